@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Internet checksum (RFC 1071). Sums are kept as 64-bit one's complement
+ * accumulators over native-order words, so that they may be added up in any
+ * order and folded once. */
+#ifndef BASE_CKSUM_H
+#define BASE_CKSUM_H
+
+#include "base/types.h"
+
+/* Adds @len bytes at @data to @sum. Every part but the last must have an even
+ * length; for odd ones see cksum_shift(). */
+u64 cksum_add(u64 sum, const void *data, size_t len);
+
+/* Copies @len bytes and adds them to @sum in the same pass. */
+u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
+	       size_t len);
+
+static inline u64 cksum_add32(u64 sum, u32 raw)
+{
+	sum += raw;
+	return sum;
+}
+
+/* 16-bit one's complement sum, not inverted. Each half is added to the other
+ * in both places: the upper half then holds the sum with its carry. */
+static inline u16 cksum_fold(u64 sum)
+{
+	u32 s;
+
+	sum += sum << 32 | sum >> 32;
+	s = (u32)(sum >> 32);
+	s += s << 16 | s >> 16;
+	return (u16)(s >> 16);
+}
+
+/* Does a sum over everything, the checksum included, come to 0xffff? (Folding
+ * is reducing modulo 0xffff, and testing for that takes one multiplication.)
+ * Not for sums that may be of zeros only. */
+static inline bool cksum_holds(u64 sum)
+{
+	return sum % 0xffff == 0;
+}
+
+/* The sum of a part that starts at an odd offset: its bytes are swapped. */
+static inline u64 cksum_shift(u64 sum)
+{
+	return __builtin_bswap16(cksum_fold(sum));
+}
+
+#endif

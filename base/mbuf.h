@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packet buffers. A frame (MBUF_SIZE bytes) holds the packet and lies in the
+ * pool that the NIC and, read-only, the application see; its struct mbuf lies
+ * in the dataplane's own memory. The i-th mbuf describes the i-th frame.
+ *
+ *   frame:  | headroom | data ... data + len | tailroom |
+ *
+ * Every mbuf belongs to the pool (thread) that it came from and has one owner
+ * at a time: NIC fill ring, NIC transmit ring, protocol, or a connection.
+ */
+#ifndef BASE_MBUF_H
+#define BASE_MBUF_H
+
+#include "base/panic.h"
+#include "base/types.h"
+
+enum {
+	MBUF_SIZE = 2048,	/* bytes in a frame: an AF_XDP chunk */
+	MBUF_HEADROOM = 256,	/* what AF_XDP leaves free before a packet */
+	MBUF_ROOM = MBUF_SIZE - MBUF_HEADROOM,
+	MBUF_MAX_EXT = 4,	/* gathered ranges per transmitted packet */
+};
+
+/* A range of the application's memory sent in place, behind the frame's own
+ * bytes. @addr is valid in the dataplane. */
+struct mbuf_ext {
+	const u8 *addr;
+	u32 len;
+	u32 pad;
+};
+
+struct mbuf {
+	struct mbuf *next; /* next fragment of a packet, or list link */
+	u8 *data;	   /* first valid byte */
+	u32 len;	   /* valid bytes in this frame */
+	u32 index;	   /* of frame and mbuf in the pool */
+	/* TCP receive: where the bytes stand in the stream */
+	u32 seq;
+	u16 off_done; /* bytes of this mbuf already given back */
+	u8 nfrags;    /* fragments after this one (first of a packet) */
+	u8 next_ext;  /* used entries of ext[] (transmit) */
+	struct mbuf *nextpkt; /* list of packets, each a chain */
+	u32 handle; /* UDP: socket index + 1 whose send this is, or 0 */
+	union {
+		u16 port;     /* UDP receive: source port, host order;
+			       * UDP transmit: generation of the socket */
+		u16 off_told; /* TCP receive: bytes the app knows of */
+	};
+	u8 fin;	    /* TCP receive: FIN follows these bytes */
+	u8 flags;   /* MBUF_* */
+	struct {
+		u32 saddr; /* UDP receive: IPv4 source, network order */
+		u32 pad;
+	} udp;
+	u64 cookie; /* UDP transmit: whom to tell */
+	struct mbuf_ext ext[MBUF_MAX_EXT];
+};
+
+enum {
+	MBUF_CSUM_OK = 1,   /* the NIC has checked L4, or it never left RAM */
+	MBUF_FORWARDED = 2, /* by another thread: not to be forwarded again */
+	MBUF_HELD = 4,	    /* UDP receive: with the application, see net/udp.c */
+};
+
+_Static_assert(sizeof(struct mbuf) == 128, "two cache lines");
+
+/* One thread's buffers: a stack, so that the warmest buffer goes out first. */
+struct mbuf_pool {
+	u32 nfree;
+	u32 total;
+	struct mbuf *mbufs; /* total of them */
+	u8 *frames;	    /* total * MBUF_SIZE, dataplane's address */
+	u64 app_frames;	    /* the same memory's address in the application */
+	u32 *free;	    /* stack of indices */
+};
+
+/* Bytes of dataplane memory that mbuf_pool_init() wants for @total buffers,
+ * besides the frames. */
+size_t mbuf_pool_bytes(u32 total);
+
+/* @mem: mbuf_pool_bytes(@total), cache line aligned. @frames: @total *
+ * MBUF_SIZE, MBUF_SIZE aligned. @app_frames: see struct. */
+void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
+		    u32 total);
+
+static inline u8 *mbuf_frame(const struct mbuf_pool *p, const struct mbuf *m)
+{
+	return p->frames + (size_t)m->index * MBUF_SIZE;
+}
+
+/* NULL when none is free. The new mbuf is empty, data after the headroom. */
+static inline struct mbuf *mbuf_alloc(struct mbuf_pool *p)
+{
+	struct mbuf *m;
+
+	if (unlikely(!p->nfree))
+		return NULL;
+	m = &p->mbufs[p->free[--p->nfree]];
+	m->next = NULL;
+	m->data = mbuf_frame(p, m) + MBUF_HEADROOM;
+	m->len = 0;
+	/* Neighbours in memory: two stores. */
+	m->seq = 0;
+	m->off_done = 0;
+	m->nfrags = 0;
+	m->next_ext = 0;
+	m->handle = 0;
+	m->off_told = 0;
+	m->fin = 0;
+	m->flags = 0;
+	return m;
+}
+
+/* Gives back one mbuf, not its chain. */
+static inline void mbuf_free(struct mbuf_pool *p, struct mbuf *m)
+{
+	invariant(p->nfree < p->total);
+	p->free[p->nfree++] = m->index;
+}
+
+/* Gives back an mbuf and its further fragments. */
+static inline void mbuf_free_chain(struct mbuf_pool *p, struct mbuf *m)
+{
+	while (m) {
+		struct mbuf *next = m->next;
+
+		mbuf_free(p, m);
+		m = next;
+	}
+}
+
+/* The frame that contains @frame_off (bytes into the pool's frames). */
+static inline struct mbuf *mbuf_of_offset(struct mbuf_pool *p, u64 frame_off)
+{
+	return &p->mbufs[frame_off / MBUF_SIZE];
+}
+
+static inline u64 mbuf_app_addr(const struct mbuf_pool *p, const u8 *data)
+{
+	return p->app_frames + (u64)(data - p->frames);
+}
+
+static inline u8 *mbuf_push(struct mbuf *m, u32 n)
+{
+	m->data -= n;
+	m->len += n;
+	return m->data;
+}
+
+static inline u8 *mbuf_pull(struct mbuf *m, u32 n)
+{
+	m->data += n;
+	m->len -= n;
+	return m->data;
+}
+
+/* Bytes of the whole packet as it goes to the wire. */
+static inline u32 mbuf_packet_len(const struct mbuf *m)
+{
+	u32 len = 0;
+
+	for (; m; m = m->next) {
+		len += m->len;
+		for (int i = 0; i < m->next_ext; i++)
+			len += m->ext[i].len;
+	}
+	return len;
+}
+
+#endif

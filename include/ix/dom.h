@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How libix reaches a dataplane: the one interface of the three domains, seen
+ * from the application's side.
+ *
+ * ix_init() finds in the environment what `ix run` left there, and opens the
+ * domain: inline loads libix-inline.so (the whole dataplane beside the
+ * application), process maps the shared memory that the dataplane made.
+ */
+#ifndef IX_DOM_H
+#define IX_DOM_H
+
+#include "ix/abi.h"
+
+/* One elastic thread as its application thread sees it. */
+struct ix_port {
+	struct ix_down *down;
+	const struct ix_up *up;
+	struct ix_domain *domain;
+	int thread;
+	void *priv; /* the domain's */
+};
+
+struct ix_domain {
+	const char *name; /* "inline", "process", "vm" */
+	int abi_version;  /* IX_ABI_VERSION */
+	int nthreads;	  /* elastic threads granted */
+	void *arena;	  /* registered memory: what SENDV may refer to */
+	size_t arena_len;
+	size_t page_size; /* of the arena, bytes */
+
+	/* What ixev_init_thread() listens on by itself (settings `port`),
+	 * zero-terminated. */
+	const uint16_t *ports;
+
+	/* Binds the calling thread to elastic thread @thread. 0 or -errno. */
+	int (*attach)(struct ix_domain *d, int thread, struct ix_port *port);
+
+	/* Hands the batch in port->down over, waits for event conditions in
+	 * port->up. 0, or -errno when the dataplane is gone or stops
+	 * (-ESHUTDOWN: leave). */
+	int (*run_io)(struct ix_port *port);
+
+	/* Ends the elastic thread: its connections are aborted. */
+	void (*detach)(struct ix_port *port);
+
+	void (*close)(struct ix_domain *d);
+};
+
+/* Exported by each domain's shared object. On failure returns -errno and
+ * writes one line for the user to @why. */
+__attribute__((visibility("default")))
+int ix_domain_open(struct ix_domain **out, char *why, size_t why_len);
+
+/* Environment set by `ix run`. */
+#define IX_ENV_DOMAIN "IX_DOMAIN"     /* inline | process | vm */
+#define IX_ENV_SETTINGS "IX_SETTINGS" /* fd of a file with all settings */
+#define IX_ENV_LIBDIR "IX_LIBDIR"     /* where the domains' objects are */
+
+#endif

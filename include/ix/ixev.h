@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ixev: events and buffers on top of libix, one handler per connection. Source
+ * compatible with the event library of the original IX (<ixev.h> and the other
+ * old header names are in include/compat). Everything is per elastic thread: a
+ * context belongs to the thread that accepted or dialed it. No locks.
+ *
+ *	ixev_init(&ops);              once per process
+ *	ixev_init_thread();           once per elastic thread
+ *	while (1) ixev_wait();        or ixev_loop()
+ *
+ * A connection's life, as the application sees it:
+ *
+ *	ops.accept(id) or ixev_dial() -> ops.dialed(ctx, 0)
+ *	handler(ctx, IXEVIN | IXEVOUT | IXEVHUP) ...
+ *	ixev_close(ctx) or ixev_abort(ctx)
+ *	ops.release(ctx)              the context may be freed here, not before
+ *
+ * Nothing here ever exits or blocks because something is full: ixev_send()
+ * takes fewer bytes or answers -EAGAIN, and IXEVOUT tells when to go on.
+ */
+#ifndef IX_IXEV_H
+#define IX_IXEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/time.h>
+#include <sys/types.h>
+
+#include "ix/abi.h"
+
+#pragma GCC visibility push(default)
+
+struct ixev_ctx;
+struct ixev_node;
+struct ixev_thread;
+
+typedef long hid_t;
+
+/* Host byte order. Seen from accept(): src is the peer, dst_port the port that
+ * it came to, dst_ip is 0. For ixev_dial(): dst is the peer. */
+struct ip_tuple {
+	uint32_t src_ip;
+	uint32_t dst_ip;
+	uint16_t src_port;
+	uint16_t dst_port;
+} __attribute__((packed));
+
+/*
+ * Events. Handlers are persistent and edge-triggered: IXEVIN comes once for
+ * each arrival, IXEVOUT for each acknowledgement that makes room.
+ */
+enum {
+	IXEVHUP = 0x1, /* the peer has closed, or the connection failed */
+	IXEVIN = 0x2,  /* new data to read */
+	IXEVOUT = 0x4, /* room to send */
+};
+
+struct ixev_conn_ops {
+	/* A connection to one of our ports. Returns an initialised context,
+	 * or NULL to reject it. */
+	struct ixev_ctx *(*accept)(struct ip_tuple *id);
+	/* After ixev_close() or ixev_abort(), once the dataplane is done with
+	 * the connection and its memory. */
+	void (*release)(struct ixev_ctx *ctx);
+	/* Answer to ixev_dial(): 0 or -errno. After an error ixev_close()
+	 * leads to release() as usual. */
+	void (*dialed)(struct ixev_ctx *ctx, long ret);
+};
+
+typedef void (*ixev_handler_t)(struct ixev_ctx *ctx, unsigned int reason);
+
+struct ixev_ref;
+typedef void (*ixev_sent_cb_t)(struct ixev_ref *ref);
+
+/* Lies in the application's memory from ixev_add_sent_cb() until called. */
+struct ixev_ref {
+	ixev_sent_cb_t cb;
+	size_t send_pos; /* due when this many bytes were sent */
+	struct ixev_ref *next;
+};
+
+/*
+ * One connection: two cache lines, the first for receiving, the second for
+ * sending. handle and user_data are the application's to read and write; the
+ * rest is ixev's.
+ */
+struct ixev_ctx {
+	hid_t handle;
+	unsigned long user_data;
+	ixev_handler_t handler;
+	uint8_t en_mask;   /* IXEV*: what the handler wants to hear */
+	uint8_t trig_mask; /* ... and what happened while it did not */
+	uint16_t flags;	   /* lib/ixev/priv.h */
+	uint32_t rx_done;  /* bytes consumed, not yet given back */
+	char *rx_addr;	   /* first unread bytes */
+	uint32_t rx_len;
+	int32_t error;		   /* errno, why the connection died */
+	struct ixev_node *rx_tail; /* further ranges: ring, last one */
+	struct ixev_thread *owner;
+
+	struct ixev_node *tx_tail; /* unacknowledged ranges: ring, last one */
+	union {
+		struct ixev_node
+			*tx_next; /* first not taken by the dataplane */
+		void *salvage;	  /* once dead: malloc()ed unread data */
+	};
+	uint32_t tx_off;	   /* bytes of *tx_next already taken */
+	uint32_t tx_acked;	   /* bytes of the oldest range acknowledged */
+	uint64_t send_total;	   /* bytes accepted from the application */
+	uint32_t unacked;	   /* ... of those, not yet acknowledged */
+	uint32_t untaken;	   /* ... and not yet taken by the dataplane */
+	struct ixev_ref *ref_tail; /* callbacks by position: ring, last one */
+	struct ixev_ctx *next_work;
+	uint64_t reserved;
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct ixev_ctx) <= 128, "idle connections are small");
+
+/* ---- process and thread */
+
+/* Opens the domain (ix_init() unless done). 0 or -errno. */
+int ixev_init(struct ixev_conn_ops *ops);
+
+/* Attaches the calling thread to the next free elastic thread, and listens on
+ * the ports that `ix run` was given. 0 or -errno. */
+int ixev_init_thread(void);
+
+/* Aborts the thread's connections and gives its memory back. Contexts that
+ * were not released are the application's to free. */
+void ixev_exit_thread(void);
+
+/* One crossing: hands over what was asked for, waits for events, calls the
+ * handlers. After the dataplane has gone, ixev_stopped() is true, and a
+ * further call ends the thread (a program written for the original has no
+ * other way to stop). */
+void ixev_wait(void);
+
+/* The same without waiting: handles what there is. For programs that keep time
+ * more finely than by timers. */
+void ixev_poll(void);
+
+/* ixev_wait() until ixev_loop_stop() or the end of the dataplane. 0, or
+ * -errno when the dataplane failed. */
+int ixev_loop(void);
+void ixev_loop_stop(void); /* from a handler of this thread */
+bool ixev_stopped(void);
+
+/* ns, monotonic: when the events being handled were taken. */
+uint64_t ixev_now(void);
+
+/* Listens on this thread; @ip NULL: any. 0 or -errno. */
+int ixev_listen(const struct ix_addr *ip, uint16_t port, uint32_t backlog);
+int ixev_unlisten(const struct ix_addr *ip, uint16_t port);
+
+/* ---- connections */
+
+/* Prepares a context: no handler, nothing queued. */
+void ixev_ctx_init(struct ixev_ctx *ctx);
+
+/* @mask: IXEV*. Events that came while they were masked, and data that is
+ * still unread when IXEVIN is newly asked for, lead to a call of the handler
+ * soon: not from inside this function. */
+void ixev_set_handler(struct ixev_ctx *ctx, unsigned int mask,
+		      ixev_handler_t handler);
+
+/* Opens a connection to id->dst_ip, id->dst_port; ops.dialed() follows. What
+ * is sent before is queued. */
+void ixev_dial(struct ixev_ctx *ctx, struct ip_tuple *id);
+void ixev_dial_addr(struct ixev_ctx *ctx, const struct ix_addr *ip,
+		    uint16_t port);
+
+/* Copies up to @len bytes. The count; -EAGAIN: nothing there now; 0: the peer
+ * has sent its FIN and all is read; -EIO: the connection failed. */
+ssize_t ixev_recv(struct ixev_ctx *ctx, void *addr, size_t len);
+
+/* Consumes exactly @len contiguous bytes in place. NULL if there are not so
+ * many in one piece. Readable until the handler returns; not writable. */
+void *ixev_recv_zc(struct ixev_ctx *ctx, size_t len);
+
+/* The first contiguous unread bytes, *@len of them, without consuming them:
+ * consume with ixev_recv_zc(). NULL and 0: nothing there. */
+static inline const void *ixev_recv_peek(const struct ixev_ctx *ctx,
+					 size_t *len)
+{
+	*len = ctx->rx_len;
+	return ctx->rx_len ? ctx->rx_addr : NULL;
+}
+
+/* Copies @len bytes into transmit memory. Bytes taken; fewer than @len: full,
+ * wait for IXEVOUT; -EAGAIN: full; -EIO: closed or dead. */
+ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len);
+
+/* The same in place: the memory must not change until a callback registered
+ * behind it is called. Memory outside the arena (see mempool.h,
+ * ix_alloc_pages()) is copied instead. */
+ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len);
+
+/* @ref->cb is called once all that was accepted so far is acknowledged, or
+ * the connection is dead. Never from inside this function. */
+void ixev_add_sent_cb(struct ixev_ctx *ctx, struct ixev_ref *ref);
+
+/* Bytes that ixev_send() would take now. */
+size_t ixev_send_room(const struct ixev_ctx *ctx);
+
+/* Bytes per connection that may wait for acknowledgement; default 256 KB.
+ * For connections of all threads, before the first one. */
+void ixev_set_send_limit(uint32_t bytes);
+
+/* FIN after what was accepted; what the peer sends from now on is refused.
+ * No more events; release() follows when the peer has closed, too. */
+void ixev_close(struct ixev_ctx *ctx);
+
+/* FIN after what was accepted; receiving goes on. 0 or -EIO. */
+int ixev_shutdown_write(struct ixev_ctx *ctx);
+
+/* RST now; release() follows. */
+void ixev_abort(struct ixev_ctx *ctx);
+
+/* Why the connection died: errno, or 0. */
+static inline int ixev_error(const struct ixev_ctx *ctx)
+{
+	return ctx->error;
+}
+
+/* ---- UDP */
+
+struct ixev_udp;
+
+/* A datagram of @len bytes at @data, readable until ixev_udp_recv_done(). */
+typedef void (*ixev_udp_handler_t)(struct ixev_udp *u, void *data, size_t len,
+				   const struct ix_addr *ip, uint16_t port);
+
+struct ixev_udp {
+	uint64_t handle;
+	unsigned long user_data;
+	ixev_udp_handler_t handler;
+};
+
+/* @ip NULL: any; @port 0: one is chosen. 0 or -errno. */
+int ixev_udp_bind(struct ixev_udp *u, const struct ix_addr *ip, uint16_t port,
+		  ixev_udp_handler_t handler);
+void ixev_udp_unbind(struct ixev_udp *u);
+
+/* Gives the datagram's buffer back; @data as the handler got it. */
+void ixev_udp_recv_done(struct ixev_udp *u, void *data);
+
+/* Copies and sends one datagram. @len; -EAGAIN: no memory now; -EMSGSIZE. */
+ssize_t ixev_udp_send(struct ixev_udp *u, const struct ix_addr *ip,
+		      uint16_t port, const void *addr, size_t len);
+
+/* ---- timers */
+
+typedef void (*ixev_timer_handler_t)(void *arg);
+
+struct ixev_timer {
+	ixev_timer_handler_t handler;
+	void *arg;
+	int timer_id; /* ixev's: slot + 1, 0: not running */
+};
+
+/* Nonzero on success, as in the original. */
+int ixev_timer_init(struct ixev_timer *t, ixev_timer_handler_t h, void *arg);
+
+/* Calls t->handler(t->arg) once, after @tv; set again if it was running.
+ * Belongs to the calling thread. 0 or -errno. */
+int ixev_timer_add(struct ixev_timer *t, struct timeval tv);
+int ixev_timer_add_ns(struct ixev_timer *t, uint64_t ns);
+
+/* Harmless if it is not running. */
+void ixev_timer_cancel(struct ixev_timer *t);
+
+#pragma GCC visibility pop
+
+#endif

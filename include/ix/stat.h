@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counter page: written by one elastic thread of the dataplane with plain
+ * stores, read by anyone (ix stat, ixctl, tests) while it runs. Values only
+ * grow, unless called a gauge. Averages and rates are the reader's business.
+ */
+#ifndef IX_STAT_H
+#define IX_STAT_H
+
+#include <stdint.h>
+
+#define IX_COUNTERS(X)                                                     \
+	/* NIC */                                                          \
+	X(rx_packets, "packets received")                                  \
+	X(rx_bytes, "bytes received, with headers")                        \
+	X(tx_packets, "packets handed to the NIC")                         \
+	X(tx_bytes, "bytes handed to the NIC, with headers")               \
+	X(tx_copied_bytes, "payload bytes copied at transmit")             \
+	X(tx_gathered_bytes, "payload bytes sent in place")                \
+	X(kicks, "exits to the kernel to start the NIC")                   \
+	X(forwarded, "packets that came to another thread's queue")        \
+	/* loop */                                                         \
+	X(iterations, "loop iterations with work")                         \
+	X(crossings, "times the application ran")                          \
+	X(polls_empty, "loop iterations without work")                     \
+	X(sleeps, "times the thread blocked when idle")                    \
+	X(idle_ns, "time spent idle, ns")                                  \
+	X(app_overruns, "application kept the core past its time limit")   \
+	/* interface */                                                    \
+	X(calls, "batched system calls")                                   \
+	X(calls_failed, "calls answered with an error")                    \
+	X(calls_short, "sendv that took less than asked")                  \
+	X(events, "event conditions raised")                               \
+	X(events_deferred, "iterations in which the event array was full") \
+	/* drops, by reason */                                             \
+	X(drop_no_buffer, "no receive buffer free")                        \
+	X(drop_tx_full, "transmit queue or pool full")                     \
+	X(drop_short, "frame shorter than its headers say")                \
+	X(drop_not_ours, "address or protocol not for us")                 \
+	X(drop_ip_header, "bad IPv4 header")                               \
+	X(drop_ip_fragment, "IPv4 fragment")                               \
+	X(drop_checksum, "wrong checksum")                                 \
+	X(drop_arp, "bad ARP packet")                                      \
+	X(drop_no_route, "next hop did not answer ARP, or queue full")     \
+	X(drop_icmp, "bad or rate-limited ICMP")                           \
+	X(drop_udp_no_port, "UDP to a port that nobody bound")             \
+	X(drop_udp_full, "UDP receive queue full")                         \
+	X(drop_udp_size, "UDP datagram larger than a buffer")              \
+	X(drop_tcp_header, "bad TCP header")                               \
+	X(drop_tcp_no_conn, "TCP without connection (answered by RST)")    \
+	X(drop_tcp_window, "segment outside the window")                   \
+	X(drop_tcp_paws, "old timestamp (PAWS)")                           \
+	X(drop_tcp_memory, "data refused: buffers short")                  \
+	X(drop_tcp_backlog, "SYN refused: backlog full")                   \
+	X(drop_tcp_conns, "SYN refused: no connection free")               \
+	X(drop_tcp_state, "segment without meaning in this state")         \
+	X(drop_forward, "forwarding queue to another thread full")         \
+	/* TCP */                                                          \
+	X(tcp_active_opens, "connections opened by us")                    \
+	X(tcp_passive_opens, "connections opened by peers")                \
+	X(tcp_established, "connections that reached ESTABLISHED")         \
+	X(tcp_closed, "connections ended")                                 \
+	X(tcp_conns, "gauge: connections now, TIME-WAIT included")         \
+	X(tcp_time_wait, "gauge: connections in TIME-WAIT")                \
+	X(tcp_rst_in, "resets accepted")                                   \
+	X(tcp_rst_out, "resets sent")                                      \
+	X(tcp_challenge_acks, "challenge ACKs sent (RFC 5961)")            \
+	X(tcp_retransmits, "segments retransmitted")                       \
+	X(tcp_fast_retransmits, "fast retransmits begun")                  \
+	X(tcp_timeouts, "retransmission timeouts")                         \
+	X(tcp_dup_acks, "duplicate ACKs received")                         \
+	X(tcp_out_of_order, "segments received out of order")              \
+	X(tcp_zero_window_probes, "window probes sent")                    \
+	X(tcp_keepalive_probes, "keepalive probes sent")                   \
+	X(tcp_coalesced, "small segments copied together to save buffers") \
+	/* memory, gauges */                                               \
+	X(mbufs_total, "gauge: packet buffers of this thread")             \
+	X(mbufs_free, "gauge: packet buffers free")
+
+enum { IX_BATCH_BUCKETS = 12 }; /* batch of n packets: bucket log2(n) */
+
+#define IX_COUNTER_FIELD(name, help) uint64_t name;
+struct ix_stat {
+	uint64_t version; /* IX_STAT_VERSION */
+	IX_COUNTERS(IX_COUNTER_FIELD)
+	uint64_t rx_batch[IX_BATCH_BUCKETS];
+};
+#undef IX_COUNTER_FIELD
+
+#define IX_STAT_VERSION 1
+
+#endif
