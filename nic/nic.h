@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One queue pair of a NIC, as the dataplane's fast path sees it. A back end
+ * embeds struct nicq and finds itself with container_of. Every op takes a
+ * batch. Only kick() and wait() may leave the dataplane (a system call, or in
+ * a guest an exit); everything else touches memory only.
+ *
+ * Opening a NIC (nic/nic_open.h) is host code and not on this path.
+ */
+#ifndef NIC_NIC_H
+#define NIC_NIC_H
+
+#include "base/types.h"
+#include "base/mbuf.h"
+
+struct nicq;
+
+struct nicq_ops {
+	/* Up to @n received packets into @pkts; the caller owns them. Takes
+	 * the buffers it needs from q->pool, and tops up the NIC's own stock
+	 * of empty buffers. Returns the count. */
+	int (*rx)(struct nicq *q, struct mbuf **pkts, int n, u64 now);
+
+	/* Takes packets in order; returns how many were taken, 0 to @n. A
+	 * taken packet belongs to the NIC, which frees it into q->pool (and
+	 * reports a UDP send, see q->sent) when the wire has it. The rest
+	 * stays the caller's. */
+	int (*tx)(struct nicq *q, struct mbuf **pkts, int n, u64 now);
+
+	/* Makes sure that what tx() took goes out. Called once per iteration
+	 * in which tx() took something, or while q->tx_pending is set. */
+	void (*kick)(struct nicq *q);
+
+	/* Collects finished transmissions. Cheap when there are none. */
+	void (*reclaim)(struct nicq *q);
+
+	/* Blocks until a packet may be there or @ns have passed. */
+	void (*wait)(struct nicq *q, u64 ns);
+};
+
+enum {
+	NIC_GATHER = 1,	       /* tx sends mbuf.ext[] in place */
+	NIC_RX_CSUM_PARTIAL = 2, /* packets of the same machine carry only the
+				  * pseudo header's sum (veth, TAP): accept */
+	NIC_TX_CSUM = 4,       /* TCP/UDP checksum is filled in below: set the
+				* pseudo header's sum only */
+	NIC_NO_RSS = 8,	       /* cannot steer by our table: forward instead */
+};
+
+struct nicq {
+	const struct nicq_ops *ops;
+	struct mbuf_pool *pool; /* set by the caller before first use */
+	u32 caps;		/* NIC_* */
+	u16 mtu;		/* bytes of IP in a frame */
+	u8 mac[6];
+	/* The memory that ext[] ranges must lie in (checked at the wall). */
+	/* UDP sends whose memory the NIC no longer reads: a list through
+	 * mbuf.nextpkt, emptied and freed by the dataplane. */
+	struct mbuf *sent;
+	/* Set by the caller: an eventfd that ends wait(), so that another
+	 * thread can wake this one; 0: none. Back ends that sleep on
+	 * something else than files ignore it. */
+	int wake_fd;
+	/* Set by the back end: packets wait for one more kick(). */
+	bool tx_pending;
+	u64 nr_kicks; /* system calls made by kick() */
+	u64 nr_drops; /* received packets lost for want of buffers */
+};
+
+/* For back ends: what becomes of a transmitted mbuf. */
+static inline void nicq_tx_done(struct nicq *q, struct mbuf *m)
+{
+	if (unlikely(m->handle)) {
+		m->nextpkt = q->sent;
+		q->sent = m;
+	} else {
+		mbuf_free_chain(q->pool, m);
+	}
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What Linux knows about an interface: addresses, neighbours, hardware. */
+#ifndef NIC_NIC_HOST_H
+#define NIC_NIC_HOST_H
+
+#include "base/be.h"
+
+struct nic_neigh {
+	struct be32 ip;
+	u8 mac[6];
+};
+
+/* The kernel's usable IPv4 neighbours (ARP entries) on @ifname. Returns how
+ * many were written to @out, at most @max, or -errno. */
+int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max);
+
+/* First IPv4 address of @ifname, its netmask, and the gateway of the default
+ * route over it (zero: none). Pointers may be NULL. 0, -ENODEV, -EADDRNOTAVAIL
+ * when there is no address, or another -errno. */
+int nic_host_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
+		  struct be32 *gw);
+
+struct nic_ifinfo {
+	int index;
+	u8 mac[6];
+	u32 mtu;
+	bool up;
+	char driver[32]; /* empty when unknown */
+	u32 rx_queues;	 /* in use now */
+	u32 tx_queues;
+	u32 max_queues; /* that "ethtool -L" could set; 0: unknown */
+};
+
+/* 0 or -errno (-ENODEV: no such interface). */
+int nic_ifinfo(const char *ifname, struct nic_ifinfo *info);
+
+/* Names of all interfaces, for a message: "eth0, veth1". */
+void nic_ifnames(char *out, size_t len);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a NIC: host code, shared by all back ends, off the packet's way.
+ *
+ *   nic_open()  "xdp:IFACE"  nic/xdp_setup.c   AF_XDP on a network interface
+ *               "tap:NAME"   nic/tap_open.c    TAP device, made if absent
+ *               "wire:PATH"  nic/wire_open.c   shared memory link
+ *
+ * Functions return 0 or -errno, and on failure write one line to @why: what is
+ * wrong and what to do about it.
+ */
+#ifndef NIC_NIC_OPEN_H
+#define NIC_NIC_OPEN_H
+
+#include "base/be.h"
+#include "base/hash.h"
+#include "nic/nic.h"
+
+enum {
+	NIC_MAX_QUEUES = 64,
+	NIC_DETAIL = 256, /* bytes of struct nic.detail */
+	NIC_WHY = 256,	  /* bytes that suffice for any @why */
+};
+
+enum nic_mode {
+	NIC_AUTO,     /* zero copy, else copy */
+	NIC_ZEROCOPY, /* or fail */
+	NIC_COPY,
+};
+
+struct nic_config {
+	/* "xdp:IFACE", "wire:PATH"; "tap:NAME" or "tap:NAME,ADDRESS/PREFIX"
+	 * where the address is given to Linux's side of the device. */
+	const char *spec;
+	u32 nqueues; /* one for each elastic thread */
+
+	/* What is ours. The whole address; or with ports_only, where Linux
+	 * keeps the address: these TCP and UDP ports, and port_min to port_max
+	 * (0: none), from which our outgoing connections take theirs. */
+	struct be32 ip;
+	bool ports_only;
+	const u16 *ports;
+	u32 nports;
+	u16 port_min, port_max;
+
+	/* Memory that packets lie in: page aligned, contiguous, the caller's,
+	 * mapped until nic_close().
+	 *
+	 *   umem: | frames of queue 0 | queue 1 | ... | application's arena |
+	 *         |<------------- frames_len -------->|
+	 *         |<------------------- umem_len ------------------------->|
+	 *
+	 * A back end that needs no registered memory ignores it. */
+	u8 *umem;
+	size_t umem_len;
+	size_t frames_len;
+	u32 frames_per_queue;
+
+	enum nic_mode mode;
+	bool generic;	/* XDP in generic (skb) mode even if the driver could
+			 * do better */
+	bool busy_poll; /* the driver's queue is polled from our own system
+			 * calls; in zero-copy mode only */
+	u32 ring_size;	/* entries of each ring, power of 2; 0: default */
+};
+
+struct nic {
+	u32 nqueues;
+	struct nicq *q[NIC_MAX_QUEUES];
+	u8 mac[6];
+	u16 mtu;
+	char driver[32];
+	bool zero_copy;
+	bool rss_control;	 /* group_owner has been told to the hardware */
+	char detail[NIC_DETAIL]; /* for people: what is in force */
+
+	u8 rss_key[RSS_KEY_LEN];
+	u8 group_owner[RSS_TABLE]; /* flow group -> queue */
+
+	/* Tells the hardware about a changed group_owner. NULL without
+	 * rss_control. 0 or -errno. */
+	int (*set_groups)(struct nic *nic);
+	/* Adds up packets lost before they reached us into q->nr_drops; may
+	 * be NULL. Any thread. */
+	void (*update_drops)(struct nic *nic);
+	void (*close)(struct nic *nic);
+};
+
+/* Opens cfg->spec. The caller then sets q[i]->pool, whose frames must be
+ * queue i's part of cfg->umem, before it uses queue i. */
+int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
+	     size_t why_len);
+
+/* Also gives back what was changed on the interface. NULL is harmless. The
+ * queues' packets must not be used any more. */
+void nic_close(struct nic *nic);
+
+/* Group @g to queue @g % nqueues, the default key, no control: what every
+ * back end begins with. */
+void nic_rss_default(struct nic *nic);
+
+/* For back ends: formats @why, returns @err. */
+__attribute__((format(printf, 4, 5))) int nic_fail(int err, char *why,
+						   size_t why_len,
+						   const char *fmt, ...);
+
+/* Back ends; @arg: the spec behind the colon. */
+int xdp_open(const struct nic_config *cfg, const char *arg, struct nic **out,
+	     char *why, size_t why_len);
+int tap_open(const struct nic_config *cfg, const char *arg, struct nic **out,
+	     char *why, size_t why_len);
+
+#endif

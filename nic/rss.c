@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Flow groups <-> indirection table, through the ethtool ioctls (the same as
+ * "ethtool -X"): older than the netlink ones, and every driver has them. */
+#include "nic/rss.h"
+#include "nic/nic_open.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void nic_rss_default(struct nic *nic)
+{
+	memcpy(nic->rss_key, rss_symmetric_key, RSS_KEY_LEN);
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		nic->group_owner[g] = (u8)(g % nic->nqueues);
+	nic->rss_control = false;
+}
+
+bool rss_fill(u32 *table, u32 n, const u8 owner[RSS_TABLE])
+{
+	for (u32 i = 0; i < n; i++)
+		table[i] = owner[i % RSS_TABLE];
+	for (u32 g = n; g < RSS_TABLE; g++) {
+		if (owner[g] != owner[g % n])
+			return false;
+	}
+	return true;
+}
+
+static int ethtool(const char *ifname, void *cmd)
+{
+	struct ifreq ifr = { .ifr_data = cmd };
+	int fd, err;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+/* Allocates and reads; the caller frees *@out. Table, then key, in
+ * rss_config[]. */
+static int get_rxfh(const char *ifname, struct ethtool_rxfh **out)
+{
+	struct ethtool_rxfh sizes = { .cmd = ETHTOOL_GRSSH };
+	struct ethtool_rxfh *r;
+	int err = ethtool(ifname, &sizes);
+
+	if (err)
+		return err;
+	if (!sizes.indir_size)
+		return -EOPNOTSUPP;
+	r = calloc(1, sizeof(*r) + sizes.indir_size * sizeof(u32) +
+			      sizes.key_size);
+	if (!r)
+		return -ENOMEM;
+	r->cmd = ETHTOOL_GRSSH;
+	r->indir_size = sizes.indir_size;
+	r->key_size = sizes.key_size;
+	err = ethtool(ifname, r);
+	if (err) {
+		free(r);
+		return err;
+	}
+	*out = r;
+	return 0;
+}
+
+static u8 *key_of(struct ethtool_rxfh *r)
+{
+	return (u8 *)(r->rss_config + r->indir_size);
+}
+
+static int save(const struct ethtool_rxfh *r, struct rss_saved *s)
+{
+	size_t table = r->indir_size * sizeof(u32);
+
+	s->table = malloc(table);
+	s->key = malloc(r->key_size + 1);
+	if (!s->table || !s->key) {
+		free(s->table);
+		free(s->key);
+		return -ENOMEM;
+	}
+	memcpy(s->table, r->rss_config, table);
+	memcpy(s->key, r->rss_config + r->indir_size, r->key_size);
+	s->table_size = r->indir_size;
+	s->key_size = r->key_size;
+	s->hash_func = r->hfunc;
+	return 0;
+}
+
+/* Some drivers have a table but refuse a key: then without. */
+static int set_rxfh(const char *ifname, struct ethtool_rxfh *r,
+		    u8 key[RSS_KEY_LEN])
+{
+	u8 old[RSS_KEY_LEN] = { 0 };
+	u32 key_size = r->key_size;
+	int err;
+
+	memcpy(old, key_of(r), min(key_size, (u32)RSS_KEY_LEN));
+	for (u32 i = 0; i < key_size; i++)
+		key_of(r)[i] = key[i % RSS_KEY_LEN];
+	r->cmd = ETHTOOL_SRSSH;
+	r->hfunc = 0; /* as it is */
+	err = ethtool(ifname, r);
+	if (!err || key_size < RSS_KEY_LEN)
+		return err;
+	r->key_size = 0;
+	err = ethtool(ifname, r);
+	if (!err)
+		memcpy(key, old, RSS_KEY_LEN);
+	return err;
+}
+
+/* UDP is often hashed by addresses only. Not every driver lets us: then its
+ * packets are forwarded between threads. */
+static void hash_ports(const char *ifname)
+{
+	static const u32 flows[] = { TCP_V4_FLOW, UDP_V4_FLOW };
+
+	for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+		struct ethtool_rxnfc nfc = {
+			.cmd = ETHTOOL_SRXFH,
+			.flow_type = flows[i],
+			.data = RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 |
+				RXH_L4_B_2_3,
+		};
+
+		ethtool(ifname, &nfc);
+	}
+}
+
+int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN],
+	      const u8 owner[RSS_TABLE], struct rss_saved *saved)
+{
+	struct ethtool_rxfh *r;
+	int err = get_rxfh(ifname, &r);
+
+	if (err)
+		return err;
+	err = save(r, saved);
+	if (err)
+		goto out;
+	if (!rss_fill(r->rss_config, r->indir_size, owner))
+		err = -EOPNOTSUPP;
+	else
+		err = set_rxfh(ifname, r, key);
+	if (err) {
+		free(saved->table);
+		free(saved->key);
+		saved->table_size = 0;
+	} else {
+		hash_ports(ifname);
+	}
+out:
+	free(r);
+	return err;
+}
+
+int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE])
+{
+	struct ethtool_rxfh *r;
+	int err = get_rxfh(ifname, &r);
+
+	if (err)
+		return err;
+	r->cmd = ETHTOOL_SRSSH;
+	r->hfunc = 0;
+	r->key_size = 0;
+	if (rss_fill(r->rss_config, r->indir_size, owner))
+		err = ethtool(ifname, r);
+	else
+		err = -EOPNOTSUPP;
+	free(r);
+	return err;
+}
+
+void rss_restore(const char *ifname, struct rss_saved *s)
+{
+	size_t table = s->table_size * sizeof(u32);
+	struct ethtool_rxfh *r;
+
+	if (!s->table_size)
+		return;
+	r = calloc(1, sizeof(*r) + table + s->key_size);
+	if (r) {
+		r->cmd = ETHTOOL_SRSSH;
+		r->indir_size = s->table_size;
+		r->key_size = s->key_size;
+		memcpy(r->rss_config, s->table, table);
+		memcpy(key_of(r), s->key, s->key_size);
+		if (ethtool(ifname, r)) {
+			r->key_size = 0;
+			ethtool(ifname, r);
+		}
+		free(r);
+	}
+	free(s->table);
+	free(s->key);
+	s->table_size = 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Receive side scaling: flow groups <-> the NIC's indirection table. */
+#ifndef NIC_RSS_H
+#define NIC_RSS_H
+
+#include "base/hash.h"
+
+/* What the interface had before, to give it back. */
+struct rss_saved {
+	u32 table_size; /* 0: nothing saved */
+	u32 key_size;
+	u8 hash_func;
+	u32 *table;
+	u8 *key;
+};
+
+/* Spreads the flow groups over a table of @n entries, which the NIC indexes
+ * with hash % @n: false when n < RSS_TABLE and groups that share an entry
+ * have different owners. */
+bool rss_fill(u32 *table, u32 n, const u8 owner[RSS_TABLE]);
+
+/* Sets @ifname's key and table, and hashing of ports for TCP and UDP. A
+ * driver that does not take our key keeps its own: @key then becomes that.
+ * 0, -EOPNOTSUPP (no control, nothing changed), or another -errno. */
+int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN],
+	      const u8 owner[RSS_TABLE], struct rss_saved *saved);
+
+/* The table only. */
+int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE]);
+
+/* Puts back what rss_apply() found; frees it. */
+void rss_restore(const char *ifname, struct rss_saved *saved);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* TAP, the packet's way. In front of each packet stands a virtio_net_hdr:
+ * checksums of packets that never leave the machine are not computed. */
+#include "nic/tap.h"
+
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/be.h"
+
+enum {
+	/* In a frame. */
+	ETH_TYPE_AT = 12,
+	IP_AT = 14,
+	IP_FRAG_AT = IP_AT + 6,
+	IP_PROTO_AT = IP_AT + 9,
+	IP_MIN_END = IP_AT + 20,
+	TYPE_IPV4 = 0x0800,
+	FRAG_BITS = 0x3fff, /* more fragments, offset */
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	/* In the L4 header. */
+	TCP_CKSUM_AT = 16,
+	UDP_CKSUM_AT = 6,
+	NS_PER_S = 1000000000,
+};
+
+static struct tap_q *tap_of(struct nicq *nq)
+{
+	return container_of(nq, struct tap_q, q);
+}
+
+/* Frames for the next packet. False: too few are free. */
+static bool get_ready(struct tap_q *t)
+{
+	if (t->nready == t->parts)
+		return true;
+	if (t->q.pool->nfree <= t->reserve + t->parts)
+		return false;
+	while (t->nready < t->parts) {
+		struct mbuf *m = mbuf_alloc(t->q.pool);
+
+		t->ready[t->nready] = m;
+		t->iov[++t->nready] = (struct iovec){ m->data, MBUF_ROOM };
+	}
+	return true;
+}
+
+/* Makes a chain of the frames that @len bytes fill; the rest stay ready. */
+static struct mbuf *take(struct tap_q *t, u32 len)
+{
+	struct mbuf *first = t->ready[0], *m = first;
+	u32 used = 1;
+
+	m->len = min(len, (u32)MBUF_ROOM);
+	for (len -= m->len; len; len -= m->len) {
+		m = m->next = t->ready[used++];
+		m->len = min(len, (u32)MBUF_ROOM);
+		first->nfrags++;
+	}
+	t->nready -= used;
+	for (u32 i = 0; i < t->nready; i++) {
+		t->ready[i] = t->ready[i + used];
+		t->iov[i + 1] = t->iov[i + 1 + used];
+	}
+	return first;
+}
+
+static struct mbuf *read_one(struct tap_q *t)
+{
+	struct virtio_net_hdr h;
+	struct mbuf *m;
+	ssize_t got;
+
+	if (!get_ready(t)) {
+		t->q.nr_drops++;
+		return NULL;
+	}
+	t->iov[0] = (struct iovec){ &h, sizeof(h) };
+	got = readv(t->fd, t->iov, (int)t->nready + 1);
+	if (got <= (ssize_t)sizeof(h))
+		return NULL;
+	m = take(t, (u32)(got - (ssize_t)sizeof(h)));
+	if (h.flags &
+	    (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID))
+		m->flags = MBUF_CSUM_OK;
+	return m;
+}
+
+static int tap_rx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
+{
+	struct tap_q *t = tap_of(nq);
+	int i;
+
+	for (i = 0; i < n; i++) {
+		pkts[i] = read_one(t);
+		if (!pkts[i])
+			break;
+	}
+	return i;
+}
+
+static u16 read16(const u8 *p)
+{
+	return be16_host(*(const struct be16 *)p);
+}
+
+/* Where below has to put the L4 checksum: nowhere unless TCP or UDP. */
+static void ask_cksum(struct virtio_net_hdr *h, const struct mbuf *m)
+{
+	const u8 *p = m->data;
+
+	if (m->len < IP_MIN_END || read16(p + ETH_TYPE_AT) != TYPE_IPV4 ||
+	    read16(p + IP_FRAG_AT) & FRAG_BITS)
+		return;
+	if (p[IP_PROTO_AT] == PROTO_TCP)
+		h->csum_offset = TCP_CKSUM_AT;
+	else if (p[IP_PROTO_AT] == PROTO_UDP)
+		h->csum_offset = UDP_CKSUM_AT;
+	else
+		return;
+	h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	h->csum_start = (u16)(IP_AT + (p[IP_AT] & 15) * 4);
+}
+
+/* False: the device is full. Other errors lose the packet, as a wire may. */
+static bool write_one(struct tap_q *t, const struct mbuf *m)
+{
+	struct virtio_net_hdr h = { 0 };
+	struct iovec iov[TAP_MAX_IOV];
+	int n = 0;
+
+	ask_cksum(&h, m);
+	iov[n++] = (struct iovec){ &h, sizeof(h) };
+	for (; m && n < TAP_MAX_IOV - MBUF_MAX_EXT; m = m->next) {
+		iov[n++] = (struct iovec){ m->data, m->len };
+		for (int i = 0; i < m->next_ext; i++)
+			iov[n++] = (struct iovec){ (void *)m->ext[i].addr,
+						   m->ext[i].len };
+	}
+	return writev(t->fd, iov, n) >= 0 || errno != EAGAIN;
+}
+
+static int tap_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
+{
+	struct tap_q *t = tap_of(nq);
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (!write_one(t, pkts[i]))
+			break;
+		nq->nr_kicks++;
+		nicq_tx_done(nq, pkts[i]);
+	}
+	return i;
+}
+
+/* tx() has done it all. */
+static void tap_kick(struct nicq *nq)
+{
+}
+
+static void tap_reclaim(struct nicq *nq)
+{
+}
+
+static void tap_wait(struct nicq *nq, u64 ns)
+{
+	struct pollfd p[] = {
+		{ .fd = tap_of(nq)->fd, .events = POLLIN },
+		{ .fd = nq->wake_fd, .events = POLLIN },
+	};
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / NS_PER_S),
+		.tv_nsec = (long)(ns % NS_PER_S),
+	};
+
+	ppoll(p, nq->wake_fd ? 2 : 1, &ts, NULL);
+}
+
+const struct nicq_ops tap_ops = {
+	.rx = tap_rx,
+	.tx = tap_tx,
+	.kick = tap_kick,
+	.reclaim = tap_reclaim,
+	.wait = tap_wait,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TAP: one queue of a multi-queue device. Unlike the other back ends its rx
+ * and tx make a system call per packet: it is here for machines and users
+ * without AF_XDP, and for tests without root. Not freestanding.
+ */
+#ifndef NIC_TAP_H
+#define NIC_TAP_H
+
+#include <sys/uio.h>
+
+#include "nic/nic.h"
+
+enum {
+	ETH_OVERHEAD = 18, /* header and a VLAN tag */
+	TAP_MAX_PARTS = 8, /* frames of a received packet: 14 KB */
+	TAP_MAX_IOV = 64,  /* ranges of a transmitted packet, the most */
+};
+
+struct tap_q {
+	struct nicq q;
+	int fd;
+	u32 parts;   /* frames that a packet of MTU bytes may fill */
+	u32 reserve; /* frames that reception leaves to transmission */
+	/* Frames that the next packet is read into, made ready before. */
+	struct mbuf *ready[TAP_MAX_PARTS];
+	struct iovec iov[TAP_MAX_PARTS + 1];
+	u32 nready;
+};
+
+extern const struct nicq_ops tap_ops;
+
+#endif

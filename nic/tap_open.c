@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Makes or joins a TAP device: a descriptor per queue, Linux's side up and,
+ * if asked, with an address. Needs CAP_NET_ADMIN in the own network
+ * namespace only, so that a user namespace suffices. */
+#include "nic/nic_host.h"
+#include "nic/nic_open.h"
+#include "nic/tap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct tap_nic {
+	struct nic nic;
+	char ifname[IFNAMSIZ];
+	struct tap_q *queues;
+};
+
+struct tap_spec {
+	char ifname[IFNAMSIZ];
+	bool has_addr;
+	struct in_addr addr; /* of Linux's side */
+	struct in_addr mask;
+};
+
+/* "NAME" or "NAME,ADDRESS/PREFIX" */
+static bool parse(const char *arg, struct tap_spec *s)
+{
+	const char *comma = strchrnul(arg, ',');
+	char addr[INET_ADDRSTRLEN];
+	unsigned prefix;
+
+	memset(s, 0, sizeof(*s));
+	if (comma == arg || comma - arg >= IFNAMSIZ)
+		return false;
+	memcpy(s->ifname, arg, (size_t)(comma - arg));
+	if (!*comma)
+		return true;
+	if (sscanf(comma + 1, "%15[0-9.]/%u", addr, &prefix) != 2 || !prefix ||
+	    prefix > 32 || !inet_aton(addr, &s->addr))
+		return false;
+	s->mask.s_addr = htonl(~0u << (32 - prefix));
+	s->has_addr = true;
+	return true;
+}
+
+static int no_device(int err, const char *ifname, const char *step, char *why,
+		     size_t why_len)
+{
+	if (err == -EPERM || err == -EACCES)
+		return nic_fail(err, why, why_len,
+				"making TAP device %s is not permitted: run as "
+				"root, or inside \"unshare -Urn\"",
+				ifname);
+	if (err == -ENOENT || err == -ENODEV)
+		return nic_fail(err, why, why_len,
+				"/dev/net/tun is missing: \"modprobe tun\"");
+	if (err == -EBUSY)
+		return nic_fail(err, why, why_len,
+				"TAP device %s is in use by another program, "
+				"or was made with other flags",
+				ifname);
+	return nic_fail(err, why, why_len, "TAP device %s: %s: %s", ifname,
+			step, strerror(-err));
+}
+
+/* One descriptor more of the device; the first one makes it. */
+static int open_queue(const char *ifname, bool multi, const char **step)
+{
+	struct ifreq ifr = {
+		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
+	};
+	int fd, err;
+
+	*step = "open /dev/net/tun";
+	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (multi)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	*step = "TUNSETIFF";
+	if (ioctl(fd, TUNSETIFF, &ifr))
+		goto fail;
+	*step = "TUNSETOFFLOAD";
+	/* Checksums only: whole segments of the MTU, no GSO. */
+	if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM))
+		goto fail;
+	return fd;
+fail:
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static int set_addr(int fd, struct ifreq *ifr, unsigned long request,
+		    struct in_addr addr)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = addr };
+
+	memcpy(&ifr->ifr_addr, &sin, sizeof(sin));
+	return ioctl(fd, request, ifr) ? -errno : 0;
+}
+
+static int configure(const struct tap_spec *s)
+{
+	struct ifreq ifr = { 0 };
+	int fd, err = 0;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", s->ifname);
+	if (s->has_addr) {
+		err = set_addr(fd, &ifr, SIOCSIFADDR, s->addr);
+		if (!err)
+			err = set_addr(fd, &ifr, SIOCSIFNETMASK, s->mask);
+	}
+	if (!err && ioctl(fd, SIOCGIFFLAGS, &ifr))
+		err = -errno;
+	ifr.ifr_flags |= IFF_UP;
+	if (!err && ioctl(fd, SIOCSIFFLAGS, &ifr))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Our end's address: locally administered, and the same at every start, for
+ * the sake of ARP caches. */
+static void choose_mac(struct nic *nic, struct be32 ip)
+{
+	static const u8 prefix[2] = { 0x02, 'X' };
+
+	memcpy(nic->mac, prefix, 2);
+	memcpy(nic->mac + 2, &ip, 4);
+}
+
+static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
+		       int fd)
+{
+	struct tap_q *q = &t->queues[i];
+
+	q->fd = fd;
+	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
+	q->reserve = cfg->frames_per_queue / 8;
+	q->q.ops = &tap_ops;
+	q->q.mtu = t->nic.mtu;
+	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL;
+	if (t->nic.nqueues > 1)
+		q->q.caps |= NIC_NO_RSS;
+	memcpy(q->q.mac, t->nic.mac, 6);
+}
+
+static void tap_close(struct nic *nic)
+{
+	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
+
+	for (u32 i = 0; i < nic->nqueues; i++) {
+		if (t->queues[i].fd >= 0)
+			close(t->queues[i].fd);
+	}
+	free(t->queues);
+	free(t);
+}
+
+static struct tap_nic *alloc_nic(const struct nic_config *cfg)
+{
+	struct tap_nic *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->queues = calloc(cfg->nqueues, sizeof(t->queues[0]));
+	if (!t->queues) {
+		free(t);
+		return NULL;
+	}
+	t->nic.nqueues = cfg->nqueues;
+	t->nic.close = tap_close;
+	snprintf(t->nic.driver, sizeof(t->nic.driver), "tun");
+	for (u32 i = 0; i < cfg->nqueues; i++) {
+		t->queues[i].fd = -1;
+		t->nic.q[i] = &t->queues[i].q;
+	}
+	nic_rss_default(&t->nic);
+	return t;
+}
+
+static int start(struct tap_nic *t, const struct nic_config *cfg,
+		 const struct tap_spec *s, char *why, size_t why_len)
+{
+	struct nic_ifinfo info;
+	const char *step;
+	int err;
+
+	for (u32 i = 0; i < cfg->nqueues; i++) {
+		int fd = open_queue(s->ifname, cfg->nqueues > 1, &step);
+
+		if (fd < 0)
+			return no_device(fd, s->ifname, step, why, why_len);
+		t->queues[i].fd = fd;
+	}
+	step = "bring up";
+	err = configure(s);
+	if (!err)
+		err = nic_ifinfo(s->ifname, &info);
+	if (err)
+		return no_device(err, s->ifname, step, why, why_len);
+	if (info.mtu + ETH_OVERHEAD > TAP_MAX_PARTS * MBUF_ROOM)
+		return nic_fail(-EMSGSIZE, why, why_len,
+				"MTU %u of %s is too large: \"ip link set dev "
+				"%s mtu 9000\"",
+				info.mtu, s->ifname, s->ifname);
+	t->nic.mtu = (u16)info.mtu;
+	choose_mac(&t->nic, cfg->ip);
+	for (u32 i = 0; i < cfg->nqueues; i++)
+		init_queue(t, cfg, i, t->queues[i].fd);
+	snprintf(t->nic.detail, sizeof(t->nic.detail),
+		 "%s: TAP, %u queue%s, MTU %u", s->ifname, cfg->nqueues,
+		 cfg->nqueues == 1 ? "" : "s", t->nic.mtu);
+	return 0;
+}
+
+int tap_open(const struct nic_config *cfg, const char *arg, struct nic **out,
+	     char *why, size_t why_len)
+{
+	struct tap_spec s;
+	struct tap_nic *t;
+	int err;
+
+	if (!parse(arg, &s))
+		return nic_fail(-EINVAL, why, why_len,
+				"\"tap:%s\": say tap:NAME or "
+				"tap:NAME,ADDRESS/PREFIX",
+				arg);
+	if (cfg->ports_only)
+		return nic_fail(-EINVAL, why, why_len,
+				"a TAP device cannot share Linux's address: "
+				"give --ip an address of its own");
+	t = alloc_nic(cfg);
+	if (!t)
+		return nic_fail(-ENOMEM, why, why_len, "out of memory");
+	err = start(t, cfg, &s, why, why_len);
+	if (err) {
+		tap_close(&t->nic);
+		return err;
+	}
+	*out = &t->nic;
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Between wire_ring.c and wire_impair.c. */
+#ifndef NIC_WIRE_IMPAIR_H
+#define NIC_WIRE_IMPAIR_H
+
+#include "nic/wire.h"
+
+/* wire_ring.c: copies a frame to the other end, to be shown to it by
+ * wire_publish(). False: no room. */
+bool wire_send(struct wire_queue *w, const u8 *frame, u32 len);
+void wire_publish(struct wire_queue *w);
+
+/* Copies all parts of a packet to @to; its length. */
+u32 wire_flatten(u8 *to, const struct mbuf *m);
+
+/* wire_impair.c: decides over one packet and puts it on its way. */
+void wire_impair_init(struct wire_impairer *im);
+void wire_impair_tx(struct wire_queue *w, const struct mbuf *m, u64 now);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AF_XDP: one queue's four rings, as the fast path (xdp_ring.c) sees them.
+ * The kernel shares them with us; each has one writer of each index.
+ *
+ *          we write    kernel writes   entry
+ *   fill   producer    consumer        u64: address of an empty frame
+ *   rx     consumer    producer        xdp_frame: a packet, or part of it
+ *   tx     producer    consumer        xdp_frame: a packet, or part of it
+ *   comp   consumer    producer        u64: address sent
+ *
+ * Addresses are offsets into the umem. All indices run freely and are masked
+ * at use. xdp_setup.c maps the rings and fills in the struct.
+ */
+#ifndef NIC_XDP_H
+#define NIC_XDP_H
+
+#include "nic/nic.h"
+
+enum {
+	XDP_RING_SIZE = 2048,  /* entries, default */
+	XDP_FILL_BATCH = 32,   /* empty frames are handed over so many at a
+				* time, to touch the kernel's line rarely */
+	XDP_FILL_CALM = 512,   /* empty frames posted while traffic is calm:
+				* fewer frames are warmer ones */
+	XDP_CALM_POLLS = 4096, /* batches without a burst that make it so */
+	XDP_MAX_PARTS = 16,    /* descriptors per packet; the kernel's limit
+				* is MAX_SKB_FRAGS, 17 */
+	XDP_PART_MORE = 1,     /* xdp_frame.options: the packet goes on in the
+				* next descriptor (XDP_PKT_CONTD) */
+	XDP_WAKEUP_FLAG = 1,   /* *flags: the kernel wants a system call */
+};
+
+/* struct xdp_desc of the kernel. */
+struct xdp_frame {
+	u64 addr;
+	u32 len;
+	u32 options;
+};
+
+_Static_assert(sizeof(struct xdp_frame) == 16, "kernel ABI");
+
+struct xdp_ring {
+	u32 *producer, *consumer, *flags; /* shared with the kernel */
+	void *entries;
+	u32 mask;
+	u32 head; /* our own index, ahead of what is published in a batch */
+};
+
+struct xdp_q;
+
+/* The system calls: the only ways out of the dataplane. Set up by the host;
+ * in a guest these are hypercalls. */
+struct xdp_exits {
+	/* Starts transmission; copies up to a budget of packets. */
+	void (*send)(struct xdp_q *q);
+	/* Has the driver take up the fill ring, and with busy polling receive
+	 * packets. */
+	void (*recv)(struct xdp_q *q);
+	/* Returns when a packet is there or after @ns. */
+	void (*poll)(struct xdp_q *q, u64 ns);
+};
+
+struct xdp_q {
+	struct nicq q;
+
+	/* receive */
+	struct xdp_ring rx, fill;
+	u8 *umem;	/* dataplane's address */
+	u64 frames_off; /* of the pool's frames in the umem, bytes */
+	u32 posted;	/* frames that the kernel has for reception: in the
+			 * fill ring, in the driver, or unread in rx */
+	u32 target;	/* wanted value of posted: grows with bursts */
+	u32 target_min, target_max; /* bounds of target, <= size of fill */
+	u32 calm;		    /* batches since the last burst */
+	u32 reserve; /* frames that reception leaves to transmission */
+	bool frags;  /* a packet may have several descriptors */
+	bool busy_poll;
+
+	/* transmit */
+	struct xdp_ring tx, comp;
+	u32 tx_done;   /* descriptors completed; free running as tx.head */
+	u32 max_parts; /* descriptors per packet */
+	u64 nr_tx_bad; /* packets that do not fit max_parts, dropped */
+	/* Per tx entry: the packet that ends there, else NULL. Completions
+	 * come in the order of the tx ring, so their addresses need not be
+	 * read. */
+	struct mbuf **sent_at;
+
+	const struct xdp_exits *exits;
+	int fd;
+};
+
+extern const struct nicq_ops xdp_ops;
+
+/* Writes tx entry @at; not yet published. */
+static inline void xdp_tx_put(struct xdp_q *q, u32 at, const u8 *data, u32 len,
+			      u32 options)
+{
+	struct xdp_frame *f = q->tx.entries;
+
+	f[at & q->tx.mask] = (struct xdp_frame){
+		.addr = (u64)(data - q->umem),
+		.len = len,
+		.options = options,
+	};
+}
+
+/* A packet of one frame. Needs room for one entry. */
+static inline void xdp_tx_single(struct xdp_q *q, struct mbuf *m)
+{
+	xdp_tx_put(q, q->tx.head, m->data, m->len, 0);
+	q->sent_at[q->tx.head & q->tx.mask] = m;
+	q->tx.head++;
+}
+
+/* xdp_parts.c: a packet of several ranges. Needs room for XDP_MAX_PARTS + 1
+ * entries. Copies it together if the socket does not take that many. */
+void xdp_tx_parts(struct xdp_q *q, struct mbuf *m);
+
+#endif

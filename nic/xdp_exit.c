@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* AF_XDP: the system calls. */
+#include "nic/xdp_exit.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum {
+	BUSY_POLL_US = 20,	   /* any value above 0 enables it */
+	BUSY_POLL_BUDGET = 64,	   /* packets per system call */
+	OPT_PREFER_BUSY_POLL = 69, /* SO_PREFER_BUSY_POLL */
+	OPT_BUSY_POLL_BUDGET = 70, /* SO_BUSY_POLL_BUDGET */
+	NS_PER_S = 1000000000,
+};
+
+/* Errors mean "not now" (EAGAIN, EBUSY, ENOBUFS) or a link that is down: the
+ * rings keep the packets, and the next kick tries again. */
+static void host_send(struct xdp_q *q)
+{
+	sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
+}
+
+static void host_recv(struct xdp_q *q)
+{
+	recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
+static void host_poll(struct xdp_q *q, u64 ns)
+{
+	struct pollfd p[] = {
+		{ .fd = q->fd, .events = POLLIN },
+		{ .fd = q->q.wake_fd, .events = POLLIN },
+	};
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / NS_PER_S),
+		.tv_nsec = (long)(ns % NS_PER_S),
+	};
+
+	ppoll(p, q->q.wake_fd ? 2 : 1, &ts, NULL);
+}
+
+const struct xdp_exits xdp_host_exits = {
+	.send = host_send,
+	.recv = host_recv,
+	.poll = host_poll,
+};
+
+void xdp_busy_poll(int fd)
+{
+	int prefer = 1, us = BUSY_POLL_US, budget = BUSY_POLL_BUDGET;
+
+	setsockopt(fd, SOL_SOCKET, OPT_PREFER_BUSY_POLL, &prefer,
+		   sizeof(prefer));
+	setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof(us));
+	setsockopt(fd, SOL_SOCKET, OPT_BUSY_POLL_BUDGET, &budget,
+		   sizeof(budget));
+}

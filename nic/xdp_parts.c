@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* AF_XDP: transmission of packets in several ranges: chains, gathered ones,
+ * jumbo frames. Freestanding. */
+#include "nic/xdp.h"
+
+#include "base/mem.h"
+
+/* Bytes of a range up to the end of its chunk: a descriptor must not cross
+ * chunks of the umem. */
+static u32 part_len(const struct xdp_q *q, const u8 *data, u32 len)
+{
+	u32 room = MBUF_SIZE - ((u64)(data - q->umem) & (MBUF_SIZE - 1));
+
+	return min(len, room);
+}
+
+/* Entries for one range, at most @most. */
+static u32 put_range(struct xdp_q *q, u32 at, const u8 *data, u32 len, u32 most)
+{
+	u32 n;
+
+	for (n = 0; len && n < most; n++) {
+		u32 part = part_len(q, data, len);
+
+		xdp_tx_put(q, at + n, data, part, XDP_PART_MORE);
+		q->sent_at[(at + n) & q->tx.mask] = NULL;
+		data += part;
+		len -= part;
+	}
+	return n;
+}
+
+/* Writes a packet of several ranges behind the published entries; returns
+ * how many it took: max_parts + 1 if it does not fit. */
+static u32 put_parts(struct xdp_q *q, const struct mbuf *m)
+{
+	u32 at = q->tx.head, most = q->max_parts + 1, n = 0;
+
+	for (; m; m = m->next) {
+		n += put_range(q, at + n, m->data, m->len, most - n);
+		for (int i = 0; i < m->next_ext; i++)
+			n += put_range(q, at + n, m->ext[i].addr, m->ext[i].len,
+				       most - n);
+	}
+	return n;
+}
+
+/* Copies a packet together in its first frame. False: it is too long. */
+static bool flatten(struct xdp_q *q, struct mbuf *m)
+{
+	u8 *end = mbuf_frame(q->q.pool, m) + MBUF_SIZE;
+	u8 *to = m->data + m->len;
+
+	if (mbuf_packet_len(m) > (u32)(end - m->data))
+		return false;
+	for (struct mbuf *part = m; part; part = part->next) {
+		if (part != m) {
+			memcpy(to, part->data, part->len);
+			to += part->len;
+		}
+		for (int i = 0; i < part->next_ext; i++) {
+			memcpy(to, part->ext[i].addr, part->ext[i].len);
+			to += part->ext[i].len;
+		}
+		part->next_ext = 0;
+	}
+	m->len = (u32)(to - m->data);
+	mbuf_free_chain(q->q.pool, m->next);
+	m->next = NULL;
+	return true;
+}
+
+/* A packet of several ranges. Needs room for max_parts + 1 entries. */
+void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
+{
+	struct xdp_frame *f = q->tx.entries;
+	u32 n = q->max_parts > 1 ? put_parts(q, m) : 2, last;
+
+	if (n > q->max_parts) {
+		if (flatten(q, m)) {
+			xdp_tx_single(q, m);
+		} else {
+			q->nr_tx_bad++;
+			nicq_tx_done(&q->q, m);
+		}
+		return;
+	}
+	last = (q->tx.head + n - 1) & q->tx.mask;
+	f[last].options = 0;
+	q->sent_at[last] = m;
+	q->tx.head += n;
+}

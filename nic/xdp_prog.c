@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Loads and attaches the XDP program. Its object is part of our binary. */
+#include "nic/xdp_prog.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xdp_steer.skel.h"
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return 0;
+}
+
+static void set_port(struct xdp_steer *skel, u16 port)
+{
+	skel->rodata->our_ports[port / 64] |= 1ull << (port % 64);
+}
+
+static void configure(struct xdp_steer *skel, const struct nic_config *cfg)
+{
+	skel->rodata->own_ip = cfg->ip.raw;
+	skel->rodata->ports_only = cfg->ports_only;
+	for (u32 i = 0; i < cfg->nports; i++)
+		set_port(skel, cfg->ports[i]);
+	for (u32 port = cfg->port_min; port && port <= cfg->port_max; port++)
+		set_port(skel, (u16)port);
+}
+
+static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
+{
+	libbpf_print_fn_t old = libbpf_set_print(quiet);
+	int err;
+
+	p->skel = xdp_steer__open();
+	if (!p->skel) {
+		err = -errno;
+		goto out;
+	}
+	configure(p->skel, cfg);
+	if (frags)
+		bpf_program__set_flags(p->skel->progs.steer,
+				       BPF_F_XDP_HAS_FRAGS);
+	err = xdp_steer__load(p->skel);
+	if (err) {
+		xdp_steer__destroy(p->skel);
+		p->skel = NULL;
+	} else {
+		p->map_fd = bpf_map__fd(p->skel->maps.xsks);
+	}
+out:
+	libbpf_set_print(old);
+	return err;
+}
+
+static int link_to(struct xdp_prog *p, int ifindex, u32 flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	int fd = bpf_link_create(bpf_program__fd(p->skel->progs.steer), ifindex,
+				 BPF_XDP, &opts);
+
+	p->link_fd = fd;
+	p->generic = flags == XDP_FLAGS_SKB_MODE;
+	return fd < 0 ? fd : 0;
+}
+
+static int no_load(int err, char *why, size_t why_len)
+{
+	if (err == -EPERM || err == -EACCES)
+		return nic_fail(-EPERM, why, why_len,
+				"loading an XDP program is not permitted: run "
+				"as root, or with CAP_NET_ADMIN, CAP_NET_RAW "
+				"and CAP_BPF; or use --nic tap:NAME");
+	return nic_fail(err, why, why_len,
+			"the kernel does not load our XDP program (%s): "
+			"Linux 5.9 or newer with CONFIG_XDP_SOCKETS is needed",
+			strerror(-err));
+}
+
+static int no_attach(int err, const char *ifname, const struct nic_ifinfo *info,
+		     char *why, size_t why_len)
+{
+	u32 id = 0;
+
+	switch (err) {
+	case -EBUSY:
+	case -EEXIST:
+		bpf_xdp_query_id(info->index, 0, &id);
+		return nic_fail(-EBUSY, why, why_len,
+				"another XDP program (id %u) is attached to "
+				"%s: stop its owner, or \"ip link set dev %s "
+				"xdp off\"",
+				id, ifname, ifname);
+	case -ERANGE:
+		return nic_fail(err, why, why_len,
+				"the MTU of %s (%u) or of its peer is too "
+				"large for XDP: \"ip link set dev %s mtu "
+				"1500\" at both ends",
+				ifname, info->mtu, ifname);
+	case -ENOSPC:
+		return nic_fail(err, why, why_len,
+				"%s has fewer receive queues than its peer "
+				"has transmit queues: make them equal by "
+				"\"ethtool -L\"",
+				ifname);
+	default:
+		return nic_fail(err, why, why_len,
+				"cannot attach an XDP program to %s: %s",
+				ifname, strerror(-err));
+	}
+}
+
+int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
+		    const char *ifname, const struct nic_ifinfo *info,
+		    bool frags, char *why, size_t why_len)
+{
+	int err = load(p, cfg, frags);
+
+	p->link_fd = -1;
+	if (err)
+		return no_load(err, why, why_len);
+	err = cfg->generic ? -EOPNOTSUPP
+			   : link_to(p, info->index, XDP_FLAGS_DRV_MODE);
+	if (err && err != -EBUSY && err != -EEXIST && err != -EPERM &&
+	    cfg->mode != NIC_ZEROCOPY) {
+		/* Tell the driver's reason if generic mode fails too. */
+		int generic = link_to(p, info->index, XDP_FLAGS_SKB_MODE);
+
+		if (!generic || err == -EOPNOTSUPP)
+			err = generic;
+	}
+	if (!err)
+		return 0;
+	xdp_prog_detach(p);
+	return no_attach(err, ifname, info, why, why_len);
+}
+
+void xdp_prog_detach(struct xdp_prog *p)
+{
+	if (p->link_fd >= 0)
+		close(p->link_fd);
+	p->link_fd = -1;
+	if (p->skel)
+		xdp_steer__destroy(p->skel);
+	p->skel = NULL;
+}

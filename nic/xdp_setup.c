@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens AF_XDP on an interface: looks it over, steers its queues, attaches
+ * the program, opens the sockets; or says what stands in the way. */
+#include "nic/xdp_host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <xdp/libxdp.h>
+
+static struct xdp_nic *xdp_nic_of(struct nic *nic)
+{
+	return container_of(nic, struct xdp_nic, nic);
+}
+
+/* Capabilities are those of the interface, the same for all queues. */
+static void set_caps(struct xdp_nic *x)
+{
+	u32 caps = 0;
+
+	/* In copy mode the kernel takes a page for each further descriptor:
+	 * dearer than our own copy of a packet. */
+	if ((x->bind_flags & XDP_BIND_SG) && x->nic.zero_copy)
+		caps |= NIC_GATHER;
+	if (!strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun"))
+		caps |= NIC_RX_CSUM_PARTIAL;
+	if (!x->nic.rss_control && x->nic.nqueues > 1)
+		caps |= NIC_NO_RSS;
+	for (u32 i = 0; i < x->nic.nqueues; i++)
+		x->queues[i].q.q.caps = caps;
+}
+
+static int no_socket(int err, const struct xdp_nic *x,
+		     const struct nic_config *cfg, char *why, size_t why_len)
+{
+	switch (err) {
+	case -EBUSY:
+		return nic_fail(err, why, why_len,
+				"a queue of %s is in use by another AF_XDP "
+				"program: stop it first",
+				x->ifname);
+	case -EPERM:
+	case -EACCES:
+		return nic_fail(err, why, why_len,
+				"AF_XDP sockets are not permitted: run as "
+				"root, or with CAP_NET_RAW and CAP_NET_ADMIN");
+	case -ENOBUFS:
+	case -ENOMEM:
+		return nic_fail(err, why, why_len,
+				"the kernel may not lock %zu MB of packet "
+				"memory: raise \"ulimit -l\", or run with "
+				"CAP_IPC_LOCK, or ask for less memory",
+				cfg->umem_len >> 20);
+	case -EAFNOSUPPORT:
+		return nic_fail(err, why, why_len,
+				"this kernel has no AF_XDP "
+				"(CONFIG_XDP_SOCKETS)");
+	}
+	if (cfg->mode == NIC_ZEROCOPY)
+		return nic_fail(err, why, why_len,
+				"driver \"%s\" of %s has no zero-copy AF_XDP "
+				"(%s): allow copy mode",
+				x->nic.driver, x->ifname, strerror(-err));
+	if (xdp_needs_frags(x->nic.mtu))
+		return nic_fail(err, why, why_len,
+				"MTU %u of %s needs multi-buffer AF_XDP "
+				"(Linux 6.6; %s): \"ip link set dev %s mtu "
+				"1500\"",
+				x->nic.mtu, x->ifname, strerror(-err),
+				x->ifname);
+	return nic_fail(err, why, why_len, "cannot open AF_XDP on %s: %s",
+			x->ifname, strerror(-err));
+}
+
+static int check_if(struct xdp_nic *x, struct nic_ifinfo *info, char *why,
+		    size_t why_len)
+{
+	char names[160];
+	int err = nic_ifinfo(x->ifname, info);
+
+	if (err == -ENODEV) {
+		nic_ifnames(names, sizeof(names));
+		return nic_fail(err, why, why_len,
+				"no interface \"%s\"; there are: %s", x->ifname,
+				names);
+	}
+	if (err)
+		return nic_fail(err, why, why_len, "cannot ask for %s: %s",
+				x->ifname, strerror(-err));
+	if (!info->up)
+		return nic_fail(-ENETDOWN, why, why_len,
+				"%s is down: \"ip link set dev %s up\"",
+				x->ifname, x->ifname);
+	if (info->rx_queues < x->nic.nqueues ||
+	    info->tx_queues < x->nic.nqueues)
+		return nic_fail(-ERANGE, why, why_len,
+				"%s has %u receive and %u transmit queues, %u "
+				"threads need one of each: \"ethtool -L %s "
+				"combined %u\" (or rx %u tx %u)",
+				x->ifname, info->rx_queues, info->tx_queues,
+				x->nic.nqueues, x->ifname, x->nic.nqueues,
+				x->nic.nqueues, x->nic.nqueues);
+	return 0;
+}
+
+static int set_groups(struct nic *nic)
+{
+	return rss_set_table(xdp_nic_of(nic)->ifname, nic->group_owner);
+}
+
+/* With more hardware queues than ours, packets on the others would be lost:
+ * they must be kept away by the indirection table. */
+static int set_rss(struct xdp_nic *x, const struct nic_ifinfo *info, char *why,
+		   size_t why_len)
+{
+	u32 n = x->nic.nqueues;
+
+	if (info->rx_queues == 1)
+		return 0;
+	if (!rss_apply(x->ifname, x->nic.rss_key, x->nic.group_owner,
+		       &x->rss)) {
+		x->nic.rss_control = true;
+		x->nic.set_groups = set_groups;
+		return 0;
+	}
+	if (info->rx_queues == n)
+		return 0;
+	return nic_fail(-ERANGE, why, why_len,
+			"%s has %u receive queues for %u threads, and its "
+			"driver cannot steer packets: \"ethtool -L %s "
+			"combined %u\" (or rx %u)",
+			x->ifname, info->rx_queues, n, x->ifname, n, n);
+}
+
+static void describe(struct xdp_nic *x)
+{
+	snprintf(x->nic.detail, sizeof(x->nic.detail),
+		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s, MTU %u%s%s%s",
+		 x->ifname, x->nic.driver[0] ? x->nic.driver : "no driver name",
+		 x->prog.generic ? "generic" : "driver",
+		 x->nic.zero_copy ? "zero copy" : "copy", x->nic.nqueues,
+		 x->nic.nqueues == 1 ? "" : "s", x->nic.mtu,
+		 x->bind_flags & XDP_BIND_SG ? ", multi-buffer" : "",
+		 x->nic.nqueues > 1 && !x->nic.rss_control ? ", no RSS control"
+							   : "",
+		 x->queues[0].q.busy_poll ? ", busy poll" : "");
+}
+
+/* The kernel's counts since the socket was made. */
+static void update_drops(struct nic *nic)
+{
+	for (u32 i = 0; i < nic->nqueues; i++) {
+		struct xdp_statistics st;
+		socklen_t len = sizeof(st);
+		struct xdp_q *q = &xdp_nic_of(nic)->queues[i].q;
+
+		memset(&st, 0, sizeof(st));
+		if (!getsockopt(q->fd, SOL_XDP, XDP_STATISTICS, &st, &len))
+			q->q.nr_drops = st.rx_dropped + st.rx_ring_full +
+					st.rx_fill_ring_empty_descs;
+	}
+}
+
+static void xdp_close(struct nic *nic)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+
+	xdp_prog_detach(&x->prog);
+	xdp_sockets_close(x);
+	rss_restore(x->ifname, &x->rss);
+	free(x->queues);
+	free(x);
+}
+
+static int tell_program(struct xdp_nic *x)
+{
+	int err = 0;
+
+	for (u32 i = 0; !err && i < x->nic.nqueues; i++)
+		err = xsk_socket__update_xskmap(x->queues[i].xsk,
+						x->prog.map_fd);
+	return err;
+}
+
+static int no_print(enum libxdp_print_level level, const char *fmt, va_list ap)
+{
+	return 0;
+}
+
+static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
+{
+	struct xdp_nic *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->queues = calloc(cfg->nqueues, sizeof(x->queues[0]));
+	if (!x->queues) {
+		free(x);
+		return NULL;
+	}
+	snprintf(x->ifname, sizeof(x->ifname), "%s", arg);
+	x->prog.link_fd = -1;
+	x->nic.nqueues = cfg->nqueues;
+	x->nic.close = xdp_close;
+	x->nic.update_drops = update_drops;
+	for (u32 i = 0; i < cfg->nqueues; i++)
+		x->nic.q[i] = &x->queues[i].q.q;
+	nic_rss_default(&x->nic);
+	return x;
+}
+
+/* In this order: sockets bind to a running driver queue, the program finds
+ * sockets in its map, and packets flow from then on. */
+static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		 size_t why_len)
+{
+	struct nic_ifinfo info;
+	int err = check_if(x, &info, why, why_len);
+
+	if (err)
+		return err;
+	x->nic.mtu = (u16)min(info.mtu, (u32)UINT16_MAX);
+	memcpy(x->nic.mac, info.mac, 6);
+	memcpy(x->nic.driver, info.driver, sizeof(x->nic.driver));
+	err = set_rss(x, &info, why, why_len);
+	if (err)
+		return err;
+	err = xdp_prog_attach(&x->prog, cfg, x->ifname, &info,
+			      xdp_needs_frags(x->nic.mtu), why, why_len);
+	if (err)
+		return err;
+	err = xdp_sockets_open(x, cfg);
+	if (err)
+		return no_socket(err, x, cfg, why, why_len);
+	set_caps(x);
+	err = tell_program(x);
+	if (err)
+		return nic_fail(err, why, why_len,
+				"cannot enter a socket of %s into the XDP "
+				"map: %s",
+				x->ifname, strerror(-err));
+	describe(x);
+	return 0;
+}
+
+int xdp_open(const struct nic_config *cfg, const char *arg, struct nic **out,
+	     char *why, size_t why_len)
+{
+	libxdp_print_fn_t old = libxdp_set_print(no_print);
+	struct xdp_nic *x = alloc_nic(cfg, arg);
+	int err = -ENOMEM;
+
+	if (x)
+		err = start(x, cfg, why, why_len);
+	else
+		nic_fail(err, why, why_len, "out of memory");
+	libxdp_set_print(old);
+	if (err) {
+		if (x)
+			xdp_close(&x->nic);
+		return err;
+	}
+	*out = &x->nic;
+	return 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AF_XDP sockets of an interface, by libxdp.
+ *
+ *   umem (registered once) <- socket 0: fill, comp, rx, tx
+ *                          <- socket 1: fill, comp, rx, tx   shared umem
+ *                          ...
+ */
+#include "nic/xdp_host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "nic/xdp_exit.h"
+
+enum {
+	OPT_TX_BUDGET = 9, /* XDP_MAX_TX_SKB_BUDGET: younger than
+			    * Debian 12, Linux 6.17 */
+	BUSY_TRIES = 20,   /* a dead owner's queue is free only when
+			    * the kernel has cleaned up behind it */
+	BUSY_NS = 50 * 1000 * 1000,
+	ZEROCOPY_PARTS = 5, /* descriptors per packet that every driver
+			     * with multi-buffer zero copy takes */
+};
+
+static void map_prod(struct xdp_ring *r, const struct xsk_ring_prod *from)
+{
+	*r = (struct xdp_ring){
+		.producer = from->producer,
+		.consumer = from->consumer,
+		.flags = from->flags,
+		.entries = from->ring,
+		.mask = from->mask,
+		.head = *from->producer,
+	};
+}
+
+static void map_cons(struct xdp_ring *r, const struct xsk_ring_cons *from)
+{
+	*r = (struct xdp_ring){
+		.producer = from->producer,
+		.consumer = from->consumer,
+		.flags = from->flags,
+		.entries = from->ring,
+		.mask = from->mask,
+		.head = *from->consumer,
+	};
+}
+
+static u32 ring_size(const struct nic_config *cfg)
+{
+	return cfg->ring_size ? cfg->ring_size : XDP_RING_SIZE;
+}
+
+static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+{
+	struct xdp_queue *xq = &x->queues[i];
+	struct xdp_q *q = &xq->q;
+	bool sg = x->bind_flags & XDP_BIND_SG;
+
+	map_prod(&q->fill, &xq->fill);
+	map_prod(&q->tx, &xq->tx);
+	map_cons(&q->comp, &xq->comp);
+	map_cons(&q->rx, &xq->rx);
+	q->tx_done = q->tx.head;
+	q->umem = cfg->umem;
+	q->frames_off = (u64)i * cfg->frames_per_queue * MBUF_SIZE;
+	q->target_max = min(ring_size(cfg), cfg->frames_per_queue / 2);
+	/* A driver fills its own ring from ours, and asks for a system call
+	 * whenever it cannot fill it up. */
+	q->target_min = x->nic.zero_copy
+				? q->target_max
+				: min(q->target_max, (u32)XDP_FILL_CALM);
+	q->target = q->target_min;
+	q->reserve = cfg->frames_per_queue / 8;
+	q->frags = sg;
+	q->busy_poll = cfg->busy_poll && x->nic.zero_copy;
+	q->max_parts = 1;
+	if (sg)
+		q->max_parts =
+			x->nic.zero_copy ? ZEROCOPY_PARTS : XDP_MAX_PARTS;
+	q->sent_at = calloc(q->tx.mask + 1, sizeof(q->sent_at[0]));
+	if (!q->sent_at)
+		return -ENOMEM;
+	q->fd = xsk_socket__fd(xq->xsk);
+	q->exits = &xdp_host_exits;
+	q->q.ops = &xdp_ops;
+	q->q.mtu = x->nic.mtu;
+	memcpy(q->q.mac, x->nic.mac, 6);
+	return 0;
+}
+
+void xdp_sockets_close(struct xdp_nic *x)
+{
+	for (u32 i = 0; i < x->nic.nqueues; i++) {
+		struct xdp_queue *xq = &x->queues[i];
+
+		if (xq->xsk)
+			xsk_socket__delete(xq->xsk);
+		xq->xsk = NULL;
+		free(xq->q.sent_at);
+		xq->q.sent_at = NULL;
+	}
+	if (x->umem)
+		xsk_umem__delete(x->umem);
+	x->umem = NULL;
+}
+
+/* In copy mode a system call takes 32 packets, and the socket's buffer limits
+ * what is on the way: let both be a ring's worth. */
+static void widen(int fd, u32 ring)
+{
+	u32 bytes = ring * MBUF_SIZE;
+
+	setsockopt(fd, SOL_XDP, OPT_TX_BUDGET, &ring, sizeof(ring));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+}
+
+static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+{
+	struct xdp_queue *xq = &x->queues[i];
+	struct xsk_socket_config sc = {
+		.rx_size = ring_size(cfg),
+		.tx_size = ring_size(cfg),
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = (u16)x->bind_flags,
+	};
+	int err = xsk_socket__create_shared(&xq->xsk, x->ifname, i, x->umem,
+					    &xq->rx, &xq->tx, &xq->fill,
+					    &xq->comp, &sc);
+
+	if (err)
+		return err;
+	widen(xsk_socket__fd(xq->xsk), ring_size(cfg));
+	err = init_queue(x, cfg, i);
+	/* In copy mode Linux 6.14 and newer do not know whom to poll. */
+	if (xq->q.busy_poll)
+		xdp_busy_poll(xq->q.fd);
+	return err;
+}
+
+static int open_umem(struct xdp_nic *x, const struct nic_config *cfg)
+{
+	struct xsk_umem_config uc = {
+		.fill_size = ring_size(cfg),
+		.comp_size = ring_size(cfg),
+		.frame_size = MBUF_SIZE,
+	};
+	size_t len = cfg->umem_len & ~(size_t)(MBUF_SIZE - 1);
+
+	return xsk_umem__create(&x->umem, cfg->umem, len, &x->queues[0].fill,
+				&x->queues[0].comp, &uc);
+}
+
+/* Registers the umem and binds all queues, or leaves nothing behind. */
+static int open_sockets(struct xdp_nic *x, const struct nic_config *cfg)
+{
+	int err = open_umem(x, cfg);
+
+	for (u32 i = 0; !err && i < x->nic.nqueues; i++)
+		err = open_socket(x, cfg, i);
+	if (err)
+		xdp_sockets_close(x);
+	return err;
+}
+
+static int open_patiently(struct xdp_nic *x, const struct nic_config *cfg)
+{
+	struct timespec pause = { .tv_nsec = BUSY_NS };
+	int err = open_sockets(x, cfg);
+
+	for (int i = 0; err == -EBUSY && i < BUSY_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		err = open_sockets(x, cfg);
+	}
+	return err;
+}
+
+/* Best first. In copy mode several descriptors per packet are for jumbo
+ * frames only: they cost. */
+int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg)
+{
+	static const u32 tries[] = {
+		XDP_ZEROCOPY | XDP_BIND_SG,
+		XDP_ZEROCOPY,
+		XDP_COPY | XDP_BIND_SG,
+		XDP_COPY,
+	};
+	bool frags = xdp_needs_frags(x->nic.mtu);
+	int err = -EOPNOTSUPP;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		bool zero = tries[i] & XDP_ZEROCOPY;
+		bool sg = tries[i] & XDP_BIND_SG;
+
+		if (zero ? cfg->mode == NIC_COPY || x->prog.generic
+			 : cfg->mode == NIC_ZEROCOPY)
+			continue;
+		if (frags ? !sg : sg && !zero)
+			continue;
+		x->bind_flags = tries[i] | XDP_USE_NEED_WAKEUP;
+		x->nic.zero_copy = zero;
+		err = open_patiently(x, cfg);
+		if (err != -EOPNOTSUPP && err != -EINVAL && err != -ENOTSUP &&
+		    err != -EPROTONOSUPPORT)
+			break;
+	}
+	return err;
+}
