@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Ethernet: the first and the last that the protocols see of a packet. */
+#include "net/header.h"
+
+/* Everything but IPv4. */
+static COLD enum net_verdict other_in(struct net *net, struct mbuf *m, u64 now)
+{
+	const struct eth_hdr *eth = (const struct eth_hdr *)m->data;
+
+	if (m->len < ETH_LEN) {
+		net->stat->drop_short++;
+	} else if (eth->type.raw != be16(ETH_TYPE_ARP).raw) {
+		net->stat->drop_not_ours++;
+	} else {
+		arp_in(net, m, now);
+		if (!(m->flags & MBUF_FORWARDED))
+			return NET_SHARE;
+	}
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now, u32 *owner)
+{
+	struct pkt p;
+
+	if (likely(tcp_fast_in(net, m, now)))
+		return NET_DONE;
+	p.eth = (const struct eth_hdr *)m->data;
+	if (unlikely(m->len < ETH_LEN ||
+		     p.eth->type.raw != be16(ETH_TYPE_IPV4).raw))
+		return other_in(net, m, now);
+	return ip_in(net, m, &p, now, owner);
+}
+
+void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type)
+{
+	eth_push(net, m, dst, type);
+	net_tx(net, m);
+}
+
+u32 net_flow_group(const struct net *net, struct be32 raddr, struct be32 laddr,
+		   struct be16 rport, struct be16 lport)
+{
+	struct {
+		struct be32 src, dst;
+		struct be16 sport, dport;
+	} PACKED tuple = { raddr, laddr, rport, lport };
+
+	return hash_toeplitz(net->rss_key, &tuple, sizeof(tuple)) % RSS_TABLE;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* ICMP (RFC 792, 1122 section 3.2.2). */
+#include "base/cksum.h"
+#include "base/mem.h"
+#include "net/net.h"
+
+enum {
+	ICMP_ERROR_NS = 1000000, /* one error per millisecond, */
+	ICMP_ERROR_BURST = 50,	 /* after so many at once */
+	ICMP_QUOTE = 64,	 /* bytes of L4 in our errors */
+	IP_MIN_MTU = 68,	 /* RFC 791 */
+	IP_SAFE_MTU = 576,	 /* when a router does not say (RFC 1191, 5) */
+};
+
+static enum net_verdict drop(struct net *net, struct mbuf *m)
+{
+	net->stat->drop_icmp++;
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+static bool cksum_ok(const struct mbuf *m, const struct pkt *p)
+{
+	u64 sum = cksum_fold(cksum_add(0, p->l4, p->first_len));
+	u32 at = p->first_len;
+
+	for (m = m->next; m; at += m->len, m = m->next) {
+		u64 part = cksum_add(0, m->data, m->len);
+
+		sum += at & 1 ? cksum_shift(part) : cksum_fold(part);
+	}
+	return cksum_holds(sum);
+}
+
+/* The question becomes the answer; the checksum changes by the type alone
+ * (RFC 1624). */
+static enum net_verdict echo(struct net *net, struct mbuf *m,
+			     const struct pkt *p, u64 now)
+{
+	struct icmp_hdr *icmp = p->l4;
+	struct be32 src = p->ip->dst, dst = p->ip->src;
+	u8 tos = p->ip->tos & 0xfc;
+	u16 cksum;
+
+	if (!net->conf.icmp_echo || net->conf.ports_only ||
+	    p->l4_len + IPV4_LEN > net->mtu)
+		return drop(net, m);
+	memcpy(&cksum, &icmp->cksum, 2);
+	cksum = (u16)~cksum_fold((u64)(u16)~cksum +
+				 (u16)~be16(ICMP_ECHO << 8).raw +
+				 be16(ICMP_ECHO_REPLY << 8).raw);
+	memcpy(&icmp->cksum, &cksum, 2);
+	icmp->type = ICMP_ECHO_REPLY;
+	m->data = p->l4;
+	m->len = p->first_len;
+	ip_out(net, m, src, dst, IP_PROTO_ICMP, tos, NULL, now);
+	return NET_DONE;
+}
+
+/* A router or host could not deliver a packet of ours, which it quotes. Only
+ * TCP cares. @q was sent by us, so its owner is found the other way round. */
+static enum net_verdict unreachable(struct net *net, struct mbuf *m,
+				    const struct pkt *p, u64 now, u32 *owner)
+{
+	const struct icmp_hdr *icmp = p->l4;
+	const struct ipv4_hdr *q = (const void *)(icmp + 1);
+	const struct tcp_hdr *t;
+	u32 have = p->first_len - ICMP_LEN, qlen, to, mtu = 0;
+
+	if (have < IPV4_LEN)
+		return drop(net, m);
+	qlen = (q->ver_ihl & 15) * 4;
+	if (q->ver_ihl >> 4 != 4 || qlen < IPV4_LEN || have < qlen + 8 ||
+	    q->src.raw != net->conf.ip.raw)
+		return drop(net, m);
+	if (icmp->code == ICMP_UNREACH_NEEDFRAG) {
+		mtu = be32_host(icmp->rest) & 0xffff;
+		if (!mtu)
+			mtu = IP_SAFE_MTU;
+		if (mtu < IP_MIN_MTU)
+			return drop(net, m);
+	}
+	if (q->proto == IP_PROTO_TCP) {
+		t = (const void *)((const u8 *)q + qlen);
+		to = net->group_owner[net_flow_group(net, q->dst, q->src,
+						     t->dport, t->sport)];
+		if (to != net->thread && !(m->flags & MBUF_FORWARDED)) {
+			*owner = to;
+			return NET_FORWARD;
+		}
+		tcp_icmp(net, q->dst, q->src, t->dport, t->sport,
+			 be32_host(t->seq), icmp->code, (u16)mtu, now);
+	}
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
+			 u64 now, u32 *owner)
+{
+	const struct icmp_hdr *icmp = p->l4;
+
+	if (p->first_len < ICMP_LEN || !cksum_ok(m, p))
+		return drop(net, m);
+	if (icmp->type == ICMP_ECHO && !icmp->code)
+		return echo(net, m, p, now);
+	if (icmp->type == ICMP_UNREACHABLE)
+		return unreachable(net, m, p, now, owner);
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+/* A virtual clock that each error moves on, and that may run ahead by the
+ * burst: a token bucket in one word. */
+static bool may_send(struct net *net, u64 now)
+{
+	u64 at = max(net->icmp_at, now);
+
+	if (at - now > (u64)ICMP_ERROR_BURST * ICMP_ERROR_NS)
+		return false;
+	net->icmp_at = at + ICMP_ERROR_NS;
+	return true;
+}
+
+/* Errors are not for errors, nor for what went to everyone. */
+static bool deserves_error(const struct net *net, const struct pkt *p)
+{
+	const struct icmp_hdr *icmp = p->l4;
+
+	if (net->conf.ports_only || p->ip->dst.raw != net->conf.ip.raw ||
+	    eth_is_group(p->eth->dst))
+		return false;
+	return p->ip->proto != IP_PROTO_ICMP ||
+	       (p->first_len >= ICMP_LEN && icmp->type == ICMP_ECHO);
+}
+
+void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
+{
+	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
+	u32 quote = hlen + min(p->first_len, (u32)ICMP_QUOTE);
+	struct icmp_hdr *icmp;
+	struct mbuf *m;
+
+	if (!deserves_error(net, p))
+		return;
+	m = may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
+	if (!m) {
+		net->stat->drop_icmp++;
+		return;
+	}
+	icmp = (struct icmp_hdr *)m->data;
+	m->len = ICMP_LEN + quote;
+	icmp->type = ICMP_UNREACHABLE;
+	icmp->code = code;
+	icmp->cksum = 0;
+	icmp->rest = be32(0);
+	memcpy(icmp + 1, p->ip, quote);
+	icmp->cksum = (u16)~cksum_fold(cksum_add(0, icmp, m->len));
+	/* Precedence "internetwork control" (RFC 1812, 4.3.2.5). */
+	ip_out(net, m, net->conf.ip, p->ip->src, IP_PROTO_ICMP, 0xc0, NULL,
+	       now);
+}

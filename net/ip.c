@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* IPv4 (RFC 791, 1122): everything that a header may lie about is checked
+ * here, once. Nothing is reassembled, nothing that we send may be cut up. */
+#include "base/cksum.h"
+#include "base/errno.h"
+#include "base/mem.h"
+#include "net/header.h"
+
+enum {
+	IP_VER_IHL = 0x45, /* version 4, no options */
+	IP_OPT_END = 0,
+	IP_OPT_NOP = 1,
+	IP_OPT_LSRR = 131,
+	IP_OPT_SSRR = 137,
+};
+
+static COLD enum net_verdict drop(struct net *net, struct mbuf *m, u64 *reason)
+{
+	++*reason;
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+/* One of the header's words, as it lies in memory. */
+static inline u64 word(const struct ipv4_hdr *ip, int i)
+{
+	return ((const struct be32 *)ip)[i].raw;
+}
+
+static inline u64 sum20(const struct ipv4_hdr *ip)
+{
+	return word(ip, 0) + word(ip, 1) + word(ip, 2) + word(ip, 3) +
+	       word(ip, 4);
+}
+
+/* Header length, 0 if it is a lie or an option has no business here: source
+ * routes (RFC 7126), lengths beyond the header. @have: bytes from @ip on. */
+static COLD u32 options_len(const struct ipv4_hdr *ip, u32 have)
+{
+	const u8 *o = (const u8 *)(ip + 1);
+	u32 hlen = (ip->ver_ihl & 15) * 4, left = hlen - IPV4_LEN;
+
+	if (ip->ver_ihl >> 4 != 4 || hlen < IPV4_LEN || hlen > have)
+		return 0;
+	while (left && *o != IP_OPT_END) {
+		u32 n = *o == IP_OPT_NOP ? 1 : left < 2 ? 0 : o[1];
+
+		if (!n || n > left || (*o != IP_OPT_NOP && n < 2) ||
+		    *o == IP_OPT_LSRR || *o == IP_OPT_SSRR)
+			return 0;
+		o += n;
+		left -= n;
+	}
+	return hlen;
+}
+
+void ip_trim(struct net *net, struct mbuf *m, u32 len)
+{
+	struct mbuf *first = m;
+	u8 nfrags = 0;
+
+	while (m->len < len) {
+		len -= m->len;
+		m = m->next;
+		nfrags++;
+	}
+	m->len = len;
+	mbuf_free_chain(net->pool, m->next);
+	m->next = NULL;
+	first->nfrags = nfrags;
+}
+
+/* Does the frame hold the @total bytes that IP claims? Cuts off padding. */
+static COLD bool fit(struct net *net, struct mbuf *m, u32 total)
+{
+	u32 have = 0;
+
+	for (const struct mbuf *f = m; f; f = f->next)
+		have += f->len;
+	if (have < ETH_LEN + total)
+		return false;
+	if (have > ETH_LEN + total)
+		ip_trim(net, m, ETH_LEN + total);
+	return true;
+}
+
+bool ip_is_broadcast(const struct net *net, struct be32 ip)
+{
+	u32 host = be32_host(net->conf.netmask) ^ 0xffffffff;
+
+	return ip.raw == 0xffffffff ||
+	       (host > 1 && ip.raw == (net->conf.ip.raw | be32(host).raw));
+}
+
+/* Sources that no packet can have: our own address, 0/8 ("this network"),
+ * loopback, multicast, reserved, broadcast (RFC 1122, 3.2.1.3). */
+static COLD bool martian(const struct net *net, struct be32 src)
+{
+	u8 top = (u8)(be32_host(src) >> 24);
+
+	return top == 0 || top == 127 || top >= 224 ||
+	       src.raw == net->conf.ip.raw || ip_is_broadcast(net, src);
+}
+
+/* False means: certainly not martian. */
+static inline bool maybe_martian(const struct net *net, struct be32 src)
+{
+	u8 top = (u8)src.raw; /* first byte on the wire */
+
+	return (u8)(top - 1) >= 223 || top == 127 ||
+	       src.raw == net->conf.ip.raw ||
+	       src.raw == (net->conf.ip.raw | ~net->conf.netmask.raw);
+}
+
+static inline bool is_ours(const struct net *net, const struct pkt *p)
+{
+	return p->ip->dst.raw == net->conf.ip.raw &&
+	       !memcmp(p->eth->dst, net->mac, 6);
+}
+
+/* "All headers in the first fragment" of struct pkt, for TCP. */
+static inline bool tcp_header_ok(const struct pkt *p)
+{
+	const struct tcp_hdr *t = p->l4;
+	u32 hlen;
+
+	if (unlikely(p->first_len < TCP_LEN))
+		return false;
+	hlen = t->off >> 4 << 2;
+	return hlen >= TCP_LEN && hlen <= p->first_len;
+}
+
+static COLD enum net_verdict to_us(struct net *net, struct mbuf *m,
+				   struct pkt *p, u64 now, u32 *owner)
+{
+	switch (p->ip->proto) {
+	case IP_PROTO_TCP:
+		if (unlikely(!tcp_header_ok(p)))
+			return drop(net, m, &net->stat->drop_tcp_header);
+		return tcp_in(net, m, p, now, owner);
+	case IP_PROTO_UDP:
+		return udp_in(net, m, p, now, owner);
+	case IP_PROTO_ICMP:
+		return icmp_in(net, m, p, now, owner);
+	}
+	icmp_unreachable(net, p, ICMP_UNREACH_PROTO, now);
+	return drop(net, m, &net->stat->drop_not_ours);
+}
+
+/* What is not addressed to us alone: datagrams to everyone are taken, nothing
+ * else is, nor unicast inside a link-layer broadcast (RFC 1122, 3.3.6). */
+static COLD enum net_verdict to_others(struct net *net, struct mbuf *m,
+				       struct pkt *p, u64 now, u32 *owner)
+{
+	if (p->ip->proto == IP_PROTO_UDP && eth_is_group(p->eth->dst) &&
+	    ip_is_broadcast(net, p->ip->dst))
+		return udp_in(net, m, p, now, owner);
+	return drop(net, m, &net->stat->drop_not_ours);
+}
+
+/* The whole examination, step by step. */
+static COLD enum net_verdict examine(struct net *net, struct mbuf *m,
+				     struct pkt *p, u64 now, u32 *owner)
+{
+	const struct ipv4_hdr *ip = (const void *)(m->data + ETH_LEN);
+	u32 hlen = IPV4_LEN, total;
+
+	if (m->len < ETH_LEN + IPV4_LEN)
+		return drop(net, m, &net->stat->drop_short);
+	if (ip->ver_ihl != IP_VER_IHL)
+		hlen = options_len(ip, m->len - ETH_LEN);
+	if (!hlen)
+		return drop(net, m, &net->stat->drop_ip_header);
+	if (!cksum_holds(cksum_add(0, ip, hlen)))
+		return drop(net, m, &net->stat->drop_checksum);
+	total = be16_host(ip->len);
+	if (total < hlen)
+		return drop(net, m, &net->stat->drop_ip_header);
+	if (!fit(net, m, total))
+		return drop(net, m, &net->stat->drop_short);
+	if (ip->frag.raw & be16(IP_MF | IP_OFFSET).raw)
+		return drop(net, m, &net->stat->drop_ip_fragment);
+	if (maybe_martian(net, ip->src) && martian(net, ip->src))
+		return drop(net, m, &net->stat->drop_not_ours);
+	p->ip = ip;
+	p->l4 = m->data + ETH_LEN + hlen;
+	p->l4_len = total - hlen;
+	p->first_len = m->len - ETH_LEN - hlen;
+	return is_ours(net, p) ? to_us(net, m, p, now, owner)
+			       : to_others(net, m, p, now, owner);
+}
+
+/* A segment for us in one piece, without options and padding, in which
+ * nothing is doubtful: one condition. Everything else is examined, and
+ * counted if it is a lie. */
+enum net_verdict ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
+		       u32 *owner)
+{
+	const struct ipv4_hdr *ip = (const void *)(m->data + ETH_LEN);
+	u32 len = m->len - ETH_LEN;
+
+	if (unlikely(m->len < ETH_LEN + IPV4_LEN + TCP_LEN ||
+		     ip->ver_ihl != IP_VER_IHL || !cksum_holds(sum20(ip)) ||
+		     ip->len.raw != be16((u16)len).raw || m->next ||
+		     ip->frag.raw & be16(IP_MF | IP_OFFSET).raw ||
+		     maybe_martian(net, ip->src)))
+		return examine(net, m, p, now, owner);
+	p->ip = ip;
+	p->l4 = m->data + ETH_LEN + IPV4_LEN;
+	p->l4_len = p->first_len = len - IPV4_LEN;
+	if (unlikely(!is_ours(net, p)))
+		return to_others(net, m, p, now, owner);
+	if (likely(ip->proto == IP_PROTO_TCP && tcp_header_ok(p)))
+		return tcp_in(net, m, p, now, owner);
+	return to_us(net, m, p, now, owner);
+}
+
+/* Destinations off the link and not behind a gateway. */
+static COLD int out_group(struct net *net, struct mbuf *m, struct be32 dst)
+{
+	u8 mac[6] = { 0x01, 0x00, 0x5e };
+
+	if (ip_is_multicast(dst)) { /* RFC 1112, 6.4 */
+		memcpy(mac + 3, (u8 *)&dst + 1, 3);
+		mac[3] &= 0x7f;
+	} else {
+		memset(mac, 0xff, sizeof(mac));
+	}
+	eth_out(net, m, mac, ETH_TYPE_IPV4);
+	return 0;
+}
+
+static COLD u32 chain_len(const struct mbuf *m)
+{
+	return mbuf_packet_len(m);
+}
+
+int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
+	   u8 proto, u8 tos, u16 *neigh, u64 now)
+{
+	u32 len = likely(!m->next && !m->next_ext) ? m->len : chain_len(m);
+
+	ip_push(m, len, src, dst, proto, tos);
+	if (likely(ip_on_link(net, dst)))
+		return arp_send(net, m, dst, neigh, now);
+	if (ip_is_multicast(dst) || dst.raw == 0xffffffff)
+		return out_group(net, m, dst);
+	if (likely(net->conf.gateway.raw))
+		return arp_send(net, m, net->conf.gateway, neigh, now);
+	net->stat->drop_no_route++;
+	net_tx_drop(net, m);
+	return -EHOSTUNREACH;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The protocols of one elastic thread: functions of (state, packet, now). No
+ * clock, no NIC, no application, no allocation but from pools.
+ *
+ *   in:   net_in -> arp_in | ip_in -> icmp_in | udp_in | tcp_in
+ *   out:  tcp_output, udp_send, icmp_* -> ip_out -> (arp) -> net_tx -> txq
+ *
+ * Nothing here calls up: TCP and UDP put what the application should know on
+ * net->ready; dp/event.c turns it into event conditions.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "base/hash.h"
+#include "base/mbuf.h"
+#include "base/timer.h"
+#include "ix/abi.h"
+#include "ix/stat.h"
+#include "net/pkt.h"
+#include "net/arp.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+
+enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER };
+
+enum { NET_TXQ = 512 };
+
+/* Settings of the protocols. Fixed while a thread runs. */
+struct net_conf {
+	struct be32 ip;	     /* own IPv4 address */
+	struct be32 netmask;
+	struct be32 gateway; /* zero: none */
+	u16 mtu;	     /* 0: the NIC's */
+	bool icmp_echo;	     /* answer pings */
+	bool ports_only;     /* Linux owns the address: no ARP replies, ICMP
+			      * or resets for ports that are not ours */
+	u32 arp_timeout_ms;  /* an entry is asked for again after this */
+	u32 arp_retry_ms;    /* between requests for an unanswered entry */
+	u32 arp_retries;
+	struct tcp_conf tcp;
+	struct udp_conf udp;
+};
+
+struct net {
+	struct net_conf conf;
+	u8 mac[6];
+	u16 mtu;
+	u32 caps; /* of the NIC: NIC_* */
+	struct mbuf_pool *pool;
+	struct ix_stat *stat;
+	struct wheel wheel;
+	u64 secret[2]; /* for hash_sip(); random, never shown */
+
+	/* Flow groups: which thread owns each entry of the RSS table. */
+	u32 thread;
+	u32 nthreads; /* 0 counts as 1 */
+	const u8 *rss_key;	/* RSS_KEY_LEN */
+	const u8 *group_owner; /* RSS_TABLE entries; written by the control
+				 * plane's moves only */
+
+	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
+	u32 ntx;
+	u64 icmp_at; /* when the next ICMP error is due, ns (rate limit) */
+
+	struct arp arp;
+	struct tcp tcp;
+	struct udp udp;
+};
+
+/* What net_in() says about a packet. */
+enum net_verdict {
+	NET_DONE,    /* consumed: mbuf kept or freed */
+	NET_FORWARD, /* belongs to thread *@owner: caller still owns the mbuf */
+	NET_SHARE,   /* ARP: consumed here, but all threads should see a copy;
+		      * caller still owns the mbuf, untouched */
+};
+
+/* One received frame (chain of fragments). */
+enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now, u32 *owner);
+
+/* Room for @n more packets in the transmit queue? */
+static inline bool net_tx_room(const struct net *net, u32 n)
+{
+	return net->ntx + n <= NET_TXQ;
+}
+
+/* Gives up a packet that we wanted to send. */
+static inline void net_tx_drop(struct net *net, struct mbuf *m)
+{
+	if (m->handle) {
+		m->nextpkt = net->udp.sent;
+		net->udp.sent = m;
+	} else {
+		mbuf_free_chain(net->pool, m);
+	}
+}
+
+/* Queues a complete frame; takes @m in any case (full: counted drop). */
+static inline void net_tx(struct net *net, struct mbuf *m)
+{
+	if (unlikely(net->ntx == NET_TXQ)) {
+		net->stat->drop_tx_full++;
+		net_tx_drop(net, m);
+		return;
+	}
+	net->txq[net->ntx++] = m;
+}
+
+/* Flow group of a packet that comes from (@raddr, @rport) to us. */
+u32 net_flow_group(const struct net *net, struct be32 raddr, struct be32 laddr,
+		   struct be16 rport, struct be16 lport);
+
+/* eth.c, ip.c */
+
+/* Prepends the Ethernet header and queues. */
+void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type);
+
+/* IPv4 input behind Ethernet; fills the rest of @p. Takes @m unless it
+ * returns NET_FORWARD: then it has at most been trimmed. */
+enum net_verdict ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
+		       u32 *owner);
+
+/* Prepends the IPv4 header (DF set, @len of L4 computed from the chain) and
+ * sends to @dst by way of the gateway where needed; resolves by ARP, queueing
+ * a bounded number of packets meanwhile. Takes @m. @neigh: where to remember
+ * the ARP entry between packets of one flow (index + 1, 0: none), or NULL.
+ * Returns 0, -EHOSTUNREACH (no route, entry failed). */
+int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
+	   u8 proto, u8 tos, u16 *neigh, u64 now);
+
+/* Sum over the IPv4 pseudo header. */
+static inline u64 ip_pseudo_sum(struct be32 src, struct be32 dst, u8 proto,
+				u16 len)
+{
+	return (u64)src.raw + dst.raw + be16(proto).raw + be16(len).raw;
+}
+
+/* Whether the L4 checksum of @p holds; @field: the checksum as received.
+ * Knows NIC_RX_CSUM_PARTIAL. */
+bool ip_l4_cksum_ok(const struct net *net, const struct mbuf *m,
+		    const struct pkt *p, u16 field);
+
+/* Sum over all that @m holds: frame, ext ranges, further fragments; *@len: how
+ * much that is. */
+u64 ip_payload_sum(const struct mbuf *m, u32 *len);
+
+/* Fills in *@field (in @m, over whatever frame bytes and ext ranges follow
+ * @l4): the full checksum, or with NIC_TX_CSUM the pseudo header's alone. */
+void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
+		     void *field, struct be32 src, struct be32 dst, u8 proto);
+
+/* Cuts a chain down to @len > 0 bytes. */
+void ip_trim(struct net *net, struct mbuf *m, u32 len);
+
+/* Limited or subnet broadcast? (A /31 has none: RFC 3021.) */
+bool ip_is_broadcast(const struct net *net, struct be32 ip);
+
+static inline bool ip_is_multicast(struct be32 ip)
+{
+	return (ip.raw & be32(0xf0000000).raw) == be32(0xe0000000).raw;
+}
+
+static inline bool eth_is_group(const u8 mac[6])
+{
+	return mac[0] & 1;
+}
+
+static inline bool ip_on_link(const struct net *net, struct be32 ip)
+{
+	return !((ip.raw ^ net->conf.ip.raw) & net->conf.netmask.raw);
+}
+
+/* icmp.c */
+
+/* Takes @m unless NET_FORWARD (the packet it is about is another thread's).
+ * Echo is answered in place; what routers say about our segments goes to
+ * tcp_icmp() after checking the quoted header. */
+enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
+			 u64 now, u32 *owner);
+
+/* Answers @p by destination unreachable, @code; rate limited. Does not take
+ * the mbuf. Never in answer to ICMP errors, broadcast or multicast
+ * (RFC 1122, 3.2.2). */
+void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now);
+
+/* IPv4 in an ABI address (RFC 4291, 2.5.5.2). */
+static inline struct ix_addr addr_of_ipv4(struct be32 ip)
+{
+	return (struct ix_addr){ .w = { 0, 0, 0xffff0000u, ip.raw } };
+}
+
+/* False for what is not IPv4; all zero gives 0.0.0.0. */
+static inline bool addr_to_ipv4(const struct ix_addr *a, struct be32 *ip)
+{
+	*ip = (struct be32){ a->w[3] };
+	return !a->q[0] && (a->w[2] == 0xffff0000u || (!a->w[2] && !a->w[3]));
+}
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Wire formats, and the one place that checks header bounds. */
+#ifndef NET_PKT_H
+#define NET_PKT_H
+
+#include "base/be.h"
+#include "base/mbuf.h"
+
+enum {
+	ETH_LEN = 14,
+	ETH_TYPE_IPV4 = 0x0800,
+	ETH_TYPE_ARP = 0x0806,
+	ETH_MIN_FRAME = 60, /* without FCS */
+
+	IPV4_LEN = 20,
+	IP_PROTO_ICMP = 1,
+	IP_PROTO_TCP = 6,
+	IP_PROTO_UDP = 17,
+	IP_DF = 0x4000,
+	IP_MF = 0x2000,
+	IP_OFFSET = 0x1fff,
+	IP_TTL = 64,
+
+	ARP_LEN = 28,
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+
+	ICMP_LEN = 8,
+	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_ECHO = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_UNREACH_NET = 0,
+	ICMP_UNREACH_HOST = 1,
+	ICMP_UNREACH_PROTO = 2,
+	ICMP_UNREACH_PORT = 3,
+	ICMP_UNREACH_NEEDFRAG = 4,
+
+	UDP_LEN = 8,
+
+	TCP_LEN = 20,
+	TCP_MAX_OPT = 40,
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_PSH = 0x08,
+	TCP_ACK = 0x10,
+	TCP_URG = 0x20,
+	TCP_ECE = 0x40,
+	TCP_CWR = 0x80,
+	TCP_OPT_END = 0,
+	TCP_OPT_NOP = 1,
+	TCP_OPT_MSS = 2,
+	TCP_OPT_WSCALE = 3,
+	TCP_OPT_SACK_OK = 4,
+	TCP_OPT_SACK = 5,
+	TCP_OPT_TS = 8,
+};
+
+struct eth_hdr {
+	u8 dst[6];
+	u8 src[6];
+	struct be16 type;
+} PACKED;
+
+struct arp_hdr {
+	struct be16 htype, ptype;
+	u8 hlen, plen;
+	struct be16 op;
+	u8 sha[6];
+	struct be32 spa;
+	u8 tha[6];
+	struct be32 tpa;
+} PACKED;
+
+struct ipv4_hdr {
+	u8 ver_ihl;
+	u8 tos;
+	struct be16 len;
+	struct be16 id;
+	struct be16 frag;
+	u8 ttl;
+	u8 proto;
+	u16 cksum; /* raw: checksums have no byte order */
+	struct be32 src;
+	struct be32 dst;
+} PACKED;
+
+struct icmp_hdr {
+	u8 type;
+	u8 code;
+	u16 cksum;
+	struct be32 rest; /* echo: id, sequence; needfrag: 0, next-hop MTU */
+} PACKED;
+
+struct udp_hdr {
+	struct be16 sport, dport;
+	struct be16 len;
+	u16 cksum;
+} PACKED;
+
+struct tcp_hdr {
+	struct be16 sport, dport;
+	struct be32 seq, ack;
+	u8 off; /* header length in words, in the upper 4 bits */
+	u8 flags;
+	struct be16 win;
+	u16 cksum;
+	struct be16 urg;
+} PACKED;
+
+_Static_assert(sizeof(struct eth_hdr) == ETH_LEN, "wire format");
+_Static_assert(sizeof(struct arp_hdr) == ARP_LEN, "wire format");
+_Static_assert(sizeof(struct ipv4_hdr) == IPV4_LEN, "wire format");
+_Static_assert(sizeof(struct icmp_hdr) == ICMP_LEN, "wire format");
+_Static_assert(sizeof(struct udp_hdr) == UDP_LEN, "wire format");
+_Static_assert(sizeof(struct tcp_hdr) == TCP_LEN, "wire format");
+
+/* A received IPv4 packet after ip_in(): all headers (for TCP with its
+ * options) lie in the first fragment, lengths agree, the packet is trimmed to
+ * what IP says. mbuf.data still points at the Ethernet header. */
+struct pkt {
+	const struct eth_hdr *eth;
+	const struct ipv4_hdr *ip;
+	void *l4;    /* in the first fragment */
+	u32 l4_len;  /* header and payload, over all fragments */
+	u32 first_len; /* of it in the first fragment */
+};
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP, after RFC 9293. A connection (struct tcp_conn) is one fixed-size
+ * object; what it needs beyond that (send ranges, buffers) comes from pools
+ * and is bounded. Functions by file:
+ *
+ *   tcp_call.c   listen, connect, accept, close, abort
+ *   tcp_conn.c   memory, birth, death
+ *   tcp_table.c  finding a connection
+ *   tcp_fast.c   the usual segment, in and out, in one go
+ *   tcp_in.c     segment arrival
+ *   tcp_syn.c    ... of those that open
+ *   tcp_ack.c    acknowledgements, loss recovery
+ *   tcp_icmp.c   what ICMP says about our segments
+ *   tcp_opt.c    options
+ *   tcp_reass.c  out-of-order data
+ *   tcp_cc.c     congestion control
+ *   tcp_timer.c  all timers of a connection
+ *   tcp_sndq.c   the send queue
+ *   tcp_out.c    choosing and building segments
+ */
+#ifndef NET_TCP_H
+#define NET_TCP_H
+
+#include "base/be.h"
+#include "base/mbuf.h"
+#include "base/timer.h"
+
+struct net;
+struct pkt;
+enum net_verdict;
+
+enum tcp_state {
+	TCP_CLOSED,
+	TCP_SYN_SENT,
+	TCP_SYN_RCVD,
+	TCP_ESTABLISHED,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSE_WAIT,
+	TCP_CLOSING,
+	TCP_LAST_ACK,
+	TCP_TIME_WAIT,
+	TCP_NR_STATES,
+};
+
+/* What the application should be told; cleared by dp/event.c. */
+enum tcp_event {
+	TCP_EV_CONNECTED = 1, /* outcome in c->error */
+	TCP_EV_KNOCK = 2,
+	TCP_EV_RECV = 4,  /* c->rx_next is the first mbuf to deliver */
+	TCP_EV_SENT = 8,  /* c->acked bytes */
+	TCP_EV_EOF = 16,  /* FIN taken, all data before it delivered */
+	TCP_EV_DEAD = 32, /* reason in c->error; free afterwards */
+};
+
+enum tcp_flags {
+	TCP_F_ACK_NOW = 1,     /* an ACK must go out this iteration */
+	TCP_F_ACK_LATER = 2,   /* data received, ACK may wait (delayed ACK) */
+	TCP_F_FIN_QUEUED = 4,  /* send FIN after the queued data */
+	TCP_F_FIN_SENT = 8,    /* ... it holds sequence number snd_max - 1 */
+	TCP_F_TS = 16,	       /* timestamps in use (RFC 7323) */
+	TCP_F_WSCALE = 32,     /* window scaling in use */
+	TCP_F_NO_RECV = 64,    /* application closed: data is answered by RST */
+	TCP_F_ACCEPTED = 128,  /* the application has it: it has a cookie */
+	TCP_F_KNOCKED = 256,   /* knock delivered, answer awaited */
+	TCP_F_PASSIVE = 512,   /* came from a listener */
+	TCP_F_RECOVERY = 1024, /* fast recovery, until recover is acked */
+	TCP_F_RTT_TIMED = 2048,	 /* rtt_seq is being timed */
+	TCP_F_ON_READY = 4096,	 /* on net->tcp.ready */
+	TCP_F_ON_OUT = 8192,	 /* on net->tcp.out */
+	TCP_F_DEAD_TOLD = 16384, /* the application has no name for it */
+	TCP_F_FIN_RCVD = 32768,
+	TCP_F_RTO_RECOVERY = 65536, /* after a timeout, until recover acked */
+	TCP_F_PROBE = 1 << 17,	    /* send one byte into the closed window */
+	TCP_F_RELEASED = 1 << 18,   /* gone; waits until it is off all lists */
+	TCP_F_ON_DEAD = 1 << 19,    /* on net->tcp.dead, see tcp_reap() */
+	TCP_F_ACTIVE = 1 << 20,	    /* opened by the application */
+	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una */
+};
+
+/* A range of the application's arena waiting to be sent or acknowledged. */
+struct tcp_range {
+	const u8 *addr; /* dataplane's address */
+	u32 len;
+	u32 next; /* index + 1 */
+};
+
+/* One connection: 6 cache lines. Sequence numbers and RFC 9293 names. */
+struct tcp_conn {
+	/* --- found by: line 0 */
+	struct be32 raddr, laddr;
+	struct be16 rport, lport;
+	u8 state;  /* enum tcp_state */
+	u8 group;  /* flow group */
+	u8 events; /* enum tcp_event, pending */
+	u8 dupacks;
+	u32 flags; /* enum tcp_flags */
+	u32 gen;   /* of the handle; 24 bits */
+	u64 cookie;
+	/* receive */
+	u32 rcv_nxt;
+	u32 rcv_adv; /* right edge of the window that we advertised */
+	u32 snd_una;
+	u32 snd_nxt;
+	u32 snd_max;   /* highest sequence sent + 1 */
+	u32 snd_wnd;   /* scaled */
+	u32 ts_recent; /* RFC 7323 TS.Recent */
+
+	/* --- line 1: receive */
+	u32 last_ack_sent;    /* Last.ACK.sent */
+	struct mbuf *rx_head; /* delivered, not yet done */
+	struct mbuf *rx_tail; /* ... and not yet delivered */
+	struct mbuf *rx_next; /* first not yet delivered, or NULL */
+	struct mbuf *ooo;     /* out of order, by sequence */
+	u32 rx_bytes;	      /* in rx_head..rx_tail */
+	u32 rx_told;	      /* of those, the application knows of */
+	u32 ooo_bytes;
+	u16 rx_mbufs; /* pinned in both lists */
+	u16 neigh;    /* ARP hint */
+	u32 last_rx;  /* tick of the last acceptable segment */
+	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
+	u8 wscale_snd, wscale_rcv;
+
+	/* --- line 2: send */
+	u32 acked;	/* bytes acknowledged, not yet told */
+	u32 sndq_bytes; /* queued: from snd_una on, without SYN and FIN */
+	u32 sndq_head, sndq_tail; /* struct tcp_range, index + 1 */
+	u32 head_off; /* bytes of the head range already acknowledged */
+	u32 nxt_range, nxt_off; /* where snd_nxt stands: range, offset */
+	u16 sndq_ranges;
+	u16 mss_peer; /* largest segment the peer takes, options included */
+	u32 snd_wl1, snd_wl2, max_wnd;
+	u32 cwnd, ssthresh, recover;
+	u32 cc_acked; /* bytes towards the next cwnd increase */
+
+	/* --- line 3: timing; ticks are wheel ticks, 0: not set */
+	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */
+	u32 rto;	     /* ticks */
+	u32 rtt_seq, rtt_at; /* timed sequence; when, in us */
+	u32 rto_at, delack_at, persist_at, keep_at;
+	u32 ts_offset;
+	u8 backoff, probes, keep_probes, cc;
+	u8 error;	    /* errno of the outcome */
+	u16 ts_recent_at;   /* when, in units of 2^40 ns: 18 minutes */
+	struct timer timer; /* the earliest of the *_at, or earlier */
+
+	/* --- links */
+	struct tcp_conn *next_ready, *next_out, *next_dead;
+	struct list link; /* listener's queue, or TIME-WAIT by age */
+	struct tcp_listener *listener; /* until accepted */
+	u32 iss, irs;
+} ALIGNED(CACHE_LINE);
+
+_Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");
+
+struct tcp_listener {
+	struct be32 ip; /* zero: any */
+	u16 port;	/* 0: free */
+	u16 pad;
+	u32 backlog;
+	u32 waiting; /* SYN-RCVD, and established but not accepted */
+	struct list conns;
+};
+
+/* Congestion control: what happened, in bytes. */
+struct tcp_cc {
+	const char *name;
+	void (*init)(struct tcp_conn *c, u32 init_segs);
+	void (*acked)(struct tcp_conn *c, u32 bytes, u64 now);
+	/* Fast retransmit; @flight bytes were in flight. */
+	void (*loss)(struct tcp_conn *c, u32 flight, u64 now);
+	void (*timeout)(struct tcp_conn *c, u64 now); /* RTO */
+};
+
+enum { TCP_CC_NEWRENO, TCP_NR_CC };
+extern const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC];
+
+struct tcp_conf {
+	u32 max_conns;	   /* per thread */
+	u32 max_listeners; /* per thread */
+	u32 max_ranges;	   /* send ranges, per thread */
+	u32 conn_ranges;   /* ... per connection */
+	u32 snd_buf;	   /* bytes queued per connection */
+	u32 rcv_buf;	   /* receive window per connection, bytes */
+	u32 rcv_mbufs;	   /* buffers pinned per connection before small
+			    * segments are copied together */
+	u32 rto_initial_us, rto_min_us, rto_max_us;
+	u32 delack_us;	    /* 0: every segment is acknowledged at once */
+	u32 time_wait_ms;   /* 2 MSL */
+	u32 fin_timeout_ms; /* FIN-WAIT-2 of a connection closed for good */
+	u32 keep_idle_ms, keep_interval_ms, keep_probes; /* idle 0: off */
+	u32 retries; /* data retransmissions before giving up (R2) */
+	u32 syn_retries;
+	u32 init_cwnd; /* segments (RFC 6928) */
+	u32 mss;       /* 0: from the MTU */
+	u8 cc;
+	bool timestamps, wscale;
+	u16 port_min, port_max; /* ephemeral ports */
+	u32 challenge_acks;	/* per second (RFC 5961 section 7) */
+};
+
+struct tcp_slot { /* of the connection table: open addressing */
+	u32 hash;
+	u32 conn; /* index + 1, 0: free */
+};
+
+struct tcp {
+	struct tcp_conn *conns; /* conf.max_conns */
+	u32 *conn_free;		/* stack of indices */
+	u32 nconn_free;
+	u32 nconns_used;
+	struct tcp_slot *table; /* power of two, at most half full */
+	u32 table_mask;
+	struct tcp_listener *listeners;
+	struct tcp_range *ranges;
+	u32 range_free;	  /* list, index + 1 */
+	u32 nranges_used; /* of conf.max_ranges, ever */
+	struct tcp_conn *ready_head, **ready_tail;
+	struct tcp_conn *out_head, **out_tail;
+	struct tcp_conn *dead;
+	struct list time_wait; /* oldest first: recycled when short */
+	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady
+	 * round trip above rto_min, RTO stays this much longer than that. */
+	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;
+	u32 port_hint;
+	u32 challenge_second, challenge_count;
+};
+
+/* Memory for tcp_init(), bytes. */
+size_t tcp_bytes(const struct tcp_conf *conf);
+
+/* @mem: tcp_bytes() zeroed bytes, cache line aligned. */
+void tcp_init(struct net *net, void *mem);
+
+/* ---- calls: dp/syscall.c -> here. All return 0 or a negative errno. */
+
+int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog);
+int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now);
+
+/* Chooses a source port whose answers come to this thread (RFC 6056). On
+ * success *@out is in SYN-SENT. -EADDRNOTAVAIL (no port), -ENOBUFS,
+ * -EHOSTUNREACH, -EINVAL. */
+int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
+		struct tcp_conn **out, u64 now);
+int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie);
+
+/* Queues a range; bytes taken (0 to @len), -EPIPE (closed for sending),
+ * -ENOTCONN. The memory must stay until acknowledged. */
+s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len);
+
+/* The oldest @bytes delivered bytes are given back: -EINVAL if more than
+ * are out. Opens the window. */
+int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes);
+
+/* FIN after what is queued. @all: no more receiving either. */
+int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now);
+
+/* RST, and the connection is gone: no event follows. Also rejects. */
+void tcp_abort(struct net *net, struct tcp_conn *c, u64 now);
+
+/* Bytes that tcp_send() would take now. */
+u32 tcp_send_space(const struct net *net, const struct tcp_conn *c);
+
+/* ---- events: here -> dp/event.c */
+
+/* Next connection with pending events, or NULL; it is off the list then. */
+struct tcp_conn *tcp_next_ready(struct net *net);
+
+/* Puts it (back) on the list. */
+void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events);
+
+/* The next piece of received data to tell the application about; false when
+ * there is none. Each piece is given out once; it stays readable until
+ * tcp_recv_done() or, after DEAD, tcp_reap(). */
+bool tcp_next_rx(struct net *net, struct tcp_conn *c, const u8 **data,
+		 u32 *len);
+
+/* The application has been told DEAD: the handle is void; what remains (for
+ * instance TIME-WAIT) lives on without it. */
+void tcp_dead_told(struct net *net, struct tcp_conn *c);
+
+/* Frees what told-dead connections still hold. Called once per crossing,
+ * when the application has handled all events of the last one. */
+void tcp_reap(struct net *net);
+
+/* ---- loop */
+
+/* A whole frame that is just the next segment of an established connection:
+ * takes it, or returns false and has changed nothing. */
+bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now);
+
+/* Takes @m unless NET_FORWARD. */
+enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
+			u64 now, u32 *owner);
+
+/* Sends what waits: data, ACKs, FINs; stops when the transmit queue is full,
+ * and goes on at the next call. */
+void tcp_output_all(struct net *net, u64 now);
+
+void tcp_timer(void *net, struct timer *t, u64 now);
+
+/* ICMP about a segment that we sent (RFC 1191, 5927: the quoted sequence
+ * number must be in flight). @mtu: next hop's, or 0 for unreachable @code. */
+void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
+	      struct be16 rport, struct be16 lport, u32 seq, u8 code, u16 mtu,
+	      u64 now);
+
+/* Closes everything, each connection after what it has queued; what knocks is
+ * reset. Returns how many are not closed yet: call again until 0. */
+u32 tcp_close_all(struct net *net, u64 now);
+
+/* Aborts everything with RST (shutdown). */
+void tcp_abort_all(struct net *net, u64 now);
+
+static inline u32 tcp_index(const struct tcp *t, const struct tcp_conn *c)
+{
+	return (u32)(c - t->conns);
+}
+
+#endif

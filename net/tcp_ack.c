@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* What an acceptable acknowledgement does: send queue, round-trip time,
+ * recovery (RFC 5681, RFC 6582), window. */
+#include "net/tcp_int.h"
+
+enum { DUPACKS = 3 };
+
+static void leave_recovery(struct tcp_conn *c)
+{
+	u32 flight = c->snd_max - c->snd_una;
+
+	/* RFC 6582 section 3.2 step 3, the choice without a burst. */
+	c->cwnd = min(c->ssthresh, max(flight, (u32)c->mss_snd) + c->mss_snd);
+	c->flags &= ~(u32)TCP_F_RECOVERY;
+	c->dupacks = 0;
+}
+
+/* RFC 6582: a partial ACK says that the next hole begins at snd_una. */
+static void partial_ack(struct tcp_conn *c, u32 acked)
+{
+	c->cwnd -= min(acked, c->cwnd - c->mss_snd);
+	if (acked >= c->mss_snd)
+		c->cwnd += c->mss_snd;
+	c->flags |= TCP_F_REXMIT;
+}
+
+/* @acked new bytes were acknowledged: what that means for the window. */
+static void grow_or_recover(struct tcp_conn *c, u32 acked, bool limited,
+			    u64 now)
+{
+	bool done = seq_le(c->recover, c->snd_una);
+
+	if (unlikely(c->flags & TCP_F_RECOVERY)) {
+		if (done)
+			leave_recovery(c);
+		else
+			partial_ack(c, acked);
+		return;
+	}
+	c->dupacks = 0;
+	if (limited)
+		tcp_cc_of(c)->acked(c, acked, now);
+	if (unlikely(c->flags & TCP_F_RTO_RECOVERY) && done)
+		c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
+}
+
+bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
+{
+	u32 acked = ack - c->snd_una;
+	u32 data = min(acked, c->sndq_bytes);
+	bool limited = c->snd_max - c->snd_una >= c->cwnd / 2;
+	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
+
+	if (c->flags & TCP_F_RTT_TIMED && seq_le(c->rtt_seq, ack)) {
+		c->flags &= ~(u32)TCP_F_RTT_TIMED;
+		tcp_rtt_update(net, c, tcp_us(now) - c->rtt_at);
+	}
+	/* RTO stays backed off until there is a sample (Karn; RFC 6298 section
+	 * 5.7). */
+	c->backoff = 0;
+	c->probes = 0;
+	tcp_sndq_ack(net, c, data);
+	c->snd_una = ack;
+	if (unlikely(seq_lt(c->snd_nxt, ack))) {
+		c->snd_nxt = ack;
+		tcp_sndq_seek(net, c);
+	}
+	grow_or_recover(c, acked, limited, now);
+	if (ack == c->snd_max)
+		c->rto_at = 0;
+	else
+		tcp_arm_rto(net, c, now);
+	if (data) {
+		c->acked += data;
+		tcp_ready(net, c, TCP_EV_SENT);
+	}
+	if (c->sndq_bytes || tcp_fin_queued(c))
+		tcp_mark_out(net, c);
+	return fin;
+}
+
+void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
+{
+	net->stat->tcp_dup_acks++;
+	if (c->flags & TCP_F_RECOVERY) {
+		c->cwnd += c->mss_snd;
+		tcp_mark_out(net, c);
+		return;
+	}
+	if (c->dupacks < UINT8_MAX)
+		c->dupacks++;
+	/* What limited transmit sends from now on is not in flight when
+	 * ssthresh is set (RFC 5681 section 3.2 step 2). */
+	if (c->dupacks == 1 && !(c->flags & TCP_F_RTO_RECOVERY))
+		c->recover = c->snd_max;
+	/* RFC 6582 section 3.2 step 1: not for what was in flight before the
+	 * last timeout. */
+	if (c->dupacks == DUPACKS && !(c->flags & TCP_F_RTO_RECOVERY)) {
+		tcp_cc_of(c)->loss(c, c->recover - c->snd_una, now);
+		c->recover = c->snd_max;
+		c->flags |= TCP_F_RECOVERY | TCP_F_REXMIT;
+		net->stat->tcp_fast_retransmits++;
+	}
+	tcp_mark_out(net, c);
+}
+
+void tcp_new_window(struct net *net, struct tcp_conn *c, u32 wnd)
+{
+	c->snd_wnd = wnd;
+	c->max_wnd = max(c->max_wnd, wnd);
+	if (c->sndq_bytes)
+		tcp_mark_out(net, c);
+	if (c->persist_at && wnd) {
+		c->persist_at = 0;
+		c->backoff = 0;
+	}
+}
+
+void tcp_update_window(struct net *net, struct tcp_conn *c,
+		       const struct tcp_seg *s)
+{
+	if (!seq_lt(c->snd_wl1, s->seq) &&
+	    !(c->snd_wl1 == s->seq && seq_le(c->snd_wl2, s->ack)))
+		return;
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+	if (s->wnd != c->snd_wnd)
+		tcp_new_window(net, c, s->wnd);
+}
+
+bool tcp_fin_acked(struct net *net, struct tcp_conn *c, u64 now)
+{
+	switch (c->state) {
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_FIN_WAIT_2;
+		if (c->flags & TCP_F_NO_RECV) {
+			c->rto_at = tcp_deadline(
+				now, ticks_of_us(net->conf.tcp.fin_timeout_ms *
+						 1000ull));
+			tcp_arm(net, c, c->rto_at);
+		}
+		return true;
+	case TCP_CLOSING:
+		tcp_enter_time_wait(net, c, now);
+		return true;
+	case TCP_LAST_ACK:
+		tcp_die(net, c, 0);
+		return false;
+	default:
+		return true;
+	}
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* What the application asks for: listen, connect, accept, close, abort. */
+#include "net/tcp_int.h"
+
+enum { PORT_TRIES = 8192 }; /* bounds the time that connect takes */
+
+struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
+				       u16 port)
+{
+	for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {
+		struct tcp_listener *l = &net->tcp.listeners[i];
+
+		if (l->port == port && (!l->ip.raw || l->ip.raw == ip.raw))
+			return l;
+	}
+	return NULL;
+}
+
+int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog)
+{
+	struct tcp_listener *free = NULL;
+
+	if (!port || !backlog)
+		return -EINVAL;
+	if (ip.raw && ip.raw != net->conf.ip.raw)
+		return -EADDRNOTAVAIL;
+	for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {
+		struct tcp_listener *l = &net->tcp.listeners[i];
+
+		if (l->port == port)
+			return -EADDRINUSE;
+		if (!l->port && !free)
+			free = l;
+	}
+	if (!free)
+		return -ENOBUFS;
+	free->ip = ip;
+	free->port = port;
+	free->backlog = backlog;
+	return 0;
+}
+
+int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now)
+{
+	struct tcp_listener *l = NULL;
+
+	for (u32 i = 0; port && i < net->conf.tcp.max_listeners; i++) {
+		if (net->tcp.listeners[i].port == port &&
+		    net->tcp.listeners[i].ip.raw == ip.raw)
+			l = &net->tcp.listeners[i];
+	}
+	if (!l)
+		return -EINVAL;
+	l->port = 0;
+	while (!list_empty(&l->conns))
+		tcp_abort(net,
+			  container_of(l->conns.next, struct tcp_conn, link),
+			  now);
+	return 0;
+}
+
+/* May the flow be used for a new connection? One in TIME-WAIT may, once its
+ * timestamps have moved on (RFC 6191): they tick every 1.05 ms. */
+static bool flow_free(struct net *net, struct be32 raddr, struct be16 rport,
+		      struct be16 lport, u64 now)
+{
+	const u32 two_ticks = ticks_of_us(2100);
+	struct tcp_conn *old = tcp_find(net, raddr, net->conf.ip, rport, lport);
+	u32 since;
+
+	if (!old)
+		return true;
+	if (old->state != TCP_TIME_WAIT || !(old->flags & TCP_F_TS))
+		return false;
+	since = old->rto_at - net->tcp.time_wait_ticks;
+	if (tick_of(now) - since < two_ticks || tcp_is_named(old))
+		return false;
+	tcp_release(net, old);
+	return true;
+}
+
+/* RFC 6056 section 3.3.3: a secret hash of the destination says where to
+ * begin, a counter where to go on. Only ports whose answers come to this
+ * thread's flow groups will do. */
+static int choose_port(struct net *net, struct be32 dst, struct be16 dport,
+		       struct be16 *lport, u8 *group, u64 now)
+{
+	u32 low = net->conf.tcp.port_min;
+	u32 range = (u32)net->conf.tcp.port_max - low + 1;
+	u64 start = hash_sip(net->secret, &dst, sizeof(dst)) + dport.raw;
+
+	for (u32 i = 0; i < min(range, (u32)PORT_TRIES); i++) {
+		u64 at = (start & 0xffffffff) + net->tcp.port_hint++;
+		struct be16 port = be16((u16)(low + at % range));
+		u32 g = net_flow_group(net, dst, net->conf.ip, dport, port);
+
+		if (net->group_owner[g] != net->thread ||
+		    tcp_find_listener(net, net->conf.ip, be16_host(port)) ||
+		    !flow_free(net, dst, dport, port, now))
+			continue;
+		*lport = port;
+		*group = (u8)g;
+		return 0;
+	}
+	return -EADDRNOTAVAIL;
+}
+
+int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
+		struct tcp_conn **out, u64 now)
+{
+	struct be16 dport = be16(port), lport;
+	struct tcp_conn *c;
+	u8 group;
+	u32 host = be32_host(dst);
+
+	if (!port || !host || host >> 28 == 0xe || host == 0xffffffff ||
+	    dst.raw == net->conf.ip.raw)
+		return -EINVAL;
+	if (!ip_on_link(net, dst) && !net->conf.gateway.raw)
+		return -EHOSTUNREACH;
+	if (choose_port(net, dst, dport, &lport, &group, now))
+		return -EADDRNOTAVAIL;
+	c = tcp_conn_new(net, dst, net->conf.ip, dport, lport, group, now);
+	if (!c)
+		return -ENOBUFS;
+	c->cookie = cookie;
+	c->flags |= TCP_F_ACTIVE;
+	c->state = TCP_SYN_SENT;
+	net->stat->tcp_active_opens++;
+	tcp_mark_out(net, c);
+	*out = c;
+	return 0;
+}
+
+int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie)
+{
+	if (!(c->flags & TCP_F_KNOCKED) || c->flags & TCP_F_ACCEPTED)
+		return -EINVAL;
+	c->cookie = cookie;
+	c->flags |= TCP_F_ACCEPTED;
+	tcp_leave_listener(c);
+	/* What came before the answer. */
+	if (c->events || c->rx_next)
+		tcp_mark_ready(net, c, 0);
+	return 0;
+}
+
+int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
+{
+	if (c->state == TCP_CLOSED)
+		return -EBADF;
+	if (all) {
+		/* Unread data: the peer must learn that it was lost (RFC 1122
+		 * section 4.2.2.13). */
+		if (c->rx_next || c->ooo) {
+			tcp_send_rst(net, c, now);
+			tcp_die(net, c, 0);
+			return 0;
+		}
+		c->flags |= TCP_F_NO_RECV;
+		if (c->state == TCP_FIN_WAIT_2) {
+			c->rto_at = tcp_deadline(
+				now, ticks_of_us(net->conf.tcp.fin_timeout_ms *
+						 1000ull));
+			tcp_arm(net, c, c->rto_at);
+		}
+	}
+	if (tcp_fin_queued(c))
+		return all ? 0 : -EPIPE;
+	c->flags |= TCP_F_FIN_QUEUED;
+	tcp_mark_out(net, c);
+	return 0;
+}
+
+void tcp_abort(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->state >= TCP_SYN_RCVD && c->state != TCP_TIME_WAIT)
+		tcp_send_rst(net, c, now);
+	tcp_release(net, c);
+}
+
+u32 tcp_close_all(struct net *net, u64 now)
+{
+	u32 open = 0;
+
+	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
+		struct tcp_conn *c = &net->tcp.conns[i];
+
+		if (c->state == TCP_CLOSED || c->state == TCP_TIME_WAIT)
+			continue;
+		if (c->state >= TCP_ESTABLISHED &&
+		    c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))
+			tcp_close(net, c, true, now);
+		else
+			tcp_abort(net, c, now);
+		open += c->state != TCP_CLOSED;
+	}
+	return open;
+}
+
+void tcp_abort_all(struct net *net, u64 now)
+{
+	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
+		struct tcp_conn *c = &net->tcp.conns[i];
+
+		if (c->state != TCP_CLOSED)
+			tcp_abort(net, c, now);
+		else if (!(c->flags & TCP_F_RELEASED))
+			tcp_release(net, c);
+	}
+	tcp_reap(net);
+	while (tcp_next_ready(net))
+		;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections: memory, birth, death, and the list of those with news. */
+#include "net/tcp_int.h"
+
+enum {
+	RTO_LATE_SYN_US = 3000000,
+	DELACK_OF_PEERS_US = 40000, /* Linux: TCP_DELACK_MIN */
+	RECYCLE_TRIES = 16,	    /* connections looked at */
+};
+
+static u32 pow2_above(u32 n)
+{
+	u32 p = 16;
+
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+static u32 table_size(const struct tcp_conf *conf)
+{
+	return pow2_above(conf->max_conns + conf->max_conns / 2);
+}
+
+static size_t align_line(size_t n)
+{
+	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+size_t tcp_bytes(const struct tcp_conf *conf)
+{
+	return align_line(sizeof(struct tcp_conn) * (size_t)conf->max_conns) +
+	       align_line(sizeof(struct tcp_slot) * (size_t)table_size(conf)) +
+	       align_line(sizeof(u32) * (size_t)conf->max_conns) +
+	       align_line(sizeof(struct tcp_listener) * conf->max_listeners) +
+	       align_line(sizeof(struct tcp_range) * (size_t)conf->max_ranges);
+}
+
+static void *carve(u8 **mem, size_t bytes)
+{
+	void *p = *mem;
+
+	*mem += align_line(bytes);
+	return p;
+}
+
+/* What has never been used is not touched here: a page of it becomes real
+ * memory only when a connection is made in it. */
+void tcp_init(struct net *net, void *memory)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	struct tcp *t = &net->tcp;
+	u8 *mem = memory;
+	u32 slots = table_size(conf);
+
+	*t = (struct tcp){ 0 };
+	t->conns = carve(&mem, sizeof(*t->conns) * (size_t)conf->max_conns);
+	t->table = carve(&mem, sizeof(*t->table) * (size_t)slots);
+	t->table_mask = slots - 1;
+	t->conn_free = carve(&mem, sizeof(u32) * (size_t)conf->max_conns);
+	t->listeners = carve(&mem, sizeof(*t->listeners) * conf->max_listeners);
+	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)conf->max_ranges);
+	t->rto_initial = ticks_of_us(conf->rto_initial_us);
+	t->rto_min = ticks_of_us(conf->rto_min_us);
+	t->rto_max = ticks_of_us(conf->rto_max_us);
+	t->rto_slack = min(t->rto_min, ticks_of_us(DELACK_OF_PEERS_US));
+	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
+	t->ready_tail = &t->ready_head;
+	t->out_tail = &t->out_head;
+	list_init(&t->time_wait);
+	for (u32 i = 0; i < conf->max_listeners; i++)
+		list_init(&t->listeners[i].conns);
+}
+
+static u32 conn_take(struct tcp *t, const struct tcp_conf *conf)
+{
+	if (t->nconn_free)
+		return t->conn_free[--t->nconn_free];
+	if (t->nconns_used < conf->max_conns)
+		return t->nconns_used++;
+	return UINT32_MAX;
+}
+
+bool tcp_is_named(const struct tcp_conn *c)
+{
+	return (c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE)) &&
+	       !(c->flags & TCP_F_DEAD_TOLD);
+}
+
+/* Ends the oldest TIME-WAIT early; not one whose end is still to be told. */
+static void recycle(struct net *net)
+{
+	struct list *l, *all = &net->tcp.time_wait;
+	u32 tries = 0;
+
+	list_for_each (l, all) {
+		struct tcp_conn *c = container_of(l, struct tcp_conn, link);
+
+		if (!tcp_is_named(c)) {
+			tcp_release(net, c);
+			return;
+		}
+		if (++tries == RECYCLE_TRIES)
+			return;
+	}
+}
+
+static u32 conn_take_or_recycle(struct net *net)
+{
+	u32 i = conn_take(&net->tcp, &net->conf.tcp);
+
+	if (i == UINT32_MAX) {
+		recycle(net);
+		i = conn_take(&net->tcp, &net->conf.tcp);
+	}
+	return i;
+}
+
+/* RFC 6528: a clock of 4 us ticks, plus a secret hash of the flow. The hash's
+ * other half hides the uptime in timestamps (RFC 7323 section 5.4); being a
+ * function of the flow, it keeps timestamps growing from one incarnation to
+ * the next (RFC 6191). */
+static void choose_iss(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct {
+		u32 raddr, laddr;
+		u16 rport, lport;
+	} flow = { c->raddr.raw, c->laddr.raw, c->rport.raw, c->lport.raw };
+	u64 hash = hash_sip(net->secret, &flow, sizeof(flow));
+
+	c->iss = (u32)(now >> 12) + (u32)hash;
+	c->ts_offset = (u32)(hash >> 32);
+	c->snd_una = c->snd_nxt = c->snd_max = c->iss;
+}
+
+static u8 wscale_for(u32 buf)
+{
+	u8 shift = 0;
+
+	while (buf >> shift > 65535 && shift < 14)
+		shift++;
+	return shift;
+}
+
+struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
+			      struct be32 laddr, struct be16 rport,
+			      struct be16 lport, u8 group, u64 now)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	u32 i = conn_take_or_recycle(net);
+	struct tcp_conn *c;
+	u32 gen;
+
+	if (i == UINT32_MAX)
+		return NULL;
+	c = &net->tcp.conns[i];
+	gen = c->gen;
+	memset(c, 0, sizeof(*c));
+	c->gen = gen;
+	c->raddr = raddr;
+	c->laddr = laddr;
+	c->rport = rport;
+	c->lport = lport;
+	c->group = group;
+	c->cc = conf->cc;
+	c->wscale_rcv = wscale_for(conf->rcv_buf);
+	c->rto = net->tcp.rto_initial;
+	c->last_rx = tick_of(now);
+	if (conf->timestamps)
+		c->flags |= TCP_F_TS;
+	if (conf->wscale)
+		c->flags |= TCP_F_WSCALE;
+	timer_init(&c->timer, TIMER_TCP);
+	list_init(&c->link);
+	choose_iss(net, c, now);
+	tcp_table_add(net, c);
+	net->stat->tcp_conns++;
+	return c;
+}
+
+/* Back to the pool, unless a list still refers to it: then whoever takes it
+ * off that list does it. */
+void tcp_conn_put(struct net *net, struct tcp_conn *c)
+{
+	if (!(c->flags & (TCP_F_ON_READY | TCP_F_ON_OUT | TCP_F_ON_DEAD)))
+		net->tcp.conn_free[net->tcp.nconn_free++] =
+			tcp_index(&net->tcp, c);
+}
+
+void tcp_leave_listener(struct tcp_conn *c)
+{
+	if (c->listener) {
+		c->listener->waiting--;
+		c->listener = NULL;
+		list_del(&c->link);
+	}
+}
+
+static void free_rx(struct net *net, struct tcp_conn *c)
+{
+	mbuf_free_chain(net->pool, c->rx_head);
+	c->rx_head = c->rx_tail = c->rx_next = NULL;
+	c->rx_bytes = c->rx_told = 0;
+	c->rx_mbufs = 0;
+}
+
+/* Off the table and the timers, without what only a live one needs. */
+static void shut(struct net *net, struct tcp_conn *c)
+{
+	if (c->state == TCP_CLOSED)
+		return;
+	if (c->state == TCP_TIME_WAIT)
+		net->stat->tcp_time_wait--;
+	tcp_leave_listener(c);
+	list_del(&c->link);
+	tcp_table_del(net, c);
+	timer_cancel(&net->wheel, &c->timer);
+	tcp_sndq_free(net, c);
+	tcp_ooo_free(net, c);
+	c->state = TCP_CLOSED;
+	net->stat->tcp_conns--;
+	net->stat->tcp_closed++;
+}
+
+void tcp_release(struct net *net, struct tcp_conn *c)
+{
+	shut(net, c);
+	free_rx(net, c);
+	c->gen = (c->gen + 1) & ((1u << 24) - 1);
+	c->events = 0;
+	c->flags |= TCP_F_RELEASED;
+	tcp_conn_put(net, c);
+}
+
+void tcp_die(struct net *net, struct tcp_conn *c, u8 error)
+{
+	bool opening = c->state == TCP_SYN_SENT ||
+		       (c->state == TCP_SYN_RCVD && c->flags & TCP_F_ACTIVE);
+
+	if (!tcp_is_named(c)) {
+		tcp_release(net, c);
+		return;
+	}
+	shut(net, c);
+	c->error = error;
+	if (error) {
+		/* What was not delivered is lost (RFC 9293, RST). */
+		c->rx_next = NULL;
+		c->events &= (u8) ~(TCP_EV_RECV | TCP_EV_EOF);
+	}
+	tcp_mark_ready(net, c, opening ? TCP_EV_CONNECTED : TCP_EV_DEAD);
+}
+
+void tcp_dead_told(struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_DEAD_TOLD | TCP_F_ON_DEAD;
+	c->events = 0;
+	c->next_dead = net->tcp.dead;
+	net->tcp.dead = c;
+}
+
+void tcp_reap(struct net *net)
+{
+	struct tcp_conn *c;
+
+	while ((c = net->tcp.dead)) {
+		net->tcp.dead = c->next_dead;
+		c->flags &= ~(u32)TCP_F_ON_DEAD;
+		if (c->flags & TCP_F_RELEASED) {
+			tcp_conn_put(net, c);
+		} else if (c->state == TCP_CLOSED) {
+			tcp_release(net, c);
+		} else {
+			free_rx(net, c);
+		}
+	}
+}
+
+void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now)
+{
+	bool again = c->state == TCP_TIME_WAIT;
+
+	if (again)
+		list_del(&c->link);
+	else
+		net->stat->tcp_time_wait++;
+	c->state = TCP_TIME_WAIT;
+	c->delack_at = c->persist_at = 0;
+	list_add_tail(&net->tcp.time_wait, &c->link);
+	c->rto_at = tcp_deadline(now, net->tcp.time_wait_ticks);
+	tcp_arm(net, c, c->rto_at);
+	if (!again && tcp_is_named(c)) {
+		c->error = 0;
+		tcp_mark_ready(net, c, TCP_EV_DEAD);
+	}
+}
+
+void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
+{
+	/* The first SYN was not answered in time: RTO is too short for this
+	 * path, until there is a sample (RFC 6298 section 5.7). */
+	if (c->backoff && !c->srtt)
+		c->rto = min(max(c->rto, ticks_of_us(RTO_LATE_SYN_US)),
+			     net->tcp.rto_max);
+	c->state = TCP_ESTABLISHED;
+	c->backoff = 0;
+	c->probes = 0;
+	c->rto_at = 0;
+	net->stat->tcp_established++;
+	if (net->conf.tcp.keep_idle_ms) {
+		c->keep_at = tcp_deadline(
+			now, ticks_of_us(net->conf.tcp.keep_idle_ms * 1000ull));
+		tcp_arm(net, c, c->keep_at);
+	}
+	tcp_mark_ready(net, c,
+		       c->flags & TCP_F_ACTIVE ? TCP_EV_CONNECTED
+					       : TCP_EV_KNOCK);
+}
+
+void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events)
+{
+	tcp_ready(net, c, events);
+}
+
+struct tcp_conn *tcp_next_ready(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+	struct tcp_conn *c;
+
+	while ((c = t->ready_head)) {
+		t->ready_head = c->next_ready;
+		if (!t->ready_head)
+			t->ready_tail = &t->ready_head;
+		c->flags &= ~(u32)TCP_F_ON_READY;
+		if (likely(!(c->flags & TCP_F_RELEASED)))
+			return c;
+		tcp_conn_put(net, c);
+	}
+	return NULL;
+}

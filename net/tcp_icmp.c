@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* What ICMP says about our segments. */
+#include "net/tcp_int.h"
+
+/* A smaller path MTU (RFC 1191): resend what was too large. */
+static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu)
+{
+	u32 mss = mtu > IPV4_LEN + TCP_LEN + TCP_MSS_LEAST
+			  ? mtu - IPV4_LEN - TCP_LEN
+			  : TCP_MSS_LEAST;
+
+	if (mss >= c->mss_peer)
+		return;
+	c->mss_peer = (u16)mss;
+	tcp_set_mss(net, c);
+	c->cwnd = max(c->cwnd, (u32)c->mss_snd);
+	c->snd_nxt = c->snd_una;
+	tcp_sndq_seek(net, c);
+	c->flags &= ~(u32)TCP_F_RTT_TIMED;
+	tcp_mark_out(net, c);
+}
+
+void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
+	      struct be16 rport, struct be16 lport, u32 seq, u8 code, u16 mtu,
+	      u64 now)
+{
+	struct tcp_conn *c = tcp_find(net, raddr, laddr, rport, lport);
+
+	(void)now;
+	/* RFC 5927 section 4.1: only about what is in flight. */
+	if (!c || seq_lt(seq, c->snd_una) || !seq_lt(seq, c->snd_max))
+		return;
+	if (mtu) {
+		if (c->state >= TCP_ESTABLISHED)
+			shrink_mss(net, c, mtu);
+		return;
+	}
+	/* Hard errors end only what is not yet synchronized (RFC 5927
+	 * section 5.2). */
+	if (c->state == TCP_SYN_SENT)
+		tcp_die(net, c,
+			code == ICMP_UNREACH_PORT ? ECONNREFUSED
+						  : EHOSTUNREACH);
+}

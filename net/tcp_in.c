@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* Segment arrival: RFC 9293 section 3.10.7, one function per step. What an
+ * established connection mostly sees does not come here: see tcp_fast.c. */
+#include "net/tcp_int.h"
+
+/* What the next step should do. */
+enum step { GO_ON, DROP };
+
+/* RFC 5961 section 7: at most so many per second. */
+static void challenge_ack(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp *t = &net->tcp;
+	u32 second = (u32)(now >> 30);
+
+	if (t->challenge_second != second) {
+		t->challenge_second = second;
+		t->challenge_count = 0;
+	}
+	if (t->challenge_count >= net->conf.tcp.challenge_acks)
+		return;
+	t->challenge_count++;
+	net->stat->tcp_challenge_acks++;
+	tcp_ack_now(net, c);
+}
+
+/* ---- data */
+
+static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
+{
+	c->rcv_nxt++;
+	c->flags |= TCP_F_FIN_RCVD;
+	tcp_ooo_free(net, c); /* all of it has come in order by now */
+	tcp_ack_now(net, c);
+	tcp_mark_ready(net, c, TCP_EV_EOF);
+	switch (c->state) {
+	case TCP_ESTABLISHED:
+		c->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_CLOSING;
+		break;
+	case TCP_FIN_WAIT_2:
+		tcp_enter_time_wait(net, c, now);
+		break;
+	}
+}
+
+/* ---- the steps, in the order of section 3.10.7.4 */
+
+static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	u32 len = s->len + !!(s->flags & TCP_FIN);
+	u32 wnd = c->rcv_adv - c->rcv_nxt;
+	u32 last = s->seq + len - 1;
+
+	if (!len)
+		return s->seq - c->rcv_nxt < wnd || s->seq == c->rcv_nxt;
+	if (!wnd)
+		return false;
+	return s->seq - c->rcv_nxt < wnd || last - c->rcv_nxt < wnd;
+}
+
+/* RFC 7323 section 5.3. A timestamp that has not been renewed for 24 days is
+ * not compared with (section 5.5). */
+static bool paws_refuses(const struct tcp_conn *c, const struct tcp_seg *s,
+			 u64 now)
+{
+	enum { DAYS_24 = 1886 }; /* in units of 2^40 ns */
+
+	return seq_lt(s->opt.tsval, c->ts_recent) &&
+	       (u16)((now >> TCP_TS_AGE_SHIFT) - c->ts_recent_at) < DAYS_24;
+}
+
+/* First: sequence number, and PAWS. */
+static enum step check_sequence(struct net *net, struct tcp_conn *c,
+				struct tcp_seg *s, u64 now)
+{
+	if (c->flags & TCP_F_TS && !(s->flags & TCP_RST)) {
+		if (!s->opt.has_ts) {
+			net->stat->drop_tcp_paws++;
+			return DROP;
+		}
+		if (paws_refuses(c, s, now)) {
+			net->stat->drop_tcp_paws++;
+			tcp_ack_now(net, c);
+			return DROP;
+		}
+	}
+	if (!acceptable(c, s)) {
+		net->stat->drop_tcp_window++;
+		if (!(s->flags & TCP_RST))
+			tcp_ack_now(net, c);
+		/* The FIN once more: our ACK was lost. */
+		if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN)
+			tcp_enter_time_wait(net, c, now);
+		return DROP;
+	}
+	if (c->flags & TCP_F_TS && s->opt.has_ts &&
+	    seq_le(s->seq, c->last_ack_sent))
+		tcp_renew_ts(c, s->opt.tsval, now);
+	return GO_ON;
+}
+
+/* Cuts off what was received before and what lies beyond the window. */
+static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+	u32 room;
+
+	if (seq_lt(s->seq, c->rcv_nxt)) {
+		u32 old = c->rcv_nxt - s->seq;
+
+		old = min(old, s->len);
+		s->m = tcp_trim_front(net, s->m, old);
+		s->seq += old;
+		s->len -= old;
+		if (s->flags & TCP_FIN && !s->len && seq_lt(s->seq, c->rcv_nxt))
+			s->flags &= (u8)~TCP_FIN;
+		/* Our ACK was lost, or theirs is late: say it again. */
+		tcp_ack_now(net, c);
+	}
+	room = c->rcv_adv - s->seq;
+	if (s->len > room) {
+		if (room) {
+			tcp_trim_tail(net, s->m, room);
+		} else {
+			mbuf_free_chain(net->pool, s->m);
+			s->m = NULL;
+		}
+		s->len = room;
+		s->flags &= (u8)~TCP_FIN;
+	}
+}
+
+/* SYN brings a challenge ACK, wherever it lies (RFC 5961 section 4.2): before
+ * the sequence check, and before PAWS, for a peer that has restarted may not
+ * offer timestamps. */
+static enum step check_syn(struct net *net, struct tcp_conn *c,
+			   const struct tcp_seg *s, u64 now)
+{
+	if ((s->flags & (TCP_SYN | TCP_RST)) != TCP_SYN)
+		return GO_ON;
+	challenge_ack(net, c, now);
+	return DROP;
+}
+
+/* Second: RST (RFC 5961 section 3). */
+static enum step check_rst(struct net *net, struct tcp_conn *c,
+			   const struct tcp_seg *s, u64 now)
+{
+	if (!(s->flags & TCP_RST))
+		return GO_ON;
+	if (s->seq != c->rcv_nxt) {
+		challenge_ack(net, c, now);
+		return DROP;
+	}
+	net->stat->tcp_rst_in++;
+	if (c->state == TCP_SYN_RCVD)
+		tcp_die(net, c, ECONNREFUSED);
+	else if (c->state >= TCP_CLOSING)
+		tcp_die(net, c, 0);
+	else
+		tcp_die(net, c, ECONNRESET);
+	return DROP;
+}
+
+static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	return s->ack == c->snd_una && c->snd_max != c->snd_una && !s->len &&
+	       !(s->flags & TCP_FIN) && s->wnd == c->snd_wnd && !c->persist_at;
+}
+
+/* Fifth: ACK. DROP also when the connection is gone. */
+static enum step check_ack(struct net *net, struct tcp_conn *c,
+			   const struct pkt *p, const struct tcp_seg *s,
+			   u64 now)
+{
+	if (!(s->flags & TCP_ACK)) {
+		net->stat->drop_tcp_state++;
+		return DROP;
+	}
+	if (c->state == TCP_SYN_RCVD) {
+		if (!seq_lt(c->snd_una, s->ack) || seq_lt(c->snd_max, s->ack)) {
+			net->stat->drop_tcp_state++;
+			tcp_reset_reply(net, p, now);
+			return DROP;
+		}
+		tcp_new_window(net, c, s->wnd);
+		c->snd_wl1 = s->seq;
+		c->snd_wl2 = s->ack;
+		tcp_established(net, c, now);
+	}
+	if (seq_lt(c->snd_max, s->ack) ||
+	    seq_lt(s->ack, c->snd_una - c->max_wnd)) {
+		/* RFC 5961 section 5. */
+		challenge_ack(net, c, now);
+		return DROP;
+	}
+	c->probes = 0;
+	if (seq_lt(c->snd_una, s->ack)) {
+		if (tcp_ack_advance(net, c, s->ack, now) &&
+		    !tcp_fin_acked(net, c, now))
+			return DROP;
+	} else if (is_duplicate_ack(c, s)) {
+		tcp_duplicate_ack(net, c, now);
+	}
+	tcp_update_window(net, c, s);
+	return GO_ON;
+}
+
+static bool receiving(const struct tcp_conn *c)
+{
+	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 ||
+	       c->state == TCP_FIN_WAIT_2;
+}
+
+/* Seventh: text; and FIN where it comes in order. DROP when gone. */
+static enum step take_text(struct net *net, struct tcp_conn *c,
+			   struct tcp_seg *s, u64 now)
+{
+	bool fin = s->flags & TCP_FIN, in_order = s->seq == c->rcv_nxt;
+	struct mbuf *m = s->m;
+
+	if (!receiving(c) || (!s->len && !fin))
+		return GO_ON;
+	if (s->len && c->flags & TCP_F_NO_RECV) {
+		/* Nobody will read it (RFC 9293 section 3.10.7.1: CLOSED). */
+		tcp_send_rst(net, c, now);
+		tcp_die(net, c, ECONNRESET);
+		return DROP;
+	}
+	if (s->len && !tcp_rx_room(net, c, in_order)) {
+		net->stat->drop_tcp_memory++;
+		return DROP;
+	}
+	if (!in_order) {
+		net->stat->tcp_out_of_order++;
+		if (s->len) {
+			tcp_ooo_insert(net, c, m, s->seq, fin);
+			s->m = NULL;
+		}
+		/* One duplicate ACK per segment: the peer counts them. */
+		tcp_send_ack(net, c, now);
+		return GO_ON;
+	}
+	if (s->len) {
+		s->m = NULL;
+		tcp_rx_append(net, c, m, s->len);
+		tcp_data_taken(net, c);
+	}
+	if (unlikely(c->ooo)) {
+		/* A hole was filled (RFC 5681 section 4.2). */
+		tcp_ack_now(net, c);
+		if (!fin)
+			fin = tcp_ooo_drain(net, c);
+	}
+	if (fin)
+		take_fin(net, c, now);
+	return GO_ON;
+}
+
+/* TIME-WAIT takes a new SYN for the same flow if it cannot be an old one
+ * (RFC 6191 section 2, RFC 9293 section 3.6.1). */
+static bool reuse_time_wait(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return false;
+	if (c->flags & TCP_F_TS && s->opt.has_ts &&
+	    s->opt.tsval != c->ts_recent)
+		return seq_lt(c->ts_recent, s->opt.tsval);
+	return seq_lt(c->rcv_nxt, s->seq);
+}
+
+/* In SYN-RECEIVED, the peer's SYN once more: ours was lost, or this is its
+ * SYN-ACK of a simultaneous open. */
+static enum step repeated_syn(struct net *net, struct tcp_conn *c,
+			      struct tcp_seg *s)
+{
+	if (!(s->flags & TCP_SYN) || s->seq != c->irs)
+		return GO_ON;
+	if (!(s->flags & TCP_ACK)) {
+		tcp_mark_out(net, c);
+		return DROP;
+	}
+	s->flags &= (u8)~TCP_SYN;
+	s->seq++;
+	return GO_ON;
+}
+
+/* 3.10.7.4. */
+static void other_states(struct net *net, struct tcp_conn *c,
+			 const struct pkt *p, struct tcp_seg *s, u64 now)
+{
+	if (c->state == TCP_SYN_RCVD && repeated_syn(net, c, s) == DROP)
+		return;
+	if (check_syn(net, c, s, now) == DROP ||
+	    check_sequence(net, c, s, now) == DROP)
+		return;
+	c->last_rx = tick_of(now);
+	trim(net, c, s);
+	if (check_rst(net, c, s, now) == DROP ||
+	    check_ack(net, c, p, s, now) == DROP)
+		return;
+	take_text(net, c, s, now);
+}
+
+static void arrive(struct net *net, struct tcp_conn *c, const struct pkt *p,
+		   struct tcp_seg *s, u8 group, u64 now)
+{
+	const struct tcp_hdr *h = p->l4;
+
+	if (!tcp_opt_parse((const u8 *)(h + 1),
+			   (u32)(h->off >> 4) * 4 - TCP_LEN, &s->opt)) {
+		net->stat->drop_tcp_header++;
+		return;
+	}
+	if (c && c->state == TCP_TIME_WAIT && reuse_time_wait(c, s)) {
+		tcp_die(net, c, 0);
+		c = NULL;
+	}
+	if (!c) {
+		tcp_no_connection(net, p, s, group, now);
+		return;
+	}
+	if (c->state == TCP_SYN_SENT) {
+		tcp_syn_sent(net, c, p, s, now);
+		return;
+	}
+	if (c->flags & TCP_F_WSCALE && !(s->flags & TCP_SYN))
+		s->wnd <<= c->wscale_snd;
+	other_states(net, c, p, s, now);
+}
+
+/* Verifies the checksum, fills @s. The header's bounds hold: see ip_in(). */
+static bool parse(struct net *net, struct mbuf *m, const struct pkt *p,
+		  struct tcp_seg *s)
+{
+	const struct tcp_hdr *h = p->l4;
+
+	if (!ip_l4_cksum_ok(net, m, p, h->cksum)) {
+		net->stat->drop_checksum++;
+		return false;
+	}
+	s->seq = be32_host(h->seq);
+	s->ack = be32_host(h->ack);
+	s->wnd = be16_host(h->win);
+	s->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK);
+	s->len = p->l4_len - (u32)(h->off >> 4) * 4;
+	s->m = m;
+	return true;
+}
+
+enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
+			u64 now, u32 *owner)
+{
+	const struct tcp_hdr *h = p->l4;
+	struct tcp_conn *c;
+	struct tcp_seg s;
+	u32 group = 0, hlen;
+
+	if (!parse(net, m, p, &s))
+		goto drop;
+	c = tcp_find(net, p->ip->src, p->ip->dst, h->sport, h->dport);
+	if (!c) {
+		group = net_flow_group(net, p->ip->src, p->ip->dst, h->sport,
+				       h->dport);
+		*owner = net->group_owner[group];
+		if (*owner != net->thread && !(m->flags & MBUF_FORWARDED))
+			return NET_FORWARD;
+	}
+	hlen = (u32)(h->off >> 4) * 4;
+	m->data = (u8 *)p->l4 + hlen;
+	m->len = p->first_len - hlen;
+	arrive(net, c, p, &s, (u8)group, now);
+	if (s.m)
+		mbuf_free_chain(net->pool, s.m);
+	return NET_DONE;
+drop:
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tcp_*.c files share among themselves. */
+#ifndef NET_TCP_INT_H
+#define NET_TCP_INT_H
+
+#include "base/errno.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "net/net.h"
+
+enum { TCP_MSS_LEAST = 88 }; /* below, headers would outweigh data */
+
+static inline bool seq_lt(u32 a, u32 b)
+{
+	return (s32)(a - b) < 0;
+}
+
+static inline bool seq_le(u32 a, u32 b)
+{
+	return (s32)(a - b) <= 0;
+}
+
+/* A received segment. */
+struct tcp_opts {
+	bool has_ts;
+	u8 wscale; /* 0xff: not offered */
+	u16 mss;   /* 0: not offered */
+	u32 tsval, tsecr;
+};
+
+struct tcp_seg {
+	struct mbuf *m;	   /* data points at the payload; NULL once taken */
+	u32 seq, ack, len; /* len: payload */
+	u32 wnd;	   /* scaled */
+	u8 flags;
+	struct tcp_opts opt;
+};
+
+/* tcp_table.c */
+static inline u32 tcp_hash(const struct net *net, struct be32 raddr,
+			   struct be32 laddr, struct be16 rport,
+			   struct be16 lport)
+{
+	u64 x = (u64)raddr.raw << 32 | (u32)rport.raw << 16 | lport.raw;
+
+	return hash_mix(x + laddr.raw * 0x9e3779b1ull + net->secret[0]);
+}
+
+static inline struct tcp_conn *tcp_find(struct net *net, struct be32 raddr,
+					struct be32 laddr, struct be16 rport,
+					struct be16 lport)
+{
+	const struct tcp *t = &net->tcp;
+	u32 hash = tcp_hash(net, raddr, laddr, rport, lport);
+
+	for (u32 i = hash & t->table_mask; t->table[i].conn;
+	     i = (i + 1) & t->table_mask) {
+		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
+
+		if (likely(t->table[i].hash == hash &&
+			   c->raddr.raw == raddr.raw &&
+			   c->laddr.raw == laddr.raw &&
+			   c->rport.raw == rport.raw &&
+			   c->lport.raw == lport.raw))
+			return c;
+	}
+	return NULL;
+}
+
+void tcp_table_add(struct net *net, struct tcp_conn *c);
+void tcp_table_del(struct net *net, struct tcp_conn *c);
+
+/* tcp_call.c */
+struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
+				       u16 port);
+
+/* tcp_conn.c */
+/* Does the application hold a name of it that it must be told about? */
+bool tcp_is_named(const struct tcp_conn *c);
+/* Accepted or gone: no longer counted in the backlog. */
+void tcp_leave_listener(struct tcp_conn *c);
+/* A connection in the table, with sequence numbers and timestamps offset
+ * chosen; NULL when none is free. */
+struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
+			      struct be32 laddr, struct be16 rport,
+			      struct be16 lport, u8 group, u64 now);
+/* The end of a connection, with an errno or 0: DEAD (or CONNECTED with the
+ * error) is raised if the application knows it, else it is freed. */
+void tcp_die(struct net *net, struct tcp_conn *c, u8 error);
+/* Back to the pool, unless a list still refers to it. */
+void tcp_conn_put(struct net *net, struct tcp_conn *c);
+/* Frees it without telling anyone. */
+void tcp_release(struct net *net, struct tcp_conn *c);
+void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now);
+void tcp_established(struct net *net, struct tcp_conn *c, u64 now);
+
+/* tcp_syn.c */
+/* No connection has this segment's flow: 3.10.7.1 (CLOSED), .2 (LISTEN). */
+void tcp_no_connection(struct net *net, const struct pkt *p,
+		       const struct tcp_seg *s, u8 group, u64 now);
+/* 3.10.7.3: SYN-SENT. */
+void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
+		  const struct tcp_seg *s, u64 now);
+
+/* tcp_ack.c */
+/* @ack is new: takes what it acknowledges off the send queue. Returns true if
+ * our FIN is among it. */
+bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now);
+/* RFC 5681 section 3.2. */
+void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now);
+/* RFC 9293 3.10.7.4, "send window shall be updated". */
+void tcp_update_window(struct net *net, struct tcp_conn *c,
+		       const struct tcp_seg *s);
+/* The peer's window changed to @wnd bytes. */
+void tcp_new_window(struct net *net, struct tcp_conn *c, u32 wnd);
+/* Our FIN was acknowledged. False when that ends the connection. */
+bool tcp_fin_acked(struct net *net, struct tcp_conn *c, u64 now);
+
+/* tcp_opt.c */
+/* False when an option's length is a lie. */
+bool tcp_opt_parse(const u8 *opt, u32 len, struct tcp_opts *out);
+/* Writes the options of a SYN at @p; bytes, a multiple of 4. */
+u32 tcp_opt_syn(u8 *p, const struct tcp_conn *c, u16 mss, u32 tsval);
+
+enum { TCP_TS_AGE_SHIFT = 40 };
+
+/* TS.Recent, and when it was taken (RFC 7323 section 4.3). */
+static inline void tcp_renew_ts(struct tcp_conn *c, u32 tsval, u64 now)
+{
+	c->ts_recent = tsval;
+	c->ts_recent_at = (u16)(now >> TCP_TS_AGE_SHIFT);
+}
+
+/* tcp_fast.c */
+enum { TCP_COPY_MAX = 255 }; /* longer payloads are worth gathering */
+/* False: not done, take the long way. */
+bool tcp_fast_out(struct net *net, struct tcp_conn *c, u64 now);
+
+/* tcp_reass.c */
+/* Payload in order: to the receive list. Takes the chain @m of @len bytes. */
+void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		   u32 len);
+/* Payload out of order: keeps what is new. Takes @m. */
+void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		    u32 seq, bool fin);
+/* Moves what has become in order to the receive list; true if a FIN follows
+ * the last byte moved. */
+bool tcp_ooo_drain(struct net *net, struct tcp_conn *c);
+void tcp_ooo_free(struct net *net, struct tcp_conn *c);
+/* Cuts @n bytes off the front of a chain, freeing emptied buffers. */
+struct mbuf *tcp_trim_front(struct net *net, struct mbuf *m, u32 n);
+/* Cuts a chain down to @len bytes (at least 1). */
+void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len);
+/* The same when buffers run short. */
+bool tcp_rx_room_short(const struct net *net, const struct tcp_conn *c,
+		       bool in_order);
+
+/* May a segment's data be kept, given the buffers that are left? */
+static inline bool tcp_rx_room(const struct net *net, const struct tcp_conn *c,
+			       bool in_order)
+{
+	if (likely(in_order && net->pool->nfree > net->pool->total / 8))
+		return true;
+	return tcp_rx_room_short(net, c, in_order);
+}
+
+/* tcp_sndq.c */
+/* @i: index + 1. */
+static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)
+{
+	return &net->tcp.ranges[i - 1];
+}
+
+static inline void tcp_range_put(struct net *net, u32 i)
+{
+	tcp_range_at(net, i)->next = net->tcp.range_free;
+	net->tcp.range_free = i;
+}
+
+/* Forgets @bytes at the head of the send queue. */
+void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes);
+void tcp_sndq_free(struct net *net, struct tcp_conn *c);
+/* Puts the cursor where snd_nxt stands. */
+void tcp_sndq_seek(struct net *net, struct tcp_conn *c);
+/* Moves the cursor over @len bytes just sent. */
+void tcp_sndq_skip(struct net *net, struct tcp_conn *c, u32 len);
+/* Range and offset of the byte @ahead of snd_una; range 0 behind the end. */
+u32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c, u32 ahead,
+		  u32 *off);
+/* tcp_out.c */
+void tcp_output(struct net *net, struct tcp_conn *c, u64 now);
+/* Pure ACK, at once. */
+void tcp_send_ack(struct net *net, struct tcp_conn *c, u64 now);
+/* A segment that the peer must answer (RFC 9293 section 3.8.4). */
+void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now);
+void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now);
+/* Answers a segment that has no connection (RFC 9293 3.10.7.1). */
+void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
+void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
+/* Segment size after options, from peer's MSS and our MTU. */
+void tcp_set_mss(struct net *net, struct tcp_conn *c);
+/* Bytes the advertised window may grow to now. */
+u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c);
+
+static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
+{
+	struct tcp *t = &net->tcp;
+
+	if (c->flags & TCP_F_ON_OUT)
+		return;
+	c->flags |= TCP_F_ON_OUT;
+	c->next_out = NULL;
+	*t->out_tail = c;
+	t->out_tail = &c->next_out;
+}
+
+/* tcp_mark_ready() of a connection that the application may know. */
+static inline void tcp_ready(struct net *net, struct tcp_conn *c, u8 events)
+{
+	struct tcp *t = &net->tcp;
+
+	c->events |= events;
+	if (c->flags & (TCP_F_ON_READY | TCP_F_DEAD_TOLD))
+		return;
+	c->flags |= TCP_F_ON_READY;
+	c->next_ready = NULL;
+	*t->ready_tail = c;
+	t->ready_tail = &c->next_ready;
+}
+
+/* Data came in order. Acknowledge at once every second full segment (RFC 5681
+ * section 4.2), else with the application's answer, or soon. */
+static inline void tcp_data_taken(struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_ACK_LATER;
+	if (unlikely(c->rcv_nxt - c->last_ack_sent >= 2u * c->mss_snd ||
+		     !net->conf.tcp.delack_us))
+		c->flags |= TCP_F_ACK_NOW;
+	tcp_mark_out(net, c);
+}
+
+static inline void tcp_ack_now(struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_ACK_NOW;
+	tcp_mark_out(net, c);
+}
+
+/* tcp_timer.c */
+/* Makes sure that tcp_timer() runs at tick @at or earlier. */
+static inline void tcp_arm(struct net *net, struct tcp_conn *c, u32 at)
+{
+	if (!timer_is_set(&c->timer) || tick_before(at, c->timer.expires))
+		timer_set(&net->wheel, &c->timer, at);
+}
+
+/* Deadline @ticks from now; 0 means "not set", so skip it. */
+static inline u32 tcp_deadline(u64 now, u32 ticks)
+{
+	u32 at = tick_of(now) + ticks;
+
+	return at | !at;
+}
+
+static inline void tcp_arm_rto(struct net *net, struct tcp_conn *c, u64 now)
+{
+	c->rto_at = tcp_deadline(now, c->rto);
+	tcp_arm(net, c, c->rto_at);
+}
+
+/* Microseconds (of 1024 ns) for timing round trips. */
+static inline u32 tcp_us(u64 now)
+{
+	return (u32)(now >> 10);
+}
+
+/* RTO from the estimate, without backoff. srtt and rttvar are in units of
+ * 1024 ns; a tick is 16 of them. */
+static inline void tcp_rto_restore(struct net *net, struct tcp_conn *c)
+{
+	const struct tcp *t = &net->tcp;
+	u32 var = max(c->rttvar >> 4, t->rto_slack);
+	u32 ticks = likely(c->srtt) ? (c->srtt >> 7) + 1 + var : t->rto_initial;
+
+	c->rto = min(max(ticks, t->rto_min), t->rto_max);
+}
+
+/* Time the segment that ends at snd_nxt? One at a time (Karn). RFC 6298 section
+ * 3 asks for a sample per round trip; when round trips are shorter than a
+ * millisecond, one per millisecond: the RTO's lower bound is far above. */
+static inline bool tcp_rtt_wanted(const struct tcp_conn *c, u64 now)
+{
+	return !(c->flags & TCP_F_RTT_TIMED) &&
+	       (tcp_us(now) - c->rtt_at > 1000 || !c->srtt);
+}
+
+static inline void tcp_rtt_start(struct tcp_conn *c, u64 now)
+{
+	c->flags |= TCP_F_RTT_TIMED;
+	c->rtt_seq = c->snd_nxt;
+	c->rtt_at = tcp_us(now);
+}
+
+/* RFC 6298 section 2, in the fixed point of Jacobson's paper: srtt scaled by
+ * 8, rttvar by 4. @us: a round trip, in units of 1024 ns. */
+static inline void tcp_rtt_update(struct net *net, struct tcp_conn *c, u32 us)
+{
+	s32 delta;
+
+	us = min(us + !us, 1u << 27);
+	if (unlikely(!c->srtt)) {
+		c->srtt = us << 3;
+		c->rttvar = us << 1;
+	} else {
+		delta = (s32)(us - (c->srtt >> 3));
+		c->srtt += (u32)delta;
+		c->rttvar +=
+			(u32)(delta < 0 ? -delta : delta) - (c->rttvar >> 2);
+	}
+	tcp_rto_restore(net, c);
+}
+
+/* Our timestamp clock: 1.05 ms per tick (RFC 7323 section 5.4: 1 ms to 1 s),
+ * with an offset per connection against prediction. */
+static inline u32 tcp_tsval(const struct tcp_conn *c, u64 now)
+{
+	return (u32)(now >> 20) + c->ts_offset;
+}
+
+static inline bool tcp_fin_queued(const struct tcp_conn *c)
+{
+	return c->flags & TCP_F_FIN_QUEUED;
+}
+
+/* The sequence number of our FIN, once it is queued. */
+static inline u32 tcp_fin_seq(const struct tcp_conn *c)
+{
+	return c->snd_una + c->sndq_bytes;
+}
+
+static inline const struct tcp_cc *tcp_cc_of(const struct tcp_conn *c)
+{
+	return tcp_cc_ops[c->cc];
+}
+
+#endif

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: MIT */
+/* Choosing and building segments. */
+#include "base/cksum.h"
+#include "net/tcp_int.h"
+#include "nic/nic.h"
+
+/* ---- windows and sizes */
+
+void tcp_set_mss(struct net *net, struct tcp_conn *c)
+{
+	u32 ours = net->mtu - IPV4_LEN - TCP_LEN;
+	u32 mss = min((u32)c->mss_peer, ours);
+
+	if (c->flags & TCP_F_TS)
+		mss -= 12;
+	c->mss_snd = (u16)mss;
+}
+
+static u16 mss_to_offer(const struct net *net)
+{
+	u32 most = net->mtu - IPV4_LEN - TCP_LEN;
+	u32 set = net->conf.tcp.mss;
+
+	return (u16)(set && set < most ? set : most);
+}
+
+u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
+{
+	u32 buf = net->conf.tcp.rcv_buf;
+	u32 edge = c->rcv_nxt + (c->rx_bytes < buf ? buf - c->rx_bytes : 0);
+
+	return seq_lt(edge, c->rcv_adv) ? c->rcv_adv : edge;
+}
+
+/* The window field. Its right edge never moves back, and forward only in
+ * steps worth having (RFC 9293 section 3.8.6.2.2). */
+static u16 window(const struct net *net, struct tcp_conn *c)
+{
+	u32 edge = tcp_rcv_edge(net, c);
+	u32 step = min(net->conf.tcp.rcv_buf / 2, (u32)c->mss_snd);
+	u32 wnd;
+
+	if (edge - c->rcv_adv >= step)
+		c->rcv_adv = edge;
+	wnd = (c->rcv_adv - c->rcv_nxt) >>
+	      (c->flags & TCP_F_WSCALE ? c->wscale_rcv : 0);
+	return (u16)min(wnd, 65535u);
+}
+
+/* ---- building */
+
+enum { TS_LEN = 12 };
+
+/* What goes into the checksum behind the header, and how long it is. */
+static inline u64 payload_sum(const struct net *net, const struct mbuf *m,
+			      u32 *len)
+{
+	*len = m->len;
+	if (likely(!m->next && !m->next_ext))
+		return net->caps & NIC_TX_CSUM ? 0
+					       : cksum_add(0, m->data, m->len);
+	if (net->caps & NIC_TX_CSUM) {
+		*len = mbuf_packet_len(m);
+		return 0;
+	}
+	return ip_payload_sum(m, len);
+}
+
+/* Header and addresses of a segment whose payload, if any, is in @m. The
+ * words of the header are summed as they are written. @opt: @nopt words of
+ * options. */
+static inline void emit_words(struct net *net, struct tcp_conn *c,
+			      struct mbuf *m, u32 seq, u8 flags, u16 wnd,
+			      const u32 *opt, u32 nopt, u64 now)
+{
+	u32 len, hlen = TCP_LEN + nopt * 4;
+	u64 sum = payload_sum(net, m, &len);
+	u32 first = c->lport.raw | (u32)c->rport.raw << 16;
+	u32 second = be32(seq).raw;
+	u32 third = be32(flags & TCP_ACK ? c->rcv_nxt : 0).raw;
+	u32 fourth = hlen << 2 | (u32)flags << 8 | (u32)be16(wnd).raw << 16;
+	u32 *h = (u32 *)mbuf_push(m, hlen);
+	u64 pseudo;
+
+	len += hlen;
+	pseudo = ip_pseudo_sum(c->laddr, c->raddr, IP_PROTO_TCP, (u16)len);
+	sum += pseudo + first + second + third + fourth;
+	h[0] = first;
+	h[1] = second;
+	h[2] = third;
+	h[3] = fourth;
+	for (u32 i = 0; i < nopt; i++) {
+		h[5 + i] = opt[i];
+		sum += opt[i];
+	}
+	if (unlikely(net->caps & NIC_TX_CSUM))
+		h[4] = cksum_fold(pseudo);
+	else
+		h[4] = (u16)~cksum_fold(sum);
+	ip_out(net, m, c->laddr, c->raddr, IP_PROTO_TCP, 0, &c->neigh, now);
+}
+
+static void acknowledged(struct tcp_conn *c)
+{
+	c->last_ack_sent = c->rcv_nxt;
+	c->flags &= ~(u32)(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
+	c->delack_at = 0;
+}
+
+static void emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
+		 u8 flags, u64 now)
+{
+	u16 wnd = window(net, c);
+
+	/* The layout of RFC 7323 appendix A, which fast paths look for. */
+	if (likely(c->flags & TCP_F_TS)) {
+		const u32 ts[TS_LEN / 4] = {
+			be32(0x0101080a).raw,
+			be32(tcp_tsval(c, now)).raw,
+			be32(c->ts_recent).raw,
+		};
+
+		emit_words(net, c, m, seq, flags, wnd, ts, TS_LEN / 4, now);
+	} else {
+		emit_words(net, c, m, seq, flags, wnd, NULL, 0, now);
+	}
+	if (likely(flags & TCP_ACK))
+		acknowledged(c);
+}
+
+static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		     u8 flags, u64 now)
+{
+	u32 opt[TCP_MAX_OPT / 4];
+	u32 n = tcp_opt_syn((u8 *)opt, c, mss_to_offer(net), tcp_tsval(c, now));
+
+	emit_words(net, c, m, c->iss, flags,
+		   (u16)min(net->conf.tcp.rcv_buf, 65535u), opt, n / 4, now);
+	if (flags & TCP_ACK)
+		acknowledged(c);
+}
+
+/* Refers to @len bytes from (@i, @off) on in place; false if they are in too
+ * many pieces. */
+static bool gather(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+{
+	u8 n = 0;
+
+	while (len) {
+		struct tcp_range *r = tcp_range_at(net, i);
+		u32 part = min(len, r->len - off);
+
+		if (part) {
+			if (n == MBUF_MAX_EXT)
+				return false;
+			m->ext[n++] =
+				(struct mbuf_ext){ r->addr + off, part, 0 };
+		}
+		len -= part;
+		off = 0;
+		i = r->next;
+	}
+	m->next_ext = n;
+	return true;
+}
+
+/* Copies @len bytes from (@i, @off) on behind @m, in further fragments where
+ * one frame is not enough. False when buffers run out. */
+static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+{
+	struct mbuf *last = m;
+
+	while (len) {
+		struct tcp_range *r = tcp_range_at(net, i);
+		u32 room = MBUF_ROOM - last->len;
+		u32 part = min(min(len, r->len - off), room);
+
+		if (!room) {
+			last->next = mbuf_alloc(net->pool);
+			if (!last->next)
+				return false;
+			last = last->next;
+			m->nfrags++;
+			continue;
+		}
+		memcpy(last->data + last->len, r->addr + off, part);
+		last->len += part;
+		len -= part;
+		off += part;
+		if (off == r->len) {
+			i = r->next;
+			off = 0;
+		}
+	}
+	return true;
+}
+
+/* A segment of @len payload bytes from (@i, @off). False when no buffer is
+ * free: try again later. */
+static bool send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i,
+		      u32 off, u32 len, u8 flags, u64 now)
+{
+	struct mbuf *m = mbuf_alloc(net->pool);
+
+	if (!m)
+		return false;
+	if (net->caps & NIC_GATHER && len > TCP_COPY_MAX &&
+	    gather(net, m, i, off, len)) {
+		net->stat->tx_gathered_bytes += len;
+	} else if (copy(net, m, i, off, len)) {
+		net->stat->tx_copied_bytes += len;
+	} else {
+		mbuf_free_chain(net->pool, m);
+		return false;
+	}
+	emit(net, c, m, seq, flags, now);
+	return true;
+}
+
+static bool send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
+		      u64 now)
+{
+	struct mbuf *m = mbuf_alloc(net->pool);
+
+	if (!m)
+		return false;
+	emit(net, c, m, seq, flags, now);
+	return true;
+}
+
+/* A segment without data must stay inside the peer's window, or it is not
+ * looked at: a probe may have gone beyond, and after a timeout snd_nxt lags
+ * behind what the peer has seen. */
+static u32 bare_seq(const struct tcp_conn *c)
+{
+	u32 edge = c->snd_una + c->snd_wnd;
+
+	return seq_lt(edge, c->snd_max) ? edge : c->snd_max;
+}
+
+void tcp_send_ack(struct net *net, struct tcp_conn *c, u64 now)
+{
+	send_bare(net, c, bare_seq(c), TCP_ACK, now);
+}
+
+void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now)
+{
+	send_bare(net, c, c->snd_una - 1, TCP_ACK, now);
+}
+
+void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u8 flags = c->state == TCP_SYN_RCVD ? TCP_SYN | TCP_ACK : TCP_SYN;
+	struct mbuf *m;
+
+	m = mbuf_alloc(net->pool);
+	if (!m)
+		return;
+	emit_syn(net, c, m, flags, now);
+	if (c->snd_nxt == c->iss) {
+		c->rtt_seq = c->iss + 1;
+		c->rtt_at = tcp_us(now);
+		c->flags |= TCP_F_RTT_TIMED;
+	}
+	c->snd_nxt = c->snd_max = c->iss + 1;
+	c->rcv_adv = c->rcv_nxt + min(net->conf.tcp.rcv_buf, 65535u);
+	tcp_arm_rto(net, c, now);
+}
+
+/* ---- resets */
+
+void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (send_bare(net, c, bare_seq(c), TCP_RST | TCP_ACK, now))
+		net->stat->tcp_rst_out++;
+}
+
+void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
+{
+	const struct tcp_hdr *in = p->l4;
+	u32 hlen = (u32)(in->off >> 4) * 4;
+	u32 len = p->l4_len - hlen + !!(in->flags & TCP_SYN) +
+		  !!(in->flags & TCP_FIN);
+	struct mbuf *m;
+	struct tcp_hdr *h;
+
+	if (in->flags & TCP_RST)
+		return;
+	m = mbuf_alloc(net->pool);
+	if (!m)
+		return;
+	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
+	*h = (struct tcp_hdr){
+		.sport = in->dport,
+		.dport = in->sport,
+		.off = TCP_LEN << 2,
+	};
+	if (in->flags & TCP_ACK) {
+		h->seq = in->ack;
+		h->flags = TCP_RST;
+	} else {
+		h->ack = be32(be32_host(in->seq) + len);
+		h->flags = TCP_RST | TCP_ACK;
+	}
+	ip_l4_cksum_set(net, m, h, &h->cksum, p->ip->dst, p->ip->src,
+			IP_PROTO_TCP);
+	ip_out(net, m, p->ip->dst, p->ip->src, IP_PROTO_TCP, 0, NULL, now);
+	net->stat->tcp_rst_out++;
+}
+
+/* ---- output */
+
+/* The first FIN: the state of RFC 9293 section 3.10.4 follows. */
+static void fin_sent(struct tcp_conn *c)
+{
+	if (c->state == TCP_ESTABLISHED)
+		c->state = TCP_FIN_WAIT_1;
+	else if (c->state == TCP_CLOSE_WAIT)
+		c->state = TCP_LAST_ACK;
+	c->flags |= TCP_F_FIN_SENT;
+}
+
+/* After sending @len sequence numbers from snd_nxt on. */
+static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
+{
+	c->snd_nxt += len;
+	if (seq_lt(c->snd_max, c->snd_nxt)) {
+		c->snd_max = c->snd_nxt;
+		if (tcp_rtt_wanted(c, now))
+			tcp_rtt_start(c, now);
+	} else {
+		c->flags &= ~(u32)TCP_F_RTT_TIMED; /* Karn */
+		net->stat->tcp_retransmits++;
+	}
+	if (!c->rto_at)
+		tcp_arm_rto(net, c, now);
+	c->persist_at = 0;
+}
+
+/* How many bytes may go from snd_nxt on: both windows, one segment, and the
+ * sender's side of silly window avoidance (RFC 9293 section 3.8.6.2.1, Nagle
+ * off: what is queued is pushed). */
+static u32 sendable(const struct tcp_conn *c, u32 unsent)
+{
+	u32 flight = c->snd_nxt - c->snd_una, wnd = c->cwnd, len;
+
+	/* Limited transmit (RFC 3042): the first two duplicates each let one
+	 * new segment out. */
+	if (unlikely(c->dupacks) && !(c->flags & TCP_F_RECOVERY))
+		wnd += min((u32)c->dupacks, 2u) * c->mss_snd;
+	wnd = min(wnd, c->snd_wnd);
+	if (flight >= wnd)
+		return 0;
+	len = min(min(wnd - flight, unsent), (u32)c->mss_snd);
+	if (len < unsent && len < c->mss_snd && len < c->max_wnd / 2 && flight)
+		return 0;
+	return len;
+}
+
+/* Resends what is at snd_una without moving snd_nxt (fast retransmit). */
+static bool resend_head(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u32 off, i = tcp_sndq_find(net, c, 0, &off);
+	u32 len = min((u32)c->mss_snd, c->sndq_bytes);
+	u8 flags = TCP_ACK;
+	bool ok;
+
+	if (c->snd_una == c->snd_max) { /* overtaken by its ACK */
+		c->flags &= ~(u32)TCP_F_REXMIT;
+		return true;
+	}
+	len = min(len, c->snd_max - c->snd_una);
+	if (tcp_fin_queued(c) && c->flags & TCP_F_FIN_SENT &&
+	    len == c->sndq_bytes)
+		flags |= TCP_FIN;
+	if (len)
+		ok = send_data(net, c, c->snd_una, i, off, len, flags | TCP_PSH,
+			       now);
+	else
+		ok = send_bare(net, c, c->snd_una, flags, now);
+	if (!ok)
+		return false;
+	c->flags &= ~(u32)(TCP_F_RTT_TIMED | TCP_F_REXMIT);
+	net->stat->tcp_retransmits++;
+	tcp_arm_rto(net, c, now);
+	return true;
+}
+
+/* One byte into a closed window; snd_nxt stays, but the peer may take it. */
+static void probe(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u32 off, i = tcp_sndq_find(net, c, 0, &off);
+
+	c->flags &= ~(u32)TCP_F_PROBE;
+	net->stat->tcp_zero_window_probes++;
+	if (!i || !send_data(net, c, c->snd_una, i, off, 1, TCP_ACK, now))
+		return;
+	if (seq_lt(c->snd_max, c->snd_una + 1))
+		c->snd_max = c->snd_una + 1;
+}
+
+/* Nothing in flight and nothing heard for an RTO: what cwnd says is old (RFC
+ * 5681 section 4.1). */
+static void restart_idle(const struct net *net, struct tcp_conn *c)
+{
+	c->cwnd = min(c->cwnd, net->conf.tcp.init_cwnd * c->mss_snd);
+}
+
+/* Sends one segment of new (or rolled back) data and FIN, if allowed.
+ * Returns false when nothing more can go now. */
+static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u32 ahead = c->snd_nxt - c->snd_una;
+	u32 unsent = ahead < c->sndq_bytes ? c->sndq_bytes - ahead : 0;
+	u32 len = unsent ? sendable(c, unsent) : 0;
+	bool fin = unlikely(tcp_fin_queued(c)) && len == unsent &&
+		   seq_le(c->snd_nxt, tcp_fin_seq(c)) &&
+		   (len || ahead < max(c->snd_wnd, 1u));
+	u8 flags = TCP_ACK;
+
+	if (!len && !fin)
+		return false;
+	if (!ahead && tick_of(now) - c->last_rx > c->rto)
+		restart_idle(net, c);
+	if (len == unsent)
+		flags |= TCP_PSH;
+	if (fin)
+		flags |= TCP_FIN;
+	if (len) {
+		if (!send_data(net, c, c->snd_nxt, c->nxt_range, c->nxt_off,
+			       len, flags, now))
+			return false;
+		tcp_sndq_skip(net, c, len);
+	} else if (!send_bare(net, c, c->snd_nxt, flags & ~TCP_PSH, now)) {
+		return false;
+	}
+	if (fin)
+		fin_sent(c);
+	advance(net, c, len + fin, now);
+	return true;
+}
+
+/* Data waits, nothing is in flight, and the window is closed: only a probe
+ * can find out that it opened (RFC 9293 section 3.8.6.1). */
+static void arm_persist(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->snd_nxt != c->snd_una || c->persist_at || !c->sndq_bytes)
+		return;
+	c->rto_at = 0;
+	c->persist_at = tcp_deadline(now, c->rto);
+	tcp_arm(net, c, c->persist_at);
+}
+
+static void acknowledge(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->flags & TCP_F_ACK_NOW) {
+		tcp_send_ack(net, c, now);
+	} else if (c->flags & TCP_F_ACK_LATER && !c->delack_at) {
+		c->delack_at =
+			tcp_deadline(now, ticks_of_us(net->conf.tcp.delack_us));
+		tcp_arm(net, c, c->delack_at);
+	}
+}
+
+/* Anything left of the send queue or our FIN? */
+static bool may_send(const struct tcp_conn *c)
+{
+	return c->sndq_bytes ||
+	       (unlikely(tcp_fin_queued(c)) && c->state != TCP_FIN_WAIT_2 &&
+		c->state != TCP_TIME_WAIT);
+}
+
+void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (unlikely(c->state < TCP_ESTABLISHED)) {
+		if (c->state != TCP_CLOSED)
+			tcp_send_syn(net, c, now);
+		return;
+	}
+	if (unlikely(c->flags & (TCP_F_REXMIT | TCP_F_PROBE))) {
+		if (c->flags & TCP_F_PROBE)
+			probe(net, c, now);
+		if (c->flags & TCP_F_REXMIT && !resend_head(net, c, now))
+			tcp_mark_out(net, c);
+	}
+	if (may_send(c)) {
+		while (net_tx_room(net, 2) && send_next(net, c, now))
+			;
+		if (!net_tx_room(net, 2))
+			tcp_mark_out(net, c);
+		arm_persist(net, c, now);
+	}
+	if (c->flags & (TCP_F_ACK_NOW | TCP_F_ACK_LATER))
+		acknowledge(net, c, now);
+}
+
+void tcp_output_all(struct net *net, u64 now)
+{
+	struct tcp *t = &net->tcp;
+	/* Whoever marks himself again meanwhile waits for the next call. */
+	struct tcp_conn *c = t->out_head;
+
+	t->out_head = NULL;
+	t->out_tail = &t->out_head;
+	while (c) {
+		struct tcp_conn *next = c->next_out;
+
+		c->flags &= ~(u32)TCP_F_ON_OUT;
+		if (unlikely(c->flags & TCP_F_RELEASED))
+			tcp_conn_put(net, c);
+		else if (unlikely(!net_tx_room(net, 2)))
+			tcp_mark_out(net, c);
+		else if (!tcp_fast_out(net, c, now))
+			tcp_output(net, c, now);
+		c = next;
+	}
+}

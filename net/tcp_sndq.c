@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The send queue of a connection: ranges of the application's memory.
+ *
+ *   sndq_head --------> nxt_range --------> sndq_tail
+ *    | head_off          | nxt_off
+ *    snd_una             snd_nxt
+ */
+#include "net/tcp_int.h"
+
+enum { RANGE_MAX = 1 << 30 }; /* bytes; offsets are 32 bits */
+
+static u32 range_alloc(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+	u32 i = t->range_free;
+
+	if (likely(i)) {
+		t->range_free = tcp_range_at(net, i)->next;
+		return i;
+	}
+	if (t->nranges_used == net->conf.tcp.max_ranges)
+		return 0;
+	return ++t->nranges_used;
+}
+
+u32 tcp_send_space(const struct net *net, const struct tcp_conn *c)
+{
+	u32 buf = net->conf.tcp.snd_buf;
+
+	return c->sndq_bytes < buf ? buf - c->sndq_bytes : 0;
+}
+
+/* The range goes on where the last one ends: they become one. */
+static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
+			u32 len)
+{
+	struct tcp_range *tail;
+
+	if (!c->sndq_tail)
+		return false;
+	tail = tcp_range_at(net, c->sndq_tail);
+	if (tail->addr + tail->len != addr || tail->len >= RANGE_MAX)
+		return false;
+	if (!c->nxt_range) {
+		c->nxt_range = c->sndq_tail;
+		c->nxt_off = tail->len;
+	}
+	tail->len += len;
+	return true;
+}
+
+static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
+			 u32 len)
+{
+	u32 i;
+
+	if (c->sndq_ranges >= net->conf.tcp.conn_ranges)
+		return false;
+	i = range_alloc(net);
+	if (!i)
+		return false;
+	*tcp_range_at(net, i) = (struct tcp_range){ addr, len, 0 };
+	if (c->sndq_tail)
+		tcp_range_at(net, c->sndq_tail)->next = i;
+	else
+		c->sndq_head = i;
+	c->sndq_tail = i;
+	if (!c->nxt_range) {
+		c->nxt_range = i;
+		c->nxt_off = 0;
+	}
+	c->sndq_ranges++;
+	return true;
+}
+
+s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len)
+{
+	u32 take = min(len, tcp_send_space(net, c));
+
+	if (c->state < TCP_ESTABLISHED)
+		return -ENOTCONN;
+	if (tcp_fin_queued(c))
+		return -EPIPE;
+	if (!take || (!extend_tail(net, c, addr, take) &&
+		      !append_range(net, c, addr, take)))
+		return 0;
+	c->sndq_bytes += take;
+	tcp_mark_out(net, c);
+	return take;
+}
+
+static void drop_head(struct net *net, struct tcp_conn *c)
+{
+	u32 i = c->sndq_head, next = tcp_range_at(net, i)->next;
+
+	if (c->nxt_range == i) {
+		c->nxt_range = next;
+		c->nxt_off = 0;
+	}
+	c->sndq_head = next;
+	if (!next)
+		c->sndq_tail = 0;
+	c->head_off = 0;
+	c->sndq_ranges--;
+	tcp_range_put(net, i);
+}
+
+void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes)
+{
+	c->sndq_bytes -= bytes;
+	while (bytes) {
+		u32 left = tcp_range_at(net, c->sndq_head)->len - c->head_off;
+
+		if (bytes < left) {
+			c->head_off += bytes;
+			return;
+		}
+		bytes -= left;
+		drop_head(net, c);
+	}
+}
+
+void tcp_sndq_free(struct net *net, struct tcp_conn *c)
+{
+	while (c->sndq_head)
+		drop_head(net, c);
+	c->sndq_bytes = 0;
+}
+
+u32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c, u32 ahead,
+		  u32 *off)
+{
+	u32 i = c->sndq_head;
+
+	ahead += c->head_off;
+	while (i && ahead >= tcp_range_at(net, i)->len) {
+		ahead -= tcp_range_at(net, i)->len;
+		i = tcp_range_at(net, i)->next;
+	}
+	*off = i ? ahead : 0;
+	return i;
+}
+
+void tcp_sndq_seek(struct net *net, struct tcp_conn *c)
+{
+	c->nxt_range =
+		tcp_sndq_find(net, c, c->snd_nxt - c->snd_una, &c->nxt_off);
+}
+
+void tcp_sndq_skip(struct net *net, struct tcp_conn *c, u32 len)
+{
+	while (len) {
+		u32 left = tcp_range_at(net, c->nxt_range)->len - c->nxt_off;
+
+		if (len < left) {
+			c->nxt_off += len;
+			return;
+		}
+		len -= left;
+		c->nxt_range = tcp_range_at(net, c->nxt_range)->next;
+		c->nxt_off = 0;
+	}
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Segments that open: SYN to a listener (RFC 9293 section 3.10.7.2), and
+ * everything in SYN-SENT (section 3.10.7.3). */
+#include "net/tcp_int.h"
+
+enum { MSS_DEFAULT = 536 }; /* RFC 9293 section 3.7.1 */
+
+static void take_syn(struct net *net, struct tcp_conn *c,
+		     const struct tcp_seg *s, u64 now)
+{
+	c->irs = s->seq;
+	c->rcv_nxt = s->seq + 1;
+	c->last_ack_sent = c->rcv_nxt;
+	c->rcv_adv = c->rcv_nxt + min(net->conf.tcp.rcv_buf, 65535u);
+	if (s->opt.has_ts)
+		tcp_renew_ts(c, s->opt.tsval, now);
+	else
+		c->flags &= ~(u32)TCP_F_TS;
+	if (s->opt.wscale == 0xff)
+		c->flags &= ~(u32)TCP_F_WSCALE;
+	else
+		c->wscale_snd = s->opt.wscale;
+	if (!(c->flags & TCP_F_WSCALE))
+		c->wscale_snd = 0;
+	c->mss_peer = max(s->opt.mss ? s->opt.mss : (u16)MSS_DEFAULT,
+			  (u16)TCP_MSS_LEAST);
+	tcp_set_mss(net, c);
+	tcp_cc_of(c)->init(c, net->conf.tcp.init_cwnd);
+	c->snd_wnd = s->wnd; /* never scaled in a SYN */
+	c->max_wnd = s->wnd;
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+}
+
+static void passive_open(struct net *net, struct tcp_listener *l,
+			 const struct pkt *p, const struct tcp_seg *s, u8 group,
+			 u64 now)
+{
+	const struct tcp_hdr *h = p->l4;
+	struct tcp_conn *c;
+
+	if (l->waiting >= l->backlog) {
+		net->stat->drop_tcp_backlog++;
+		return;
+	}
+	c = tcp_conn_new(net, p->ip->src, p->ip->dst, h->sport, h->dport, group,
+			 now);
+	if (!c) {
+		net->stat->drop_tcp_conns++;
+		return;
+	}
+	net->stat->tcp_passive_opens++;
+	c->flags |= TCP_F_PASSIVE;
+	c->state = TCP_SYN_RCVD;
+	c->listener = l;
+	l->waiting++;
+	list_add_tail(&l->conns, &c->link);
+	take_syn(net, c, s, now);
+	arp_learn(net, p->ip->src, p->eth->src, now);
+	tcp_mark_out(net, c);
+}
+
+void tcp_no_connection(struct net *net, const struct pkt *p,
+		       const struct tcp_seg *s, u8 group, u64 now)
+{
+	const struct tcp_hdr *h = p->l4;
+	struct tcp_listener *l =
+		tcp_find_listener(net, p->ip->dst, be16_host(h->dport));
+
+	if (s->flags & TCP_RST)
+		return;
+	if (l && (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+		passive_open(net, l, p, s, group, now);
+		return;
+	}
+	net->stat->drop_tcp_no_conn++;
+	if (!l || s->flags & TCP_ACK)
+		tcp_reset_reply(net, p, now);
+}
+
+void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
+		  const struct tcp_seg *s, u64 now)
+{
+	bool ack = s->flags & TCP_ACK;
+
+	if (ack && (seq_le(s->ack, c->iss) || seq_lt(c->snd_max, s->ack))) {
+		tcp_reset_reply(net, p, now);
+		return;
+	}
+	if (s->flags & TCP_RST) {
+		if (ack) {
+			net->stat->tcp_rst_in++;
+			tcp_die(net, c, ECONNREFUSED);
+		}
+		return;
+	}
+	if (!(s->flags & TCP_SYN))
+		return;
+	take_syn(net, c, s, now);
+	if (ack) {
+		if (c->flags & TCP_F_RTT_TIMED)
+			tcp_rtt_update(net, c, tcp_us(now) - c->rtt_at);
+		c->flags &= ~(u32)TCP_F_RTT_TIMED;
+		c->snd_una = s->ack;
+		tcp_established(net, c, now);
+		tcp_ack_now(net, c);
+	} else {
+		/* Simultaneous open (section 3.5, figure 7). */
+		c->state = TCP_SYN_RCVD;
+		tcp_mark_out(net, c);
+	}
+}

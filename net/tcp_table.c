@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The connection table: open addressing, linear probing, no tombstones. One
+ * line for the slot and one for the connection is all a lookup touches. */
+#include "net/tcp_int.h"
+
+void tcp_table_add(struct net *net, struct tcp_conn *c)
+{
+	struct tcp *t = &net->tcp;
+	u32 hash = tcp_hash(net, c->raddr, c->laddr, c->rport, c->lport);
+	u32 i = hash & t->table_mask;
+
+	while (t->table[i].conn)
+		i = (i + 1) & t->table_mask;
+	t->table[i] = (struct tcp_slot){ hash, tcp_index(t, c) + 1 };
+}
+
+/* Closes the gap at @hole: moves back every later entry of the run that may
+ * not stay behind a free slot. */
+static void table_close_gap(struct tcp *t, u32 hole)
+{
+	for (u32 i = (hole + 1) & t->table_mask; t->table[i].conn;
+	     i = (i + 1) & t->table_mask) {
+		u32 home = t->table[i].hash & t->table_mask;
+
+		if (((i - home) & t->table_mask) < ((i - hole) & t->table_mask))
+			continue;
+		t->table[hole] = t->table[i];
+		hole = i;
+	}
+	t->table[hole].conn = 0;
+}
+
+void tcp_table_del(struct net *net, struct tcp_conn *c)
+{
+	struct tcp *t = &net->tcp;
+	u32 hash = tcp_hash(net, c->raddr, c->laddr, c->rport, c->lport);
+	u32 want = tcp_index(t, c) + 1;
+	u32 i = hash & t->table_mask;
+
+	while (t->table[i].conn && t->table[i].conn != want)
+		i = (i + 1) & t->table_mask;
+	if (t->table[i].conn)
+		table_close_gap(t, i);
+}

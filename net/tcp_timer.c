@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Timers of a connection. All share one wheel entry, set for the earliest
+ * deadline or earlier: moving a deadline away costs one store, and the wheel
+ * entry is set again when it fires too early.
+ *
+ *   rto_at      retransmission (RFC 6298); SYN; in FIN-WAIT-2 of a connection
+ *               closed for good: its end; in TIME-WAIT: 2 MSL
+ *   delack_at   delayed ACK (RFC 9293 section 3.8.6.3)
+ *   persist_at  zero-window probe (section 3.8.6.1)
+ *   keep_at     keepalive (section 3.8.4)
+ */
+#include "net/tcp_int.h"
+
+static bool due(u32 at, u64 now)
+{
+	return at && !tick_before(tick_of(now), at);
+}
+
+static void back_off(struct net *net, struct tcp_conn *c)
+{
+	c->rto = min(c->rto * 2, net->tcp.rto_max);
+	if (c->backoff < UINT8_MAX)
+		c->backoff++;
+}
+
+/* Go back to the oldest unacknowledged byte (RFC 6298 section 5.4-5.6). */
+static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
+{
+	net->stat->tcp_timeouts++;
+	if (c->state >= TCP_ESTABLISHED) {
+		tcp_cc_of(c)->timeout(c, now);
+		c->recover = c->snd_max;
+		c->snd_nxt = c->snd_una;
+		tcp_sndq_seek(net, c);
+	} else {
+		net->stat->tcp_retransmits++;
+	}
+	c->dupacks = 0;
+	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_RTT_TIMED | TCP_F_REXMIT);
+	c->flags |= TCP_F_RTO_RECOVERY;
+	back_off(net, c);
+	tcp_arm_rto(net, c, now);
+	tcp_mark_out(net, c);
+}
+
+/* False when the connection is gone. */
+static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	u32 limit =
+		c->state < TCP_ESTABLISHED ? conf->syn_retries : conf->retries;
+
+	c->rto_at = 0;
+	if (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT_2) {
+		tcp_die(net, c, 0);
+		return false;
+	}
+	if (c->probes >= limit) {
+		tcp_die(net, c, ETIMEDOUT);
+		return false;
+	}
+	c->probes++;
+	retransmit(net, c, now);
+	return true;
+}
+
+static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	c->persist_at = 0;
+	if (!c->snd_wnd) {
+		if (c->probes >= net->conf.tcp.retries) {
+			tcp_die(net, c, ETIMEDOUT);
+			return false;
+		}
+		c->probes++;
+		c->flags |= TCP_F_PROBE;
+		c->persist_at =
+			tcp_deadline(now, min(c->rto << min(c->backoff, 8),
+					      net->tcp.rto_max));
+		if (c->backoff < 16)
+			c->backoff++;
+	}
+	tcp_mark_out(net, c);
+	return true;
+}
+
+static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	u32 idle = ticks_of_us(conf->keep_idle_ms * 1000ull);
+	u32 interval = ticks_of_us(conf->keep_interval_ms * 1000ull);
+
+	if (tick_of(now) - c->last_rx < idle) {
+		c->keep_probes = 0;
+		c->keep_at = c->last_rx + idle;
+		c->keep_at |= !c->keep_at;
+		return true;
+	}
+	if (c->keep_probes >= conf->keep_probes) {
+		tcp_send_rst(net, c, now);
+		tcp_die(net, c, ETIMEDOUT);
+		return false;
+	}
+	c->keep_at = tcp_deadline(now, interval);
+	if (c->snd_una == c->snd_max) {
+		c->keep_probes++;
+		net->stat->tcp_keepalive_probes++;
+		tcp_send_keepalive(net, c, now);
+	}
+	return true;
+}
+
+static void arm_earliest(struct net *net, struct tcp_conn *c)
+{
+	const u32 at[] = { c->rto_at, c->delack_at, c->persist_at, c->keep_at };
+
+	for (u32 i = 0; i < ARRAY_SIZE(at); i++) {
+		if (at[i])
+			tcp_arm(net, c, at[i]);
+	}
+}
+
+void tcp_timer(void *arg, struct timer *t, u64 now)
+{
+	struct net *net = arg;
+	struct tcp_conn *c = container_of(t, struct tcp_conn, timer);
+
+	if (due(c->delack_at, now)) {
+		c->delack_at = 0;
+		c->flags |= TCP_F_ACK_NOW;
+		tcp_mark_out(net, c);
+	}
+	if (due(c->rto_at, now) && !rto_fired(net, c, now))
+		return;
+	if (due(c->persist_at, now) && !persist_fired(net, c, now))
+		return;
+	if (due(c->keep_at, now) && !keep_fired(net, c, now))
+		return;
+	arm_earliest(net, c);
+}

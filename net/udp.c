@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * UDP: sockets and input. A datagram's buffer goes: NIC -> socket's queue ->
+ * application (held)
+ * -> pool. One that is held is on a list of its socket in both directions:
+ * nextpkt onwards, next back; and carries MBUF_HELD and the socket, so that
+ * giving it back is O(1) and a wrong address is noticed.
+ */
+#include "net/udp.h"
+
+#include "base/errno.h"
+#include "base/mem.h"
+#include "net/net.h"
+
+size_t udp_bytes(const struct udp_conf *conf)
+{
+	return conf->max_sockets * sizeof(struct udp_sock);
+}
+
+void udp_init(struct net *net, void *mem)
+{
+	struct udp *u = &net->udp;
+	u32 n = net->conf.udp.max_sockets;
+
+	memset(u, 0, sizeof(*u));
+	u->socks = mem;
+	u->ready_tail = &u->ready_head;
+	for (u32 i = 0; i < n; i++)
+		u->socks[i].next_hash = (u16)(i + 1 < n ? i + 2 : 0);
+	u->free = n ? 1 : 0;
+}
+
+static u16 *bucket(struct udp *u, u16 port)
+{
+	return &u->buckets[port % ARRAY_SIZE(u->buckets)];
+}
+
+/* The socket that takes what is sent to @ip; zero: any that would clash. */
+static struct udp_sock *find(struct udp *u, struct be32 ip, u16 port)
+{
+	struct udp_sock *s;
+
+	for (u16 i = *bucket(u, port); i; i = s->next_hash) {
+		s = &u->socks[i - 1];
+		if (s->port == port &&
+		    (!s->ip.raw || !ip.raw || s->ip.raw == ip.raw))
+			return s;
+	}
+	return NULL;
+}
+
+/* RFC 6056, algorithm 1, over the ports of this thread. 0: none is free. */
+static u16 choose_port(struct net *net, struct be32 ip)
+{
+	enum {
+		N = (UDP_EPHEMERAL_MAX + 1 - UDP_EPHEMERAL_MIN) / IX_MAX_THREADS
+	};
+	u64 count = net->udp.port_count++;
+	u32 start = (u32)hash_sip(net->secret, &count, sizeof(count)) % N;
+
+	for (u32 i = 0; i < N; i++) {
+		u16 port =
+			(u16)(UDP_EPHEMERAL_MIN +
+			      (start + i) % N * IX_MAX_THREADS + net->thread);
+
+		if (!find(&net->udp, ip, port))
+			return port;
+	}
+	return 0;
+}
+
+int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
+{
+	struct udp *u = &net->udp;
+	struct udp_sock *s;
+	u16 i = u->free;
+
+	if (ip.raw && ip.raw != net->conf.ip.raw)
+		return -EADDRNOTAVAIL;
+	if (port && find(u, ip, port))
+		return -EADDRINUSE;
+	if (!i)
+		return -ENOBUFS;
+	if (!port)
+		port = choose_port(net, ip);
+	if (!port)
+		return -EADDRNOTAVAIL;
+	s = &u->socks[i - 1];
+	u->free = s->next_hash;
+	u->nsocks++;
+	s->ip = ip;
+	s->port = port;
+	s->cookie = cookie;
+	s->held = s->nqueued = 0;
+	s->head = s->held_head = NULL;
+	s->tail = &s->head;
+	s->neigh = 0;
+	s->next_hash = *bucket(u, port);
+	*bucket(u, port) = i;
+	return i - 1;
+}
+
+static void free_list(struct net *net, struct mbuf *m)
+{
+	while (m) {
+		struct mbuf *next = m->nextpkt;
+
+		m->flags = 0;
+		mbuf_free(net->pool, m);
+		m = next;
+	}
+}
+
+/* It may still be on the ready list: there it yields nothing. */
+void udp_unbind(struct net *net, u32 sock)
+{
+	struct udp *u = &net->udp;
+	struct udp_sock *s = &u->socks[sock];
+	u16 *at = bucket(u, s->port);
+
+	free_list(net, s->head);
+	free_list(net, s->held_head);
+	s->head = s->held_head = NULL;
+	s->tail = &s->head;
+	while (*at != sock + 1)
+		at = &u->socks[*at - 1].next_hash;
+	*at = s->next_hash;
+	s->port = 0;
+	s->gen++;
+	s->next_hash = u->free;
+	u->free = (u16)(sock + 1);
+	u->nsocks--;
+}
+
+void udp_mark_ready(struct net *net, struct udp_sock *s)
+{
+	if (s->ready)
+		return;
+	s->ready = true;
+	s->next_ready = NULL;
+	*net->udp.ready_tail = s;
+	net->udp.ready_tail = &s->next_ready;
+}
+
+struct udp_sock *udp_next_ready(struct net *net)
+{
+	struct udp *u = &net->udp;
+	struct udp_sock *s = u->ready_head;
+
+	if (!s)
+		return NULL;
+	u->ready_head = s->next_ready;
+	if (!u->ready_head)
+		u->ready_tail = &u->ready_head;
+	s->ready = false;
+	return s;
+}
+
+struct mbuf *udp_deliver(struct net *net, struct udp_sock *s)
+{
+	struct mbuf *m = s->head;
+
+	if (!m)
+		return NULL;
+	s->head = m->nextpkt;
+	if (!s->head)
+		s->tail = &s->head;
+	s->nqueued--;
+	s->held++;
+	m->handle = udp_index(&net->udp, s) + 1;
+	m->flags |= MBUF_HELD;
+	m->next = NULL;
+	m->nextpkt = s->held_head;
+	if (s->held_head)
+		s->held_head->next = m;
+	s->held_head = m;
+	return m;
+}
+
+int udp_recv_done(struct net *net, u32 sock, const u8 *data)
+{
+	struct mbuf_pool *pool = net->pool;
+	struct udp_sock *s = &net->udp.socks[sock];
+	u64 off = (u64)(uintptr_t)data - (u64)(uintptr_t)pool->frames;
+	struct mbuf *m;
+
+	if (off >= (u64)pool->total * MBUF_SIZE)
+		return -EINVAL;
+	m = mbuf_of_offset(pool, off);
+	if (!(m->flags & MBUF_HELD) || m->handle != sock + 1 || m->data != data)
+		return -EINVAL;
+	if (m->next)
+		m->next->nextpkt = m->nextpkt;
+	else
+		s->held_head = m->nextpkt;
+	if (m->nextpkt)
+		m->nextpkt->next = m->next;
+	s->held--;
+	m->flags = 0;
+	mbuf_free(pool, m);
+	return 0;
+}
+
+/* The application gets one contiguous range: what came in fragments is moved
+ * together in the first one's frame. False if it is too long for that. */
+static bool linearize(struct net *net, struct mbuf *m)
+{
+	u8 *frame = mbuf_frame(net->pool, m);
+	u32 len = mbuf_packet_len(m);
+
+	if (len > MBUF_SIZE)
+		return false;
+	if (m->data + len > frame + MBUF_SIZE) {
+		memmove(frame, m->data, m->len);
+		m->data = frame;
+	}
+	for (const struct mbuf *f = m->next; f; f = f->next) {
+		memcpy(m->data + m->len, f->data, f->len);
+		m->len += f->len;
+	}
+	mbuf_free_chain(net->pool, m->next);
+	m->next = NULL;
+	m->nfrags = 0;
+	return true;
+}
+
+static enum net_verdict drop(struct net *net, struct mbuf *m, u64 *reason)
+{
+	++*reason;
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+/* Nobody here has bound the port. Another thread may have: the one that chose
+ * it as an ephemeral port, else the one that owns the flow. */
+static enum net_verdict no_port(struct net *net, struct mbuf *m,
+				const struct pkt *p, u64 now, u32 *owner)
+{
+	const struct udp_hdr *udp = p->l4;
+	u16 port = be16_host(udp->dport);
+
+	if (!(m->flags & MBUF_FORWARDED)) {
+		*owner = port % IX_MAX_THREADS;
+		if (port < UDP_EPHEMERAL_MIN || port > UDP_EPHEMERAL_MAX ||
+		    *owner >= net->nthreads)
+			*owner = net->group_owner[net_flow_group(
+				net, p->ip->src, p->ip->dst, udp->sport,
+				udp->dport)];
+		if (*owner != net->thread)
+			return NET_FORWARD;
+	}
+	icmp_unreachable(net, p, ICMP_UNREACH_PORT, now);
+	return drop(net, m, &net->stat->drop_udp_no_port);
+}
+
+enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
+			u32 *owner)
+{
+	const struct udp_hdr *udp = p->l4;
+	struct udp_sock *s;
+	u32 len;
+
+	if (unlikely(p->first_len < UDP_LEN))
+		return drop(net, m, &net->stat->drop_short);
+	len = be16_host(udp->len);
+	if (unlikely(len < UDP_LEN || len > p->l4_len))
+		return drop(net, m, &net->stat->drop_short);
+	s = find(&net->udp, p->ip->dst, be16_host(udp->dport));
+	if (unlikely(!s))
+		return no_port(net, m, p, now, owner);
+	if (unlikely(len < p->l4_len)) {
+		ip_trim(net, m, (u32)((u8 *)p->l4 - m->data) + len);
+		p->l4_len = len;
+		p->first_len = min(p->first_len, len);
+	}
+	if (udp->cksum && !ip_l4_cksum_ok(net, m, p, udp->cksum))
+		return drop(net, m, &net->stat->drop_checksum);
+	if (unlikely(s->nqueued + s->held >= net->conf.udp.rcv_queue))
+		return drop(net, m, &net->stat->drop_udp_full);
+	m->port = be16_host(udp->sport);
+	m->udp.saddr = p->ip->src.raw;
+	mbuf_pull(m, (u32)((u8 *)(p->l4) - m->data) + UDP_LEN);
+	if (unlikely(m->next) && !linearize(net, m))
+		return drop(net, m, &net->stat->drop_udp_size);
+	m->nextpkt = NULL;
+	*s->tail = m;
+	s->tail = &m->nextpkt;
+	s->nqueued++;
+	udp_mark_ready(net, s);
+	return NET_DONE;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* UDP (RFC 768): demultiplexing by local port, checksums always, datagrams
+ * up to what fits the frame. */
+#ifndef NET_UDP_H
+#define NET_UDP_H
+
+#include "base/be.h"
+#include "base/mbuf.h"
+#include "ix/abi.h"
+
+struct net;
+struct pkt;
+enum net_verdict;
+
+struct udp_conf {
+	u32 max_sockets; /* per thread */
+	u32 rcv_queue;	 /* datagrams waiting for or held by the app */
+};
+
+enum { UDP_EPHEMERAL_MIN = 32768, UDP_EPHEMERAL_MAX = 60999 };
+
+struct udp_sock {
+	struct be32 ip;	 /* own address, or zero: any */
+	u16 port;	 /* 0: socket free */
+	u16 gen;	 /* counts the times it was freed */
+	u64 cookie;
+	u32 held;	 /* datagrams with the application */
+	u32 nqueued;	 /* datagrams not yet delivered */
+	struct mbuf *head, **tail; /* queue, through mbuf.nextpkt */
+	struct udp_sock *next_ready;
+	bool ready;
+	u16 next_hash;	 /* index + 1 */
+	u16 neigh;
+	struct mbuf *held_head; /* with the application */
+};
+
+struct udp {
+	struct udp_sock *socks; /* conf.max_sockets of them */
+	u32 nsocks;
+	u16 buckets[256];	/* by port: index + 1 */
+	u16 free;		/* list through next_hash: index + 1 */
+	u16 port_count;		/* ephemeral ports chosen so far */
+	struct udp_sock *ready_head, **ready_tail;
+	/* Sends that never reached the NIC (no neighbour, queue full), like
+	 * nicq.sent: a list through mbuf.nextpkt, see udp_take_sent(). */
+	struct mbuf *sent;
+};
+
+size_t udp_bytes(const struct udp_conf *conf);
+void udp_init(struct net *net, void *mem);
+
+/* Takes @m unless it returns NET_FORWARD. For ports nobody bound: ICMP port
+ * unreachable. */
+enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p,
+			u64 now, u32 *owner);
+
+/* @port 0: one is chosen (RFC 6056) from those of this thread: the other
+ * threads forward what comes to it. Socket index, or -EADDRINUSE,
+ * -EADDRNOTAVAIL, -ENOBUFS. */
+int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie);
+
+/* Ephemeral ports are dealt out to the threads by their lower bits. */
+static inline bool udp_port_of_thread(u16 port, u32 thread)
+{
+	return port % IX_MAX_THREADS == thread;
+}
+
+/* Drops what is queued, takes back what the application holds. */
+void udp_unbind(struct net *net, u32 sock);
+
+/* Sends the @n ranges as one datagram, in place where the NIC gathers, else
+ * copied. @sg addresses are the dataplane's. Bytes sent, or -EMSGSIZE (more
+ * than a frame holds), -ENOBUFS (try again later), -EHOSTUNREACH. The mbuf
+ * carries @cookie and the socket, and comes back through nicq.sent. */
+s64 udp_sendv(struct net *net, u32 sock, struct be32 dst, u16 port,
+	      const struct ix_sg *sg, u32 n, u64 cookie, u64 now);
+
+/* The application is done with the datagram whose payload began at @data.
+ * 0 or -EINVAL (not held by this socket). */
+int udp_recv_done(struct net *net, u32 sock, const u8 *data);
+
+/* ---- events: here -> dp/event.c */
+
+/* Next socket with datagrams to deliver, or NULL; it is off the list then,
+ * and must be put back (udp_mark_ready()) if some are left. */
+struct udp_sock *udp_next_ready(struct net *net);
+void udp_mark_ready(struct net *net, struct udp_sock *s);
+
+/* The oldest datagram, or NULL: data and len are the payload, port and
+ * udp.saddr its source. It counts as held by the application until
+ * udp_recv_done(data) or udp_unbind(). */
+struct mbuf *udp_deliver(struct net *net, struct udp_sock *s);
+
+/* Sends that ended without the NIC, or NULL: to be treated like nicq.sent. */
+struct mbuf *udp_take_sent(struct net *net);
+
+/* The socket that sent @m; NULL if it was unbound meanwhile. */
+struct udp_sock *udp_sender(struct net *net, const struct mbuf *m);
+
+static inline u32 udp_index(const struct udp *u, const struct udp_sock *s)
+{
+	return (u32)(s - u->socks);
+}
+
+#endif
