@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dataplane: all state of one elastic thread. Nothing is shared between
+ * threads but the forwarding rings. Functions by file, in packet order:
+ *
+ *   loop.c        dp_step: START HERE
+ *   rx.c          dp_rx: NIC -> net_in
+ *   forward.c     packets that came to the wrong thread
+ *   event.c       dp_events: what TCP and UDP have to say -> ix_up
+ *   syscall.c     dp_dispatch: ix_down -> TCP and UDP
+ *   gate.h        what it checks with: names, memory
+ *   user_timer.c  the application's timers
+ *   tx.c          dp_tx: txq -> NIC
+ *   init.c        dp_init, dp_shutdown
+ */
+#ifndef DP_DP_H
+#define DP_DP_H
+
+#include "ix/abi.h"
+#include "net/net.h"
+#include "nic/nic.h"
+
+struct dp_conf {
+	struct net_conf net;
+	u32 batch;	/* B: packets per iteration, 1..DP_MAX_BATCH */
+	u32 max_timers; /* user timers per thread */
+	u32 mbufs;	/* packet buffers of the thread */
+};
+
+enum { DP_MAX_BATCH = 256 };
+
+/* The application's registered memory, as both sides see it. */
+struct dp_arena {
+	u64 app_base; /* address in the application */
+	const u8 *base; /* the same byte here */
+	u64 len;
+};
+
+enum user_timer_state {
+	USER_TIMER_FREE,
+	USER_TIMER_SET, /* on the wheel */
+	USER_TIMER_DUE, /* on dp->timers_due: ran, the application not told */
+};
+
+struct user_timer {
+	struct timer timer;
+	u64 cookie;
+	u32 gen;   /* of the handle; 23 bits used */
+	u32 next;  /* free list, index + 1 */
+	u32 state; /* enum user_timer_state */
+};
+
+struct dp {
+	struct net net;
+	struct dp_conf conf;
+	struct nicq *nic;
+	struct ix_stat *stat;
+	struct dp_arena arena;
+	const struct ix_down *down; /* NULL until the application attached */
+	struct ix_up *up;	    /* written only, never read back */
+	u64 now;
+	u32 nevents; /* in up->events */
+	bool full;   /* up->events is: the rest waits */
+
+	/* user timers */
+	struct user_timer *timers;
+	u32 timer_free;
+	struct list timers_due;
+
+	/* UDP sends done, not yet told, oldest first: through mbuf.nextpkt */
+	struct mbuf *udp_sent, **udp_sent_tail;
+
+	struct dp_forward *forward; /* rings to and from the other threads */
+	u32 nthreads;
+	struct mbuf_pool pool;
+};
+
+/*
+ * Handles: what the application calls a connection, socket or timer.
+ *
+ *   63  62   55 54          32 31            0
+ *  | 0 | kind  | generation   | index         |
+ *
+ * Never negative, so that a result may carry one.
+ * Kinds below RSS_TABLE are flow groups of connections. A generation changes
+ * when its slot is freed, so that an old handle is refused.
+ */
+enum {
+	HANDLE_GEN_SHIFT = 32,
+	HANDLE_GEN_MASK = 0x7fffff,
+	HANDLE_KIND_SHIFT = 55,
+	HANDLE_UDP = 0xf0,
+	HANDLE_TIMER = 0xf1,
+};
+
+static inline u64 handle_make(u32 kind, u32 gen, u32 index)
+{
+	return (u64)kind << HANDLE_KIND_SHIFT |
+	       (u64)(gen & HANDLE_GEN_MASK) << HANDLE_GEN_SHIFT | index;
+}
+
+static inline u64 dp_conn_handle(const struct dp *dp, const struct tcp_conn *c)
+{
+	return handle_make(c->group, c->gen, tcp_index(&dp->net.tcp, c));
+}
+
+/* Memory that dp_init() wants besides frames, bytes. */
+size_t dp_bytes(const struct dp_conf *conf);
+
+struct dp_setup {
+	const struct dp_conf *conf;
+	struct nicq *nic;
+	struct ix_stat *stat;
+	void *mem;	/* dp_bytes(), zeroed, cache line aligned */
+	u8 *frames;	/* conf->mbufs * MBUF_SIZE, MBUF_SIZE aligned */
+	u64 app_frames; /* their address in the application */
+	struct dp_arena arena;
+	const struct ix_down *down;
+	struct ix_up *up;
+	u32 thread, nthreads;
+	const u8 *group_owner; /* RSS_TABLE entries, shared by the threads */
+	const u8 *rss_key;
+	struct dp_forward *forward; /* NULL with one thread */
+	u64 secret[2];
+};
+
+/* Returns 0 or -EINVAL. */
+int dp_init(struct dp *dp, const struct dp_setup *setup, u64 now);
+
+/* One iteration at time @now (ns), see loop.c. @calls: dispatch the batch in
+ * dp->down first (true exactly once per crossing). Returns the number of
+ * event conditions now in dp->up, or -EAGAIN when there was no work at all:
+ * the caller may then idle until dp_next_deadline(). */
+int dp_step(struct dp *dp, bool calls, u64 now);
+
+/* ns from @now until a timer is due; 0 when work is already waiting;
+ * UINT64_MAX: nothing but a packet can wake us. */
+u64 dp_next_deadline(const struct dp *dp, u64 now);
+
+/* IX_RUN_FLUSH: dispatches the batch in dp->down and transmits. No reception;
+ * the event conditions in dp->up stay as they are. */
+void dp_flush(struct dp *dp, u64 now);
+
+/* While the application keeps the core too long: timers, reception and
+ * transmission go on; dp->down and dp->up are not touched. */
+void dp_overrun(struct dp *dp, u64 now);
+
+/* Ends the thread's life: aborts all connections with RST, takes back what the
+ * application holds, transmits, and gives all buffers back to the pool except
+ * those that the NIC still holds (close it next). Nothing but dp_init() or
+ * dp_renew() may follow. */
+void dp_shutdown(struct dp *dp, u64 now);
+
+/* After dp_shutdown(): ready for another application. The NIC with its
+ * buffers, and the neighbours' addresses, stay. */
+void dp_renew(struct dp *dp);
+
+/* rx.c: takes at most B packets from the NIC (and B from other threads)
+ * through net_in(); returns how many. */
+u32 dp_rx(struct dp *dp, u64 now);
+
+/* event.c: fills dp->up->events anew; what does not fit waits. */
+void dp_events(struct dp *dp, u64 now);
+bool dp_events_waiting(const struct dp *dp);
+void dp_events_drop(struct dp *dp); /* forgets what is not yet told */
+
+/* user_timer.c. Delays in ns. */
+void dp_user_timers_init(struct dp *dp);
+/* A handle, -EINVAL (more than 9 hours) or -ENOBUFS. */
+s64 dp_user_timer_set(struct dp *dp, u64 cookie, u64 delay, u64 now);
+int dp_user_timer_cancel(struct dp *dp, u64 handle); /* 0 or -EBADF */
+void dp_user_timers_cancel(struct dp *dp);	     /* all of them */
+void dp_user_timer_fire(void *net, struct timer *t, u64 now);
+/* The next one that is due, and free again now; false: none. */
+bool dp_user_timer_due(struct dp *dp, u64 *cookie, u64 *handle);
+
+/* syscall.c: executes the batch in dp->down, results to dp->up. */
+void dp_dispatch(struct dp *dp, u64 now);
+
+/* tx.c: hands net.txq to the NIC and collects what it has sent; returns how
+ * many packets it took. What it does not take waits in order. */
+u32 dp_tx(struct dp *dp, u64 now);
+
+/* forward.c */
+size_t dp_forward_bytes(u32 nthreads);
+void dp_forward_init(struct dp_forward *f, u32 nthreads);
+void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m);
+u32 dp_forward_rx(struct dp *dp, u64 now);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What TCP, UDP and the timers have to say becomes event conditions, while
+ * the array has room; the rest stays where it is and waits (back-pressure).
+ *
+ * Of one connection the order is: connected or knock, recv in stream order,
+ * the end of stream, sent, dead. A connection that knocked says nothing more
+ * until it is accepted.
+ */
+#include "base/errno.h"
+#include "dp/dp.h"
+
+static inline bool full(struct dp *dp)
+{
+	if (likely(dp->nevents < IX_MAX_EVENTS))
+		return false;
+	dp->full = true;
+	return true;
+}
+
+/* There must be room. */
+static inline struct ix_event *event_put(struct dp *dp, u16 type, u32 len,
+					 u64 cookie, u64 handle, u64 addr)
+{
+	struct ix_event *e = &dp->up->events[dp->nevents++];
+
+	e->type = type;
+	e->port = 0;
+	e->len = len;
+	e->cookie = cookie;
+	e->handle = handle;
+	e->addr = addr;
+	return e;
+}
+
+static inline void conn_event(struct dp *dp, const struct tcp_conn *c,
+			      u64 handle, u16 type, u32 len, u64 addr)
+{
+	event_put(dp, type, len, c->cookie, handle, addr);
+}
+
+/* If it ends before the answer to the knock, TCP frees it and tells nobody:
+ * the answer gets -EBADF. */
+static bool tell_knock(struct dp *dp, struct tcp_conn *c, u64 handle)
+{
+	struct ix_event *e;
+
+	if (!(c->events & TCP_EV_KNOCK))
+		return true;
+	if (full(dp))
+		return false;
+	e = event_put(dp, IX_EV_KNOCK, be16_host(c->lport), 0, handle, 0);
+	e->port = be16_host(c->rport);
+	e->ip = addr_of_ipv4(c->raddr);
+	c->events &= ~TCP_EV_KNOCK;
+	c->flags |= TCP_F_KNOCKED;
+	return true;
+}
+
+/* A failure is the last that is heard of the connection. */
+static bool tell_connected(struct dp *dp, struct tcp_conn *c, u64 handle)
+{
+	bool failed = c->state == TCP_CLOSED;
+	u32 outcome = c->error ? c->error : ECONNABORTED;
+
+	if (full(dp))
+		return false;
+	conn_event(dp, c, handle, IX_EV_CONNECTED, failed ? outcome : 0, 0);
+	c->events &= ~TCP_EV_CONNECTED;
+	if (failed) {
+		c->events = 0;
+		tcp_dead_told(&dp->net, c);
+	}
+	return true;
+}
+
+static bool tell_recv(struct dp *dp, struct tcp_conn *c, u64 handle)
+{
+	const u8 *data;
+	u32 len;
+
+	do {
+		if (unlikely(full(dp)))
+			return false;
+		if (!tcp_next_rx(&dp->net, c, &data, &len))
+			break;
+		if (likely(len)) /* else it would read as the end of stream */
+			conn_event(dp, c, handle, IX_EV_RECV, len,
+				   mbuf_app_addr(&dp->pool, data));
+	} while (c->rx_next);
+	c->events &= ~TCP_EV_RECV;
+	return true;
+}
+
+static bool tell_eof(struct dp *dp, struct tcp_conn *c, u64 handle)
+{
+	if (full(dp))
+		return false;
+	conn_event(dp, c, handle, IX_EV_RECV, 0, 0);
+	c->events &= ~TCP_EV_EOF;
+	return true;
+}
+
+static bool tell_sent(struct dp *dp, struct tcp_conn *c, u64 handle)
+{
+	if (unlikely(full(dp)))
+		return false;
+	conn_event(dp, c, handle, IX_EV_SENT, c->acked,
+		   tcp_send_space(&dp->net, c));
+	c->acked = 0;
+	c->events &= ~TCP_EV_SENT;
+	return true;
+}
+
+static bool tell_dead(struct dp *dp, struct tcp_conn *c, u64 handle)
+{
+	if (full(dp))
+		return false;
+	conn_event(dp, c, handle, IX_EV_DEAD, c->error, 0);
+	c->events = 0;
+	tcp_dead_told(&dp->net, c);
+	return true;
+}
+
+/* What is told once, before all else, or instead. False: nothing more to tell
+ * now; *@left: because the array is full. */
+static bool begin(struct dp *dp, struct tcp_conn *c, u64 handle, bool *left)
+{
+	if (!(c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))) {
+		*left = !tell_knock(dp, c, handle);
+		return false;
+	}
+	if (c->events & TCP_EV_CONNECTED && !tell_connected(dp, c, handle)) {
+		*left = true;
+		return false;
+	}
+	if (c->flags & TCP_F_NO_RECV)
+		c->events &= ~(TCP_EV_RECV | TCP_EV_EOF);
+	return c->events;
+}
+
+/* False: the array is full, and something is left to tell. */
+static inline bool tell(struct dp *dp, struct tcp_conn *c)
+{
+	const u32 known = TCP_F_ACCEPTED | TCP_F_ACTIVE;
+	u64 handle = dp_conn_handle(dp, c);
+	bool left = false;
+
+	if (unlikely(c->events & TCP_EV_CONNECTED || !(c->flags & known) ||
+		     c->flags & TCP_F_NO_RECV) &&
+	    !begin(dp, c, handle, &left))
+		return !left;
+	if (c->events & TCP_EV_RECV && !tell_recv(dp, c, handle))
+		return false;
+	if (unlikely(c->events & TCP_EV_EOF) && !tell_eof(dp, c, handle))
+		return false;
+	if (c->events & TCP_EV_SENT && !tell_sent(dp, c, handle))
+		return false;
+	return likely(!(c->events & TCP_EV_DEAD)) || tell_dead(dp, c, handle);
+}
+
+static void tcp_events(struct dp *dp)
+{
+	struct tcp_conn *c;
+
+	while (!dp->full && (c = tcp_next_ready(&dp->net))) {
+		if (!tell(dp, c))
+			tcp_mark_ready(&dp->net, c, 0);
+	}
+}
+
+static u64 udp_handle(const struct dp *dp, const struct udp_sock *s)
+{
+	return handle_make(HANDLE_UDP, s->gen, udp_index(&dp->net.udp, s));
+}
+
+static void udp_recv_event(struct dp *dp, const struct udp_sock *s,
+			   const struct mbuf *m)
+{
+	struct ix_event *e =
+		event_put(dp, IX_EV_UDP_RECV, m->len, s->cookie,
+			  udp_handle(dp, s), mbuf_app_addr(&dp->pool, m->data));
+
+	e->port = m->port;
+	e->ip = addr_of_ipv4((struct be32){ m->udp.saddr });
+}
+
+static void udp_events(struct dp *dp)
+{
+	struct udp_sock *s;
+	struct mbuf *m;
+
+	while (!full(dp) && (s = udp_next_ready(&dp->net))) {
+		while (!full(dp) && (m = udp_deliver(&dp->net, s)))
+			udp_recv_event(dp, s, m);
+		if (s->nqueued)
+			udp_mark_ready(&dp->net, s);
+	}
+}
+
+/* The list is newest first. */
+static void append_sent(struct dp *dp, struct mbuf *m)
+{
+	struct mbuf *next, *oldest = NULL, **tail = &m->nextpkt;
+
+	for (; m; m = next) {
+		next = m->nextpkt;
+		m->nextpkt = oldest;
+		oldest = m;
+	}
+	*dp->udp_sent_tail = oldest;
+	dp->udp_sent_tail = tail;
+}
+
+/* From the NIC, and what never got that far. */
+static void collect_sent(struct dp *dp)
+{
+	if (unlikely(dp->nic->sent)) {
+		append_sent(dp, dp->nic->sent);
+		dp->nic->sent = NULL;
+	}
+	if (unlikely(dp->net.udp.sent))
+		append_sent(dp, udp_take_sent(&dp->net));
+}
+
+/* A socket unbound meanwhile has no name any more: nothing is told. */
+static void udp_sent_events(struct dp *dp)
+{
+	struct mbuf *m;
+
+	while ((m = dp->udp_sent) && !full(dp)) {
+		const struct udp_sock *s = udp_sender(&dp->net, m);
+
+		if (s)
+			event_put(dp, IX_EV_UDP_SENT, 0, m->cookie,
+				  udp_handle(dp, s), 0);
+		dp->udp_sent = m->nextpkt;
+		if (!dp->udp_sent)
+			dp->udp_sent_tail = &dp->udp_sent;
+		mbuf_free_chain(&dp->pool, m);
+	}
+}
+
+static void timer_events(struct dp *dp)
+{
+	u64 cookie, handle;
+
+	while (!full(dp) && dp_user_timer_due(dp, &cookie, &handle))
+		event_put(dp, IX_EV_TIMER, 0, cookie, handle, 0);
+}
+
+void dp_events(struct dp *dp, u64 now)
+{
+	if (unlikely(!dp->up))
+		return;
+	dp->nevents = 0;
+	dp->full = false;
+	collect_sent(dp);
+	timer_events(dp);
+	udp_sent_events(dp);
+	tcp_events(dp);
+	udp_events(dp);
+
+	dp->up->now = now;
+	dp->up->nevents = dp->nevents;
+	dp->stat->events += dp->nevents;
+	dp->stat->events_deferred += dp->full;
+}
+
+bool dp_events_waiting(const struct dp *dp)
+{
+	return dp->up && (dp->net.tcp.ready_head || dp->net.udp.ready_head ||
+			  dp->nic->sent || dp->net.udp.sent || dp->udp_sent ||
+			  !list_empty(&dp->timers_due));
+}
+
+void dp_events_drop(struct dp *dp)
+{
+	struct mbuf *m;
+
+	collect_sent(dp);
+	while ((m = dp->udp_sent)) {
+		dp->udp_sent = m->nextpkt;
+		mbuf_free_chain(&dp->pool, m);
+	}
+	dp->udp_sent_tail = &dp->udp_sent;
+}

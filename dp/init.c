@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The beginning and the end of an elastic thread's dataplane. */
+#include "base/errno.h"
+#include "base/mem.h"
+#include "dp/dp.h"
+
+static size_t align_line(size_t n)
+{
+	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+static size_t timers_bytes(const struct dp_conf *conf)
+{
+	return sizeof(struct user_timer) * (size_t)conf->max_timers;
+}
+
+size_t dp_bytes(const struct dp_conf *conf)
+{
+	return align_line(mbuf_pool_bytes(conf->mbufs)) +
+	       align_line(tcp_bytes(&conf->net.tcp)) +
+	       align_line(udp_bytes(&conf->net.udp)) +
+	       align_line(timers_bytes(conf));
+}
+
+static void *carve(u8 **mem, size_t bytes)
+{
+	void *p = *mem;
+
+	*mem += align_line(bytes);
+	return p;
+}
+
+static bool conf_ok(const struct dp_setup *s)
+{
+	const struct dp_conf *c = s->conf;
+
+	return c->batch >= 1 && c->batch <= DP_MAX_BATCH && c->mbufs &&
+	       c->net.tcp.max_conns && c->net.tcp.max_listeners &&
+	       c->net.tcp.max_ranges && c->net.tcp.conn_ranges && s->nic &&
+	       s->stat && s->mem && s->frames && s->rss_key && s->group_owner &&
+	       s->nthreads && s->nthreads <= IX_MAX_THREADS &&
+	       s->thread < s->nthreads;
+}
+
+/* The protocols' own tables come after everything that they look at. */
+static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
+{
+	struct net *net = &dp->net;
+
+	net->conf = s->conf->net;
+	memcpy(net->mac, s->nic->mac, sizeof(net->mac));
+	net->mtu = net->conf.mtu && net->conf.mtu < s->nic->mtu ? net->conf.mtu
+								: s->nic->mtu;
+	net->caps = s->nic->caps;
+	net->pool = &dp->pool;
+	net->stat = s->stat;
+	net->secret[0] = s->secret[0];
+	net->secret[1] = s->secret[1];
+	net->thread = s->thread;
+	net->rss_key = s->rss_key;
+	net->group_owner = s->group_owner;
+	wheel_init(&net->wheel, now);
+	net->wheel.fire[TIMER_TCP] = tcp_timer;
+	net->wheel.fire[TIMER_ARP] = arp_timer;
+	net->wheel.fire[TIMER_USER] = dp_user_timer_fire;
+	arp_init(net);
+	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)));
+	udp_init(net, carve(mem, udp_bytes(&net->conf.udp)));
+}
+
+int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
+{
+	u8 *mem = s->mem;
+
+	if (!conf_ok(s))
+		return -EINVAL;
+	memset(dp, 0, sizeof(*dp));
+	dp->conf = *s->conf;
+	dp->nic = s->nic;
+	dp->stat = s->stat;
+	dp->arena = s->arena;
+	dp->down = s->down;
+	dp->up = s->up;
+	dp->now = now;
+	dp->nthreads = dp->net.nthreads = s->nthreads;
+	dp->forward = s->forward;
+	dp->udp_sent_tail = &dp->udp_sent;
+	mbuf_pool_init(&dp->pool, carve(&mem, mbuf_pool_bytes(s->conf->mbufs)),
+		       s->frames, s->app_frames, s->conf->mbufs);
+	s->nic->pool = &dp->pool;
+	init_net(dp, s, &mem, now);
+	dp->timers = carve(&mem, timers_bytes(s->conf));
+	dp_user_timers_init(dp);
+	dp->stat->version = IX_STAT_VERSION;
+	dp->stat->mbufs_total = dp->pool.total;
+	dp->stat->mbufs_free = dp->pool.nfree;
+	return 0;
+}
+
+/* A NIC that takes nothing any more must not hold up the end. */
+static void drain(struct dp *dp, u64 now)
+{
+	struct net *net = &dp->net;
+	bool taken = true;
+
+	while (net->ntx && taken)
+		taken = dp_tx(dp, now) > 0;
+	dp_tx(dp, now);
+	while (net->ntx)
+		mbuf_free_chain(&dp->pool, net->txq[--net->ntx]);
+}
+
+/* The transmit queue holds fewer resets than there may be connections. */
+static void abort_all(struct dp *dp, u64 now)
+{
+	struct net *net = &dp->net;
+
+	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
+		struct tcp_conn *c = &net->tcp.conns[i];
+
+		if (c->state != TCP_CLOSED)
+			tcp_abort(net, c, now);
+		if (!net_tx_room(net, 2))
+			dp_tx(dp, now);
+	}
+	tcp_abort_all(net, now); /* those dead, but not forgotten */
+}
+
+void dp_shutdown(struct dp *dp, u64 now)
+{
+	struct net *net = &dp->net;
+
+	abort_all(dp, now);
+	for (u32 i = 0; i < net->conf.udp.max_sockets; i++) {
+		if (net->udp.socks[i].port)
+			udp_unbind(net, i);
+	}
+	dp_user_timers_cancel(dp);
+	arp_flush(net);
+	drain(dp, now);
+	dp_events_drop(dp);
+	dp->stat->mbufs_free = dp->pool.nfree;
+}
+
+void dp_renew(struct dp *dp)
+{
+	struct net *net = &dp->net;
+
+	for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {
+		struct tcp_listener *l = &net->tcp.listeners[i];
+
+		if (l->port)
+			tcp_unlisten(net, l->ip, l->port, dp->now);
+	}
+	dp->down = NULL;
+	dp->up = NULL;
+	dp->nevents = 0;
+	dp->full = false;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gate in wall 2: batched system calls, from an application that may be
+ * hostile and may rewrite its batch while we read it.
+ *
+ * Each descriptor and each scatter/gather entry is copied once into our own
+ * memory; from there on only the copy is looked at. Then everything is
+ * checked, and only then anything is done: a call that answers an errno has
+ * changed nothing.
+ */
+#include "dp/gate.h"
+
+typedef s64 call_fn(struct dp *dp, const struct ix_call *c, u64 now);
+
+/* ---- the calls, in the order of IX_CALLS */
+
+static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	struct tcp_conn *conn;
+	struct be32 ip;
+	s64 err = take_addr(c, &ip);
+
+	if (err)
+		return err;
+	if (!ip.raw || !c->port)
+		return -EINVAL;
+	return tcp_connect(&dp->net, ip, c->port, c->cookie, &conn, now);
+}
+
+static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	struct be32 ip;
+	s64 err = take_addr(c, &ip);
+
+	if (err)
+		return err;
+	if (!c->port)
+		return -EINVAL;
+	return tcp_listen(&dp->net, ip, c->port, c->n);
+}
+
+static s64 call_UNLISTEN(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	struct be32 ip;
+	s64 err = take_addr(c, &ip);
+
+	if (err)
+		return err;
+	if (!c->port)
+		return -EINVAL;
+	return tcp_unlisten(&dp->net, ip, c->port, now);
+}
+
+static s64 call_ACCEPT(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	s64 err;
+	struct tcp_conn *conn = find_knock(dp, c->handle, &err);
+
+	return conn ? tcp_accept(&dp->net, conn, c->cookie) : err;
+}
+
+static s64 call_REJECT(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	s64 err;
+	struct tcp_conn *conn = find_knock(dp, c->handle, &err);
+
+	if (!conn)
+		return err;
+	tcp_abort(&dp->net, conn, now);
+	return 0;
+}
+
+static inline s64 send_range(struct dp *dp, struct tcp_conn *conn,
+			     const struct ix_sg *sg)
+{
+	return tcp_send(&dp->net, conn, (const u8 *)(uintptr_t)sg->addr,
+			sg->len);
+}
+
+static s64 send_one(struct dp *dp, struct tcp_conn *conn,
+		    const struct ix_call *c)
+{
+	struct ix_sg sg;
+	s64 taken;
+
+	if (unlikely(c->sg >= IX_MAX_SGS))
+		return -EINVAL;
+	COPY_IN(&sg, &dp->down->sgs[c->sg]);
+	if (unlikely(!translate(&dp->arena, &sg)))
+		return -EFAULT;
+	if (unlikely(!sg.len))
+		return 0;
+	taken = send_range(dp, conn, &sg);
+	if (unlikely(taken < sg.len))
+		dp->stat->calls_short += taken >= 0;
+	return taken;
+}
+
+/* Every range is checked before the first one is queued. */
+static s64 send_many(struct dp *dp, struct tcp_conn *conn,
+		     const struct ix_call *c)
+{
+	struct ix_sg sg[IX_MAX_SG_PER_CALL];
+	s64 total = take_sgs(dp, c, sg), taken = 0;
+
+	if (unlikely(total < 0))
+		return total;
+	for (u32 i = 0; i < c->n; i++) {
+		s64 n;
+
+		if (unlikely(!sg[i].len))
+			continue;
+		n = send_range(dp, conn, &sg[i]);
+		if (unlikely(n < 0))
+			return taken ? taken : n;
+		taken += n;
+		if (unlikely(n < sg[i].len))
+			break;
+	}
+	dp->stat->calls_short += taken < total;
+	return taken;
+}
+
+static s64 call_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	s64 err;
+	struct tcp_conn *conn = find_own(dp, c->handle, &err);
+
+	if (unlikely(!conn))
+		return err;
+	return likely(c->n == 1) ? send_one(dp, conn, c)
+				 : send_many(dp, conn, c);
+}
+
+static s64 call_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	s64 err;
+	struct tcp_conn *conn = find_own(dp, c->handle, &err);
+
+	return likely(conn) ? tcp_recv_done(&dp->net, conn, c->n) : err;
+}
+
+static s64 call_CLOSE(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	s64 err;
+	struct tcp_conn *conn = find_own(dp, c->handle, &err);
+
+	if (!conn)
+		return err;
+	if (c->n != IX_CLOSE_ALL && c->n != IX_CLOSE_WRITE)
+		return -EINVAL;
+	return tcp_close(&dp->net, conn, c->n == IX_CLOSE_ALL, now);
+}
+
+static s64 call_ABORT(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	s64 err;
+	struct tcp_conn *conn = find_own(dp, c->handle, &err);
+
+	if (!conn)
+		return err;
+	tcp_abort(&dp->net, conn, now);
+	return 0;
+}
+
+static s64 call_UDP_BIND(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	struct be32 ip;
+	s64 err = take_addr(c, &ip);
+	int sock;
+
+	if (err)
+		return err;
+	sock = udp_bind(&dp->net, ip, c->port, c->cookie);
+	if (sock < 0)
+		return sock;
+	return (s64)handle_make(HANDLE_UDP, dp->net.udp.socks[sock].gen,
+				(u32)sock);
+}
+
+static s64 call_UDP_UNBIND(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	if (!find_udp(dp, c->handle))
+		return -EBADF;
+	udp_unbind(&dp->net, handle_index(c->handle));
+	return 0;
+}
+
+static s64 call_UDP_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	struct ix_sg sg[IX_MAX_SG_PER_CALL];
+	struct be32 ip;
+	s64 err;
+
+	if (!find_udp(dp, c->handle))
+		return -EBADF;
+	err = take_addr(c, &ip);
+	if (err)
+		return err;
+	if (!ip.raw || !c->port)
+		return -EINVAL;
+	err = take_sgs(dp, c, sg);
+	if (err < 0)
+		return err;
+	return udp_sendv(&dp->net, handle_index(c->handle), ip, c->port, sg,
+			 c->n, c->cookie, now);
+}
+
+static s64 call_UDP_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	u64 off = c->arg - dp->pool.app_frames;
+
+	if (!find_udp(dp, c->handle))
+		return -EBADF;
+	if (off >= (u64)dp->pool.total * MBUF_SIZE)
+		return -EFAULT;
+	return udp_recv_done(&dp->net, handle_index(c->handle),
+			     dp->pool.frames + off);
+}
+
+static s64 call_TIMER_SET(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	return dp_user_timer_set(dp, c->cookie, c->arg, now);
+}
+
+static s64 call_TIMER_CANCEL(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	return dp_user_timer_cancel(dp, c->handle);
+}
+
+/* ---- the batch */
+
+#define CALL_ENTRY(name) [IX_##name] = call_##name,
+static call_fn *const call_table[IX_NR_CALLS] = { IX_CALLS(CALL_ENTRY) };
+#undef CALL_ENTRY
+
+static inline s64 call_one(struct dp *dp, const struct ix_call *shared, u64 now)
+{
+	struct ix_call c;
+
+	COPY_IN(&c, shared);
+	if (unlikely(c.op >= IX_NR_CALLS))
+		return -ENOSYS;
+	return call_table[c.op](dp, &c, now);
+}
+
+/* A batch whose count is a lie has no result to put an errno in: none of its
+ * calls is made, and nresults says so. */
+void dp_dispatch(struct dp *dp, u64 now)
+{
+	struct ix_up *up = dp->up;
+	u32 n, failed = 0;
+
+	if (unlikely(!dp->down || !up))
+		return;
+	dp->stat->crossings++;
+	n = READ_ONCE(dp->down->ncalls);
+	if (unlikely(n > IX_MAX_CALLS)) {
+		up->nresults = 0;
+		dp->stat->calls_failed++;
+		return;
+	}
+	for (u32 i = 0; i < n; i++) {
+		s64 result = call_one(dp, &dp->down->calls[i], now);
+
+		up->results[i] = result;
+		failed += result < 0;
+	}
+	up->nresults = n;
+	dp->stat->calls += n;
+	dp->stat->calls_failed += failed;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Transmission: the iteration's packets go to the NIC in one batch, with one
+ * kick; what it has finished with is collected. */
+#include "dp/dp.h"
+
+static u64 bytes_of(struct mbuf *const *pkts, u32 n)
+{
+	u64 bytes = 0;
+
+	for (u32 i = 0; i < n; i++)
+		bytes += mbuf_packet_len(pkts[i]);
+	return bytes;
+}
+
+/* Bytes are counted before: a packet taken may be free already. */
+static u32 hand_over(struct dp *dp, u64 now)
+{
+	struct net *net = &dp->net;
+	u64 bytes = bytes_of(net->txq, net->ntx);
+	u32 n = (u32)dp->nic->ops->tx(dp->nic, net->txq, (int)net->ntx, now);
+
+	net->ntx -= n;
+	if (unlikely(net->ntx)) {
+		bytes -= bytes_of(net->txq + n, net->ntx);
+		for (u32 i = 0; i < net->ntx; i++)
+			net->txq[i] = net->txq[n + i];
+	}
+	dp->stat->tx_packets += n;
+	dp->stat->tx_bytes += bytes;
+	return n;
+}
+
+u32 dp_tx(struct dp *dp, u64 now)
+{
+	struct nicq *nic = dp->nic;
+	u32 n = dp->net.ntx ? hand_over(dp, now) : 0;
+
+	if (n || nic->tx_pending)
+		nic->ops->kick(nic);
+	nic->ops->reclaim(nic);
+	return n;
+}
