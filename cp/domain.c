@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of domains, and how each starts the application. */
+#include "cp/ix.h"
+#include "ix/dom.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Directory of the domains' objects, seen from the directory of `ix`: build
+ * tree, installed, Debian's multiarch. */
+static const char *const libdirs[] = {
+	"../dom",
+	"../lib/ix",
+	"../lib/x86_64-linux-gnu/ix",
+};
+
+static int own_dir(char out[PATH_MAX])
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0)
+		return -errno;
+	path[n] = 0;
+	strcpy(out, dirname(path));
+	return 0;
+}
+
+/* Where libix-@domain.so is; a set IX_LIBDIR is believed. */
+static int find_libdir(const char *domain, char out[PATH_MAX],
+		       struct conf_err *e)
+{
+	char dir[PATH_MAX], object[2 * PATH_MAX];
+	int err = own_dir(dir);
+
+	if (err)
+		return conf_error(e, err, "/proc/self/exe: %s", strerror(-err));
+	for (size_t i = 0; i < ARRAY_SIZE(libdirs); i++) {
+		snprintf(object, sizeof(object), "%s/%s/libix-%s.so", dir,
+			 libdirs[i], domain);
+		if (access(object, R_OK))
+			continue;
+		*strrchr(object, '/') = 0;
+		if (realpath(object, out))
+			return 0;
+	}
+	return conf_error(e, -ENOENT,
+			  "libix-%s.so is neither in the build tree nor "
+			  "installed beside %s",
+			  domain, dir);
+}
+
+/* All settings in a memfd that the program inherits; the fd or -errno. */
+static int settings_fd(const struct conf *c)
+{
+	int fd = memfd_create("ix-settings", 0);
+	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
+	int err;
+
+	if (!f)
+		return -errno;
+	err = conf_write_lines(c, f);
+	fclose(f);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int set_environment(const char *domain, const struct conf *c,
+			   struct conf_err *e)
+{
+	char libdir[PATH_MAX], number[16];
+	int fd, err = 0;
+
+	if (!getenv(IX_ENV_LIBDIR)) {
+		err = find_libdir(domain, libdir, e);
+		if (err)
+			return err;
+		setenv(IX_ENV_LIBDIR, libdir, 1);
+	}
+	fd = settings_fd(c);
+	if (fd < 0)
+		return conf_error(e, fd, "settings: %s", strerror(-fd));
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv(IX_ENV_SETTINGS, number, 1);
+	setenv(IX_ENV_DOMAIN, domain, 1);
+	return 0;
+}
+
+static int inline_probe(const struct conf *c, struct conf_err *e)
+{
+	(void)c;
+	(void)e;
+	return 0;
+}
+
+/* The program itself loads the dataplane. */
+static int inline_run(const struct conf *c, char **argv, struct conf_err *e)
+{
+	int err = set_environment("inline", c, e);
+
+	if (err)
+		return err;
+	execvp(argv[0], argv);
+	err = -errno;
+	return conf_error(e, err, "%.300s: %s", argv[0], strerror(-err));
+}
+
+/* Strongest wall first: the order in which auto tries them. */
+static const struct domain domains[] = {
+	{ "vm", "guest page tables", NULL, NULL },
+	{ "process", "separate processes", NULL, NULL },
+	{ "inline", "none", inline_probe, inline_run },
+};
+
+static const char *wanted(const struct conf *c, char out[16])
+{
+	conf_print(c, conf_find("domain"), out, 16);
+	return out;
+}
+
+const struct domain *domain_choose(const struct conf *c, struct conf_err *e)
+{
+	char name[16];
+
+	wanted(c, name);
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+		const struct domain *d = &domains[i];
+		bool named = !strcmp(name, d->name);
+
+		if (!named && c->domain != DOMAIN_AUTO)
+			continue;
+		if (!d->probe)
+			conf_error(e, -ENOSYS,
+				   "domain %s: not in this version of IX; "
+				   "--domain inline has no wall between "
+				   "application and dataplane",
+				   d->name);
+		else if (!d->probe(c, e))
+			return d;
+	}
+	return NULL;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The `ix` command. */
+#include "cp/ix.h"
+
+#include <string.h>
+
+static command_fn cmd_help, cmd_version;
+
+static const struct command {
+	const char *name;
+	command_fn *fn;
+	const char *help;
+} commands[] = {
+	{ "run", cmd_run, "run a program on a dataplane" },
+	{ "stat", cmd_stat, "counters of running dataplanes" },
+	{ "conf", cmd_conf, "print or check a settings file" },
+	{ "help", cmd_help, "this text" },
+	{ "version", cmd_version, "version of IX and of its interface" },
+};
+
+static void usage(FILE *f)
+{
+	fprintf(f, "Usage: ix COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(f, "  %-9s%s\n", commands[i].name, commands[i].help);
+	fprintf(f, "\nix COMMAND --help tells more.\n");
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	usage(stdout);
+	return 0;
+}
+
+static int cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("ix %s, ABI %d\n", IX_VERSION, IX_ABI_VERSION);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	name += !strncmp(name, "--", 2) ? 2 : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return commands[i].fn(argc - 1, argv + 1);
+	if (*name)
+		fprintf(stderr, "ix: there is no command %s\n", argv[1]);
+	usage(stderr);
+	return EXIT_USAGE;
+}

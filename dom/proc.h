@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domain process: the dataplane D, which holds the NIC and all state, and the
+ * application A, which has dropped its rights, are two processes. They share
+ * the memory of proc_shm.h and hand each core to and fro (handover.h).
+ *
+ *	D: main thread ------------- waits for A's end and for signals
+ *	   elastic thread 0 <--+     core 0
+ *	   elastic thread 1 <--|--+  core 1
+ *	                       |  |
+ *	A: attached thread 0 <-+  |  core 0
+ *	   attached thread 1 <----+  core 1
+ *	   others                    anywhere
+ *
+ * D's side, functions by file:
+ *
+ *   proc.c          from start to end, restarts
+ *   proc_shm.c      the shared memory and its seals
+ *   proc_thread.c   an elastic thread: crossings, the time limit
+ *   proc_start.c    A: what is taken from it before it begins
+ *   proc_seccomp.c  ... which system calls it may make
+ *
+ * A's side is proc_app.c, libix-process.so.
+ */
+#ifndef DOM_PROC_H
+#define DOM_PROC_H
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include "dom/host.h"
+#include "dom/proc_shm.h"
+
+struct proc;
+
+struct proc_thread {
+	struct proc *proc;
+	struct host_thread *host;
+	struct proc_up *up;
+	const struct proc_down *down;
+	pthread_t id;
+	pid_t tid; /* 0: not yet started */
+	bool done; /* has left, or is about to */
+};
+
+struct proc {
+	struct host *host;
+	const char *program; /* for messages */
+	struct proc_info *info; /* the up memfd, writable here alone */
+	const struct proc_down *down;
+	int up_fd, down_fd;
+	int alive[2]; /* pipe: A has the first end, nobody writes */
+	u64 linger_ns; /* at the end: to close connections properly */
+	u32 nthreads; /* of these run */
+	struct proc_thread threads[IX_MAX_THREADS];
+	struct sock_fprog filter; /* proc_seccomp_build() */
+};
+
+/* Runs @argv on a dataplane of its own, until it ends or a signal tells us to.
+ * @settings_fd stays open in it. What goes wrong before it runs is said on
+ * stderr. Returns the exit status. */
+int proc_run(const struct conf *conf, char **argv, int settings_fd);
+
+/* Is everything there that the domain needs? 0, or -errno with the reason. */
+int proc_probe(char *why, size_t why_len);
+
+/* proc_shm.c: fresh memory for one life of A. 0 or -errno. */
+int proc_shm_open(struct proc *p);
+void proc_shm_close(struct proc *p);
+
+/* proc_thread.c: starts all elastic threads; 0 or -errno, then stop them. */
+int proc_threads_start(struct proc *p);
+/* Makes them end their connections, and leave. */
+void proc_threads_stop(struct proc *p);
+/* A handler for the signal that proc_threads_stop() uses. */
+void proc_threads_signal(void);
+
+/* proc_start.c: A's pid, or -errno of fork or exec. */
+pid_t proc_start(struct proc *p, char **argv, int settings_fd);
+/* Who A will be, for people; -errno with the reason in @why if the setting
+ * `user` names nobody. */
+int proc_user(const struct conf *conf, char *out, size_t len, char *why,
+	      size_t why_len);
+
+/* proc_seccomp.c: p->filter from the default list and the file that the
+ * settings name; D's threads must run. 0, or -errno with the reason. */
+int proc_seccomp_build(struct proc *p, char *why, size_t why_len);
+void proc_seccomp_free(struct proc *p);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What dataplane D and application A of a process domain both map. Four
+ * sealed memfds, whose fds A finds in $IX_PROCESS:
+ *
+ *	           D             A        sealed against
+ *	up         read/write    read     resizing, new writable mappings
+ *	down       read          write    resizing
+ *	frames     read/write    read     resizing, new writable mappings
+ *	arena      read          write    resizing
+ *
+ *	up:    | info | thread 0's proc_up | thread 1's | ...
+ *	down:         | thread 0's proc_down | thread 1's | ...
+ *
+ * and a pipe whose other end only D holds: its hang-up tells A that D died.
+ */
+#ifndef DOM_PROC_SHM_H
+#define DOM_PROC_SHM_H
+
+#include "dom/handover.h"
+#include "ix/abi.h"
+
+#define PROC_ENV "IX_PROCESS" /* fds: up down frames arena pipe */
+
+enum {
+	PROC_VERSION = 1,
+	PROC_PAGE = 4096,
+	PROC_MAX_PORTS = 32,
+};
+
+enum proc_op { PROC_RUN, PROC_ATTACH, PROC_DETACH };
+
+/* First page of up. */
+struct proc_info {
+	u32 version; /* PROC_VERSION */
+	u32 abi_version;
+	u32 nthreads;
+	u32 pid; /* of D */
+	u64 frames_len, arena_len, page_size;
+	u16 ports[PROC_MAX_PORTS]; /* zero-terminated */
+	u16 core[IX_MAX_THREADS];
+};
+
+struct proc_up {
+	struct handover_side side;
+	s32 status; /* of the crossing: 0 or -errno */
+	u32 pad[15];
+	struct ix_up up;
+} ALIGNED(PROC_PAGE);
+
+struct proc_down {
+	struct handover_side side;
+	u32 op; /* enum proc_op */
+	u32 pad;
+	u64 frames, arena; /* PROC_ATTACH: where A has mapped them */
+	u64 pad2[5];
+	struct ix_down down;
+} ALIGNED(PROC_PAGE);
+
+_Static_assert(sizeof(struct proc_info) <= PROC_PAGE, "one page");
+_Static_assert(offsetof(struct proc_up, up) == 128, "cache lines");
+_Static_assert(offsetof(struct proc_down, down) == 128, "cache lines");
+
+static inline size_t proc_up_bytes(u32 nthreads)
+{
+	return PROC_PAGE + nthreads * sizeof(struct proc_up);
+}
+
+static inline size_t proc_down_bytes(u32 nthreads)
+{
+	return nthreads * sizeof(struct proc_down);
+}
+
+#endif
