@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The original IX's <ixev_timer.h>. */
+#ifndef COMPAT_IXEV_TIMER_H
+#define COMPAT_IXEV_TIMER_H
+
+#include <ix/ixev.h>
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The original IX's <mempool.h>. */
+#ifndef COMPAT_MEMPOOL_H
+#define COMPAT_MEMPOOL_H
+
+#include <assert.h>
+
+#include <ix/mempool.h>
+#include <ix/stddef.h>
+
+#endif

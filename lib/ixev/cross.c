@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Before and after the crossing: contexts with work -> calls; results. */
+#include "lib/ixev/priv.h"
+
+enum { CALLS_PER_CTX = 3 };
+
+int ixev_flush(struct ixev_thread *t)
+{
+	int ret = ix_flush(t->ix);
+
+	if (ret) {
+		t->gone = true;
+		t->error = ret;
+		return ret;
+	}
+	ixev_results(t);
+	return 0;
+}
+
+struct ix_call *ixev_call(struct ixev_thread *t, uint16_t op, uint32_t nsgs)
+{
+	struct ix_thread *ix = t->ix;
+
+	if (unlikely(ix->ncalls == IX_MAX_CALLS ||
+		     nsgs > IX_MAX_SGS - ix->nsgs))
+		ixev_flush(t);
+	return ix_call_new(ix, op);
+}
+
+int64_t ixev_call_now(struct ixev_thread *t, struct ix_call *c)
+{
+	int index = ix_call_index(t->ix, c);
+	int ret = ixev_flush(t);
+
+	return ret ? ret : ix_result(t->ix, index);
+}
+
+/* The next descriptor of a batch that has room. */
+static inline struct ix_call *put(struct ix_thread *ix, uint16_t op,
+				  const struct ixev_ctx *ctx, uint32_t n)
+{
+	struct ix_call *c = &ix->port.down->calls[ix->ncalls++];
+
+	c->op = op;
+	c->n = n;
+	c->handle = (uint64_t)ctx->handle;
+	c->cookie = (uintptr_t)ctx;
+	return c;
+}
+
+/* One SENDV with what the dataplane has not taken yet. */
+static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	struct ix_thread *ix = t->ix;
+	struct ix_sg *sg = &ix->port.down->sgs[ix->nsgs];
+	const struct ixev_node *n = ctx->tx_next;
+	uint32_t off = ctx->tx_off, i = 0;
+
+	for (;;) {
+		sg[i].addr = (uintptr_t)n->addr + off;
+		sg[i].len = n->len - off;
+		i++;
+		if (likely(n == ctx->tx_tail) || i == IX_MAX_SG_PER_CALL)
+			break;
+		off = 0;
+		n = n->next;
+	}
+	ctx->flags |= CTX_SENDV;
+	put(ix, IX_SENDV, ctx, i)->sg = ix->nsgs;
+	ix->nsgs += i;
+	if (unlikely(n != ctx->tx_tail))
+		t->again = true;
+}
+
+/* All is with the dataplane: the FIN may follow. */
+static void put_close(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	bool all = ctx->flags & CTX_CLOSING;
+	uint16_t sent = all ? CTX_CLOSE_SENT : CTX_SHUT_SENT;
+
+	if (ctx->flags & sent)
+		return;
+	ctx->flags |= sent;
+	put(t->ix, IX_CLOSE, ctx, all ? IX_CLOSE_ALL : IX_CLOSE_WRITE);
+}
+
+/* Events that the handler did not want at the time, and wants now. */
+static void tell_late(struct ixev_ctx *ctx)
+{
+	uint8_t due = ctx->trig_mask & ctx->en_mask;
+
+	if (ctx->trig_mask & ctx->en_mask & IXEVIN)
+		due |= ctx->trig_mask & IXEVHUP;
+	ctx->trig_mask &= (uint8_t)~due;
+	if (!ctx->rx_len && !(due & IXEVHUP))
+		due &= (uint8_t)~IXEVIN;
+	if (!ixev_send_room(ctx))
+		due &= (uint8_t)~IXEVOUT;
+	if (due)
+		ctx->handler(ctx, due);
+}
+
+/* What its handler and others did to a context, in at most three calls. */
+static inline void work(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	struct ix_thread *ix = t->ix;
+
+	if (unlikely(ctx->trig_mask & ctx->en_mask))
+		tell_late(ctx);
+	if (unlikely(ctx->ref_tail && !ctx->unacked))
+		ixev_run_refs(ctx);
+	if (unlikely(ctx->flags & CTX_RARE) && !ixev_rare_work(t, ctx))
+		return;
+	if (unlikely(ix->ncalls > IX_MAX_CALLS - CALLS_PER_CTX ||
+		     ix->nsgs > IX_MAX_SGS - IX_MAX_SG_PER_CALL))
+		ixev_flush(t);
+	if (likely(ctx->rx_done)) {
+		put(ix, IX_RECV_DONE, ctx, ctx->rx_done);
+		ctx->rx_done = 0;
+	}
+	if (likely(ctx->tx_next)) {
+		if (unlikely(ctx->flags & CTX_SENDV))
+			t->again = true;
+		else
+			put_sendv(t, ctx);
+	}
+	if (unlikely(ctx->flags & (CTX_CLOSING | CTX_SHUT))) {
+		if (ctx->untaken)
+			t->again = true;
+		else
+			put_close(t, ctx);
+	}
+}
+
+void ixev_push(struct ixev_thread *t)
+{
+	struct ixev_ctx *ctx;
+
+	do {
+		t->again = false;
+		while ((ctx = t->work)) {
+			t->work = ctx->next_work;
+			if (!t->work)
+				t->work_tail = &t->work;
+			ctx->flags &= (uint16_t)~CTX_WORK;
+			work(t, ctx);
+		}
+		if (t->tslot_work)
+			ixev_timer_push(t);
+		if (t->again && ixev_flush(t))
+			return;
+	} while (t->work);
+}
+
+static uint64_t asked(struct ixev_thread *t, const struct ix_call *c)
+{
+	const struct ix_sg *sg = &t->ix->port.down->sgs[c->sg];
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++)
+		bytes += sg[i].len;
+	return bytes;
+}
+
+/* SENDV answered something else than all that is waiting. */
+static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
+			const struct ix_call *c, int64_t ret)
+{
+	if (ctx->flags & CTX_DEAD)
+		return;
+	if (ret == -EAGAIN || ret == -ENOBUFS || ret == -ENOMEM)
+		ret = 0;
+	if (ret < 0 || ret > ctx->untaken) {
+		ixev_on_tx_error(t, ctx, ret < 0 ? (int)-ret : EPROTO);
+		return;
+	}
+	ixev_tx_taken(ctx, (uint32_t)ret);
+	if ((uint64_t)ret == asked(t, c)) { /* more than in that call */
+		ixev_work(t, ctx);
+	} else if (ctx->unacked == ctx->untaken && !(ctx->flags & CTX_WORK)) {
+		ctx->flags |= CTX_WORK;
+		ctx->next_work = t->starved;
+		t->starved = ctx;
+	} /* else a sent will come */
+}
+
+/* -EBADF of a handle that was valid: it died just now, and dead is coming;
+ * but a failed accept is the last that is heard of a connection. */
+static void rare_result(struct ixev_thread *t, const struct ix_call *c,
+			int64_t ret)
+{
+	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
+
+	switch (c->op) {
+	case IX_ABORT:
+		if (!ret)
+			ixev_on_dead(t, ctx, ctx->error);
+		break;
+	case IX_CLOSE:
+		if (ret && ret != -EBADF)
+			ixev_abort(ctx);
+		break;
+	case IX_CONNECT:
+	case IX_ACCEPT:
+		if (ret)
+			ixev_on_dead(t, ctx, (int)-ret);
+		break;
+	case IX_UDP_SENDV:
+		if (ret < 0)
+			ixev_on_udp_sent(t, c->cookie);
+		break;
+	case IX_TIMER_SET:
+		ixev_timer_result(t, c->cookie, ret);
+		break;
+	default:
+		break;
+	}
+}
+
+void ixev_results(struct ixev_thread *t)
+{
+	const struct ix_call *c = t->ix->port.down->calls;
+	const int64_t *ret = t->ix->port.up->results;
+	uint32_t n = t->ix->nresults;
+	struct ixev_ctx *ctx;
+
+	for (; n; n--, c++, ret++) {
+		if (c->op == IX_RECV_DONE)
+			continue;
+		if (unlikely(c->op != IX_SENDV)) {
+			rare_result(t, c, *ret);
+			continue;
+		}
+		ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
+		ctx->flags &= (uint16_t)~CTX_SENDV;
+		if (unlikely(*ret != ctx->untaken)) {
+			sendv_short(t, ctx, c, *ret);
+			continue;
+		}
+		ctx->untaken = 0;
+		ctx->tx_next = NULL;
+		if (unlikely(ctx->flags & (CTX_CLOSING | CTX_SHUT)))
+			ixev_work(t, ctx);
+	}
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside ixev. Functions by file, as an echo passes them:
+ *
+ *   ixev.c    START HERE: init, ixev_wait, events -> contexts
+ *   recv.c    received ranges of a context
+ *   send.c    ranges waiting to be sent or acknowledged, callbacks
+ *   buf.c     nodes and transmit buffers
+ *   cross.c   contexts with work -> calls; results
+ *   conn.c    accept, dial, close, abort, death
+ *   udp.c     datagrams
+ *   timer.c   user timers
+ *   mempool.c pools of objects (apart)
+ *
+ * Handlers append nothing to the batch: they change the context and put it on
+ * the thread's work list. Before the crossing each context there writes one
+ * RECV_DONE and one SENDV for all that its handler did, so that no call has to
+ * be found again, and a full batch is flushed where no handler is running.
+ */
+#ifndef LIB_IXEV_PRIV_H
+#define LIB_IXEV_PRIV_H
+
+#include <errno.h>
+
+#include "ix/ix.h"
+#include "ix/ixev.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* ixev_ctx.flags */
+enum {
+	CTX_DIALING = 1,  /* connect asked for, connected not yet told */
+	CTX_OPEN = 2,	  /* the handle is valid */
+	CTX_EOF = 4,	  /* the peer's FIN came */
+	CTX_DEAD = 8,	  /* the handle is void */
+	CTX_CLOSING = 16, /* ixev_close() or ixev_abort() was called */
+	CTX_CLOSE_SENT = 32,
+	CTX_ABORT = 64, /* ... by RST */
+	CTX_SHUT = 128, /* ixev_shutdown_write() was called */
+	CTX_SHUT_SENT = 256,
+	CTX_WORK = 512,		/* on the work list (or the starved list) */
+	CTX_DIAL_FAILED = 1024, /* dialed(ctx, -error) is due */
+	CTX_TX_ERROR = 2048,	/* SENDV failed: nothing more can be sent */
+	CTX_SALVAGE = 4096,	/* rx_addr is in ctx->salvage */
+	CTX_ABORT_SENT = 8192,
+	CTX_SENDV = 16384, /* a SENDV in the batch: one at a time, or a
+			    * short one would leave a hole */
+	CTX_FRESH = 32768, /* neither dialed nor accepted */
+	CTX_NO_SEND =
+		CTX_FRESH | CTX_DEAD | CTX_CLOSING | CTX_SHUT | CTX_TX_ERROR,
+	/* something rarer than data is to be done before the crossing */
+	CTX_RARE = CTX_DEAD | CTX_DIALING | CTX_CLOSING | CTX_SHUT |
+		   CTX_DIAL_FAILED | CTX_TX_ERROR,
+};
+
+/* A range of memory in a ring: received, or to be sent. */
+struct ixev_node {
+	struct ixev_node *next;
+	char *addr;
+	uint32_t len;
+	uint32_t pad;
+	struct ixev_buf *buf; /* transmit buffer that it holds, or NULL */
+};
+
+enum { IXEV_BUF_SIZE = 16384, IXEV_BUF_DATA = 64 };
+
+/* A transmit buffer in the arena, filled from the front by all connections of
+ * the thread, free again when all its ranges are acknowledged. */
+struct ixev_buf {
+	uint32_t refs; /* ranges in it, and one while it is being filled */
+	uint32_t pos;  /* bytes used, header included */
+	struct ixev_buf *next;
+};
+
+struct ixev_slab {
+	struct ixev_slab *next;
+	void *mem;
+	size_t len; /* in the arena; 0: malloc()ed */
+};
+
+struct ixev_tslot {		  /* a timer of the application */
+	struct ixev_timer *timer; /* NULL: cancelled */
+	uint64_t handle;	  /* the dataplane's */
+	uint64_t delay;		  /* ns, beyond the step being waited for */
+	uint64_t step;
+	uint32_t gen;  /* changes when the slot is freed */
+	uint32_t next; /* free or work list, index + 1 */
+	bool set;      /* the dataplane has a timer for it */
+	bool want;     /* it is to be set at the crossing */
+	bool work;     /* on the work list */
+};
+
+struct ixev_thread {
+	struct ix_thread *ix;
+	struct ixev_ctx *work, **work_tail; /* through ctx->next_work */
+	struct ixev_ctx *starved; /* SENDV took nothing, and nothing is in
+				   * flight that could bring a sent */
+	struct ixev_node *nodes;  /* free */
+	struct ixev_buf *buf;	  /* being filled; at first full, below */
+	struct ixev_buf *bufs;	  /* free */
+	struct ixev_buf full;
+	struct ixev_slab *slabs;
+	uintptr_t arena;
+	size_t arena_len;
+	bool again; /* results are needed before the real crossing */
+	bool stop; /* ixev_loop_stop() */
+	bool gone; /* the dataplane ended; told once */
+	bool gone_told;
+	int error; /* of run_io */
+
+	struct ixev_tslot *tslots;
+	uint32_t ntslots, tslot_free, tslot_work;
+};
+
+extern struct ixev_conn_ops ixev_ops;
+extern uint32_t ixev_send_limit;
+
+/* The calling thread's state, or NULL before ixev_init_thread(). */
+struct ixev_thread *ixev_self(void);
+
+static inline void ixev_work(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	if (ctx->flags & CTX_WORK)
+		return;
+	ctx->flags |= CTX_WORK;
+	ctx->next_work = NULL;
+	*t->work_tail = ctx;
+	t->work_tail = &ctx->next_work;
+}
+
+/* Calls the handler if it wants to hear of @reason, else remembers it. */
+static inline void ixev_tell(struct ixev_ctx *ctx, uint8_t reason)
+{
+	if (ctx->en_mask & reason)
+		ctx->handler(ctx, reason);
+	else
+		ctx->trig_mask |= reason;
+}
+
+/* ---- recv.c */
+
+/* RECV: never fails; without memory for the range the connection is reset. */
+void ixev_rx_range(struct ixev_thread *t, struct ixev_ctx *ctx, char *addr,
+		   uint32_t len);
+/* Forgets unread data; its bytes count as done. */
+void ixev_rx_drop(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* The buffers go: keeps what is unread in a copy. */
+void ixev_rx_salvage(struct ixev_thread *t, struct ixev_ctx *ctx);
+
+/* ---- send.c */
+
+/* SENT: @bytes of the oldest are acknowledged. */
+void ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx, uint32_t bytes);
+/* SENDV took @bytes, fewer than are waiting. */
+void ixev_tx_taken(struct ixev_ctx *ctx, uint32_t bytes);
+/* Frees all ranges, taken or not, and makes all callbacks due. */
+void ixev_tx_drop(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* Calls the callbacks that are due. */
+void ixev_run_refs(struct ixev_ctx *ctx);
+
+/* ---- buf.c */
+
+struct ixev_node *ixev_nodes_refill(struct ixev_thread *t);
+/* Makes t->buf a buffer with room. NULL without memory. */
+struct ixev_buf *ixev_buf_next(struct ixev_thread *t);
+void ixev_slabs_free(struct ixev_thread *t);
+
+static inline struct ixev_node *ixev_node_get(struct ixev_thread *t)
+{
+	struct ixev_node *n = t->nodes;
+
+	if (unlikely(!n))
+		n = ixev_nodes_refill(t);
+	if (likely(n))
+		t->nodes = n->next;
+	return n;
+}
+
+static inline void ixev_node_put(struct ixev_thread *t, struct ixev_node *n)
+{
+	n->next = t->nodes;
+	t->nodes = n;
+}
+
+static inline void ixev_buf_put(struct ixev_thread *t, struct ixev_buf *b)
+{
+	if (--b->refs)
+		return;
+	b->next = t->bufs;
+	t->bufs = b;
+}
+
+/* ---- cross.c */
+
+/* Writes the calls of all contexts with work. */
+void ixev_push(struct ixev_thread *t);
+/* Reads the results of the batch that has just been run. */
+void ixev_results(struct ixev_thread *t);
+/* Runs what is in the batch, bringing no events. */
+int ixev_flush(struct ixev_thread *t);
+/* A descriptor with room for @nsgs ranges, flushing a full batch first. */
+struct ix_call *ixev_call(struct ixev_thread *t, uint16_t op, uint32_t nsgs);
+/* Runs @c at once: its result. */
+int64_t ixev_call_now(struct ixev_thread *t, struct ix_call *c);
+
+/* ---- conn.c */
+
+void ixev_on_knock(struct ixev_thread *t, const struct ix_event *ev);
+void ixev_on_connected(struct ixev_thread *t, const struct ix_event *ev);
+void ixev_on_fin(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* The handle is void. @error: errno, 0: closed both ways. */
+void ixev_on_dead(struct ixev_thread *t, struct ixev_ctx *ctx, int error);
+/* SENDV was refused with errno @error. */
+void ixev_on_tx_error(struct ixev_thread *t, struct ixev_ctx *ctx, int error);
+/* Work of contexts with CTX_RARE. False: nothing else to do for it. */
+bool ixev_rare_work(struct ixev_thread *t, struct ixev_ctx *ctx);
+
+/* ---- udp.c */
+
+void ixev_on_udp_recv(struct ixev_thread *t, const struct ix_event *ev);
+void ixev_on_udp_sent(struct ixev_thread *t, uint64_t cookie);
+
+/* ---- timer.c */
+
+void ixev_on_timer(struct ixev_thread *t, uint64_t cookie);
+void ixev_timer_result(struct ixev_thread *t, uint64_t cookie, int64_t result);
+void ixev_timer_push(struct ixev_thread *t);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The send queue of a context: a ring of ranges,
+ *
+ *	oldest ... | tx_next ... | tx_tail
+ *	   taken by the dataplane | not yet
+ *	<------ unacked, from tx_acked bytes into the oldest on ------>
+ *	                          <- untaken, from tx_off on ->
+ *
+ * and a ring of callbacks by position in the stream. SENDV takes from tx_next
+ * on; sent frees from the oldest on.
+ */
+#include <string.h>
+
+#include "lib/ixev/priv.h"
+
+uint32_t ixev_send_limit = 256 * 1024;
+
+void ixev_set_send_limit(uint32_t bytes)
+{
+	ixev_send_limit = bytes < 1u << 30 ? bytes : 1u << 30;
+}
+
+size_t ixev_send_room(const struct ixev_ctx *ctx)
+{
+	if ((ctx->flags & CTX_NO_SEND) || ctx->unacked >= ixev_send_limit)
+		return 0;
+	return ixev_send_limit - ctx->unacked;
+}
+
+/* How much of @len may be queued, or why nothing. */
+static inline ssize_t admit(const struct ixev_ctx *ctx, size_t len)
+{
+	uint32_t limit = ixev_send_limit;
+
+	if (unlikely(ctx->flags & CTX_NO_SEND))
+		return -EIO;
+	if (unlikely(ctx->unacked >= limit))
+		return -EAGAIN;
+	limit -= ctx->unacked;
+	return (ssize_t)(len < limit ? len : limit);
+}
+
+static inline void queued(struct ixev_ctx *ctx, uint32_t len)
+{
+	ctx->send_total += len;
+	ctx->unacked += len;
+	ctx->untaken += len;
+}
+
+/* The tail's node grows where @addr continues it in the same buffer. */
+static inline bool extend(struct ixev_ctx *ctx, const char *addr, uint32_t len,
+			  const struct ixev_buf *buf)
+{
+	struct ixev_node *tail = ctx->tx_tail;
+
+	if (!tail || tail->buf != buf || tail->addr + tail->len != addr)
+		return false;
+	if (!ctx->tx_next) {
+		ctx->tx_next = tail;
+		ctx->tx_off = tail->len;
+	}
+	tail->len += len;
+	queued(ctx, len);
+	return true;
+}
+
+/* Appends a range. False without memory for a node. */
+static inline bool append(struct ixev_thread *t, struct ixev_ctx *ctx,
+			  char *addr, uint32_t len, struct ixev_buf *buf)
+{
+	struct ixev_node *tail = ctx->tx_tail, *n = ixev_node_get(t);
+
+	if (unlikely(!n))
+		return false;
+	n->addr = addr;
+	n->len = len;
+	n->buf = buf;
+	n->next = n;
+	if (tail) {
+		n->next = tail->next;
+		tail->next = n;
+	}
+	ctx->tx_tail = n;
+	if (!ctx->tx_next) {
+		ctx->tx_next = n;
+		ctx->tx_off = 0;
+	}
+	queued(ctx, len);
+	return true;
+}
+
+/* @len bytes, which fit, into buffer @b. */
+static inline bool store(struct ixev_thread *t, struct ixev_ctx *ctx,
+			 struct ixev_buf *b, const char *from, uint32_t len)
+{
+	char *to = (char *)b + b->pos;
+
+	if (!extend(ctx, to, len, b)) {
+		if (unlikely(!append(t, ctx, to, len, b)))
+			return false;
+		b->refs++;
+	}
+	b->pos += len;
+	memcpy(to, from, len);
+	return true;
+}
+
+/* What does not fit the buffer at hand: goes on in the next. */
+static __attribute__((noinline)) ssize_t send_long(struct ixev_ctx *ctx,
+						   const char *from,
+						   ssize_t todo)
+{
+	struct ixev_thread *t = ctx->owner;
+	struct ixev_buf *b;
+	ssize_t done = 0;
+	uint32_t n;
+
+	while (done < todo) {
+		b = t->buf;
+		if (b->pos == IXEV_BUF_SIZE && !(b = ixev_buf_next(t)))
+			break;
+		n = IXEV_BUF_SIZE - b->pos;
+		if (todo - done < n)
+			n = (uint32_t)(todo - done);
+		if (!store(t, ctx, b, from + done, n))
+			break;
+		done += n;
+	}
+	if (!done)
+		return -EAGAIN;
+	ixev_work(t, ctx);
+	return done;
+}
+
+ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
+{
+	ssize_t todo = admit(ctx, len);
+	struct ixev_thread *t;
+
+	if (unlikely(todo <= 0))
+		return todo;
+	t = ctx->owner;
+	if (unlikely(todo > IXEV_BUF_SIZE - t->buf->pos))
+		return send_long(ctx, addr, todo);
+	if (unlikely(!store(t, ctx, t->buf, addr, (uint32_t)todo)))
+		return -EAGAIN;
+	ixev_work(t, ctx);
+	return todo;
+}
+
+ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len)
+{
+	struct ixev_thread *t = ctx->owner;
+	ssize_t todo = admit(ctx, len);
+	uintptr_t at = (uintptr_t)addr;
+
+	if (unlikely(todo <= 0))
+		return todo;
+	if (unlikely(at < t->arena || len > t->arena_len ||
+		     at - t->arena > t->arena_len - len))
+		return ixev_send(ctx, addr, len);
+	if (unlikely(!append(t, ctx, (char *)at, (uint32_t)todo, NULL)))
+		return -EAGAIN;
+	ixev_work(t, ctx);
+	return todo;
+}
+
+static void free_oldest(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	struct ixev_node *n = ctx->tx_tail->next;
+
+	if (n == ctx->tx_tail)
+		ctx->tx_tail = NULL;
+	else
+		ctx->tx_tail->next = n->next;
+	if (n->buf)
+		ixev_buf_put(t, n->buf);
+	ixev_node_put(t, n);
+}
+
+void ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx, uint32_t bytes)
+{
+	uint32_t taken = ctx->unacked - ctx->untaken, n;
+
+	if (unlikely(bytes > taken)) /* more than it has: not from our TCP */
+		bytes = taken;
+	ctx->unacked -= bytes;
+	n = bytes + ctx->tx_acked;
+	while (ctx->tx_tail && n >= ctx->tx_tail->next->len) {
+		/* the last range may still grow, but not once it is all sent */
+		n -= ctx->tx_tail->next->len;
+		free_oldest(t, ctx);
+	}
+	ctx->tx_acked = n;
+	if (ctx->ref_tail)
+		ixev_run_refs(ctx);
+}
+
+void ixev_tx_taken(struct ixev_ctx *ctx, uint32_t bytes)
+{
+	uint32_t left;
+
+	ctx->untaken -= bytes;
+	while (bytes) {
+		left = ctx->tx_next->len - ctx->tx_off;
+		if (bytes < left) {
+			ctx->tx_off += bytes;
+			return;
+		}
+		bytes -= left;
+		ctx->tx_off = 0;
+		ctx->tx_next = ctx->tx_next == ctx->tx_tail
+				       ? NULL
+				       : ctx->tx_next->next;
+	}
+}
+
+void ixev_tx_drop(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	while (ctx->tx_tail)
+		free_oldest(t, ctx);
+	ctx->tx_next = NULL;
+	ctx->tx_off = ctx->tx_acked = 0;
+	ctx->unacked = ctx->untaken = 0;
+	if (ctx->ref_tail)
+		ixev_work(t, ctx);
+}
+
+void ixev_add_sent_cb(struct ixev_ctx *ctx, struct ixev_ref *ref)
+{
+	ref->send_pos = ctx->send_total;
+	if (ctx->ref_tail) {
+		ref->next = ctx->ref_tail->next;
+		ctx->ref_tail->next = ref;
+	} else {
+		ref->next = ref;
+	}
+	ctx->ref_tail = ref;
+	if (!ctx->unacked && ctx->owner)
+		ixev_work(ctx->owner, ctx);
+}
+
+void ixev_run_refs(struct ixev_ctx *ctx)
+{
+	uint64_t sent = ctx->send_total - ctx->unacked;
+	struct ixev_ref *ref;
+
+	while (ctx->ref_tail && ctx->ref_tail->next->send_pos <= sent) {
+		ref = ctx->ref_tail->next;
+		if (ref == ctx->ref_tail)
+			ctx->ref_tail = NULL;
+		else
+			ctx->ref_tail->next = ref->next;
+		ref->cb(ref); /* may free it, and may send */
+	}
+}
