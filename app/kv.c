@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kv: a memcached (text protocol) on ixev, several elastic threads on one
+ * store.
+ *
+ *	ix run [options] -- kv [-m MB] [-I bytes] [-M] [-p port]
+ *
+ * Requests are parsed where they were received; large values are sent from
+ * where they are stored. A connection whose peer reads slowly keeps its unsent
+ * answers in a backlog; meanwhile none of its requests are read, so that
+ * its receive window closes.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "ix/ix.h"
+#include "kv_send.h"
+
+enum { DEFAULT_PORT = 11211, BACKLOG = 4096, NS_PER_S = 1000000000 };
+
+static struct kv_worker *workers;
+static __thread struct kv_worker *self;
+static __thread int64_t clock_offset; /* UNIX time - ixev_now(), ns */
+
+struct conn {
+	struct ixev_ctx ctx;
+	struct kv_proto proto;
+	struct kv_backlog *backlog;
+	bool hup; /* no more requests will come */
+};
+
+/* ---- connections */
+
+static bool flush(struct conn *c)
+{
+	int err = kv_send(self, &c->ctx, &c->backlog);
+
+	if (err == -ENOMEM) /* the client would misread what follows */
+		ixev_abort(&c->ctx);
+	return !err;
+}
+
+/* Runs the requests that are there. False: output is full. */
+static bool serve(struct conn *c)
+{
+	struct kv_proto *p = &c->proto;
+	const char *in;
+	size_t len, done;
+
+	for (;;) {
+		in = ixev_recv_peek(&c->ctx, &len);
+		if (!len && !kv_unfinished(p))
+			break;
+		done = kv_input(self, p, in, len);
+		if (done)
+			ixev_recv_zc(&c->ctx, done);
+		if (kv_out_full(&self->out) && !flush(c))
+			return false;
+	}
+	return flush(c);
+}
+
+/* UNIX time of the events in hand, seconds: without a system call each. */
+static int64_t unix_now(void)
+{
+	struct timespec ts;
+
+	if (!clock_offset) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		clock_offset = ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec -
+			       (int64_t)ixev_now();
+	}
+	return ((int64_t)ixev_now() + clock_offset) / NS_PER_S;
+}
+
+static void on_event(struct ixev_ctx *ctx, unsigned int reason)
+{
+	struct conn *c = (struct conn *)ctx;
+	bool waited = c->backlog, idle = true;
+
+	kv_tick(self->store, unix_now());
+	c->hup |= !!(reason & IXEVHUP);
+	if (ixev_error(ctx)) {
+		ixev_close(ctx);
+		return;
+	}
+	if (waited)
+		idle = !kv_send_backlog(self, ctx, &c->backlog);
+	if (idle)
+		idle = serve(c);
+	if (idle && (c->hup || c->proto.state == KV_QUIT))
+		ixev_close(ctx);
+	else if (waited && idle)
+		ixev_set_handler(ctx, IXEVIN | IXEVHUP, on_event);
+	else if (!waited && !idle)
+		ixev_set_handler(ctx, IXEVOUT | IXEVHUP, on_event);
+}
+
+static struct ixev_ctx *on_accept(struct ip_tuple *id)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	ixev_ctx_init(&c->ctx);
+	ixev_set_handler(&c->ctx, IXEVIN | IXEVHUP, on_event);
+	self->n.total_connections++;
+	self->n.curr_connections++;
+	return &c->ctx;
+}
+
+static void on_release(struct ixev_ctx *ctx)
+{
+	struct conn *c = (struct conn *)ctx;
+
+	kv_backlog_drop(self, &c->backlog);
+	kv_proto_end(self, &c->proto);
+	self->n.curr_connections--;
+	free(c);
+}
+
+static void on_dialed(struct ixev_ctx *ctx, long ret)
+{
+}
+
+/* ---- threads */
+
+static void *run(void *worker)
+{
+	int err = ixev_init_thread();
+
+	self = worker;
+	if (!err && self->listen)
+		err = ixev_listen(NULL, self->port, BACKLOG);
+	if (err) {
+		fprintf(stderr, "kv: thread: %s\n", strerror(-err));
+		return NULL;
+	}
+	ixev_loop();
+	ixev_exit_thread();
+	return NULL;
+}
+
+static int start_threads(struct kv_store *store, uint16_t port, bool listen)
+{
+	int n = ix_nthreads();
+	pthread_t threads[IX_MAX_THREADS];
+
+	workers = aligned_alloc(64, n * sizeof(*workers));
+	if (!workers)
+		return -ENOMEM;
+	memset(workers, 0, n * sizeof(*workers));
+	for (int i = 0; i < n; i++) {
+		workers[i].store = store;
+		workers[i].all = workers;
+		workers[i].nworkers = n;
+		workers[i].port = port;
+		workers[i].listen = listen;
+	}
+	for (int i = 1; i < n; i++) {
+		if (pthread_create(&threads[i], NULL, run, &workers[i]))
+			return -EAGAIN;
+	}
+	run(&workers[0]);
+	for (int i = 1; i < n; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
+/* ---- start */
+
+static const char usage[] =
+	"usage: kv [-m megabytes] [-I max-item-bytes] [-M] [-p port]\n"
+	"  -m  memory for items (default 64)\n"
+	"  -I  largest item, with key and header (default 1048576)\n"
+	"  -M  when memory is full, answer with an error; don't evict\n"
+	"  -p  port, besides those given to `ix run` (default 11211 if none)\n";
+
+static void parse_args(int argc, char **argv, struct kv_conf *conf, long *port)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "m:I:Mp:h")) != -1) {
+		switch (opt) {
+		case 'm':
+			conf->memory = strtoul(optarg, NULL, 0) << 20;
+			break;
+		case 'I':
+			conf->item_max = strtoul(optarg, NULL, 0);
+			break;
+		case 'M':
+			conf->evict = false;
+			break;
+		case 'p':
+			*port = strtol(optarg, NULL, 0);
+			break;
+		default:
+			fputs(usage, opt == 'h' ? stdout : stderr);
+			exit(opt == 'h' ? 0 : 2);
+		}
+	}
+}
+
+/* Leaves a quarter of the arena for what is copied to be sent. */
+static void fit_memory(struct kv_conf *conf)
+{
+	size_t most = ix_free_bytes() / 4 * 3;
+
+	if (conf->memory <= most)
+		return;
+	fprintf(stderr, "kv: the arena has room for %zu MB, not %zu\n",
+		most >> 20, conf->memory >> 20);
+	conf->memory = most;
+}
+
+int main(int argc, char **argv)
+{
+	struct ixev_conn_ops ops = { on_accept, on_release, on_dialed };
+	struct kv_conf conf = { 64 << 20, 1 << 20, true, ix_alloc_pages, 0 };
+	struct kv_store *store;
+	const uint16_t *ports;
+	long port = 0;
+	bool listen;
+	int err;
+
+	parse_args(argc, argv, &conf, &port);
+	if (ixev_init(&ops))
+		return 1;
+	ports = ix_domain()->ports;
+	listen = port || !ports || !ports[0];
+	if (listen && !port)
+		port = DEFAULT_PORT;
+	if (!port)
+		port = ports[0];
+	fit_memory(&conf);
+	if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
+		return 1;
+	store = kv_store_new(&conf, time(NULL));
+	err = store ? start_threads(store, port, listen) : -ENOMEM;
+	if (err)
+		fprintf(stderr, "kv: %s\n", strerror(-err));
+	return !!err;
+}

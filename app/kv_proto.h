@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memcached text protocol, apart from any network: bytes in, ranges out.
+ *
+ *   kv_proto.c   bytes -> lines and data blocks; suspends when output is full
+ *   kv_word.c    words, numbers
+ *   kv_get.c     the get family
+ *   kv_cmd.c     the other commands, one function each
+ *   kv_stats.c   what `stats` answers
+ *
+ * The caller sends worker.out after kv_input() and empties it. Small answers
+ * are gathered in its text; large values are ranges of their items, each with
+ * a reference to be dropped (kv_item_put) when they have been sent.
+ */
+#ifndef APP_KV_PROTO_H
+#define APP_KV_PROTO_H
+
+#include <string.h>
+
+#include "kv_store.h"
+
+#define KV_BAD_FORMAT "CLIENT_ERROR bad command line format"
+#define KV_BAD_EXPTIME "CLIENT_ERROR invalid exptime argument"
+#define KV_VERSION "1.6.18-ix"
+
+enum {
+	KV_LINE_MAX = 2048, /* longer ones only for the keys of get */
+	KV_WORDS = 8,
+	KV_COPY_MAX = 512, /* copying this much costs less than pinning it */
+	KV_OUT_TEXT = 64 << 10,
+	KV_OUT_SEGS = 128,
+	/* A command starts only with this much room; `stats` wants most. */
+	KV_OUT_ROOM = 24 << 10,
+	KV_OUT_ROOM_SEGS = 4,
+};
+
+struct kv_seg {
+	const char *addr;
+	uint32_t len;
+	struct kv_item *item; /* whose memory it is; NULL: kv_out.text */
+};
+
+struct kv_out {
+	uint32_t ntext;
+	uint32_t nsegs;
+	struct kv_seg segs[KV_OUT_SEGS];
+	char text[KV_OUT_TEXT];
+};
+
+/* Per thread, added up by `stats`. */
+#define KV_COUNTERS(X)       \
+	X(total_connections) \
+	X(curr_connections)  \
+	X(cmd_get)           \
+	X(cmd_set)           \
+	X(cmd_flush)         \
+	X(cmd_touch)         \
+	X(get_hits)          \
+	X(get_misses)        \
+	X(delete_misses)     \
+	X(delete_hits)       \
+	X(incr_misses)       \
+	X(incr_hits)         \
+	X(decr_misses)       \
+	X(decr_hits)         \
+	X(cas_misses)        \
+	X(cas_hits)          \
+	X(cas_badval)        \
+	X(touch_hits)        \
+	X(touch_misses)      \
+	X(store_too_large)   \
+	X(store_no_memory)   \
+	X(bytes_read)        \
+	X(bytes_written)     \
+	X(conn_yields)
+
+#define KV_COUNTER_FIELD(name) uint64_t name;
+struct kv_counts {
+	KV_COUNTERS(KV_COUNTER_FIELD)
+};
+#undef KV_COUNTER_FIELD
+
+/* One thread. */
+struct kv_worker {
+	struct kv_store *store;
+	struct kv_worker *all; /* every thread's, for `stats` */
+	int nworkers;
+	uint16_t port; /* for `stats settings` */
+	bool listen;   /* on it, besides the ports given to `ix run` */
+	_Alignas(64) struct kv_counts n;
+	_Alignas(64) struct kv_out out;
+};
+
+enum kv_state {
+	KV_LINE,	 /* a command line is next, or in parts in line[] */
+	KV_KEYS,	 /* inside the list of keys of a get */
+	KV_DATA,	 /* inside the data block of a store command */
+	KV_SWALLOW,	 /* inside one that nobody wants */
+	KV_SWALLOW_LINE, /* inside a line that was too long */
+	KV_QUIT,	 /* close when all is sent */
+};
+
+enum kv_verb {
+	KV_CAS_TOO = 1, /* gets, gats */
+	KV_TOUCH = 2,	/* gat, gats */
+};
+
+/* One connection. */
+struct kv_proto {
+	uint8_t state; /* enum kv_state */
+	uint8_t mode;  /* enum kv_mode: of the item in hand */
+	uint8_t verb;  /* KV_KEYS: flags of enum kv_verb */
+	bool noreply;
+	uint16_t nline;	      /* bytes in line[]; ends in \n once complete */
+	uint32_t exptime;     /* KV_KEYS: of gat */
+	uint32_t filled;      /* KV_DATA: bytes of the block that are there */
+	uint32_t swallow;     /* KV_SWALLOW: bytes left */
+	char *line;	      /* KV_LINE_MAX, allocated when first needed */
+	struct kv_item *item; /* KV_DATA: being filled */
+	uint64_t cas;
+};
+
+struct kv_word {
+	const char *p;
+	uint32_t len;
+};
+
+struct kv_words {
+	int n; /* KV_WORDS: perhaps more */
+	struct kv_word w[KV_WORDS];
+};
+
+/* ---- kv_proto.c */
+
+/* Takes bytes as they come, runs what is complete. Returns the bytes consumed;
+ * fewer than @len, or kv_unfinished(): output is full; send it, and call again
+ * with the rest (or with none). */
+size_t kv_input(struct kv_worker *w, struct kv_proto *p, const char *in,
+		size_t len);
+
+/* A complete command still waits inside @p. */
+static inline bool kv_unfinished(const struct kv_proto *p)
+{
+	return p->nline && p->line[p->nline - 1] == '\n';
+}
+
+/* The connection is gone: gives everything back. */
+void kv_proto_end(struct kv_worker *w, struct kv_proto *p);
+
+/* ---- kv_word.c */
+
+void kv_split(struct kv_words *out, const char *line, size_t n);
+static inline bool kv_word_is(const struct kv_word *w, const char *text)
+{
+	return w->len == strlen(text) && !memcmp(w->p, text, w->len);
+}
+
+/* Digits, with a + before them if one likes; at most @max. */
+bool kv_number(const struct kv_word *w, uint64_t max, uint64_t *out);
+
+/* An exptime, to the store's clock. */
+bool kv_word_exptime(const struct kv_worker *w, const struct kv_word *word,
+		     uint32_t *out);
+
+/* Answers, unless the client asked for silence. */
+void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text);
+
+/* ---- kv_get.c */
+
+/* Runs one line (without its end), or in state KV_KEYS a part of one: then
+ * @whole tells if it is the last. Returns how far it came: less than @n if
+ * output is full, or a key is not complete. */
+size_t kv_line(struct kv_worker *w, struct kv_proto *p, const char *line,
+	       size_t n, bool whole);
+
+/* ---- kv_cmd.c */
+
+/* Any other command. */
+void kv_command(struct kv_worker *w, struct kv_proto *p,
+		const struct kv_words *words);
+
+/* The data block of p->item is complete. */
+void kv_data_done(struct kv_worker *w, struct kv_proto *p);
+
+/* ---- kv_stats.c */
+
+void kv_stats(struct kv_worker *w, struct kv_proto *p,
+	      const struct kv_words *words);
+
+/* ---- output */
+
+static inline bool kv_out_full(const struct kv_out *o)
+{
+	return o->ntext > KV_OUT_TEXT - KV_OUT_ROOM ||
+	       o->nsegs > KV_OUT_SEGS - KV_OUT_ROOM_SEGS;
+}
+
+/* Room for @n bytes at the end of the text; the caller writes them. */
+static inline char *kv_out_add(struct kv_out *o, uint32_t n)
+{
+	char *at = o->text + o->ntext;
+
+	if (o->nsegs && !o->segs[o->nsegs - 1].item)
+		o->segs[o->nsegs - 1].len += n;
+	else
+		o->segs[o->nsegs++] = (struct kv_seg){ at, n, NULL };
+	o->ntext += n;
+	return at;
+}
+
+static inline void kv_out_text(struct kv_out *o, const void *p, uint32_t n)
+{
+	memcpy(kv_out_add(o, n), p, n);
+}
+
+/* Takes over the caller's reference. */
+static inline void kv_out_item(struct kv_out *o, struct kv_item *it,
+			       const char *addr, uint32_t len)
+{
+	o->segs[o->nsegs++] = (struct kv_seg){ addr, len, it };
+}
+
+static inline void kv_out_reset(struct kv_out *o)
+{
+	o->ntext = o->nsegs = 0;
+}
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The items of kv: shared by all threads. Files:
+ *
+ *   kv_slab.c   memory in pages of equal chunks, LRU lists, what to evict
+ *   kv_table.c  hash table, expiry, flush
+ *   kv_store.c  making room, storing modes, numbers
+ *
+ * Locks, in this order: one of the table's shards, then the slabs' one; both
+ * are held for a few dozen instructions and never across a crossing. An item
+ * is counted: one reference by the table, one by each reader, writer or
+ * connection that still sends it; whoever drops the last one frees the chunk.
+ * While anyone but the table holds it, text and value do not change.
+ */
+#ifndef APP_KV_STORE_H
+#define APP_KV_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	KV_KEY_MAX = 250,
+	KV_ALIGN = 64,	  /* chunk sizes and addresses: a cache line */
+	KV_CLASSES = 64,  /* at most, growing by a quarter each */
+	KV_SHARDS = 1024, /* of the hash table, a lock each */
+	KV_PAGE_MIN = 1 << 20,
+	KV_MONTH = 60 * 60 * 24 * 30, /* longer expiry times are dates */
+	KV_PREFIX = 6,		      /* strlen("VALUE ") */
+	KV_NUMBER = 20,		      /* digits of UINT64_MAX */
+	KV_HEAD_MAX = KV_PREFIX + KV_KEY_MAX + 2 * (1 + 10) + 2,
+};
+
+/* The text is what `get` answers, ready to be sent:
+ *	"VALUE " key " " flags " " nbytes "\r\n" value "\r\n"          */
+struct kv_item {
+	/* table: the shard's lock */
+	struct kv_item *hnext;
+	uint64_t cas;
+	uint32_t hash;
+	uint32_t exptime; /* seconds on the store's clock, 0: never */
+	/* slabs: their lock */
+	struct kv_item *newer, *older; /* LRU list, or `newer`: free list */
+	uint32_t page;		       /* index */
+	bool linked;		       /* in table and LRU list */
+	/* any thread */
+	atomic_bool used; /* read since it was last looked at for eviction */
+	/* fixed from kv_item_new() on */
+	uint8_t nkey;
+	uint8_t class;
+	atomic_uint refs;
+	uint32_t nbytes; /* of the value, without \r\n */
+	uint32_t flags;
+	uint16_t nhead; /* offset of the value in text */
+	uint16_t pad;
+	char text[];
+};
+
+_Static_assert(sizeof(struct kv_item) == 64, "one cache line");
+
+static inline char *kv_key(struct kv_item *it)
+{
+	return it->text + KV_PREFIX;
+}
+
+static inline char *kv_value(struct kv_item *it)
+{
+	return it->text + it->nhead;
+}
+
+struct kv_page {
+	char *mem;
+	uint32_t index;
+	uint32_t nchunks; /* that fit */
+	uint32_t fresh;	  /* chunks given out so far; the rest is untouched */
+	uint32_t nused;
+	uint8_t class;
+	bool draining;		     /* becomes free when nothing is in use */
+	struct kv_item *free;	     /* through newer */
+	struct kv_page *next, *prev; /* class's pages with room, or free */
+};
+
+struct kv_class {
+	uint32_t chunk;
+	uint32_t npages;
+	uint32_t nused;
+	struct kv_page *room;
+	struct kv_item *newest, *oldest; /* LRU */
+	uint64_t nitems;
+	atomic_ullong evicted, expired, no_memory; /* counters */
+};
+
+struct kv_slabs {
+	atomic_flag lock;
+	void *(*alloc)(size_t bytes); /* registered memory, page aligned */
+	uint32_t page_size;
+	uint32_t max_pages, npages;
+	uint32_t nclasses;
+	struct kv_page *pages;
+	struct kv_page *free;
+	uint8_t *class_of; /* by size in units of KV_ALIGN */
+	struct kv_class classes[KV_CLASSES];
+	uint64_t bytes;	     /* in chunks of linked items, as asked for */
+	uint64_t nitems;     /* linked */
+	uint64_t total;	     /* ever linked */
+	uint64_t reassigned; /* pages that changed their class */
+};
+
+struct kv_shard {
+	_Alignas(64) atomic_flag lock;
+	uint32_t nitems;
+	uint32_t mask;
+	struct kv_item **buckets;
+};
+
+struct kv_conf {
+	size_t memory;	 /* bytes for items */
+	size_t item_max; /* bytes: header, key and value */
+	bool evict;	 /* else stores fail when memory is full */
+	void *(*alloc)(size_t bytes);
+	uint64_t seed; /* of the hash, so that nobody can aim at a bucket */
+};
+
+struct kv_store {
+	struct kv_conf conf;
+	/* Seconds, from 2 upwards, so that "expired long ago" is 1; kept by
+	 * kv_tick(). */
+	atomic_uint now;
+	int64_t epoch; /* UNIX time at which the clock would have been 0 */
+	_Alignas(64) atomic_ullong cas;	    /* last one given out */
+	_Alignas(64) atomic_ullong flushed; /* items up to this one are void */
+	atomic_uint flush_at;		    /* delayed flush_all, or 0 */
+	struct kv_slabs slabs;
+	struct kv_shard shards[KV_SHARDS];
+};
+
+enum kv_status {
+	KV_STORED,
+	KV_NOT_STORED,
+	KV_EXISTS,
+	KV_NOT_FOUND,
+	KV_TOO_LARGE,
+	KV_NO_MEMORY,
+	KV_NON_NUMERIC,
+};
+
+enum kv_mode {
+	KV_SET,
+	KV_ADD,
+	KV_REPLACE,
+	KV_APPEND,
+	KV_PREPEND,
+	KV_CAS,
+};
+
+struct kv_name {
+	const char *key;
+	uint32_t nkey;
+	uint32_t hash;
+};
+
+/* ---- kv_table.c */
+
+/* @unix_now: seconds. NULL if there is no memory. */
+struct kv_store *kv_store_new(const struct kv_conf *conf, int64_t unix_now);
+void kv_store_free(struct kv_store *s); /* not the pages */
+
+/* Any thread, before it handles events: moves the clock. */
+void kv_tick(struct kv_store *s, int64_t unix_now);
+
+/* What the protocol calls exptime, on the store's clock (0: never). */
+uint32_t kv_exptime(const struct kv_store *s, int64_t exptime);
+
+/* All items stored until now, or until @at on the store's clock, are void. */
+void kv_flush(struct kv_store *s, uint32_t at);
+
+struct kv_name kv_name(const struct kv_store *s, const char *key,
+		       uint32_t nkey);
+
+/* A reference to the item, or NULL. */
+struct kv_item *kv_get(struct kv_store *s, struct kv_name name);
+/* ... with a new expiry time. */
+struct kv_item *kv_touch(struct kv_store *s, struct kv_name name,
+			 uint32_t exptime);
+
+bool kv_delete(struct kv_store *s, struct kv_name name);
+
+/* Drops a reference. */
+void kv_item_put(struct kv_store *s, struct kv_item *it);
+
+/* ---- kv_store.c */
+
+/* A new item, not in the table, for the caller to fill in (kv_value(),
+ * @nbytes; "\r\n" stands behind it already). NULL: see @why. */
+struct kv_item *kv_item_new(struct kv_store *s, struct kv_name name,
+			    uint32_t flags, uint32_t exptime, uint32_t nbytes,
+			    enum kv_status *why);
+
+/* Puts the item in the table, as @mode says; takes the caller's reference,
+ * whatever comes of it. @cas: for KV_CAS. */
+enum kv_status kv_store(struct kv_store *s, struct kv_item *it,
+			enum kv_mode mode, uint64_t cas);
+
+/* KV_STORED and *@value, KV_NOT_FOUND, KV_NON_NUMERIC, KV_NO_MEMORY. */
+enum kv_status kv_arith(struct kv_store *s, struct kv_name name, bool incr,
+			uint64_t delta, uint64_t *value);
+
+/* Writes the digits of @v, not terminated; returns how many. */
+unsigned int kv_digits(char *to, uint64_t v);
+
+/* ---- kv_slab.c */
+
+bool slab_init(struct kv_slabs *s, const struct kv_conf *conf);
+void slab_end(struct kv_slabs *s);
+
+/* Class for an item of @bytes, or -1: too large. */
+int slab_class(const struct kv_slabs *s, size_t bytes);
+
+/* A chunk with refs = 1, or NULL: evict something from the class first. */
+struct kv_item *slab_alloc(struct kv_slabs *s, int class);
+void slab_free(struct kv_slabs *s, struct kv_item *it);
+
+/* The least recently used item of the class, with a reference taken, or
+ * NULL. Items in use get a second chance. */
+struct kv_item *slab_victim(struct kv_slabs *s, int class);
+
+/* Takes a page of another class out of service and returns its index, or -1.
+ * The caller removes its items: slab_drain() hands them out, each with a
+ * reference, until NULL. */
+int slab_steal(struct kv_slabs *s, int class);
+struct kv_item *slab_drain(struct kv_slabs *s, int page, uint32_t *pos);
+
+/* The item came into or leaves the table. */
+void slab_link(struct kv_slabs *s, struct kv_item *it);
+void slab_unlink(struct kv_slabs *s, struct kv_item *it);
+
+static inline void kv_lock(atomic_flag *lock)
+{
+	while (atomic_flag_test_and_set_explicit(lock, memory_order_acquire))
+		__builtin_ia32_pause();
+}
+
+static inline void kv_unlock(atomic_flag *lock)
+{
+	atomic_flag_clear_explicit(lock, memory_order_release);
+}
+
+#endif
