@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection's life, whatever the back end and the protocol:
+ *
+ *	CLOSED -> DIALING -> OPEN -> CLOSING -> CLOSED (dialed again)
+ *
+ * Closed loop: every answer makes room for the next request at once. Open
+ * loop: requests are made when their time has come, see load_open.c. A
+ * connection that has served its --msgs-per-conn is closed and reopened.
+ */
+#include "bench/load.h"
+
+#include <errno.h>
+
+static bool has_room(const struct load_conn *c)
+{
+	return c->out < c->t->pipeline && c->left;
+}
+
+static void fill_closed(struct load_conn *c)
+{
+	uint64_t now = c->t->now;
+	bool made = false;
+
+	while (has_room(c) && load_make(c, now))
+		made = true;
+	if (made)
+		c->t->proto->flush(c);
+}
+
+void load_fill(struct load_conn *c)
+{
+	struct load_thread *t = c->t;
+
+	if (!t->sending || c->state != CONN_OPEN)
+		return;
+	if (!t->open_loop || t->phase == LOAD_PRELOAD)
+		fill_closed(c);
+	else if (load_arrivals_take(c))
+		t->proto->flush(c);
+}
+
+void load_opened(struct load_conn *c)
+{
+	struct load_thread *t = c->t;
+
+	t->dialing--;
+	t->open++;
+	t->count.opened++;
+	c->state = CONN_OPEN;
+	c->since = t->now;
+	c->out = 0;
+	c->left = t->opts->msgs_per_conn ? t->opts->msgs_per_conn : UINT32_MAX;
+	c->dead = false;
+	t->proto->reset(c);
+	load_fill(c);
+}
+
+void load_open_failed(struct load_conn *c, int err)
+{
+	struct load_thread *t = c->t;
+
+	t->dialing--;
+	t->count.open_failed++;
+	if (!t->first_errno)
+		t->first_errno = err;
+	c->state = CONN_CLOSED;
+	t->retry_at = t->now + 50000000; /* do not hammer */
+	fifo_push(&t->dial, c);
+}
+
+void load_released(struct load_conn *c)
+{
+	c->state = CONN_CLOSED;
+	fifo_push(&c->t->dial, c);
+	load_dial(c->t); /* at once: the back end may be about to wait */
+}
+
+void load_abandon(struct load_conn *c)
+{
+	struct load_thread *t = c->t;
+
+	for (; c->out; c->out--, c->head++) {
+		const struct load_req *r = &c->reqs[c->head & t->slot_mask];
+
+		if (r->done || r->t - t->from >= t->span)
+			continue;
+		hist_add(&t->hist, t->now > r->t ? t->now - r->t : 0);
+		t->count.unanswered++;
+	}
+}
+
+void load_end(struct load_conn *c, bool reset)
+{
+	struct load_thread *t = c->t;
+
+	if (c->state == CONN_OPEN)
+		t->open--;
+	else
+		t->dialing--;
+	t->count.closed++;
+	c->state = CONN_CLOSING;
+	load_abandon(c);
+	t->backend->close(c, reset);
+}
+
+void load_closed(struct load_conn *c, int err)
+{
+	struct load_thread *t = c->t;
+
+	if (c->state != CONN_OPEN)
+		return;
+	t->count.peer_closed++;
+	if (err && !t->first_errno)
+		t->first_errno = err;
+	load_end(c, true);
+}
+
+void load_overdue(struct load_conn *c)
+{
+	struct load_thread *t = c->t;
+
+	t->count.timeouts++;
+	if (t->opts->udp) {
+		load_abandon(c);
+		load_fill(c);
+		return;
+	}
+	if (!t->first_errno)
+		t->first_errno = ETIMEDOUT;
+	load_end(c, true);
+}
+
+void load_input(struct load_conn *c, const uint8_t *data, uint32_t len)
+{
+	struct load_thread *t = c->t;
+
+	if (c->state != CONN_OPEN)
+		return;
+	t->count.bytes += len;
+	if (!t->proto->input(c, data, len)) {
+		t->count.wrong++;
+		load_end(c, true);
+		return;
+	}
+	c->since = t->now;
+	if (!c->left && !c->out)
+		load_end(c, t->opts->rst);
+	else
+		load_fill(c);
+}
+
+void load_writable(struct load_conn *c)
+{
+	if (c->state == CONN_OPEN)
+		c->t->proto->flush(c);
+}

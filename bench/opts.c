@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* ixload's options: one table makes parser and help. */
+#include "bench/load.h"
+#include "bench/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ix/dom.h"
+
+enum kind { FLAG, NUMBER, REAL, TIME, PROTO, BACKEND, HELP };
+
+struct option_def {
+	const char *name;
+	char letter;
+	const char *arg; /* NULL: none */
+	enum kind kind;
+	size_t field; /* in struct load_opts */
+	double low, high;
+	const char *help;
+};
+
+#define AT(f) offsetof(struct load_opts, f)
+
+static const struct option_def defs[] = {
+	{ "conns", 'c', "N", NUMBER, AT(conns), 1, 4e6,
+	  "connections in all (1)" },
+	{ "threads", 't', "N", NUMBER, AT(threads), 1, 64,
+	  "threads (on IX: all granted; on Linux: 1)" },
+	{ "proto", 'p', "NAME", PROTO, AT(proto), 0, 0,
+	  "echo, udp, etc, usr, get (echo); see below" },
+	{ "udp", 'u', NULL, FLAG, AT(udp), 0, 0, "same as --proto udp" },
+	{ "size", 's', "BYTES", NUMBER, AT(size), 1, 16777216,
+	  "of a message (64)" },
+	{ "pipeline", 'P', "N", NUMBER, AT(pipeline), 1, 4096,
+	  "requests in flight on a connection (1)" },
+	{ "msgs-per-conn", 'm', "N", NUMBER, AT(msgs_per_conn), 1, 4e9,
+	  "close a connection after so many and open the next" },
+	{ "rst", 0, NULL, FLAG, AT(rst), 0, 0,
+	  "close by reset instead of FIN" },
+	{ "rate", 'r', "N", REAL, AT(rate), 1e-3, 1e9,
+	  "open loop: N messages a second in all, Poisson arrivals,\n"
+	  "latency counted from the intended time" },
+	{ "duration", 'd', "SECONDS", TIME, AT(duration), 0.01, 1e6,
+	  "that are measured (5)" },
+	{ "warmup", 'w', "SECONDS", TIME, AT(warmup), 0, 1e4,
+	  "before them (1)" },
+	{ "records", 'n', "N", NUMBER, AT(records), 1, 1e8,
+	  "memcached: keys in use, all stored first (10000)" },
+	{ "get-ratio", 0, "X", REAL, AT(get_ratio), 0, 1,
+	  "memcached: share of GETs instead of the mix's" },
+	{ "timeout", 0, "SECONDS", TIME, AT(timeout), 1e-3, 1e4,
+	  "for an answer (5; UDP 0.1)" },
+	{ "connect-timeout", 0, "SECONDS", TIME, AT(connect_timeout), 0.01, 1e4,
+	  "until all connections must be open (10)" },
+	{ "ramp", 0, "N", NUMBER, AT(ramp), 1, 4e6,
+	  "connections being opened at a time, per thread (128)" },
+	{ "backend", 'b', "NAME", BACKEND, AT(backend), 0, 0,
+	  "ix or linux (ix when started by `ix run`)" },
+	{ "busy-poll", 0, "US", NUMBER, AT(busy_poll_us), 0, 1e6,
+	  "Linux: never sleep, let sockets poll the NIC for US us" },
+	{ "seed", 0, "N", NUMBER, AT(seed), 0, 4e9, "of all random choices" },
+	{ "json", 'j', NULL, FLAG, AT(json), 0, 0,
+	  "print one JSON object instead of text" },
+	{ "quiet", 'q', NULL, FLAG, AT(quiet), 0, 0, "no progress line" },
+	{ "help", 'h', NULL, HELP, 0, 0, 0, "this text" },
+};
+
+enum { NDEFS = sizeof(defs) / sizeof(defs[0]) };
+
+static const struct load_proto *const protos[] = {
+	&proto_echo, &proto_udp, &proto_etc, &proto_usr, &proto_get, NULL,
+};
+
+static void help_line(const struct option_def *d)
+{
+	const char *text = d->help, *end;
+	char left[40];
+
+	if (d->letter)
+		snprintf(left, sizeof(left), "-%c, --%s %s", d->letter, d->name,
+			 d->arg ? d->arg : "");
+	else
+		snprintf(left, sizeof(left), "    --%s %s", d->name,
+			 d->arg ? d->arg : "");
+	while ((end = strchr(text, '\n'))) {
+		printf("  %-28s %.*s\n", left, (int)(end - text), text);
+		left[0] = 0;
+		text = end + 1;
+	}
+	printf("  %-28s %s\n", left, text);
+}
+
+static void help(void)
+{
+	puts("usage: ixload [options] ADDRESS:PORT\n"
+	     "       ix run [options of ix] -- ixload [options] ADDRESS:PORT\n"
+	     "\n"
+	     "Loads a server and measures it, on IX itself or, with the same "
+	     "options, on\nLinux sockets.\n");
+	for (int i = 0; i < NDEFS; i++)
+		help_line(&defs[i]);
+	puts("\nProtocols:");
+	for (int i = 0; protos[i]; i++)
+		printf("  %-5s %s\n", protos[i]->name, protos[i]->help);
+	puts("\nExit status: 0 all right; 1 nothing worked, or an answer was "
+	     "wrong; 2 usage.");
+}
+
+static int find_proto(struct load_opts *o, const char *name)
+{
+	for (int i = 0; protos[i]; i++) {
+		if (!strcmp(protos[i]->name, name)) {
+			o->proto = protos[i];
+			o->udp = o->proto == &proto_udp;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int find_backend(struct load_opts *o, const char *name)
+{
+	if (!strcmp(name, "ix"))
+		o->backend = &backend_ix;
+	else if (!strcmp(name, "linux"))
+		o->backend = &backend_linux;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static void store(void *field, enum kind kind, double value)
+{
+	switch (kind) {
+	case REAL:
+		*(double *)field = value;
+		break;
+	case TIME:
+		*(uint64_t *)field = (uint64_t)(value * 1e9);
+		break;
+	default:
+		*(uint32_t *)field = (uint32_t)value;
+	}
+}
+
+static int set_number(struct load_opts *o, const struct option_def *d,
+		      const char *arg)
+{
+	char *end;
+	double value = strtod(arg, &end);
+
+	if (end == arg || *end || !(value >= d->low && value <= d->high)) {
+		fprintf(stderr, "ixload: --%s %s: wants %g to %g\n", d->name,
+			arg, d->low, d->high);
+		return -EINVAL;
+	}
+	if (d->field == AT(seed))
+		o->seed = (uint64_t)value;
+	else
+		store((char *)o + d->field, d->kind, value);
+	return 0;
+}
+
+static int set(struct load_opts *o, const struct option_def *d, const char *arg)
+{
+	int err;
+
+	switch (d->kind) {
+	case FLAG:
+		*(bool *)((char *)o + d->field) = true;
+		return 0;
+	case PROTO:
+		err = find_proto(o, arg);
+		break;
+	case BACKEND:
+		err = find_backend(o, arg);
+		break;
+	default:
+		return set_number(o, d, arg);
+	}
+	if (err)
+		fprintf(stderr, "ixload: --%s %s: see --help\n", d->name, arg);
+	return err;
+}
+
+/* ADDRESS:PORT or ADDRESS PORT */
+static int parse_target(struct load_opts *o, int argc, char **argv)
+{
+	struct addrinfo want = { .ai_family = AF_INET,
+				 .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	char host[256], *port;
+	int err;
+
+	if (argc < 1 || argc > 2) {
+		fputs("ixload: where to? ADDRESS:PORT (see --help)\n", stderr);
+		return -EINVAL;
+	}
+	snprintf(host, sizeof(host), "%s%s%s", argv[0], argc == 2 ? ":" : "",
+		 argc == 2 ? argv[1] : "");
+	port = strrchr(host, ':');
+	if (port)
+		*port++ = 0;
+	err = getaddrinfo(host, port ? port : "", &want, &found);
+	if (err || !port || !atoi(port)) {
+		fprintf(stderr, "ixload: %s: %s\n", argv[0],
+			err && port ? gai_strerror(err) : "no port given");
+		return -EINVAL;
+	}
+	o->ip = ntohl(((struct sockaddr_in *)found->ai_addr)->sin_addr.s_addr);
+	o->port = ntohs(((struct sockaddr_in *)found->ai_addr)->sin_port);
+	freeaddrinfo(found);
+	return 0;
+}
+
+static void set_defaults(struct load_opts *o)
+{
+	*o = (struct load_opts){
+		.conns = 1,
+		.size = 64,
+		.pipeline = 1,
+		.ramp = 128,
+		.records = 10000,
+		.get_ratio = -1,
+		.duration = 5 * NS_PER_SEC,
+		.warmup = NS_PER_SEC,
+		.connect_timeout = 10 * NS_PER_SEC,
+		.seed = 1,
+		.proto = &proto_echo,
+	};
+	o->backend = getenv(IX_ENV_DOMAIN) ? &backend_ix : &backend_linux;
+}
+
+/* What follows from the rest. */
+static int complete(struct load_opts *o)
+{
+	if (o->udp)
+		o->proto = &proto_udp;
+	if (o->udp && o->backend == &backend_ix)
+		o->backend = &backend_ix_udp;
+	if (!o->timeout)
+		o->timeout = o->udp ? NS_PER_SEC / 10 : 5 * NS_PER_SEC;
+	if (o->threads > o->conns) {
+		fputs("ixload: more threads than connections\n", stderr);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int load_parse(struct load_opts *o, int argc, char **argv)
+{
+	struct option longs[NDEFS + 1] = { 0 };
+	char letters[3 * NDEFS + 1], *p = letters;
+	int c;
+
+	for (int i = 0; i < NDEFS; i++) {
+		longs[i] = (struct option){ defs[i].name, !!defs[i].arg, NULL,
+					    256 + i };
+		if (defs[i].letter)
+			*p++ = defs[i].letter;
+		if (defs[i].letter && defs[i].arg)
+			*p++ = ':';
+	}
+	*p = 0;
+	set_defaults(o);
+	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		int i = c - 256;
+
+		for (i = c >= 256 ? i : 0; c < 256 && i < NDEFS; i++)
+			if (defs[i].letter == c)
+				break;
+		if (c == '?')
+			return 2;
+		if (defs[i].kind == HELP) {
+			help();
+			return 1;
+		}
+		if (set(o, &defs[i], optarg))
+			return 2;
+	}
+	if (parse_target(o, argc - optind, argv + optind) || complete(o))
+		return 2;
+	return 0;
+}
