@@ -31,7 +31,7 @@ enum { DP_MAX_BATCH = 256 };
 
 /* The application's registered memory, as both sides see it. */
 struct dp_arena {
-	u64 app_base; /* address in the application */
+	u64 app_base;	/* address in the application */
 	const u8 *base; /* the same byte here */
 	u64 len;
 };

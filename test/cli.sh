@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The `ix` command as a user meets it: help, what it says about mistakes, exit
+# codes, what a program is handed.
+#	cli.sh IX SOURCE_DIR
+set -u
+ix=$1 src=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# expect STATUS WORDS COMMAND...: exit status, and words in what it prints
+expect() {
+	want=$1 words=$2
+	shift 2
+	out=$("$@" 2>&1 </dev/null)
+	got=$?
+	[ "$got" = "$want" ] || fail "$*: exit $got, not $want: $out"
+	case $out in
+	*"$words"*) ;;
+	*) fail "$*: no \"$words\" in: $out" ;;
+	esac
+}
+
+wire="--nic wire:$dir/w --ip 10.0.0.1/24"
+
+expect 2 "Usage: ix COMMAND" "$ix"
+expect 2 "no command frob" "$ix" frob
+expect 0 "Usage: ix COMMAND" "$ix" help
+expect 0 "Usage: ix COMMAND" "$ix" --help
+expect 0 "ABI 1" "$ix" --version
+
+# Every setting is in the help, with its default and range.
+help=$("$ix" run --help) || fail "ix run --help"
+names=$(sed -n 's/^S("\([^"]*\)".*/\1/p' "$src/cp/conf.def")
+[ "$(echo "$names" | wc -l)" -gt 40 ] || fail "cp/conf.def not understood"
+for n in $names; do
+	echo "$help" | grep -q -- "^  --$n " || fail "help lacks $n"
+done
+echo "$help" | awk 'length > 80 { exit 1 }' || fail "help is too wide"
+expect 0 "[50ms]" "$ix" run --help
+
+# Mistakes.
+expect 2 "did you mean tcp.rto_min?" "$ix" run --tcp.rto_mni 5ms -- true
+expect 2 "did you mean cores?" "$ix" run --core 1 -- true
+expect 2 "mtu: \"big\" is not a number" "$ix" run --mtu big -- true
+expect 2 "batch: 1000 is out of range 1 to 256" \
+	"$ix" run --batch=1000 -- true
+expect 2 "such as 50ms" "$ix" run --tcp.rto_min 50 -- true
+expect 2 "value is missing" "$ix" run --mtu
+expect 2 "nic is missing" "$ix" run -- true
+expect 2 "ip is missing" "$ix" run --nic tap:t -- true
+expect 2 "which program" "$ix" run $wire
+expect 2 "which program" "$ix" run $wire --
+expect 2 "--conf: a file is missing" "$ix" run --conf
+expect 2 "cannot be read" "$ix" run --conf "$dir/absent" -- true
+expect 1 "not in this version" "$ix" run $wire --domain vm -- true
+expect 127 "No such file" "$ix" run $wire -- "$dir/absent"
+expect 126 "Permission denied" "$ix" run $wire -- "$dir"
+
+# The program's arguments and exit status are its own; options end at it.
+expect 7 "" "$ix" run $wire -- sh -c 'exit 7'
+expect 0 "got --mtu 5" "$ix" run $wire echo got --mtu 5
+expect 0 "wall 2: none" "$ix" run $wire -- true
+out=$("$ix" run --quiet $wire -- true 2>&1)
+[ -z "$out" ] || fail "--quiet says: $out"
+
+# What the program is handed: all settings, a directory with the domain.
+cat >"$dir/show" <<'END'
+cat "/proc/self/fd/$IX_SETTINGS"
+echo "domain $IX_DOMAIN"
+ls "$IX_LIBDIR"
+END
+expect 0 "tcp.rto_min = 7ms" \
+	"$ix" run $wire --tcp.rto_min 7ms -- sh "$dir/show"
+expect 0 "name = sh" "$ix" run $wire -- sh "$dir/show"
+expect 0 "domain inline" "$ix" run $wire -- sh "$dir/show"
+expect 0 "libix-inline.so" "$ix" run $wire -- sh "$dir/show"
+
+# The settings file; options override it wherever they stand.
+cat >"$dir/conf" <<'END'
+nic = "wire:/dev/shm/none";
+ip = "10.0.0.1/24";
+mtu = 1400;
+tcp: { rto_min = "9ms"; };
+END
+expect 0 "tcp.rto_min = 9ms" \
+	"$ix" run --conf "$dir/conf" -- sh "$dir/show"
+expect 0 "mtu = 1300" \
+	"$ix" run --mtu 1300 --conf "$dir/conf" -- sh "$dir/show"
+expect 0 "mtu = 1300" \
+	"$ix" run --conf="$dir/conf" --mtu 1300 -- sh "$dir/show"
+expect 0 "ok" "$ix" conf --check "$dir/conf"
+echo 'mtuu = 3;' >>"$dir/conf"
+expect 2 "$dir/conf:5: there is no setting mtuu; did you mean mtu?" \
+	"$ix" conf --check "$dir/conf"
+expect 2 "Usage" "$ix" conf
+
+# A dump is a settings file that says the same.
+"$ix" conf --dump >"$dir/a" || fail "dump"
+"$ix" conf --dump "$dir/a" >"$dir/b" || fail "dump of a dump"
+cmp -s "$dir/a" "$dir/b" || fail "a dump changes when it is read"
+for n in $names; do
+	grep -q "^[[:space:]]*${n##*.} = " "$dir/a" || fail "dump lacks $n"
+done
+
+expect 0 "Usage: ix stat" "$ix" stat --help
+expect 2 "Usage: ix stat" "$ix" stat --nonsense
+expect 1 "no dataplane" "$ix" stat --dir "$dir" nobody
+expect 1 "[]" "$ix" stat --dir "$dir" --json
+
+[ "$failed" = 0 ] && echo "cli: ok"
+exit "$failed"

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Two elastic threads. veth and TAP do not hash as we do: packets come to the
+# wrong thread, are forwarded, and nothing is lost or mixed up.
+. "$(dirname "$0")/lib.sh"
+
+[ "$(nproc)" -ge 2 ] || skip "needs two cores"
+topology 2
+serve 5001 --cores 0,1 -- "$xfer"
+at_rest
+ok "Linux to IX" peer send $ip_ix 5001 50000000
+ok "IX to Linux" peer recv $ip_ix 5001 50000000
+many_both() {
+	for i in 1 2 3 4 5 6; do
+		peer both $ip_ix 5001 10000000 &
+	done
+	for i in 1 2 3 4 5 6; do
+		wait -n || return 1
+	done
+}
+ok "six both ways at once" many_both
+ok "ends of connections" peer abort $ip_ix 5001 20
+ok "forwarding was needed" test "$(stat forwarded)" -gt 0
+ok "nothing leaked" no_leak
+stop_server
+
+serve 7 --cores 0,1 -- "$echo" --port 7 --udp
+at_rest
+opened=$(stat tcp_passive_opens)
+ok "1000 connections" peer churn $ip_ix 7 1000 100
+ok "none lost, none twice" reaches tcp_passive_opens $((opened + 1000))
+ok "UDP" peer udp $ip_ix 7
+ok "ping" on_b ping -q -c 20 -i 0.02 -W 2 $ip_ix
+ok "nothing leaked" no_leak
+both_worked() {
+	"$ix" stat --dir "$tmp" --json $server | python3 -c '
+import json, sys
+opens = [t["tcp_passive_opens"] for t in json.load(sys.stdin)]
+print(opens)
+sys.exit(min(opens) < 100)'
+}
+ok "both threads had connections" both_worked
+stop_server
+
+peer_start serve 0.0.0.0 5002 4
+for i in 1 2 3 4; do
+	ok "opened by IX" on_a "$ix" run $(run_options) --cores 0,1 -- \
+		"$xfer" --dial $ip_peer:5002 both 10000000
+done
+ok "Linux is content" peer_ends
+exit $failed

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "fuzz.h"
+
+#include <string.h>
+
+u32 fuzz_bytes(struct fuzz_in *in, void *out, u32 max)
+{
+	u32 n = in->left < max ? (u32)in->left : max;
+
+	if (n)
+		memcpy(out, in->p, n);
+	in->p += n;
+	in->left -= n;
+	return n;
+}
+
+struct rig *fuzz_rig(void)
+{
+	struct rig *r = rig_new();
+
+	r->conf.mbufs = 128;
+	r->conf.net.tcp.max_conns = 8;
+	r->conf.net.tcp.timestamps = true;
+	r->conf.net.tcp.wscale = true;
+	r->conf.net.tcp.rcv_mbufs = 8;
+	r->conf.net.tcp.keep_idle_ms = 5000;
+	r->conf.net.tcp.keep_interval_ms = 500;
+	r->conf.net.tcp.keep_probes = 3;
+	rig_start(r);
+	rig_listen(r, 4);
+	return r;
+}
+
+void fuzz_raw(struct rig *r, struct fuzz_in *in)
+{
+	u8 frame[256];
+	u32 n = fuzz_bytes(in, frame, fuzz_8(in));
+
+	fake_nic_inject(&r->nic, frame, n);
+}
+
+static u8 *ethernet(struct rig *r, u8 *frame)
+{
+	struct eth_hdr *eth = (struct eth_hdr *)frame;
+
+	memcpy(eth->dst, r->nic.q.mac, 6);
+	memcpy(eth->src, rig_peer_mac, 6);
+	eth->type = be16(ETH_TYPE_IPV4);
+	return (u8 *)(eth + 1);
+}
+
+void fuzz_ip(struct rig *r, struct fuzz_in *in)
+{
+	u8 frame[ETH_LEN + 256];
+	u32 n = ETH_LEN;
+
+	n += fuzz_bytes(in, ethernet(r, frame), fuzz_8(in));
+	rig_fix(frame, n);
+	fake_nic_inject(&r->nic, frame, n);
+}
+
+/* Distances from what is expected: mostly small, sometimes anything. */
+static u32 delta(struct fuzz_in *in)
+{
+	s32 d = (signed char)fuzz_8(in);
+
+	return d == -128 ? fuzz_32(in) : (u32)d;
+}
+
+static void headers(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
+{
+	struct ipv4_hdr *ip = (struct ipv4_hdr *)at;
+	struct tcp_hdr *h = (struct tcp_hdr *)(ip + 1);
+
+	*ip = (struct ipv4_hdr){
+		.ver_ihl = 0x45,
+		.ttl = 64,
+		.proto = IP_PROTO_TCP,
+		.src = c->raddr.raw ? c->raddr : rig_peer_ip,
+		.dst = rig_ip,
+	};
+	*h = (struct tcp_hdr){
+		.sport = c->rport.raw ? c->rport : be16(777),
+		.dport = c->lport.raw ? c->lport : be16(RIG_PORT),
+		.flags = fuzz_8(in),
+	};
+	h->seq = be32(c->rcv_nxt + delta(in));
+	h->ack = be32(c->snd_nxt + delta(in));
+	h->win = be16(fuzz_16(in));
+}
+
+/* No options means the timestamps that the connection needs. */
+static u32 options(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
+{
+	u32 n = fuzz_8(in) % (TCP_MAX_OPT + 1) & ~3u;
+	const struct be32 ts[3] = { be32(0x0101080a), be32(c->ts_recent),
+				    be32(0) };
+
+	if (!n && c->flags & TCP_F_TS) {
+		memcpy(at, ts, sizeof(ts));
+		return sizeof(ts);
+	}
+	memset(at, 0, n);
+	fuzz_bytes(in, at, n);
+	return n;
+}
+
+void fuzz_segment(struct rig *r, struct fuzz_in *in)
+{
+	u32 i = fuzz_8(in) % r->conf.net.tcp.max_conns, nopt, len;
+	const struct tcp_conn *c = &r->dp.net.tcp.conns[i];
+	u8 frame[FAKE_FRAME_MAX], *at = ethernet(r, frame);
+	struct tcp_hdr *h = (struct tcp_hdr *)(at + IPV4_LEN);
+
+	headers(c, in, at);
+	nopt = options(c, in, (u8 *)(h + 1));
+	h->off = (u8)((TCP_LEN + nopt) << 2);
+	len = fuzz_16(in) % 4000;
+	memset((u8 *)(h + 1) + nopt, 'x', len);
+	len += ETH_LEN + IPV4_LEN + TCP_LEN + nopt;
+	rig_fix(frame, len);
+	fake_nic_inject(&r->nic, frame, len);
+}
+
+void fuzz_time(struct rig *r, struct fuzz_in *in)
+{
+	u8 x = fuzz_8(in);
+
+	rig_sleep(r, (u64)(x & 15) << (14 + (x >> 4)));
+}
+
+static void check(bool ok, const char *what)
+{
+	if (!ok)
+		panic(what);
+}
+
+void fuzz_check_events(const struct rig *r)
+{
+	u64 pool = (u64)r->conf.mbufs * MBUF_SIZE;
+
+	check(r->up.nevents <= IX_MAX_EVENTS, "fuzz: event count");
+	for (u32 i = 0; i < r->up.nevents; i++) {
+		const struct ix_event *e = &r->up.events[i];
+		u64 off = e->addr - RIG_APP_FRAMES;
+		bool buffer = (e->type == IX_EV_RECV && e->len) ||
+			      e->type == IX_EV_UDP_RECV;
+
+		check(e->type < IX_NR_EVENTS, "fuzz: event type");
+		check(!buffer || (off < pool && e->len <= MBUF_SIZE &&
+				  off % MBUF_SIZE + e->len <= MBUF_SIZE),
+		      "fuzz: event outside the pool");
+		check(e->type == IX_EV_TIMER || e->handle >> 32 ||
+			      e->handle < 8,
+		      "fuzz: event without a name");
+	}
+}

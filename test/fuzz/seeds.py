@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes the seed inputs to corpus/: programs in the fuzz targets' languages
+(see fuzz.h and the comments at the top of f_*.c). Run it after changing one."""
+import os
+import struct
+import sys
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+SYN_SENT, OPEN, HALF_CLOSED, STAMPED, SYN_RCVD = range(5)  # connections of f_pkt
+MORE = 0x80  # the next record belongs to the same iteration
+
+(CONNECT, LISTEN, UNLISTEN, ACCEPT, REJECT, SENDV, RECV_DONE, CLOSE, ABORT,
+ UDP_BIND, UDP_UNBIND, UDP_SENDV, UDP_RECV_DONE, TIMER_SET,
+ TIMER_CANCEL) = range(15)
+
+
+def seg(op, conn, flags, seq=0, ack=0, win=1000, opt=b"", n=0):
+    return (struct.pack("<BBBbbHB", op, conn, flags, seq, ack, win, len(opt))
+            + opt + struct.pack("<H", n))
+
+
+def frame(op, data):
+    return struct.pack("BB", op, len(data)) + data
+
+
+def ms(op, steps):
+    """Time: about 1 ms * steps (1..15)."""
+    return struct.pack("BB", op, 6 << 4 | steps)
+
+
+def seconds(op, steps):
+    """About 0.5 s * steps."""
+    return struct.pack("BB", op, 15 << 4 | steps)
+
+
+def ip4(proto, payload, src="0a000002", dst="0a000001"):
+    return (struct.pack(">BBHHHBBH", 0x45, 0, 0, 0, 0, 64, proto, 0)
+            + bytes.fromhex(src + dst) + payload)
+
+
+MSS = bytes((2, 4, 5, 180))
+WSCALE = bytes((1, 3, 3, 7))
+TS = bytes((1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0))
+SACK = bytes((1, 1, 5, 10)) + bytes(8)
+ARP = bytes.fromhex("020000000001" "020000000002" "0806"
+                    "0001" "0800" "0604" "%04x" "020000000002" "0a000002"
+                    "000000000000" "0a000001" .replace("%04x", "0001"))
+QUOTED = ip4(6, bytes.fromhex("0050" "0400" "00000000"), "0a000001",
+             "0a000002")
+
+
+def pkt():
+    d = 3  # a segment
+    yield "synack", seg(d, SYN_SENT, SYN | ACK, 0, 0, 500, MSS + WSCALE + TS)
+    yield "refused", seg(d, SYN_SENT, RST | ACK)
+    yield "simultaneous", seg(d, SYN_SENT, SYN) + seg(d, SYN_SENT, ACK, 1)
+    yield "data", b"".join(seg(d, OPEN, ACK | PSH, n=n)
+                           for n in (1, 100, 1460, 3999))
+    yield "data_fast", seg(d, STAMPED, ACK) + seg(d, STAMPED, ACK | PSH,
+                                                  n=64) * 5
+    yield "small_fast", seg(d | MORE, STAMPED, ACK | PSH, n=1) * 20
+    yield "small", seg(d | MORE, OPEN, ACK, n=1) * 20 + seg(d, OPEN, ACK)
+    yield "reorder", (seg(d, OPEN, ACK, 100, n=50) + seg(d, OPEN, ACK, 20, n=90)
+                      + seg(d, OPEN, ACK, 10, n=100) + seg(d, OPEN, ACK, n=120)
+                      + seg(d, OPEN, ACK, -40, n=60))
+    yield "dupacks", seg(d, OPEN, ACK, 0, -128) * 4 + seg(d, OPEN, ACK)
+    yield "zero_window", (seg(d, OPEN, ACK, win=0) + seconds(2, 1) * 4
+                          + seg(d, OPEN, ACK))
+    yield "retransmit", ms(2, 15) * 20 + seconds(2, 15) * 4
+    yield "fin", (seg(d, OPEN, FIN | ACK, n=10) + seg(d, OPEN, ACK, 1, 1)
+                  + ms(2, 15) * 8)
+    yield "fin_half", (seg(d, HALF_CLOSED, ACK, n=3)
+                       + seg(d, HALF_CLOSED, FIN | ACK) + ms(2, 15) * 8)
+    yield "rst", b"".join(seg(d, OPEN, RST, s) for s in (127, 1, -1, 0))
+    yield "syn_in_window", seg(d, OPEN, SYN, 5) + seg(d, OPEN, SYN | ACK, 5)
+    yield "old_ack", seg(d, OPEN, ACK, 0, 100) + seg(d, OPEN, 0, n=5)
+    yield "syn_rcvd", seg(d, SYN_RCVD, ACK, n=10) + seg(d, SYN_RCVD, ACK)
+    yield "syn_again", seg(d, SYN_RCVD, SYN, -1) * 2 + seconds(2, 4) * 8
+    yield "new_syn", seg(d, 7, SYN, opt=MSS + TS + WSCALE) + seg(d, 5, ACK)
+    yield "options", seg(d, OPEN, ACK, opt=SACK + TS, n=4) + seg(
+        d, OPEN, ACK, opt=bytes((8, 10, 0, 0)), n=4)
+    yield "urgent", seg(d, OPEN, ACK | URG, n=9)
+    yield "arp_request", frame(0, ARP)
+    yield "arp_reply", frame(0, ARP[:20] + b"\0\2" + ARP[22:])
+    yield "arp_short", frame(0, ARP[:30])
+    yield "ping", frame(1, ip4(1, bytes((8, 0, 0, 0, 0, 1, 0, 1)) + b"x" * 30))
+    yield "needfrag", frame(1, ip4(1, bytes((3, 4, 0, 0, 0, 0, 2, 64))
+                                   + QUOTED))
+    yield "unreachable", frame(1, ip4(1, bytes((3, 3, 0, 0, 0, 0, 0, 0))
+                                      + QUOTED))
+    yield "udp", frame(1, ip4(17, bytes((4, 0, 0, 53, 0, 12, 0, 0)) + b"quiz"))
+    yield "udp_closed", frame(1, ip4(17, bytes((4, 0, 0, 54, 0, 8, 0, 0))))
+    yield "udp_length", frame(1, ip4(17, bytes((4, 0, 0, 53, 0, 99, 0, 0))))
+    yield "tcp_offset", frame(1, ip4(6, bytes.fromhex(
+        "0400" "0050" "00000000" "00000000" "f0" "02" "ffff" "0000" "0000")))
+    yield "ip_options", frame(1, b"\x46" + ip4(17, b"")[1:] + bytes(4)
+                              + bytes((4, 0, 0, 53, 0, 8, 0, 0)))
+    yield "ip_fragment", frame(1, ip4(17, bytes(16))[:6] + b"\x20\0"
+                               + ip4(17, bytes(16))[8:])
+    yield "short", frame(0, b"\2" * 13) + frame(0, b"") + frame(1, b"E")
+
+
+def call(op, name=0, n=0, port=0, rest=b""):
+    """op: the record's; rest: sg entries (address, count) or an address."""
+    return op[0] + struct.pack("BBBB", op[1], name, n, port) + rest
+
+
+def one(nr):
+    return bytes((6,)), nr
+
+
+def more(nr):
+    return bytes((6 | MORE,)), nr
+
+
+def sgs(*pairs):
+    out = b""
+    for kind, near, n in (list(pairs) + [(5, 0, 0)] * 3)[:3]:
+        out += struct.pack("BbB", kind, near, n)
+    return out
+
+
+def batch():
+    ack = seg(1, 0, ACK, n=0)
+    data = seg(1, 0, ACK | PSH, n=100)
+    arena = sgs((5, 0, 100))
+    yield "send", call(one(SENDV), 0, 0, 0, arena) + ack
+    yield "send_fast", (call(one(SENDV), 1, 0, 0, arena)
+                        + seg(1, 1, ACK | PSH, n=64)) * 4
+    yield "send_three", call(one(SENDV), 0, 2, 0, sgs(
+        (5, 0, 200), (13, 0, 3), (0, 0, 127)))
+    yield "send_edges", b"".join(
+        call(one(SENDV), 0, 0, 0, sgs(s)) for s in (
+            (1, -100, 100), (1, -100, 101), (0, -1, 1), (0, 0, 100), (1, 0, 0),
+            (1, 0, 1), (2, 0, 1)))
+    yield "send_much", call(more(SENDV), 0, 0, 0, sgs((5, 0, 253))) * 30 + ack
+    yield "recv", data + call(one(RECV_DONE), 0, 100, 0, b"\0\0") + call(
+        one(RECV_DONE), 0, 1, 0, b"\0\0")
+    yield "close", call(one(CLOSE), 0, 0, 0, b"\0\0") + ack + seg(
+        1, 0, FIN | ACK, 0, 1)
+    yield "half_close", call(one(CLOSE), 0, 1, 0, b"\0\0") * 2 + data + seg(
+        1, 0, FIN | ACK)
+    yield "abort", call(more(ABORT), 0, 0, 0, b"\0\0") + call(
+        one(SENDV), 0, 0, 0, arena)
+    yield "connect", call(one(CONNECT), 0, 0, 3, b"\0\0") + seg(
+        1, 2, SYN | ACK) + call(one(SENDV), 2, 0, 0, arena) + seg(1, 2, RST)
+    yield "knock", (seg(1, 2, SYN) + seg(1, 2, ACK, 0, 0)
+                    + call(one(ACCEPT), 2, 0, 0, b"\0\0")
+                    + call(one(REJECT), 2, 0, 0, b"\0\0"))
+    yield "reject", (seg(1, 2, SYN) + seg(1, 2, ACK)
+                     + call(one(REJECT), 2, 0, 0, b"\0\0"))
+    yield "udp", (call(one(UDP_BIND), 0, 0, 53, b"\0\0")
+                  + call(one(UDP_SENDV), 2, 2, 3, arena)
+                  + call(one(UDP_RECV_DONE), 2, 0, 0, b"\2\0")
+                  + call(one(UDP_UNBIND), 2, 0, 0, b"\0\0"))
+    yield "timers", (call(one(TIMER_SET), 0, 255, 0, struct.pack("<I", 9999))
+                     + call(one(TIMER_SET), 0, 1) + bytes((4, 0xa1))
+                     + call(one(TIMER_CANCEL), 2, 0, 0, b"\0\0"))
+    yield "listen", (call(one(UNLISTEN), 0, 0, 80, b"\0\0")
+                     + call(one(LISTEN), 0, 4, 80, b"\0\0") * 2)
+    yield "tx_full", (bytes((5,)) + call(one(SENDV), 0, 0, 0, sgs((5, 0, 250)))
+                      + bytes((5 | 16,)) + ack)
+    yield "raw", bytes((0, 2)) + b"".join(
+        struct.pack("<HHIQQQ16x", SENDV, 0, 1, 0, 0, 0) for _ in range(2))
+    yield "raw_count", bytes((0, 255)) + bytes(255 * 48) + struct.pack(
+        "<I", 513)
+
+
+def tcpopt():
+    yield "empty", b""
+    yield "syn", MSS + WSCALE + TS
+    yield "sack", SACK + TS
+    yield "end", MSS + b"\0" + bytes((2, 4))
+    yield "nops", b"\1" * 40
+    yield "cut", bytes((8, 10, 0, 0))
+    yield "zero_length", bytes((3, 0, 3))
+    yield "length_one", bytes((5, 1))
+    yield "unknown", bytes((254, 6, 1, 2, 3, 4)) + MSS
+
+
+def main():
+    top = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "corpus")
+    for target in (pkt, tcpopt, batch):
+        folder = os.path.join(top, target.__name__)
+        os.makedirs(folder, exist_ok=True)
+        for name, data in target():
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(data)
+
+
+main()

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+#include "net_fixture.h"
+
+#include "base/errno.h"
+
+enum { TIMEOUT_MS = 60000, RETRY_MS = 1000 };
+
+/* An IP packet to @ip, marked by its first byte. */
+static int send(struct fixture *f, struct be32 ip, u8 mark)
+{
+	struct mbuf *m = mbuf_alloc(&f->pool);
+
+	m->len = 4;
+	memset(m->data, mark, 4);
+	return ip_out(&f->net, m, FIX_IP, ip, 99, 0, NULL, f->now);
+}
+
+static void reply(struct fixture *f, struct be32 ip, const u8 mac[6])
+{
+	fix_in(f, fix_arp(f, ARP_REPLY, mac, ip, FIX_IP));
+}
+
+static void assert_asks(struct fixture *f, struct be32 ip, bool unicast)
+{
+	static const u8 all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	struct fix_frame *t = fix_tx(f);
+
+	assert_non_null(t);
+	assert_non_null(t->arp);
+	assert_int_equal(be16_host(t->arp->op), ARP_REQUEST);
+	assert_int_equal(t->arp->tpa.raw, ip.raw);
+	assert_int_equal(t->arp->spa.raw, FIX_IP.raw);
+	assert_memory_equal(t->arp->sha, fix_mac, 6);
+	assert_memory_equal(t->eth->dst, unicast ? fix_peer_mac : all, 6);
+}
+
+static void assert_sent(struct fixture *f, const u8 mac[6], u8 mark)
+{
+	struct fix_frame *t = fix_tx(f);
+
+	assert_non_null(t);
+	assert_non_null(t->ip);
+	assert_memory_equal(t->eth->dst, mac, 6);
+	assert_int_equal(*(u8 *)t->l4, mark);
+}
+
+static void resolves_then_sends_in_order(void **state)
+{
+	struct fixture *f = *state;
+
+	for (u8 i = 0; i < 3; i++)
+		assert_int_equal(send(f, FIX_PEER, i), 0);
+	assert_asks(f, FIX_PEER, false);
+	fix_tx_none(f); /* asked once only */
+	reply(f, FIX_PEER, fix_peer_mac);
+	for (u8 i = 0; i < 3; i++)
+		assert_sent(f, fix_peer_mac, i);
+	send(f, FIX_PEER, 7);
+	assert_sent(f, fix_peer_mac, 7);
+	fix_tx_none(f);
+}
+
+static void gateway_for_what_is_far(void **state)
+{
+	struct fixture *f = *state;
+
+	send(f, FIX_FAR, 1);
+	assert_asks(f, FIX_GATEWAY, false);
+	reply(f, FIX_GATEWAY, fix_gw_mac);
+	assert_sent(f, fix_gw_mac, 1);
+	f->net.conf.gateway = be32(0);
+	assert_int_equal(send(f, FIX_FAR, 1), -EHOSTUNREACH);
+	assert_int_equal(f->stat.drop_no_route, 1);
+}
+
+static void answers_requests_and_learns(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_frame *t;
+
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP));
+	t = fix_tx(f);
+	assert_non_null(t->arp);
+	assert_int_equal(be16_host(t->arp->op), ARP_REPLY);
+	assert_memory_equal(t->eth->dst, fix_peer_mac, 6);
+	assert_memory_equal(t->arp->tha, fix_peer_mac, 6);
+	assert_int_equal(t->arp->tpa.raw, FIX_PEER.raw);
+	send(f, FIX_PEER, 1);
+	assert_sent(f, fix_peer_mac, 1);
+}
+
+static void answers_probes_without_learning(void **state)
+{
+	struct fixture *f = *state;
+
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, be32(0), FIX_IP));
+	assert_non_null(fix_tx(f));
+	assert_int_equal(f->net.arp.count, 0);
+}
+
+static void not_for_us(void **state)
+{
+	struct fixture *f = *state;
+
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_GATEWAY));
+	fix_tx_none(f);
+	assert_int_equal(f->net.arp.count, 0);
+}
+
+static void unasked_replies_teach_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	reply(f, FIX_PEER, fix_peer_mac);
+	assert_int_equal(f->net.arp.count, 0);
+	send(f, FIX_PEER, 1);
+	assert_asks(f, FIX_PEER, false);
+}
+
+static void known_neighbour_moves(void **state)
+{
+	struct fixture *f = *state;
+
+	send(f, FIX_PEER, 1);
+	fix_tx(f);
+	reply(f, FIX_PEER, fix_peer_mac);
+	fix_tx(f);
+	/* gratuitous, to everyone */
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_gw_mac, FIX_PEER, FIX_PEER));
+	send(f, FIX_PEER, 2);
+	assert_sent(f, fix_gw_mac, 2);
+}
+
+static void lies(void **state)
+{
+	struct fixture *f = *state;
+	u8 group[6] = { 1, 0, 0x5e, 0, 0, 1 };
+	struct mbuf *m;
+	u64 n = 0;
+
+	for (u32 at = 0; at < 8; at++) { /* htype to op */
+		m = fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP);
+		m->data[ETH_LEN + at] ^= 0x40;
+		fix_in(f, m);
+		assert_int_equal(f->stat.drop_arp, ++n);
+	}
+	m = fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP);
+	m->len = ETH_LEN + ARP_LEN - 1;
+	fix_in(f, m);
+	fix_in(f, fix_arp(f, ARP_REQUEST, group, FIX_PEER, FIX_IP));
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_IP, FIX_IP));
+	fix_in(f,
+	       fix_arp(f, ARP_REQUEST, fix_peer_mac, be32(0xffffffff), FIX_IP));
+	assert_int_equal(f->stat.drop_arp, n + 4);
+	fix_tx_none(f);
+	assert_int_equal(f->net.arp.count, 0);
+}
+
+static void gives_up(void **state)
+{
+	struct fixture *f = *state;
+
+	send(f, FIX_PEER, 1);
+	for (int i = 0; i < 1 + 3; i++) { /* arp_retries = 3 */
+		assert_asks(f, FIX_PEER, false);
+		fix_tx_none(f);
+		fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	}
+	fix_tx_none(f);
+	assert_int_equal(f->stat.drop_no_route, 1);
+	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.wheel.count, 0);
+	send(f, FIX_PEER, 1);
+	assert_asks(f, FIX_PEER, false); /* from the start */
+}
+
+static void pending_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+
+	for (u8 i = 0; i < ARP_PENDING + 5; i++)
+		assert_int_equal(send(f, FIX_PEER, i), 0);
+	assert_int_equal(f->stat.drop_no_route, 5);
+	fix_tx(f);
+	reply(f, FIX_PEER, fix_peer_mac);
+	for (u8 i = 0; i < ARP_PENDING; i++)
+		assert_sent(f, fix_peer_mac, i);
+	fix_tx_none(f);
+}
+
+static void learn_peer(struct fixture *f)
+{
+	arp_learn(&f->net, FIX_PEER, fix_peer_mac, f->now);
+	assert_int_equal(f->net.arp.count, 1);
+}
+
+static void used_entry_is_asked_again(void **state)
+{
+	struct fixture *f = *state;
+
+	learn_peer(f);
+	fix_pass(f, (TIMEOUT_MS + 1) * FIX_MS);
+	fix_tx_none(f); /* not before it is used */
+	send(f, FIX_PEER, 1);
+	assert_asks(f, FIX_PEER, true);
+	assert_sent(f, fix_peer_mac, 1); /* used meanwhile */
+	send(f, FIX_PEER, 2);
+	assert_sent(f, fix_peer_mac, 2);
+	fix_tx_none(f);
+	reply(f, FIX_PEER, fix_peer_mac);
+	fix_pass(f, (TIMEOUT_MS - 1) * FIX_MS);
+	send(f, FIX_PEER, 3);
+	assert_sent(f, fix_peer_mac, 3);
+	fix_tx_none(f);
+}
+
+static void unanswered_stale_entry_goes(void **state)
+{
+	struct fixture *f = *state;
+
+	learn_peer(f);
+	fix_pass(f, (TIMEOUT_MS + 1) * FIX_MS);
+	send(f, FIX_PEER, 1);
+	assert_asks(f, FIX_PEER, true);
+	assert_sent(f, fix_peer_mac, 1);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_asks(f, FIX_PEER, true);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_asks(f, FIX_PEER, true);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_asks(f, FIX_PEER, false); /* everyone, last */
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	fix_tx_none(f);
+	assert_int_equal(f->net.arp.count, 0);
+}
+
+static void unused_entry_goes(void **state)
+{
+	struct fixture *f = *state;
+
+	learn_peer(f);
+	fix_pass(f, (2 * TIMEOUT_MS + 2) * FIX_MS);
+	fix_tx_none(f);
+	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.wheel.count, 0);
+}
+
+static void static_entries_stay(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(arp_add_static(&f->net, FIX_FAR, fix_gw_mac), -EINVAL);
+	send(f, FIX_PEER, 1);
+	fix_tx(f);
+	assert_int_equal(arp_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);
+	assert_sent(f, fix_peer_mac, 1);
+	reply(f, FIX_PEER, fix_gw_mac); /* changes nothing */
+	fix_pass(f, (3 * TIMEOUT_MS) * FIX_MS);
+	send(f, FIX_PEER, 2);
+	assert_sent(f, fix_peer_mac, 2);
+	fix_tx_none(f);
+}
+
+static void hints(void **state)
+{
+	struct fixture *f = *state;
+	u16 hint = 0;
+
+	learn_peer(f);
+	for (int i = 0; i < 2; i++) {
+		struct mbuf *m = mbuf_alloc(&f->pool);
+
+		m->len = 1;
+		ip_out(&f->net, m, FIX_IP, FIX_PEER, 99, 0, &hint, f->now);
+		assert_int_not_equal(hint, 0);
+		assert_memory_equal(fix_tx(f)->eth->dst, fix_peer_mac, 6);
+	}
+	/* The entry dies: the hint is seen through. */
+	fix_pass(f, (2 * TIMEOUT_MS + 2) * FIX_MS);
+	for (int i = 0; i < 2; i++) {
+		struct mbuf *m = mbuf_alloc(&f->pool);
+
+		m->len = 1;
+		ip_out(&f->net, m, FIX_IP, FIX_PEER, 99, 0, &hint, f->now);
+	}
+	assert_asks(f, FIX_PEER, false);
+	fix_tx_none(f);
+}
+
+static void full_table_forgets_the_oldest(void **state)
+{
+	struct fixture *f = *state;
+	struct neigh *e = &f->net.arp.entries[0];
+
+	f->net.conf.netmask = be32(0xff000000); /* many slots alike */
+	for (u32 i = 0; i <= ARP_PROBES; i++) {
+		arp_learn(&f->net, be32(0x0a000000 + (i + 1) * ARP_ENTRIES),
+			  fix_peer_mac, f->now);
+		fix_pass(f, FIX_MS);
+	}
+	assert_int_equal(f->net.arp.count, ARP_PROBES);
+	assert_int_equal(e->ip.raw,
+			 be32(0x0a000000 + (ARP_PROBES + 1) * ARP_ENTRIES).raw);
+	for (u32 i = 0; i < ARP_PROBES; i++)
+		assert_int_equal(arp_add_static(&f->net, e[i].ip, fix_gw_mac),
+				 0);
+	assert_int_equal(arp_add_static(&f->net, be32(0x0a800000), fix_gw_mac),
+			 -ENOSPC);
+	assert_int_equal(send(f, be32(0x0a800000), 1), -EHOSTUNREACH);
+}
+
+static void learning_only_fills_in(void **state)
+{
+	struct fixture *f = *state;
+
+	learn_peer(f);
+	arp_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
+	arp_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
+	assert_int_equal(f->net.arp.count, 1);
+	send(f, FIX_PEER, 1);
+	assert_sent(f, fix_peer_mac, 1);
+}
+
+static void ports_only(void **state)
+{
+	struct fixture *f = *state;
+
+	f->net.conf.ports_only = true;
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP));
+	arp_announce(&f->net);
+	fix_tx_none(f); /* that is Linux's business */
+	arp_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
+	send(f, FIX_FAR, 1);
+	assert_sent(f, fix_gw_mac, 1);
+	fix_pass(f, (3 * TIMEOUT_MS) * FIX_MS);
+	send(f, FIX_FAR, 2);
+	assert_sent(f, fix_gw_mac, 2);
+	arp_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
+	send(f, FIX_FAR, 3);
+	assert_sent(f, fix_peer_mac, 3);
+	fix_tx_none(f);
+}
+
+static void announces(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_frame *t;
+
+	arp_announce(&f->net);
+	t = fix_tx(f);
+	assert_non_null(t->arp);
+	assert_int_equal(t->arp->spa.raw, FIX_IP.raw);
+	assert_int_equal(t->arp->tpa.raw, FIX_IP.raw);
+}
+
+static void broadcast_and_self(void **state)
+{
+	struct fixture *f = *state;
+	static const u8 all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const u8 group[6] = { 1, 0, 0x5e, 0x7f, 2, 3 };
+
+	send(f, be32(0x0a0000ff), 1);
+	assert_sent(f, all, 1);
+	send(f, be32(0xffffffff), 2);
+	assert_sent(f, all, 2);
+	send(f, be32(0xe0ff0203), 3);
+	assert_sent(f, group, 3);
+	assert_int_equal(send(f, FIX_IP, 4), -EHOSTUNREACH);
+	fix_tx_none(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIX_TEST(resolves_then_sends_in_order),
+		FIX_TEST(gateway_for_what_is_far),
+		FIX_TEST(answers_requests_and_learns),
+		FIX_TEST(answers_probes_without_learning),
+		FIX_TEST(not_for_us),
+		FIX_TEST(unasked_replies_teach_nothing),
+		FIX_TEST(known_neighbour_moves),
+		FIX_TEST(lies),
+		FIX_TEST(gives_up),
+		FIX_TEST(pending_is_bounded),
+		FIX_TEST(used_entry_is_asked_again),
+		FIX_TEST(unanswered_stale_entry_goes),
+		FIX_TEST(unused_entry_goes),
+		FIX_TEST(static_entries_stay),
+		FIX_TEST(hints),
+		FIX_TEST(full_table_forgets_the_oldest),
+		FIX_TEST(learning_only_fills_in),
+		FIX_TEST(ports_only),
+		FIX_TEST(announces),
+		FIX_TEST(broadcast_and_self),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

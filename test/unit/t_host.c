@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* dom/host*.c: two dataplanes on the two ends of a wire, from settings to
+ * events, idling, and the end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dom/host.h"
+
+static const struct host_domain domain = { "test", "none", false };
+static char dir[] = "/tmp/t_host.XXXXXX";
+static char why[256];
+
+/* One side: a host, and the batch that its only thread uses. */
+struct side {
+	struct host *host;
+	struct ix_down down;
+	struct ix_up up;
+	char stat_dir[64];
+};
+
+static struct side *a, *b;
+
+static void set(struct conf *c, const char *name, const char *text)
+{
+	struct conf_err e;
+
+	if (conf_set(c, name, text, &e))
+		fail_msg("%s", e.text);
+}
+
+static void settings(struct conf *c, const char *ip, const char *stat_dir)
+{
+	char nic[64];
+
+	snprintf(nic, sizeof(nic), "wire:%s/wire", dir);
+	conf_init(c);
+	set(c, "nic", nic);
+	set(c, "ip", ip);
+	set(c, "arena", "2M");
+	set(c, "mbufs", "1024");
+	set(c, "tcp.max_conns", "64");
+	set(c, "name", "t_host");
+	set(c, "stat_dir", stat_dir);
+}
+
+static struct side *open_side(const char *ip)
+{
+	struct side *s = calloc(1, sizeof(*s));
+	struct conf c;
+
+	snprintf(s->stat_dir, sizeof(s->stat_dir), "%s/%.*s", dir,
+		 (int)strcspn(ip, "/"), ip);
+	settings(&c, ip, s->stat_dir);
+	if (host_open(&s->host, &c, &domain, why, sizeof(why)))
+		fail_msg("%s", why);
+	return s;
+}
+
+static void close_side(struct side *s)
+{
+	host_close(s->host);
+	rmdir(s->stat_dir);
+	free(s);
+}
+
+static int setup(void **state)
+{
+	a = open_side("10.0.0.1/24");
+	b = open_side("10.0.0.2/24");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	close_side(a);
+	close_side(b);
+	return 0;
+}
+
+static void attach(struct side *s)
+{
+	assert_int_equal(host_attach(s->host, 0, &s->down, &s->up), 0);
+}
+
+static int run(struct side *s, u32 ncalls, u32 flags)
+{
+	s->down.ncalls = ncalls;
+	s->down.flags = flags;
+	return host_run_io(&s->host->threads[0]);
+}
+
+/* Runs until an event of @type: index of it, or -errno. */
+static int wait_for(struct side *s, u32 ncalls, int type)
+{
+	for (;;) {
+		int err = run(s, ncalls, 0);
+
+		if (err)
+			return err;
+		for (u32 i = 0; i < s->up.nevents; i++)
+			if (s->up.events[i].type == type)
+				return (int)i;
+		ncalls = 0;
+	}
+}
+
+/* ---- what is refused */
+
+static void refuse(const char *name, const char *text, const char *words)
+{
+	struct host *h;
+	struct conf c;
+
+	settings(&c, "10.0.0.3/24", dir);
+	set(&c, name, text);
+	assert_true(host_open(&h, &c, &domain, why, sizeof(why)) < 0);
+	if (!strstr(why, words))
+		fail_msg("%s = %s: \"%s\"", name, text, why);
+}
+
+static void refusals(void **state)
+{
+	refuse("cores", "1023", "core 1023: ");
+	refuse("nic", "wire:/nonexistent/w", "/nonexistent/w");
+	refuse("nic", "tunnel:x", "tunnel");
+	refuse("stat_dir", "/nonexistent/d", "counter page: ");
+	refuse("arp.static", "10.0.1.1=02:00:00:00:00:01",
+	       "10.0.1.1 is not on our link");
+}
+
+/* ---- a host at rest */
+
+static void opened(void **state)
+{
+	struct statfile_found found[2];
+
+	assert_non_null(strstr(a->host->about, "domain test (wall 2: none)"));
+	assert_non_null(strstr(a->host->about, "address 10.0.0.1/24"));
+	assert_non_null(strstr(a->host->about, "pages "));
+	assert_int_equal(statfile_list(a->stat_dir, found, 2), 1);
+	assert_string_equal(found[0].page->name, "t_host");
+	assert_string_equal(found[0].page->about, a->host->about);
+	assert_int_equal(found[0].page->stat.mbufs_total, 1024);
+	statfile_unmap(found, 1);
+
+	assert_int_equal(host_attach(a->host, 1, &a->down, &a->up), -EINVAL);
+	attach(a);
+	assert_int_equal(host_attach(a->host, 0, &a->down, &a->up), -EBUSY);
+	host_detach(&a->host->threads[0]);
+	host_detach(&a->host->threads[0]);
+	assert_int_equal(run(a, 0, 0), -ESHUTDOWN);
+	assert_int_equal(host_attach(a->host, 0, &a->down, &a->up), -EBUSY);
+}
+
+/* Sleeps for a timer, and no longer; a flush does not wait at all. */
+static void timer(void **state)
+{
+	struct host_thread *t = &a->host->threads[0];
+	u64 before;
+
+	attach(a);
+	a->down.calls[0] = (struct ix_call){ .op = IX_TIMER_SET,
+					     .cookie = 5,
+					     .arg = 20000000 };
+	assert_int_equal(run(a, 1, IX_RUN_FLUSH), 0);
+	assert_true(a->up.results[0] > 0);
+	before = host_clock_os();
+	assert_int_equal(wait_for(a, 0, IX_EV_TIMER), 0);
+	assert_true(host_clock_os() - before > 15000000);
+	assert_int_equal(a->up.events[0].cookie, 5);
+	assert_true(t->stat.page->stat.sleeps > 0);
+	assert_true(t->stat.page->stat.idle_ns > 15000000);
+}
+
+/* ---- two of them */
+
+static sem_t accepted;
+
+static void *listener(void *arg)
+{
+	struct side *s = arg;
+	int i;
+
+	attach(s);
+	s->down.calls[0] =
+		(struct ix_call){ .op = IX_LISTEN, .port = 7, .n = 8 };
+	i = wait_for(s, 1, IX_EV_KNOCK);
+	if (i < 0)
+		return NULL;
+	s->down.calls[0] = (struct ix_call){ .op = IX_ACCEPT,
+					     .handle = s->up.events[i].handle,
+					     .cookie = 9 };
+	run(s, 1, IX_RUN_FLUSH);
+	sem_post(&accepted);
+	/* The other side ends: its reset is the last thing we hear. */
+	i = wait_for(s, 0, IX_EV_DEAD);
+	return i < 0 ? NULL : (void *)(uintptr_t)s->up.events[i].len;
+}
+
+static void connection(void **state)
+{
+	pthread_t thread;
+	void *reason;
+	int i;
+
+	sem_init(&accepted, 0, 0);
+	pthread_create(&thread, NULL, listener, a);
+	attach(b);
+	do {
+		b->down.calls[0] = (struct ix_call){
+			.op = IX_CONNECT,
+			.port = 7,
+			.cookie = 3,
+			.ip.b = { [10] = 0xff, 0xff, 10, 0, 0, 1 }
+		};
+		i = wait_for(b, 1, IX_EV_CONNECTED);
+		assert_true(i >= 0);
+	} while (b->up.events[i].len == ECONNREFUSED); /* not yet listening */
+	assert_int_equal(b->up.events[i].len, 0);
+	run(b, 0, IX_RUN_FLUSH); /* the handshake's last ACK */
+	sem_wait(&accepted);
+	host_detach(&b->host->threads[0]);
+	pthread_join(thread, &reason);
+	assert_int_equal((uintptr_t)reason, ECONNRESET);
+}
+
+/* Last: a stop is for good. */
+static void *stopper(void *arg)
+{
+	usleep(20000);
+	host_stop();
+	return NULL;
+}
+
+static void stop(void **state)
+{
+	pthread_t thread;
+
+	attach(a);
+	pthread_create(&thread, NULL, stopper, NULL);
+	assert_int_equal(run(a, 0, 0), -ESHUTDOWN);
+	pthread_join(thread, NULL);
+	assert_true(host_stopping());
+	host_end_threads(a->host);
+}
+
+static int cleanup(void **state)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/wire", dir);
+	unlink(path);
+	rmdir(dir);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals),
+		cmocka_unit_test_setup_teardown(opened, setup, teardown),
+		cmocka_unit_test_setup_teardown(timer, setup, teardown),
+		cmocka_unit_test_setup_teardown(connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(stop, setup, teardown),
+	};
+
+	if (!mkdtemp(dir))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, cleanup);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* ixev: sending, back-pressure, zero copy. */
+#include "ixev_fixture.h"
+
+static void pattern(char *buf, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		buf[i] = (char)(i * 7 + i / 251);
+}
+
+/* The hot path: one event, two calls, one range. */
+static void echoes(void **state)
+{
+	struct conn *c = open_conn();
+	uint32_t before = f->nlog;
+
+	on_event = echo;
+	recv_data(c, "ping");
+	recv_data(c, "pong");
+	ixev_wait();
+	ixev_wait();
+	assert_int_equal(f->nlog, before + 2);
+	assert_int_equal(f->log[before].op, IX_RECV_DONE);
+	assert_int_equal(f->log[before].n, 8);
+	assert_int_equal(f->log[before + 1].op, IX_SENDV);
+	assert_int_equal(f->log[before + 1].n, 1); /* coalesced */
+	assert_memory_equal(f->stream[1], "pingpong", 8);
+}
+
+/* Takes 3 bytes at a time; the stream stays whole and in order. */
+static void short_sends(void **state)
+{
+	struct conn *c = open_conn();
+	static char buf[40000];
+	uint32_t done = 0;
+	int round;
+
+	pattern(buf, sizeof(buf));
+	f->room = 3;
+	assert_int_equal(ixev_send(&c->ctx, buf, 100), 100);
+	ixev_wait();
+	assert_int_equal(f->taken[1], 3);
+	f->room = 0;
+	assert_int_equal(ixev_send(&c->ctx, buf + 100, 39900), 39900);
+	ixev_wait();
+	assert_int_equal(f->taken[1], 3);
+	for (round = 0; f->taken[1] < 40000; round++) {
+		f->room = round % 7 ? 1777 : 1;
+		fake_sent(f, 1, c, f->taken[1] - done, 1777);
+		done = f->taken[1];
+		ixev_wait();
+		ixev_wait();
+		assert_true(round < 100);
+	}
+	assert_memory_equal(f->stream[1], buf, 40000);
+	fake_sent(f, 1, c, 40000 - done, 99999);
+	ixev_wait();
+	assert_int_equal(ixev_send_room(&c->ctx), 256 * 1024);
+}
+
+/* Nothing taken and nothing in flight: no sent will come, so it is tried
+ * again at each crossing. */
+static void starved(void **state)
+{
+	struct conn *c = open_conn();
+	int i;
+
+	f->room = 0;
+	ixev_send(&c->ctx, "abc", 3);
+	for (i = 0; i < 3; i++)
+		ixev_wait();
+	assert_int_equal(fake_count(f, IX_SENDV, 1), 3);
+	f->answer[IX_SENDV] = -ENOBUFS;
+	ixev_wait();
+	f->answer[IX_SENDV] = 0;
+	f->room = 100;
+	ixev_send(&c->ctx, "def", 3);
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "abcdef", 6);
+	i = fake_count(f, IX_SENDV, 1);
+	ixev_wait();
+	assert_int_equal(fake_count(f, IX_SENDV, 1), i);
+}
+
+static void limit(void **state)
+{
+	struct conn *c = open_conn();
+	static char buf[5000];
+
+	ixev_set_send_limit(4096);
+	ixev_set_handler(&c->ctx, IXEVOUT, conn_handler);
+	assert_int_equal(ixev_send(&c->ctx, buf, 5000), 4096);
+	assert_int_equal(ixev_send(&c->ctx, buf, 1), -EAGAIN);
+	assert_int_equal(ixev_send_zc(&c->ctx, f->arena, 1), -EAGAIN);
+	assert_int_equal(ixev_send_room(&c->ctx), 0);
+	ixev_wait();
+	assert_int_equal(c->calls, 0);
+	fake_sent(f, 1, c, 1000, 99);
+	ixev_wait();
+	assert_int_equal(c->reasons, IXEVOUT);
+	assert_int_equal(ixev_send(&c->ctx, buf, 5000), 1000);
+	assert_int_equal(ixev_send(&c->ctx, buf, 0), -EAGAIN);
+}
+
+/* More ranges than fit one call: several crossings, one wait. */
+static void many_sends(void **state)
+{
+	struct conn *c = open_conn();
+	static char expect[200 * 10];
+	int i;
+
+	for (i = 0; i < 200; i++) { /* never adjacent */
+		memset(f->arena + 4 * 1024 * 1024 + i * 16, i, 10);
+		memset(expect + i * 10, i, 10);
+		ixev_send_zc(&c->ctx, f->arena + 4 * 1024 * 1024 + i * 16, 10);
+	}
+	ixev_wait();
+	assert_int_equal(fake_count(f, IX_SENDV, 1), 4);
+	assert_int_equal(f->taken[1], 2000);
+	assert_memory_equal(f->stream[1], expect, 2000);
+}
+
+static void zero_copy(void **state)
+{
+	struct conn *c = open_conn();
+	char *mem = ix_alloc_pages(8192);
+	char stack[8] = "onstack";
+
+	memcpy(mem, "in place", 8);
+	assert_int_equal(ixev_send_zc(&c->ctx, mem, 8), 8);
+	memcpy(mem, "IN", 2); /* its own fault */
+	assert_int_equal(ixev_send_zc(&c->ctx, stack, 7), 7);
+	memset(stack, 0, 8);
+	assert_int_equal(ixev_send_zc(&c->ctx, (void *)(uintptr_t)-9, 0), 0);
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "IN placeonstack", 15);
+	ix_free_pages(mem, 8192);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(echoes), T(short_sends), T(starved),
+		T(limit),  T(many_sends),  T(zero_copy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "rig.h"
+
+static void idle(void **state)
+{
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	assert_int_equal(rig_run(r), -EAGAIN);
+	assert_int_equal(r->stat.polls_empty, 1);
+	assert_int_equal(r->stat.iterations, 0);
+	assert_true(dp_next_deadline(&r->dp, r->now) > 1000);
+	rig_end(r);
+}
+
+static void bad_settings(void **state)
+{
+	struct rig *r = rig_new();
+	struct dp_setup s = {
+		.conf = &r->conf,
+		.nic = &r->nic.q,
+		.stat = &r->stat,
+		.nthreads = 1,
+	};
+
+	rig_start(r);
+	assert_int_equal(dp_init(&r->dp, &s, 0), -EINVAL);
+	s.mem = r->mem;
+	s.frames = r->frames;
+	s.rss_key = rss_symmetric_key;
+	s.group_owner = r->group_owner;
+	assert_int_equal(dp_init(&r->dp, &s, 0), 0);
+	r->conf.batch = DP_MAX_BATCH + 1;
+	assert_int_equal(dp_init(&r->dp, &s, 0), -EINVAL);
+	r->conf.batch = 0;
+	assert_int_equal(dp_init(&r->dp, &s, 0), -EINVAL);
+	r->conf.batch = 1;
+	s.thread = 1;
+	assert_int_equal(dp_init(&r->dp, &s, 0), -EINVAL);
+	rig_end(r);
+}
+
+/* The acknowledgement of a request rides on the answer. */
+static void piggyback(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	struct rig_seg seg;
+	u64 h;
+
+	rig_start(r);
+	assert_int_equal(rig_listen(r, 4), 0);
+	h = rig_accept(r, &p, 7);
+	rig_drain(r);
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
+	assert_int_equal(rig_poll(r), 1);
+	assert_false(rig_segment(r, &seg));
+	memcpy(r->arena, "pong", 4);
+	rig_send(r, h, 0, 4);
+	rig_run(r);
+	assert_true(rig_segment(r, &seg));
+	assert_int_equal(seg.ack, p.seq);
+	assert_int_equal(seg.len, 4);
+	assert_memory_equal(seg.payload, "pong", 4);
+	assert_false(rig_segment(r, &seg));
+	rig_end(r);
+}
+
+/* Protocol work that concerns nobody above is finished by the next iteration,
+ * without a crossing. */
+static void no_event_no_wait(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p = { .sport = 1, .dport = 80, .seq = 100 };
+	struct rig_seg seg;
+
+	rig_start(r);
+	assert_int_equal(rig_listen(r, 4), 0);
+	rig_inject_tcp(r, &p, TCP_SYN, NULL, 0);
+	assert_int_equal(rig_poll(r), 0);
+	assert_int_equal(dp_next_deadline(&r->dp, r->now), 0);
+	rig_poll(r);
+	assert_true(rig_segment(r, &seg));
+	assert_int_equal(seg.flags, TCP_SYN | TCP_ACK);
+	rig_end(r);
+}
+
+static void flush_keeps_events(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	struct rig_seg seg;
+	u64 h;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	h = rig_accept(r, &p, 7);
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
+	assert_int_equal(rig_poll(r), 1);
+	rig_drain(r);
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "more", 4);
+	rig_send(r, h, 0, 4);
+	dp_flush(&r->dp, r->now);
+	r->down.ncalls = 0;
+	assert_int_equal(r->up.nresults, 1);
+	assert_int_equal(r->up.results[0], 4);
+	assert_int_equal(r->up.nevents, 1);
+	assert_int_equal(r->up.events[0].type, IX_EV_RECV);
+	assert_true(rig_segment(r, &seg));
+	assert_int_equal(seg.len, 4);
+	assert_int_equal(rig_poll(r), 1);
+	rig_end(r);
+}
+
+/* The application is stuck; its peers are served all the same. */
+static void overrun(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	struct rig_seg seg;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	rig_accept(r, &p, 7);
+	rig_drain(r);
+	r->up.nevents = 77;
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
+	dp_overrun(&r->dp, r->now);
+	rig_sleep(r, 50 * RIG_MS);
+	dp_overrun(&r->dp, r->now);
+	assert_int_equal(r->up.nevents, 77);
+	assert_true(rig_segment(r, &seg));
+	assert_int_equal(seg.flags, TCP_ACK);
+	assert_int_equal(seg.ack, p.seq);
+	assert_int_equal(rig_poll(r), 1);
+	assert_non_null(rig_event(r, IX_EV_RECV, 0));
+	rig_end(r);
+}
+
+/* What the application read of a dead connection stays until it crosses. */
+static void reaped_after_crossing(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	u32 free_before;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	rig_accept(r, &p, 7);
+	free_before = r->dp.pool.nfree;
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
+	assert_int_equal(rig_poll(r), 1);
+	rig_inject_tcp(r, &p, TCP_RST | TCP_ACK, NULL, 0);
+	assert_int_equal(rig_poll(r), 1);
+	assert_int_equal(r->up.events[0].type, IX_EV_DEAD);
+	assert_int_equal(r->up.events[0].len, ECONNRESET);
+	assert_true(r->dp.pool.nfree < free_before);
+	rig_run(r);
+	assert_int_equal(r->dp.pool.nfree, free_before);
+	rig_end(r);
+}
+
+static void shutdown_with_all(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p[3];
+	struct rig_seg seg;
+	struct ix_call *c;
+	u64 h;
+	int rsts = 0;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	for (int i = 0; i < 3; i++) {
+		h = rig_accept(r, &p[i], 7);
+		rig_inject_tcp(r, &p[i], TCP_ACK, "data", 4);
+		rig_send(r, h, 0, 4000);
+		assert_int_equal(rig_one(r), 4000);
+	}
+	c = rig_call(r, IX_UDP_BIND);
+	c->port = 53;
+	rig_call(r, IX_TIMER_SET)->arg = RIG_MS;
+	rig_call(r, IX_TIMER_SET)->arg = 0;
+	rig_run(r);
+	rig_sleep(r, 100000);
+	rig_inject_udp(r, 1000, 53, "x", 1);
+	r->nic.hold = true;
+	rig_poll(r);
+	rig_drain(r);
+	dp_shutdown(&r->dp, r->now);
+	while (rig_segment(r, &seg))
+		rsts += !!(seg.flags & TCP_RST);
+	assert_int_equal(rsts, 3);
+	rig_end(r);
+}
+
+/* Every peer hears of it, though they are more than the queue holds. */
+static void shutdown_of_many(void **state)
+{
+	enum { MANY = NET_TXQ + 100 };
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	struct rig_seg seg;
+	int rsts = 0;
+
+	r->conf.net.tcp.max_conns = MANY;
+	r->conf.mbufs = 2 * NET_TXQ;
+	rig_start(r);
+	rig_listen(r, 4);
+	for (int i = 0; i < MANY; i++)
+		rig_accept(r, &p, 7);
+	rig_drain(r);
+	dp_shutdown(&r->dp, r->now);
+	while (rig_segment(r, &seg))
+		rsts += !!(seg.flags & TCP_RST);
+	assert_int_equal(rsts, MANY);
+	rig_end(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(idle),
+		cmocka_unit_test(bad_settings),
+		cmocka_unit_test(piggyback),
+		cmocka_unit_test(no_event_no_wait),
+		cmocka_unit_test(flush_keeps_events),
+		cmocka_unit_test(overrun),
+		cmocka_unit_test(reaped_after_crossing),
+		cmocka_unit_test(shutdown_with_all),
+		cmocka_unit_test(shutdown_of_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "test.h"
+
+#include "base/mbuf.h"
+
+enum { TOTAL = 8 };
+
+static _Alignas(MBUF_SIZE) u8 frames[TOTAL * MBUF_SIZE];
+static struct mbuf_pool pool;
+static void *mem;
+
+static int setup(void **state)
+{
+	mem = aligned_alloc(CACHE_LINE, 2048);
+	assert_true(mbuf_pool_bytes(TOTAL) <= 2048);
+	mbuf_pool_init(&pool, mem, frames, 0x1000000, TOTAL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(mem);
+	return 0;
+}
+
+static void gives_each_buffer_once(void **state)
+{
+	struct mbuf *m[TOTAL];
+	u32 seen = 0;
+
+	for (u32 i = 0; i < TOTAL; i++) {
+		m[i] = mbuf_alloc(&pool);
+		assert_non_null(m[i]);
+		assert_int_equal(m[i]->len, 0);
+		assert_ptr_equal(m[i]->data, frames + m[i]->index * MBUF_SIZE +
+						     MBUF_HEADROOM);
+		seen |= 1u << m[i]->index;
+	}
+	assert_int_equal(seen, (1u << TOTAL) - 1);
+	assert_null(mbuf_alloc(&pool));
+	for (u32 i = 0; i < TOTAL; i++)
+		mbuf_free(&pool, m[i]);
+	assert_int_equal(pool.nfree, TOTAL);
+}
+
+static void warmest_first(void **state)
+{
+	struct mbuf *a = mbuf_alloc(&pool);
+
+	mbuf_alloc(&pool);
+	mbuf_free(&pool, a);
+	assert_ptr_equal(mbuf_alloc(&pool), a);
+}
+
+static void chains(void **state)
+{
+	struct mbuf *a = mbuf_alloc(&pool), *b = mbuf_alloc(&pool);
+
+	a->next = b;
+	a->len = 100;
+	b->len = 20;
+	a->next_ext = 2;
+	a->ext[0].len = 1000;
+	a->ext[1].len = 3;
+	assert_int_equal(mbuf_packet_len(a), 1123);
+	mbuf_free_chain(&pool, a);
+	mbuf_free_chain(&pool, NULL);
+	assert_int_equal(pool.nfree, TOTAL);
+}
+
+static void push_and_pull(void **state)
+{
+	struct mbuf *m = mbuf_alloc(&pool);
+	u8 *start = m->data;
+
+	m->len = 10;
+	assert_ptr_equal(mbuf_push(m, 14), start - 14);
+	assert_int_equal(m->len, 24);
+	assert_ptr_equal(mbuf_pull(m, 20), start + 6);
+	assert_int_equal(m->len, 4);
+}
+
+static void addresses(void **state)
+{
+	struct mbuf *m;
+
+	mbuf_alloc(&pool);
+	m = mbuf_alloc(&pool);
+	assert_ptr_equal(mbuf_of_offset(&pool, (u64)(m->data - frames)), m);
+	assert_true(mbuf_app_addr(&pool, m->data) ==
+		    0x1000000 + m->index * MBUF_SIZE + MBUF_HEADROOM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(gives_each_buffer_once, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(warmest_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(chains, setup, teardown),
+		cmocka_unit_test_setup_teardown(push_and_pull, setup, teardown),
+		cmocka_unit_test_setup_teardown(addresses, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

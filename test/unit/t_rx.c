@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig.h"
+
+static void inject_junk(struct rig *r, int n, u32 len)
+{
+	u8 frame[9000] = { 0 };
+
+	while (n--)
+		assert_true(fake_nic_inject(&r->nic, frame, len));
+}
+
+static void bounded_batch(void **state)
+{
+	struct rig *r = rig_new();
+
+	r->conf.batch = 16;
+	rig_start(r);
+	inject_junk(r, 40, 60);
+	assert_int_equal(dp_rx(&r->dp, r->now), 16);
+	assert_int_equal(dp_rx(&r->dp, r->now), 16);
+	assert_int_equal(dp_rx(&r->dp, r->now), 8);
+	assert_int_equal(dp_rx(&r->dp, r->now), 0);
+	assert_int_equal(r->stat.rx_packets, 40);
+	assert_int_equal(r->stat.rx_bytes, 40 * 60);
+	assert_int_equal(r->stat.rx_batch[4], 2);
+	assert_int_equal(r->stat.rx_batch[3], 1);
+	rig_end(r);
+}
+
+static void largest_batch(void **state)
+{
+	struct rig *r = rig_new();
+
+	r->conf.batch = DP_MAX_BATCH;
+	rig_start(r);
+	inject_junk(r, 300, 60);
+	assert_int_equal(dp_rx(&r->dp, r->now), 256);
+	assert_int_equal(r->stat.rx_batch[8], 1);
+	rig_end(r);
+}
+
+/* Every fragment counts, and every fragment comes back. */
+static void fragments(void **state)
+{
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	inject_junk(r, 3, 9000);
+	assert_int_equal(dp_rx(&r->dp, r->now), 3);
+	assert_int_equal(r->stat.rx_bytes, 27000);
+	assert_int_equal(r->dp.pool.nfree, r->dp.pool.total);
+	rig_end(r);
+}
+
+/* A thread that owns nothing hands TCP packets on, and ARP to everyone. */
+static void to_other_threads(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p = { .sport = 1, .dport = 80 };
+	u8 arp[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,  0, 0, 0, 0,
+		       2,    0x08, 0x06, 0,    1,    8,	   0,  6, 4, 0, 1,
+		       2,    0,	   0,	 0,    0,    2,	   10, 0, 0, 2, 0,
+		       0,    0,	   0,	 0,    0,    10,   0,  0, 1 };
+	struct dp_forward *f;
+
+	rig_start(r);
+	f = aligned_alloc(64, (dp_forward_bytes(3) + 63) & ~63ul);
+	memset(f, 0, dp_forward_bytes(3));
+	dp_forward_init(f, 3);
+	r->dp.forward = f;
+	r->dp.nthreads = 3;
+	memset(r->group_owner, 2, sizeof(r->group_owner));
+	rig_inject_tcp(r, &p, TCP_SYN, NULL, 0);
+	assert_int_equal(dp_rx(&r->dp, r->now), 1);
+	assert_int_equal(r->stat.forwarded, 1);
+	assert_true(fake_nic_inject(&r->nic, arp, sizeof(arp)));
+	assert_int_equal(dp_rx(&r->dp, r->now), 1);
+	assert_int_equal(r->stat.forwarded, 3);
+	dp_tx(&r->dp, r->now);
+	assert_int_equal(r->dp.pool.nfree, r->dp.pool.total);
+	r->dp.forward = NULL;
+	r->dp.nthreads = 1;
+	free(f);
+	rig_end(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bounded_batch),
+		cmocka_unit_test(largest_batch),
+		cmocka_unit_test(fragments),
+		cmocka_unit_test(to_other_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

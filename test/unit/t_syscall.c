@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: MIT */
+/* One case per lie that an application can tell. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "rig.h"
+
+struct fixture {
+	struct rig *r;
+	struct rig_peer peer;
+	u64 conn; /* an accepted connection */
+};
+
+static int begin(void **state)
+{
+	static struct fixture f;
+
+	f.r = rig_new();
+	rig_start(f.r);
+	rig_listen(f.r, 4);
+	f.conn = rig_accept(f.r, &f.peer, 42);
+	rig_drain(f.r);
+	*state = &f;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct fixture *f = *state;
+
+	rig_end(f->r);
+	return 0;
+}
+
+static s64 with_handle(struct rig *r, u16 op, u64 handle)
+{
+	rig_call(r, op)->handle = handle;
+	return rig_one(r);
+}
+
+static u64 new_timer(struct rig *r)
+{
+	rig_call(r, IX_TIMER_SET)->arg = RIG_MS;
+	return (u64)rig_one(r);
+}
+
+static u64 new_udp(struct rig *r)
+{
+	rig_call(r, IX_UDP_BIND)->port = 53;
+	return (u64)rig_one(r);
+}
+
+/* ---- the batch */
+
+static void count_is_a_lie(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+
+	r->down.calls[0].op = IX_ABORT;
+	r->down.calls[0].handle = f->conn;
+	r->down.ncalls = IX_MAX_CALLS + 1;
+	rig_run(r);
+	assert_int_equal(r->up.nresults, 0);
+	r->down.ncalls = UINT32_MAX;
+	rig_run(r);
+	assert_int_equal(r->up.nresults, 0);
+	assert_int_equal(r->stat.calls_failed, 2);
+	assert_int_equal(r->stat.tcp_conns, 1);
+}
+
+static void full_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+
+	for (u32 i = 0; i < IX_MAX_CALLS; i++)
+		rig_send(r, f->conn, i, 1);
+	rig_run(r);
+	assert_int_equal(r->up.nresults, IX_MAX_CALLS);
+	for (u32 i = 0; i < IX_MAX_CALLS; i++)
+		assert_int_equal(r->up.results[i], 1);
+}
+
+static void unknown_op(void **state)
+{
+	struct fixture *f = *state;
+	u64 calls = f->r->stat.calls;
+
+	rig_call(f->r, IX_NR_CALLS);
+	rig_call(f->r, 0xffff);
+	rig_send(f->r, f->conn, 0, 3);
+	rig_run(f->r);
+	assert_int_equal(f->r->up.results[0], -ENOSYS);
+	assert_int_equal(f->r->up.results[1], -ENOSYS);
+	assert_int_equal(f->r->up.results[2], 3);
+	assert_int_equal(f->r->stat.calls, calls + 3);
+	assert_int_equal(f->r->stat.calls_failed, 2);
+}
+
+/* ---- handles */
+
+static void forged_handles(void **state)
+{
+	static const u16 ops[] = { IX_ACCEPT,	     IX_REJECT,
+				   IX_SENDV,	     IX_CLOSE,
+				   IX_ABORT,	     IX_RECV_DONE,
+				   IX_UDP_UNBIND,    IX_UDP_SENDV,
+				   IX_UDP_RECV_DONE, IX_TIMER_CANCEL };
+	struct fixture *f = *state;
+	u64 udp = new_udp(f->r), timer = new_timer(f->r);
+
+	for (u32 i = 0; i < ARRAY_SIZE(ops); i++) {
+		bool of_udp =
+			ops[i] >= IX_UDP_UNBIND && ops[i] <= IX_UDP_RECV_DONE;
+		bool of_timer = ops[i] == IX_TIMER_CANCEL;
+		u64 own = of_udp ? udp : of_timer ? timer : f->conn;
+		u64 lies[] = {
+			0,
+			UINT64_MAX,
+			own ^ 1ull << 63,
+			own ^ 1ull << HANDLE_KIND_SHIFT,
+			own ^ 1ull << HANDLE_GEN_SHIFT,
+			own + 1,
+			(own & ~0xffffffffull) | RIG_CONNS,
+			(own & ~0xffffffffull) | 0xffffffff,
+			of_udp ? f->conn : udp,
+			of_timer ? f->conn : timer,
+		};
+
+		for (u32 j = 0; j < ARRAY_SIZE(lies); j++) {
+			if (lies[j] == own)
+				continue;
+			assert_int_equal(with_handle(f->r, ops[i], lies[j]),
+					 -EBADF);
+		}
+	}
+	assert_int_equal(f->r->stat.tcp_conns, 1);
+	assert_int_equal(with_handle(f->r, IX_UDP_UNBIND, udp), 0);
+	assert_int_equal(with_handle(f->r, IX_TIMER_CANCEL, timer), 0);
+}
+
+/* A slot that is used again has a new name. */
+static void stale_handles(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct rig_peer p;
+	u64 old, new;
+
+	old = f->conn;
+	assert_int_equal(with_handle(r, IX_ABORT, old), 0);
+	assert_int_equal(with_handle(r, IX_ABORT, old), -EBADF);
+	new = rig_accept(r, &p, 43);
+	assert_int_equal((u32) new, (u32)old);
+	assert_int_not_equal(new, old);
+	assert_int_equal(with_handle(r, IX_SENDV, old), -EBADF);
+
+	old = new_udp(r);
+	assert_int_equal(with_handle(r, IX_UDP_UNBIND, old), 0);
+	new = new_udp(r);
+	assert_int_not_equal(new, old);
+	assert_int_equal(with_handle(r, IX_UDP_UNBIND, old), -EBADF);
+
+	old = new_timer(r);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, old), 0);
+	new = new_timer(r);
+	assert_int_equal((u32) new, (u32)old);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, old), -EBADF);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, new), 0);
+}
+
+/* A connection that died, but of whose death the application has not been
+ * told, takes no calls. */
+static void dead_not_told(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+
+	rig_inject_tcp(r, &f->peer, TCP_RST | TCP_ACK, NULL, 0);
+	dp_overrun(&r->dp, r->now);
+	assert_int_equal(with_handle(r, IX_SENDV, f->conn), -EBADF);
+	assert_int_equal(r->up.nevents, 1);
+	assert_int_equal(r->up.events[0].type, IX_EV_DEAD);
+}
+
+/* ---- memory */
+
+static void ranges(void **state)
+{
+	const u64 base = RIG_ARENA_APP, end = base + RIG_ARENA;
+	const struct {
+		u64 addr;
+		u32 len;
+		s64 result;
+	} cases[] = {
+		{ base, 1, 1 },
+		{ base, 0, 0 },
+		{ end - 1, 1, 1 },
+		{ end, 0, 0 },
+		{ 0, 0, 0 },
+		{ UINT64_MAX, 0, 0 },
+		{ end, 1, -EFAULT },
+		{ end - 1, 2, -EFAULT },
+		{ base - 1, 1, -EFAULT },
+		{ base - 1, 2, -EFAULT },
+		{ base, RIG_ARENA + 1, -EFAULT },
+		{ base, UINT32_MAX, -EFAULT },
+		{ base + 1, UINT32_MAX, -EFAULT },
+		{ 0, 1, -EFAULT },
+		{ UINT64_MAX, 1, -EFAULT },
+		{ UINT64_MAX, UINT32_MAX, -EFAULT },
+		{ UINT64_MAX - UINT32_MAX + 1, UINT32_MAX, -EFAULT },
+		{ RIG_APP_FRAMES, 1, -EFAULT },
+	};
+	struct fixture *f = *state;
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		rig_send(f->r, f->conn, 0, cases[i].len);
+		f->r->down.sgs[0].addr = cases[i].addr;
+		assert_int_equal(rig_one(f->r), cases[i].result);
+	}
+}
+
+static void sg_counts(void **state)
+{
+	const struct {
+		u64 sg;
+		u32 n;
+		s64 result;
+	} cases[] = {
+		{ 0, 0, -EINVAL },
+		{ 0, IX_MAX_SG_PER_CALL, 0 },
+		{ 0, IX_MAX_SG_PER_CALL + 1, -EINVAL },
+		{ 0, UINT32_MAX, -EINVAL },
+		{ IX_MAX_SGS - 1, 1, 0 },
+		{ IX_MAX_SGS - 1, 2, -EINVAL },
+		{ IX_MAX_SGS, 1, -EINVAL },
+		{ IX_MAX_SGS + 1, 1, -EINVAL },
+		{ UINT64_MAX, 1, -EINVAL },
+		{ UINT64_MAX - 62, 64, -EINVAL },
+		{ 1ull << 60, 1, -EINVAL },
+		{ 1ull << 32, 1, -EINVAL },
+	};
+	struct fixture *f = *state;
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ix_call *c = rig_call(f->r, IX_SENDV);
+
+		c->handle = f->conn;
+		c->sg = cases[i].sg;
+		c->n = cases[i].n;
+		assert_int_equal(rig_one(f->r), cases[i].result);
+	}
+}
+
+/* One bad range: nothing of the call is queued, not even what is good. */
+static void all_or_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct rig_seg seg;
+	struct ix_call *c;
+
+	c = rig_send(r, f->conn, 0, 100);
+	c->n = 3;
+	r->down.sgs[1] = (struct ix_sg){ RIG_ARENA_APP + 200, 100, 0 };
+	r->down.sgs[2] = (struct ix_sg){ 12345, 100, 0 };
+	assert_int_equal(rig_one(r), -EFAULT);
+	assert_false(rig_segment(r, &seg));
+	assert_int_equal(tcp_send_space(&r->dp.net, &r->dp.net.tcp.conns[0]),
+			 128 << 10);
+}
+
+static void gathers_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct rig_seg seg;
+	struct ix_call *c;
+
+	memcpy(r->arena, "world!hello ", 12);
+	c = rig_send(r, f->conn, 6, 6);
+	c->n = 3;
+	r->down.sgs[1] = (struct ix_sg){ 1, 0, 0 };
+	r->down.sgs[2] = (struct ix_sg){ RIG_ARENA_APP, 6, 0 };
+	assert_int_equal(rig_one(r), 12);
+	assert_true(rig_segment(r, &seg));
+	assert_int_equal(seg.len, 12);
+	assert_memory_equal(seg.payload, "hello world!", 12);
+}
+
+static void back_pressure(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+
+	rig_send(r, f->conn, 0, 100 << 10);
+	rig_send(r, f->conn, 0, 100 << 10);
+	rig_send(r, f->conn, 0, 1);
+	rig_run(r);
+	assert_int_equal(r->up.results[0], 100 << 10);
+	assert_int_equal(r->up.results[1], 28 << 10);
+	assert_int_equal(r->up.results[2], 0);
+	assert_int_equal(r->stat.calls_short, 2);
+	assert_int_equal(r->stat.calls_failed, 0);
+}
+
+static void recv_done_bounds(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct ix_call *c;
+
+	rig_inject_tcp(r, &f->peer, TCP_ACK, "0123456789", 10);
+	dp_overrun(&r->dp, r->now);
+	/* Received, but not told yet: not the application's to give back. */
+	c = rig_call(r, IX_RECV_DONE);
+	c->handle = f->conn;
+	c->n = 1;
+	assert_int_equal(rig_one(r), -EINVAL);
+	assert_int_equal(r->up.nevents, 1);
+	for (u32 n = 0; n < 3; n++) {
+		static const u32 bytes[] = { 11, UINT32_MAX, 4 };
+
+		c = rig_call(r, IX_RECV_DONE);
+		c->handle = f->conn;
+		c->n = bytes[n];
+		assert_int_equal(rig_one(r), n < 2 ? -EINVAL : 0);
+	}
+	c = rig_call(r, IX_RECV_DONE);
+	c->handle = f->conn;
+	c->n = 7;
+	assert_int_equal(rig_one(r), -EINVAL);
+	r->down.calls[0].n = 6;
+	r->down.ncalls = 1;
+	assert_int_equal(rig_one(r), 0);
+}
+
+static void udp_recv_done_bounds(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	const u64 pool = (u64)RIG_MBUFS * MBUF_SIZE;
+	const u64 lies[] = { 0, RIG_APP_FRAMES - 1, RIG_APP_FRAMES + pool,
+			     UINT64_MAX, RIG_ARENA_APP };
+	u64 h = new_udp(r), addr;
+
+	rig_inject_udp(r, 9, 53, "x", 1);
+	rig_poll(r);
+	addr = r->up.events[0].addr;
+	for (u32 i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct ix_call *c = rig_call(r, IX_UDP_RECV_DONE);
+
+		c->handle = h;
+		c->arg = lies[i];
+		assert_int_equal(rig_one(r), -EFAULT);
+	}
+	for (int off = -1; off <= 1; off++) {
+		struct ix_call *c = rig_call(r, IX_UDP_RECV_DONE);
+
+		c->handle = h;
+		c->arg = addr + (u64)(off ? off : 2048);
+		assert_int_equal(rig_one(r), -EINVAL);
+	}
+	rig_call(r, IX_UDP_RECV_DONE)->handle = h;
+	r->down.calls[0].arg = addr;
+	assert_int_equal(rig_one(r), 0);
+}
+
+/* ---- descriptors that change while they are read */
+
+enum { RACE_ARENA = RIG_ARENA - 4096, RACE_BATCH = 50, RACE_TRIES = 5000 };
+
+/* Of the four mixtures of these one lies across the arena's end. */
+static void *flip_range(void *arg)
+{
+	static const u64 addr[] = { RIG_ARENA_APP,
+				    RIG_ARENA_APP + RACE_ARENA - 10 };
+	static const u32 len[] = { 5, 100 };
+	struct rig *r = arg;
+
+	for (u32 i = 0; !READ_ONCE(r->down.sgs[1].len); i++) {
+		WRITE_ONCE(r->down.sgs[0].len, len[i & 1]);
+		WRITE_ONCE(r->down.sgs[0].addr, addr[i >> 1 & 1]);
+	}
+	return NULL;
+}
+
+/* Whatever was read, what was taken is what is sent, from inside. */
+static void check_sent(struct rig *r, struct rig_peer *p, s64 taken)
+{
+	struct rig_seg seg;
+
+	while (rig_segment(r, &seg)) {
+		for (u32 i = 0; i < seg.len; i++)
+			assert_int_equal(seg.payload[i], 0xaa);
+		taken -= seg.len;
+		p->ack += seg.len;
+	}
+	assert_int_equal(taken, 0);
+	rig_inject_tcp(r, p, TCP_ACK, NULL, 0);
+	rig_poll(r);
+}
+
+static s64 race_batch(struct rig *r, u64 handle, u32 *refused)
+{
+	s64 taken = 0;
+
+	for (u32 i = 0; i < RACE_BATCH; i++) {
+		struct ix_call *c = rig_call(r, IX_SENDV);
+
+		c->handle = handle;
+		c->n = 1 + (i & 1); /* both ways of copying */
+	}
+	rig_run(r);
+	for (u32 i = 0; i < RACE_BATCH; i++) {
+		s64 n = r->up.results[i];
+
+		assert_true(n == -EFAULT || n == 5 || n == 100);
+		*refused += n < 0;
+		taken += n < 0 ? 0 : n;
+	}
+	return taken;
+}
+
+static void racing_range(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	pthread_t thread;
+	u32 refused = 0;
+
+	r->dp.arena.len = RACE_ARENA;
+	memset(r->arena, 0xaa, RACE_ARENA);
+	memset(r->arena + RACE_ARENA, 0xbb, RIG_ARENA - RACE_ARENA);
+	r->down.sgs[0] = (struct ix_sg){ RIG_ARENA_APP, 5, 0 };
+	r->down.sgs[1] = (struct ix_sg){ 0 };
+	assert_int_equal(pthread_create(&thread, NULL, flip_range, r), 0);
+	for (u32 i = 0; i < RACE_TRIES; i++)
+		check_sent(r, &f->peer, race_batch(r, f->conn, &refused));
+	WRITE_ONCE(r->down.sgs[1].len, 1);
+	pthread_join(thread, NULL);
+	assert_true(refused < RACE_BATCH * RACE_TRIES);
+	print_message("%u of %u refused\n", refused, RACE_BATCH * RACE_TRIES);
+}
+
+/* ---- states */
+
+static void wrong_states(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct ix_call *c;
+
+	assert_int_equal(with_handle(r, IX_ACCEPT, f->conn), -EINVAL);
+	assert_int_equal(with_handle(r, IX_REJECT, f->conn), -EINVAL);
+	c = rig_call(r, IX_CLOSE);
+	c->handle = f->conn;
+	c->n = 2;
+	assert_int_equal(rig_one(r), -EINVAL);
+	c = rig_call(r, IX_CLOSE);
+	c->handle = f->conn;
+	c->n = IX_CLOSE_WRITE;
+	assert_int_equal(rig_one(r), 0);
+	rig_send(r, f->conn, 0, 1);
+	assert_int_equal(rig_one(r), -EPIPE);
+}
+
+/* Between SYN and knock the connection has no name; between knock and answer
+ * only the two answers are allowed. */
+static void knock_states(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct rig_peer p = { .sport = 5, .dport = RIG_PORT, .seq = 1 };
+	struct rig_seg seg;
+	u64 h;
+
+	rig_inject_tcp(r, &p, TCP_SYN, NULL, 0);
+	rig_poll(r);
+	h = dp_conn_handle(&r->dp, &r->dp.net.tcp.conns[1]);
+	assert_int_equal(with_handle(r, IX_ACCEPT, h), -EINVAL);
+	assert_int_equal(with_handle(r, IX_REJECT, h), -EINVAL);
+	assert_true(rig_segment(r, &seg));
+	p.ack = seg.seq + 1;
+	rig_inject_tcp(r, &p, TCP_ACK, NULL, 0);
+	assert_int_equal(rig_poll(r), 1);
+	assert_int_equal(r->up.events[0].handle, h);
+	assert_int_equal(with_handle(r, IX_SENDV, h), -EINVAL);
+	assert_int_equal(with_handle(r, IX_RECV_DONE, h), -EINVAL);
+	assert_int_equal(with_handle(r, IX_CLOSE, h), -EINVAL);
+	assert_int_equal(with_handle(r, IX_ABORT, h), -EINVAL);
+	rig_drain(r);
+	assert_int_equal(with_handle(r, IX_REJECT, h), 0);
+	assert_true(rig_segment(r, &seg));
+	assert_true(seg.flags & TCP_RST);
+	assert_int_equal(with_handle(r, IX_ACCEPT, h), -EBADF);
+}
+
+/* ---- addresses */
+
+static void addresses(void **state)
+{
+	static const u16 ops[] = { IX_CONNECT, IX_LISTEN, IX_UNLISTEN,
+				   IX_UDP_BIND, IX_UDP_SENDV };
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct ix_call *c;
+	u64 udp = new_udp(r);
+
+	for (u32 i = 0; i < ARRAY_SIZE(ops); i++) {
+		c = rig_call(r, ops[i]);
+		c->handle = udp;
+		c->port = 1;
+		c->ip.b[0] = 0xfe;
+		c->ip.b[1] = 0x80;
+		assert_int_equal(rig_one(r), -EAFNOSUPPORT);
+		c = rig_call(r, ops[i]);
+		c->handle = udp;
+		c->port = 1;
+		c->ip.b[15] = 1; /* ::1 */
+		assert_int_equal(rig_one(r), -EAFNOSUPPORT);
+		if (ops[i] == IX_UDP_BIND)
+			continue;
+		c = rig_call(r, ops[i]);
+		c->handle = udp;
+		c->ip = addr_of_ipv4(rig_ip);
+		assert_int_equal(rig_one(r), -EINVAL);
+	}
+	rig_call(r, IX_CONNECT)->port = 1;
+	assert_int_equal(rig_one(r), -EINVAL);
+}
+
+/* ---- limits */
+
+static void timer_limits(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	u64 first = new_timer(r);
+
+	rig_call(r, IX_TIMER_SET)->arg = UINT64_MAX;
+	assert_int_equal(rig_one(r), -EINVAL);
+	rig_call(r, IX_TIMER_SET)->arg = 9ull * 3600 * 1000000000 + 1;
+	assert_int_equal(rig_one(r), -EINVAL);
+	for (u32 i = 1; i < RIG_TIMERS; i++) {
+		rig_call(r, IX_TIMER_SET)->arg = 9ull * 3600 * 1000000000;
+		assert_true(rig_one(r) > 0);
+	}
+	rig_call(r, IX_TIMER_SET);
+	assert_int_equal(rig_one(r), -ENOBUFS);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, first), 0);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, first), -EBADF);
+	assert_true(new_timer(r) > 0);
+}
+
+/* Due, but not told yet: can still be cancelled, and then is not told. */
+static void cancel_due_timer(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	u64 h = new_timer(r);
+
+	rig_sleep(r, 2 * RIG_MS);
+	dp_overrun(&r->dp, r->now);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, h), 0);
+	assert_int_equal(r->up.nevents, 0);
+	assert_int_equal(with_handle(r, IX_TIMER_CANCEL, h), -EBADF);
+}
+
+static void connection_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	u32 made = 0;
+
+	for (u32 i = 0; i < RIG_CONNS + 5; i++) {
+		struct ix_call *c = rig_call(r, IX_CONNECT);
+
+		c->port = 1;
+		c->ip = addr_of_ipv4(rig_peer_ip);
+	}
+	rig_run(r);
+	for (u32 i = 0; i < RIG_CONNS + 5; i++) {
+		s64 result = r->up.results[i];
+
+		assert_true(!result || result == -ENOBUFS);
+		made += !result;
+	}
+	assert_int_equal(made, RIG_CONNS - 1);
+}
+
+#define GATE_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		GATE_TEST(count_is_a_lie),
+		GATE_TEST(full_batch),
+		GATE_TEST(unknown_op),
+		GATE_TEST(forged_handles),
+		GATE_TEST(stale_handles),
+		GATE_TEST(dead_not_told),
+		GATE_TEST(ranges),
+		GATE_TEST(sg_counts),
+		GATE_TEST(all_or_nothing),
+		GATE_TEST(gathers_in_order),
+		GATE_TEST(back_pressure),
+		GATE_TEST(recv_done_bounds),
+		GATE_TEST(udp_recv_done_bounds),
+		GATE_TEST(racing_range),
+		GATE_TEST(wrong_states),
+		GATE_TEST(knock_states),
+		GATE_TEST(addresses),
+		GATE_TEST(timer_limits),
+		GATE_TEST(cancel_due_timer),
+		GATE_TEST(connection_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

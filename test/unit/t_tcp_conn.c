@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* net/tcp_conn.c and net/tcp_call.c: birth, calls, death, names. */
+#include "tcp_fixture.h"
+
+static void listeners(void **state)
+{
+	struct fixture *f = *state;
+	struct net *n = &f->net;
+	struct be32 any = { 0 };
+
+	assert_int_equal(tcp_listen(n, any, 0, 1), -EINVAL);
+	assert_int_equal(tcp_listen(n, any, 80, 0), -EINVAL);
+	assert_int_equal(tcp_listen(n, FIX_PEER, 80, 1), -EADDRNOTAVAIL);
+	assert_int_equal(tcp_listen(n, any, 80, 1), 0);
+	assert_int_equal(tcp_listen(n, FIX_IP, 80, 1), -EADDRINUSE);
+	for (u16 port = 81; port < 84; port++)
+		assert_int_equal(tcp_listen(n, FIX_IP, port, 1), 0);
+	assert_int_equal(tcp_listen(n, any, 84, 1), -ENOBUFS);
+	assert_int_equal(tcp_unlisten(n, any, 84, f->now), -EINVAL);
+	assert_int_equal(tcp_unlisten(n, FIX_IP, 82, f->now), 0);
+	assert_int_equal(tcp_listen(n, any, 84, 1), 0);
+	assert_null(tcp_find_listener(n, FIX_IP, 82));
+}
+
+static void unlisten_ends_knocks(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new(), q = tcp_peer_new(),
+			r = tcp_peer_new();
+	struct tcp_conn *c;
+
+	q.port++;
+	r.port += 2;
+	tcpfix_listen(f, 4);
+	c = tcp_shake(f, &p);
+	tcp_news(f, c);
+	tcp_accept(&f->net, c, 1);
+	tcp_shake(f, &q); /* not accepted */
+	tcp_put_syn(f, &r, TCP_SYN);
+	tcp_drain(f);
+	tcp_unlisten(&f->net, be32(0), PORT, f->now);
+	assert_int_equal(f->stat.tcp_conns, 1);
+	assert_int_equal(c->state, TCP_ESTABLISHED);
+	assert_int_equal(tcp_drain(f), 2); /* resets */
+}
+
+static void backlog(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[4];
+	struct tcp_conn *c;
+
+	tcpfix_listen(f, 2);
+	for (u16 i = 0; i < 4; i++) {
+		p[i] = tcp_peer_new();
+		p[i].port += i;
+	}
+	c = tcp_shake(f, &p[0]);
+	tcp_put_syn(f, &p[1], TCP_SYN);
+	tcp_drain(f);
+	tcp_put_syn(f, &p[2], TCP_SYN);
+	tcp_want_none(f); /* the peer will ask again */
+	assert_int_equal(f->stat.drop_tcp_backlog, 1);
+	tcp_news(f, c);
+	tcp_accept(&f->net, c, 1);
+	tcp_put_syn(f, &p[2], TCP_SYN);
+	tcp_want(f, TCP_SYN | TCP_ACK);
+}
+
+static void accept_rules(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c;
+
+	tcpfix_listen(f, 2);
+	c = tcp_shake(f, &p);
+	assert_int_equal(tcp_accept(&f->net, c, 1), -EINVAL); /* no knock yet */
+	tcp_put(f, &p, TCP_ACK, "early", 5);
+	p.seq += 5;
+	tcp_put(f, &p, TCP_FIN | TCP_ACK, NULL, 0);
+	assert_int_equal(tcp_news(f, c), TCP_EV_KNOCK);
+	assert_int_equal(tcp_accept(&f->net, c, 77), 0);
+	assert_int_equal(tcp_accept(&f->net, c, 78), -EINVAL);
+	assert_int_equal(c->cookie, 77);
+	/* What came before is told now. */
+	assert_int_equal(tcp_news(f, c), TCP_EV_RECV | TCP_EV_EOF);
+	tcp_drain(f);
+}
+
+static void connect_rules(void **state)
+{
+	struct fixture *f = *state;
+	struct net *n = &f->net;
+	struct tcp_conn *c;
+
+	assert_int_equal(tcp_connect(n, FIX_PEER, 0, 1, &c, f->now), -EINVAL);
+	assert_int_equal(tcp_connect(n, be32(0), 1, 1, &c, f->now), -EINVAL);
+	assert_int_equal(tcp_connect(n, FIX_IP, 1, 1, &c, f->now), -EINVAL);
+	assert_int_equal(tcp_connect(n, be32(0xe0000001), 1, 1, &c, f->now),
+			 -EINVAL);
+	n->conf.gateway = be32(0);
+	assert_int_equal(tcp_connect(n, FIX_FAR, 1, 1, &c, f->now),
+			 -EHOSTUNREACH);
+	n->conf.tcp.port_max = n->conf.tcp.port_min + 3;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(tcp_connect(n, FIX_PEER, 1, 1, &c, f->now), 0);
+	assert_int_equal(tcp_connect(n, FIX_PEER, 1, 1, &c, f->now),
+			 -EADDRNOTAVAIL);
+	/* another destination has all ports again */
+	assert_int_equal(tcp_connect(n, FIX_PEER, 2, 1, &c, f->now), 0);
+}
+
+static void ports_belong_to_the_thread(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c;
+
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		f->group_owner[g] = g % 4;
+	f->net.thread = 2;
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(
+			tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now), 0);
+		assert_int_equal(net_flow_group(&f->net, FIX_PEER, FIX_IP,
+						c->rport, c->lport),
+				 c->group);
+		assert_int_equal(f->group_owner[c->group], 2);
+	}
+	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now),
+			 -ENOBUFS);
+}
+
+static void generations(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	u32 gen = 0;
+
+	for (int i = 0; i < 5; i++) {
+		struct tcp_conn *c = tcp_accepted(f, &p);
+
+		assert_int_equal(tcp_index(&f->net.tcp, c), 0);
+		assert_true(!i || c->gen != gen);
+		gen = c->gen;
+		tcp_abort(&f->net, c, f->now);
+		tcp_want(f, TCP_RST | TCP_ACK);
+		assert_int_equal(tcp_news(f, c), 0); /* not told */
+		p = tcp_peer_new();
+	}
+}
+
+static void dead_keeps_data_until_reaped(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	u32 before = f->pool.nfree;
+	u8 buf[10];
+
+	tcp_put(f, &p, TCP_ACK, "hello", 5);
+	p.seq += 5;
+	assert_int_equal(tcp_read(f, c, buf, sizeof(buf)), 5);
+	tcp_put(f, &p, TCP_RST, NULL, 0);
+	assert_int_equal(c->state, TCP_CLOSED);
+	assert_ptr_equal(tcp_next_ready(&f->net), c);
+	assert_int_equal(c->error, ECONNRESET);
+	tcp_dead_told(&f->net, c);
+	assert_int_equal(f->pool.nfree, before - 1); /* being read */
+	tcp_reap(&f->net);
+	assert_int_equal(f->pool.nfree, before);
+}
+
+/* Through our close into TIME-WAIT, and told. */
+static struct tcp_conn *time_wait(struct fixture *f, struct tcp_peer *p,
+				  bool told)
+{
+	struct tcp_conn *c = tcp_accepted(f, p);
+
+	tcp_close(&f->net, c, true, f->now);
+	tcp_output_all(&f->net, f->now);
+	tcp_drain(f);
+	p->ack++;
+	tcp_put(f, p, TCP_FIN | TCP_ACK, NULL, 0);
+	p->seq++;
+	tcp_drain(f);
+	assert_int_equal(c->state, TCP_TIME_WAIT);
+	if (told)
+		assert_true(tcp_news(f, c) & TCP_EV_DEAD);
+	return c;
+}
+
+static void time_wait_makes_room(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p;
+
+	for (u16 i = 0; i < 40; i++) {
+		p = tcp_peer_new();
+		p.port += i;
+		time_wait(f, &p, true);
+	}
+	assert_int_equal(f->stat.tcp_conns, 16);
+	assert_int_equal(f->stat.tcp_time_wait, 16);
+	assert_int_equal(f->stat.drop_tcp_conns, 0);
+}
+
+/* The application has a name of it and has not heard of its end yet: it must
+ * hear of it, whatever else happens. */
+static void nobody_is_recycled_untold(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new(), q;
+	struct tcp_conn *c = time_wait(f, &p, false);
+	u32 gen = c->gen;
+	struct tcp_conn *o;
+
+	for (u16 i = 1; i < 20; i++) {
+		q = tcp_peer_new();
+		q.port += i;
+		tcp_put_syn(f, &q, TCP_SYN);
+	}
+	tcp_drain(f);
+	assert_int_equal(c->gen, gen);
+	while ((o = tcp_next_ready(&f->net)) && o != c)
+		;
+	assert_ptr_equal(o, c);
+	assert_true(c->events & TCP_EV_DEAD);
+	tcp_dead_told(&f->net, c);
+	tcp_reap(&f->net);
+}
+
+static void iss_follows_rfc6528(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *a, *b;
+	u32 first, offset;
+
+	tcp_connect(&f->net, FIX_PEER, 1, 1, &a, f->now);
+	tcp_connect(&f->net, FIX_PEER, 1, 1, &b, f->now);
+	assert_int_not_equal(a->iss, b->iss);
+	assert_int_not_equal(a->ts_offset, b->ts_offset);
+	first = a->iss;
+	offset = a->ts_offset;
+	f->net.conf.tcp.port_min = f->net.conf.tcp.port_max =
+		be16_host(a->lport);
+	tcp_abort(&f->net, a, f->now);
+	tcp_output_all(&f->net, f->now);
+	f->now += 4096 * 1000;
+	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 1, 1, &a, f->now), 0);
+	assert_int_equal(a->iss, first + 1000); /* the same flow, later */
+	assert_int_equal(a->ts_offset, offset);
+	tcp_drain(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TCP_TEST(listeners),
+		TCP_TEST(unlisten_ends_knocks),
+		TCP_TEST(backlog),
+		TCP_TEST(accept_rules),
+		TCP_TEST(connect_rules),
+		TCP_TEST(ports_belong_to_the_thread),
+		TCP_TEST(generations),
+		TCP_TEST(dead_keeps_data_until_reaped),
+		TCP_TEST(time_wait_makes_room),
+		TCP_TEST(nobody_is_recycled_untold),
+		TCP_TEST(iss_follows_rfc6528),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

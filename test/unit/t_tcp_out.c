@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp_fixture.h"
+
+enum { ARENA = 60000 };
+
+static u8 arena[ARENA];
+
+static void fill(void)
+{
+	u64 seed = 5;
+
+	for (u32 i = 0; i < ARENA; i++)
+		arena[i] = (u8)test_random(&seed);
+}
+
+static void send(struct fixture *f, struct tcp_conn *c, u32 off, u32 len)
+{
+	assert_int_equal(tcp_send(&f->net, c, arena + off, len), len);
+	tcp_output_all(&f->net, f->now);
+}
+
+static void segments_and_window(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	struct tcp_out o;
+	u32 at = 0;
+
+	fill();
+	send(f, c, 0, 50000);
+	while (tcp_get(f, &o)) { /* the initial window, in full segments */
+		assert_int_equal(o.seq, p.ack + at);
+		assert_int_equal(o.len, PEER_MSS);
+		assert_memory_equal(o.payload, arena + at, o.len);
+		at += o.len;
+	}
+	assert_int_equal(at, 10 * PEER_MSS);
+}
+
+/* All the ways a payload reaches the wire; fix_tx() checks the checksums. */
+static void everything_arrives(void **state)
+{
+	struct fixture *f = *state;
+	u64 seed = 7;
+
+	fill();
+	for (int round = 0; round < 24; round++) {
+		struct tcp_peer p = tcp_peer_new();
+		struct tcp_conn *c;
+		struct tcp_out o;
+		u32 queued = 0, got = 0;
+
+		p.port = (u16)(PEER_PORT + round);
+		p.ts = round & 1;
+		f->net.conf.tcp.timestamps = round & 1;
+		f->net.caps = (round & 2 ? NIC_GATHER : 0) |
+			      (round & 4 ? NIC_TX_CSUM : 0);
+		f->net.mtu = round & 8 ? 9000 : 1500;
+		c = tcp_accepted(f, &p);
+		while (got < ARENA) {
+			u32 len = (u32)(test_random(&seed) % 900);
+			s64 took;
+
+			len = min(len, ARENA - queued);
+			took = tcp_send(&f->net, c, arena + queued, len);
+			assert_true(took >= 0);
+			queued += (u32)took;
+			tcp_output_all(&f->net, f->now);
+			while (tcp_get(f, &o)) {
+				if (!o.len)
+					continue;
+				assert_int_equal(o.seq, p.ack);
+				assert_memory_equal(o.payload, arena + got,
+						    o.len);
+				assert_true(got + o.len <= queued);
+				got += o.len;
+				p.ack += o.len;
+				p.tsval++;
+				if (test_random(&seed) % 3 == 0)
+					tcp_put(f, &p, TCP_ACK, NULL, 0);
+			}
+			tcp_put(f, &p, TCP_ACK, NULL, 0);
+		}
+		tcp_abort(&f->net, c, f->now);
+		tcp_drain(f);
+		tcp_news(f, c);
+	}
+	assert_true(f->stat.tx_copied_bytes > 0);
+	assert_true(f->stat.tx_gathered_bytes > 0);
+	assert_int_equal(f->stat.tcp_retransmits, 0);
+}
+
+static void peers_window_is_obeyed(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+
+	p.wnd = 2000;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	send(f, c, 0, 5000);
+	/* The rest of the window is no full segment, more than 1/2 of the
+	 * window is in flight: wait (RFC 9293 section 3.8.6.2.1). */
+	assert_int_equal(tcp_want(f, TCP_ACK).len, PEER_MSS);
+	tcp_want_none(f);
+	p.ack += PEER_MSS;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	assert_int_equal(tcp_want(f, TCP_ACK).len, PEER_MSS);
+	tcp_want_none(f);
+}
+
+static void fin_follows_data(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	struct tcp_out o;
+
+	assert_int_equal(tcp_send(&f->net, c, arena, 100), 100);
+	tcp_close(&f->net, c, false, f->now);
+	tcp_output_all(&f->net, f->now);
+	o = tcp_want(f, TCP_FIN | TCP_PSH | TCP_ACK);
+	assert_int_equal(o.len, 100);
+	assert_int_equal(c->state, TCP_FIN_WAIT_1);
+	assert_int_equal(tcp_close(&f->net, c, false, f->now), -EPIPE);
+	tcp_want_none(f);
+	p.ack += 101;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	assert_int_equal(c->state, TCP_FIN_WAIT_2);
+	tcp_pass(f, 60000 * FIX_MS);
+	tcp_want_none(f); /* half-closed: may last */
+	assert_int_equal(c->state, TCP_FIN_WAIT_2);
+}
+
+static void no_buffers_then_some(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	struct mbuf *all[FIX_MBUFS];
+	u32 n = 0;
+
+	while (f->pool.nfree)
+		all[n++] = mbuf_alloc(&f->pool);
+	send(f, c, 0, 1000);
+	tcp_want_none(f);
+	while (n)
+		mbuf_free(&f->pool, all[--n]);
+	/* Nothing else happens on this connection: it must not hang. */
+	tcp_pass(f, 1000 * FIX_MS);
+	assert_true(tcp_drain(f) > 0);
+}
+
+static void full_queue_then_room(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+
+	f->net.ntx = NET_TXQ;
+	send(f, c, 0, 1000);
+	assert_int_equal(f->stat.drop_tx_full, 0);
+	f->net.ntx = 0;
+	tcp_output_all(&f->net, f->now);
+	assert_int_equal(tcp_want(f, TCP_ACK | TCP_PSH).len, 1000);
+}
+
+static void resets_closed_ports(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_out o;
+
+	tcp_put_syn(f, &p, TCP_SYN);
+	o = tcp_want(f, TCP_RST | TCP_ACK);
+	assert_int_equal(o.seq, 0);
+	assert_int_equal(o.ack, p.seq + 1);
+	p.ack = 12345;
+	tcp_put(f, &p, TCP_ACK, "data", 4);
+	o = tcp_want(f, TCP_RST);
+	assert_int_equal(o.seq, 12345);
+	tcp_put(f, &p, TCP_RST, NULL, 0);
+	tcp_want_none(f);
+	assert_int_equal(f->stat.tcp_rst_out, 2);
+}
+
+static void window_moves_in_steps(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	u32 edge = c->rcv_adv, told = 0;
+	struct tcp_out o;
+	u8 buf[1000];
+
+	/* Until the window is full; the edge never moves back. */
+	for (u32 n = 0; n < 60; n++) {
+		tcp_put(f, &p, TCP_ACK, arena, 1000);
+		p.seq += 1000;
+		while (tcp_get(f, &o)) {
+			assert_true(seq_le(edge, o.ack + o.wnd));
+			edge = o.ack + o.wnd;
+		}
+		told += tcp_read(f, c, buf, sizeof(buf));
+	}
+	assert_int_equal(told, 60000);
+	tcp_put(f, &p, TCP_ACK, arena, 1);
+	assert_int_equal(tcp_want(f, TCP_ACK).wnd, 0);
+	assert_int_equal(f->stat.drop_tcp_window, 1);
+	/* A little room is not worth telling, a lot is at once. */
+	assert_int_equal(tcp_recv_done(&f->net, c, 100), 0);
+	tcp_output_all(&f->net, f->now);
+	tcp_want_none(f);
+	assert_int_equal(tcp_recv_done(&f->net, c, 40000), 0);
+	tcp_output_all(&f->net, f->now);
+	assert_int_equal(tcp_want(f, TCP_ACK).wnd, 40100);
+	assert_int_equal(tcp_recv_done(&f->net, c, 20000), -EINVAL);
+}
+
+static void path_mtu(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	struct tcp_out o;
+
+	send(f, c, 0, 5000);
+	o = tcp_want(f, TCP_ACK);
+	tcp_drain(f);
+	/* forged: nothing like it is in flight */
+	tcp_icmp(&f->net, FIX_PEER, FIX_IP, be16(p.port), be16(PORT),
+		 o.seq + 100000, ICMP_UNREACH_NEEDFRAG, 600, f->now);
+	tcp_output_all(&f->net, f->now);
+	tcp_want_none(f);
+	tcp_icmp(&f->net, FIX_PEER, FIX_IP, be16(p.port), be16(PORT), o.seq,
+		 ICMP_UNREACH_NEEDFRAG, 600, f->now);
+	tcp_output_all(&f->net, f->now);
+	for (u32 at = 0; tcp_get(f, &o); at += o.len) {
+		assert_int_equal(o.seq, p.ack + at);
+		assert_true(o.len <= 560);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TCP_TEST(segments_and_window),
+		TCP_TEST(everything_arrives),
+		TCP_TEST(peers_window_is_obeyed),
+		TCP_TEST(fin_follows_data),
+		TCP_TEST(no_buffers_then_some),
+		TCP_TEST(full_queue_then_room),
+		TCP_TEST(resets_closed_ports),
+		TCP_TEST(window_moves_in_steps),
+		TCP_TEST(path_mtu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

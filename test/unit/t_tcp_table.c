@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* net/tcp_table.c against a plain array: full, with colliding runs. */
+#include "tcp_fixture.h"
+
+static void model(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp *t = &f->net.tcp;
+	bool in[16] = { false };
+	u64 seed = 1;
+
+	assert_true(t->table_mask + 1 >= 24);
+	for (u32 i = 0; i < 16; i++) {
+		t->conns[i].raddr = be32(0x0a000002 + i / 4);
+		t->conns[i].laddr = FIX_IP;
+		t->conns[i].rport = be16((u16)(1000 + i % 4));
+		t->conns[i].lport = be16(80);
+	}
+	for (int round = 0; round < 20000; round++) {
+		u32 i = test_random(&seed) % 16;
+
+		/* Other secrets, other collisions. */
+		if (round % 500 == 0) {
+			for (u32 j = 0; j < 16; j++) {
+				if (in[j])
+					tcp_table_del(&f->net, &t->conns[j]);
+				in[j] = false;
+			}
+			f->net.secret[0] = test_random(&seed);
+		}
+		if (in[i])
+			tcp_table_del(&f->net, &t->conns[i]);
+		else
+			tcp_table_add(&f->net, &t->conns[i]);
+		in[i] = !in[i];
+		for (u32 j = 0; j < 16; j++) {
+			const struct tcp_conn *c = &t->conns[j];
+
+			assert_ptr_equal(tcp_find(&f->net, c->raddr, c->laddr,
+						  c->rport, c->lport),
+					 in[j] ? c : NULL);
+		}
+	}
+	for (u32 j = 0; j < 16; j++) {
+		if (in[j])
+			tcp_table_del(&f->net, &t->conns[j]);
+	}
+}
+
+static void every_part_of_the_flow_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c = &f->net.tcp.conns[0];
+	struct net *n = &f->net;
+
+	c->raddr = FIX_PEER;
+	c->laddr = FIX_IP;
+	c->rport = be16(1);
+	c->lport = be16(2);
+	tcp_table_add(n, c);
+	assert_non_null(tcp_find(n, FIX_PEER, FIX_IP, be16(1), be16(2)));
+	assert_null(tcp_find(n, FIX_FAR, FIX_IP, be16(1), be16(2)));
+	assert_null(tcp_find(n, FIX_PEER, FIX_FAR, be16(1), be16(2)));
+	assert_null(tcp_find(n, FIX_PEER, FIX_IP, be16(2), be16(2)));
+	assert_null(tcp_find(n, FIX_PEER, FIX_IP, be16(1), be16(1)));
+	assert_null(tcp_find(n, FIX_PEER, FIX_IP, be16(2), be16(1)));
+	tcp_table_del(n, c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TCP_TEST(model),
+		TCP_TEST(every_part_of_the_flow_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp_stub.h"
+
+struct tcp_stub tcp_stub;
+
+/* Always the long way. */
+bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
+{
+	return false;
+}
+
+enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
+			u64 now, u32 *owner)
+{
+	const struct tcp_hdr *h = p->l4;
+
+	tcp_stub.segments++;
+	tcp_stub.pkt = *p;
+	tcp_stub.frame_len = mbuf_packet_len(m);
+	tcp_stub.cksum_ok = ip_l4_cksum_ok(net, m, p, h->cksum);
+	mbuf_free_chain(net->pool, m);
+	return NET_DONE;
+}
+
+void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
+	      struct be16 rport, struct be16 lport, u32 seq, u8 code, u16 mtu,
+	      u64 now)
+{
+	tcp_stub.icmps++;
+	tcp_stub.raddr = raddr;
+	tcp_stub.laddr = laddr;
+	tcp_stub.rport = be16_host(rport);
+	tcp_stub.lport = be16_host(lport);
+	tcp_stub.seq = seq;
+	tcp_stub.code = code;
+	tcp_stub.mtu = mtu;
+}
