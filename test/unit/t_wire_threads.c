@@ -149,7 +149,9 @@ int main(int argc, char **argv)
 	wire_link_close(&b.link);
 	wire_link_close(&a.link);
 	free(a.pool.frames);
+	free(a.pool.mbufs);
 	free(b.pool.frames);
+	free(b.pool.mbufs);
 	close(fd);
 	return 0;
 }
