@@ -59,13 +59,9 @@ u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
 	u64_any *d = dst;
 
 	for (; len >= 32; len -= 32, s += 4, d += 4) {
-		u64 a = s[0], b = s[1], c = s[2], e = s[3];
-
-		d[0] = a;
-		d[1] = b;
-		d[2] = c;
-		d[3] = e;
-		ADD_BLOCK(sum, "r", a, b, c, e);
+		__builtin_memcpy(d, s, 16);
+		__builtin_memcpy(d + 2, s + 2, 16);
+		ADD_BLOCK(sum, "m", s[0], s[1], s[2], s[3]);
 	}
 	for (; len >= 8; len -= 8, s++, d++) {
 		*d = *s;

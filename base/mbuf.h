@@ -93,12 +93,14 @@ static inline u8 *mbuf_frame(const struct mbuf_pool *p, const struct mbuf *m)
 static inline struct mbuf *mbuf_alloc(struct mbuf_pool *p)
 {
 	struct mbuf *m;
+	u64 i;
 
 	if (unlikely(!p->nfree))
 		return NULL;
-	m = &p->mbufs[p->free[--p->nfree]];
+	i = p->free[--p->nfree]; /* m->index, but at hand */
+	m = &p->mbufs[i];
 	m->next = NULL;
-	m->data = mbuf_frame(p, m) + MBUF_HEADROOM;
+	m->data = p->frames + i * MBUF_SIZE + MBUF_HEADROOM;
 	m->len = 0;
 	/* Neighbours in memory: two stores. */
 	m->seq = 0;

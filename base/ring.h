@@ -131,9 +131,7 @@ static inline void ring_commit(struct ring_tx *tx, u32 len, u32 flags)
 	tx->prod += ring_grains(len);
 }
 
-/* A frame that lies in one piece; false when there is no room now. Nothing is
- * shown before ring_publish(), so the copy may come last: then no value has to
- * outlive the call of memcpy(). */
+/* A frame that lies in one piece; false when there is no room now. */
 static inline bool ring_put(struct ring_tx *tx, const void *data, u32 len,
 			    u32 flags)
 {
@@ -141,8 +139,8 @@ static inline bool ring_put(struct ring_tx *tx, const void *data, u32 len,
 
 	if (unlikely(!to))
 		return false;
+	copy_packet(to, data, len);
 	ring_commit(tx, len, flags);
-	memcpy(to, data, len);
 	return true;
 }
 
@@ -169,13 +167,26 @@ static inline bool ring_resync(struct ring_rx *rx)
 	return false;
 }
 
+/* Never beyond what the producer has shown: it may be writing there, and would
+ * have to fetch the line again. */
+static inline void ring_prefetch(const struct ring_rx *rx)
+{
+	u32 n = min(rx->prod - rx->cons, (u32)RING_AHEAD / RING_GRAIN);
+
+	for (u32 i = 0; i < n; i += RING_LINE)
+		prefetch(ring_head(rx->ring, rx->size, rx->cons + i));
+}
+
 /* What the producer has shown by now. False: nothing new. */
 static inline bool ring_refresh(struct ring_rx *rx)
 {
 	rx->prod = load_acquire(&rx->ring->prod);
 	if (rx->cons == rx->prod)
 		return false;
-	return likely(rx->prod - rx->cons <= rx->size) || ring_resync(rx);
+	if (unlikely(rx->prod - rx->cons > rx->size))
+		return ring_resync(rx);
+	ring_prefetch(rx);
+	return true;
 }
 
 /* Over a header of 0: the rest of the line; a whole line is never skipped. */
@@ -192,7 +203,7 @@ static inline bool ring_skip(struct ring_rx *rx)
 /* The next frame, without taking it: false when there is none. */
 static inline bool ring_peek(struct ring_rx *rx, struct ring_frame *f)
 {
-	u32 *head, word;
+	u32 *head, word, shown;
 
 	for (;;) {
 		if (rx->cons == rx->prod && !ring_refresh(rx))
@@ -207,11 +218,14 @@ static inline bool ring_peek(struct ring_rx *rx, struct ring_frame *f)
 	f->len = word & 0xffff;
 	f->flags = word >> 16;
 	f->data = (u8 *)head + RING_HEAD;
+	shown = rx->prod - rx->cons;
 	if (unlikely(f->len - 1 >= RING_MAX_FRAME ||
-		     ring_grains(f->len) > rx->prod - rx->cons))
+		     ring_grains(f->len) > shown))
 		return ring_resync(rx);
-	prefetch(f->data + RING_AHEAD);
-	prefetch(f->data + RING_AHEAD + CACHE_LINE);
+	if (shown > RING_AHEAD / RING_GRAIN) {
+		prefetch(f->data + RING_AHEAD);
+		prefetch(f->data + RING_AHEAD + CACHE_LINE);
+	}
 	return true;
 }
 

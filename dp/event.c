@@ -8,6 +8,7 @@
  * until it is accepted.
  */
 #include "base/errno.h"
+#include "base/mem.h"
 #include "dp/dp.h"
 
 static inline bool full(struct dp *dp)
@@ -18,18 +19,26 @@ static inline bool full(struct dp *dp)
 	return true;
 }
 
+/* Type, port 0 and length are one store. The array is the application's to
+ * read: what a type has no use for need not be written. */
+static inline void event_write(struct ix_event *e, u16 type, u32 len,
+			       u64 cookie, u64 handle, u64 addr)
+{
+	u64 head = type | (u64)len << 32;
+
+	memcpy(e, &head, sizeof(head));
+	e->cookie = cookie;
+	e->handle = handle;
+	e->addr = addr;
+}
+
 /* There must be room. */
 static inline struct ix_event *event_put(struct dp *dp, u16 type, u32 len,
 					 u64 cookie, u64 handle, u64 addr)
 {
 	struct ix_event *e = &dp->up->events[dp->nevents++];
 
-	e->type = type;
-	e->port = 0;
-	e->len = len;
-	e->cookie = cookie;
-	e->handle = handle;
-	e->addr = addr;
+	event_write(e, type, len, cookie, handle, addr);
 	return e;
 }
 
@@ -82,7 +91,7 @@ static bool tell_recv(struct dp *dp, struct tcp_conn *c, u64 handle)
 	do {
 		if (unlikely(full(dp)))
 			return false;
-		if (!tcp_next_rx(&dp->net, c, &data, &len))
+		if (!tcp_next_rx(c, &data, &len))
 			break;
 		if (likely(len)) /* else it would read as the end of stream */
 			conn_event(dp, c, handle, IX_EV_RECV, len,
@@ -140,33 +149,77 @@ static bool begin(struct dp *dp, struct tcp_conn *c, u64 handle, bool *left)
 }
 
 /* False: the array is full, and something is left to tell. */
-static inline bool tell(struct dp *dp, struct tcp_conn *c)
+static COLD bool tell(struct dp *dp, struct tcp_conn *c)
 {
 	const u32 known = TCP_F_ACCEPTED | TCP_F_ACTIVE;
 	u64 handle = dp_conn_handle(dp, c);
 	bool left = false;
 
-	if (unlikely(c->events & TCP_EV_CONNECTED || !(c->flags & known) ||
-		     c->flags & TCP_F_NO_RECV) &&
+	if ((c->events & TCP_EV_CONNECTED || !(c->flags & known) ||
+	     c->flags & TCP_F_NO_RECV) &&
 	    !begin(dp, c, handle, &left))
 		return !left;
 	if (c->events & TCP_EV_RECV && !tell_recv(dp, c, handle))
 		return false;
-	if (unlikely(c->events & TCP_EV_EOF) && !tell_eof(dp, c, handle))
+	if (c->events & TCP_EV_EOF && !tell_eof(dp, c, handle))
 		return false;
 	if (c->events & TCP_EV_SENT && !tell_sent(dp, c, handle))
 		return false;
-	return likely(!(c->events & TCP_EV_DEAD)) || tell_dead(dp, c, handle);
+	return !(c->events & TCP_EV_DEAD) || tell_dead(dp, c, handle);
+}
+
+/* Nothing but data and acknowledgements, of a connection that the application
+ * knows? */
+static inline bool usual(const struct tcp_conn *c)
+{
+	const u32 known = TCP_F_ACCEPTED | TCP_F_ACTIVE;
+
+	return !(c->events & ~(TCP_EV_RECV | TCP_EV_SENT)) &&
+	       c->flags & known && !(c->flags & TCP_F_NO_RECV);
+}
+
+/* Begins what tell() does, with room for two at @e; returns what follows @e.
+ * All is told unless c->events still says something. */
+static inline struct ix_event *tell_usual(struct dp *dp, struct tcp_conn *c,
+					  struct ix_event *e)
+{
+	u32 space = tcp_send_space(&dp->net, c);
+	u64 handle = dp_conn_handle(dp, c), cookie = c->cookie;
+	const u8 *data;
+	u32 len;
+
+	if (likely(c->events & TCP_EV_RECV)) {
+		if (likely(tcp_next_rx(c, &data, &len) && len))
+			event_write(e++, IX_EV_RECV, len, cookie, handle,
+				    mbuf_app_addr(&dp->pool, data));
+		if (unlikely(c->rx_next))
+			return e;
+	}
+	if (likely(c->events & TCP_EV_SENT)) {
+		event_write(e++, IX_EV_SENT, c->acked, cookie, handle, space);
+		c->acked = 0;
+	}
+	c->events = 0;
+	return e;
 }
 
 static void tcp_events(struct dp *dp)
 {
+	struct ix_event *events = dp->up->events, *e = events + dp->nevents;
 	struct tcp_conn *c;
 
 	while (!dp->full && (c = tcp_next_ready(&dp->net))) {
+		if (likely(e <= events + IX_MAX_EVENTS - 2 && usual(c))) {
+			e = tell_usual(dp, c, e);
+			if (likely(!c->events))
+				continue;
+		}
+		dp->nevents = (u32)(e - events);
 		if (!tell(dp, c))
 			tcp_mark_ready(&dp->net, c, 0);
+		e = events + dp->nevents;
 	}
+	dp->nevents = (u32)(e - events);
 }
 
 static u64 udp_handle(const struct dp *dp, const struct udp_sock *s)

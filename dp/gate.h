@@ -103,20 +103,20 @@ static inline bool translate(const struct dp_arena *a, struct ix_sg *sg)
 	return true;
 }
 
-/* The scatter/gather list of @c, copied, checked and translated to @out.
- * Returns the bytes in it or an errno. */
-static inline s64 take_sgs(struct dp *dp, const struct ix_call *c,
+/* The scatter/gather list of a call, @n entries from @first on: copied,
+ * checked and translated to @out. Returns the bytes in it or an errno. */
+static inline s64 take_sgs(struct dp *dp, u64 first, u32 n,
 			   struct ix_sg out[IX_MAX_SG_PER_CALL])
 {
 	const struct ix_sg *in = dp->down->sgs;
 	s64 total = 0;
 
-	if (unlikely(c->n - 1 >= IX_MAX_SG_PER_CALL))
+	if (unlikely(n - 1 >= IX_MAX_SG_PER_CALL))
 		return -EINVAL;
-	if (unlikely(c->sg > IX_MAX_SGS || c->n > IX_MAX_SGS - c->sg))
+	if (unlikely(first > IX_MAX_SGS || n > IX_MAX_SGS - first))
 		return -EINVAL;
-	for (u32 i = 0; i < c->n; i++) {
-		COPY_IN(&out[i], &in[c->sg + i]);
+	for (u32 i = 0; i < n; i++) {
+		COPY_IN(&out[i], &in[first + i]);
 		if (unlikely(!translate(&dp->arena, &out[i])))
 			return -EFAULT;
 		total += out[i].len;

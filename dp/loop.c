@@ -31,6 +31,7 @@ static bool work_waiting(const struct dp *dp)
 static void publish(struct dp *dp)
 {
 	dp->stat->mbufs_free = dp->pool.nfree;
+	dp->stat->mbufs_posted = dp->nic->nr_posted;
 	dp->stat->kicks = dp->nic->nr_kicks;
 	dp->stat->drop_no_buffer = dp->nic->nr_drops;
 }
@@ -51,7 +52,8 @@ int dp_step(struct dp *dp, bool calls, u64 now)
 
 	if (!work && !dp->nevents && !work_waiting(dp)) {
 		dp->stat->polls_empty++;
-		if (unlikely(dp->stat->mbufs_free != dp->pool.nfree))
+		if (unlikely(dp->stat->mbufs_free != dp->pool.nfree ||
+			     dp->stat->mbufs_posted != dp->nic->nr_posted))
 			publish(dp); /* the NIC has finished with some */
 		return -EAGAIN;
 	}

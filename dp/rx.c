@@ -15,43 +15,49 @@ static void share(struct dp *dp, const struct mbuf *m)
 	}
 }
 
-static void receive(struct dp *dp, struct mbuf *m, u64 now)
+/* What others must have, too, or instead. */
+static COLD void pass_on(struct dp *dp, struct mbuf *m,
+			 enum net_verdict verdict, u32 owner)
 {
-	u32 owner = dp->net.thread;
-
-	switch (net_in(&dp->net, m, now, &owner)) {
-	case NET_DONE:
-		return;
-	case NET_SHARE:
+	if (verdict == NET_SHARE)
 		share(dp, m);
-		break;
-	case NET_FORWARD:
+	else
 		dp_forward_push(dp, owner, m);
-		break;
-	}
 	mbuf_free_chain(&dp->pool, m);
 }
 
-static void count(struct ix_stat *stat, struct mbuf *const *pkts, u32 n)
+static inline void receive(struct dp *dp, struct mbuf *m, u64 now)
 {
-	u64 bytes = 0;
+	u32 owner = dp->net.thread;
+	enum net_verdict verdict = net_in(&dp->net, m, now, &owner);
 
-	for (u32 i = 0; i < n; i++)
-		bytes += mbuf_packet_len(pkts[i]);
-	stat->rx_packets += n;
-	stat->rx_bytes += bytes;
-	stat->rx_batch[31 - __builtin_clz(n)]++;
+	if (unlikely(verdict != NET_DONE))
+		pass_on(dp, m, verdict, owner);
 }
 
 /* The headers of the whole batch are on their way from memory (or from the
  * cache that the NIC wrote them to) before the first of them is needed. Two
- * lines: Ethernet, IP and TCP with timestamps are 66 bytes. */
-static void prefetch_headers(struct mbuf *const *pkts, u32 n)
+ * lines: Ethernet, IP and TCP with timestamps are 66 bytes. Returns the bytes
+ * of the batch. */
+static inline u64 prefetch_headers(struct mbuf *const *pkts, u32 n)
 {
+	u64 bytes = 0;
+
 	for (u32 i = 0; i < n; i++) {
-		prefetch(pkts[i]->data);
-		prefetch(pkts[i]->data + CACHE_LINE);
+		const struct mbuf *m = pkts[i];
+
+		prefetch(m->data);
+		prefetch(m->data + CACHE_LINE);
+		bytes += likely(!m->next) ? m->len : mbuf_packet_len(m);
 	}
+	return bytes;
+}
+
+static void count(struct ix_stat *stat, u32 n, u64 bytes)
+{
+	stat->rx_packets += n;
+	stat->rx_bytes += bytes;
+	stat->rx_batch[31 - __builtin_clz(n)]++;
 }
 
 static u32 receive_nic(struct dp *dp, u64 now)
@@ -62,8 +68,7 @@ static u32 receive_nic(struct dp *dp, u64 now)
 
 	if (n <= 0)
 		return 0;
-	prefetch_headers(pkts, (u32)n);
-	count(dp->stat, pkts, (u32)n);
+	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n));
 	for (int i = 0; i < n; i++)
 		receive(dp, pkts[i], now);
 	return (u32)n;

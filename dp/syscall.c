@@ -77,15 +77,17 @@ static inline s64 send_range(struct dp *dp, struct tcp_conn *conn,
 			sg->len);
 }
 
-static s64 send_one(struct dp *dp, struct tcp_conn *conn,
-		    const struct ix_call *c)
+static inline s64 send_one(struct dp *dp, struct tcp_conn *conn, u64 at)
 {
+	const struct ix_sg *shared;
 	struct ix_sg sg;
 	s64 taken;
 
-	if (unlikely(c->sg >= IX_MAX_SGS))
+	if (unlikely(at >= IX_MAX_SGS))
 		return -EINVAL;
-	COPY_IN(&sg, &dp->down->sgs[c->sg]);
+	shared = &dp->down->sgs[at];
+	sg.addr = READ_ONCE(shared->addr);
+	sg.len = READ_ONCE(shared->len);
 	if (unlikely(!translate(&dp->arena, &sg)))
 		return -EFAULT;
 	if (unlikely(!sg.len))
@@ -97,15 +99,15 @@ static s64 send_one(struct dp *dp, struct tcp_conn *conn,
 }
 
 /* Every range is checked before the first one is queued. */
-static s64 send_many(struct dp *dp, struct tcp_conn *conn,
-		     const struct ix_call *c)
+static COLD s64 send_many(struct dp *dp, struct tcp_conn *conn, u64 first,
+			  u32 nsgs)
 {
 	struct ix_sg sg[IX_MAX_SG_PER_CALL];
-	s64 total = take_sgs(dp, c, sg), taken = 0;
+	s64 total = take_sgs(dp, first, nsgs, sg), taken = 0;
 
 	if (unlikely(total < 0))
 		return total;
-	for (u32 i = 0; i < c->n; i++) {
+	for (u32 i = 0; i < nsgs; i++) {
 		s64 n;
 
 		if (unlikely(!sg[i].len))
@@ -121,15 +123,18 @@ static s64 send_many(struct dp *dp, struct tcp_conn *conn,
 	return taken;
 }
 
+static inline s64 sendv(struct dp *dp, struct tcp_conn *conn, u64 sg, u32 n)
+{
+	return likely(n == 1) ? send_one(dp, conn, sg)
+			      : send_many(dp, conn, sg, n);
+}
+
 static s64 call_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
 {
 	s64 err;
 	struct tcp_conn *conn = find_own(dp, c->handle, &err);
 
-	if (unlikely(!conn))
-		return err;
-	return likely(c->n == 1) ? send_one(dp, conn, c)
-				 : send_many(dp, conn, c);
+	return conn ? sendv(dp, conn, c->sg, c->n) : err;
 }
 
 static s64 call_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
@@ -137,7 +142,7 @@ static s64 call_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
 	s64 err;
 	struct tcp_conn *conn = find_own(dp, c->handle, &err);
 
-	return likely(conn) ? tcp_recv_done(&dp->net, conn, c->n) : err;
+	return conn ? tcp_recv_done(&dp->net, conn, c->n) : err;
 }
 
 static s64 call_CLOSE(struct dp *dp, const struct ix_call *c, u64 now)
@@ -199,7 +204,7 @@ static s64 call_UDP_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
 		return err;
 	if (!ip.raw || !c->port)
 		return -EINVAL;
-	err = take_sgs(dp, c, sg);
+	err = take_sgs(dp, c->sg, c->n, sg);
 	if (err < 0)
 		return err;
 	return udp_sendv(&dp->net, handle_index(c->handle), ip, c->port, sg,
@@ -234,7 +239,7 @@ static s64 call_TIMER_CANCEL(struct dp *dp, const struct ix_call *c, u64 now)
 static call_fn *const call_table[IX_NR_CALLS] = { IX_CALLS(CALL_ENTRY) };
 #undef CALL_ENTRY
 
-static inline s64 call_one(struct dp *dp, const struct ix_call *shared, u64 now)
+static COLD s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 {
 	struct ix_call c;
 
@@ -244,11 +249,58 @@ static inline s64 call_one(struct dp *dp, const struct ix_call *shared, u64 now)
 	return call_table[c.op](dp, &c, now);
 }
 
+/* The connection that the call before this one named. Neither RECV_DONE nor
+ * SENDV can end it or change whose it is: any other call forgets it. */
+struct known {
+	u64 handle;
+	struct tcp_conn *conn; /* NULL: none */
+};
+
+static inline struct tcp_conn *find_anew(struct dp *dp, struct known *k,
+					 u64 handle, s64 *err)
+{
+	k->handle = handle;
+	return k->conn = find_own(dp, handle, err);
+}
+
+static inline struct tcp_conn *find_known(struct dp *dp, struct known *k,
+					  u64 handle, s64 *err)
+{
+	if (likely(k->conn && k->handle == handle))
+		return k->conn;
+	return find_anew(dp, k, handle, err);
+}
+
+/* The two that make up nearly all batches need three words of the descriptor,
+ * each read once. For any other the whole is copied afresh. */
+static inline s64 call_one(struct dp *dp, const struct ix_call *shared,
+			   struct known *k, u64 now)
+{
+	u64 head = READ_ONCE(*(const u64 *)shared);
+	u64 handle = READ_ONCE(shared->handle);
+	struct tcp_conn *conn;
+	u32 n = (u32)(head >> 32);
+	s64 err = -EBADF;
+
+	if ((u16)head == IX_RECV_DONE) {
+		conn = find_anew(dp, k, handle, &err);
+		return likely(conn) ? tcp_recv_done(&dp->net, conn, n) : err;
+	}
+	if (likely((u16)head == IX_SENDV)) {
+		conn = find_known(dp, k, handle, &err);
+		return likely(conn) ? sendv(dp, conn, READ_ONCE(shared->sg), n)
+				    : err;
+	}
+	k->conn = NULL;
+	return call_any(dp, shared, now);
+}
+
 /* A batch whose count is a lie has no result to put an errno in: none of its
  * calls is made, and nresults says so. */
 void dp_dispatch(struct dp *dp, u64 now)
 {
 	struct ix_up *up = dp->up;
+	struct known known = { .conn = NULL };
 	u32 n, failed = 0;
 
 	if (unlikely(!dp->down || !up))
@@ -261,7 +313,7 @@ void dp_dispatch(struct dp *dp, u64 now)
 		return;
 	}
 	for (u32 i = 0; i < n; i++) {
-		s64 result = call_one(dp, &dp->down->calls[i], now);
+		s64 result = call_one(dp, &dp->down->calls[i], &known, now);
 
 		up->results[i] = result;
 		failed += result < 0;

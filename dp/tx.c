@@ -3,12 +3,16 @@
  * kick; what it has finished with is collected. */
 #include "dp/dp.h"
 
-static u64 bytes_of(struct mbuf *const *pkts, u32 n)
+static inline u64 bytes_of(struct mbuf *const *pkts, u32 n)
 {
 	u64 bytes = 0;
 
-	for (u32 i = 0; i < n; i++)
-		bytes += mbuf_packet_len(pkts[i]);
+	for (u32 i = 0; i < n; i++) {
+		const struct mbuf *m = pkts[i];
+
+		bytes += likely(!m->next && !m->next_ext) ? m->len
+							  : mbuf_packet_len(m);
+	}
 	return bytes;
 }
 

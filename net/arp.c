@@ -31,6 +31,7 @@ void arp_init(struct net *net)
 		memset(e, 0, sizeof(*e));
 		timer_init(&e->timer, TIMER_ARP);
 	}
+	net->arp.npending = 0;
 	net->arp.count = 0;
 }
 
@@ -52,6 +53,7 @@ static struct neigh *find(struct net *net, struct be32 ip)
 
 static void drop_pending(struct net *net, struct neigh *e)
 {
+	net->arp.npending -= e->npending;
 	while (e->pending) {
 		struct mbuf *m = e->pending;
 
@@ -143,6 +145,7 @@ static void send_pending(struct net *net, struct neigh *e)
 {
 	struct mbuf *m = e->pending;
 
+	net->arp.npending -= e->npending;
 	e->pending = NULL;
 	e->npending = 0;
 	while (m) {
@@ -210,12 +213,14 @@ void arp_in(struct net *net, const struct mbuf *m, u64 now)
 		out(net, ARP_REPLY, a->sha, a->sha, a->spa);
 }
 
-/* Until the answer comes. */
+/* Until the answer comes. What waits for all neighbours together is bounded
+ * too: else SYNs from invented neighbours would pin every buffer. */
 static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 {
 	struct mbuf **at = &e->pending;
 
-	if (e->npending == ARP_PENDING) {
+	if (e->npending == ARP_PENDING ||
+	    net->arp.npending >= net->pool->total / 16) {
 		net->stat->drop_no_route++;
 		net_tx_drop(net, m);
 		return;
@@ -225,6 +230,7 @@ static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 	*at = m;
 	m->nextpkt = NULL;
 	e->npending++;
+	net->arp.npending++;
 }
 
 /* To an address that has no valid entry, or whose entry is not known. */
@@ -335,6 +341,7 @@ void arp_flush(struct net *net)
 		}
 		e->npending = 0;
 	}
+	net->arp.npending = 0;
 }
 
 void arp_timer(void *arg, struct timer *t, u64 now)

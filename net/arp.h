@@ -10,7 +10,7 @@
 enum {
 	ARP_ENTRIES = 1024, /* power of two */
 	ARP_PROBES = 16,    /* slots, from its own on, where an entry may be */
-	ARP_PENDING = 16,   /* packets queued for one unresolved entry */
+	ARP_PENDING = 128,  /* packets queued for one unresolved entry */
 };
 
 /* From ARP_VALID on, packets go out without a further look. A stale entry is
@@ -31,6 +31,7 @@ struct neigh {
 struct arp {
 	struct neigh entries[ARP_ENTRIES];
 	u32 count;
+	u32 npending; /* packets in all queues: at most 1/16 of the pool */
 };
 
 struct net;

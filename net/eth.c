@@ -20,12 +20,10 @@ static COLD enum net_verdict other_in(struct net *net, struct mbuf *m, u64 now)
 	return NET_DONE;
 }
 
-enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now, u32 *owner)
+enum net_verdict eth_in(struct net *net, struct mbuf *m, u64 now, u32 *owner)
 {
 	struct pkt p;
 
-	if (likely(tcp_fast_in(net, m, now)))
-		return NET_DONE;
 	p.eth = (const struct eth_hdr *)m->data;
 	if (unlikely(m->len < ETH_LEN ||
 		     p.eth->type.raw != be16(ETH_TYPE_IPV4).raw))

@@ -28,7 +28,7 @@ enum { NET_TXQ = 512 };
 
 /* Settings of the protocols. Fixed while a thread runs. */
 struct net_conf {
-	struct be32 ip;	     /* own IPv4 address */
+	struct be32 ip; /* own IPv4 address */
 	struct be32 netmask;
 	struct be32 gateway; /* zero: none */
 	u16 mtu;	     /* 0: the NIC's */
@@ -54,10 +54,10 @@ struct net {
 
 	/* Flow groups: which thread owns each entry of the RSS table. */
 	u32 thread;
-	u32 nthreads; /* 0 counts as 1 */
-	const u8 *rss_key;	/* RSS_KEY_LEN */
+	u32 nthreads;	       /* 0 counts as 1 */
+	const u8 *rss_key;     /* RSS_KEY_LEN */
 	const u8 *group_owner; /* RSS_TABLE entries; written by the control
-				 * plane's moves only */
+				* plane's moves only */
 
 	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
 	u32 ntx;
@@ -76,8 +76,17 @@ enum net_verdict {
 		      * caller still owns the mbuf, untouched */
 };
 
+/* eth.c */
+enum net_verdict eth_in(struct net *net, struct mbuf *m, u64 now, u32 *owner);
+
 /* One received frame (chain of fragments). */
-enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now, u32 *owner);
+static inline enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now,
+				      u32 *owner)
+{
+	if (likely(tcp_fast_in(net, m, now)))
+		return NET_DONE;
+	return eth_in(net, m, now, owner);
+}
 
 /* Room for @n more packets in the transmit queue? */
 static inline bool net_tx_room(const struct net *net, u32 n)

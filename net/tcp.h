@@ -224,6 +224,7 @@ struct tcp {
 	 * round trip above rto_min, RTO stays this much longer than that. */
 	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;
 	u32 port_hint;
+	u32 port_tries; /* since the last tcp_output_all() */
 	u32 challenge_second, challenge_count;
 };
 
@@ -239,7 +240,8 @@ int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog);
 int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now);
 
 /* Chooses a source port whose answers come to this thread (RFC 6056). On
- * success *@out is in SYN-SENT. -EADDRNOTAVAIL (no port), -ENOBUFS,
+ * success *@out is in SYN-SENT. -EADDRNOTAVAIL (no port), -EAGAIN (searched
+ * long enough for one crossing: ask again), -ENOBUFS,
  * -EHOSTUNREACH, -EINVAL. */
 int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 		struct tcp_conn **out, u64 now);
@@ -273,8 +275,19 @@ void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events);
 /* The next piece of received data to tell the application about; false when
  * there is none. Each piece is given out once; it stays readable until
  * tcp_recv_done() or, after DEAD, tcp_reap(). */
-bool tcp_next_rx(struct net *net, struct tcp_conn *c, const u8 **data,
-		 u32 *len);
+static inline bool tcp_next_rx(struct tcp_conn *c, const u8 **data, u32 *len)
+{
+	struct mbuf *m = c->rx_next;
+
+	if (!m)
+		return false;
+	*data = m->data + m->off_told;
+	*len = m->len - m->off_told;
+	m->off_told = (u16)m->len;
+	c->rx_next = m->next;
+	c->rx_told += *len;
+	return true;
+}
 
 /* The application has been told DEAD: the handle is void; what remains (for
  * instance TIME-WAIT) lives on without it. */

@@ -3,7 +3,7 @@
  * recovery (RFC 5681, RFC 6582), window. */
 #include "net/tcp_int.h"
 
-enum { DUPACKS = 3 };
+enum { CWND_MAX = 1 << 30 };
 
 static void leave_recovery(struct tcp_conn *c)
 {
@@ -83,7 +83,8 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 {
 	net->stat->tcp_dup_acks++;
 	if (c->flags & TCP_F_RECOVERY) {
-		c->cwnd += c->mss_snd;
+		if (c->cwnd < CWND_MAX)
+			c->cwnd += c->mss_snd;
 		tcp_mark_out(net, c);
 		return;
 	}
@@ -95,7 +96,7 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 		c->recover = c->snd_max;
 	/* RFC 6582 section 3.2 step 1: not for what was in flight before the
 	 * last timeout. */
-	if (c->dupacks == DUPACKS && !(c->flags & TCP_F_RTO_RECOVERY)) {
+	if (c->dupacks == TCP_DUPACKS && !(c->flags & TCP_F_RTO_RECOVERY)) {
 		tcp_cc_of(c)->loss(c, c->recover - c->snd_una, now);
 		c->recover = c->snd_max;
 		c->flags |= TCP_F_RECOVERY | TCP_F_REXMIT;

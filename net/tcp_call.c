@@ -2,7 +2,10 @@
 /* What the application asks for: listen, connect, accept, close, abort. */
 #include "net/tcp_int.h"
 
-enum { PORT_TRIES = 8192 }; /* bounds the time that connect takes */
+enum {
+	PORT_TRIES = 8192, /* bounds the time that a connect takes, */
+	PORT_BUDGET = 2 * PORT_TRIES, /* and all those of a crossing */
+};
 
 struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
 				       u16 port)
@@ -94,9 +97,11 @@ static int choose_port(struct net *net, struct be32 dst, struct be16 dport,
 		struct be16 port = be16((u16)(low + at % range));
 		u32 g = net_flow_group(net, dst, net->conf.ip, dport, port);
 
+		if (net->tcp.port_tries++ >= PORT_BUDGET)
+			return -EAGAIN;
 		if (net->group_owner[g] != net->thread ||
-		    tcp_find_listener(net, net->conf.ip, be16_host(port)) ||
-		    !flow_free(net, dst, dport, port, now))
+		    !flow_free(net, dst, dport, port, now) ||
+		    tcp_find_listener(net, net->conf.ip, be16_host(port)))
 			continue;
 		*lport = port;
 		*group = (u8)g;
@@ -111,6 +116,7 @@ int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 	struct be16 dport = be16(port), lport;
 	struct tcp_conn *c;
 	u8 group;
+	int err;
 	u32 host = be32_host(dst);
 
 	if (!port || !host || host >> 28 == 0xe || host == 0xffffffff ||
@@ -118,8 +124,9 @@ int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 		return -EINVAL;
 	if (!ip_on_link(net, dst) && !net->conf.gateway.raw)
 		return -EHOSTUNREACH;
-	if (choose_port(net, dst, dport, &lport, &group, now))
-		return -EADDRNOTAVAIL;
+	err = choose_port(net, dst, dport, &lport, &group, now);
+	if (err)
+		return err;
 	c = tcp_conn_new(net, dst, net->conf.ip, dport, lport, group, now);
 	if (!c)
 		return -ENOBUFS;

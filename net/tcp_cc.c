@@ -2,8 +2,6 @@
 /* Congestion control: NewReno (RFC 5681, RFC 6582), window in bytes. */
 #include "net/tcp_int.h"
 
-enum { DUPACK_THRESHOLD = 3 };
-
 static void newreno_init(struct tcp_conn *c, u32 init_segs)
 {
 	c->cwnd = init_segs * c->mss_snd;
@@ -39,7 +37,7 @@ static void newreno_loss(struct tcp_conn *c, u32 flight, u64 now)
 {
 	(void)now;
 	c->ssthresh = half(c, flight);
-	c->cwnd = c->ssthresh + DUPACK_THRESHOLD * c->mss_snd;
+	c->cwnd = c->ssthresh + TCP_DUPACKS * c->mss_snd;
 }
 
 static void newreno_timeout(struct tcp_conn *c, u64 now)

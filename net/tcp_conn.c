@@ -225,7 +225,9 @@ static void shut(struct net *net, struct tcp_conn *c)
 void tcp_release(struct net *net, struct tcp_conn *c)
 {
 	shut(net, c);
-	free_rx(net, c);
+	/* What the application may still be reading waits for tcp_reap(). */
+	if (!(c->flags & TCP_F_ON_DEAD))
+		free_rx(net, c);
 	c->gen = (c->gen + 1) & ((1u << 24) - 1);
 	c->events = 0;
 	c->flags |= TCP_F_RELEASED;
@@ -267,6 +269,7 @@ void tcp_reap(struct net *net)
 		net->tcp.dead = c->next_dead;
 		c->flags &= ~(u32)TCP_F_ON_DEAD;
 		if (c->flags & TCP_F_RELEASED) {
+			free_rx(net, c);
 			tcp_conn_put(net, c);
 		} else if (c->state == TCP_CLOSED) {
 			tcp_release(net, c);
@@ -285,7 +288,7 @@ void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now)
 	else
 		net->stat->tcp_time_wait++;
 	c->state = TCP_TIME_WAIT;
-	c->delack_at = c->persist_at = 0;
+	c->delack_at = c->persist_at = c->keep_at = 0;
 	list_add_tail(&net->tcp.time_wait, &c->link);
 	c->rto_at = tcp_deadline(now, net->tcp.time_wait_ticks);
 	tcp_arm(net, c, c->rto_at);

@@ -47,21 +47,22 @@ static inline u32 load32(const void *p)
 /* ---- in */
 
 /* Unicast to us, IPv4 without options or fragments, TCP with nothing but
- * timestamps, and no padding. */
+ * timestamps, and no padding. Neighbouring fields are looked at in one word. */
 static inline bool plain_frame(const struct net *net, const struct mbuf *m,
 			       const struct frame *f)
 {
 	u32 type_ihl = load32(&f->eth.type) & 0xffffff;
+	u32 frag_proto = load32(&f->ip.frag) &
+			 (be16(IP_MF | IP_OFFSET).raw | 0xffu << 24);
+	u32 off_flags = load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
 
 	return !(m->len < sizeof(*f) || m->next ||
 		 (load64(f->eth.dst) ^ load64(net->mac)) << 16 ||
-		 type_ihl != ((u32)be16(ETH_TYPE_IPV4).raw | 0x45 << 16) ||
-		 f->ip.proto != IP_PROTO_TCP ||
-		 f->ip.frag.raw & be16(IP_MF | IP_OFFSET).raw ||
+		 type_ihl != (be16(ETH_TYPE_IPV4).raw | 0x45 << 16) ||
+		 frag_proto != (u32)IP_PROTO_TCP << 24 ||
 		 f->ip.dst.raw != net->conf.ip.raw ||
 		 be16_host(f->ip.len) != m->len - ETH_LEN ||
-		 f->tcp.off != TCP_TS_LEN << 2 ||
-		 (f->tcp.flags & ~TCP_PSH) != TCP_ACK ||
+		 off_flags != (TCP_TS_LEN << 2 | TCP_ACK << 8) ||
 		 f->ts_kind.raw != be32(TS_WORD).raw);
 }
 
@@ -102,7 +103,7 @@ static inline u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 
 	if (unlikely(ack != c->snd_max || acked != c->sndq_bytes ||
 		     c->sndq_ranges != 1 || c->backoff ||
-		     acked >= c->cwnd / 2)) {
+		     c->snd_nxt != c->snd_max || acked >= c->cwnd / 2)) {
 		tcp_ack_advance(net, c, ack, now);
 		return 0;
 	}
@@ -153,7 +154,7 @@ bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
 		     (c->flags & (RARE | TCP_F_TS)) != TCP_F_TS || c->ooo ||
 		     seq != c->rcv_nxt || len > c->rcv_adv - seq ||
 		     acked > c->snd_max - c->snd_una ||
-		     seq_lt(tsval, c->ts_recent) ||
+		     seq_lt(tsval, c->ts_recent) || seq_lt(seq, c->snd_wl1) ||
 		     (!acked && (!len || c->dupacks)) ||
 		     (len && !tcp_rx_room(net, c, true))))
 		return false;
@@ -161,6 +162,7 @@ bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
 	if (seq_le(seq, c->last_ack_sent))
 		tcp_renew_ts(c, tsval, now);
 	c->last_rx = tick_of(now);
+	c->probes = 0;
 	if (acked)
 		news = take_ack(net, c, ack, now);
 	wnd = (u32)be16_host(f->tcp.win) << c->wscale_snd;
@@ -181,19 +183,6 @@ bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
 
 /* ---- out */
 
-/* The window field; with nothing waiting for the application (the usual case
- * when it has just answered) the whole buffer is free. */
-static inline u32 advertise(const struct net *net, struct tcp_conn *c)
-{
-	u32 edge = c->rcv_nxt + net->conf.tcp.rcv_buf, wnd;
-
-	if (likely(!c->rx_bytes && !seq_lt(edge, c->rcv_adv)))
-		c->rcv_adv = edge;
-	wnd = c->rcv_adv - c->rcv_nxt;
-	wnd >>= c->flags & TCP_F_WSCALE ? c->wscale_rcv : 0;
-	return be16((u16)min(wnd, 65535u)).raw;
-}
-
 /* All headers in front of @m's payload, which has @len bytes and whose words
  * add up to @sum. */
 static inline void push_headers(struct net *net, struct tcp_conn *c,
@@ -206,7 +195,7 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 	u32 ports = c->lport.raw | (u32)c->rport.raw << 16;
 	u32 seq = be32(c->snd_nxt).raw, ack = be32(c->rcv_nxt).raw;
 	u32 rest = TCP_TS_LEN << 2 | (TCP_ACK | TCP_PSH) << 8 |
-		   advertise(net, c) << 16;
+		   (u32)tcp_advertise(net, c).raw << 16;
 	u32 tsval = be32(tcp_tsval(c, now)).raw, tsecr = be32(c->ts_recent).raw;
 	u32 first = 0x45 | (u32)be16((u16)(len + IPV4_LEN + TCP_TS_LEN)).raw
 				   << 16;
@@ -267,6 +256,7 @@ bool tcp_fast_out(struct net *net, struct tcp_conn *c, u64 now)
 		     c->snd_nxt != c->snd_max || c->dupacks ||
 		     len > TCP_COPY_MAX || len > c->mss_snd ||
 		     flight + len > min(c->cwnd, c->snd_wnd) ||
+		     (!flight && tick_of(now) - c->last_rx > c->rto) ||
 		     net->caps & NIC_TX_CSUM))
 		return false;
 	r = tcp_range_at(net, c->nxt_range);

@@ -2,12 +2,12 @@
 /* What ICMP says about our segments. */
 #include "net/tcp_int.h"
 
+enum { MTU_LEAST = 552 }; /* smaller ones are more likely forged than true */
+
 /* A smaller path MTU (RFC 1191): resend what was too large. */
 static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu)
 {
-	u32 mss = mtu > IPV4_LEN + TCP_LEN + TCP_MSS_LEAST
-			  ? mtu - IPV4_LEN - TCP_LEN
-			  : TCP_MSS_LEAST;
+	u32 mss = max(mtu, (u16)MTU_LEAST) - IPV4_LEN - TCP_LEN;
 
 	if (mss >= c->mss_peer)
 		return;

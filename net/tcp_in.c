@@ -28,6 +28,8 @@ static void challenge_ack(struct net *net, struct tcp_conn *c, u64 now)
 static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 {
 	c->rcv_nxt++;
+	if (seq_lt(c->rcv_adv, c->rcv_nxt))
+		c->rcv_adv = c->rcv_nxt;
 	c->flags |= TCP_F_FIN_RCVD;
 	tcp_ooo_free(net, c); /* all of it has come in order by now */
 	tcp_ack_now(net, c);
@@ -313,7 +315,8 @@ static void arrive(struct net *net, struct tcp_conn *c, const struct pkt *p,
 		net->stat->drop_tcp_header++;
 		return;
 	}
-	if (c && c->state == TCP_TIME_WAIT && reuse_time_wait(c, s)) {
+	if (c && c->state == TCP_TIME_WAIT && reuse_time_wait(c, s) &&
+	    tcp_find_listener(net, p->ip->dst, be16_host(h->dport))) {
 		tcp_die(net, c, 0);
 		c = NULL;
 	}
@@ -366,6 +369,8 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 		*owner = net->group_owner[group];
 		if (*owner != net->thread && !(m->flags & MBUF_FORWARDED))
 			return NET_FORWARD;
+	} else {
+		group = c->group;
 	}
 	hlen = (u32)(h->off >> 4) * 4;
 	m->data = (u8 *)p->l4 + hlen;

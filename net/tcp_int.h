@@ -8,7 +8,10 @@
 #include "base/panic.h"
 #include "net/net.h"
 
-enum { TCP_MSS_LEAST = 88 }; /* below, headers would outweigh data */
+enum {
+	TCP_MSS_LEAST = 88, /* below, headers would outweigh data */
+	TCP_DUPACKS = 3,    /* duplicate ACKs that mean a loss */
+};
 
 static inline bool seq_lt(u32 a, u32 b)
 {
@@ -136,6 +139,31 @@ enum { TCP_COPY_MAX = 255 }; /* longer payloads are worth gathering */
 /* False: not done, take the long way. */
 bool tcp_fast_out(struct net *net, struct tcp_conn *c, u64 now);
 
+/* Where the advertised window may end now. */
+static inline u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
+{
+	u32 buf = net->conf.tcp.rcv_buf;
+	u32 edge = c->rcv_nxt + (c->rx_bytes < buf ? buf - c->rx_bytes : 0);
+
+	return seq_lt(edge, c->rcv_adv) ? c->rcv_adv : edge;
+}
+
+/* The window field to send. Its right edge never moves back, and forward only
+ * in steps worth having (RFC 9293 section 3.8.6.2.2). */
+static inline struct be16 tcp_advertise(const struct net *net,
+					struct tcp_conn *c)
+{
+	u32 edge = tcp_rcv_edge(net, c);
+	u32 step = min(net->conf.tcp.rcv_buf / 2, (u32)c->mss_snd);
+	u32 wnd;
+
+	if (edge - c->rcv_adv >= step)
+		c->rcv_adv = edge;
+	wnd = c->rcv_adv - c->rcv_nxt;
+	wnd >>= c->flags & TCP_F_WSCALE ? c->wscale_rcv : 0;
+	return be16((u16)min(wnd, 65535u));
+}
+
 /* tcp_reass.c */
 /* Payload in order: to the receive list. Takes the chain @m of @len bytes. */
 void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m,
@@ -199,8 +227,6 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
 void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
 /* Segment size after options, from peer's MSS and our MTU. */
 void tcp_set_mss(struct net *net, struct tcp_conn *c);
-/* Bytes the advertised window may grow to now. */
-u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c);
 
 static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
 {

@@ -24,29 +24,6 @@ static u16 mss_to_offer(const struct net *net)
 	return (u16)(set && set < most ? set : most);
 }
 
-u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
-{
-	u32 buf = net->conf.tcp.rcv_buf;
-	u32 edge = c->rcv_nxt + (c->rx_bytes < buf ? buf - c->rx_bytes : 0);
-
-	return seq_lt(edge, c->rcv_adv) ? c->rcv_adv : edge;
-}
-
-/* The window field. Its right edge never moves back, and forward only in
- * steps worth having (RFC 9293 section 3.8.6.2.2). */
-static u16 window(const struct net *net, struct tcp_conn *c)
-{
-	u32 edge = tcp_rcv_edge(net, c);
-	u32 step = min(net->conf.tcp.rcv_buf / 2, (u32)c->mss_snd);
-	u32 wnd;
-
-	if (edge - c->rcv_adv >= step)
-		c->rcv_adv = edge;
-	wnd = (c->rcv_adv - c->rcv_nxt) >>
-	      (c->flags & TCP_F_WSCALE ? c->wscale_rcv : 0);
-	return (u16)min(wnd, 65535u);
-}
-
 /* ---- building */
 
 enum { TS_LEN = 12 };
@@ -70,15 +47,16 @@ static inline u64 payload_sum(const struct net *net, const struct mbuf *m,
  * words of the header are summed as they are written. @opt: @nopt words of
  * options. */
 static inline void emit_words(struct net *net, struct tcp_conn *c,
-			      struct mbuf *m, u32 seq, u8 flags, u16 wnd,
-			      const u32 *opt, u32 nopt, u64 now)
+			      struct mbuf *m, u32 seq, u8 flags,
+			      struct be16 wnd, const u32 *opt, u32 nopt,
+			      u64 now)
 {
 	u32 len, hlen = TCP_LEN + nopt * 4;
 	u64 sum = payload_sum(net, m, &len);
 	u32 first = c->lport.raw | (u32)c->rport.raw << 16;
 	u32 second = be32(seq).raw;
 	u32 third = be32(flags & TCP_ACK ? c->rcv_nxt : 0).raw;
-	u32 fourth = hlen << 2 | (u32)flags << 8 | (u32)be16(wnd).raw << 16;
+	u32 fourth = hlen << 2 | (u32)flags << 8 | (u32)wnd.raw << 16;
 	u32 *h = (u32 *)mbuf_push(m, hlen);
 	u64 pseudo;
 
@@ -110,7 +88,7 @@ static void acknowledged(struct tcp_conn *c)
 static void emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 		 u8 flags, u64 now)
 {
-	u16 wnd = window(net, c);
+	struct be16 wnd = tcp_advertise(net, c);
 
 	/* The layout of RFC 7323 appendix A, which fast paths look for. */
 	if (likely(c->flags & TCP_F_TS)) {
@@ -135,7 +113,8 @@ static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
 	u32 n = tcp_opt_syn((u8 *)opt, c, mss_to_offer(net), tcp_tsval(c, now));
 
 	emit_words(net, c, m, c->iss, flags,
-		   (u16)min(net->conf.tcp.rcv_buf, 65535u), opt, n / 4, now);
+		   be16((u16)min(net->conf.tcp.rcv_buf, 65535u)), opt, n / 4,
+		   now);
 	if (flags & TCP_ACK)
 		acknowledged(c);
 }
@@ -253,6 +232,7 @@ void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now)
 	u8 flags = c->state == TCP_SYN_RCVD ? TCP_SYN | TCP_ACK : TCP_SYN;
 	struct mbuf *m;
 
+	tcp_arm_rto(net, c, now);
 	m = mbuf_alloc(net->pool);
 	if (!m)
 		return;
@@ -455,6 +435,8 @@ static void acknowledge(struct net *net, struct tcp_conn *c, u64 now)
 {
 	if (c->flags & TCP_F_ACK_NOW) {
 		tcp_send_ack(net, c, now);
+		if (c->flags & TCP_F_ACK_NOW) /* no buffer: later */
+			tcp_mark_out(net, c);
 	} else if (c->flags & TCP_F_ACK_LATER && !c->delack_at) {
 		c->delack_at =
 			tcp_deadline(now, ticks_of_us(net->conf.tcp.delack_us));
@@ -502,6 +484,7 @@ void tcp_output_all(struct net *net, u64 now)
 
 	t->out_head = NULL;
 	t->out_tail = &t->out_head;
+	t->port_tries = 0;
 	while (c) {
 		struct tcp_conn *next = c->next_out;
 

@@ -108,21 +108,6 @@ void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 len)
 	tcp_ready(net, c, TCP_EV_RECV);
 }
 
-bool tcp_next_rx(struct net *net, struct tcp_conn *c, const u8 **data, u32 *len)
-{
-	struct mbuf *m = c->rx_next;
-
-	(void)net;
-	if (!m)
-		return false;
-	*data = m->data + m->off_told;
-	*len = m->len - m->off_told;
-	m->off_told = (u16)m->len;
-	c->rx_next = m->next;
-	c->rx_told += *len;
-	return true;
-}
-
 /* A small window that opened a lot is worth a segment of its own; a large one
  * travels with the next ACK (RFC 9293 section 3.8.6.2.2). */
 static void window_update(struct net *net, struct tcp_conn *c)
@@ -136,19 +121,16 @@ static void window_update(struct net *net, struct tcp_conn *c)
 	}
 }
 
-int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
+/* Gives back the oldest @bytes, buffer after buffer. */
+static void give_back(struct net *net, struct tcp_conn *c, u32 bytes)
 {
-	if (bytes > c->rx_told)
-		return -EINVAL;
-	c->rx_told -= bytes;
-	c->rx_bytes -= bytes;
 	while (bytes) {
 		struct mbuf *m = c->rx_head;
 		u32 left = m->len - m->off_done;
 
 		if (bytes < left) {
 			m->off_done += (u16)bytes;
-			break;
+			return;
 		}
 		bytes -= left;
 		c->rx_head = m->next;
@@ -156,6 +138,21 @@ int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
 			c->rx_tail = NULL;
 		c->rx_mbufs--;
 		mbuf_free(net->pool, m);
+	}
+}
+
+int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
+{
+	if (unlikely(bytes > c->rx_told))
+		return -EINVAL;
+	c->rx_told -= bytes;
+	c->rx_bytes -= bytes;
+	if (likely(!c->rx_bytes && c->rx_mbufs == 1 && c->rx_head)) {
+		mbuf_free(net->pool, c->rx_head);
+		c->rx_head = c->rx_tail = NULL;
+		c->rx_mbufs = 0;
+	} else {
+		give_back(net, c, bytes);
 	}
 	window_update(net, c);
 	return 0;

@@ -31,6 +31,7 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->state >= TCP_ESTABLISHED) {
 		tcp_cc_of(c)->timeout(c, now);
 		c->recover = c->snd_max;
+		c->flags |= TCP_F_RTO_RECOVERY;
 		c->snd_nxt = c->snd_una;
 		tcp_sndq_seek(net, c);
 	} else {
@@ -38,7 +39,6 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 	}
 	c->dupacks = 0;
 	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_RTT_TIMED | TCP_F_REXMIT);
-	c->flags |= TCP_F_RTO_RECOVERY;
 	back_off(net, c);
 	tcp_arm_rto(net, c, now);
 	tcp_mark_out(net, c);
@@ -65,22 +65,37 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 	return true;
 }
 
+static u32 probe_interval(const struct net *net, const struct tcp_conn *c)
+{
+	u64 ticks = (u64)c->rto << min(c->backoff, 16);
+
+	return (u32)min(ticks, (u64)net->tcp.rto_max);
+}
+
 static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
+	u32 limit = net->conf.tcp.retries;
+	/* A peer that answers probes may keep its window closed for as long as
+	 * the application waits, but not for one that has closed for good
+	 * (RFC 1122 section 4.2.2.17, RFC 6429). */
+	bool orphan = c->flags & TCP_F_NO_RECV && c->backoff > limit;
+
 	c->persist_at = 0;
-	if (!c->snd_wnd) {
-		if (c->probes >= net->conf.tcp.retries) {
-			tcp_die(net, c, ETIMEDOUT);
-			return false;
-		}
-		c->probes++;
-		c->flags |= TCP_F_PROBE;
-		c->persist_at =
-			tcp_deadline(now, min(c->rto << min(c->backoff, 8),
-					      net->tcp.rto_max));
-		if (c->backoff < 16)
-			c->backoff++;
+	if (c->snd_wnd || !c->sndq_bytes) {
+		tcp_mark_out(net, c);
+		return true;
 	}
+	if (c->probes >= limit || orphan) {
+		if (orphan)
+			tcp_send_rst(net, c, now);
+		tcp_die(net, c, ETIMEDOUT);
+		return false;
+	}
+	c->probes++;
+	c->flags |= TCP_F_PROBE;
+	c->persist_at = tcp_deadline(now, probe_interval(net, c));
+	if (c->backoff < UINT8_MAX)
+		c->backoff++;
 	tcp_mark_out(net, c);
 	return true;
 }
@@ -91,6 +106,8 @@ static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 	u32 idle = ticks_of_us(conf->keep_idle_ms * 1000ull);
 	u32 interval = ticks_of_us(conf->keep_interval_ms * 1000ull);
 
+	if (tick_of(now) - c->last_rx < interval)
+		c->keep_probes = 0; /* the last probe was answered */
 	if (tick_of(now) - c->last_rx < idle) {
 		c->keep_probes = 0;
 		c->keep_at = c->last_rx + idle;

@@ -32,7 +32,8 @@ void udp_init(struct net *net, void *mem)
 
 static u16 *bucket(struct udp *u, u16 port)
 {
-	return &u->buckets[port % ARRAY_SIZE(u->buckets)];
+	/* Ephemeral ports are dealt out in steps of 64: see udp_bind(). */
+	return &u->buckets[(port ^ port >> 6) % ARRAY_SIZE(u->buckets)];
 }
 
 /* The socket that takes what is sent to @ip; zero: any that would clash. */
@@ -122,6 +123,7 @@ void udp_unbind(struct net *net, u32 sock)
 	free_list(net, s->held_head);
 	s->head = s->held_head = NULL;
 	s->tail = &s->head;
+	s->nqueued = s->held = 0;
 	while (*at != sock + 1)
 		at = &u->socks[*at - 1].next_hash;
 	*at = s->next_hash;
@@ -275,7 +277,10 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 	}
 	if (udp->cksum && !ip_l4_cksum_ok(net, m, p, udp->cksum))
 		return drop(net, m, &net->stat->drop_checksum);
-	if (unlikely(s->nqueued + s->held >= net->conf.udp.rcv_queue))
+	/* Buffers that the application does not give back must not starve
+	 * TCP: see tcp_rx_room(). */
+	if (unlikely(s->nqueued + s->held >= net->conf.udp.rcv_queue ||
+		     net->pool->nfree <= net->pool->total / 8))
 		return drop(net, m, &net->stat->drop_udp_full);
 	m->port = be16_host(udp->sport);
 	m->udp.saddr = p->ip->src.raw;

@@ -65,6 +65,7 @@ struct nicq {
 	bool tx_pending;
 	u64 nr_kicks; /* system calls made by kick() */
 	u64 nr_drops; /* received packets lost for want of buffers */
+	u32 nr_posted; /* buffers of the pool that wait for reception */
 };
 
 /* For back ends: what becomes of a transmitted mbuf. */

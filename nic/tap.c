@@ -165,6 +165,7 @@ static void tap_kick(struct nicq *nq)
 
 static void tap_reclaim(struct nicq *nq)
 {
+	nq->nr_posted = tap_of(nq)->nready;
 }
 
 static void tap_wait(struct nicq *nq, u64 ns)

@@ -3,16 +3,7 @@
 #include "nic/wire.h"
 #include "nic/wire_impair.h"
 
-#include "base/be.h"
 #include "base/mem.h"
-
-enum {
-	/* Offsets in a frame, to steer it. */
-	AT_ETH_TYPE = 12,
-	AT_IP = 14,
-	IP_MIN = 20,
-	STEERED = 12, /* bytes of addresses and ports */
-};
 
 size_t wire_ring_at(u32 end, u32 from, u32 to)
 {
@@ -29,70 +20,15 @@ size_t wire_bytes(void)
 	return wire_ring_at(2, 0, 0);
 }
 
-static inline const struct wire_end_info *peer_info(const struct wire_queue *w)
-{
-	return &w->shared->ends[!w->end];
-}
-
-/* The hash is linear in its input: what each value of each half byte adds. */
-static void rss_tabulate(struct wire_queue *w, const u8 key[RSS_KEY_LEN])
-{
-	u8 in[STEERED] = { 0 };
-
-	for (u32 pos = 0; pos < 2 * STEERED; pos++) {
-		for (u32 v = 0; v < 16; v++) {
-			in[pos / 2] = (u8)(pos % 2 ? v : v << 4);
-			w->rss_nibble[pos][v] = hash_toeplitz(key, in, STEERED);
-		}
-		in[pos / 2] = 0;
-	}
-}
-
-static void rss_refresh(struct wire_queue *w)
-{
-	u8 key[RSS_KEY_LEN];
-	u32 gen = load_acquire(&peer_info(w)->rss_gen);
-
-	if (likely(gen == w->rss_gen))
-		return;
-	memcpy(key, peer_info(w)->rss_key, sizeof(key));
-	rss_tabulate(w, key);
-	w->rss_gen = gen;
-}
-
-/* TCP and UDP by their 4-tuple, whatever else to queue 0. */
-static u32 steer(const struct wire_queue *w, const u8 *p, u32 len)
-{
-	const u8 *ip = p + AT_IP;
-	u8 tuple[STEERED];
-	u32 ihl, hash = 0;
-
-	if (len < AT_IP + IP_MIN + 4 || p[AT_ETH_TYPE] != 0x08 ||
-	    p[AT_ETH_TYPE + 1] != 0x00)
-		return 0;
-	ihl = (ip[0] & 15) * 4;
-	if (ip[0] >> 4 != 4 || ihl < IP_MIN || len < AT_IP + ihl + 4)
-		return 0;
-	if ((ip[9] != 6 && ip[9] != 17) || ip[6] & 0x3f || ip[7])
-		return 0; /* not TCP or UDP; a fragment */
-	memcpy(tuple, ip + 12, 8);
-	memcpy(tuple + 8, ip + ihl, 4);
-	for (u32 i = 0; i < STEERED; i++)
-		hash ^= w->rss_nibble[2 * i][tuple[i] >> 4] ^
-			w->rss_nibble[2 * i + 1][tuple[i] & 15];
-	return READ_ONCE(peer_info(w)->rss_table[hash % RSS_TABLE]) %
-	       WIRE_MAX_QUEUES;
-}
-
 static inline u32 destination(const struct wire_queue *w, const u8 *p, u32 len)
 {
-	return peer_info(w)->nqueues == 1 ? 0 : steer(w, p, len);
+	return wire_peer(w)->nqueues == 1 ? 0 : wire_steer(w, p, len);
 }
 
 /* Is it a cable with nobody at its other end? */
 static inline bool unplugged(const struct wire_queue *w)
 {
-	return !READ_ONCE(peer_info(w)->open);
+	return !READ_ONCE(wire_peer(w)->open);
 }
 
 bool wire_send(struct wire_queue *w, const u8 *frame, u32 len)
@@ -137,9 +73,11 @@ u32 wire_flatten(u8 *to, const struct mbuf *m)
 /* The ring is full. One queue that is slow must not hold up others; if there
  * are none, the caller had better wait than lose frames, but not for ever:
  * the other end may have died. */
-static bool lose(struct wire_queue *w)
+static COLD bool lose(struct wire_queue *w, const struct ring_tx *tx)
 {
-	if (peer_info(w)->nqueues == 1) {
+	if (wire_peer(w)->nqueues == 1) {
+		if (tx->prod != tx->published)
+			return false; /* had room for a part of this batch */
 		if (!w->full_since)
 			w->full_since = w->now;
 		if (w->now - w->full_since < WIRE_PATIENCE_NS)
@@ -149,9 +87,11 @@ static bool lose(struct wire_queue *w)
 	return true;
 }
 
-/* False: no room, try again. */
-static COLD bool send_pieces(struct wire_queue *w, struct ring_tx *tx,
-			     const struct mbuf *m)
+/* A packet that is not in one piece, or has no length to be. False: no room,
+ * try again. */
+static __attribute__((noinline)) bool send_pieces(struct wire_queue *w,
+						  struct ring_tx *tx,
+						  const struct mbuf *m)
 {
 	u32 len = mbuf_packet_len(m);
 	u8 *p;
@@ -162,26 +102,61 @@ static COLD bool send_pieces(struct wire_queue *w, struct ring_tx *tx,
 	}
 	p = ring_reserve(tx, len);
 	if (unlikely(!p))
-		return lose(w);
+		return lose(w, tx);
 	wire_flatten(p, m);
 	ring_commit(tx, len, 0);
 	return true;
 }
 
-static inline bool send_mbuf(struct wire_queue *w, const struct mbuf *m,
-			     bool one_queue)
+static inline bool whole(const struct mbuf *m)
 {
-	u32 to = likely(one_queue) ? 0 : steer(w, m->data, m->len);
-	struct ring_tx *tx = &w->tx[to];
-	bool taken;
+	return !m->next && !m->next_ext && m->len - 1 < RING_MAX_FRAME;
+}
 
-	if (likely(!m->next && !m->next_ext &&
-		   m->len - 1 < RING_MAX_FRAME))
-		taken = ring_put(tx, m->data, m->len, 0) || lose(w);
-	else
-		taken = send_pieces(w, tx, m);
-	w->dirty |= 1u << to;
-	return likely(taken);
+static inline bool send_mbuf(struct wire_queue *w, struct ring_tx *tx,
+			     const struct mbuf *m)
+{
+	if (unlikely(!whole(m)))
+		return send_pieces(w, tx, m);
+	return likely(ring_put(tx, m->data, m->len, 0)) || lose(w, tx);
+}
+
+/* To a peer with one queue, packets in one piece: with the ring's state in
+ * registers. Returns how many it could take. */
+static int send_simple(struct wire_queue *w, struct mbuf **pkts, int n)
+{
+	struct mbuf_pool *pool = w->q.pool;
+	struct ring_tx tx = w->tx[0];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct mbuf *m = pkts[i];
+
+		if (unlikely(!whole(m) || m->handle) ||
+		    unlikely(!ring_put(&tx, m->data, m->len, 0)))
+			break;
+		mbuf_free(pool, m);
+	}
+	w->tx[0] = tx;
+	w->dirty |= 1;
+	return i;
+}
+
+static int send_any(struct wire_queue *w, struct mbuf **pkts, int n)
+{
+	bool one_queue = wire_peer(w)->nqueues == 1;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct mbuf *m = pkts[i];
+		u32 to = one_queue ? 0 : wire_steer(w, m->data, m->len);
+
+		if (!send_mbuf(w, &w->tx[to], m))
+			break;
+		w->dirty |= 1u << to;
+		nicq_tx_done(&w->q, m);
+	}
+	return i;
 }
 
 /* With an impairer, or with nobody at the other end. */
@@ -203,19 +178,17 @@ static COLD int tx_slow(struct wire_queue *w, struct mbuf **pkts, int n,
 static int wire_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 {
 	struct wire_queue *w = container_of(q, struct wire_queue, q);
-	bool one_queue = peer_info(w)->nqueues == 1;
-	int i;
+	int i = 0;
 
 	w->now = now;
-	rss_refresh(w);
+	wire_rss_refresh(w);
 	if (unlikely(w->impairer || unplugged(w)))
 		return tx_slow(w, pkts, n, now);
-	for (i = 0; i < n; i++) {
-		if (!send_mbuf(w, pkts[i], one_queue))
-			break;
-		nicq_tx_done(q, pkts[i]);
-	}
-	if (likely(i))
+	if (likely(wire_peer(w)->nqueues == 1))
+		i = send_simple(w, pkts, n);
+	if (unlikely(i < n))
+		i += send_any(w, pkts + i, n - i);
+	if (likely(w->tx[0].prod != w->tx[0].published))
 		w->full_since = 0;
 	wire_publish(w);
 	return i;
@@ -223,43 +196,39 @@ static int wire_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 
 /* From one source queue. Stops short of a frame that finds no buffer: it
  * waits in the ring. */
-static int rx_from(struct wire_queue *w, struct ring_rx *rx, struct mbuf **pkts,
-		   int n)
+static inline int rx_from(struct wire_queue *w, struct ring_rx *ring,
+			  struct mbuf **pkts, int n)
 {
+	struct ring_rx rx = *ring; /* in registers meanwhile */
 	struct ring_frame f;
 	int got = 0;
 
-	while (got < n && ring_peek(rx, &f)) {
+	while (got < n && ring_peek(&rx, &f)) {
 		struct mbuf *m;
 
 		if (unlikely(f.len > MBUF_ROOM)) {
 			w->q.nr_drops++;
-			ring_next(rx, &f);
+			ring_next(&rx, &f);
 			continue;
 		}
 		m = mbuf_alloc(w->q.pool);
 		if (unlikely(!m))
 			break;
-		memcpy(m->data, f.data, f.len);
+		copy_packet(m->data, f.data, f.len);
 		m->len = f.len;
-		ring_next(rx, &f);
+		ring_next(&rx, &f);
 		pkts[got++] = m;
 	}
-	ring_release(rx);
+	ring_release(&rx);
+	*ring = rx;
 	return got;
 }
 
-static int wire_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
+static __attribute__((noinline)) int rx_all(struct wire_queue *w, u32 sources,
+					    struct mbuf **pkts, int n)
 {
-	struct wire_queue *w = container_of(q, struct wire_queue, q);
-	u32 sources = READ_ONCE(peer_info(w)->nqueues);
 	int got = 0;
 
-	w->now = now;
-	if (unlikely(w->impairer))
-		wire_advance(w, now);
-	if (likely(sources == 1))
-		return rx_from(w, &w->rx[0], pkts, n);
 	sources = min(sources, (u32)WIRE_MAX_QUEUES);
 	for (u32 i = 0; i < sources && got < n; i++) {
 		w->rx_turn++;
@@ -268,6 +237,18 @@ static int wire_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 		got += rx_from(w, &w->rx[w->rx_turn], pkts + got, n - got);
 	}
 	return got;
+}
+
+static int wire_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
+{
+	struct wire_queue *w = container_of(q, struct wire_queue, q);
+	u32 sources = READ_ONCE(wire_peer(w)->nqueues);
+
+	w->now = now;
+	if (unlikely(w->impairer))
+		wire_advance(w, now);
+	return likely(sources == 1) ? rx_from(w, &w->rx[0], pkts, n)
+				    : rx_all(w, sources, pkts, n);
 }
 
 /* Only a receiver that sleeps costs something. It set `waiting`, then made
@@ -306,20 +287,13 @@ static void wire_wait(struct nicq *q, u64 ns)
 
 bool wire_pending(const struct wire_queue *w)
 {
-	u32 sources = READ_ONCE(peer_info(w)->nqueues);
+	u32 sources = READ_ONCE(wire_peer(w)->nqueues);
 
 	for (u32 i = 0; i < sources && i < WIRE_MAX_QUEUES; i++) {
 		if (ring_pending(&w->rx[i]))
 			return true;
 	}
 	return false;
-}
-
-void wire_set_rss(struct wire_shared *shared, enum wire_end end,
-		  const u8 table[RSS_TABLE])
-{
-	for (u32 i = 0; i < RSS_TABLE; i++)
-		WRITE_ONCE(shared->ends[end].rss_table[i], table[i]);
 }
 
 void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,

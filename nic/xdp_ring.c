@@ -171,6 +171,7 @@ static void xdp_reclaim(struct nicq *nq)
 	u32 producer = load_acquire(q->comp.producer);
 	u32 n = producer - q->comp.head;
 
+	nq->nr_posted = q->posted;
 	if (!n)
 		return;
 	while (n--) {

@@ -57,7 +57,7 @@
 	X(TIMER_CANCEL)
 
 /*
- * Event conditions.
+ * Event conditions. Fields not named are undefined.
  *
  *   CONNECTED  cookie, handle, len = 0 or errno
  *   KNOCK      handle, ip, port = the peer's; len = local port

@@ -57,6 +57,11 @@ enum {
 	IXEVOUT = 0x4, /* room to send */
 };
 
+/* ixev_ctx.flags; the others are in lib/ixev/priv.h */
+enum {
+	IXEV_CTX_WORK = 512, /* on the thread's work list */
+};
+
 struct ixev_conn_ops {
 	/* A connection to one of our ports. Returns an initialised context,
 	 * or NULL to reject it. */
@@ -175,9 +180,21 @@ void ixev_dial_addr(struct ixev_ctx *ctx, const struct ix_addr *ip,
  * has sent its FIN and all is read; -EIO: the connection failed. */
 ssize_t ixev_recv(struct ixev_ctx *ctx, void *addr, size_t len);
 
+/* The general case of ixev_recv_zc(). */
+void *ixev_recv_part(struct ixev_ctx *ctx, size_t len);
+
 /* Consumes exactly @len contiguous bytes in place. NULL if there are not so
  * many in one piece. Readable until the handler returns; not writable. */
-void *ixev_recv_zc(struct ixev_ctx *ctx, size_t len);
+static inline void *ixev_recv_zc(struct ixev_ctx *ctx, size_t len)
+{
+	/* Not all that there is, or not yet known to have work. */
+	if (len != ctx->rx_len || !len || ctx->rx_tail ||
+	    !(ctx->flags & IXEV_CTX_WORK))
+		return ixev_recv_part(ctx, len);
+	ctx->rx_len = 0;
+	ctx->rx_done += (uint32_t)len;
+	return ctx->rx_addr;
+}
 
 /* The first contiguous unread bytes, *@len of them, without consuming them:
  * consume with ixev_recv_zc(). NULL and 0: nothing there. */

@@ -75,7 +75,8 @@
 	X(tcp_coalesced, "small segments copied together to save buffers") \
 	/* memory, gauges */                                               \
 	X(mbufs_total, "gauge: packet buffers of this thread")             \
-	X(mbufs_free, "gauge: packet buffers free")
+	X(mbufs_free, "gauge: packet buffers free")                        \
+	X(mbufs_posted, "gauge: packet buffers that the NIC receives into")
 
 enum { IX_BATCH_BUCKETS = 12 }; /* batch of n packets: bucket log2(n) */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Before and after the crossing: contexts with work -> calls; results. */
+#include <string.h>
+
 #include "lib/ixev/priv.h"
 
 enum { CALLS_PER_CTX = 3 };
@@ -101,7 +103,8 @@ static void tell_late(struct ixev_ctx *ctx)
 }
 
 /* What its handler and others did to a context, in at most three calls. */
-static inline void work(struct ixev_thread *t, struct ixev_ctx *ctx)
+static __attribute__((noinline)) void work(struct ixev_thread *t,
+					   struct ixev_ctx *ctx)
 {
 	struct ix_thread *ix = t->ix;
 
@@ -114,11 +117,11 @@ static inline void work(struct ixev_thread *t, struct ixev_ctx *ctx)
 	if (unlikely(ix->ncalls > IX_MAX_CALLS - CALLS_PER_CTX ||
 		     ix->nsgs > IX_MAX_SGS - IX_MAX_SG_PER_CALL))
 		ixev_flush(t);
-	if (likely(ctx->rx_done)) {
+	if (ctx->rx_done) {
 		put(ix, IX_RECV_DONE, ctx, ctx->rx_done);
 		ctx->rx_done = 0;
 	}
-	if (likely(ctx->tx_next)) {
+	if (ctx->tx_next) {
 		if (unlikely(ctx->flags & CTX_SENDV))
 			t->again = true;
 		else
@@ -132,19 +135,80 @@ static inline void work(struct ixev_thread *t, struct ixev_ctx *ctx)
 	}
 }
 
+/* Bytes read and one range to send, and nothing else to be done? */
+static inline bool answered(const struct ixev_ctx *ctx)
+{
+	return !(ctx->flags & (CTX_RARE | CTX_SENDV)) && !ctx->ref_tail &&
+	       !(ctx->trig_mask & ctx->en_mask) && ctx->rx_done &&
+	       ctx->tx_next && ctx->tx_next == ctx->tx_tail;
+}
+
+/* op, port 0 and n in one word: the dataplane reads them so. */
+static inline void put_head(struct ix_call *c, uint16_t op, uint32_t n)
+{
+	uint64_t head = op | (uint64_t)n << 32;
+
+	memcpy(c, &head, sizeof(head));
+}
+
+/* What work() writes for it, at @c and @sg, which is entry @at. The result of
+ * RECV_DONE is not looked at, so it needs no cookie. */
+static inline void put_answer(struct ixev_ctx *ctx, struct ix_call *c,
+			      struct ix_sg *sg, uint32_t at)
+{
+	const struct ixev_node *n = ctx->tx_next;
+	uint64_t handle = (uint64_t)ctx->handle;
+	uint32_t off = ctx->tx_off;
+
+	put_head(&c[0], IX_RECV_DONE, ctx->rx_done);
+	c[0].handle = handle;
+	put_head(&c[1], IX_SENDV, 1);
+	c[1].handle = handle;
+	c[1].cookie = (uintptr_t)ctx;
+	c[1].sg = at;
+	sg->addr = (uintptr_t)n->addr + off;
+	sg->len = n->len - off;
+	ctx->rx_done = 0;
+	ctx->flags ^= CTX_WORK | CTX_SENDV; /* done; under way */
+}
+
+/* All that is on the work list now. */
+static void work_all(struct ixev_thread *t)
+{
+	struct ix_thread *ix = t->ix;
+	struct ix_down *down = ix->port.down;
+	const struct ix_call *last = &down->calls[IX_MAX_CALLS - 2];
+	struct ix_call *c = &down->calls[ix->ncalls];
+	uint32_t nsgs = ix->nsgs;
+	struct ixev_ctx *ctx = t->work, *next;
+
+	t->work = NULL;
+	t->work_tail = &t->work;
+	for (; ctx; ctx = next) {
+		next = ctx->next_work;
+		if (likely(answered(ctx) && c <= last && nsgs < IX_MAX_SGS)) {
+			put_answer(ctx, c, &down->sgs[nsgs], nsgs);
+			c += 2;
+			nsgs++;
+			continue;
+		}
+		ctx->flags &= (uint16_t)~CTX_WORK;
+		ix->ncalls = (uint32_t)(c - down->calls);
+		ix->nsgs = nsgs;
+		work(t, ctx);
+		c = &down->calls[ix->ncalls];
+		nsgs = ix->nsgs;
+	}
+	ix->ncalls = (uint32_t)(c - down->calls);
+	ix->nsgs = nsgs;
+}
+
 void ixev_push(struct ixev_thread *t)
 {
-	struct ixev_ctx *ctx;
-
 	do {
 		t->again = false;
-		while ((ctx = t->work)) {
-			t->work = ctx->next_work;
-			if (!t->work)
-				t->work_tail = &t->work;
-			ctx->flags &= (uint16_t)~CTX_WORK;
-			work(t, ctx);
-		}
+		while (t->work)
+			work_all(t);
 		if (t->tslot_work)
 			ixev_timer_push(t);
 		if (t->again && ixev_flush(t))

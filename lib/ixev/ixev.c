@@ -25,17 +25,24 @@ struct ixev_thread *ixev_self(void)
 static void on_recv(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
+	char *addr = (char *)(uintptr_t)ev->addr;
+	uint32_t len = ev->len;
 
-	if (unlikely(!ev->len)) {
+	if (unlikely(!len)) {
 		ixev_on_fin(t, ctx);
 		return;
 	}
 	if (unlikely(ctx->flags & CTX_CLOSING)) {
-		ctx->rx_done += ev->len;
+		ctx->rx_done += len;
 		ixev_work(t, ctx);
 		return;
 	}
-	ixev_rx_range(t, ctx, (char *)(uintptr_t)ev->addr, ev->len);
+	if (likely(!ctx->rx_len)) {
+		ctx->rx_addr = addr;
+		ctx->rx_len = len;
+	} else {
+		ixev_rx_more(t, ctx, addr, len);
+	}
 	ixev_tell(ctx, IXEVIN);
 }
 
@@ -43,8 +50,9 @@ static void on_sent(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
 
-	ixev_tx_acked(t, ctx, ev->len);
-	if (unlikely(ctx->untaken && ev->addr))
+	if (unlikely(!ixev_tx_acked(t, ctx, ev->len)))
+		ixev_tx_acked_part(t, ctx, ev->len);
+	if (ctx->untaken && unlikely(!(ctx->flags & CTX_WORK)) && ev->addr)
 		ixev_work(t, ctx);
 	ixev_tell(ctx, IXEVOUT);
 }

@@ -39,10 +39,10 @@ enum {
 	CTX_ABORT = 64, /* ... by RST */
 	CTX_SHUT = 128, /* ixev_shutdown_write() was called */
 	CTX_SHUT_SENT = 256,
-	CTX_WORK = 512,		/* on the work list (or the starved list) */
-	CTX_DIAL_FAILED = 1024, /* dialed(ctx, -error) is due */
-	CTX_TX_ERROR = 2048,	/* SENDV failed: nothing more can be sent */
-	CTX_SALVAGE = 4096,	/* rx_addr is in ctx->salvage */
+	CTX_WORK = IXEV_CTX_WORK, /* ... or on the starved list */
+	CTX_DIAL_FAILED = 1024,	  /* dialed(ctx, -error) is due */
+	CTX_TX_ERROR = 2048,	  /* SENDV failed: nothing more can be sent */
+	CTX_SALVAGE = 4096,	  /* rx_addr is in ctx->salvage */
 	CTX_ABORT_SENT = 8192,
 	CTX_SENDV = 16384, /* a SENDV in the batch: one at a time, or a
 			    * short one would leave a hole */
@@ -53,6 +53,9 @@ enum {
 	CTX_RARE = CTX_DEAD | CTX_DIALING | CTX_CLOSING | CTX_SHUT |
 		   CTX_DIAL_FAILED | CTX_TX_ERROR,
 };
+
+/* A way seldom taken: kept out of its caller. */
+#define COLD __attribute__((cold, noinline))
 
 /* A range of memory in a ring: received, or to be sent. */
 struct ixev_node {
@@ -104,8 +107,8 @@ struct ixev_thread {
 	uintptr_t arena;
 	size_t arena_len;
 	bool again; /* results are needed before the real crossing */
-	bool stop; /* ixev_loop_stop() */
-	bool gone; /* the dataplane ended; told once */
+	bool stop;  /* ixev_loop_stop() */
+	bool gone;  /* the dataplane ended; told once */
 	bool gone_told;
 	int error; /* of run_io */
 
@@ -140,9 +143,10 @@ static inline void ixev_tell(struct ixev_ctx *ctx, uint8_t reason)
 
 /* ---- recv.c */
 
-/* RECV: never fails; without memory for the range the connection is reset. */
-void ixev_rx_range(struct ixev_thread *t, struct ixev_ctx *ctx, char *addr,
-		   uint32_t len);
+/* RECV behind what is unread: never fails; without memory for the range the
+ * connection is reset. */
+void ixev_rx_more(struct ixev_thread *t, struct ixev_ctx *ctx, char *addr,
+		  uint32_t len);
 /* Forgets unread data; its bytes count as done. */
 void ixev_rx_drop(struct ixev_thread *t, struct ixev_ctx *ctx);
 /* The buffers go: keeps what is unread in a copy. */
@@ -150,8 +154,9 @@ void ixev_rx_salvage(struct ixev_thread *t, struct ixev_ctx *ctx);
 
 /* ---- send.c */
 
-/* SENT: @bytes of the oldest are acknowledged. */
-void ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx, uint32_t bytes);
+/* The general case of ixev_tx_acked(). */
+void ixev_tx_acked_part(struct ixev_thread *t, struct ixev_ctx *ctx,
+			uint32_t bytes);
 /* SENDV took @bytes, fewer than are waiting. */
 void ixev_tx_taken(struct ixev_ctx *ctx, uint32_t bytes);
 /* Frees all ranges, taken or not, and makes all callbacks due. */
@@ -189,6 +194,28 @@ static inline void ixev_buf_put(struct ixev_thread *t, struct ixev_buf *b)
 		return;
 	b->next = t->bufs;
 	t->bufs = b;
+}
+
+/* SENT: @bytes of the oldest are acknowledged. Mostly: just one range, which
+ * the dataplane has taken. False: not done. */
+static inline bool ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx,
+				 uint32_t bytes)
+{
+	struct ixev_node *tail = ctx->tx_tail, *n;
+
+	if (unlikely(!tail || ctx->tx_acked || ctx->ref_tail))
+		return false;
+	n = tail->next;
+	if (unlikely(bytes != n->len || n == ctx->tx_next))
+		return false;
+	ctx->unacked -= bytes;
+	tail->next = n->next;
+	if (n == tail)
+		ctx->tx_tail = NULL;
+	if (likely(n->buf))
+		ixev_buf_put(t, n->buf);
+	ixev_node_put(t, n);
+	return true;
 }
 
 /* ---- cross.c */

@@ -10,17 +10,11 @@
 
 #include "lib/ixev/priv.h"
 
-void ixev_rx_range(struct ixev_thread *t, struct ixev_ctx *ctx, char *addr,
-		   uint32_t len)
+void ixev_rx_more(struct ixev_thread *t, struct ixev_ctx *ctx, char *addr,
+		  uint32_t len)
 {
-	struct ixev_node *n;
+	struct ixev_node *n = ixev_node_get(t);
 
-	if (likely(!ctx->rx_len)) {
-		ctx->rx_addr = addr;
-		ctx->rx_len = len;
-		return;
-	}
-	n = ixev_node_get(t);
 	if (!n) { /* the stream has a hole now: nothing to be saved */
 		ctx->error = ENOMEM;
 		ctx->flags |= CTX_ABORT | CTX_TX_ERROR;
@@ -101,7 +95,7 @@ ssize_t ixev_recv(struct ixev_ctx *ctx, void *addr, size_t len)
 	return (ssize_t)(len - left);
 }
 
-void *ixev_recv_zc(struct ixev_ctx *ctx, size_t len)
+void *ixev_recv_part(struct ixev_ctx *ctx, size_t len)
 {
 	char *addr;
 

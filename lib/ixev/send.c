@@ -65,14 +65,12 @@ static inline bool extend(struct ixev_ctx *ctx, const char *addr, uint32_t len,
 	return true;
 }
 
-/* Appends a range. False without memory for a node. */
-static inline bool append(struct ixev_thread *t, struct ixev_ctx *ctx,
-			  char *addr, uint32_t len, struct ixev_buf *buf)
+/* Appends a range, in node @n. */
+static inline void append_node(struct ixev_ctx *ctx, struct ixev_node *n,
+			       char *addr, uint32_t len, struct ixev_buf *buf)
 {
-	struct ixev_node *tail = ctx->tx_tail, *n = ixev_node_get(t);
+	struct ixev_node *tail = ctx->tx_tail;
 
-	if (unlikely(!n))
-		return false;
 	n->addr = addr;
 	n->len = len;
 	n->buf = buf;
@@ -82,12 +80,22 @@ static inline bool append(struct ixev_thread *t, struct ixev_ctx *ctx,
 		tail->next = n;
 	}
 	ctx->tx_tail = n;
-	if (!ctx->tx_next) {
+	if (likely(!ctx->tx_next)) {
 		ctx->tx_next = n;
 		ctx->tx_off = 0;
 	}
 	queued(ctx, len);
-	return true;
+}
+
+/* False without memory for a node. */
+static inline bool append(struct ixev_thread *t, struct ixev_ctx *ctx,
+			  char *addr, uint32_t len, struct ixev_buf *buf)
+{
+	struct ixev_node *n = ixev_node_get(t);
+
+	if (likely(n))
+		append_node(ctx, n, addr, len, buf);
+	return n;
 }
 
 /* @len bytes, which fit, into buffer @b. */
@@ -133,7 +141,9 @@ static __attribute__((noinline)) ssize_t send_long(struct ixev_ctx *ctx,
 	return done;
 }
 
-ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
+/* Not all of it, or in the next buffer, or growing the last range. */
+static __attribute__((noinline)) ssize_t send_any(struct ixev_ctx *ctx,
+						  const void *addr, size_t len)
 {
 	ssize_t todo = admit(ctx, len);
 	struct ixev_thread *t;
@@ -147,6 +157,34 @@ ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
 		return -EAGAIN;
 	ixev_work(t, ctx);
 	return todo;
+}
+
+/* Usual is a whole message that fits the buffer at hand, with all before it
+ * taken by the dataplane. The copy comes last, so that little outlives the
+ * call of memcpy(). */
+ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
+{
+	struct ixev_thread *t;
+	struct ixev_node *n;
+	struct ixev_buf *b;
+	char *to;
+
+	if (unlikely(ctx->flags & CTX_NO_SEND))
+		return -EIO;
+	t = ctx->owner;
+	b = t->buf;
+	n = t->nodes;
+	if (unlikely(len - 1 >= IXEV_BUF_SIZE - b->pos || !n || ctx->tx_next ||
+		     ctx->unacked + len > ixev_send_limit))
+		return send_any(ctx, addr, len);
+	t->nodes = n->next;
+	to = (char *)b + b->pos;
+	b->refs++;
+	b->pos += (uint32_t)len;
+	append_node(ctx, n, to, (uint32_t)len, b);
+	ixev_work(t, ctx);
+	memcpy(to, addr, len);
+	return (ssize_t)len;
 }
 
 ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len)
@@ -179,7 +217,8 @@ static void free_oldest(struct ixev_thread *t, struct ixev_ctx *ctx)
 	ixev_node_put(t, n);
 }
 
-void ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx, uint32_t bytes)
+void ixev_tx_acked_part(struct ixev_thread *t, struct ixev_ctx *ctx,
+			uint32_t bytes)
 {
 	uint32_t taken = ctx->unacked - ctx->untaken, n;
 

@@ -88,7 +88,9 @@ static void add_call(struct rig *r, const struct names *names,
 	c->cookie = i;
 	c->port = fuzz_8(in);
 	if (c->port & 1)
-		c->ip = addr_of_ipv4(c->port & 2 ? rig_peer_ip : rig_ip);
+		c->ip = addr_of_ipv4(c->port & 4   ? be32(0x0a000009)
+				     : c->port & 2 ? rig_peer_ip
+						   : rig_ip);
 	if (c->op == IX_SENDV || c->op == IX_UDP_SENDV) {
 		c->sg = c->port == 7 ? fuzz_64(in) : i;
 		c->n = c->port == 6 ? c->n : 1 + c->n % 3;
@@ -151,10 +153,20 @@ static void cross(struct rig *r, struct names *names)
 	rig_drain(r);
 }
 
+static void flush(struct rig *r, struct names *names)
+{
+	u32 ncalls = r->down.ncalls;
+
+	dp_flush(&r->dp, r->now);
+	check_results(r, ncalls);
+	learn_all(names, r, r->up.nresults);
+	r->down.ncalls = 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_in in = { data, size };
-	struct rig *r = fuzz_rig();
+	struct rig *r = fuzz_rig(&in);
 	struct names names = { 0 };
 	struct rig_peer p;
 
@@ -180,6 +192,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			r->nic.tx_limit = op & 16 ? UINT32_MAX : op >> 5;
 			r->nic.hold = op & 32;
 			break;
+		case 6:
+			dp_overrun(&r->dp, r->now);
+			continue;
+		case 7:
+			flush(r, &names);
+			continue;
 		default:
 			add_call(r, &names, &in);
 		}

@@ -2,7 +2,8 @@
 /*
  * Frames into net_in(), on a dataplane that has something to lose: a listener,
  * a connection that has sent data, one half closed, one with timestamps, one
- * just opening from each side, a UDP socket. The application is well behaved:
+ * just opening from each side, one to a neighbour who is being asked for, a UDP
+ * socket. The application is well behaved:
  * it answers every event.
  */
 #include "fuzz.h"
@@ -20,6 +21,9 @@ static void populate(struct rig *r)
 	c = rig_call(r, IX_CONNECT);
 	c->port = 4000;
 	c->ip = addr_of_ipv4(rig_peer_ip);
+	c = rig_call(r, IX_CONNECT);
+	c->port = 4000;
+	c->ip = addr_of_ipv4(be32(be32_host(rig_peer_ip) + 1));
 	rig_run(r);
 	h = rig_accept(r, &p, 1);
 	rig_send(r, h, 0, 3000);
@@ -74,7 +78,7 @@ static void application(struct rig *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_in in = { data, size };
-	struct rig *r = fuzz_rig();
+	struct rig *r = fuzz_rig(&in);
 
 	populate(r);
 	while (in.left) {

@@ -14,10 +14,12 @@ u32 fuzz_bytes(struct fuzz_in *in, void *out, u32 max)
 	return n;
 }
 
-struct rig *fuzz_rig(void)
+struct rig *fuzz_rig(struct fuzz_in *in)
 {
 	struct rig *r = rig_new();
 
+	r->nic.q.caps =
+		fuzz_8(in) & (NIC_GATHER | NIC_RX_CSUM_PARTIAL | NIC_TX_CSUM);
 	r->conf.mbufs = 128;
 	r->conf.net.tcp.max_conns = 8;
 	r->conf.net.tcp.timestamps = true;
@@ -51,12 +53,12 @@ static u8 *ethernet(struct rig *r, u8 *frame)
 
 void fuzz_ip(struct rig *r, struct fuzz_in *in)
 {
-	u8 frame[ETH_LEN + 256];
+	u8 frame[ETH_LEN + 256] = { 0 };
 	u32 n = ETH_LEN;
 
 	n += fuzz_bytes(in, ethernet(r, frame), fuzz_8(in));
 	rig_fix(frame, n);
-	fake_nic_inject(&r->nic, frame, n);
+	fake_nic_inject(&r->nic, frame, max(n, (u32)ETH_MIN_FRAME));
 }
 
 /* Distances from what is expected: mostly small, sometimes anything. */

@@ -48,12 +48,14 @@ static inline u64 fuzz_64(struct fuzz_in *in)
 /* Up to @max bytes into @out; how many. */
 u32 fuzz_bytes(struct fuzz_in *in, void *out, u32 max);
 
-/* A dataplane with few buffers, listening on RIG_PORT. */
-struct rig *fuzz_rig(void);
+/* A dataplane with few buffers, listening on RIG_PORT. The first byte of the
+ * input says what its NIC can do. */
+struct rig *fuzz_rig(struct fuzz_in *in);
 
 /* A record of bytes for a frame:
  *   raw        as it is
- *   ip         our Ethernet header before it, lengths and checksums right
+ *   ip         our Ethernet header before it, lengths and checksums right,
+ *              padded to the shortest frame
  *   segment    of one of the connections (by index): flags, sequence and
  *              acknowledgement number relative to what is expected, window,
  *              options (none: timestamps where they are in use), payload

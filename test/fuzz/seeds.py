@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Writes the seed inputs to corpus/: programs in the fuzz targets' languages
-(see fuzz.h and the comments at the top of f_*.c). Run it after changing one."""
+(see fuzz.h and the comments at the top of f_*.c). Run it after changing one.
+"""
 import os
 import struct
 import sys
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
-SYN_SENT, OPEN, HALF_CLOSED, STAMPED, SYN_RCVD = range(5)  # connections of f_pkt
+# The connections of f_pkt.
+SYN_SENT, ASKED, OPEN, HALF_CLOSED, STAMPED, SYN_RCVD = range(6)
+GATHER = 1  # what the NIC can do: the first byte
 MORE = 0x80  # the next record belongs to the same iteration
 
 (CONNECT, LISTEN, UNLISTEN, ACCEPT, REJECT, SENDV, RECV_DONE, CLOSE, ABORT,
@@ -15,9 +18,15 @@ MORE = 0x80  # the next record belongs to the same iteration
  TIMER_CANCEL) = range(15)
 
 
+def delta(x):
+    if abs(x) < 128:
+        return struct.pack("<b", x)
+    return struct.pack("<bi", -128, x)
+
+
 def seg(op, conn, flags, seq=0, ack=0, win=1000, opt=b"", n=0):
-    return (struct.pack("<BBBbbHB", op, conn, flags, seq, ack, win, len(opt))
-            + opt + struct.pack("<H", n))
+    return (struct.pack("BBB", op, conn, flags) + delta(seq) + delta(ack)
+            + struct.pack("<HB", win, len(opt)) + opt + struct.pack("<H", n))
 
 
 def frame(op, data):
@@ -44,8 +53,12 @@ WSCALE = bytes((1, 3, 3, 7))
 TS = bytes((1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0))
 SACK = bytes((1, 1, 5, 10)) + bytes(8)
 ARP = bytes.fromhex("020000000001" "020000000002" "0806"
-                    "0001" "0800" "0604" "%04x" "020000000002" "0a000002"
-                    "000000000000" "0a000001" .replace("%04x", "0001"))
+                    "0001" "0800" "0604" "0001" "020000000002" "0a000002"
+                    "000000000000" "0a000001")
+ASKED_ARP = bytes.fromhex("020000000001" "020000000003" "0806"
+                          "0001" "0800" "0604" "0002"
+                          "020000000003" "0a000003"
+                          "020000000001" "0a000001")
 QUOTED = ip4(6, bytes.fromhex("0050" "0400" "00000000"), "0a000001",
              "0a000002")
 
@@ -61,10 +74,15 @@ def pkt():
                                                   n=64) * 5
     yield "small_fast", seg(d | MORE, STAMPED, ACK | PSH, n=1) * 20
     yield "small", seg(d | MORE, OPEN, ACK, n=1) * 20 + seg(d, OPEN, ACK)
-    yield "reorder", (seg(d, OPEN, ACK, 100, n=50) + seg(d, OPEN, ACK, 20, n=90)
+    yield "reorder", (seg(d, OPEN, ACK, 100, n=50)
+                      + seg(d, OPEN, ACK, 20, n=90)
                       + seg(d, OPEN, ACK, 10, n=100) + seg(d, OPEN, ACK, n=120)
                       + seg(d, OPEN, ACK, -40, n=60))
-    yield "dupacks", seg(d, OPEN, ACK, 0, -128) * 4 + seg(d, OPEN, ACK)
+    yield "dupacks", (seg(d, OPEN, ACK, 0, -3000) * 5
+                      + seg(d, OPEN, ACK, 0, -1500) + seg(d, OPEN, ACK))
+    yield "dupacks_fast", (seg(d, STAMPED, ACK, n=100) * 6
+                           + seg(d, STAMPED, ACK, 0, -200) * 4
+                           + seg(d, STAMPED, ACK))
     yield "zero_window", (seg(d, OPEN, ACK, win=0) + seconds(2, 1) * 4
                           + seg(d, OPEN, ACK))
     yield "retransmit", ms(2, 15) * 20 + seconds(2, 15) * 4
@@ -77,12 +95,15 @@ def pkt():
     yield "old_ack", seg(d, OPEN, ACK, 0, 100) + seg(d, OPEN, 0, n=5)
     yield "syn_rcvd", seg(d, SYN_RCVD, ACK, n=10) + seg(d, SYN_RCVD, ACK)
     yield "syn_again", seg(d, SYN_RCVD, SYN, -1) * 2 + seconds(2, 4) * 8
-    yield "new_syn", seg(d, 7, SYN, opt=MSS + TS + WSCALE) + seg(d, 5, ACK)
+    yield "new_syn", seg(d, 7, SYN, opt=MSS + TS + WSCALE) + seg(d, 6, ACK)
     yield "options", seg(d, OPEN, ACK, opt=SACK + TS, n=4) + seg(
         d, OPEN, ACK, opt=bytes((8, 10, 0, 0)), n=4)
     yield "urgent", seg(d, OPEN, ACK | URG, n=9)
     yield "arp_request", frame(0, ARP)
     yield "arp_reply", frame(0, ARP[:20] + b"\0\2" + ARP[22:])
+    yield "arp_asked", (frame(0, ASKED_ARP) + seg(d, ASKED, SYN | ACK)
+                        + seconds(2, 15) * 9 + frame(0, ASKED_ARP))
+    yield "arp_silence", seconds(2, 2) * 8
     yield "arp_short", frame(0, ARP[:30])
     yield "ping", frame(1, ip4(1, bytes((8, 0, 0, 0, 0, 1, 0, 1)) + b"x" * 30))
     yield "needfrag", frame(1, ip4(1, bytes((3, 4, 0, 0, 0, 0, 2, 64))
@@ -107,11 +128,11 @@ def call(op, name=0, n=0, port=0, rest=b""):
 
 
 def one(nr):
-    return bytes((6,)), nr
+    return bytes((8,)), nr
 
 
 def more(nr):
-    return bytes((6 | MORE,)), nr
+    return bytes((8 | MORE,)), nr
 
 
 def sgs(*pairs):
@@ -150,7 +171,7 @@ def batch():
                     + call(one(REJECT), 2, 0, 0, b"\0\0"))
     yield "reject", (seg(1, 2, SYN) + seg(1, 2, ACK)
                      + call(one(REJECT), 2, 0, 0, b"\0\0"))
-    yield "udp", (call(one(UDP_BIND), 0, 0, 53, b"\0\0")
+    yield "udp", (call(one(UDP_BIND), 0, 0, 48, b"\0\0")
                   + call(one(UDP_SENDV), 2, 2, 3, arena)
                   + call(one(UDP_RECV_DONE), 2, 0, 0, b"\2\0")
                   + call(one(UDP_UNBIND), 2, 0, 0, b"\0\0"))
@@ -161,6 +182,13 @@ def batch():
                      + call(one(LISTEN), 0, 4, 80, b"\0\0") * 2)
     yield "tx_full", (bytes((5,)) + call(one(SENDV), 0, 0, 0, sgs((5, 0, 250)))
                       + bytes((5 | 16,)) + ack)
+    yield "send_large", call(one(SENDV), 0, 1, 0, sgs(
+        (5, 0, 200), (13, 0, 210))) + ack * 3
+    yield "flush", call(more(SENDV), 0, 0, 0, arena) + b"\7" + data
+    yield "overrun", (seg(1 | MORE, 0, ACK | PSH, n=50) + b"\6"
+                      + ms(4, 9) + b"\6")
+    yield "arp_silence", (call(one(CONNECT), 0, 0, 5, b"\0\0")
+                          + seconds(4, 2) * 8)
     yield "raw", bytes((0, 2)) + b"".join(
         struct.pack("<HHIQQQ16x", SENDV, 0, 1, 0, 0, 0) for _ in range(2))
     yield "raw_count", bytes((0, 255)) + bytes(255 * 48) + struct.pack(
@@ -184,7 +212,9 @@ def main():
     for target in (pkt, tcpopt, batch):
         folder = os.path.join(top, target.__name__)
         os.makedirs(folder, exist_ok=True)
-        for name, data in target():
+        for i, (name, data) in enumerate(target()):
+            if target != tcpopt:
+                data = bytes((i % 2 * GATHER,)) + data
             with open(os.path.join(folder, name), "wb") as f:
                 f.write(data)
 

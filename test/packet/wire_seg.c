@@ -25,6 +25,8 @@ static u8 *put_opts(u8 *p, const struct opts *o)
 	if (o->wscale >= 0)
 		p = put(put(p, TCP_OPT_WSCALE << 8 | 3, 2), (u64)o->wscale, 1);
 	if (o->ts_val != ABSENT) {
+		if (p == start)
+			p = put(p, 0x0101, 2);
 		p = put(p, TCP_OPT_TS << 8 | 10, 2);
 		p = put(put(p, (u64)o->ts_val, 4), (u64)o->ts_ecr, 4);
 	}

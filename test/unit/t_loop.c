@@ -226,6 +226,36 @@ static void shutdown_of_many(void **state)
 	rig_end(r);
 }
 
+/* The next application finds nothing of the last one's. */
+static void renewed(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	u64 old, timer;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	old = rig_accept(r, &p, 7);
+	rig_call(r, IX_TIMER_SET)->arg = RIG_MS;
+	timer = (u64)rig_one(r);
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "data", 4);
+	assert_int_equal(rig_poll(r), 1);
+	dp_shutdown(&r->dp, r->now);
+	dp_renew(&r->dp);
+	r->dp.down = &r->down;
+	r->dp.up = &r->up;
+	rig_sleep(r, 10 * RIG_MS);
+	rig_poll(r);
+	assert_int_equal(r->up.nevents, 0);
+	assert_int_equal(rig_listen(r, 4), 0);
+	assert_int_not_equal(rig_accept(r, &p, 8), old);
+	rig_call(r, IX_ABORT)->handle = old;
+	assert_int_equal(rig_one(r), -EBADF);
+	rig_call(r, IX_TIMER_CANCEL)->handle = timer;
+	assert_int_equal(rig_one(r), -EBADF);
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +268,7 @@ int main(void)
 		cmocka_unit_test(reaped_after_crossing),
 		cmocka_unit_test(shutdown_with_all),
 		cmocka_unit_test(shutdown_of_many),
+		cmocka_unit_test(renewed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

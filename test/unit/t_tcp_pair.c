@@ -109,7 +109,7 @@ static void read_some(int me)
 	const u8 *data;
 	u32 len;
 
-	while (tcp_next_rx(&e->f->net, e->c, &data, &len)) {
+	while (tcp_next_rx(e->c, &data, &len)) {
 		assert_true(e->read + len <= STREAM);
 		assert_memory_equal(data, stream[!me] + e->read, len);
 		e->read += len;

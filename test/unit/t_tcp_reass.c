@@ -65,7 +65,7 @@ static void drain(struct fixture *f, struct tcp_conn *c, u32 *read, u64 *seed)
 	const u8 *data;
 	u32 len;
 
-	while (tcp_next_rx(&f->net, c, &data, &len)) {
+	while (tcp_next_rx(c, &data, &len)) {
 		assert_memory_equal(data, stream + *read, len);
 		*read += len;
 	}

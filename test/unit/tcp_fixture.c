@@ -293,7 +293,7 @@ u32 tcp_read(struct fixture *f, struct tcp_conn *c, u8 *buf, u32 n)
 	const u8 *data;
 	u32 len, at = 0;
 
-	while (tcp_next_rx(&f->net, c, &data, &len)) {
+	while (tcp_next_rx(c, &data, &len)) {
 		assert_true(at + len <= n);
 		memcpy(buf + at, data, len);
 		at += len;
