@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of domains, and how each starts the application. */
 #include "cp/ix.h"
+#include "dom/proc.h"
 #include "ix/dom.h"
 
 #include <errno.h>
@@ -113,10 +114,33 @@ static int inline_run(const struct conf *c, char **argv, struct conf_err *e)
 	return conf_error(e, err, "%.300s: %s", argv[0], strerror(-err));
 }
 
+static int process_probe(const struct conf *c, struct conf_err *e)
+{
+	char why[256];
+	int err = proc_probe(why, sizeof(why));
+
+	(void)c;
+	return err ? conf_error(e, err, "domain process: %s", why) : 0;
+}
+
+/* This process becomes the dataplane. */
+static int process_run(const struct conf *c, char **argv, struct conf_err *e)
+{
+	int err = set_environment("process", c, e);
+
+	if (err)
+		return err;
+	err = proc_run(c, argv, atoi(getenv(IX_ENV_SETTINGS)));
+	if (err < 0)
+		conf_error(e, err, "%.300s: %s%s", argv[0], strerror(-err),
+			   err == -EACCES ? " (see --user)" : "");
+	return err;
+}
+
 /* Strongest wall first: the order in which auto tries them. */
 static const struct domain domains[] = {
 	{ "vm", "guest page tables", NULL, NULL },
-	{ "process", "separate processes", NULL, NULL },
+	{ "process", "separate processes", process_probe, process_run },
 	{ "inline", "none", inline_probe, inline_run },
 };
 

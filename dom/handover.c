@@ -15,9 +15,9 @@ int handover_futex_wait(const u32 *word, u32 value, u64 ns)
 			       .tv_nsec = (long)(ns % 1000000000) };
 
 	return syscall(SYS_futex, word, FUTEX_WAIT, value,
-		       ns == UINT64_MAX ? NULL : &ts, NULL, 0) ?
-		       -errno :
-		       0;
+		       ns == UINT64_MAX ? NULL : &ts, NULL, 0)
+		       ? -errno
+		       : 0;
 }
 
 void handover_futex_wake(const u32 *word)

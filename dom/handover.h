@@ -44,24 +44,26 @@ static inline void handover_pass(struct handover_side *mine,
 		handover_futex_wake(&mine->turn);
 }
 
-/* Sleeps at most @ns until their turn is not @last any more: 0 with the new
- * one in *@turn, or -ETIMEDOUT, or -EINTR (a signal). */
+/* Sleeps once, at most @ns, unless their turn is not @last any more: 0 with the
+ * new one in *@turn; or -ETIMEDOUT, -EINTR (a signal), -EAGAIN (woken for
+ * another reason, which the caller may know). */
 static inline int handover_wait(struct handover_side *mine,
 				const struct handover_side *theirs, u32 last,
 				u64 ns, u32 *turn)
 {
 	int err = 0;
 
-	while ((*turn = load_acquire(&theirs->turn)) == last && !err) {
-		__atomic_store_n(&mine->asleep, 1, __ATOMIC_SEQ_CST);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		err = handover_futex_wait(&theirs->turn, last, ns);
-		__atomic_store_n(&mine->asleep, 0, __ATOMIC_RELAXED);
-		/* -EAGAIN: it changed; 0: changed, or woken for nothing */
-		if (err == -EAGAIN)
-			err = 0;
-	}
-	return *turn != last ? 0 : err;
+	*turn = load_acquire(&theirs->turn);
+	if (*turn != last)
+		return 0;
+	__atomic_store_n(&mine->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	err = handover_futex_wait(&theirs->turn, last, ns);
+	__atomic_store_n(&mine->asleep, 0, __ATOMIC_RELAXED);
+	*turn = load_acquire(&theirs->turn);
+	if (*turn != last)
+		return 0;
+	return err ? err : -EAGAIN;
 }
 
 #endif

@@ -54,9 +54,17 @@ static int derive(struct conf *c, char *why, size_t why_len)
 static int open_memory(struct host *h, const struct host_domain *domain,
 		       char *why, size_t why_len)
 {
-	return hugemem_open(&h->mem, host_frames_len(h) * h->nthreads,
-			    h->conf.arena, domain->shared,
-			    (enum hugemem_want)h->conf.pages, why, why_len);
+	int err = hugemem_open(&h->mem, host_frames_len(h) * h->nthreads,
+			       h->conf.arena, domain->shared,
+			       (enum hugemem_want)h->conf.pages, why, why_len);
+
+	/* AF_XDP pins all of it in whatever pages it finds. Shared memory has
+	 * only small ones yet. */
+	if (!err && domain->shared && !strncmp(h->conf.nic, "xdp:", 4)) {
+		hugemem_touch(h->mem.frames.base, h->mem.frames.len);
+		hugemem_touch(h->mem.arena.base, h->mem.arena.len);
+	}
+	return err;
 }
 
 static int open_nic(struct host *h, char *why, size_t why_len)

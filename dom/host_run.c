@@ -201,13 +201,17 @@ static void chores(struct host_thread *t, u64 now)
 		nic->update_drops(nic);
 }
 
-/* Until event conditions or stop, or once; @now: of the first iteration. */
-static int step_until_events(struct host_thread *t, u64 now, bool once)
+/* Until event conditions or stop, or once; @now: of the first iteration.
+ * Whoever made a call that failed has to hear of it: no waiting then. False:
+ * stopped, and there are no more event conditions. */
+static bool step_until_events(struct host_thread *t, u64 now, bool once)
 {
 	struct dp *dp = t->dp;
+	u64 failed = dp->stat->calls_failed;
 	int n = step(t, true, now);
 	u64 idle_since = now;
 
+	once |= dp->stat->calls_failed != failed;
 	while (n <= 0 && !stop && !once) {
 		if (n == -EAGAIN) {
 			idle(t, now);
@@ -223,7 +227,7 @@ static int step_until_events(struct host_thread *t, u64 now, bool once)
 	t->worked_at = now;
 	if (unlikely(now >= t->chores_at))
 		chores(t, now);
-	return n;
+	return n > 0 || (once && !stop);
 }
 
 static int leave(struct host_thread *t)
@@ -247,7 +251,7 @@ int host_run_io(struct host_thread *t)
 		return 0;
 	}
 	/* Events that came with the stop are still handed over. */
-	if (step_until_events(t, now, poll) > 0 || (poll && !stop))
+	if (step_until_events(t, now, poll))
 		return 0;
 	return leave(t);
 }
@@ -277,7 +281,7 @@ void host_linger(struct host_thread *t, u64 ns)
 	struct dp *dp = t->dp;
 	u64 now = host_now(&t->clock), until = now + ns;
 
-	if (t->ended)
+	if (t->ended || !ns)
 		return;
 	while (tcp_close_all(&dp->net, now) && now < until) {
 		dp_overrun(dp, now);

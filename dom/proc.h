@@ -18,9 +18,12 @@
  *   proc_shm.c      the shared memory and its seals
  *   proc_thread.c   an elastic thread: crossings, the time limit
  *   proc_start.c    A: what is taken from it before it begins
+ *   proc_user.c     ... whom it runs as
  *   proc_seccomp.c  ... which system calls it may make
+ *   proc_deny.c     ... and with which arguments it may not
+ *   proc_fault.c    the counter page truncated
  *
- * A's side is proc_app.c, libix-process.so.
+ * A's side, libix-process.so: proc_app.c, proc_watch.c.
  */
 #ifndef DOM_PROC_H
 #define DOM_PROC_H
@@ -36,6 +39,7 @@ struct proc;
 struct proc_thread {
 	struct proc *proc;
 	struct host_thread *host;
+	struct proc_bells *bells;
 	struct proc_up *up;
 	const struct proc_down *down;
 	pthread_t id;
@@ -43,17 +47,27 @@ struct proc_thread {
 	bool done; /* has left, or is about to */
 };
 
+/* Whom A runs as. */
+struct proc_user {
+	bool change; /* else as who we are */
+	uid_t uid;
+	gid_t gid;
+	char text[96]; /* for people */
+};
+
 struct proc {
 	struct host *host;
 	const char *program; /* for messages */
+	struct proc_user user;
 	struct proc_info *info; /* the up memfd, writable here alone */
-	const struct proc_down *down;
+	struct proc_bells *bells;
+	const struct proc_down *down; /* follows them */
 	int up_fd, down_fd;
-	int alive[2]; /* pipe: A has the first end, nobody writes */
+	int alive[2];  /* pipe: A has the first end, nobody writes */
 	u64 linger_ns; /* at the end: to close connections properly */
-	u32 nthreads; /* of these run */
+	u32 nthreads;  /* of these run */
 	struct proc_thread threads[IX_MAX_THREADS];
-	struct sock_fprog filter; /* proc_seccomp_build() */
+	struct sock_fprog filters[2]; /* proc_seccomp_build() */
 };
 
 /* Runs @argv on a dataplane of its own, until it ends or a signal tells us to.
@@ -75,16 +89,22 @@ void proc_threads_stop(struct proc *p);
 /* A handler for the signal that proc_threads_stop() uses. */
 void proc_threads_signal(void);
 
+/* proc_fault.c: D survives a truncated counter file of @h; NULL: no more. */
+void proc_faults_survive(struct host *h);
+
 /* proc_start.c: A's pid, or -errno of fork or exec. */
 pid_t proc_start(struct proc *p, char **argv, int settings_fd);
-/* Who A will be, for people; -errno with the reason in @why if the setting
- * `user` names nobody. */
-int proc_user(const struct conf *conf, char *out, size_t len, char *why,
-	      size_t why_len);
 
-/* proc_seccomp.c: p->filter from the default list and the file that the
+/* proc_user.c: from the setting @user. 0, or -errno with the reason. */
+int proc_user_find(struct proc_user *u, const char *user, const char *program,
+		   char *why, size_t why_len);
+
+/* proc_seccomp.c: p->filters from the default list and the file that the
  * settings name; D's threads must run. 0, or -errno with the reason. */
 int proc_seccomp_build(struct proc *p, char *why, size_t why_len);
 void proc_seccomp_free(struct proc *p);
+/* proc_deny.c: adds conditions to @filter (scmp_filter_ctx), which allows
+ * everything else. */
+int proc_seccomp_conditions(const struct proc *p, void *filter);
 
 #endif

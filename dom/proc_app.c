@@ -3,64 +3,42 @@
  * Domain process, seen from the application: maps what the dataplane made, and
  * hands the core over. A crossing is a futex or two; the dataplane's state is
  * in another process.
- *
- * A thread of ours waits for the end, so that a crossing need not look out for
- * it: when the dataplane dies, or a signal asks the program to leave, it wakes
- * those that wait in run_io().
  */
-#include "dom/proc_shm.h"
-#include "ix/dom.h"
+#include "dom/proc_app.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	LARGE_PAGE = 2 << 20,
-	REPEAT_MS = 10, /* between wake-ups, until the program has ended */
-};
+enum { LARGE_PAGE = 2 << 20 };
 
-struct proc_domain {
-	struct ix_domain domain;
-	const struct proc_info *info;
-	const struct proc_up *up; /* nthreads of them */
-	struct proc_down *down;
-	u8 *frames, *arena;
-	int alive; /* end of a pipe */
-	u32 end;   /* errno that run_io() returns from now on, or 0 */
-	u32 turn[IX_MAX_THREADS];
-};
-
-static struct proc_domain dom = { .alive = -1 };
+struct proc_domain proc_dom = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- crossings */
 
 /* Hands over, and waits for the answer. */
 static int cross(u32 thread, enum proc_op op)
 {
-	const struct proc_up *up = &dom.up[thread];
-	struct proc_down *down = &dom.down[thread];
-	u32 turn = ++dom.turn[thread], theirs;
+	struct proc_bells *b = &proc_dom.bells[thread];
+	u32 turn = ++proc_dom.turn[thread], theirs;
 
-	if (unlikely(READ_ONCE(dom.end)))
-		return -(int)dom.end;
-	down->op = op;
-	handover_pass(&down->side, &up->side, turn);
-	theirs = load_acquire(&up->side.turn);
+	if (unlikely(READ_ONCE(proc_dom.end)))
+		return -(int)proc_dom.end;
+	proc_dom.down[thread].op = op;
+	handover_pass(&b->a, &b->d, turn);
+	theirs = load_acquire(&b->d.turn);
 	while (theirs != turn) {
-		if (unlikely(READ_ONCE(dom.end)))
-			return -(int)dom.end;
-		handover_wait(&down->side, &up->side, theirs, UINT64_MAX,
-			      &theirs);
+		if (unlikely(READ_ONCE(proc_dom.end)))
+			return -(int)proc_dom.end;
+		handover_wait(&b->a, &b->d, theirs, UINT64_MAX, &theirs);
 	}
-	return up->status;
+	return proc_dom.up[thread].status;
 }
 
 static int run_io(struct ix_port *port)
@@ -76,114 +54,72 @@ static void settle(u32 thread)
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(dom.info->core[thread], &set);
+	CPU_SET(proc_dom.info->core[thread], &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	sched_setscheduler(0, SCHED_BATCH, &param);
+}
+
+/* ---- threads */
+
+static int come(void)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&proc_dom.lock);
+	if (!proc_dom.attached++)
+		err = proc_watch_start();
+	if (err)
+		proc_dom.attached--;
+	pthread_mutex_unlock(&proc_dom.lock);
+	return err;
+}
+
+/* A program whose threads have all ended has ended: the watcher must not keep
+ * it alive. */
+static void go(void)
+{
+	pthread_mutex_lock(&proc_dom.lock);
+	if (!--proc_dom.attached) {
+		proc_watch_call();
+		pthread_join(proc_dom.watcher, NULL);
+	}
+	pthread_mutex_unlock(&proc_dom.lock);
 }
 
 static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 {
 	struct proc_down *down;
+	int err;
 
 	if (thread < 0 || thread >= d->nthreads)
 		return -EINVAL;
+	err = come();
+	if (err)
+		return err;
 	settle((u32)thread);
-	down = &dom.down[thread];
-	down->frames = (u64)dom.frames;
-	down->arena = (u64)dom.arena;
+	down = &proc_dom.down[thread];
+	down->frames = (u64)proc_dom.frames;
+	down->arena = (u64)proc_dom.arena;
 	*port = (struct ix_port){ .down = &down->down,
-				  .up = &dom.up[thread].up,
+				  .up = &proc_dom.up[thread].up,
 				  .domain = d,
 				  .thread = thread };
-	return cross((u32)thread, PROC_ATTACH);
+	err = cross((u32)thread, PROC_ATTACH);
+	if (err)
+		go();
+	return err;
 }
 
 static void detach(struct ix_port *port)
 {
 	cross((u32)port->thread, PROC_DETACH);
+	go();
 }
 
-/* What is mapped stays: the watcher is still there. */
+/* What is mapped stays: events may still be looked at. */
 static void close_domain(struct ix_domain *d)
 {
 	(void)d;
-}
-
-/* ---- the end */
-
-static void end(u32 err)
-{
-	WRITE_ONCE(dom.end, err);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (u32 i = 0; i < dom.info->nthreads; i++)
-		handover_futex_wake(&dom.up[i].side.turn);
-}
-
-/* A thread that looked at dom.end just before, and sleeps now, is woken by the
- * next round. */
-static void *watch(void *arg)
-{
-	struct pollfd p = { .fd = dom.alive };
-	sigset_t but_urgent;
-
-	(void)arg;
-	sigfillset(&but_urgent);
-	sigdelset(&but_urgent, SIGURG);
-	while (!dom.end && (ppoll(&p, 1, NULL, &but_urgent) < 0 || !p.revents))
-		;
-	if (!dom.end)
-		fprintf(stderr, "ix: the dataplane, process %u, has died\n",
-			dom.info->pid);
-	for (u32 err = dom.end ? dom.end : ENETDOWN;; usleep(REPEAT_MS * 1000))
-		end(err);
-	return NULL;
-}
-
-/* Our handler runs on whichever thread; the watcher alone may be asked to
- * repeat it, and takes no other signal. */
-static pthread_t watcher;
-
-static void on_signal(int sig)
-{
-	int err = errno;
-
-	(void)sig;
-	end(ESHUTDOWN);
-	pthread_kill(watcher, SIGURG);
-	errno = err;
-}
-
-static void on_urgent(int sig)
-{
-	(void)sig;
-}
-
-/* As in domain inline: SIGINT and SIGTERM end run_io(), unless the program
- * handles or ignores them; the second one kills. */
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM };
-	struct sigaction old, ours = { .sa_handler = on_signal,
-				       .sa_flags = (int)SA_RESETHAND };
-
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		if (!sigaction(signals[i], NULL, &old) &&
-		    old.sa_handler == SIG_DFL)
-			sigaction(signals[i], &ours, NULL);
-}
-
-static int start_watcher(void)
-{
-	struct sigaction urgent = { .sa_handler = on_urgent };
-	sigset_t all, old;
-	int err;
-
-	sigaction(SIGURG, &urgent, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = -pthread_create(&watcher, NULL, watch, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
 }
 
 /* ---- opening */
@@ -218,19 +154,23 @@ static int map_all(const int fd[5])
 	const int rw = PROT_READ | PROT_WRITE;
 	const u8 *up = map(fd[0], size_of(fd[0]), PROT_READ, PROC_PAGE);
 
-	dom.info = (const struct proc_info *)up;
-	if (!up || dom.info->version != PROC_VERSION)
+	proc_dom.info = (const struct proc_info *)up;
+	if (!up || proc_dom.info->version != PROC_VERSION)
 		return -EPROTO;
-	dom.up = (const struct proc_up *)(up + PROC_PAGE);
-	dom.down = map(fd[1], size_of(fd[1]), rw, PROC_PAGE);
-	dom.frames = map(fd[2], dom.info->frames_len, PROT_READ, LARGE_PAGE);
-	dom.arena = map(fd[3], dom.info->arena_len, rw, LARGE_PAGE);
-	dom.alive = fd[4];
-	return dom.down && dom.frames && dom.arena ? 0 : -ENOMEM;
+	proc_dom.up = (const struct proc_up *)(up + PROC_PAGE);
+	proc_dom.bells = map(fd[1], size_of(fd[1]), rw, PROC_PAGE);
+	if (!proc_dom.bells)
+		return -ENOMEM;
+	proc_dom.down = (void *)((u8 *)proc_dom.bells + PROC_BELLS);
+	proc_dom.frames =
+		map(fd[2], proc_dom.info->frames_len, PROT_READ, LARGE_PAGE);
+	proc_dom.arena = map(fd[3], proc_dom.info->arena_len, rw, LARGE_PAGE);
+	proc_dom.alive = fd[4];
+	return proc_dom.frames && proc_dom.arena ? 0 : -ENOMEM;
 }
 
-__attribute__((visibility("default"))) int
-ix_domain_open(struct ix_domain **out, char *why, size_t why_len)
+__attribute__((visibility("default"))) int ix_domain_open(
+	struct ix_domain **out, char *why, size_t why_len)
 {
 	const char *env = getenv(PROC_ENV);
 	int fd[5], err;
@@ -241,24 +181,25 @@ ix_domain_open(struct ix_domain **out, char *why, size_t why_len)
 		return -ENODEV;
 	}
 	err = map_all(fd);
-	if (!err)
-		err = start_watcher();
+	if (!err &&
+	    (proc_dom.call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+		err = -errno;
 	if (err)
 		return err;
-	catch_signals();
-	dom.domain = (struct ix_domain){
+	proc_watch_signals();
+	proc_dom.domain = (struct ix_domain){
 		.name = "process",
-		.abi_version = (int)dom.info->abi_version,
-		.nthreads = (int)dom.info->nthreads,
-		.arena = dom.arena,
-		.arena_len = dom.info->arena_len,
-		.page_size = dom.info->page_size,
-		.ports = dom.info->ports,
+		.abi_version = (int)proc_dom.info->abi_version,
+		.nthreads = (int)proc_dom.info->nthreads,
+		.arena = proc_dom.arena,
+		.arena_len = proc_dom.info->arena_len,
+		.page_size = proc_dom.info->page_size,
+		.ports = proc_dom.info->ports,
 		.attach = attach,
 		.run_io = run_io,
 		.detach = detach,
 		.close = close_domain,
 	};
-	*out = &dom.domain;
+	*out = &proc_dom.domain;
 	return 0;
 }

@@ -6,11 +6,17 @@
  *	           D             A        sealed against
  *	up         read/write    read     resizing, new writable mappings
  *	down       read          write    resizing
+ *	 bells     read/write    write
  *	frames     read/write    read     resizing, new writable mappings
  *	arena      read          write    resizing
  *
  *	up:    | info | thread 0's proc_up | thread 1's | ...
- *	down:         | thread 0's proc_down | thread 1's | ...
+ *	down: | bells | thread 0's proc_down | thread 1's | ...
+ *
+ * The bells are the words that the two sides sleep on. Both can write both,
+ * since futex(2) takes a detour for words that are mapped read-only. All that
+ * D reads there is whether A's turn has changed; who scribbles on D's word
+ * hangs himself.
  *
  * and a pipe whose other end only D holds: its hang-up tells A that D died.
  */
@@ -28,6 +34,12 @@ enum {
 	PROC_MAX_PORTS = 32,
 };
 
+struct proc_bells {
+	struct handover_side d, a; /* D's and A's turns */
+};
+
+enum { PROC_BELLS = IX_MAX_THREADS * sizeof(struct proc_bells) };
+
 enum proc_op { PROC_RUN, PROC_ATTACH, PROC_DETACH };
 
 /* First page of up. */
@@ -42,14 +54,12 @@ struct proc_info {
 };
 
 struct proc_up {
-	struct handover_side side;
 	s32 status; /* of the crossing: 0 or -errno */
 	u32 pad[15];
 	struct ix_up up;
 } ALIGNED(PROC_PAGE);
 
 struct proc_down {
-	struct handover_side side;
 	u32 op; /* enum proc_op */
 	u32 pad;
 	u64 frames, arena; /* PROC_ATTACH: where A has mapped them */
@@ -57,9 +67,10 @@ struct proc_down {
 	struct ix_down down;
 } ALIGNED(PROC_PAGE);
 
+_Static_assert(PROC_BELLS % PROC_PAGE == 0, "pages of their own");
 _Static_assert(sizeof(struct proc_info) <= PROC_PAGE, "one page");
-_Static_assert(offsetof(struct proc_up, up) == 128, "cache lines");
-_Static_assert(offsetof(struct proc_down, down) == 128, "cache lines");
+_Static_assert(offsetof(struct proc_up, up) == 64, "cache lines");
+_Static_assert(offsetof(struct proc_down, down) == 64, "cache lines");
 
 static inline size_t proc_up_bytes(u32 nthreads)
 {
@@ -68,7 +79,7 @@ static inline size_t proc_up_bytes(u32 nthreads)
 
 static inline size_t proc_down_bytes(u32 nthreads)
 {
-	return nthreads * sizeof(struct proc_down);
+	return PROC_BELLS + nthreads * sizeof(struct proc_down);
 }
 
 #endif

@@ -23,11 +23,6 @@ enum {
 	SLICE_NS = 100000,
 };
 
-static bool stopped(const struct proc_thread *t)
-{
-	return host_stopping();
-}
-
 /* Woken by the application, this thread should run at once, while the
  * application is still awake: see handover.h. A short slice says so to the
  * scheduler (Linux 6.12); so does a better nice value, where it is allowed.
@@ -85,9 +80,9 @@ static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
 	int err;
 
 	for (;;) {
-		err = handover_wait(&t->up->side, &t->down->side, last, wait,
+		err = handover_wait(&t->bells->d, &t->bells->a, last, wait,
 				    turn);
-		if (unlikely(stopped(t)))
+		if (unlikely(host_stopping()))
 			return -ESHUTDOWN;
 		if (likely(!err))
 			break;
@@ -110,6 +105,8 @@ static int attach(struct proc_thread *t)
 	const struct host *h = t->host->host;
 	u64 offset = (u64)(host_frames(h, t->host->index) - h->mem.frames.base);
 
+	if (t->host->ended)
+		return -EBUSY;
 	dp->arena.app_base = READ_ONCE(t->down->arena);
 	dp->pool.app_frames = READ_ONCE(t->down->frames) + offset;
 	return 0;
@@ -137,12 +134,12 @@ static void serve(struct proc_thread *t)
 	while (!next_turn(t, attached, &turn)) {
 		t->up->status = cross(t);
 		attached = !t->host->ended;
-		handover_pass(&t->up->side, &t->down->side, turn);
+		handover_pass(&t->bells->d, &t->bells->a, turn);
 	}
 	/* Whoever waits for an answer: goodbye. */
 	t->up->status = -ESHUTDOWN;
-	handover_pass(&t->up->side, &t->down->side,
-		      load_acquire(&t->down->side.turn));
+	handover_pass(&t->bells->d, &t->bells->a,
+		      load_acquire(&t->bells->a.turn));
 }
 
 static void *elastic_thread(void *arg)
@@ -183,6 +180,7 @@ static int start(struct proc *p, u32 i)
 
 	*t = (struct proc_thread){ .proc = p,
 				   .host = &p->host->threads[i],
+				   .bells = &p->bells[i],
 				   .up = &ups[i],
 				   .down = &p->down[i] };
 	return -pthread_create(&t->id, NULL, elastic_thread, t);
@@ -203,6 +201,7 @@ int proc_threads_start(struct proc *p)
 
 	sigfillset(&set);
 	sigdelset(&set, SIGUSR1);
+	sigdelset(&set, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &set, &old);
 	for (p->nthreads = 0; p->nthreads < p->host->nthreads; p->nthreads++) {
 		err = start(p, p->nthreads);
@@ -216,17 +215,28 @@ int proc_threads_start(struct proc *p)
 	return err ? err : host_stopping() ? -EBUSY : 0;
 }
 
+/* How many have not left; wakes them. */
+static u32 nudge(struct proc *p)
+{
+	u32 left = 0;
+
+	for (u32 i = 0; i < p->nthreads; i++) {
+		if (load_acquire(&p->threads[i].done))
+			continue;
+		pthread_kill(p->threads[i].id, SIGUSR1);
+		left++;
+	}
+	return left;
+}
+
 /* A signal that comes just before a thread sleeps does not wake it: hence
  * again and again. */
 void proc_threads_stop(struct proc *p)
 {
 	host_stop();
-	for (u32 i = 0; i < p->nthreads; i++) {
-		while (!load_acquire(&p->threads[i].done)) {
-			pthread_kill(p->threads[i].id, SIGUSR1);
-			pause_ms();
-		}
+	while (nudge(p))
+		pause_ms();
+	for (u32 i = 0; i < p->nthreads; i++)
 		pthread_join(p->threads[i].id, NULL);
-	}
 	p->nthreads = 0;
 }

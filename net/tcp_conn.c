@@ -156,7 +156,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
 	c = &net->tcp.conns[i];
 	gen = c->gen;
 	memset(c, 0, sizeof(*c));
-	c->gen = gen;
+	c->gen = gen + !gen; /* no handle is 0 */
 	c->raddr = raddr;
 	c->laddr = laddr;
 	c->rport = rport;
@@ -228,7 +228,7 @@ void tcp_release(struct net *net, struct tcp_conn *c)
 	/* What the application may still be reading waits for tcp_reap(). */
 	if (!(c->flags & TCP_F_ON_DEAD))
 		free_rx(net, c);
-	c->gen = (c->gen + 1) & ((1u << 24) - 1);
+	c->gen = (c->gen + 1) & ((1u << 23) - 1);
 	c->events = 0;
 	c->flags |= TCP_F_RELEASED;
 	tcp_conn_put(net, c);

@@ -6,6 +6,7 @@
 set -u
 ix=$1 src=$2
 dir=$(mktemp -d)
+chmod 755 "$dir" # domain process: the program runs as nobody
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
@@ -66,9 +67,29 @@ expect 126 "Permission denied" "$ix" run $wire -- "$dir"
 # The program's arguments and exit status are its own; options end at it.
 expect 7 "" "$ix" run $wire -- sh -c 'exit 7'
 expect 0 "got --mtu 5" "$ix" run $wire echo got --mtu 5
-expect 0 "wall 2: none" "$ix" run $wire -- true
+expect 0 "wall 2: separate processes" "$ix" run $wire -- true
+expect 0 "wall 2: separate processes" "$ix" run --domain process $wire -- true
+expect 1 "user nosuch: there is none" "$ix" run --user nosuch $wire -- true
+if [ "$(id -u)" = 0 ]; then
+	mkdir -m 700 "$dir/home"
+	cp /bin/true "$dir/home"
+	expect 0 "it runs as its owner, root" \
+		"$ix" run $wire -- "$dir/home/true"
+	expect 126 "Permission denied (see --user)" \
+		"$ix" run --user nobody $wire -- "$dir/home/true"
+fi
+expect 0 "Seccomp:	2" "$ix" run $wire -- cat /proc/self/status
+expect 139 "" "$ix" run $wire -- sh -c 'kill -11 $$'
 out=$("$ix" run --quiet $wire -- true 2>&1)
 [ -z "$out" ] || fail "--quiet says: $out"
+
+# Which system calls it may make.
+printf '# no directories\n-mkdir\n+ptrace\n' >"$dir/calls"
+expect 0 "" "$ix" run --quiet $wire -- mkdir -p /tmp/.
+expect 1 "not permitted" "$ix" run --quiet --seccomp "$dir/calls" $wire -- \
+	mkdir "$dir/new"
+echo nonsense >>"$dir/calls"
+expect 1 "calls:4" "$ix" run --seccomp "$dir/calls" $wire -- true
 
 # What the program is handed: all settings, a directory with the domain.
 cat >"$dir/show" <<'END'
@@ -79,8 +100,10 @@ END
 expect 0 "tcp.rto_min = 7ms" \
 	"$ix" run $wire --tcp.rto_min 7ms -- sh "$dir/show"
 expect 0 "name = sh" "$ix" run $wire -- sh "$dir/show"
-expect 0 "domain inline" "$ix" run $wire -- sh "$dir/show"
-expect 0 "libix-inline.so" "$ix" run $wire -- sh "$dir/show"
+expect 0 "domain process" "$ix" run $wire -- sh "$dir/show"
+expect 0 "domain inline" \
+	"$ix" run --domain inline $wire -- sh "$dir/show"
+expect 0 "libix-process.so" "$ix" run $wire -- sh "$dir/show"
 
 # The settings file; options override it wherever they stand.
 cat >"$dir/conf" <<'END'

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A second thread changes descriptors while D reads them, from good to bad
+ * and back, at full speed. D reads each once: what it does is what one of the
+ * two versions says, never a mixture of checked and unchecked.
+ */
+#include "hostile.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+enum { BATCH = 64, RACE_MS = 1500 };
+
+static struct race {
+	struct ix_down *down;
+	uint64_t good_handle, good_addr;
+	bool stop;
+	uint64_t changes;
+} race;
+
+static void on_any_core(void)
+{
+	cpu_set_t all;
+
+	CPU_ZERO(&all);
+	for (int cpu = 0; cpu < 64; cpu++)
+		CPU_SET(cpu, &all);
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+static void *changer(void *arg)
+{
+	struct race *x = arg;
+	volatile struct ix_down *d = x->down;
+	uint32_t i = 0;
+
+	on_any_core();
+	while (!__atomic_load_n(&x->stop, __ATOMIC_RELAXED)) {
+		i = (i + 1) % BATCH;
+		d->calls[i].handle = ~x->good_handle;
+		d->sgs[i].addr = x->good_addr - (1ull << 40);
+		d->sgs[i].len = UINT32_MAX;
+		d->calls[i].n = UINT32_MAX;
+		d->calls[i].sg = UINT64_MAX;
+		d->calls[i].op = 40000;
+		d->calls[i].handle = x->good_handle;
+		d->sgs[i].addr = x->good_addr;
+		d->sgs[i].len = 1;
+		d->calls[i].n = 1;
+		d->calls[i].sg = i;
+		d->calls[i].op = IX_SENDV;
+		x->changes += 12;
+	}
+	return NULL;
+}
+
+/* 1 byte, back-pressure, or an errno: nothing else is possible. */
+static bool plausible(struct rogue *r, uint64_t *n)
+{
+	for (uint32_t k = 0; k < r->t->port.up->nresults; k++) {
+		int64_t res = ix_result(r->t, (int)k);
+
+		(*n)++;
+		if (res <= 1 && res > -4096)
+			continue;
+		printf("hostile: a racing call answers %lld\n", (long long)res);
+		return false;
+	}
+	return true;
+}
+
+static bool descriptors(struct rogue *r)
+{
+	uint64_t until = now_ns() + RACE_MS * 1000000ull, n = 0;
+	pthread_t id;
+	bool ok = true;
+
+	race = (struct race){ .down = r->t->port.down,
+			      .good_handle = r->own,
+			      .good_addr = (uintptr_t)r->mem };
+	for (uint32_t i = 0; i < BATCH; i++) { /* leftovers are true calls */
+		race.down->calls[i] = (struct ix_call){
+			.op = IX_SENDV, .handle = r->own, .n = 1, .sg = i
+		};
+		race.down->sgs[i] = (struct ix_sg){ race.good_addr, 1, 0 };
+	}
+	if (pthread_create(&id, NULL, changer, &race))
+		return false;
+	while (ok && now_ns() < until) {
+		r->t->ncalls = BATCH;
+		ok = !ix_flush(r->t) && plausible(r, &n);
+	}
+	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
+	pthread_join(id, NULL);
+	printf("hostile: %llu descriptors read, %llu changes\n",
+	       (unsigned long long)n, (unsigned long long)race.changes);
+	return ok;
+}
+
+/* The words before thread 0's batch: dom/proc_shm.h. */
+enum { TURN = -8192, OP = -64, ATTACH = 1, NO_OP = 99, CROSS_MS = 700 };
+
+static volatile uint32_t *word(struct ix_down *d, int at)
+{
+	return (volatile uint32_t *)(void *)((char *)d + at);
+}
+
+/* Turns that are none, crossings that do not exist. */
+static void *crosser(void *arg)
+{
+	struct race *x = arg;
+	volatile uint32_t *turn = word(x->down, TURN);
+	volatile uint32_t *op = word(x->down, OP);
+
+	on_any_core();
+	while (!__atomic_load_n(&x->stop, __ATOMIC_RELAXED)) {
+		uint32_t was = *turn, none = was ^ 1u << 30;
+
+		/* Back only if no true turn has come meanwhile. */
+		__sync_bool_compare_and_swap(turn, was, none);
+		*op = NO_OP;
+		*op = ATTACH;
+		__sync_bool_compare_and_swap(turn, none, was);
+		x->changes += 4;
+		for (volatile int i = 0; i < 500; i++)
+			;
+	}
+	return NULL;
+}
+
+/* Each crossing may fail; the dataplane may not. */
+static bool crossings(struct rogue *r)
+{
+	uint64_t until = now_ns() + CROSS_MS * 1000000ull, failed = 0, n = 0;
+	pthread_t id;
+
+	race = (struct race){ .down = r->t->port.down };
+	if (pthread_create(&id, NULL, crosser, &race))
+		return false;
+	for (; now_ns() < until; n++) {
+		ix_call_append(r->t, IX_RECV_DONE, 0, 0, 0);
+		failed += ix_flush(r->t) != 0;
+	}
+	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
+	pthread_join(id, NULL);
+	printf("hostile: %llu crossings, %llu refused, %llu changes\n",
+	       (unsigned long long)n, (unsigned long long)failed,
+	       (unsigned long long)race.changes);
+	return ix_flush(r->t) == 0;
+}
+
+const struct lie lies_race[] = {
+	{ "descriptors that change", descriptors },
+	{ "crossings that change", crossings },
+	{ 0 },
+};

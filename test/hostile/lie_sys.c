@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Reaching for D, and for the kernel, by system calls. */
+#include "hostile.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#define DENIED(call) refused(#call, (call))
+
+static bool signals(struct rogue *r)
+{
+	siginfo_t info = { .si_code = SI_QUEUE };
+	pid_t d = r->dataplane;
+	bool ok = true;
+
+	for (pid_t tid = d; tid < d + 8; tid++) { /* some are D's threads */
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", d, tid);
+		if (access(path, F_OK))
+			continue;
+		ok &= DENIED(kill(tid, 0));
+		ok &= DENIED(syscall(SYS_tgkill, d, tid, 0));
+		ok &= DENIED(syscall(SYS_tkill, tid, 0));
+	}
+	/* The owner of a file gets signals from it. */
+	ok &= DENIED(fcntl(0, F_SETOWN, d));
+	ok &= DENIED(fcntl(0, F_SETOWN, -d));
+	ok &= DENIED(ioctl(0, 0x8901 /* FIOSETOWN */, &d));
+	ok &= DENIED(kill(0, 0));
+	ok &= DENIED(kill(-1, 0));
+	ok &= DENIED(kill(-d, 0));
+	ok &= DENIED(syscall(SYS_kill, (1ull << 32) + (uint64_t)d, 0));
+	ok &= DENIED(syscall(SYS_rt_sigqueueinfo, d, SIGTERM, &info));
+	ok &= DENIED(syscall(SYS_pidfd_send_signal, 3, 0, NULL, 0));
+	return ok;
+}
+
+static bool memory_of_d(struct rogue *r)
+{
+	char path[64], byte;
+	struct iovec here = { &byte, 1 }, there = { (void *)4096, 1 };
+	bool ok = true;
+
+	ok &= DENIED(ptrace(PTRACE_ATTACH, r->dataplane, 0, 0));
+	ok &= DENIED(ptrace(PTRACE_SEIZE, r->dataplane, 0, 0));
+	ok &= DENIED(process_vm_readv(r->dataplane, &here, 1, &there, 1, 0));
+	ok &= DENIED(process_vm_writev(r->dataplane, &here, 1, &there, 1, 0));
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "mem", "fd/0", "maps" };
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", r->dataplane,
+			 names[i]);
+		ok &= refused(path, open(path, O_RDONLY));
+	}
+	return ok;
+}
+
+/* Threads of D may be slowed down by nobody but D. */
+static bool priority_of_d(struct rogue *r)
+{
+	cpu_set_t set;
+	bool ok = true;
+
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	ok &= DENIED(setpriority(PRIO_PROCESS, (id_t)r->dataplane, 19));
+	ok &= DENIED(sched_setaffinity(r->dataplane, sizeof(set), &set));
+	ok &= DENIED(syscall(SYS_prlimit64, r->dataplane, RLIMIT_NOFILE,
+			     &(struct rlimit){ 1, 1 }, NULL));
+	return ok;
+}
+
+static bool kernel(struct rogue *r)
+{
+	char attr[128] = { 0 };
+	bool ok = true;
+
+	(void)r;
+	ok &= DENIED(syscall(SYS_bpf, 0, attr, sizeof(attr)));
+	ok &= DENIED(syscall(SYS_perf_event_open, attr, 0, -1, -1, 0));
+	ok &= DENIED(syscall(SYS_io_uring_setup, 8, attr));
+	ok &= DENIED(syscall(SYS_userfaultfd, 0));
+	ok &= DENIED(syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, 0));
+	ok &= DENIED(syscall(SYS_unshare, 0x10000000));
+	ok &= DENIED(syscall(SYS_keyctl, 0, 0));
+	ok &= DENIED(syscall(SYS_kexec_load, 0, 0, 0, 0));
+	ok &= DENIED(syscall(SYS_init_module, attr, 1, ""));
+	ok &= DENIED(syscall(SYS_reboot, 1, 2, 3, 0));
+	ok &= DENIED(syscall(SYS_setns, 0, 0));
+	ok &= DENIED(syscall(1000)); /* the future */
+	return ok;
+}
+
+static bool status_says(const char *want)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strncmp(line, want, strlen(want));
+	if (f)
+		fclose(f);
+	if (!found)
+		printf("hostile: /proc/self/status does not say %s\n", want);
+	return found;
+}
+
+static bool rights(struct rogue *r)
+{
+	bool ok = true;
+
+	(void)r;
+	ok &= status_says("CapEff:\t0000000000000000");
+	ok &= status_says("CapPrm:\t0000000000000000");
+	ok &= status_says("CapAmb:\t0000000000000000");
+	ok &= status_says("NoNewPrivs:\t1");
+	ok &= status_says("Seccomp:\t2");
+	ok &= !geteuid() || DENIED(setuid(0));
+	return ok;
+}
+
+/* 0 1 2, settings, alive, and what this program keeps; a child that execs has
+ * only the former. */
+static bool inherited(struct rogue *r)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		for (int i = 0; i < 5; i++)
+			close(r->fds[i]);
+		execl("/bin/sh", "sh", "-c",
+		      "for f in /proc/self/fd/*; do case $(readlink $f) in "
+		      "*ix-up*|*ix-down*|*ix-frames*|*ix-arena*) exit 1;; "
+		      "esac; done",
+		      NULL);
+		_exit(2);
+	}
+	waitpid(pid, &status, 0);
+	return status == 0;
+}
+
+/* A child has the memory, but no rights that its parent has not. It may speak
+ * for its parent; here it only listens and dies. */
+static bool children(struct rogue *r)
+{
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			volatile char sum = *(char *)(uintptr_t)r->received;
+
+			memset(r->mem, sum, 4096);
+			r->t->port.down->ncalls = 99;
+			abort();
+		}
+		waitpid(pid, NULL, 0);
+	}
+	return true;
+}
+
+const struct lie lies_sys[] = {
+	{ "signals to the dataplane", signals },
+	{ "the dataplane's memory", memory_of_d },
+	{ "the dataplane's priority", priority_of_d },
+	{ "the kernel", kernel },
+	{ "capabilities and users", rights },
+	{ "descriptors left after exec", inherited },
+	{ "children that crash", children },
+	{ 0 },
+};

@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Life and death in domain process: the application is killed, stopped and
+told to go, and its dataplane dies, each under load.
+
+    life.py IX ECHO [--kills N]
+
+    echo on IX 10.81.0.10 ====== TAP ====== 10.81.0.2 Linux, peers here
+
+All in a user and network namespace of its own; no root needed."""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+IX_ADDRESS, PORT = "10.81.0.10", 7
+failed = False
+born = time.monotonic()
+
+
+def check(what, ok, detail=""):
+    global failed
+    failed |= not ok
+    print(f"{'ok' if ok else 'FAILED'} {time.monotonic() - born:5.1f} s: "
+          f"{what} {detail}", flush=True)
+
+
+class Server:
+    """ix run --domain process ... -- echo"""
+
+    def __init__(self, args, *options):
+        self.ix, self.dir = args.ix, tempfile.mkdtemp(prefix="ix-life-")
+        self.log = open(os.path.join(self.dir, "log"), "w+")
+        self.d = subprocess.Popen(
+            [args.ix, "run", "--domain", "process", "--nic",
+             "tap:ix0,10.81.0.2/24", "--ip", IX_ADDRESS + "/24", "--port",
+             str(PORT), "--stat_dir", self.dir, *options, "--", args.echo],
+            stdout=self.log, stderr=self.log)
+        if not wait_for(self.answers):
+            print("FAILED: it does not begin:", self.said())
+            self.end()
+            sys.exit(1)
+
+    def answers(self):
+        try:
+            s = connect(0.3)
+            s.sendall(b"?")
+            ok = s.recv(1) == b"?"
+            s.close()
+            return ok
+        except OSError:
+            return False
+
+    def app(self):
+        """A's pid, or None between two lives."""
+        path = f"/proc/{self.d.pid}/task/{self.d.pid}/children"
+        with open(path) as f:
+            pids = f.read().split()
+        return int(pids[0]) if pids else None
+
+    def stat(self):
+        out = subprocess.run([self.ix, "stat", "--dir", self.dir, "--json"],
+                             capture_output=True, text=True).stdout
+        threads = json.loads(out)
+        return threads[0].get("counters", threads[0])
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self, sig=signal.SIGTERM):
+        if self.d.poll() is None:
+            self.d.send_signal(sig)
+        try:
+            status = self.d.wait(10)
+        except subprocess.TimeoutExpired:
+            self.d.kill()
+            status = "does not end"
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return status
+
+
+def wait_for(condition, seconds=10):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def connect(timeout=2):
+    s = socket.create_connection((IX_ADDRESS, PORT), timeout=timeout)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return s
+
+
+def receive(s, n):
+    data = b""
+    while len(data) < n:
+        piece = s.recv(n - len(data))
+        if not piece:
+            raise OSError("closed")
+        data += piece
+    return data
+
+
+def unacked(s):
+    """Segments in flight: tcpi_unacked."""
+    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("I", info, 24)[0]
+
+
+class Load(threading.Thread):
+    """Echoes until told to stop; connections may end, bytes may not be wrong
+    nor missing before the end."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.rng = random.Random(seed)
+        self.stop, self.wrong = False, 0
+        self.messages, self.resets = 0, 0
+
+    def run(self):
+        while not self.stop:
+            try:
+                s = connect(0.5)
+                while not self.stop:
+                    self.one(s)
+                s.close()
+            except OSError:
+                self.resets += 1
+
+    def one(self, s):
+        sent = self.rng.randbytes(self.rng.choice((1, 64, 1500, 9000)))
+        s.sendall(sent)
+        self.wrong += receive(s, len(sent)) != sent
+        self.messages += 1
+
+
+def kill_many(args):
+    server = Server(args, "--restart")
+    time.sleep(1.2)
+    before = server.stat()["mbufs_free"]
+    loads = [Load(i) for i in range(4)]
+    for t in loads:
+        t.start()
+    rng, kills = random.Random(1), 0
+    sizes = [memory(server.d.pid)]
+    while kills < args.kills and server.d.poll() is None:
+        time.sleep(rng.random() * 0.15)
+        pid = server.app()
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            kills += 1
+    alive = wait_for(server.answers)
+    for t in loads:
+        t.stop = True
+    for t in loads:
+        t.join()
+    time.sleep(2)
+    stat = server.stat()
+    sizes.append(memory(server.d.pid))
+    check(f"{kills} kills: the dataplane goes on", alive)
+    check("no wrong byte", not sum(t.wrong for t in loads),
+          f"in {sum(t.messages for t in loads)} messages, "
+          f"{sum(t.resets for t in loads)} connections ended")
+    check("no buffer lost", stat["mbufs_free"] >= before - 2,
+          f"{before} before, {stat['mbufs_free']} after")
+    check("no connection left", stat["tcp_conns"] == stat["tcp_time_wait"])
+    check("no memory or descriptor lost", sizes[-1][0] < sizes[0][0] + 2048
+          and sizes[-1][1] == sizes[0][1], f"{sizes}")
+    check("SIGTERM ends it", server.end() == 0)
+
+
+def memory(pid):
+    """Resident KB of its own, descriptors."""
+    with open(f"/proc/{pid}/status") as f:
+        kb = [int(line.split()[1]) for line in f if line.startswith("RssAnon")]
+    return kb[0], len(os.listdir(f"/proc/{pid}/fd")) if os.geteuid() == 0 \
+        and os.access(f"/proc/{pid}/fd", os.R_OK) else 0
+
+
+def stop_and_go(args):
+    server = Server(args)
+    s = connect()
+    s.sendall(b"x" * 1000)
+    receive(s, 1000)
+    os.kill(server.app(), signal.SIGSTOP)
+    data = os.urandom(60000)
+    s.sendall(data)
+    acked = wait_for(lambda: unacked(s) == 0, 1)
+    time.sleep(1.5)
+    check("stopped: data are acknowledged", acked)
+    check("stopped: it is reported", "has kept its core" in server.said())
+    os.kill(server.app(), signal.SIGCONT)
+    s.settimeout(5)
+    check("continued: every byte is answered",
+          receive(s, len(data)) == data)
+    overruns = server.stat()["app_overruns"]
+    check("one overrun is counted", 1 <= overruns <= 3, f"({overruns})")
+    server.d.send_signal(signal.SIGTERM)
+    check("SIGTERM: peers get a FIN, not a reset", s.recv(1) == b"")
+    s.close()
+    check("SIGTERM: status 0", server.end() == 0)
+
+
+def dies(args):
+    server = Server(args)
+    s = connect(5)
+    s.sendall(b"x")
+    s.recv(1)
+    os.kill(server.app(), signal.SIGSEGV)
+    try:
+        reset = s.recv(1) is None
+    except ConnectionResetError:
+        reset = True
+    check("a crash: peers get a reset", reset)
+    check("a crash: status 128 + 11", server.d.wait(10) == 128 + 11)
+    server.end()
+
+
+def dataplane_dies(args):
+    server = Server(args)
+    app = server.app()
+    server.d.kill()
+    server.d.wait()
+
+    def gone():
+        try:
+            with open(f"/proc/{app}/stat") as f:
+                return f.read().rsplit(")")[1].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    check("the dataplane dies: the application ends", wait_for(gone, 3))
+    check("... and says why", "has died" in server.said())
+    server.end()
+
+
+def stubborn(args):
+    """An application that ignores SIGTERM is given two seconds."""
+    server = Server(args)
+    os.kill(server.app(), signal.SIGSTOP)
+    began = time.monotonic()
+    status = server.end()
+    check("SIGTERM while stopped: ends all the same",
+          status == 128 + 9 and time.monotonic() - began < 5, f"({status})")
+
+
+def enter():
+    if os.environ.get("LIFE_INSIDE"):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return
+    if not os.access("/dev/net/tun", os.W_OK):
+        print("skipped: no /dev/net/tun")
+        sys.exit(77)
+    if subprocess.run(["unshare", "-Urn", "true"]).returncode:
+        print("skipped: no user namespaces here")
+        sys.exit(77)
+    os.environ["LIFE_INSIDE"] = "1"
+    os.execvp("unshare", ["unshare", "-Urn", sys.executable, *sys.argv])
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("ix")
+    p.add_argument("echo")
+    p.add_argument("--kills", type=int, default=100)
+    args = p.parse_args()
+    enter()
+    stop_and_go(args)
+    dies(args)
+    dataplane_dies(args)
+    stubborn(args)
+    kill_many(args)
+    sys.exit(failed)
+
+
+main()

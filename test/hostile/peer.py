@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The peers of a hostile application: bystanders whose echo must never be
+wrong, reset or late beyond LIMIT, and connections for it to play with.
+
+    peer.py ADDRESS SECONDS STOPFILE
+
+Ends when STOPFILE exists, or after SECONDS."""
+
+import os
+import random
+import socket
+import sys
+import threading
+import time
+
+ADDRESS, SECONDS, STOP = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+BYSTANDERS = 8
+LIMIT = 10  # seconds for an answer: the application itself is busy lying
+failures = []
+counts = [0] * BYSTANDERS
+worst = [0.0] * BYSTANDERS
+
+
+def connect(port, until):
+    while True:
+        try:
+            s = socket.create_connection((ADDRESS, port), timeout=1)
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return s
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def receive(s, n):
+    data = b""
+    while len(data) < n:
+        piece = s.recv(n - len(data))
+        if not piece:
+            return None
+        data += piece
+    return data
+
+
+def bystander(i, end):
+    rng = random.Random(i)
+    try:
+        s = connect(7, end)
+        s.settimeout(LIMIT)
+        while time.monotonic() < end and not os.path.exists(STOP):
+            sent = rng.randbytes(rng.choice((1, 64, 700, 4000)))
+            began = time.monotonic()
+            s.sendall(sent)
+            got = receive(s, len(sent))
+            if got is None:
+                raise ValueError("closed")
+            if got != sent:
+                raise ValueError("wrong bytes")
+            worst[i] = max(worst[i], time.monotonic() - began)
+            counts[i] += 1
+            time.sleep(0.002)
+    except (OSError, ValueError) as e:
+        failures.append(f"bystander {i} after {counts[i]} messages: {e}")
+
+
+def toy(end):
+    """Takes and forgets what the application sends; the first is soon reset."""
+    while time.monotonic() < end:
+        try:
+            s = connect(8, end)
+            s.sendall(b"play with me")
+            while s.recv(65536):
+                pass
+        except OSError:
+            pass
+        time.sleep(0.01)
+
+
+def main():
+    end = time.monotonic() + SECONDS
+    threads = [threading.Thread(target=bystander, args=(i, end))
+               for i in range(BYSTANDERS)]
+    for t in threads:
+        t.start()
+    threading.Thread(target=toy, args=(end,), daemon=True).start()
+    for t in threads:
+        t.join()
+    for f in failures:
+        print("FAILED:", f)
+    print(f"bystanders: {sum(counts)} messages, "
+          f"longest {max(worst) * 1000:.0f} ms")
+    os._exit(1 if failures or min(counts) == 0 else 0)
+
+
+main()

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The hostile application against the dataplane and its peers.
+#
+#	hostile on IX 10.81.0.10 ====== TAP ====== 10.81.0.2 Linux: peer.py
+#
+#	run.sh IX HOSTILE same|nobody [IX OPTIONS]
+#
+# same: it runs as the dataplane's own user, in a user namespace without root;
+# nobody: as root gives it away.
+set -u
+if [ -z "${HOSTILE_INSIDE:-}" ]; then
+	[ -w /dev/net/tun ] || { echo "skipped: no /dev/net/tun"; exit 77; }
+	flags=-Urn
+	if [ "$3" = nobody ]; then
+		[ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+		flags=-n
+	fi
+	unshare $flags true 2>/dev/null ||
+		{ echo "skipped: unshare $flags is not allowed"; exit 77; }
+	HOSTILE_INSIDE=1 exec unshare $flags "$0" "$@"
+fi
+ix=$1 hostile=$2
+shift 3
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(mktemp -d /tmp/ix-hostile-XXXXXX)
+chmod 755 "$dir"
+server=
+failed=0
+trap 'exec 2>/dev/null; [ -z "$server" ] || kill -9 $server; rm -rf "$dir"' EXIT
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+counter() {
+	"$ix" stat --dir "$dir" --json | tr ',' '\n' |
+		sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p"
+}
+
+ip link set lo up
+"$ix" run --domain process --nic tap:ix0,10.81.0.2/24 --ip 10.81.0.10/24 \
+	--cores 0 --stat_dir "$dir" --timers 4096 --tcp.max_conns 2048 \
+	"$@" -- "$hostile" >"$dir/log" 2>&1 &
+server=$!
+timeout -k 1 90 "$here/peer.py" 10.81.0.10 60 "$dir/stop" &
+peer=$!
+
+for _ in $(seq 600); do
+	grep -q 'hostile: .* believed' "$dir/log" && break
+	kill -0 $server 2>/dev/null || break
+	sleep 0.1
+done
+sleep 1
+touch "$dir/stop"
+wait $peer || fail "a bystander was harmed"
+[ "$(counter app_overruns)" -ge 1 ] || fail "the time limit was not enforced"
+sleep 1
+total=$(counter mbufs_total) free=$(counter mbufs_free)
+echo "buffers: $free of $total free; errors: $(counter calls_failed)"
+[ "$free" -gt $((total - 3000)) ] || fail "buffers are missing"
+
+# What any process of the same user can do: the counters are lost, no more.
+: >"$dir/$server.0"
+sleep 0.3
+timeout 5 "$here/peer.py" 10.81.0.10 0.5 "$dir/never" ||
+	fail "without its counter file the dataplane fails"
+kill -TERM $server
+wait $server
+status=$?
+server=
+[ $status = 0 ] || fail "exit status $status"
+grep -q 'hostile: 0 believed' "$dir/log" || fail "a lie was believed"
+cat "$dir/log"
+exit $failed
