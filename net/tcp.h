@@ -96,7 +96,7 @@ struct tcp_conn {
 	u8 events; /* enum tcp_event, pending */
 	u8 dupacks;
 	u32 flags; /* enum tcp_flags */
-	u32 gen;   /* of the handle; 24 bits */
+	u32 gen;   /* of the handle; 23 bits */
 	u64 cookie;
 	/* receive */
 	u32 rcv_nxt;

@@ -5,18 +5,37 @@
 . "$(dirname "$0")/lib.sh"
 
 found_again() { # WAIT, ms: at most so long without an answer
-	peer_ends | awk -v most=$1 '{ print } /longest/ { worst = $(NF - 1) }
-		END { exit !(worst > 0 && worst < most) }'
+	peer_ends &&
+		worst=$(awk '/longest/ { print $(NF - 1) }' "$tmp/peer") &&
+		[ "$worst" -lt $1 ]
+}
+
+asks() { # AT LEAST, AT MOST
+	n=$(awk '/requests/ { print $1 }' "$tmp/peer")
+	echo "$n requests"
+	[ "$n" -ge $1 ] && [ "$n" -le $2 ]
 }
 
 topology
 serve 7 --arp.timeout 500ms --arp.retry 100ms -- "$echo"
-at_rest
+"${on_b[@]}" python3 "$here/peer.py" trickle $ip_ix 7 5 >/dev/null &
+traffic=$!
+jobs="$jobs $traffic"
+peer_start count_arp $ip_ix 0 3
+peer_ends >/dev/null
+ok "asks again when entries have aged" asks 3 30
+wait $traffic
+
+# Linux is kept from asking us at this moment, which would tell us.
+mac=$(ip_b neigh show $ip_ix | sed 's/.*lladdr \([^ ]*\).*/\1/')
 peer_start trickle $ip_ix 7 5
 sleep 1.5
-ip_b link set dev ix0 address 02:00:00:00:00:77
+ip_b -batch - <<END
+link set dev ix0 address 02:00:00:00:00:77
+neigh replace $ip_ix lladdr $mac dev ix0 nud permanent
+END
 ok "address changed, traffic goes on" found_again 3000
-ok "nothing leaked" no_leak
+ok "nothing leaked" at_rest
 stop_server
 
 if [ "$nic" = xdp ]; then

@@ -31,35 +31,37 @@ ok "closed UDP port" peer udp_refused $ip_ix 8
 sleep 0.5
 kill -INT $(pgrep -P $dumpcap)
 wait $dumpcap
-cat "$tmp/dumpcap" | grep -i 'received/dropped'
+# What is sent through a TAP gets its checksum later, if at all.
+verify=TRUE
+[ "$nic" = xdp ] || verify=FALSE
 
-# tshark_counts FILTER: packets that match
-tshark_counts() {
+# matches FILTER: packets that it takes, and how many
+matches() {
 	tshark -r "$tmp/pcap" -o ip.check_checksum:TRUE \
-		-o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE \
+		-o tcp.check_checksum:$verify -o udp.check_checksum:$verify \
 		-Y "$1" 2>/dev/null >"$tmp/matches"
-	head -20 "$tmp/matches"
+	head -10 "$tmp/matches"
 	wc -l <"$tmp/matches"
 }
 none() {
-	n=$(tshark_counts "$1")
-	echo "$n"
-	[ "$(echo "$n" | tail -1)" = 0 ]
+	out=$(matches "$1")
+	echo "$out"
+	[ "$out" = 0 ]
 }
 from_ix="ip.src == $ip_ix"
-total=$(tshark_counts "$from_ix" | tail -1)
-ok "$total packets from IX captured" test "$total" -gt 5000
+total=$(matches "$from_ix" | tail -1)
+ok "$total packets from IX captured" test "$total" -gt 3500
 ok "none malformed" none \
-	"_ws.malformed || _ws.expert.severity == error && $from_ix"
-ok "IP checksums" none "ip.checksum.status == Bad"
-ok "TCP checksums" none "tcp.checksum.status == Bad"
-ok "UDP checksums" none "udp.checksum.status == Bad"
-ok "ICMP checksums" none "icmp.checksum.status == Bad"
-ok "no spurious retransmission" none \
-	"$from_ix && tcp.analysis.spurious_retransmission"
-if grep -q ' 0 (0.0%)' "$tmp/dumpcap" || ! grep -q dropped "$tmp/dumpcap"; then
-	ok "no retransmission at all" none "$from_ix && tcp.analysis.retransmission"
+	"$from_ix && (_ws.malformed || _ws.expert.severity == error)"
+for p in ip tcp udp icmp; do
+	ok "$p checksums" none "$p.checksum.status == Bad"
+done
+if grep '/0 (pcap' "$tmp/dumpcap"; then # the capture is complete
+	ok "no spurious retransmission" none \
+		"$from_ix && tcp.analysis.spurious_retransmission"
+	ok "no retransmission at all" none \
+		"$from_ix && tcp.analysis.retransmission"
+	ok "none out of order" none "$from_ix && tcp.analysis.out_of_order"
+	ok "no window overrun" none "$from_ix && tcp.analysis.ack_lost_segment"
 fi
-ok "none out of order" none "$from_ix && tcp.analysis.out_of_order"
-ok "all in the window" none "$from_ix && tcp.analysis.window_full && tcp.len > 1460"
 exit $failed

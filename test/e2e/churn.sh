@@ -6,14 +6,13 @@
 
 topology
 serve 7 -- "$echo"
-at_rest
 opened=$(stat tcp_passive_opens)
 ok "1000 opened and closed" peer churn $ip_ix 7 1000 100
 ok "none lost, none twice" reaches tcp_passive_opens $((opened + 1000))
 ok "1000 open at once" peer hold_many $ip_ix 7 1000
 ok "counted" reaches tcp_passive_opens $((opened + 2000))
 ok "all ended" reaches tcp_closed $((opened + 2000))
-ok "nothing leaked" no_leak
+ok "nothing leaked" at_rest
 stop_server
 
 "${on_b[@]}" "$build/bench/linux_echo" --port 7 >/dev/null 2>&1 &

@@ -5,7 +5,6 @@
 
 topology
 serve 7 -- "$echo" --port 7 --udp
-at_rest
 ok "UDP, 0 to 1472 bytes" peer udp $ip_ix 7
 for size in 0 1 56 1472; do
 	ok "ping of $size bytes" on_b ping -q -c 5 -i 0.05 -W 2 -s $size $ip_ix
@@ -13,7 +12,7 @@ done
 ok "many pings" on_b ping -q -c 500 -i 0.002 -W 2 $ip_ix
 ok "UDP port closed: ICMP unreachable" peer udp_refused $ip_ix 8
 ok "TCP port closed: RST" peer refused $ip_ix 8
-ok "nothing leaked" no_leak
+ok "nothing leaked" at_rest
 stop_server
 serve 7 --icmp_echo false -- "$echo"
 ok "pings refused when told so" fails on_b ping -q -c 1 -W 1 $ip_ix

@@ -52,10 +52,20 @@ ok() {
 			$(tail -1 "$tmp/out" | cut -c 1-100)
 	else
 		echo "FAILED: $what"
-		sed 's/^/    /' "$tmp/out"
-		[ ! -s "$tmp/server" ] || sed 's/^/    IX: /' "$tmp/server"
+		tail -40 "$tmp/out" | sed 's/^/    /'
+		[ ! -s "$tmp/server" ] || tail -5 "$tmp/server" | sed 's/^/    IX: /'
 		failed=1
 	fi
+}
+
+# says PATTERN COMMAND...: succeeds, and prints that
+says() {
+	pattern=$1
+	shift
+	"$@" >"$tmp/says" 2>&1
+	status=$?
+	cat "$tmp/says"
+	[ $status = 0 ] && grep -q -e "$pattern" "$tmp/says"
 }
 
 fails() {
@@ -98,7 +108,7 @@ peer_start() {
 	peer=$!
 	jobs="$jobs $peer"
 	for i in $(seq 100); do
-		grep -q ready "$tmp/peer" && return
+		grep -q ready "$tmp/peer" 2>/dev/null && return
 		sleep 0.1
 	done
 	echo "FAILED: peer $*: $(cat "$tmp/peer")"
@@ -154,7 +164,7 @@ serve() {
 	job=$!
 	jobs="$jobs $job"
 	for i in $(seq 100); do
-		grep -q '^ix: domain' "$tmp/server" && break
+		grep -q '^ix: domain' "$tmp/server" 2>/dev/null && break
 		kill -0 $job 2>/dev/null || break
 		sleep 0.1
 	done
@@ -174,12 +184,12 @@ stop_server() {
 	wait $job
 }
 
-# stat NAME: a counter of the server, all threads together
+# stat NAME: a counter of the server (or a sum of several), all threads together
 stat() {
 	"$ix" stat --dir "$tmp" --json $server | python3 -c '
 import json, sys
 threads = json.load(sys.stdin)
-print(sum(t[sys.argv[1]] for t in threads) if threads else "unknown")' "$1"
+print(sum(eval(sys.argv[1], t) for t in threads) if threads else "unknown")' "$1"
 }
 
 # reaches NAME VALUE: within five seconds
@@ -192,13 +202,25 @@ reaches() {
 	return 1
 }
 
-# Remembers what an idle server holds; later: it holds no more than then.
-at_rest() {
-	reaches tcp_conns 0 && sleep 0.2 && rest=$(stat mbufs_free)
+# said PATTERN: the server does so, within 15 seconds
+said() {
+	for i in $(seq 150); do
+		grep "$1" "$tmp/server" && return
+		sleep 0.1
+	done
+	return 1
 }
 
-no_leak() {
-	reaches tcp_conns 0 && reaches mbufs_free $rest
+# No connection is left, and every packet buffer is where it belongs.
+at_rest() {
+	reaches tcp_conns 0 || return 1
+	for i in $(seq 50); do
+		held=$(($(stat "mbufs_total - mbufs_free - mbufs_posted")))
+		[ $held = 0 ] && return
+		sleep 0.1
+	done
+	echo "$held packet buffers are missing"
+	return 1
 }
 
 finish() {

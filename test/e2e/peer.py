@@ -8,6 +8,7 @@ sockets. What travels, and the commands of xfer: see xfer.c.
 import os
 import resource
 import select
+import signal
 import socket
 import struct
 import sys
@@ -155,6 +156,7 @@ def serve(host, port, count):
             s.sendall(b"ok %d\n" % n)
         if name != "recv":
             sender.join()
+        s.shutdown(socket.SHUT_WR)
         expect_end(s)
         s.close()
 
@@ -202,9 +204,10 @@ def hold_many(host, port, n):
         s.close()
 
 
-def burst(host, port, n):
-    """n SYNs at once, more than any backlog: each succeeds at last or is
-    refused; what is open works."""
+def burst(host, port, n, server):
+    """n SYNs, which the process that serves sees all at once, more than its
+    backlog: each succeeds at last or is refused; what is open works."""
+    os.kill(server, signal.SIGSTOP)
     resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, n + 100))
     began, works, refused = time.time(), 0, 0
     waiting, poll = {}, select.epoll()
@@ -214,6 +217,7 @@ def burst(host, port, n):
         s.connect_ex((host, port))
         poll.register(s, select.EPOLLOUT)
         waiting[s.fileno()] = s
+    os.kill(server, signal.SIGCONT)
     while waiting:
         assert time.time() < began + LIMIT, f"{len(waiting)} of {n} are stuck"
         for fd, events in poll.poll(1):
@@ -340,6 +344,7 @@ def trickle(host, port, seconds):
     server. Prints the longest wait for an answer, ms."""
     s = connect(host, port)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    print("ready", flush=True)
     until, worst, i = time.time() + seconds, 0, 0
     while time.time() < until:
         text = b"message %d" % i
@@ -356,6 +361,22 @@ def trickle(host, port, seconds):
 
 
 # ---- datagrams
+
+def count_arp(host, port, seconds):
+    """How often `host` asks for somebody."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                      socket.htons(0x806))
+    print("ready", flush=True)
+    until, n = time.time() + seconds, 0
+    while time.time() < until:
+        s.settimeout(max(0.01, until - time.time()))
+        try:
+            p = s.recv(100)
+        except socket.timeout:
+            break
+        n += p[6:8] == b"\0\1" and p[14:18] == socket.inet_aton(host)
+    print(f"{n} requests")
+
 
 def udp(host, port):
     """Every size that fits a frame, echoed byte for byte."""

@@ -89,7 +89,7 @@ no_page() {
 
 # The whole of an address that Linux does not have, two threads.
 start --ip 10.77.0.9/24 --port 7 --cores 0,1 --name e2e -- "$echo"
-ok "names the wall" says_in_log 'wall 2: none'
+ok "names the wall" says_in_log 'wall 2: separate processes'
 ok "names NIC and mode" says_in_log 'AF_XDP, driver mode, copy, 2 queues'
 ok "names the pages" says_in_log 'pages \(2 MB\|4 KB\)'
 ok "ping" pings 10.77.0.9

@@ -3,13 +3,13 @@
 # IX takes one port of the host's address: all else there stays Linux's.
 . "$(dirname "$0")/lib.sh"
 
+[ "$nic" = xdp ] || skip "AF_XDP only"
 topology
 ip_ix=10.81.0.1
 run_options() {
 	echo "--nic xdp:ix0 --ports_only --port 7,5001 --cores 0 --stat_dir $tmp"
 }
-serve 5001 -- "$xfer" --port 5001
-at_rest
+serve 5001 -- "$xfer"
 on_b=("${on_a[@]}") # a service of Linux, beside IX
 peer_start serve $ip_ix 5002 3
 on_b[3]=$tag-b
@@ -25,7 +25,7 @@ ok "Linux's service" peer both $ip_ix 5002 10000000
 ok "Linux's service is content" peer_ends
 ok "Linux answers pings" on_b ping -q -c 5 -i 0.1 -W 2 $ip_ix
 ok "Linux refuses other ports" peer refused $ip_ix 6
-ok "nothing leaked" no_leak
+ok "nothing leaked" at_rest
 stop_server
 ok "IX gone: Linux refuses its port, too" peer refused $ip_ix 5001
 exit $failed

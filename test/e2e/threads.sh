@@ -7,7 +7,6 @@
 [ "$(nproc)" -ge 2 ] || skip "needs two cores"
 topology 2
 serve 5001 --cores 0,1 -- "$xfer"
-at_rest
 ok "Linux to IX" peer send $ip_ix 5001 50000000
 ok "IX to Linux" peer recv $ip_ix 5001 50000000
 many_both() {
@@ -21,17 +20,16 @@ many_both() {
 ok "six both ways at once" many_both
 ok "ends of connections" peer abort $ip_ix 5001 20
 ok "forwarding was needed" test "$(stat forwarded)" -gt 0
-ok "nothing leaked" no_leak
+ok "nothing leaked" at_rest
 stop_server
 
 serve 7 --cores 0,1 -- "$echo" --port 7 --udp
-at_rest
 opened=$(stat tcp_passive_opens)
 ok "1000 connections" peer churn $ip_ix 7 1000 100
 ok "none lost, none twice" reaches tcp_passive_opens $((opened + 1000))
 ok "UDP" peer udp $ip_ix 7
 ok "ping" on_b ping -q -c 20 -i 0.02 -W 2 $ip_ix
-ok "nothing leaked" no_leak
+ok "nothing leaked" at_rest
 both_worked() {
 	"$ix" stat --dir "$tmp" --json $server | python3 -c '
 import json, sys

@@ -21,9 +21,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ix/ix.h"
 #include "ix/ixev.h"
@@ -74,10 +76,12 @@ struct conn {
 	int64_t wrong;	 /* offset of the first wrong byte, or -1 */
 };
 
-static uint16_t port = 5001;
+static uint16_t port; /* 0: those that `ix run` was given, else 5001 */
 static uint32_t backlog = 1024;
 static char *pattern; /* twice: any PERIOD bytes are in one piece */
-static int status;    /* of the client */
+static const char *dial_to; /* client */
+static char **dial_words;
+static int status;
 
 static void pattern_make(void)
 {
@@ -375,46 +379,53 @@ static int dial(const char *to, char **words)
 	return begin(c, true);
 }
 
-static void *serve(void *arg)
+static int serve(void)
+{
+	int ret = ixev_init_thread();
+
+	if (!ret && port)
+		ret = ixev_listen(NULL, port, backlog);
+	if (!ret)
+		ret = ixev_loop();
+	ixev_exit_thread();
+	return ret;
+}
+
+/* The other threads are there, too, for what comes to their queues. */
+static int client(void)
 {
 	int ret = ixev_init_thread();
 
 	if (!ret)
-		ret = ixev_listen(NULL, port, backlog);
+		ret = dial(dial_to, dial_words);
 	if (!ret)
 		ret = ixev_loop();
+	ixev_exit_thread();
+	kill(getpid(), SIGTERM); /* ends their loops */
+	return ret;
+}
+
+static void *run(void *first)
+{
+	int ret = dial_to && first ? client() : serve();
+
 	if (ret)
 		fprintf(stderr, "xfer: %s\n", strerror(-ret));
-	ixev_exit_thread();
 	return (void *)(intptr_t)ret;
 }
 
-static int serve_all(void)
+static int run_all(void)
 {
 	pthread_t others[IX_MAX_THREADS];
 	int n = ix_nthreads() - 1, i;
 	void *ret;
 
 	for (i = 0; i < n; i++)
-		if (pthread_create(&others[i], NULL, serve, NULL))
+		if (pthread_create(&others[i], NULL, run, NULL))
 			return 1;
-	ret = serve(NULL);
+	ret = run(others);
 	for (i = 0; i < n; i++)
 		pthread_join(others[i], NULL);
-	return ret ? 1 : 0;
-}
-
-static int client(const char *to, char **words)
-{
-	int ret = ixev_init_thread();
-
-	if (!ret)
-		ret = dial(to, words);
-	if (!ret)
-		ret = ixev_loop();
-	if (ret)
-		fprintf(stderr, "xfer: %s\n", strerror(-ret));
-	ixev_exit_thread();
 	return ret ? 1 : status;
 }
 
@@ -426,7 +437,6 @@ int main(int argc, char **argv)
 		{ "dial", required_argument, NULL, 'd' },
 		{ 0 },
 	};
-	const char *to = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "p:b:d:", options, NULL)) >= 0) {
@@ -435,7 +445,7 @@ int main(int argc, char **argv)
 		else if (c == 'b')
 			backlog = (uint32_t)atoi(optarg);
 		else if (c == 'd')
-			to = optarg;
+			dial_to = optarg;
 		else
 			return 2;
 	}
@@ -446,5 +456,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "xfer: no dataplane: %s\n", strerror(-c));
 		return 1;
 	}
-	return to ? client(to, argv + optind) : serve_all();
+	if (!port && !*ix_domain()->ports)
+		port = 5001;
+	dial_words = argv + optind;
+	return run_all();
 }
