@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 enum {
-	END_MS = 300, /* longer than any sleep in idle() */
+	END_MS = 600, /* longer than any sleep in idle(), and leave() */
+	LEAVE_NS = 200000000, /* to close connections properly */
 	CHORES_NS = 1000000000,
 	MAX_ROUNDS = 64, /* of host_overrun() */
 	LINGER_STEP_NS = 1000000,
@@ -232,8 +233,10 @@ static bool step_until_events(struct host_thread *t, u64 now, bool once)
 
 static int leave(struct host_thread *t)
 {
-	if (!t->lingers)
+	if (!t->lingers) {
+		host_linger(t, LEAVE_NS);
 		host_detach(t);
+	}
 	return -ESHUTDOWN;
 }
 
