@@ -21,6 +21,13 @@ static inline u64 cksum_add32(u64 sum, u32 raw)
 	return sum;
 }
 
+/* Adds eight bytes; the carry comes back in at the bottom. */
+static inline u64 cksum_add64(u64 sum, u64 raw)
+{
+	sum += raw;
+	return sum + (sum < raw);
+}
+
 /* 16-bit one's complement sum, not inverted. Each half is added to the other
  * in both places: the upper half then holds the sum with its carry. */
 static inline u16 cksum_fold(u64 sum)

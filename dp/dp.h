@@ -75,35 +75,6 @@ struct dp {
 	struct mbuf_pool pool;
 };
 
-/*
- * Handles: what the application calls a connection, socket or timer.
- *
- *   63  62   55 54          32 31            0
- *  | 0 | kind  | generation   | index         |
- *
- * Never negative, so that a result may carry one.
- * Kinds below RSS_TABLE are flow groups of connections. A generation changes
- * when its slot is freed, so that an old handle is refused.
- */
-enum {
-	HANDLE_GEN_SHIFT = 32,
-	HANDLE_GEN_MASK = 0x7fffff,
-	HANDLE_KIND_SHIFT = 55,
-	HANDLE_UDP = 0xf0,
-	HANDLE_TIMER = 0xf1,
-};
-
-static inline u64 handle_make(u32 kind, u32 gen, u32 index)
-{
-	return (u64)kind << HANDLE_KIND_SHIFT |
-	       (u64)(gen & HANDLE_GEN_MASK) << HANDLE_GEN_SHIFT | index;
-}
-
-static inline u64 dp_conn_handle(const struct dp *dp, const struct tcp_conn *c)
-{
-	return handle_make(c->group, c->gen, tcp_index(&dp->net.tcp, c));
-}
-
 /* Memory that dp_init() wants besides frames, bytes. */
 size_t dp_bytes(const struct dp_conf *conf);
 

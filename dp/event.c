@@ -22,35 +22,46 @@ static inline bool full(struct dp *dp)
 /* Type, port 0 and length are one store. The array is the application's to
  * read: what a type has no use for need not be written. */
 static inline void event_write(struct ix_event *e, u16 type, u32 len,
-			       u64 cookie, u64 handle, u64 addr)
+			       u64 cookie, u64 handle)
 {
 	u64 head = type | (u64)len << 32;
 
 	memcpy(e, &head, sizeof(head));
 	e->cookie = cookie;
 	e->handle = handle;
-	e->addr = addr;
 }
 
 /* There must be room. */
 static inline struct ix_event *event_put(struct dp *dp, u16 type, u32 len,
-					 u64 cookie, u64 handle, u64 addr)
+					 u64 cookie, u64 handle)
 {
 	struct ix_event *e = &dp->up->events[dp->nevents++];
 
-	event_write(e, type, len, cookie, handle, addr);
+	event_write(e, type, len, cookie, handle);
 	return e;
 }
 
-static inline void conn_event(struct dp *dp, const struct tcp_conn *c,
-			      u64 handle, u16 type, u32 len, u64 addr)
+static inline struct ix_event *conn_event(struct dp *dp,
+					  const struct tcp_conn *c, u16 type,
+					  u32 len)
 {
-	event_put(dp, type, len, c->cookie, handle, addr);
+	return event_put(dp, type, len, c->cookie, c->handle);
+}
+
+/* What has been acknowledged since it was last told, and what it made room
+ * for: in one store. */
+static inline void event_sent(struct dp *dp, struct ix_event *e,
+			      struct tcp_conn *c)
+{
+	u64 both = c->acked | (u64)tcp_send_space(&dp->net, c) << 32;
+
+	memcpy(&e->acked, &both, sizeof(both));
+	c->acked = 0;
 }
 
 /* If it ends before the answer to the knock, TCP frees it and tells nobody:
  * the answer gets -EBADF. */
-static bool tell_knock(struct dp *dp, struct tcp_conn *c, u64 handle)
+static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 {
 	struct ix_event *e;
 
@@ -58,7 +69,7 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c, u64 handle)
 		return true;
 	if (full(dp))
 		return false;
-	e = event_put(dp, IX_EV_KNOCK, be16_host(c->lport), 0, handle, 0);
+	e = event_put(dp, IX_EV_KNOCK, be16_host(c->lport), 0, c->handle);
 	e->port = be16_host(c->rport);
 	e->ip = addr_of_ipv4(c->raddr);
 	c->events &= ~TCP_EV_KNOCK;
@@ -67,14 +78,14 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c, u64 handle)
 }
 
 /* A failure is the last that is heard of the connection. */
-static bool tell_connected(struct dp *dp, struct tcp_conn *c, u64 handle)
+static bool tell_connected(struct dp *dp, struct tcp_conn *c)
 {
 	bool failed = c->state == TCP_CLOSED;
 	u32 outcome = c->error ? c->error : ECONNABORTED;
 
 	if (full(dp))
 		return false;
-	conn_event(dp, c, handle, IX_EV_CONNECTED, failed ? outcome : 0, 0);
+	conn_event(dp, c, IX_EV_CONNECTED, failed ? outcome : 0);
 	c->events &= ~TCP_EV_CONNECTED;
 	if (failed) {
 		c->events = 0;
@@ -83,7 +94,16 @@ static bool tell_connected(struct dp *dp, struct tcp_conn *c, u64 handle)
 	return true;
 }
 
-static bool tell_recv(struct dp *dp, struct tcp_conn *c, u64 handle)
+static void recv_event(struct dp *dp, const struct tcp_conn *c, const u8 *data,
+		       u32 len)
+{
+	struct ix_event *e = conn_event(dp, c, IX_EV_RECV, len);
+
+	e->addr = mbuf_app_addr(&dp->pool, data);
+	e->acked = 0;
+}
+
+static bool tell_recv(struct dp *dp, struct tcp_conn *c)
 {
 	const u8 *data;
 	u32 len;
@@ -94,38 +114,35 @@ static bool tell_recv(struct dp *dp, struct tcp_conn *c, u64 handle)
 		if (!tcp_next_rx(c, &data, &len))
 			break;
 		if (likely(len)) /* else it would read as the end of stream */
-			conn_event(dp, c, handle, IX_EV_RECV, len,
-				   mbuf_app_addr(&dp->pool, data));
+			recv_event(dp, c, data, len);
 	} while (c->rx_next);
 	c->events &= ~TCP_EV_RECV;
 	return true;
 }
 
-static bool tell_eof(struct dp *dp, struct tcp_conn *c, u64 handle)
+static bool tell_eof(struct dp *dp, struct tcp_conn *c)
 {
 	if (full(dp))
 		return false;
-	conn_event(dp, c, handle, IX_EV_RECV, 0, 0);
+	conn_event(dp, c, IX_EV_RECV, 0)->acked = 0;
 	c->events &= ~TCP_EV_EOF;
 	return true;
 }
 
-static bool tell_sent(struct dp *dp, struct tcp_conn *c, u64 handle)
+static bool tell_sent(struct dp *dp, struct tcp_conn *c)
 {
 	if (unlikely(full(dp)))
 		return false;
-	conn_event(dp, c, handle, IX_EV_SENT, c->acked,
-		   tcp_send_space(&dp->net, c));
-	c->acked = 0;
+	event_sent(dp, conn_event(dp, c, IX_EV_SENT, 0), c);
 	c->events &= ~TCP_EV_SENT;
 	return true;
 }
 
-static bool tell_dead(struct dp *dp, struct tcp_conn *c, u64 handle)
+static bool tell_dead(struct dp *dp, struct tcp_conn *c)
 {
 	if (full(dp))
 		return false;
-	conn_event(dp, c, handle, IX_EV_DEAD, c->error, 0);
+	conn_event(dp, c, IX_EV_DEAD, c->error);
 	c->events = 0;
 	tcp_dead_told(&dp->net, c);
 	return true;
@@ -133,13 +150,13 @@ static bool tell_dead(struct dp *dp, struct tcp_conn *c, u64 handle)
 
 /* What is told once, before all else, or instead. False: nothing more to tell
  * now; *@left: because the array is full. */
-static bool begin(struct dp *dp, struct tcp_conn *c, u64 handle, bool *left)
+static bool begin(struct dp *dp, struct tcp_conn *c, bool *left)
 {
 	if (!(c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))) {
-		*left = !tell_knock(dp, c, handle);
+		*left = !tell_knock(dp, c);
 		return false;
 	}
-	if (c->events & TCP_EV_CONNECTED && !tell_connected(dp, c, handle)) {
+	if (c->events & TCP_EV_CONNECTED && !tell_connected(dp, c)) {
 		*left = true;
 		return false;
 	}
@@ -152,20 +169,19 @@ static bool begin(struct dp *dp, struct tcp_conn *c, u64 handle, bool *left)
 static COLD bool tell(struct dp *dp, struct tcp_conn *c)
 {
 	const u32 known = TCP_F_ACCEPTED | TCP_F_ACTIVE;
-	u64 handle = dp_conn_handle(dp, c);
 	bool left = false;
 
 	if ((c->events & TCP_EV_CONNECTED || !(c->flags & known) ||
 	     c->flags & TCP_F_NO_RECV) &&
-	    !begin(dp, c, handle, &left))
+	    !begin(dp, c, &left))
 		return !left;
-	if (c->events & TCP_EV_RECV && !tell_recv(dp, c, handle))
+	if (c->events & TCP_EV_RECV && !tell_recv(dp, c))
 		return false;
-	if (c->events & TCP_EV_EOF && !tell_eof(dp, c, handle))
+	if (c->events & TCP_EV_EOF && !tell_eof(dp, c))
 		return false;
-	if (c->events & TCP_EV_SENT && !tell_sent(dp, c, handle))
+	if (c->events & TCP_EV_SENT && !tell_sent(dp, c))
 		return false;
-	return !(c->events & TCP_EV_DEAD) || tell_dead(dp, c, handle);
+	return !(c->events & TCP_EV_DEAD) || tell_dead(dp, c);
 }
 
 /* Nothing but data and acknowledgements, of a connection that the application
@@ -178,28 +194,25 @@ static inline bool usual(const struct tcp_conn *c)
 	       c->flags & known && !(c->flags & TCP_F_NO_RECV);
 }
 
-/* Begins what tell() does, with room for two at @e; returns what follows @e.
+/* Begins what tell() does, with room for one at @e; returns what follows @e.
  * All is told unless c->events still says something. */
 static inline struct ix_event *tell_usual(struct dp *dp, struct tcp_conn *c,
 					  struct ix_event *e)
 {
-	u32 space = tcp_send_space(&dp->net, c);
-	u64 handle = dp_conn_handle(dp, c), cookie = c->cookie;
 	const u8 *data;
 	u32 len;
 
-	if (likely(c->events & TCP_EV_RECV)) {
-		if (likely(tcp_next_rx(c, &data, &len) && len))
-			event_write(e++, IX_EV_RECV, len, cookie, handle,
-				    mbuf_app_addr(&dp->pool, data));
-		if (unlikely(c->rx_next))
-			return e;
+	if (likely(c->events & TCP_EV_RECV && tcp_next_rx(c, &data, &len) &&
+		   len)) {
+		event_write(e, IX_EV_RECV, len, c->cookie, c->handle);
+		e->addr = mbuf_app_addr(&dp->pool, data);
+		event_sent(dp, e++, c);
+		c->events = likely(!c->rx_next) ? 0 : TCP_EV_RECV;
+	} else if (c->events == TCP_EV_SENT) {
+		event_write(e, IX_EV_SENT, 0, c->cookie, c->handle);
+		event_sent(dp, e++, c);
+		c->events = 0;
 	}
-	if (likely(c->events & TCP_EV_SENT)) {
-		event_write(e++, IX_EV_SENT, c->acked, cookie, handle, space);
-		c->acked = 0;
-	}
-	c->events = 0;
 	return e;
 }
 
@@ -209,7 +222,7 @@ static void tcp_events(struct dp *dp)
 	struct tcp_conn *c;
 
 	while (!dp->full && (c = tcp_next_ready(&dp->net))) {
-		if (likely(e <= events + IX_MAX_EVENTS - 2 && usual(c))) {
+		if (likely(e < events + IX_MAX_EVENTS && usual(c))) {
 			e = tell_usual(dp, c, e);
 			if (likely(!c->events))
 				continue;
@@ -230,10 +243,10 @@ static u64 udp_handle(const struct dp *dp, const struct udp_sock *s)
 static void udp_recv_event(struct dp *dp, const struct udp_sock *s,
 			   const struct mbuf *m)
 {
-	struct ix_event *e =
-		event_put(dp, IX_EV_UDP_RECV, m->len, s->cookie,
-			  udp_handle(dp, s), mbuf_app_addr(&dp->pool, m->data));
+	struct ix_event *e = event_put(dp, IX_EV_UDP_RECV, m->len, s->cookie,
+				       udp_handle(dp, s));
 
+	e->addr = mbuf_app_addr(&dp->pool, m->data);
 	e->port = m->port;
 	e->ip = addr_of_ipv4((struct be32){ m->udp.saddr });
 }
@@ -286,7 +299,7 @@ static void udp_sent_events(struct dp *dp)
 
 		if (s)
 			event_put(dp, IX_EV_UDP_SENT, 0, m->cookie,
-				  udp_handle(dp, s), 0);
+				  udp_handle(dp, s));
 		dp->udp_sent = m->nextpkt;
 		if (!dp->udp_sent)
 			dp->udp_sent_tail = &dp->udp_sent;
@@ -299,7 +312,7 @@ static void timer_events(struct dp *dp)
 	u64 cookie, handle;
 
 	while (!full(dp) && dp_user_timer_due(dp, &cookie, &handle))
-		event_put(dp, IX_EV_TIMER, 0, cookie, handle, 0);
+		event_put(dp, IX_EV_TIMER, 0, cookie, handle);
 }
 
 void dp_events(struct dp *dp, u64 now)

@@ -20,11 +20,6 @@
 
 /* ---- names: NULL for a handle that is not (or no longer) one of ours */
 
-static inline u32 handle_index(u64 handle)
-{
-	return (u32)handle;
-}
-
 static inline bool handle_fits(u64 handle, u32 kind, u32 gen)
 {
 	return handle >> HANDLE_GEN_SHIFT ==
@@ -39,8 +34,7 @@ static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
 	if (unlikely(handle_index(handle) >= dp->net.conf.tcp.max_conns))
 		return NULL;
 	c = &dp->net.tcp.conns[handle_index(handle)];
-	if (unlikely(!handle_fits(handle, c->group, c->gen) ||
-		     c->state == TCP_CLOSED ||
+	if (unlikely(handle != c->handle || c->state == TCP_CLOSED ||
 		     c->flags & (TCP_F_DEAD_TOLD | TCP_F_RELEASED)))
 		return NULL;
 	return c;

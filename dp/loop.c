@@ -2,10 +2,11 @@
 /*
  * START HERE: one iteration of an elastic thread, run to completion.
  *
- *	NIC -> dp_rx -> net_in -> tcp_in          event conditions
+ *	NIC -> dp_rx -> tcp_fast_in, or tcp_in    event conditions
  *	                                \-> dp_events ----> application
  *	                                                        |
- *	NIC <- dp_tx <- net_tx <- tcp_output_all <- dp_dispatch <
+ *	NIC <- dp_tx <-- tcp_answer <---------- dp_dispatch <---+
+ *	             <-- tcp_output_all <-- or it is queued
  *
  * The batch comes first, output right after it: the acknowledgement of data
  * that the application has just answered rides on the answer. When reception

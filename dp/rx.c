@@ -29,7 +29,7 @@ static COLD void pass_on(struct dp *dp, struct mbuf *m,
 static inline void receive(struct dp *dp, struct mbuf *m, u64 now)
 {
 	u32 owner = dp->net.thread;
-	enum net_verdict verdict = net_in(&dp->net, m, now, &owner);
+	enum net_verdict verdict = eth_in(&dp->net, m, now, &owner);
 
 	if (unlikely(verdict != NET_DONE))
 		pass_on(dp, m, verdict, owner);
@@ -69,8 +69,11 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	if (n <= 0)
 		return 0;
 	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n));
-	for (int i = 0; i < n; i++)
-		receive(dp, pkts[i], now);
+	for (u32 i = 0; i < (u32)n; i++) {
+		i += tcp_fast_in(&dp->net, pkts + i, (u32)n - i, now);
+		if (unlikely(i < (u32)n))
+			receive(dp, pkts[i], now);
+	}
 	return (u32)n;
 }
 

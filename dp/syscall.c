@@ -70,16 +70,11 @@ static s64 call_REJECT(struct dp *dp, const struct ix_call *c, u64 now)
 	return 0;
 }
 
-static inline s64 send_range(struct dp *dp, struct tcp_conn *conn,
-			     const struct ix_sg *sg)
-{
-	return tcp_send(&dp->net, conn, (const u8 *)(uintptr_t)sg->addr,
-			sg->len);
-}
-
-static inline s64 send_one(struct dp *dp, struct tcp_conn *conn, u64 at)
+static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
+			     u32 done, bool more, u64 now)
 {
 	const struct ix_sg *shared;
+	const u8 *addr;
 	struct ix_sg sg;
 	s64 taken;
 
@@ -90,29 +85,32 @@ static inline s64 send_one(struct dp *dp, struct tcp_conn *conn, u64 at)
 	sg.len = READ_ONCE(shared->len);
 	if (unlikely(!translate(&dp->arena, &sg)))
 		return -EFAULT;
-	if (unlikely(!sg.len))
-		return 0;
-	taken = send_range(dp, conn, &sg);
+	addr = (const u8 *)(uintptr_t)sg.addr;
+	if (unlikely(more))
+		taken = tcp_answer_later(&dp->net, conn, done, addr, sg.len);
+	else
+		taken = tcp_answer(&dp->net, conn, done, addr, sg.len, now);
 	if (unlikely(taken < sg.len))
 		dp->stat->calls_short += taken >= 0;
 	return taken;
 }
 
-/* Every range is checked before the first one is queued. */
-static COLD s64 send_many(struct dp *dp, struct tcp_conn *conn, u64 first,
-			  u32 nsgs)
+/* Every range is checked before the first one is queued. The call's bytes
+ * given back go with the first. */
+static COLD s64 answer_many(struct dp *dp, struct tcp_conn *conn, u32 at,
+			    u32 nsgs, u32 done)
 {
 	struct ix_sg sg[IX_MAX_SG_PER_CALL];
-	s64 total = take_sgs(dp, first, nsgs, sg), taken = 0;
+	s64 total = take_sgs(dp, at, nsgs, sg), taken = 0;
 
 	if (unlikely(total < 0))
 		return total;
 	for (u32 i = 0; i < nsgs; i++) {
-		s64 n;
+		const u8 *addr = (const u8 *)(uintptr_t)sg[i].addr;
+		s64 n = i ? tcp_send(&dp->net, conn, addr, sg[i].len)
+			  : tcp_answer_later(&dp->net, conn, done, addr,
+					     sg[i].len);
 
-		if (unlikely(!sg[i].len))
-			continue;
-		n = send_range(dp, conn, &sg[i]);
 		if (unlikely(n < 0))
 			return taken ? taken : n;
 		taken += n;
@@ -123,10 +121,15 @@ static COLD s64 send_many(struct dp *dp, struct tcp_conn *conn, u64 first,
 	return taken;
 }
 
-static inline s64 sendv(struct dp *dp, struct tcp_conn *conn, u64 sg, u32 n)
+/* @arg: both of ix_call's sg and done. @more: another call for @conn follows,
+ * which may go in the same segment. */
+static inline s64 answer(struct dp *dp, struct tcp_conn *conn, u32 n, u64 arg,
+			 bool more, u64 now)
 {
-	return likely(n == 1) ? send_one(dp, conn, sg)
-			      : send_many(dp, conn, sg, n);
+	u32 at = (u32)arg, done = (u32)(arg >> 32);
+
+	return likely(n == 1) ? answer_one(dp, conn, at, done, more, now)
+			      : answer_many(dp, conn, at, n, done);
 }
 
 static s64 call_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
@@ -134,7 +137,7 @@ static s64 call_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
 	s64 err;
 	struct tcp_conn *conn = find_own(dp, c->handle, &err);
 
-	return conn ? sendv(dp, conn, c->sg, c->n) : err;
+	return conn ? answer(dp, conn, c->n, c->arg, true, now) : err;
 }
 
 static s64 call_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
@@ -249,50 +252,23 @@ static COLD s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 	return call_table[c.op](dp, &c, now);
 }
 
-/* The connection that the call before this one named. Neither RECV_DONE nor
- * SENDV can end it or change whose it is: any other call forgets it. */
-struct known {
-	u64 handle;
-	struct tcp_conn *conn; /* NULL: none */
-};
-
-static inline struct tcp_conn *find_anew(struct dp *dp, struct known *k,
-					 u64 handle, s64 *err)
-{
-	k->handle = handle;
-	return k->conn = find_own(dp, handle, err);
-}
-
-static inline struct tcp_conn *find_known(struct dp *dp, struct known *k,
-					  u64 handle, s64 *err)
-{
-	if (likely(k->conn && k->handle == handle))
-		return k->conn;
-	return find_anew(dp, k, handle, err);
-}
-
-/* The two that make up nearly all batches need three words of the descriptor,
- * each read once. For any other the whole is copied afresh. */
+/* The one that makes up nearly all batches needs three words of the
+ * descriptor, each read once. For any other the whole is copied. */
 static inline s64 call_one(struct dp *dp, const struct ix_call *shared,
-			   struct known *k, u64 now)
+			   bool last, u64 now)
 {
 	u64 head = READ_ONCE(*(const u64 *)shared);
 	u64 handle = READ_ONCE(shared->handle);
 	struct tcp_conn *conn;
-	u32 n = (u32)(head >> 32);
-	s64 err = -EBADF;
+	s64 err;
 
-	if ((u16)head == IX_RECV_DONE) {
-		conn = find_anew(dp, k, handle, &err);
-		return likely(conn) ? tcp_recv_done(&dp->net, conn, n) : err;
-	}
-	if (likely((u16)head == IX_SENDV)) {
-		conn = find_known(dp, k, handle, &err);
-		return likely(conn) ? sendv(dp, conn, READ_ONCE(shared->sg), n)
-				    : err;
-	}
-	k->conn = NULL;
-	return call_any(dp, shared, now);
+	if (unlikely((u16)head != IX_SENDV))
+		return call_any(dp, shared, now);
+	conn = find_own(dp, handle, &err);
+	if (unlikely(!conn))
+		return err;
+	return answer(dp, conn, (u32)(head >> 32), READ_ONCE(shared->arg),
+		      !last && READ_ONCE(shared[1].handle) == handle, now);
 }
 
 /* A batch whose count is a lie has no result to put an errno in: none of its
@@ -300,7 +276,6 @@ static inline s64 call_one(struct dp *dp, const struct ix_call *shared,
 void dp_dispatch(struct dp *dp, u64 now)
 {
 	struct ix_up *up = dp->up;
-	struct known known = { .conn = NULL };
 	u32 n, failed = 0;
 
 	if (unlikely(!dp->down || !up))
@@ -313,7 +288,7 @@ void dp_dispatch(struct dp *dp, u64 now)
 		return;
 	}
 	for (u32 i = 0; i < n; i++) {
-		s64 result = call_one(dp, &dp->down->calls[i], &known, now);
+		s64 result = call_one(dp, &dp->down->calls[i], i + 1 == n, now);
 
 		up->results[i] = result;
 		failed += result < 0;

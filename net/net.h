@@ -12,6 +12,7 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
+#include "base/handle.h"
 #include "base/hash.h"
 #include "base/mbuf.h"
 #include "base/timer.h"
@@ -45,6 +46,7 @@ struct net_conf {
 struct net {
 	struct net_conf conf;
 	u8 mac[6];
+	struct be16 type_ipv4; /* as it follows in a frame */
 	u16 mtu;
 	u32 caps; /* of the NIC: NIC_* */
 	struct mbuf_pool *pool;
@@ -83,9 +85,32 @@ enum net_verdict eth_in(struct net *net, struct mbuf *m, u64 now, u32 *owner);
 static inline enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now,
 				      u32 *owner)
 {
-	if (likely(tcp_fast_in(net, m, now)))
+	if (likely(tcp_fast_in(net, &m, 1, now)))
 		return NET_DONE;
 	return eth_in(net, m, now, owner);
+}
+
+static inline u32 tcp_send_space(const struct net *net,
+				 const struct tcp_conn *c)
+{
+	u32 buf = net->conf.tcp.snd_buf;
+
+	return c->sndq_bytes < buf ? buf - c->sndq_bytes : 0;
+}
+
+static inline struct tcp_conn *tcp_next_ready(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+	struct tcp_conn *c = t->ready_head;
+
+	if (unlikely(!c))
+		return NULL;
+	t->ready_head = c->next_ready;
+	if (!t->ready_head)
+		t->ready_tail = &t->ready_head;
+	c->flags &= ~(u32)TCP_F_ON_READY;
+	return likely(!(c->flags & TCP_F_RELEASED)) ? c
+						    : tcp_next_living(net, c);
 }
 
 /* Room for @n more packets in the transmit queue? */

@@ -88,26 +88,32 @@ struct tcp_range {
 
 /* One connection: 6 cache lines. Sequence numbers and RFC 9293 names. */
 struct tcp_conn {
-	/* --- found by: line 0 */
+	/* --- found by: line 0. Addresses and ports lie as in a segment that
+	 * we receive. */
 	struct be32 raddr, laddr;
 	struct be16 rport, lport;
-	u8 state;  /* enum tcp_state */
-	u8 group;  /* flow group */
-	u8 events; /* enum tcp_event, pending */
-	u8 dupacks;
-	u32 flags; /* enum tcp_flags */
-	u32 gen;   /* of the handle; 23 bits */
-	u64 cookie;
-	/* receive */
+	union {
+		struct {
+			u8 state; /* enum tcp_state */
+			u8 dupacks, backoff, probes;
+		};
+		u32 calm; /* TCP_ESTABLISHED: and none of the others */
+	};
+	u32 flags;  /* enum tcp_flags */
+	u8 events;  /* enum tcp_event, pending */
+	u8 group;   /* flow group */
+	u16 neigh;  /* ARP hint */
+	u64 handle; /* what the application calls it */
+	u64 cookie; /* ... and it calls itself there */
 	u32 rcv_nxt;
 	u32 rcv_adv; /* right edge of the window that we advertised */
 	u32 snd_una;
 	u32 snd_nxt;
-	u32 snd_max;   /* highest sequence sent + 1 */
-	u32 snd_wnd;   /* scaled */
-	u32 ts_recent; /* RFC 7323 TS.Recent */
+	u32 snd_max; /* highest sequence sent + 1 */
+	u32 snd_wnd; /* scaled */
 
 	/* --- line 1: receive */
+	u32 ts_recent;	      /* RFC 7323 TS.Recent */
 	u32 last_ack_sent;    /* Last.ACK.sent */
 	struct mbuf *rx_head; /* delivered, not yet done */
 	struct mbuf *rx_tail; /* ... and not yet delivered */
@@ -117,10 +123,11 @@ struct tcp_conn {
 	u32 rx_told;	      /* of those, the application knows of */
 	u32 ooo_bytes;
 	u16 rx_mbufs; /* pinned in both lists */
-	u16 neigh;    /* ARP hint */
-	u32 last_rx;  /* tick of the last acceptable segment */
 	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
-	u8 wscale_snd, wscale_rcv;
+	u32 last_rx;  /* tick of the last acceptable segment */
+	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
+	u8 cc;
+	u8 error; /* errno of the outcome */
 
 	/* --- line 2: send */
 	u32 acked;	/* bytes acknowledged, not yet told */
@@ -132,7 +139,9 @@ struct tcp_conn {
 	u16 mss_peer; /* largest segment the peer takes, options included */
 	u32 snd_wl1, snd_wl2, max_wnd;
 	u32 cwnd, ssthresh, recover;
-	u32 cc_acked; /* bytes towards the next cwnd increase */
+	u32 cc_acked;	  /* bytes towards the next cwnd increase */
+	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */
+	u8 keep_probes;
 
 	/* --- line 3: timing; ticks are wheel ticks, 0: not set */
 	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */
@@ -140,9 +149,6 @@ struct tcp_conn {
 	u32 rtt_seq, rtt_at; /* timed sequence; when, in us */
 	u32 rto_at, delack_at, persist_at, keep_at;
 	u32 ts_offset;
-	u8 backoff, probes, keep_probes, cc;
-	u8 error;	    /* errno of the outcome */
-	u16 ts_recent_at;   /* when, in units of 2^40 ns: 18 minutes */
 	struct timer timer; /* the earliest of the *_at, or earlier */
 
 	/* --- links */
@@ -210,8 +216,8 @@ struct tcp {
 	u32 *conn_free;		/* stack of indices */
 	u32 nconn_free;
 	u32 nconns_used;
-	struct tcp_slot *table; /* power of two, at most half full */
-	u32 table_mask;
+	struct tcp_slot *table;	     /* power of two, at most half full */
+	u32 table_mask, table_shift; /* of a hash's upper bits */
 	struct tcp_listener *listeners;
 	struct tcp_range *ranges;
 	u32 range_free;	  /* list, index + 1 */
@@ -223,6 +229,7 @@ struct tcp {
 	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady
 	 * round trip above rto_min, RTO stays this much longer than that. */
 	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;
+	u64 factor[2]; /* of tcp_hash(), odd, secret */
 	u32 port_hint;
 	u32 port_tries; /* since the last tcp_output_all() */
 	u32 challenge_second, challenge_count;
@@ -251,6 +258,15 @@ int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie);
  * -ENOTCONN. The memory must stay until acknowledged. */
 s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len);
 
+/* tcp_recv_done() of @done bytes and tcp_send() of a range, or an errno of
+ * either and nothing is done. What fits one segment and may go, goes. */
+s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
+	       u32 len, u64 now);
+
+/* The same, but nothing goes before tcp_output_all(): more follows. */
+s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
+		     const u8 *addr, u32 len);
+
 /* The oldest @bytes delivered bytes are given back: -EINVAL if more than
  * are out. Opens the window. */
 int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes);
@@ -262,12 +278,16 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now);
 void tcp_abort(struct net *net, struct tcp_conn *c, u64 now);
 
 /* Bytes that tcp_send() would take now. */
-u32 tcp_send_space(const struct net *net, const struct tcp_conn *c);
+static inline u32 tcp_send_space(const struct net *net,
+				 const struct tcp_conn *c);
 
 /* ---- events: here -> dp/event.c */
 
 /* Next connection with pending events, or NULL; it is off the list then. */
-struct tcp_conn *tcp_next_ready(struct net *net);
+static inline struct tcp_conn *tcp_next_ready(struct net *net);
+
+/* @c, just off that list, is gone: the next one. */
+struct tcp_conn *tcp_next_living(struct net *net, struct tcp_conn *c);
 
 /* Puts it (back) on the list. */
 void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events);
@@ -299,9 +319,9 @@ void tcp_reap(struct net *net);
 
 /* ---- loop */
 
-/* A whole frame that is just the next segment of an established connection:
- * takes it, or returns false and has changed nothing. */
-bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now);
+/* Takes whole frames as long as each is just the next segment of an
+ * established connection; returns how many. The others are untouched. */
+u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 
 /* Takes @m unless NET_FORWARD. */
 enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,

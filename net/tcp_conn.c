@@ -57,6 +57,9 @@ void tcp_init(struct net *net, void *memory)
 	t->conns = carve(&mem, sizeof(*t->conns) * (size_t)conf->max_conns);
 	t->table = carve(&mem, sizeof(*t->table) * (size_t)slots);
 	t->table_mask = slots - 1;
+	t->table_shift = 32 - (u32)__builtin_ctz(slots);
+	for (u32 i = 0; i < 2; i++)
+		t->factor[i] = hash_sip(net->secret, &i, sizeof(i)) | 1;
 	t->conn_free = carve(&mem, sizeof(u32) * (size_t)conf->max_conns);
 	t->listeners = carve(&mem, sizeof(*t->listeners) * conf->max_listeners);
 	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)conf->max_ranges);
@@ -154,9 +157,9 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
 	if (i == UINT32_MAX)
 		return NULL;
 	c = &net->tcp.conns[i];
-	gen = c->gen;
+	gen = handle_gen(c->handle);
 	memset(c, 0, sizeof(*c));
-	c->gen = gen + !gen; /* no handle is 0 */
+	c->handle = handle_make(group, gen + !gen, i); /* none is 0 */
 	c->raddr = raddr;
 	c->laddr = laddr;
 	c->rport = rport;
@@ -228,7 +231,8 @@ void tcp_release(struct net *net, struct tcp_conn *c)
 	/* What the application may still be reading waits for tcp_reap(). */
 	if (!(c->flags & TCP_F_ON_DEAD))
 		free_rx(net, c);
-	c->gen = (c->gen + 1) & ((1u << 23) - 1);
+	c->handle = handle_make(c->group, handle_gen(c->handle) + 1,
+				handle_index(c->handle));
 	c->events = 0;
 	c->flags |= TCP_F_RELEASED;
 	tcp_conn_put(net, c);
@@ -325,19 +329,8 @@ void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events)
 	tcp_ready(net, c, events);
 }
 
-struct tcp_conn *tcp_next_ready(struct net *net)
+struct tcp_conn *tcp_next_living(struct net *net, struct tcp_conn *c)
 {
-	struct tcp *t = &net->tcp;
-	struct tcp_conn *c;
-
-	while ((c = t->ready_head)) {
-		t->ready_head = c->next_ready;
-		if (!t->ready_head)
-			t->ready_tail = &t->ready_head;
-		c->flags &= ~(u32)TCP_F_ON_READY;
-		if (likely(!(c->flags & TCP_F_RELEASED)))
-			return c;
-		tcp_conn_put(net, c);
-	}
-	return NULL;
+	tcp_conn_put(net, c);
+	return tcp_next_ready(net);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The fast path: what an established connection mostly sees, all layers in one
- * go. tcp_fast_in() takes a frame that is the next segment in order, without
- * anything unusual; tcp_fast_out() sends what fits one segment. Both look at
- * everything first and change nothing unless they can do the whole: "false"
- * means the long way, ip_in() -> tcp_in() or tcp_output(), which knows all
- * cases and does not rely on anything done here.
+ * go. tcp_fast_in() takes frames that are the next segment in order, without
+ * anything unusual; tcp_answer() sends at once what fits one segment. Both
+ * look at everything first and change nothing unless they can do the whole;
+ * else it goes the long way, ip_in() -> tcp_in() or tcp_send() ->
+ * tcp_output(), which knows all cases and does not rely on anything done here.
  */
 #include "base/cksum.h"
 #include "net/header.h"
@@ -28,20 +28,17 @@ enum {
 	       TCP_F_FIN_QUEUED | TCP_F_PROBE | TCP_F_REXMIT,
 };
 
-static inline u64 load64(const void *p)
+/* Established, with timestamps, and nothing unusual going on? */
+static inline bool plain(const struct tcp_conn *c)
 {
-	u64 x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
+	return c->calm == TCP_ESTABLISHED &&
+	       (c->flags & (RARE | TCP_F_TS)) == TCP_F_TS;
 }
 
-static inline u32 load32(const void *p)
+/* Native words of headers, neighbours put together as they lie in memory. */
+static inline u64 pair(u32 first, u32 second)
 {
-	u32 x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
+	return first | (u64)second << 32;
 }
 
 /* ---- in */
@@ -51,13 +48,13 @@ static inline u32 load32(const void *p)
 static inline bool plain_frame(const struct net *net, const struct mbuf *m,
 			       const struct frame *f)
 {
-	u32 type_ihl = load32(&f->eth.type) & 0xffffff;
-	u32 frag_proto = load32(&f->ip.frag) &
+	u32 type_ihl = tcp_load32(&f->eth.type) & 0xffffff;
+	u32 frag_proto = tcp_load32(&f->ip.frag) &
 			 (be16(IP_MF | IP_OFFSET).raw | 0xffu << 24);
-	u32 off_flags = load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
+	u32 off_flags = tcp_load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
 
 	return !(m->len < sizeof(*f) || m->next ||
-		 (load64(f->eth.dst) ^ load64(net->mac)) << 16 ||
+		 (tcp_load64(f->eth.dst) ^ tcp_load64(net->mac)) << 16 ||
 		 type_ihl != (be16(ETH_TYPE_IPV4).raw | 0x45 << 16) ||
 		 frag_proto != (u32)IP_PROTO_TCP << 24 ||
 		 f->ip.dst.raw != net->conf.ip.raw ||
@@ -70,11 +67,10 @@ static inline bool sums_hold(const struct net *net, const struct mbuf *m,
 			     const struct frame *f)
 {
 	u32 len = m->len - ETH_LEN - IPV4_LEN;
-	u64 addresses = load64(&f->ip.src);
-	u64 pseudo = (addresses & 0xffffffff) + (addresses >> 32) +
-		     be16(IP_PROTO_TCP).raw + be16((u16)len).raw;
-	u64 ip = (addresses & 0xffffffff) + (addresses >> 32) + load32(&f->ip) +
-		 load32(&f->ip.id) + load32(&f->ip.ttl);
+	u64 addrs = (u64)f->ip.src.raw + f->ip.dst.raw;
+	u64 pseudo = addrs + be16(IP_PROTO_TCP).raw + be16((u16)len).raw;
+	u64 ip = addrs + tcp_load32(&f->ip) + tcp_load32(&f->ip.id) +
+		 tcp_load32(&f->ip.ttl);
 
 	if (unlikely(!cksum_holds(ip)))
 		return false;
@@ -102,8 +98,8 @@ static inline u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 	u32 acked = ack - c->snd_una;
 
 	if (unlikely(ack != c->snd_max || acked != c->sndq_bytes ||
-		     c->sndq_ranges != 1 || c->backoff ||
-		     c->snd_nxt != c->snd_max || acked >= c->cwnd / 2)) {
+		     c->sndq_ranges != 1 || c->snd_nxt != ack ||
+		     acked >= c->cwnd / 2)) {
 		tcp_ack_advance(net, c, ack, now);
 		return 0;
 	}
@@ -113,8 +109,6 @@ static inline u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 	}
 	all_acked(net, c, acked);
 	c->snd_una = ack;
-	c->probes = 0;
-	c->dupacks = 0;
 	return TCP_EV_SENT;
 }
 
@@ -133,43 +127,39 @@ static inline u8 take_data(struct net *net, struct tcp_conn *c, struct mbuf *m,
 	return TCP_EV_RECV;
 }
 
-bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
+/* The window that a segment with sequence number @seq tells. */
+static inline void take_window(struct net *net, struct tcp_conn *c,
+			       const struct frame *f, u32 seq, u32 ack)
 {
-	const struct frame *f = (const struct frame *)m->data;
-	u32 seq, ack, acked, tsval, wnd, len;
-	struct tcp_conn *c;
-	u8 news = 0;
+	u32 wnd = (u32)be16_host(f->tcp.win) << c->wscale_snd;
 
-	if (unlikely(!plain_frame(net, m, f) || !sums_hold(net, m, f)))
-		return false;
-	c = tcp_find(net, f->ip.src, f->ip.dst, f->tcp.sport, f->tcp.dport);
-	if (unlikely(!c))
-		return false;
-	len = m->len - sizeof(*f);
-	seq = be32_host(f->tcp.seq);
-	ack = be32_host(f->tcp.ack);
-	tsval = be32_host(f->tsval);
-	acked = ack - c->snd_una;
-	if (unlikely(c->state != TCP_ESTABLISHED ||
-		     (c->flags & (RARE | TCP_F_TS)) != TCP_F_TS || c->ooo ||
-		     seq != c->rcv_nxt || len > c->rcv_adv - seq ||
-		     acked > c->snd_max - c->snd_una ||
-		     seq_lt(tsval, c->ts_recent) || seq_lt(seq, c->snd_wl1) ||
-		     (!acked && (!len || c->dupacks)) ||
-		     (len && !tcp_rx_room(net, c, true))))
-		return false;
-
-	if (seq_le(seq, c->last_ack_sent))
-		tcp_renew_ts(c, tsval, now);
-	c->last_rx = tick_of(now);
-	c->probes = 0;
-	if (acked)
-		news = take_ack(net, c, ack, now);
-	wnd = (u32)be16_host(f->tcp.win) << c->wscale_snd;
 	if (unlikely(wnd != c->snd_wnd))
 		tcp_new_window(net, c, wnd);
 	c->snd_wl1 = seq;
 	c->snd_wl2 = ack;
+}
+
+/* A frame with sound headers and sums. False: not done. */
+static inline bool take_segment(struct net *net, struct tcp_conn *c,
+				struct mbuf *m, const struct frame *f, u64 now)
+{
+	u32 len = m->len - sizeof(*f);
+	u32 seq = be32_host(f->tcp.seq), ack = be32_host(f->tcp.ack);
+	u32 tsval = be32_host(f->tsval), acked = ack - c->snd_una;
+	u8 news = 0;
+
+	if (unlikely(!plain(c) || c->ooo || seq != c->rcv_nxt ||
+		     len > c->rcv_adv - seq ||
+		     acked > c->snd_max - c->snd_una || !(acked | len) ||
+		     seq_lt(tsval, c->ts_recent) || seq_lt(seq, c->snd_wl1) ||
+		     (len && !tcp_rx_room(net, c, true))))
+		return false;
+	if (seq_le(seq, c->last_ack_sent))
+		tcp_renew_ts(c, tsval, now);
+	c->last_rx = tick_of(now);
+	if (acked)
+		news = take_ack(net, c, ack, now);
+	take_window(net, c, f, seq, ack);
 	if (len) {
 		mbuf_pull(m, sizeof(*f));
 		news |= take_data(net, c, m, len);
@@ -181,56 +171,81 @@ bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
 	return true;
 }
 
+u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		struct mbuf *m = pkts[i];
+		const struct frame *f = (const struct frame *)m->data;
+		struct tcp_conn *c;
+
+		if (unlikely(!plain_frame(net, m, f) || !sums_hold(net, m, f)))
+			break;
+		c = tcp_lookup(net, tcp_load64(&f->ip.src),
+			       tcp_load32(&f->tcp.sport));
+		if (unlikely(!c || !take_segment(net, c, m, f, now)))
+			break;
+	}
+	return i;
+}
+
 /* ---- out */
 
 /* All headers in front of @m's payload, which has @len bytes and whose words
  * add up to @sum. */
 static inline void push_headers(struct net *net, struct tcp_conn *c,
 				struct mbuf *m, u32 len, u64 sum,
-				const u8 mac[6], u64 now)
+				const struct neigh *e, u64 now)
 {
 	struct frame *f = (struct frame *)(m->data - sizeof(*f));
-	u32 *tcp = (u32 *)&f->tcp, *ip = (u32 *)&f->ip;
-	u64 addresses = (u64)c->laddr.raw + c->raddr.raw;
-	u32 ports = c->lport.raw | (u32)c->rport.raw << 16;
-	u32 seq = be32(c->snd_nxt).raw, ack = be32(c->rcv_nxt).raw;
+	u64 addrs = tcp_load64(&c->raddr);
+	u32 ports = tcp_load32(&c->rport);
+	u32 lens = be16((u16)(len + IPV4_LEN + TCP_TS_LEN)).raw;
 	u32 rest = TCP_TS_LEN << 2 | (TCP_ACK | TCP_PSH) << 8 |
 		   (u32)tcp_advertise(net, c).raw << 16;
-	u32 tsval = be32(tcp_tsval(c, now)).raw, tsecr = be32(c->ts_recent).raw;
-	u32 first = 0x45 | (u32)be16((u16)(len + IPV4_LEN + TCP_TS_LEN)).raw
-				   << 16;
+	u64 ip0 = pair(0x45 | lens << 16, (u32)be16(IP_DF).raw << 16);
+	u64 tcp0 = pair(ports << 16 | ports >> 16, be32(c->snd_nxt).raw);
+	u64 tcp1 = pair(be32(c->rcv_nxt).raw, rest);
+	u64 ts = pair(be32(tcp_tsval(c, now)).raw, be32(c->ts_recent).raw);
+	u64 ip_sum;
 
+	addrs = addrs << 32 | addrs >> 32;
+	ip_sum = (addrs & 0xffffffff) + (addrs >> 32);
+	sum = cksum_add64(sum, tcp0);
+	sum = cksum_add64(sum, tcp1);
+	sum = cksum_add64(sum, ts);
+	/* IP's length is that of TCP and its header's 20 bytes. */
+	sum = cksum_add64(sum, ip_sum + be32(TS_WORD).raw + lens +
+				       be16(IP_PROTO_TCP).raw +
+				       (u16)~be16(IPV4_LEN).raw);
+	ip_sum += 0x45 + (lens << 16) + ((u32)be16(IP_DF).raw << 16) +
+		  (IP_TTL | IP_PROTO_TCP << 8);
 	m->data = (u8 *)f;
 	m->len = len + sizeof(*f);
-	sum += addresses + ports + seq + ack + rest + tsval + tsecr +
-	       be32(TS_WORD).raw + be16(IP_PROTO_TCP).raw +
-	       be16((u16)(len + TCP_TS_LEN)).raw;
-	tcp[0] = ports;
-	tcp[1] = seq;
-	tcp[2] = ack;
-	tcp[3] = rest;
-	tcp[4] = (u16)~cksum_fold(sum);
-	tcp[5] = be32(TS_WORD).raw;
-	tcp[6] = tsval;
-	tcp[7] = tsecr;
-	addresses += (u64)first + (be16(IP_DF).raw << 16) +
-		     (IP_TTL | IP_PROTO_TCP << 8);
-	ip[0] = first;
-	ip[1] = (u32)be16(IP_DF).raw << 16;
-	ip[2] = IP_TTL | IP_PROTO_TCP << 8 |
-		(u32)(u16)~cksum_fold(addresses) << 16;
-	ip[3] = c->laddr.raw;
-	ip[4] = c->raddr.raw;
-	memcpy(f->eth.dst, mac, 6);
-	memcpy(f->eth.src, net->mac, 6);
-	f->eth.type = be16(ETH_TYPE_IPV4);
+	/* Words of eight bytes; that of the address runs on into the next. */
+	tcp_store64(f->eth.dst, tcp_load64(e->mac));
+	tcp_store64(f->eth.src, tcp_load64(net->mac));
+	tcp_store64(&f->ip, ip0);
+	tcp_store32(&f->ip.ttl, IP_TTL | IP_PROTO_TCP << 8 |
+					(u32)(u16)~cksum_fold(ip_sum) << 16);
+	tcp_store64(&f->ip.src, addrs);
+	tcp_store64(&f->tcp, tcp0);
+	tcp_store64(&f->tcp.ack, tcp1);
+	tcp_store64(&f->tcp.cksum,
+		    pair((u16)~cksum_fold(sum), be32(TS_WORD).raw));
+	tcp_store64(&f->tsval, ts);
 }
 
-/* The bookkeeping of @len new bytes sent, and of the ACK they carry. */
-static inline void sent(struct net *net, struct tcp_conn *c, u32 len, u64 now)
+/* The send queue was empty: @len bytes at @addr are in flight now, and their
+ * segment carries the ACK. */
+static inline void in_flight(struct net *net, struct tcp_conn *c, u32 range,
+			     const u8 *addr, u32 len, u64 now)
 {
-	c->nxt_range = 0;
-	c->nxt_off = 0;
+	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
+	c->sndq_head = c->sndq_tail = range;
+	c->sndq_ranges = 1;
+	c->sndq_bytes = len;
 	c->snd_nxt += len;
 	c->snd_max = c->snd_nxt;
 	if (unlikely(tcp_rtt_wanted(c, now)))
@@ -239,38 +254,61 @@ static inline void sent(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 	c->last_ack_sent = c->rcv_nxt;
 	c->delack_at = 0;
 	c->persist_at = 0;
-	if (!c->rto_at)
-		tcp_arm_rto(net, c, now);
+	tcp_arm_rto(net, c, now);
 }
 
-bool tcp_fast_out(struct net *net, struct tcp_conn *c, u64 now)
+/* Nothing is queued or in flight, and one small segment may go. False: not
+ * done. */
+static inline bool send_at_once(struct net *net, struct tcp_conn *c,
+				const u8 *addr, u32 len, u64 now)
 {
-	u32 flight = c->snd_nxt - c->snd_una;
-	u32 len = c->sndq_bytes - flight;
 	const struct neigh *e;
-	const struct tcp_range *r;
 	struct mbuf *m;
+	u32 range;
 
-	if (unlikely(c->state != TCP_ESTABLISHED || !len || !c->nxt_range ||
-		     (c->flags & (RARE | TCP_F_TS)) != TCP_F_TS ||
-		     c->snd_nxt != c->snd_max || c->dupacks ||
-		     len > TCP_COPY_MAX || len > c->mss_snd ||
-		     flight + len > min(c->cwnd, c->snd_wnd) ||
-		     (!flight && tick_of(now) - c->last_rx > c->rto) ||
-		     net->caps & NIC_TX_CSUM))
+	if (unlikely(c->sndq_bytes || len - 1 >= TCP_COPY_MAX ||
+		     len > c->mss_snd || len > c->snd_wnd ||
+		     tick_of(now) - c->last_rx > c->rto ||
+		     net->caps & NIC_TX_CSUM || !net_tx_room(net, 2)))
 		return false;
-	r = tcp_range_at(net, c->nxt_range);
 	e = arp_hint(net, c->neigh, ip_next_hop(net, c->raddr));
-	if (unlikely(r->len - c->nxt_off != len || !e))
+	if (unlikely(!e || !net->pool->nfree))
+		return false;
+	range = tcp_range_alloc(net);
+	if (unlikely(!range))
 		return false;
 	m = mbuf_alloc(net->pool);
-	if (unlikely(!m))
-		return false;
-	push_headers(net, c, m, len,
-		     cksum_copy(0, m->data, r->addr + c->nxt_off, len), e->mac,
-		     now);
+	push_headers(net, c, m, len, cksum_copy(0, m->data, addr, len), e, now);
 	net->txq[net->ntx++] = m;
 	net->stat->tx_copied_bytes += len;
-	sent(net, c, len, now);
+	in_flight(net, c, range, addr, len, now);
 	return true;
+}
+
+s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
+		     const u8 *addr, u32 len)
+{
+	if (done > c->rx_told)
+		return -EINVAL;
+	if (c->state < TCP_ESTABLISHED)
+		return -ENOTCONN;
+	if (tcp_fin_queued(c))
+		return -EPIPE;
+	tcp_recv_done(net, c, done);
+	return tcp_send(net, c, addr, len);
+}
+
+s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
+	       u32 len, u64 now)
+{
+	if (unlikely(done > c->rx_told))
+		return -EINVAL;
+	if (unlikely(!plain(c)))
+		return tcp_answer_later(net, c, done, addr, len);
+	if (likely(done))
+		tcp_give_back(net, c, done);
+	if (likely(send_at_once(net, c, addr, len, now)))
+		return len;
+	tcp_window_update(net, c);
+	return tcp_send(net, c, addr, len);
 }

@@ -39,35 +39,68 @@ struct tcp_seg {
 	struct tcp_opts opt;
 };
 
-/* tcp_table.c */
-static inline u32 tcp_hash(const struct net *net, struct be32 raddr,
-			   struct be32 laddr, struct be16 rport,
-			   struct be16 lport)
+/* As they lie in memory. */
+static inline u64 tcp_load64(const void *p)
 {
-	u64 x = (u64)raddr.raw << 32 | (u32)rport.raw << 16 | lport.raw;
+	u64 x;
 
-	return hash_mix(x + laddr.raw * 0x9e3779b1ull + net->secret[0]);
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+static inline u32 tcp_load32(const void *p)
+{
+	u32 x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+static inline void tcp_store64(void *p, u64 x)
+{
+	memcpy(p, &x, sizeof(x));
+}
+
+static inline void tcp_store32(void *p, u32 x)
+{
+	memcpy(p, &x, sizeof(x));
+}
+
+/* tcp_table.c */
+/* Multiply-shift with secret odd factors (Dietzfelbinger): which flows collide
+ * cannot be known from outside; the upper bits are the best. @addrs: source and
+ * destination, @ports: the same, as in a segment received. */
+static inline u32 tcp_hash(const struct net *net, u64 addrs, u32 ports)
+{
+	return (u32)((addrs * net->tcp.factor[0] +
+		      ports * net->tcp.factor[1]) >>
+		     32);
+}
+
+static inline struct tcp_conn *tcp_lookup(const struct net *net, u64 addrs,
+					  u32 ports)
+{
+	const struct tcp *t = &net->tcp;
+	u32 hash = tcp_hash(net, addrs, ports);
+
+	for (u32 i = hash >> t->table_shift; t->table[i].conn;
+	     i = (i + 1) & t->table_mask) {
+		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
+
+		if (likely(t->table[i].hash == hash &&
+			   tcp_load64(&c->raddr) == addrs &&
+			   tcp_load32(&c->rport) == ports))
+			return c;
+	}
+	return NULL;
 }
 
 static inline struct tcp_conn *tcp_find(struct net *net, struct be32 raddr,
 					struct be32 laddr, struct be16 rport,
 					struct be16 lport)
 {
-	const struct tcp *t = &net->tcp;
-	u32 hash = tcp_hash(net, raddr, laddr, rport, lport);
-
-	for (u32 i = hash & t->table_mask; t->table[i].conn;
-	     i = (i + 1) & t->table_mask) {
-		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
-
-		if (likely(t->table[i].hash == hash &&
-			   c->raddr.raw == raddr.raw &&
-			   c->laddr.raw == laddr.raw &&
-			   c->rport.raw == rport.raw &&
-			   c->lport.raw == lport.raw))
-			return c;
-	}
-	return NULL;
+	return tcp_lookup(net, (u64)laddr.raw << 32 | raddr.raw,
+			  (u32)lport.raw << 16 | rport.raw);
 }
 
 void tcp_table_add(struct net *net, struct tcp_conn *c);
@@ -134,10 +167,7 @@ static inline void tcp_renew_ts(struct tcp_conn *c, u32 tsval, u64 now)
 	c->ts_recent_at = (u16)(now >> TCP_TS_AGE_SHIFT);
 }
 
-/* tcp_fast.c */
 enum { TCP_COPY_MAX = 255 }; /* longer payloads are worth gathering */
-/* False: not done, take the long way. */
-bool tcp_fast_out(struct net *net, struct tcp_conn *c, u64 now);
 
 /* Where the advertised window may end now. */
 static inline u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
@@ -149,19 +179,18 @@ static inline u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
 }
 
 /* The window field to send. Its right edge never moves back, and forward only
- * in steps worth having (RFC 9293 section 3.8.6.2.2). */
+ * in steps worth having (RFC 9293 section 3.8.6.2.2), or when that makes it
+ * full again: then a sender mostly sees it unchanged. */
 static inline struct be16 tcp_advertise(const struct net *net,
 					struct tcp_conn *c)
 {
 	u32 edge = tcp_rcv_edge(net, c);
 	u32 step = min(net->conf.tcp.rcv_buf / 2, (u32)c->mss_snd);
-	u32 wnd;
 
-	if (edge - c->rcv_adv >= step)
+	if (likely(!c->rx_bytes) || edge - c->rcv_adv >= step)
 		c->rcv_adv = edge;
-	wnd = c->rcv_adv - c->rcv_nxt;
-	wnd >>= c->flags & TCP_F_WSCALE ? c->wscale_rcv : 0;
-	return be16((u16)min(wnd, 65535u));
+	return be16(
+		(u16)min((c->rcv_adv - c->rcv_nxt) >> c->wscale_rcv, 65535u));
 }
 
 /* tcp_reass.c */
@@ -183,6 +212,23 @@ void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len);
 bool tcp_rx_room_short(const struct net *net, const struct tcp_conn *c,
 		       bool in_order);
 
+/* The general case of tcp_give_back(), for the buffers only. */
+void tcp_give_back_part(struct net *net, struct tcp_conn *c, u32 bytes);
+
+/* The oldest @bytes of what the application has: at most rx_told. */
+static inline void tcp_give_back(struct net *net, struct tcp_conn *c, u32 bytes)
+{
+	c->rx_told -= bytes;
+	c->rx_bytes -= bytes;
+	if (likely(!c->rx_bytes && c->rx_mbufs == 1 && c->rx_head)) {
+		mbuf_free(net->pool, c->rx_head);
+		c->rx_head = c->rx_tail = NULL;
+		c->rx_mbufs = 0;
+	} else {
+		tcp_give_back_part(net, c, bytes);
+	}
+}
+
 /* May a segment's data be kept, given the buffers that are left? */
 static inline bool tcp_rx_room(const struct net *net, const struct tcp_conn *c,
 			       bool in_order)
@@ -197,6 +243,21 @@ static inline bool tcp_rx_room(const struct net *net, const struct tcp_conn *c,
 static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)
 {
 	return &net->tcp.ranges[i - 1];
+}
+
+/* Index + 1; 0 when there is none. */
+static inline u32 tcp_range_alloc(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+	u32 i = t->range_free;
+
+	if (likely(i)) {
+		t->range_free = tcp_range_at(net, i)->next;
+		return i;
+	}
+	if (t->nranges_used == net->conf.tcp.max_ranges)
+		return 0;
+	return ++t->nranges_used;
 }
 
 static inline void tcp_range_put(struct net *net, u32 i)
@@ -238,6 +299,19 @@ static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
 	c->next_out = NULL;
 	*t->out_tail = c;
 	t->out_tail = &c->next_out;
+}
+
+/* A small window that opened a lot is worth a segment of its own; a large one
+ * travels with the next ACK (RFC 9293 section 3.8.6.2.2). */
+static inline void tcp_window_update(struct net *net, struct tcp_conn *c)
+{
+	u32 half = net->conf.tcp.rcv_buf / 2;
+
+	if (c->rcv_adv - c->rcv_nxt < half &&
+	    tcp_rcv_edge(net, c) - c->rcv_adv >= min(half, 2u * c->mss_snd)) {
+		c->flags |= TCP_F_ACK_NOW;
+		tcp_mark_out(net, c);
+	}
 }
 
 /* tcp_mark_ready() of a connection that the application may know. */

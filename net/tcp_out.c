@@ -476,6 +476,16 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 		acknowledge(net, c, now);
 }
 
+/* Has an answer that went at once left nothing to do? */
+static inline bool nothing_due(const struct tcp_conn *c)
+{
+	const u32 due = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_REXMIT |
+			TCP_F_PROBE | TCP_F_FIN_QUEUED;
+
+	return likely(c->state == TCP_ESTABLISHED && !(c->flags & due) &&
+		      c->snd_nxt - c->snd_una == c->sndq_bytes);
+}
+
 void tcp_output_all(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
@@ -493,7 +503,7 @@ void tcp_output_all(struct net *net, u64 now)
 			tcp_conn_put(net, c);
 		else if (unlikely(!net_tx_room(net, 2)))
 			tcp_mark_out(net, c);
-		else if (!tcp_fast_out(net, c, now))
+		else if (!nothing_due(c))
 			tcp_output(net, c, now);
 		c = next;
 	}

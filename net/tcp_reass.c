@@ -108,21 +108,8 @@ void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 len)
 	tcp_ready(net, c, TCP_EV_RECV);
 }
 
-/* A small window that opened a lot is worth a segment of its own; a large one
- * travels with the next ACK (RFC 9293 section 3.8.6.2.2). */
-static void window_update(struct net *net, struct tcp_conn *c)
-{
-	u32 half = net->conf.tcp.rcv_buf / 2;
-
-	if (c->rcv_adv - c->rcv_nxt < half &&
-	    tcp_rcv_edge(net, c) - c->rcv_adv >= min(half, 2u * c->mss_snd)) {
-		c->flags |= TCP_F_ACK_NOW;
-		tcp_mark_out(net, c);
-	}
-}
-
 /* Gives back the oldest @bytes, buffer after buffer. */
-static void give_back(struct net *net, struct tcp_conn *c, u32 bytes)
+void tcp_give_back_part(struct net *net, struct tcp_conn *c, u32 bytes)
 {
 	while (bytes) {
 		struct mbuf *m = c->rx_head;
@@ -145,16 +132,8 @@ int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
 {
 	if (unlikely(bytes > c->rx_told))
 		return -EINVAL;
-	c->rx_told -= bytes;
-	c->rx_bytes -= bytes;
-	if (likely(!c->rx_bytes && c->rx_mbufs == 1 && c->rx_head)) {
-		mbuf_free(net->pool, c->rx_head);
-		c->rx_head = c->rx_tail = NULL;
-		c->rx_mbufs = 0;
-	} else {
-		give_back(net, c, bytes);
-	}
-	window_update(net, c);
+	tcp_give_back(net, c, bytes);
+	tcp_window_update(net, c);
 	return 0;
 }
 

@@ -10,27 +10,6 @@
 
 enum { RANGE_MAX = 1 << 30 }; /* bytes; offsets are 32 bits */
 
-static u32 range_alloc(struct net *net)
-{
-	struct tcp *t = &net->tcp;
-	u32 i = t->range_free;
-
-	if (likely(i)) {
-		t->range_free = tcp_range_at(net, i)->next;
-		return i;
-	}
-	if (t->nranges_used == net->conf.tcp.max_ranges)
-		return 0;
-	return ++t->nranges_used;
-}
-
-u32 tcp_send_space(const struct net *net, const struct tcp_conn *c)
-{
-	u32 buf = net->conf.tcp.snd_buf;
-
-	return c->sndq_bytes < buf ? buf - c->sndq_bytes : 0;
-}
-
 /* The range goes on where the last one ends: they become one. */
 static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 			u32 len)
@@ -57,7 +36,7 @@ static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
 
 	if (c->sndq_ranges >= net->conf.tcp.conn_ranges)
 		return false;
-	i = range_alloc(net);
+	i = tcp_range_alloc(net);
 	if (!i)
 		return false;
 	*tcp_range_at(net, i) = (struct tcp_range){ addr, len, 0 };

@@ -21,7 +21,7 @@ static void take_syn(struct net *net, struct tcp_conn *c,
 	else
 		c->wscale_snd = s->opt.wscale;
 	if (!(c->flags & TCP_F_WSCALE))
-		c->wscale_snd = 0;
+		c->wscale_snd = c->wscale_rcv = 0;
 	c->mss_peer = max(s->opt.mss ? s->opt.mss : (u16)MSS_DEFAULT,
 			  (u16)TCP_MSS_LEAST);
 	tcp_set_mss(net, c);

@@ -3,11 +3,16 @@
  * line for the slot and one for the connection is all a lookup touches. */
 #include "net/tcp_int.h"
 
+static u32 hash_of(const struct net *net, const struct tcp_conn *c)
+{
+	return tcp_hash(net, tcp_load64(&c->raddr), tcp_load32(&c->rport));
+}
+
 void tcp_table_add(struct net *net, struct tcp_conn *c)
 {
 	struct tcp *t = &net->tcp;
-	u32 hash = tcp_hash(net, c->raddr, c->laddr, c->rport, c->lport);
-	u32 i = hash & t->table_mask;
+	u32 hash = hash_of(net, c);
+	u32 i = hash >> t->table_shift;
 
 	while (t->table[i].conn)
 		i = (i + 1) & t->table_mask;
@@ -20,7 +25,7 @@ static void table_close_gap(struct tcp *t, u32 hole)
 {
 	for (u32 i = (hole + 1) & t->table_mask; t->table[i].conn;
 	     i = (i + 1) & t->table_mask) {
-		u32 home = t->table[i].hash & t->table_mask;
+		u32 home = t->table[i].hash >> t->table_shift;
 
 		if (((i - home) & t->table_mask) < ((i - hole) & t->table_mask))
 			continue;
@@ -33,9 +38,9 @@ static void table_close_gap(struct tcp *t, u32 hole)
 void tcp_table_del(struct net *net, struct tcp_conn *c)
 {
 	struct tcp *t = &net->tcp;
-	u32 hash = tcp_hash(net, c->raddr, c->laddr, c->rport, c->lport);
+	u32 hash = hash_of(net, c);
 	u32 want = tcp_index(t, c) + 1;
-	u32 i = hash & t->table_mask;
+	u32 i = hash >> t->table_shift;
 
 	while (t->table[i].conn && t->table[i].conn != want)
 		i = (i + 1) & t->table_mask;

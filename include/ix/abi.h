@@ -26,8 +26,9 @@
  *   UNLISTEN     ip, port                    0; knocks not yet accepted die
  *   ACCEPT       handle (from knock), cookie 0
  *   REJECT       handle (from knock)         0; the peer gets a reset
- *   SENDV        handle, sg, n               bytes taken, may be fewer than
- *                                            asked: wait for sent
+ *   SENDV        handle, sg, n, done         bytes taken, may be fewer than
+ *                                            asked: wait for sent; first a
+ *                                            RECV_DONE of done bytes
  *   RECV_DONE    handle, n = bytes           0; oldest bytes first
  *   CLOSE        handle, n = IX_CLOSE_*      0; FIN after what is queued
  *   ABORT        handle                      0; RST; no dead follows
@@ -62,9 +63,11 @@
  *   CONNECTED  cookie, handle, len = 0 or errno
  *   KNOCK      handle, ip, port = the peer's; len = local port
  *   RECV       cookie, handle, addr, len     read-only, until RECV_DONE;
- *                                            len 0: the peer sent its FIN
- *   SENT       cookie, handle, len = bytes acknowledged since the last SENT,
- *                                            addr = bytes SENDV takes now
+ *              acked, room                   len 0: the peer sent its FIN.
+ *                                            acked > 0: and a SENT, in one
+ *   SENT       cookie, handle, acked, room   bytes acknowledged since this
+ *                                            was last told; bytes that SENDV
+ *                                            takes now
  *   DEAD       cookie, handle, len = 0 (closed both ways) or errno; the
  *                                            handle is void afterwards
  *   UDP_RECV   cookie, handle, addr, len, ip, port = source
@@ -89,15 +92,15 @@ enum ix_event_type { IX_EVENTS(IX_EVENT_NUMBER) IX_NR_EVENTS };
 #undef IX_EVENT_NUMBER
 
 enum {
-	IX_MAX_CALLS = 512,	/* calls in a batch */
-	IX_MAX_SGS = 1024,	/* scatter/gather entries in a batch */
+	IX_MAX_CALLS = 512, /* calls in a batch */
+	IX_MAX_SGS = 1024,  /* scatter/gather entries in a batch */
 	IX_MAX_SG_PER_CALL = 64,
-	IX_MAX_EVENTS = 1024,	/* event conditions per crossing */
+	IX_MAX_EVENTS = 1024, /* event conditions per crossing */
 	IX_MAX_THREADS = 64,
-	IX_RUN_FLUSH = 1,	/* ix_down.flags: dispatch, bring no events */
-	IX_RUN_POLL = 2,	/* ... bring those there are, do not wait */
-	IX_CLOSE_ALL = 0,	/* no more recv: later data is answered by RST */
-	IX_CLOSE_WRITE = 1,	/* half-close: go on receiving */
+	IX_RUN_FLUSH = 1,   /* ix_down.flags: dispatch, bring no events */
+	IX_RUN_POLL = 2,    /* ... bring those there are, do not wait */
+	IX_CLOSE_ALL = 0,   /* no more recv: later data is answered by RST */
+	IX_CLOSE_WRITE = 1, /* half-close: go on receiving */
 };
 
 /* An IPv6 address, or an IPv4 address mapped into one (RFC 4291, 2.5.5.2);
@@ -124,7 +127,10 @@ struct ix_call {
 	uint64_t cookie;
 	union {
 		uint64_t arg;
-		uint64_t sg; /* first entry, index into ix_down.sgs */
+		struct {
+			uint32_t sg;   /* first entry, index into ix_down.sgs */
+			uint32_t done; /* received bytes given back */
+		};
 	};
 	struct ix_addr ip;
 };
@@ -136,7 +142,12 @@ struct ix_event {
 	uint64_t cookie;
 	uint64_t handle;
 	uint64_t addr;
-	struct ix_addr ip;
+	union {
+		struct ix_addr ip;
+		struct {
+			uint32_t acked, room;
+		};
+	};
 };
 
 struct ix_down {

@@ -256,6 +256,7 @@ static inline struct ix_call *ix_call_new_sg(struct ix_thread *t, uint16_t op,
 		to[i] = sg[i];
 	c->n = n;
 	c->sg = ix_sgs_take(t, n);
+	c->done = 0;
 	return c;
 }
 
@@ -269,6 +270,17 @@ static inline int ix_sendv(struct ix_thread *t, uint64_t handle,
 		return IX_EAGAIN;
 	c->handle = handle;
 	return ix_call_index(t, c);
+}
+
+/* The same, and gives the oldest @done received bytes back, in one call. */
+static inline int ix_answer(struct ix_thread *t, uint64_t handle,
+			    const struct ix_sg *sg, uint32_t n, uint32_t done)
+{
+	int i = ix_sendv(t, handle, sg, n);
+
+	if (i >= 0)
+		t->port.down->calls[i].done = done;
+	return i;
 }
 
 static inline int ix_send(struct ix_thread *t, uint64_t handle,

@@ -4,7 +4,7 @@
 
 #include "lib/ixev/priv.h"
 
-enum { CALLS_PER_CTX = 3 };
+enum { CALLS_PER_CTX = 2 };
 
 int ixev_flush(struct ixev_thread *t)
 {
@@ -50,13 +50,15 @@ static inline struct ix_call *put(struct ix_thread *ix, uint16_t op,
 	return c;
 }
 
-/* One SENDV with what the dataplane has not taken yet. */
+/* One SENDV with what the dataplane has not taken yet, and with what has been
+ * read. */
 static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	struct ix_thread *ix = t->ix;
 	struct ix_sg *sg = &ix->port.down->sgs[ix->nsgs];
 	const struct ixev_node *n = ctx->tx_next;
 	uint32_t off = ctx->tx_off, i = 0;
+	struct ix_call *c;
 
 	for (;;) {
 		sg[i].addr = (uintptr_t)n->addr + off;
@@ -68,7 +70,10 @@ static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
 		n = n->next;
 	}
 	ctx->flags |= CTX_SENDV;
-	put(ix, IX_SENDV, ctx, i)->sg = ix->nsgs;
+	c = put(ix, IX_SENDV, ctx, i);
+	c->sg = ix->nsgs;
+	c->done = ctx->rx_done;
+	ctx->rx_done = 0;
 	ix->nsgs += i;
 	if (unlikely(n != ctx->tx_tail))
 		t->again = true;
@@ -102,7 +107,7 @@ static void tell_late(struct ixev_ctx *ctx)
 		ctx->handler(ctx, due);
 }
 
-/* What its handler and others did to a context, in at most three calls. */
+/* What its handler and others did to a context, in at most two calls. */
 static __attribute__((noinline)) void work(struct ixev_thread *t,
 					   struct ixev_ctx *ctx)
 {
@@ -117,15 +122,13 @@ static __attribute__((noinline)) void work(struct ixev_thread *t,
 	if (unlikely(ix->ncalls > IX_MAX_CALLS - CALLS_PER_CTX ||
 		     ix->nsgs > IX_MAX_SGS - IX_MAX_SG_PER_CALL))
 		ixev_flush(t);
-	if (ctx->rx_done) {
+	if (ctx->tx_next && unlikely(ctx->flags & CTX_SENDV)) {
+		t->again = true;
+	} else if (ctx->tx_next) {
+		put_sendv(t, ctx);
+	} else if (ctx->rx_done) {
 		put(ix, IX_RECV_DONE, ctx, ctx->rx_done);
 		ctx->rx_done = 0;
-	}
-	if (ctx->tx_next) {
-		if (unlikely(ctx->flags & CTX_SENDV))
-			t->again = true;
-		else
-			put_sendv(t, ctx);
 	}
 	if (unlikely(ctx->flags & (CTX_CLOSING | CTX_SHUT))) {
 		if (ctx->untaken)
@@ -135,37 +138,27 @@ static __attribute__((noinline)) void work(struct ixev_thread *t,
 	}
 }
 
-/* Bytes read and one range to send, and nothing else to be done? */
+/* One range to send, and nothing else to be done? */
 static inline bool answered(const struct ixev_ctx *ctx)
 {
 	return !(ctx->flags & (CTX_RARE | CTX_SENDV)) && !ctx->ref_tail &&
-	       !(ctx->trig_mask & ctx->en_mask) && ctx->rx_done &&
-	       ctx->tx_next && ctx->tx_next == ctx->tx_tail;
+	       !(ctx->trig_mask & ctx->en_mask) && ctx->tx_next &&
+	       ctx->tx_next == ctx->tx_tail;
 }
 
-/* op, port 0 and n in one word: the dataplane reads them so. */
-static inline void put_head(struct ix_call *c, uint16_t op, uint32_t n)
-{
-	uint64_t head = op | (uint64_t)n << 32;
-
-	memcpy(c, &head, sizeof(head));
-}
-
-/* What work() writes for it, at @c and @sg, which is entry @at. The result of
- * RECV_DONE is not looked at, so it needs no cookie. */
+/* What work() writes for it, at @c and @sg, which is entry @at. Neighbouring
+ * fields in one word: the dataplane reads them so. */
 static inline void put_answer(struct ixev_ctx *ctx, struct ix_call *c,
 			      struct ix_sg *sg, uint32_t at)
 {
 	const struct ixev_node *n = ctx->tx_next;
-	uint64_t handle = (uint64_t)ctx->handle;
+	uint64_t head = IX_SENDV | 1ull << 32;
 	uint32_t off = ctx->tx_off;
 
-	put_head(&c[0], IX_RECV_DONE, ctx->rx_done);
-	c[0].handle = handle;
-	put_head(&c[1], IX_SENDV, 1);
-	c[1].handle = handle;
-	c[1].cookie = (uintptr_t)ctx;
-	c[1].sg = at;
+	memcpy(c, &head, sizeof(head));
+	c->handle = (uint64_t)ctx->handle;
+	c->cookie = (uintptr_t)ctx;
+	c->arg = at | (uint64_t)ctx->rx_done << 32;
 	sg->addr = (uintptr_t)n->addr + off;
 	sg->len = n->len - off;
 	ctx->rx_done = 0;
@@ -177,7 +170,7 @@ static void work_all(struct ixev_thread *t)
 {
 	struct ix_thread *ix = t->ix;
 	struct ix_down *down = ix->port.down;
-	const struct ix_call *last = &down->calls[IX_MAX_CALLS - 2];
+	const struct ix_call *last = &down->calls[IX_MAX_CALLS - 1];
 	struct ix_call *c = &down->calls[ix->ncalls];
 	uint32_t nsgs = ix->nsgs;
 	struct ixev_ctx *ctx = t->work, *next;
@@ -188,7 +181,7 @@ static void work_all(struct ixev_thread *t)
 		next = ctx->next_work;
 		if (likely(answered(ctx) && c <= last && nsgs < IX_MAX_SGS)) {
 			put_answer(ctx, c, &down->sgs[nsgs], nsgs);
-			c += 2;
+			c++;
 			nsgs++;
 			continue;
 		}
@@ -290,8 +283,6 @@ void ixev_results(struct ixev_thread *t)
 	struct ixev_ctx *ctx;
 
 	for (; n; n--, c++, ret++) {
-		if (c->op == IX_RECV_DONE)
-			continue;
 		if (unlikely(c->op != IX_SENDV)) {
 			rare_result(t, c, *ret);
 			continue;

@@ -22,12 +22,26 @@ struct ixev_thread *ixev_self(void)
 	return self;
 }
 
-static void on_recv(struct ixev_thread *t, const struct ix_event *ev)
+static inline void acked(struct ixev_thread *t, struct ixev_ctx *ctx,
+			 const struct ix_event *ev)
+{
+	if (unlikely(!ixev_tx_acked(t, ctx, ev->acked)))
+		ixev_tx_acked_part(t, ctx, ev->acked);
+	if (unlikely(ctx->untaken) && !(ctx->flags & CTX_WORK) && ev->room)
+		ixev_work(t, ctx);
+}
+
+static inline void on_recv(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
 	char *addr = (char *)(uintptr_t)ev->addr;
+	uint8_t reasons = IXEVIN;
 	uint32_t len = ev->len;
 
+	if (likely(ev->acked)) {
+		acked(t, ctx, ev);
+		reasons |= IXEVOUT;
+	}
 	if (unlikely(!len)) {
 		ixev_on_fin(t, ctx);
 		return;
@@ -43,17 +57,14 @@ static void on_recv(struct ixev_thread *t, const struct ix_event *ev)
 	} else {
 		ixev_rx_more(t, ctx, addr, len);
 	}
-	ixev_tell(ctx, IXEVIN);
+	ixev_tell(ctx, reasons);
 }
 
 static void on_sent(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
 
-	if (unlikely(!ixev_tx_acked(t, ctx, ev->len)))
-		ixev_tx_acked_part(t, ctx, ev->len);
-	if (ctx->untaken && unlikely(!(ctx->flags & CTX_WORK)) && ev->addr)
-		ixev_work(t, ctx);
+	acked(t, ctx, ev);
 	ixev_tell(ctx, IXEVOUT);
 }
 

@@ -14,7 +14,7 @@
  *
  * Handlers append nothing to the batch: they change the context and put it on
  * the thread's work list. Before the crossing each context there writes one
- * RECV_DONE and one SENDV for all that its handler did, so that no call has to
+ * SENDV (or RECV_DONE) for all that its handler did, so that no call has to
  * be found again, and a full batch is flushed where no handler is running.
  */
 #ifndef LIB_IXEV_PRIV_H
@@ -132,13 +132,15 @@ static inline void ixev_work(struct ixev_thread *t, struct ixev_ctx *ctx)
 	t->work_tail = &ctx->next_work;
 }
 
-/* Calls the handler if it wants to hear of @reason, else remembers it. */
-static inline void ixev_tell(struct ixev_ctx *ctx, uint8_t reason)
+/* Calls the handler if it wants to hear of any of @reasons, and remembers the
+ * others. */
+static inline void ixev_tell(struct ixev_ctx *ctx, uint8_t reasons)
 {
-	if (ctx->en_mask & reason)
-		ctx->handler(ctx, reason);
-	else
-		ctx->trig_mask |= reason;
+	uint8_t due = ctx->en_mask & reasons;
+
+	ctx->trig_mask |= reasons ^ due;
+	if (likely(due))
+		ctx->handler(ctx, due);
 }
 
 /* ---- recv.c */

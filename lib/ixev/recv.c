@@ -3,7 +3,7 @@
  * Received ranges of a context. The first is in the context itself, so that
  * the usual case, one arrival that is read at once, needs no node; the others
  * are a ring of nodes. Bytes consumed are counted in rx_done and given back
- * with one RECV_DONE at the crossing.
+ * at the crossing, with the SENDV if there is one.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -92,7 +92,9 @@ static void add_call(struct rig *r, const struct names *names,
 				     : c->port & 2 ? rig_peer_ip
 						   : rig_ip);
 	if (c->op == IX_SENDV || c->op == IX_UDP_SENDV) {
-		c->sg = c->port == 7 ? fuzz_64(in) : i;
+		c->arg = c->port == 7 ? fuzz_64(in) : i;
+		if (c->port == 8)
+			c->done = count(in);
 		c->n = c->port == 6 ? c->n : 1 + c->n % 3;
 		for (u32 k = 0; k < 3; k++)
 			add_sg(r, in, i + k);

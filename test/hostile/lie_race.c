@@ -41,15 +41,17 @@ static void *changer(void *arg)
 		d->sgs[i].addr = x->good_addr - (1ull << 40);
 		d->sgs[i].len = UINT32_MAX;
 		d->calls[i].n = UINT32_MAX;
-		d->calls[i].sg = UINT64_MAX;
+		d->calls[i].sg = UINT32_MAX;
+		d->calls[i].done = UINT32_MAX;
 		d->calls[i].op = 40000;
 		d->calls[i].handle = x->good_handle;
 		d->sgs[i].addr = x->good_addr;
 		d->sgs[i].len = 1;
 		d->calls[i].n = 1;
 		d->calls[i].sg = i;
+		d->calls[i].done = 0;
 		d->calls[i].op = IX_SENDV;
-		x->changes += 12;
+		x->changes += 14;
 	}
 	return NULL;
 }

@@ -114,10 +114,13 @@ static void capture_event(struct run *r, const struct ix_event *from)
 		[IX_EV_DEAD] = "dead",
 	};
 	struct event *e = &r->events[r->ne++];
+	struct ix_event sent = *from;
 
 	if (r->ne == MAX_QUEUE)
 		run_fail(r, "too many events");
 	*e = (struct event){ .at = r->rig->now, .n = from->len };
+	if (from->type == IX_EV_SENT)
+		e->n = from->acked;
 	if (from->type == IX_EV_KNOCK) {
 		e->flow = flow_of_knock(r, from);
 		e->n = 0;
@@ -134,6 +137,10 @@ static void capture_event(struct run *r, const struct ix_event *from)
 	if (r->verbose)
 		printf("%.6f ! %s %lld @%u\n", run_seconds(r, e->at), e->word,
 		       (long long)e->n, e->flow);
+	if (from->type == IX_EV_RECV && from->acked) { /* two in one */
+		sent.type = IX_EV_SENT;
+		capture_event(r, &sent);
+	}
 }
 
 void capture(struct run *r)

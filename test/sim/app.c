@@ -322,7 +322,7 @@ static void on_recv(struct node *n, struct conn *c, const struct ix_event *e)
 
 static void on_sent(struct node *n, struct conn *c, const struct ix_event *e)
 {
-	c->acked += e->len;
+	c->acked += e->acked;
 	if (c->acked > c->queued)
 		sim_fail(n->sim, "node %u: more acknowledged than sent", n->nr);
 }
@@ -345,6 +345,7 @@ void app_event(struct node *n, const struct ix_event *e)
 			conn_end(n, c, e->len);
 		break;
 	case IX_EV_RECV:
+		on_sent(n, c, e);
 		on_recv(n, c, e);
 		break;
 	case IX_EV_SENT:

@@ -44,6 +44,16 @@ static int64_t sendv(struct fake *f, const struct ix_down *down,
 	return taken;
 }
 
+static int64_t give_back(struct fake *f, uint64_t handle, uint32_t n)
+{
+	if (handle >= FAKE_HANDLES || n > f->rx_out[handle]) {
+		f->in_order = false;
+		return -EINVAL;
+	}
+	f->rx_out[handle] -= n;
+	return 0;
+}
+
 static int64_t answer(struct fake *f, const struct ix_down *down,
 		      const struct ix_call *c)
 {
@@ -51,14 +61,10 @@ static int64_t answer(struct fake *f, const struct ix_down *down,
 		return f->answer[c->op];
 	switch (c->op) {
 	case IX_SENDV:
-		return sendv(f, down, c);
+		return give_back(f, c->handle, c->done) ? -EINVAL
+							: sendv(f, down, c);
 	case IX_RECV_DONE:
-		if (c->n > f->rx_out[c->handle]) {
-			f->in_order = false;
-			return -EINVAL;
-		}
-		f->rx_out[c->handle] -= c->n;
-		return 0;
+		return give_back(f, c->handle, c->n);
 	case IX_UDP_SENDV:
 		return down->sgs[c->sg].len;
 	case IX_UDP_BIND:
@@ -203,8 +209,8 @@ void fake_sent(struct fake *f, uint64_t handle, void *ctx, uint32_t len,
 {
 	struct ix_event *ev = fake_event(f, IX_EV_SENT, handle, (uintptr_t)ctx);
 
-	ev->len = len;
-	ev->addr = room;
+	ev->acked = len;
+	ev->room = room;
 }
 
 void fake_dead(struct fake *f, uint64_t handle, void *ctx, int error)

@@ -21,6 +21,7 @@ static void configure(struct net *net)
 	};
 	net->mtu = FIX_MTU;
 	memcpy(net->mac, fix_mac, 6);
+	net->type_ipv4 = be16(ETH_TYPE_IPV4);
 	net->secret[0] = 1;
 	net->secret[1] = 2;
 	net->nthreads = 1;

@@ -78,12 +78,38 @@ static void sent_tells_window(void **state)
 	e = rig_event(r, IX_EV_SENT, 0);
 	assert_non_null(e);
 	assert_int_equal(e->cookie, 42);
-	assert_int_equal(e->len, 600);
-	assert_int_equal(e->addr, (128 << 10) - 400);
+	assert_int_equal(e->acked, 600);
+	assert_int_equal(e->room, (128 << 10) - 400);
 	p.ack += 400;
 	rig_inject_tcp(r, &p, TCP_ACK, NULL, 0);
 	assert_int_equal(rig_poll(r), 1);
-	assert_int_equal(r->up.events[0].len, 400);
+	assert_int_equal(r->up.events[0].acked, 400);
+	rig_end(r);
+}
+
+/* An answer's acknowledgement and the next question: one event. */
+static void sent_rides_on_recv(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	u64 h;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	h = rig_accept(r, &p, 42);
+	rig_send(r, h, 0, 100);
+	assert_int_equal(rig_one(r), 100);
+	p.ack += 100;
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "next", 4);
+	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "and next", 8);
+	assert_int_equal(rig_poll(r), 2);
+	assert_int_equal(r->up.events[0].type, IX_EV_RECV);
+	assert_int_equal(r->up.events[0].len, 4);
+	assert_int_equal(r->up.events[0].acked, 100);
+	assert_int_equal(r->up.events[0].room, 128 << 10);
+	assert_int_equal(r->up.events[1].type, IX_EV_RECV);
+	assert_int_equal(r->up.events[1].len, 8);
+	assert_int_equal(r->up.events[1].acked, 0);
 	rig_end(r);
 }
 
@@ -112,7 +138,7 @@ static void order_within_batch(void **state)
 	assert_int_equal(r->up.events[1].type, IX_EV_RECV);
 	assert_int_equal(r->up.events[1].len, 0);
 	assert_int_equal(r->up.events[2].type, IX_EV_SENT);
-	assert_int_equal(r->up.events[2].len, 10);
+	assert_int_equal(r->up.events[2].acked, 10);
 	assert_int_equal(r->up.events[3].type, IX_EV_DEAD);
 	assert_int_equal(r->up.events[3].len, 0);
 	/* The name is void. */
@@ -317,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knock_then_data),
 		cmocka_unit_test(sent_tells_window),
+		cmocka_unit_test(sent_rides_on_recv),
 		cmocka_unit_test(order_within_batch),
 		cmocka_unit_test(connect_outcomes),
 		cmocka_unit_test(array_full),

@@ -26,7 +26,8 @@ static void model(void **state)
 					tcp_table_del(&f->net, &t->conns[j]);
 				in[j] = false;
 			}
-			f->net.secret[0] = test_random(&seed);
+			t->factor[0] = test_random(&seed) | 1;
+			t->factor[1] = test_random(&seed) | 1;
 		}
 		if (in[i])
 			tcp_table_del(&f->net, &t->conns[i]);

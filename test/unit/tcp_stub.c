@@ -4,9 +4,9 @@
 struct tcp_stub tcp_stub;
 
 /* Always the long way. */
-bool tcp_fast_in(struct net *net, struct mbuf *m, u64 now)
+u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 {
-	return false;
+	return 0;
 }
 
 enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
