@@ -16,10 +16,10 @@
 #include "base/types.h"
 
 enum {
-	MBUF_SIZE = 2048,	/* bytes in a frame: an AF_XDP chunk */
-	MBUF_HEADROOM = 256,	/* what AF_XDP leaves free before a packet */
+	MBUF_SIZE = 2048,    /* bytes in a frame: an AF_XDP chunk */
+	MBUF_HEADROOM = 256, /* what AF_XDP leaves free before a packet */
 	MBUF_ROOM = MBUF_SIZE - MBUF_HEADROOM,
-	MBUF_MAX_EXT = 4,	/* gathered ranges per transmitted packet */
+	MBUF_MAX_EXT = 4, /* gathered ranges per transmitted packet */
 };
 
 /* A range of the application's memory sent in place, behind the frame's own
@@ -37,9 +37,9 @@ struct mbuf {
 	u32 index;	   /* of frame and mbuf in the pool */
 	/* TCP receive: where the bytes stand in the stream */
 	u32 seq;
-	u16 off_done; /* bytes of this mbuf already given back */
-	u8 nfrags;    /* fragments after this one (first of a packet) */
-	u8 next_ext;  /* used entries of ext[] (transmit) */
+	u16 off_done;	      /* bytes of this mbuf already given back */
+	u8 nfrags;	      /* fragments after this one (first of a packet) */
+	u8 next_ext;	      /* used entries of ext[] (transmit) */
 	struct mbuf *nextpkt; /* list of packets, each a chain */
 	u32 handle; /* UDP: socket index + 1 whose send this is, or 0 */
 	union {
@@ -47,11 +47,12 @@ struct mbuf {
 			       * UDP transmit: generation of the socket */
 		u16 off_told; /* TCP receive: bytes the app knows of */
 	};
-	u8 fin;	    /* TCP receive: FIN follows these bytes */
-	u8 flags;   /* MBUF_* */
+	u8 fin;	  /* TCP receive: FIN follows these bytes */
+	u8 flags; /* MBUF_* */
 	struct {
 		u32 saddr; /* UDP receive: IPv4 source, network order */
-		u32 pad;
+		u32 parts; /* ... what comes before it in the datagram: index
+			    * + 1 of the first of a chain, or 0 */
 	} udp;
 	u64 cookie; /* UDP transmit: whom to tell */
 	struct mbuf_ext ext[MBUF_MAX_EXT];
@@ -60,7 +61,7 @@ struct mbuf {
 enum {
 	MBUF_CSUM_OK = 1,   /* the NIC has checked L4, or it never left RAM */
 	MBUF_FORWARDED = 2, /* by another thread: not to be forwarded again */
-	MBUF_HELD = 4,	    /* UDP receive: with the application, see net/udp.c */
+	MBUF_HELD = 4, /* UDP receive: with the application, see net/udp.c */
 };
 
 _Static_assert(sizeof(struct mbuf) == 128, "two cache lines");

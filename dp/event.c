@@ -251,14 +251,37 @@ static void udp_recv_event(struct dp *dp, const struct udp_sock *s,
 	e->ip = addr_of_ipv4((struct be32){ m->udp.saddr });
 }
 
+/* There must be room for the oldest datagram and all its parts. */
+static bool udp_fits(struct dp *dp, const struct udp_sock *s)
+{
+	const struct mbuf *part = udp_parts(&dp->net, s->head);
+	u32 room = IX_MAX_EVENTS - dp->nevents;
+
+	for (; part; part = part->next)
+		room -= !!room;
+	dp->full |= !room;
+	return room;
+}
+
+static void tell_datagram(struct dp *dp, struct udp_sock *s)
+{
+	struct mbuf *m = udp_deliver(&dp->net, s);
+	const struct mbuf *part = udp_parts(&dp->net, m);
+
+	for (; part; part = part->next)
+		event_put(dp, IX_EV_UDP_PART, part->len, s->cookie,
+			  udp_handle(dp, s))
+			->addr = mbuf_app_addr(&dp->pool, part->data);
+	udp_recv_event(dp, s, m);
+}
+
 static void udp_events(struct dp *dp)
 {
 	struct udp_sock *s;
-	struct mbuf *m;
 
 	while (!full(dp) && (s = udp_next_ready(&dp->net))) {
-		while (!full(dp) && (m = udp_deliver(&dp->net, s)))
-			udp_recv_event(dp, s, m);
+		while (s->head && udp_fits(dp, s))
+			tell_datagram(dp, s);
 		if (s->nqueued)
 			udp_mark_ready(&dp->net, s);
 	}

@@ -101,13 +101,24 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 	return i - 1;
 }
 
+struct mbuf *udp_parts(const struct net *net, const struct mbuf *m)
+{
+	return m->udp.parts ? &net->pool->mbufs[m->udp.parts - 1] : NULL;
+}
+
+static void free_datagram(struct net *net, struct mbuf *m)
+{
+	mbuf_free_chain(net->pool, udp_parts(net, m));
+	m->flags = 0;
+	mbuf_free(net->pool, m);
+}
+
 static void free_list(struct net *net, struct mbuf *m)
 {
 	while (m) {
 		struct mbuf *next = m->nextpkt;
 
-		m->flags = 0;
-		mbuf_free(net->pool, m);
+		free_datagram(net, m);
 		m = next;
 	}
 }
@@ -198,13 +209,12 @@ int udp_recv_done(struct net *net, u32 sock, const u8 *data)
 	if (m->nextpkt)
 		m->nextpkt->next = m->next;
 	s->held--;
-	m->flags = 0;
-	mbuf_free(pool, m);
+	free_datagram(net, m);
 	return 0;
 }
 
-/* The application gets one contiguous range: what came in fragments is moved
- * together in the first one's frame. False if it is too long for that. */
+/* What came in fragments is moved together in the first one's frame, so that
+ * the application gets one contiguous range. False if it is too long. */
 static bool linearize(struct net *net, struct mbuf *m)
 {
 	u8 *frame = mbuf_frame(net->pool, m);
@@ -224,6 +234,21 @@ static bool linearize(struct net *net, struct mbuf *m)
 	m->next = NULL;
 	m->nfrags = 0;
 	return true;
+}
+
+/* The last fragment stands for the datagram, those before it are its parts. */
+static struct mbuf *last_first(struct mbuf *first)
+{
+	struct mbuf *before = first, *last;
+
+	while (before->next->next)
+		before = before->next;
+	last = before->next;
+	before->next = NULL;
+	last->udp.parts = first->index + 1;
+	last->udp.saddr = first->udp.saddr;
+	last->port = first->port;
+	return last;
 }
 
 static enum net_verdict drop(struct net *net, struct mbuf *m, u64 *reason)
@@ -284,9 +309,10 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 		return drop(net, m, &net->stat->drop_udp_full);
 	m->port = be16_host(udp->sport);
 	m->udp.saddr = p->ip->src.raw;
+	m->udp.parts = 0;
 	mbuf_pull(m, (u32)((u8 *)(p->l4) - m->data) + UDP_LEN);
 	if (unlikely(m->next) && !linearize(net, m))
-		return drop(net, m, &net->stat->drop_udp_size);
+		m = last_first(m);
 	m->nextpkt = NULL;
 	*s->tail = m;
 	s->tail = &m->nextpkt;

@@ -20,16 +20,16 @@ struct udp_conf {
 enum { UDP_EPHEMERAL_MIN = 32768, UDP_EPHEMERAL_MAX = 60999 };
 
 struct udp_sock {
-	struct be32 ip;	 /* own address, or zero: any */
-	u16 port;	 /* 0: socket free */
-	u16 gen;	 /* counts the times it was freed */
+	struct be32 ip; /* own address, or zero: any */
+	u16 port;	/* 0: socket free */
+	u16 gen;	/* counts the times it was freed */
 	u64 cookie;
-	u32 held;	 /* datagrams with the application */
-	u32 nqueued;	 /* datagrams not yet delivered */
+	u32 held;		   /* datagrams with the application */
+	u32 nqueued;		   /* datagrams not yet delivered */
 	struct mbuf *head, **tail; /* queue, through mbuf.nextpkt */
 	struct udp_sock *next_ready;
 	bool ready;
-	u16 next_hash;	 /* index + 1 */
+	u16 next_hash; /* index + 1 */
 	u16 neigh;
 	struct mbuf *held_head; /* with the application */
 };
@@ -37,9 +37,9 @@ struct udp_sock {
 struct udp {
 	struct udp_sock *socks; /* conf.max_sockets of them */
 	u32 nsocks;
-	u16 buckets[256];	/* by port: index + 1 */
-	u16 free;		/* list through next_hash: index + 1 */
-	u16 port_count;		/* ephemeral ports chosen so far */
+	u16 buckets[256]; /* by port: index + 1 */
+	u16 free;	  /* list through next_hash: index + 1 */
+	u16 port_count;	  /* ephemeral ports chosen so far */
 	struct udp_sock *ready_head, **ready_tail;
 	/* Sends that never reached the NIC (no neighbour, queue full), like
 	 * nicq.sent: a list through mbuf.nextpkt, see udp_take_sent(). */
@@ -51,8 +51,8 @@ void udp_init(struct net *net, void *mem);
 
 /* Takes @m unless it returns NET_FORWARD. For ports nobody bound: ICMP port
  * unreachable. */
-enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p,
-			u64 now, u32 *owner);
+enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
+			u32 *owner);
 
 /* @port 0: one is chosen (RFC 6056) from those of this thread: the other
  * threads forward what comes to it. Socket index, or -EADDRINUSE,
@@ -90,6 +90,9 @@ void udp_mark_ready(struct net *net, struct udp_sock *s);
  * udp.saddr its source. It counts as held by the application until
  * udp_recv_done(data) or udp_unbind(). */
 struct mbuf *udp_deliver(struct net *net, struct udp_sock *s);
+
+/* What comes before @m in its datagram, through mbuf.next; or NULL. */
+struct mbuf *udp_parts(const struct net *net, const struct mbuf *m);
 
 /* Sends that ended without the NIC, or NULL: to be treated like nicq.sent. */
 struct mbuf *udp_take_sent(struct net *net);

@@ -71,6 +71,9 @@
  *   DEAD       cookie, handle, len = 0 (closed both ways) or errno; the
  *                                            handle is void afterwards
  *   UDP_RECV   cookie, handle, addr, len, ip, port = source
+ *   UDP_PART   cookie, handle, addr, len     a piece, in order, of the datagram
+ *                                            that the next UDP_RECV completes;
+ *                                            given back with that
  *   UDP_SENT   cookie, handle
  *   TIMER      cookie
  */
@@ -81,6 +84,7 @@
 	X(SENT)      \
 	X(DEAD)      \
 	X(UDP_RECV)  \
+	X(UDP_PART)  \
 	X(UDP_SENT)  \
 	X(TIMER)
 

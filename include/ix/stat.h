@@ -45,7 +45,6 @@
 	X(drop_icmp, "bad or rate-limited ICMP")                           \
 	X(drop_udp_no_port, "UDP to a port that nobody bound")             \
 	X(drop_udp_full, "UDP receive queue full")                         \
-	X(drop_udp_size, "UDP datagram larger than a buffer")              \
 	X(drop_tcp_header, "bad TCP header")                               \
 	X(drop_tcp_no_conn, "TCP without connection (answered by RST)")    \
 	X(drop_tcp_window, "segment outside the window")                   \

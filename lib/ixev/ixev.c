@@ -84,6 +84,9 @@ static void on_rare(struct ixev_thread *t, const struct ix_event *ev)
 	case IX_EV_UDP_RECV:
 		ixev_on_udp_recv(t, ev);
 		break;
+	case IX_EV_UDP_PART:
+		ixev_on_udp_part(t, ev);
+		break;
 	case IX_EV_UDP_SENT:
 		ixev_on_udp_sent(t, ev->cookie);
 		break;
@@ -267,6 +270,7 @@ void ixev_exit_thread(void)
 		return;
 	self = NULL;
 	ix_detach(t->ix);
+	ixev_udp_free(t);
 	ixev_slabs_free(t);
 	free(t->tslots);
 	free(t);

@@ -82,6 +82,13 @@ struct ixev_slab {
 	size_t len; /* in the arena; 0: malloc()ed */
 };
 
+/* A datagram that came in parts. */
+struct ixev_datagram {
+	struct ixev_datagram *next;
+	size_t len;
+	char data[65536];
+};
+
 struct ixev_tslot {		  /* a timer of the application */
 	struct ixev_timer *timer; /* NULL: cancelled */
 	uint64_t handle;	  /* the dataplane's */
@@ -114,6 +121,10 @@ struct ixev_thread {
 
 	struct ixev_tslot *tslots;
 	uint32_t ntslots, tslot_free, tslot_work;
+
+	struct ixev_datagram *parts;	 /* of a datagram, so far, or NULL */
+	bool parts_lost;		 /* no memory for them */
+	struct ixev_datagram *datagrams; /* put together, with handlers */
 };
 
 extern struct ixev_conn_ops ixev_ops;
@@ -248,6 +259,9 @@ bool ixev_rare_work(struct ixev_thread *t, struct ixev_ctx *ctx);
 /* ---- udp.c */
 
 void ixev_on_udp_recv(struct ixev_thread *t, const struct ix_event *ev);
+void ixev_on_udp_part(struct ixev_thread *t, const struct ix_event *ev);
+/* Forgets all datagrams put together. */
+void ixev_udp_free(struct ixev_thread *t);
 void ixev_on_udp_sent(struct ixev_thread *t, uint64_t cookie);
 
 /* ---- timer.c */

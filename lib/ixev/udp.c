@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams. A sent one holds its transmit buffer until udp_sent; the cookie
- * is the buffer. */
+ * is the buffer. One received in parts is put together in memory of our own,
+ * and the dataplane's is given back at once. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/ixev/priv.h"
@@ -35,12 +37,42 @@ void ixev_udp_unbind(struct ixev_udp *u)
 		ixev_call(t, IX_UDP_UNBIND, 0)->handle = u->handle;
 }
 
+static void give_back(struct ixev_thread *t, uint64_t handle, uint64_t addr)
+{
+	struct ix_call *c = ixev_call(t, IX_UDP_RECV_DONE, 0);
+
+	c->handle = handle;
+	c->arg = addr;
+}
+
+/* Is it one that was put together? */
+static bool free_datagram(struct ixev_thread *t, const void *data)
+{
+	struct ixev_datagram **at = &t->datagrams, *d;
+
+	while ((d = *at) && d->data != data)
+		at = &d->next;
+	if (!d)
+		return false;
+	*at = d->next;
+	free(d);
+	return true;
+}
+
 void ixev_udp_recv_done(struct ixev_udp *u, void *data)
 {
-	struct ix_call *c = ixev_call(ixev_self(), IX_UDP_RECV_DONE, 0);
+	struct ixev_thread *t = ixev_self();
 
-	c->handle = u->handle;
-	c->arg = (uintptr_t)data;
+	if (likely(!t->datagrams) || !free_datagram(t, data))
+		give_back(t, u->handle, (uintptr_t)data);
+}
+
+void ixev_udp_free(struct ixev_thread *t)
+{
+	while (t->datagrams)
+		free_datagram(t, t->datagrams->data);
+	free(t->parts);
+	t->parts = NULL;
 }
 
 ssize_t ixev_udp_send(struct ixev_udp *u, const struct ix_addr *ip,
@@ -74,11 +106,50 @@ ssize_t ixev_udp_send(struct ixev_udp *u, const struct ix_addr *ip,
 	return (ssize_t)len;
 }
 
+/* At most a packet's 65535 bytes in all. */
+void ixev_on_udp_part(struct ixev_thread *t, const struct ix_event *ev)
+{
+	struct ixev_datagram *d = t->parts;
+
+	if (!d) {
+		d = t->parts = malloc(sizeof(*d));
+		t->parts_lost |= !d;
+		if (!d)
+			return;
+		d->len = 0;
+	}
+	memcpy(d->data + d->len, (void *)(uintptr_t)ev->addr, ev->len);
+	d->len += ev->len;
+}
+
+/* The last part. Without memory for the others the datagram is lost, as
+ * datagrams may be. */
+static void whole(struct ixev_thread *t, struct ixev_udp *u,
+		  const struct ix_event *ev)
+{
+	struct ixev_datagram *d = t->parts;
+
+	if (d)
+		ixev_on_udp_part(t, ev);
+	t->parts = NULL;
+	give_back(t, ev->handle, ev->addr);
+	if (t->parts_lost || !u->handler) {
+		free(d);
+		t->parts_lost = false;
+		return;
+	}
+	d->next = t->datagrams;
+	t->datagrams = d;
+	u->handler(u, d->data, d->len, &ev->ip, ev->port);
+}
+
 void ixev_on_udp_recv(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_udp *u = (struct ixev_udp *)(uintptr_t)ev->cookie;
 
-	if (u->handler)
+	if (unlikely(t->parts || t->parts_lost))
+		whole(t, u, ev);
+	else if (u->handler)
 		u->handler(u, (void *)(uintptr_t)ev->addr, ev->len, &ev->ip,
 			   ev->port);
 }

@@ -17,5 +17,5 @@ ok "nothing leaked" at_rest
 stop_server
 serve 7 -- "$echo" --port 7 --udp
 ok "ping of 8972 bytes" on_b ping -q -c 5 -i 0.1 -s 8972 -M do $ip_ix
-ok "UDP" peer udp $ip_ix 7
+ok "UDP" peer udp $ip_ix 7 9000
 exit $failed

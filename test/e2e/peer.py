@@ -378,17 +378,18 @@ def count_arp(host, port, seconds):
     print(f"{n} requests")
 
 
-def udp(host, port):
+def udp(host, port, mtu=1500):
     """Every size that fits a frame, echoed byte for byte."""
+    most = mtu - 28
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.settimeout(1)
     s.connect((host, port))
-    for n in [*range(0, 65), *range(65, 1473, 37), 1471, 1472]:
+    for n in [*range(0, 65), *range(65, most, 37), most - 1, most]:
         text = pattern(n, n)
         for attempt in range(3):
             s.send(text)
             try:
-                got = s.recv(2000)
+                got = s.recv(65536)
                 break
             except socket.timeout:
                 assert attempt < 2, f"no answer to {n} bytes"

@@ -146,7 +146,8 @@ void fuzz_check_events(const struct rig *r)
 		const struct ix_event *e = &r->up.events[i];
 		u64 off = e->addr - RIG_APP_FRAMES;
 		bool buffer = (e->type == IX_EV_RECV && e->len) ||
-			      e->type == IX_EV_UDP_RECV;
+			      e->type == IX_EV_UDP_RECV ||
+			      e->type == IX_EV_UDP_PART;
 
 		check(e->type < IX_NR_EVENTS, "fuzz: event type");
 		check(!buffer || (off < pool && e->len <= MBUF_SIZE &&

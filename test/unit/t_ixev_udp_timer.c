@@ -53,6 +53,46 @@ static void datagram(struct ixev_udp *u, const char *s)
 	ev->port = 5353;
 }
 
+static char *kept;
+
+static void keep_datagram(struct ixev_udp *u, void *data, size_t len,
+			  const struct ix_addr *ip, uint16_t port)
+{
+	ndatagrams++;
+	assert_int_equal(len, 9);
+	assert_memory_equal(data, "onetwo???", 9);
+	kept = data;
+}
+
+/* The handler gets one range, and the dataplane its buffers at once. */
+static void udp_parts(void **state)
+{
+	struct ixev_udp u;
+	char last[] = "???";
+
+	assert_int_equal(ixev_udp_bind(&u, NULL, 53, keep_datagram), 0);
+	ndatagrams = 0;
+	for (uint32_t n = 1; n <= 3; n++) {
+		datagram(&u, "one");
+		datagram(&u, "two");
+		f->events[f->nevents - 2].type = IX_EV_UDP_PART;
+		f->events[f->nevents - 1].type = IX_EV_UDP_PART;
+		datagram(&u, last);
+		ixev_wait();
+		ixev_wait();
+		assert_int_equal(ndatagrams, n);
+		assert_int_equal(fake_count(f, IX_UDP_RECV_DONE, u.handle), n);
+		assert_int_equal(fake_last(f, IX_UDP_RECV_DONE, u.handle)->arg,
+				 (uintptr_t)last);
+		if (n == 1)
+			ixev_udp_recv_done(&u, kept);
+	}
+	ixev_udp_recv_done(&u, kept);
+	ixev_wait();
+	assert_int_equal(fake_count(f, IX_UDP_RECV_DONE, u.handle), 3);
+	ixev_udp_unbind(&u); /* one is still out: freed with the thread */
+}
+
 static void udp(void **state)
 {
 	static char big[20000];
@@ -297,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(udp),
+		T(udp_parts),
 		T(udp_buffers),
 		T(timer),
 		T(timer_rings_again),

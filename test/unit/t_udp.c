@@ -267,8 +267,49 @@ static void jumbo_in_one_piece(void **state)
 	fix_in(f, m);
 	m = next(f, &sock);
 	assert_memory_equal(m->data, payload, 100);
-	fix_in(f, fix_udp(f, 1, 53, payload, MBUF_SIZE + 1));
-	assert_int_equal(f->stat.drop_udp_size, 1);
+}
+
+/* Longer than a buffer: all parts, in order, given back with the last. */
+static void jumbo_in_parts(void **state)
+{
+	struct fixture *f = *state;
+	u8 payload[8972];
+	u32 sock, free;
+
+	f->net.mtu = 9000;
+	sock = (u32)udp_bind(&f->net, any, 53, 0);
+	for (u32 i = 0; i < sizeof(payload); i++)
+		payload[i] = (u8)(i * 11);
+	free = f->pool.nfree;
+	for (u32 len = MBUF_SIZE + 1; len <= sizeof(payload); len += 577) {
+		struct mbuf *m, *part;
+		u32 at = 0;
+
+		fix_in(f, fix_udp(f, 1, 53, payload, len));
+		m = next(f, &sock);
+		assert_non_null(m);
+		assert_int_equal(m->port, 1);
+		assert_int_equal(m->udp.saddr, FIX_PEER.raw);
+		part = udp_parts(&f->net, m);
+		assert_non_null(part);
+		assert_int_equal(udp_recv_done(&f->net, sock, part->data),
+				 -EINVAL);
+		for (; part; part = part->next) {
+			assert_memory_equal(part->data, payload + at,
+					    part->len);
+			at += part->len;
+		}
+		assert_int_equal(at + m->len, len);
+		assert_memory_equal(m->data, payload + at, m->len);
+		assert_int_equal(udp_recv_done(&f->net, sock, m->data), 0);
+		assert_int_equal(f->pool.nfree, free);
+	}
+	/* Neither those that wait nor those told are lost with the socket. */
+	fix_in(f, fix_udp(f, 1, 53, payload, 5000));
+	assert_non_null(next(f, &sock));
+	fix_in(f, fix_udp(f, 1, 53, payload, 5000));
+	udp_unbind(&f->net, sock);
+	assert_int_equal(f->pool.nfree, free);
 }
 
 static void broadcasts(void **state)
@@ -500,6 +541,7 @@ int main(void)
 		TEST(checksum),
 		TEST(lengths),
 		TEST(jumbo_in_one_piece),
+		TEST(jumbo_in_parts),
 		TEST(broadcasts),
 		TEST(sends_every_shape),
 		TEST(gathers_or_copies),
