@@ -29,7 +29,7 @@ struct host_thread {
 	u32 index, core;
 	pthread_t caller; /* that attached */
 	bool attached;
-	bool ended; /* dp_shutdown() is done, or being done */
+	bool ended;   /* dp_shutdown() is done, or being done */
 	bool lingers; /* host_run_io() leaves host_detach() to its caller */
 
 	/* idling */
@@ -136,6 +136,11 @@ void host_close_thread(struct host_thread *t);
 /* host_net.c: own address, gateway into conf->dp.net before the NIC is
  * opened; fixed neighbours afterwards. */
 int host_address(struct conf *conf, char *why, size_t why_len);
-int host_neighbours(struct host *h, struct net *net, char *why, size_t why_len);
+int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
+		    size_t why_len);
+
+/* With ports_only: what Linux knows of its neighbours now. ARP answers go to
+ * Linux, so this is all that we know, apart from who writes to us. */
+void host_follow_neighbours(const struct host *h, struct net *net, u64 now);
 
 #endif

@@ -90,23 +90,23 @@ static int add_static(struct net *net, struct be32 ip, const u8 mac[6],
 	return err;
 }
 
-/* ARP answers go to Linux in ports_only mode, so what Linux knows already is
- * all that we know, apart from who writes to us. */
-static void add_linux_neighbours(struct host *h, struct net *net)
+void host_follow_neighbours(const struct host *h, struct net *net, u64 now)
 {
 	enum { MOST = 256 };
 	struct nic_neigh neigh[MOST];
 	char name[64];
 	int n;
 
+	if (!h->conf.dp.net.ports_only)
+		return;
 	xdp_iface(&h->conf, name, sizeof(name));
 	n = nic_host_neighbours(name, neigh, MOST);
 	for (int i = 0; i < n; i++)
-		if (ip_on_link(net, neigh[i].ip))
-			arp_add_static(net, neigh[i].ip, neigh[i].mac);
+		arp_follow(net, neigh[i].ip, neigh[i].mac, neigh[i].sure, now);
 }
 
-int host_neighbours(struct host *h, struct net *net, char *why, size_t why_len)
+int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
+		    size_t why_len)
 {
 	const struct conf_arp *arp = &h->conf.arp;
 	int err = 0;
@@ -114,7 +114,7 @@ int host_neighbours(struct host *h, struct net *net, char *why, size_t why_len)
 	for (u32 i = 0; i < arp->n && !err; i++)
 		err = add_static(net, arp->e[i].ip, arp->e[i].mac, why,
 				 why_len);
-	if (!err && h->conf.dp.net.ports_only)
-		add_linux_neighbours(h, net);
+	if (!err)
+		host_follow_neighbours(h, net, now);
 	return err;
 }

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum {
-	END_MS = 600, /* longer than any sleep in idle(), and leave() */
+	END_MS = 600,	      /* longer than any sleep in idle(), and leave() */
 	LEAVE_NS = 200000000, /* to close connections properly */
 	CHORES_NS = 1000000000,
 	MAX_ROUNDS = 64, /* of host_overrun() */
@@ -200,6 +200,7 @@ static void chores(struct host_thread *t, u64 now)
 	t->chores_at = now + CHORES_NS;
 	if (nic->update_drops && t->index == 0)
 		nic->update_drops(nic);
+	host_follow_neighbours(t->host, &t->dp->net, now);
 }
 
 /* Until event conditions or stop, or once; @now: of the first iteration.

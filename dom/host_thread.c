@@ -137,7 +137,8 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	/* Gives the NIC its empty buffers: the answer to the very first
 	 * packet must not be lost. */
 	t->dp->nic->ops->wait(t->dp->nic, 0);
-	return host_neighbours(h, &t->dp->net, why, why_len);
+	return host_neighbours(h, &t->dp->net, host_now(&t->clock), why,
+			       why_len);
 }
 
 void host_close_thread(struct host_thread *t)

@@ -298,6 +298,20 @@ int arp_add_static(struct net *net, struct be32 ip, const u8 mac[6])
 	return 0;
 }
 
+void arp_follow(struct net *net, struct be32 ip, const u8 mac[6], bool sure,
+		u64 now)
+{
+	struct neigh *e = find(net, ip);
+
+	if (!ip_on_link(net, ip) || ip.raw == net->conf.ip.raw ||
+	    eth_is_group(mac) || (e && e->state == ARP_VALID && !sure))
+		return;
+	if (!e)
+		e = create(net, ip, now);
+	if (e)
+		confirm(net, e, mac, now);
+}
+
 void arp_learn(struct net *net, struct be32 ip, const u8 mac[6], u64 now)
 {
 	struct neigh *e;
@@ -313,8 +327,7 @@ void arp_learn(struct net *net, struct be32 ip, const u8 mac[6], u64 now)
 	e = find(net, ip);
 	if (!e)
 		e = create(net, ip, now);
-	else if (e->state >= ARP_VALID ||
-		 (e->state == ARP_STALE && !net->conf.ports_only))
+	else if (e->state >= ARP_STALE && !net->conf.ports_only)
 		return;
 	if (e)
 		confirm(net, e, mac, now);

@@ -20,7 +20,7 @@ enum arp_state { ARP_FREE, ARP_ASKING, ARP_STALE, ARP_VALID, ARP_STATIC };
 struct neigh {
 	struct be32 ip;
 	u8 mac[6];
-	u8 state;   /* enum arp_state */
+	u8 state; /* enum arp_state */
 	u8 retries;
 	u8 npending;
 	struct mbuf *pending; /* IP packets, through mbuf.nextpkt */
@@ -50,9 +50,15 @@ int arp_send(struct net *net, struct mbuf *m, struct be32 ip, u16 *hint,
 /* A permanent entry. 0, -EINVAL (not on link), -ENOSPC. */
 int arp_add_static(struct net *net, struct be32 ip, const u8 mac[6]);
 
+/* What Linux knows of @ip, where it keeps our address and gets the answers to
+ * ARP (ports_only). @sure: heard lately; else what @ip itself has taught us
+ * lately counts more. */
+void arp_follow(struct net *net, struct be32 ip, const u8 mac[6], bool sure,
+		u64 now);
+
 /* Learns from the sender of an IP packet to us that needs an answer (a SYN):
- * spares the ARP exchange, and is the only source in ports_only mode. Only
- * fills in what is not known. */
+ * spares the ARP exchange. Only fills in what is not known; but in ports_only
+ * mode, where nobody answers us, the last word counts. */
 void arp_learn(struct net *net, struct be32 ip, const u8 mac[6], u64 now);
 
 /* Gratuitous ARP: tells the link about us at start. */

@@ -16,6 +16,7 @@ enum {
 	DUMP_BUF = 32768, /* what the kernel fills at most per datagram */
 	USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE |
 		 NUD_PERMANENT,
+	SURE = NUD_REACHABLE | NUD_PERMANENT,
 };
 
 typedef void dump_fn(const struct nlmsghdr *nh, void *arg);
@@ -108,6 +109,7 @@ static void add_neigh(const struct nlmsghdr *nh, void *arg)
 		return;
 	memcpy(&d->out[d->n].ip, ip, 4);
 	memcpy(d->out[d->n].mac, mac, 6);
+	d->out[d->n].sure = nd->ndm_state & SURE;
 	d->n++;
 }
 

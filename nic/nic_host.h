@@ -8,6 +8,7 @@
 struct nic_neigh {
 	struct be32 ip;
 	u8 mac[6];
+	bool sure; /* heard lately, or set by hand */
 };
 
 /* The kernel's usable IPv4 neighbours (ARP entries) on @ifname. Returns how

@@ -23,6 +23,11 @@ both_at_once() {
 ok "both at once" both_at_once
 ok "Linux's service" peer both $ip_ix 5002 10000000
 ok "Linux's service is content" peer_ends
+# The peer moves to another card: Linux hears of it, and so IX.
+ip -n $tag-b link set ix0 address 02:00:00:00:77:01
+ok "Linux hears of it" on_b ping -q -c 1 -W 2 $ip_ix
+sleep 1.5
+ok "IX follows" peer both $ip_ix 5001 1000000
 ok "Linux answers pings" on_b ping -q -c 5 -i 0.1 -W 2 $ip_ix
 ok "Linux refuses other ports" peer refused $ip_ix 6
 ok "nothing leaked" at_rest

@@ -264,6 +264,32 @@ static void static_entries_stay(void **state)
 	fix_tx_none(f);
 }
 
+/* ports_only: Linux's word counts until the neighbour itself has written. */
+static void follows_linux(void **state)
+{
+	struct fixture *f = *state;
+	static const u8 mac[2][6] = { { 2, 0, 0, 0, 7, 1 },
+				      { 2, 0, 0, 0, 7, 2 } };
+
+	f->net.conf.ports_only = true;
+	for (u8 i = 0; i < 6; i++) { /* sure, or asked by a SYN */
+		arp_follow(&f->net, FIX_PEER, mac[i & 1], true, f->now);
+		send(f, FIX_PEER, i);
+		assert_sent(f, mac[i & 1], i);
+		arp_follow(&f->net, FIX_PEER, mac[!(i & 1)], false, f->now);
+		arp_learn(&f->net, FIX_GATEWAY, mac[i & 1], f->now);
+		send(f, FIX_GATEWAY, i);
+		assert_sent(f, mac[i & 1], i);
+	}
+	fix_pass(f, (TIMEOUT_MS + 1) * FIX_MS);
+	arp_follow(&f->net, FIX_GATEWAY, mac[0], false, f->now);
+	send(f, FIX_GATEWAY, 7);
+	assert_sent(f, mac[0], 7);
+	arp_follow(&f->net, FIX_FAR, mac[0], true,
+		   f->now); /* not on our link */
+	assert_int_equal(f->net.arp.count, 2);
+}
+
 static void hints(void **state)
 {
 	struct fixture *f = *state;
@@ -389,6 +415,7 @@ int main(void)
 		FIX_TEST(unanswered_stale_entry_goes),
 		FIX_TEST(unused_entry_goes),
 		FIX_TEST(static_entries_stay),
+		FIX_TEST(follows_linux),
 		FIX_TEST(hints),
 		FIX_TEST(full_table_forgets_the_oldest),
 		FIX_TEST(learning_only_fills_in),
