@@ -64,10 +64,10 @@ u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
 
 	for (; len >= 64; len -= 64, s += 8, d += 8) {
 		__builtin_memcpy(d, s, 64);
-		ADD_8(sum, s);
+		ADD_8(sum, d);
 	}
 	if (likely(!len))
 		return sum;
 	memcpy(d, s, len);
-	return cksum_add(sum, s, len);
+	return cksum_add(sum, d, len);
 }

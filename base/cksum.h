@@ -11,15 +11,10 @@
  * length; for odd ones see cksum_shift(). */
 u64 cksum_add(u64 sum, const void *data, size_t len);
 
-/* Copies @len bytes and adds them to @sum in the same pass. */
+/* Copies @len bytes and adds what it has copied to @sum: @src is read once, so
+ * that the sum is right even if somebody changes it meanwhile. */
 u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
 	       size_t len);
-
-static inline u64 cksum_add32(u64 sum, u32 raw)
-{
-	sum += raw;
-	return sum;
-}
 
 /* Adds eight bytes; the carry comes back in at the bottom. */
 static inline u64 cksum_add64(u64 sum, u64 raw)

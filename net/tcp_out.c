@@ -62,7 +62,7 @@ static inline void emit_words(struct net *net, struct tcp_conn *c,
 
 	len += hlen;
 	pseudo = ip_pseudo_sum(c->laddr, c->raddr, IP_PROTO_TCP, (u16)len);
-	sum += pseudo + first + second + third + fourth;
+	sum = cksum_fold(sum) + pseudo + first + second + third + fourth;
 	h[0] = first;
 	h[1] = second;
 	h[2] = third;
