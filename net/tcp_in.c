@@ -230,6 +230,9 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 		tcp_die(net, c, ECONNRESET);
 		return DROP;
 	}
+	/* Better the next byte than those behind it: the peer still has them. */
+	if (s->len && in_order && c->ooo && !tcp_rx_room(net, c, true))
+		tcp_ooo_free(net, c);
 	if (s->len && !tcp_rx_room(net, c, in_order)) {
 		net->stat->drop_tcp_memory++;
 		return DROP;

@@ -256,10 +256,45 @@ static void renewed(void **state)
 	rig_end(r);
 }
 
+/* Data behind holes has filled the pool: what fills the holes gets in. */
+static void pool_full_of_holes(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p[4];
+	u8 data[100] = { 0 };
+	u32 got = 0;
+
+	r->conf.net.tcp.timestamps = true;
+	rig_start(r);
+	rig_listen(r, 8);
+	for (u32 i = 0; i < 4; i++)
+		rig_accept_ts(r, &p[i], i + 1);
+	for (u32 i = 0; i < 4; i++) {
+		u32 hole = p[i].seq;
+
+		p[i].seq += 100;
+		for (u32 k = 0; k < 140; k++) {
+			rig_inject_tcp(r, &p[i], TCP_ACK, data, 100);
+			rig_poll(r);
+			rig_drain(r);
+		}
+		p[i].seq = hole;
+	}
+	for (u32 i = 0; i < 4; i++) {
+		rig_inject_tcp(r, &p[i], TCP_ACK, data, 100);
+		rig_poll(r);
+		got += rig_event(r, IX_EV_RECV, 0) != NULL;
+		rig_drain(r);
+	}
+	assert_int_equal(got, 4);
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(idle),
+		cmocka_unit_test(pool_full_of_holes),
 		cmocka_unit_test(bad_settings),
 		cmocka_unit_test(piggyback),
 		cmocka_unit_test(no_event_no_wait),
