@@ -67,14 +67,15 @@ static inline void tcp_store32(void *p, u32 x)
 }
 
 /* tcp_table.c */
-/* Multiply-shift with secret odd factors (Dietzfelbinger): which flows collide
- * cannot be known from outside; the upper bits are the best. @addrs: source and
+/* Multiply-shift with secret odd factors: which flows collide cannot be known
+ * from outside. Twice, as once leaves consecutive ports in a lattice, which
+ * linear probing feels. The upper bits are the best. @addrs: source and
  * destination, @ports: the same, as in a segment received. */
 static inline u32 tcp_hash(const struct net *net, u64 addrs, u32 ports)
 {
-	return (u32)((addrs * net->tcp.factor[0] +
-		      ports * net->tcp.factor[1]) >>
-		     32);
+	u64 x = addrs * net->tcp.factor[0] + ports * net->tcp.factor[1];
+
+	return (u32)(((x ^ x >> 32) * net->tcp.factor[1]) >> 32);
 }
 
 static inline struct tcp_conn *tcp_lookup(const struct net *net, u64 addrs,

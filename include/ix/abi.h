@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IX_ABI_VERSION 1
+#define IX_ABI_VERSION 2
 
 /*
  * Calls. Each gets one result: >= 0 on success, else a negative errno, and

@@ -122,13 +122,14 @@ static __attribute__((noinline)) void work(struct ixev_thread *t,
 	if (unlikely(ix->ncalls > IX_MAX_CALLS - CALLS_PER_CTX ||
 		     ix->nsgs > IX_MAX_SGS - IX_MAX_SG_PER_CALL))
 		ixev_flush(t);
-	if (ctx->tx_next && unlikely(ctx->flags & CTX_SENDV)) {
-		t->again = true;
-	} else if (ctx->tx_next) {
+	if (likely(!(ctx->flags & CTX_SENDV)) && ctx->tx_next) {
 		put_sendv(t, ctx);
-	} else if (ctx->rx_done) {
-		put(ix, IX_RECV_DONE, ctx, ctx->rx_done);
+	} else {
+		if (ctx->rx_done)
+			put(ix, IX_RECV_DONE, ctx, ctx->rx_done);
 		ctx->rx_done = 0;
+		if (unlikely(ctx->tx_next))
+			t->again = true;
 	}
 	if (unlikely(ctx->flags & (CTX_CLOSING | CTX_SHUT))) {
 		if (ctx->untaken)
@@ -228,6 +229,8 @@ static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
 		return;
 	if (ret == -EAGAIN || ret == -ENOBUFS || ret == -ENOMEM)
 		ret = 0;
+	if (ret < 0)
+		ctx->rx_done += c->done; /* not given back either */
 	if (ret < 0 || ret > ctx->untaken) {
 		ixev_on_tx_error(t, ctx, ret < 0 ? (int)-ret : EPROTO);
 		return;

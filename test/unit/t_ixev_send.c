@@ -138,11 +138,74 @@ static void zero_copy(void **state)
 	ix_free_pages(mem, 8192);
 }
 
+/* ---- what is read while the batch is being written is given back, too */
+
+static void read_first(struct conn *c, unsigned int reason)
+{
+	char buf[16];
+
+	if (c == &conns[1])
+		assert_int_equal(ixev_recv(&conns[0].ctx, buf, 16), 5);
+}
+
+static void read_during_push(void **state)
+{
+	struct conn *a = open_conn(), *b = open_conn();
+
+	ixev_set_handler(&b->ctx, 0, conn_handler);
+	recv_data(b, "x");
+	ixev_set_handler(&a->ctx, 0, conn_handler);
+	recv_data(a, "hello");
+	ixev_wait();
+	on_event = read_first;
+	ixev_send(&a->ctx, "one", 3);
+	ixev_set_handler(&b->ctx, IXEVIN, conn_handler);
+	for (int i = 0; i < 3; i++)
+		ixev_wait();
+	fake_sent(f, 1, a, 3, 100);
+	ixev_wait();
+	ixev_wait();
+	assert_int_equal(f->rx_out[1], 0);
+}
+
+static int rounds;
+
+static void one_at_a_time(struct conn *c, unsigned int reason)
+{
+	char buf[5];
+
+	if (ixev_recv(&c->ctx, buf, 5) != 5)
+		return;
+	if (!rounds++)
+		ixev_send(&c->ctx, "ok", 2);
+	ixev_set_handler(&c->ctx, 0, conn_handler);
+	ixev_set_handler(&c->ctx, IXEVIN, conn_handler);
+}
+
+static void read_piece_by_piece(void **state)
+{
+	struct conn *a = open_conn();
+
+	rounds = 0;
+	ixev_set_handler(&a->ctx, 0, conn_handler);
+	recv_data(a, "helloworld");
+	ixev_wait();
+	on_event = one_at_a_time;
+	ixev_set_handler(&a->ctx, IXEVIN, conn_handler);
+	ixev_wait();
+	ixev_wait();
+	fake_sent(f, 1, a, 2, 100);
+	ixev_wait();
+	ixev_wait();
+	assert_int_equal(f->rx_out[1], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(echoes), T(short_sends), T(starved),
-		T(limit),  T(many_sends),  T(zero_copy),
+		T(echoes),	T(read_during_push), T(read_piece_by_piece),
+		T(short_sends), T(starved),	     T(limit),
+		T(many_sends),	T(zero_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
