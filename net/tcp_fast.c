@@ -237,15 +237,33 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 	tcp_store64(&f->tsval, ts);
 }
 
-/* The send queue was empty: @len bytes at @addr are in flight now, and their
- * segment carries the ACK. */
+/* All that is queued is in flight, not overdue, and both windows let @len bytes
+ * follow? */
+static COLD bool may_follow(const struct net *net, const struct tcp_conn *c,
+			    u32 len, u64 now)
+{
+	u32 after = c->sndq_bytes + len;
+
+	return tick_before(tick_of(now), c->rto_at) &&
+	       c->snd_nxt == c->snd_max &&
+	       c->snd_nxt - c->snd_una == c->sndq_bytes &&
+	       after <= min(c->cwnd, c->snd_wnd) &&
+	       after <= net->conf.tcp.snd_buf &&
+	       c->sndq_ranges < net->conf.tcp.conn_ranges;
+}
+
+/* @len bytes at @addr are in flight now, and their segment carries the ACK. */
 static inline void in_flight(struct net *net, struct tcp_conn *c, u32 range,
 			     const u8 *addr, u32 len, u64 now)
 {
 	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
-	c->sndq_head = c->sndq_tail = range;
-	c->sndq_ranges = 1;
-	c->sndq_bytes = len;
+	if (likely(!c->sndq_bytes))
+		c->sndq_head = range;
+	else
+		tcp_range_at(net, c->sndq_tail)->next = range;
+	c->sndq_tail = range;
+	c->sndq_ranges++;
+	c->sndq_bytes += len;
 	c->snd_nxt += len;
 	c->snd_max = c->snd_nxt;
 	if (unlikely(tcp_rtt_wanted(c, now)))
@@ -254,11 +272,11 @@ static inline void in_flight(struct net *net, struct tcp_conn *c, u32 range,
 	c->last_ack_sent = c->rcv_nxt;
 	c->delack_at = 0;
 	c->persist_at = 0;
-	tcp_arm_rto(net, c, now);
+	if (likely(!c->rto_at))
+		tcp_arm_rto(net, c, now);
 }
 
-/* Nothing is queued or in flight, and one small segment may go. False: not
- * done. */
+/* One small segment that may go. False: not done. */
 static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 				const u8 *addr, u32 len, u64 now)
 {
@@ -266,8 +284,9 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	struct mbuf *m;
 	u32 range;
 
-	if (unlikely(c->sndq_bytes || len - 1 >= TCP_COPY_MAX ||
-		     len > c->mss_snd || len > c->snd_wnd ||
+	if (unlikely(len - 1 >= TCP_COPY_MAX || len > c->mss_snd ||
+		     len > c->snd_wnd ||
+		     (c->sndq_bytes && !may_follow(net, c, len, now)) ||
 		     tick_of(now) - c->last_rx > c->rto ||
 		     net->caps & NIC_TX_CSUM || !net_tx_room(net, 2)))
 		return false;
