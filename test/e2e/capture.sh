@@ -5,32 +5,76 @@
 
 command -v tshark >/dev/null || skip "tshark is missing"
 topology
-serve 5001 -- "$xfer"
-at_rest
+rto_min=200 # ms, as Linux has it: the stack shares its core here
+serve 5001 --tcp.rto_min ${rto_min}ms -- "$xfer"
 # So that what Linux sends is complete, checksums and all, when captured.
 on_b ethtool -K ix0 tx off gso off tso off >/dev/null 2>&1
-"${on_b[@]}" dumpcap -q -i ix0 -B 64 -w "$tmp/pcap" >"$tmp/dumpcap" 2>&1 &
-dumpcap=$!
-jobs="$jobs $dumpcap"
-for i in $(seq 50); do
-	grep -q 'Capturing on' "$tmp/dumpcap" && break
-	sleep 0.1
-done
 
-ok "bulk" peer send $ip_ix 5001 5000000
-ok "bulk" peer recv $ip_ix 5001 5000000
-ok "half-close" peer half_closed $ip_ix 5001
-ok "resets" peer abort $ip_ix 5001 5
-ok "resets" peer aborted $ip_ix 5001 5
-for i in $(seq 10); do
-	peer both $ip_ix 5001 $((i * 1000)) >/dev/null
+# For as long as traffic runs: what travels, and whether anyone could run.
+capture() {
+	"${on_b[@]}" dumpcap -q -i ix0 -B 64 -w "$tmp/pcap" \
+		>"$tmp/dumpcap" 2>&1 &
+	dumpcap=$!
+	python3 "$here/stalls.py" >"$tmp/stalls" &
+	stalls=$!
+	jobs="$jobs $dumpcap $stalls"
+	for i in $(seq 50); do
+		grep -q 'Capturing on' "$tmp/dumpcap" && break
+		sleep 0.1
+	done
+}
+
+stop_capture() {
+	sleep 0.5
+	kill -INT $(pgrep -P $dumpcap)
+	kill $stalls
+	wait $dumpcap
+	wait $stalls
+	stalled=$(cat "$tmp/stalls")
+}
+
+complete() {
+	grep '/0 (pcap' "$tmp/dumpcap"
+}
+
+traffic() {
+	ok "bulk" peer send $ip_ix 5001 5000000
+	ok "bulk" peer recv $ip_ix 5001 5000000
+	ok "half-close" peer half_closed $ip_ix 5001
+	ok "resets" peer abort $ip_ix 5001 5
+	ok "resets" peer aborted $ip_ix 5001 5
+	for i in $(seq 10); do
+		peer both $ip_ix 5001 $((i * 1000)) >/dev/null
+	done
+	ok "slow writer" peer slow_ix_writer $ip_ix 5001 100000
+	ok "pings" on_b ping -q -c 10 -i 0.05 -s 1000 $ip_ix
+	ok "closed UDP port" peer udp_refused $ip_ix 8
+}
+
+# Two things are no fault of the stack: an incomplete capture, and a
+# retransmission while the machine stood still for about an RTO. They bring
+# another attempt. Without such an excuse the first attempt is the one that is
+# judged, and the last one is in any case.
+for attempt in 1 2 3; do
+	ok "at rest" at_rest
+	before=$(stat tcp_retransmits)
+	capture
+	traffic
+	stop_capture
+	resent=$(($(stat tcp_retransmits) - before))
+	if ! complete >/dev/null; then
+		why="capture incomplete"
+	elif [ $resent -gt 0 ] && [ "$stalled" -ge $((rto_min * 3 / 4)) ]; then
+		why="$resent retransmissions, but nothing ran for $stalled ms"
+	else
+		break
+	fi
+	echo "attempt $attempt of 3: $why"
 done
-ok "slow writer" peer slow_ix_writer $ip_ix 5001 100000
-ok "pings" on_b ping -q -c 10 -i 0.05 -s 1000 $ip_ix
-ok "closed UDP port" peer udp_refused $ip_ix 8
-sleep 0.5
-kill -INT $(pgrep -P $dumpcap)
-wait $dumpcap
+echo "judged: attempt $attempt of 3; longest stall $stalled ms"
+ok "the capture is complete" complete
+ok "no retransmission counted" test $resent = 0
+
 # What is sent through a TAP gets its checksum later, if at all.
 verify=TRUE
 [ "$nic" = xdp ] || verify=FALSE
@@ -56,12 +100,9 @@ ok "none malformed" none \
 for p in ip tcp udp icmp; do
 	ok "$p checksums" none "$p.checksum.status == Bad"
 done
-if grep '/0 (pcap' "$tmp/dumpcap"; then # the capture is complete
-	ok "no spurious retransmission" none \
-		"$from_ix && tcp.analysis.spurious_retransmission"
-	ok "no retransmission at all" none \
-		"$from_ix && tcp.analysis.retransmission"
-	ok "none out of order" none "$from_ix && tcp.analysis.out_of_order"
-	ok "no window overrun" none "$from_ix && tcp.analysis.ack_lost_segment"
-fi
+ok "no spurious retransmission" none \
+	"$from_ix && tcp.analysis.spurious_retransmission"
+ok "no retransmission at all" none "$from_ix && tcp.analysis.retransmission"
+ok "none out of order" none "$from_ix && tcp.analysis.out_of_order"
+ok "no ACK of what was not sent" none "$from_ix && tcp.analysis.ack_lost_segment"
 exit $failed

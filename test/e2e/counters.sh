@@ -20,7 +20,7 @@ topology
 [ "$nic" = tap ] || for n in a b; do
 	ip netns exec $tag-$n sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 done
-serve 7 -- "$echo" --port 7 --udp
+serve 7 --tcp.rto_min 200ms -- "$echo" --port 7 --udp
 sleep 0.5
 link_rx=$(link rx packets) ix_tx=$(stat tx_packets)
 link_rx_bytes=$(link rx bytes) ix_tx_bytes=$(stat tx_bytes)

@@ -7,7 +7,8 @@
 topology
 ip_ix=10.81.0.1
 run_options() {
-	echo "--nic xdp:ix0 --ports_only --port 7,5001 --cores 0 --stat_dir $tmp"
+	echo "--nic xdp:ix0 --ports_only --port 7,5001 --cores 0" \
+		"--stat_dir $tmp ${IX_RUN_OPTIONS:-}"
 }
 serve 5001 -- "$xfer"
 on_b=("${on_a[@]}") # a service of Linux, beside IX

@@ -8,7 +8,7 @@
  *	recv N      takes N bytes, answers "ok N\n" or "wrong OFFSET\n", FIN
  *	both N      both at once, "ok N\n" behind the N bytes
  *	shut N      N bytes and FIN at once, but goes on receiving: until FIN
- *	slow N MS   as recv, but takes nothing for a second, then 100 KB every MS
+ *	slow N MS   as recv, but nothing for a second, then 100 KB every MS
  *	drip N MS   as send, but 1000 bytes every MS
  *	abort N     N bytes, then RST
  *	hold        reads nothing, keeps the connection
@@ -52,8 +52,7 @@ static const struct command {
 } commands[] = {
 	{ "send", SENDS, CLIENT | RECEIVES },
 	{ "recv", RECEIVES | TELLS, CLIENT | SENDS | HEARS },
-	{ "both", SENDS | RECEIVES | TELLS,
-	  CLIENT | SENDS | RECEIVES | HEARS },
+	{ "both", SENDS | RECEIVES | TELLS, CLIENT | SENDS | RECEIVES | HEARS },
 	{ "shut", SENDS | SHUTS, CLIENT | RECEIVES },
 	{ "slow", RECEIVES | TELLS | PACED, CLIENT | SENDS | HEARS },
 	{ "drip", SENDS | PACED, CLIENT | RECEIVES },
@@ -78,7 +77,7 @@ struct conn {
 
 static uint16_t port; /* 0: those that `ix run` was given, else 5001 */
 static uint32_t backlog = 1024;
-static char *pattern; /* twice: any PERIOD bytes are in one piece */
+static char *pattern;	    /* twice: any PERIOD bytes are in one piece */
 static const char *dial_to; /* client */
 static char **dial_words;
 static int status;
@@ -103,8 +102,7 @@ static void conn_end(struct conn *c)
 	c->ended = true;
 	printf("%s: %lu %lu %s\n", c->command ? c->command->name : "nothing",
 	       (unsigned long)c->tx_pos, (unsigned long)c->rx_pos,
-	       c->wrong >= 0 ? "WRONG" :
-			       strerrorname_np(ixev_error(&c->ctx)));
+	       c->wrong >= 0 ? "WRONG" : strerrorname_np(ixev_error(&c->ctx)));
 	fflush(stdout);
 	ixev_timer_cancel(&c->timer);
 	if (c->does & ABORTS)
@@ -112,8 +110,8 @@ static void conn_end(struct conn *c)
 	else
 		ixev_close(&c->ctx);
 	if (c->does & CLIENT) {
-		status = ixev_error(&c->ctx) || c->wrong >= 0 ||
-			 c->tx_todo || c->rx_todo;
+		status = ixev_error(&c->ctx) || c->wrong >= 0 || c->tx_todo ||
+			 c->rx_todo;
 	}
 }
 
