@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Writes the seed inputs to corpus/: programs in the fuzz targets' languages
-(see fuzz.h and the comments at the top of f_*.c). Run it after changing one.
+(see fuzz.h and the comments in f_*.c). Run it after changing one. What is
+called found_* there is not from here but from fuzzing.
 """
 import os
 import struct
@@ -10,7 +11,9 @@ import sys
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 # The connections of f_pkt.
 SYN_SENT, ASKED, OPEN, HALF_CLOSED, STAMPED, SYN_RCVD = range(6)
-GATHER = 1  # what the NIC can do: the first byte
+GATHER, RX_PARTIAL, TX_CSUM = 1, 2, 4  # what the NIC can do: the first byte
+FAST_CAPS = {"refer": GATHER, "partial_sum_offered": RX_PARTIAL,
+             "pipelined": GATHER | RX_PARTIAL, "echo_two": TX_CSUM}
 MORE = 0x80  # the next record belongs to the same iteration
 
 (CONNECT, LISTEN, UNLISTEN, ACCEPT, REJECT, SENDV, RECV_DONE, CLOSE, ABORT,
@@ -195,6 +198,138 @@ def batch():
         "<I", 513)
 
 
+def fast():
+    """Records of f_fast.c, near the conditions of net/tcp_fast.c."""
+    recv = (lambda n=99, conn=0, odd=0, rest=b"", op=5:
+            bytes((op, conn | odd, n)) + rest)
+    ONCE = 64  # the application's answer comes before the next ACK
+    send = lambda n=50, conn=0, op=2: bytes((op, conn, n, 0))
+    done = lambda n=99, conn=0: bytes((2, 4 | conn, n, 0))
+    answer = lambda n=50, conn=0, op=2: bytes((op, 16 | conn, n, 0))
+    close = lambda all=1, conn=0: bytes((2, 8 | conn, all, 0))
+    nap = lambda op=0: ms(op, 3)
+    due = bytes((0, 0))  # until a timer fires
+    SEQ, PART, WIN, FLAGS, STAMP, BYTE = 4, 8, 16, 32, 64, 128
+    rpc = recv() + send() + done()
+    yield "echo", (rpc + nap()) * 8
+    yield "answer", (recv() + answer() + nap()) * 6 + recv() + answer(255)
+    yield "answer_batch", (recv(op=5 | MORE) * 2 + recv(conn=1)
+                           + answer(op=2 | MORE) + answer(9, op=2 | MORE)
+                           + answer(conn=1)) * 3 + recv() + answer(
+                               op=2 | MORE) + close(0)
+    yield "answer_window", b"".join(
+        recv(250) * k + answer() + recv(0) for k in (1, 20, 38, 2))
+    yield "echo_batch", (recv(op=5 | MORE) * 3 + send(op=2 | MORE) + send()
+                         + done()) * 4
+    yield "echo_two", (recv() + recv(conn=1) + send(op=2 | MORE)
+                       + send(conn=1) + done() + done(conn=1)) * 4
+    yield "echo_no_ts", (recv(conn=2) + send(conn=2) + done(conn=2)) * 4
+    yield "pipelined", (recv(op=5 | MORE) * 12 + send(200) + send(200)) * 3
+    yield "acks", (send() + recv(0) + nap()) * 6
+    yield "acks_late", (send() + send() + nap() + recv(0)) * 4 + due * 4
+    yield "ack_of_nothing", recv(0) * 3 + rpc
+    yield "ack_part", (send(200) + send(99)
+                       + recv(odd=PART, rest=bytes((60, 0)))
+                       + recv(0, odd=PART, rest=bytes((20, 0)))
+                       + send() + nap() + recv(0)) * 3
+    yield "dup_acks", (send() * 4
+                       + recv(0, odd=PART, rest=b"\0\0") * 2
+                       + recv(odd=PART, rest=b"\0\0")
+                       + recv(odd=0) + send()
+                       + recv(0, odd=PART, rest=b"\0\0") * 4 + recv(0)
+                       + rpc * 2)
+    yield "recovery", (send(230) * 5 + recv(0, odd=PART, rest=b"\0\0") * 4
+                       + recv(99) + rpc * 3)
+    yield "timeout", send() + due * 6 + recv() + rpc * 4
+    yield "timeout_part", (send() * 3 + due * 3
+                           + recv(odd=PART, rest=bytes((51, 0)))
+                           + recv() + rpc * 3)
+    yield "window", b"".join(
+        send() + recv(odd=WIN, rest=bytes((w & 255, w >> 8)))
+        for w in (1000, 10, 0, 500, 65535, 1, 0, 80)) + due * 4 + rpc
+    yield "window_shut", (recv(0, odd=WIN, rest=b"\0\0") + send() + due * 3
+                          + recv(odd=WIN, rest=b"\0\4") + rpc * 2)
+    yield "window_edge", (recv(1, odd=WIN, rest=bytes((51, 0))) + send()
+                          + send() + recv(1) * 3 + rpc)
+    yield "window_old", (recv(0, odd=SEQ, rest=bytes((20,)))
+                         + recv(9, odd=WIN, rest=b"\0\5") + rpc)
+    yield "hole", (recv(odd=SEQ, rest=bytes((50,))) + recv(49) + recv()
+                   + send()) * 3 + rpc
+    yield "old", (recv() + recv(odd=SEQ, rest=bytes((256 - 50,))) + recv(0)
+                  + send()) * 3
+    yield "stamps", b"".join(
+        recv(odd=STAMP, rest=bytes((t & 255,))) + send()
+        for t in (1, 100, 0, -1, 127, -127, 5))
+    yield "stamps_late", (recv(odd=STAMP, rest=b"\1", op=5 | MORE) * 3
+                          + send()) * 3
+    yield "unread", recv(255) * 40 + send() + recv(99) * 20 + due * 2
+    yield "buffers", (recv(255, op=5 | MORE) * 20 + recv(255, conn=1)
+                      + send()) * 5 + done(255) * 9 + rpc
+    yield "idle", (rpc + seconds(0, 9)) * 3 + due * 3
+    yield "idle_window", send(255) * 4 + recv(0) + seconds(0, 9) + send(
+        199) * 8 + recv(0) * 4
+    yield "cwnd", (send(255) + send(255) + recv(0)) * 4 + send(255) * 9 + (
+        send() + recv(odd=PART, rest=bytes((0, 8)))) * 4
+    yield "delayed", (recv() + due) * 3 + recv() + recv() + due
+    yield "close", rpc + send(op=2 | MORE) + close(0) + recv() + recv(0)
+    yield "close_all", rpc + close() + recv() + rpc
+    yield "fin", rpc + recv(odd=FLAGS, rest=bytes((ACK | FIN,))) + send(
+        ) + recv(0) + close() + recv(0) + due * 2
+    yield "flags", b"".join(
+        recv(odd=FLAGS, rest=bytes((f,))) + send()
+        for f in (ACK | PSH, ACK | URG, 0, ACK | 0x40, ACK | SYN, ACK | 0x80))
+    yield "reset", rpc + recv(0, odd=FLAGS, rest=bytes((RST | ACK,))) + rpc
+    yield "bytes", b"".join(
+        recv(odd=BYTE, rest=struct.pack("<HB", at | fix << 15, 1 << bit)
+             ) + send()
+        for at in range(66) for bit, fix in ((0, 0), (at % 8, 1)))
+    yield "tx_full", (b"\4\2" + send(op=2 | MORE) + send(conn=1) + recv()
+                      + b"\4\4" + send() + recv() + b"\4\1") * 3 + rpc
+    yield "probed", send(0) + recv(0, odd=WIN, rest=b"\0\0") + send(
+        ) + due * 4 + recv(odd=PART | WIN, rest=bytes(4)) + due + recv() + rpc
+    for caps in ("offered", "unasked"):
+        yield "partial_sum_" + caps, recv(odd=BYTE, rest=b"\xff\xff") + send()
+    yield "padded", (recv(odd=BYTE, rest=b"\xfe\xff") + recv(
+        0, odd=BYTE, rest=b"\xfe\xff") + send()) * 2
+    yield "cwnd_half", (send(214) + recv(0)) * 4 + send(225) + send(
+        99) + recv(0) + send(225) * 3
+    yield "dup_ack_one", (send() + recv(0, odd=PART, rest=b"\0\0")
+                          + recv(0)) * 2
+    yield "ack_future", rpc + seg(1, 0, ACK | PSH, 0, 5, n=9) + rpc
+    yield "timeout_one", (send(99) + due * 4
+                          + recv(0, odd=PART, rest=bytes((50, 0)))
+                          + recv(0)) * 2 + rpc
+    yield "timer_kept", (send() + nap() + send() + nap() + recv(0)) * 3
+    yield "piggyback", (recv(250, op=5 | ONCE) + send() + recv(op=5 | ONCE)
+                        + send() + done(250)) * 3
+    yield "stamps_differ", b"".join(
+        recv(odd=STAMP, rest=bytes((t,)), op=5 | MORE) for t in (1, 2, 3, 3, 9)
+        ) + send() + recv()
+    yield "buffers_out", b"".join(
+        recv(250, conn=c) for c in (0, 1, 0) for _ in range(36 - c)
+        ) + recv(250, conn=2) * 34 + recv(250, conn=1) * 3 + recv(
+        9) + send() + done(255) * 2 + rpc
+    needfrag = ip4(1, bytes((3, 4, 0, 0, 0, 0, 2, 48)) + ip4(
+        6, bytes.fromhex("0050" "0400" "a55c1be0"), "0a000001", "0a000002"))
+    yield "path_mtu", send(203) + frame(7 | MORE, needfrag) + recv(0) + rpc
+    yield "path_mtu_small", send() + frame(7, needfrag) + send() + rpc
+    small = lambda n=99, **kw: recv(n, conn=1, **kw)
+    yield "scaled", (small() + send(conn=1) + small(odd=WIN, rest=b"\0\1")
+                     + send(255, 1) + small(0) * 3 + send(150, 1))
+    yield "small_mss", (send(99, 1) + small(0) + send(119, 1) + small(0)
+                        + send(120, 1) + small(0) + send(160, 1)) * 3
+    yield "small_idle", (send(202, 1) + send(202, 1) + small(0) * 2) * 8 + (
+        seconds(0, 9) + send(50, 1) + send(255, 1) + small(0))
+    yield "no_buffer", (b"\4\3" + send(255) * 4 + send(op=2 | MORE)
+                        + send(255, 1) * 9 + send() + due + b"\4\1"
+                        + send() + recv(0) + due + rpc)
+    yield "refer", (send(200) + recv(0) + send(201) + recv(0) + send(202)) * 3
+    yield "answer_stuck", recv(250) * 30 + recv(
+        0, odd=WIN, rest=b"\0\0") + answer() + answer() + due + rpc
+    yield "answer_too_much", recv() + bytes((2, 28, 50, 0)) + rpc
+    yield "send_nothing", send(199) + rpc + answer(199) + rpc
+
+
 def tcpopt():
     yield "empty", b""
     yield "syn", MSS + WSCALE + TS
@@ -209,11 +344,13 @@ def tcpopt():
 
 def main():
     top = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "corpus")
-    for target in (pkt, tcpopt, batch):
+    for target in (pkt, tcpopt, batch, fast):
         folder = os.path.join(top, target.__name__)
         os.makedirs(folder, exist_ok=True)
         for i, (name, data) in enumerate(target()):
-            if target != tcpopt:
+            if target == fast:
+                data = bytes((FAST_CAPS.get(name, 0),)) + data
+            elif target != tcpopt:
                 data = bytes((i % 2 * GATHER,)) + data
             with open(os.path.join(folder, name), "wb") as f:
                 f.write(data)

@@ -261,12 +261,27 @@ static u32 put_ts(const struct rig *r, const struct rig_peer *p, u8 *at)
 	return sizeof(words);
 }
 
+static u32 put_syn(const struct rig_peer *p, u8 *at)
+{
+	const struct be32 words[2] = {
+		be32(TCP_OPT_MSS << 24 | 4 << 16 | p->mss),
+		be32(TCP_OPT_NOP << 24 | TCP_OPT_WSCALE << 16 | 3 << 8 |
+		     RIG_WSCALE),
+	};
+
+	memcpy(at, words, sizeof(words));
+	return sizeof(words);
+}
+
 void rig_inject_tcp(struct rig *r, struct rig_peer *p, u8 flags,
 		    const void *data, u32 len)
 {
 	u8 frame[FAKE_FRAME_MAX];
 	struct tcp_hdr *h = (struct tcp_hdr *)ip_frame(r, frame, IP_PROTO_TCP);
 	u32 nopt = p->ts ? put_ts(r, p, (u8 *)(h + 1)) : 0;
+
+	if (p->mss && flags & TCP_SYN)
+		nopt += put_syn(p, (u8 *)(h + 1) + nopt);
 
 	*h = (struct tcp_hdr){
 		.sport = be16(p->sport),
@@ -394,6 +409,15 @@ static u64 accept_peer(struct rig *r, struct rig_peer *p, u64 cookie)
 u64 rig_accept(struct rig *r, struct rig_peer *p, u64 cookie)
 {
 	*p = (struct rig_peer){ .sport = r->next_sport++, .dport = RIG_PORT };
+	return accept_peer(r, p, cookie);
+}
+
+u64 rig_accept_mss(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss)
+{
+	*p = (struct rig_peer){ .sport = r->next_sport++,
+				.dport = RIG_PORT,
+				.ts = true,
+				.mss = mss };
 	return accept_peer(r, p, cookie);
 }
 

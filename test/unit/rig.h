@@ -23,6 +23,7 @@ enum {
 	RIG_TIMERS = 8,
 	RIG_PORT = 80, /* rig_listen() */
 	RIG_PEER_WND = 65535,
+	RIG_WSCALE = 2,
 };
 
 #define RIG_APP_FRAMES 0x700000000000ull
@@ -47,6 +48,7 @@ struct rig_peer {
 	u32 seq, ack; /* next to send, next expected */
 	bool ts;      /* with timestamps: a clock of RIG_MS */
 	u32 tsecr;    /* the latest one received */
+	u16 mss;      /* with MSS and window scaling in its SYN; 0: without */
 };
 
 /* A TCP segment from the dataplane. */
@@ -106,5 +108,7 @@ s64 rig_listen(struct rig *r, u32 backlog);
 /* A connection from the peer that was accepted with @cookie; the handle. */
 u64 rig_accept(struct rig *r, struct rig_peer *p, u64 cookie);
 u64 rig_accept_ts(struct rig *r, struct rig_peer *p, u64 cookie);
+/* With timestamps, @mss, and windows in units of 1 << RIG_WSCALE. */
+u64 rig_accept_mss(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss);
 
 #endif
