@@ -88,15 +88,18 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_mark_out(net, c);
 		return;
 	}
+	/* Not for what was in flight before the last timeout: it may have come
+	 * twice (RFC 6582 section 3.2 step 1), and limited transmit would have
+	 * nothing new to send (RFC 3042). */
+	if (c->flags & TCP_F_RTO_RECOVERY)
+		return;
 	if (c->dupacks < UINT8_MAX)
 		c->dupacks++;
 	/* What limited transmit sends from now on is not in flight when
 	 * ssthresh is set (RFC 5681 section 3.2 step 2). */
-	if (c->dupacks == 1 && !(c->flags & TCP_F_RTO_RECOVERY))
+	if (c->dupacks == 1)
 		c->recover = c->snd_max;
-	/* RFC 6582 section 3.2 step 1: not for what was in flight before the
-	 * last timeout. */
-	if (c->dupacks == TCP_DUPACKS && !(c->flags & TCP_F_RTO_RECOVERY)) {
+	if (c->dupacks == TCP_DUPACKS) {
 		tcp_cc_of(c)->loss(c, c->recover - c->snd_una, now);
 		c->recover = c->snd_max;
 		c->flags |= TCP_F_RECOVERY | TCP_F_REXMIT;

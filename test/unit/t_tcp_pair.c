@@ -187,7 +187,9 @@ static void start(int me, const struct tcp_conf *conf)
 	e->f->net.conf.tcp.rcv_mbufs = conf->rcv_mbufs;
 	e->f->net.conf.tcp.retries = 15;
 	e->f->net.conf.tcp.syn_retries = 15;
-	e->f->net.conf.tcp.rto_max_us = 1000000;
+	/* The last ACK may be lost again and again, without a RST after it. */
+	e->f->net.tcp.rto_max = ticks_of_us(1000000);
+	e->f->net.tcp.time_wait_ticks = ticks_of_us(60000000);
 	if (!me)
 		return;
 	e->f->net.conf.ip = FIX_PEER;
