@@ -263,14 +263,19 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 	return GO_ON;
 }
 
-/* TIME-WAIT takes a new SYN for the same flow if it cannot be an old one
+/* TIME-WAIT takes a new SYN for the same flow if it cannot be an old one, or
+ * if old segments, which have no timestamps, will not be taken afterwards
  * (RFC 6191 section 2, RFC 9293 section 3.6.1). */
-static bool reuse_time_wait(const struct tcp_conn *c, const struct tcp_seg *s)
+static bool reuse_time_wait(const struct net *net, const struct tcp_conn *c,
+			    const struct tcp_seg *s)
 {
+	bool ts = s->opt.has_ts && net->conf.tcp.timestamps;
+
 	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return false;
-	if (c->flags & TCP_F_TS && s->opt.has_ts &&
-	    s->opt.tsval != c->ts_recent)
+	if (ts && !(c->flags & TCP_F_TS))
+		return true;
+	if (ts && s->opt.tsval != c->ts_recent)
 		return seq_lt(c->ts_recent, s->opt.tsval);
 	return seq_lt(c->rcv_nxt, s->seq);
 }
@@ -318,7 +323,7 @@ static void arrive(struct net *net, struct tcp_conn *c, const struct pkt *p,
 		net->stat->drop_tcp_header++;
 		return;
 	}
-	if (c && c->state == TCP_TIME_WAIT && reuse_time_wait(c, s) &&
+	if (c && c->state == TCP_TIME_WAIT && reuse_time_wait(net, c, s) &&
 	    tcp_find_listener(net, p->ip->dst, be16_host(h->dport))) {
 		tcp_die(net, c, 0);
 		c = NULL;
