@@ -24,45 +24,32 @@ static void back_off(struct net *net, struct tcp_conn *c)
 		c->backoff++;
 }
 
-/* Go back to the oldest unacknowledged byte (RFC 6298 section 5.4-5.6). */
+/* What is in flight counts as lost: begin again at the oldest unacknowledged
+ * byte. */
+static void go_back(struct net *net, struct tcp_conn *c)
+{
+	c->recover = c->snd_max;
+	c->snd_nxt = c->snd_una;
+	tcp_sndq_seek(net, c);
+	c->dupacks = 0;
+	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_REXMIT | TCP_F_RTT_TIMED);
+	c->flags |= TCP_F_RTO_RECOVERY;
+}
+
+/* RFC 6298 section 5.4-5.6. */
 static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 {
 	net->stat->tcp_timeouts++;
 	if (c->state >= TCP_ESTABLISHED) {
 		tcp_cc_of(c)->timeout(c, now);
-		c->recover = c->snd_max;
-		c->flags |= TCP_F_RTO_RECOVERY;
-		c->snd_nxt = c->snd_una;
-		tcp_sndq_seek(net, c);
+		go_back(net, c);
 	} else {
 		net->stat->tcp_retransmits++;
+		c->flags &= ~(u32)TCP_F_RTT_TIMED;
 	}
-	c->dupacks = 0;
-	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_RTT_TIMED | TCP_F_REXMIT);
 	back_off(net, c);
 	tcp_arm_rto(net, c, now);
 	tcp_mark_out(net, c);
-}
-
-/* False when the connection is gone. */
-static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
-{
-	const struct tcp_conf *conf = &net->conf.tcp;
-	u32 limit =
-		c->state < TCP_ESTABLISHED ? conf->syn_retries : conf->retries;
-
-	c->rto_at = 0;
-	if (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT_2) {
-		tcp_die(net, c, 0);
-		return false;
-	}
-	if (c->probes >= limit) {
-		tcp_die(net, c, ETIMEDOUT);
-		return false;
-	}
-	c->probes++;
-	retransmit(net, c, now);
-	return true;
 }
 
 static u32 probe_interval(const struct net *net, const struct tcp_conn *c)
@@ -71,6 +58,8 @@ static u32 probe_interval(const struct net *net, const struct tcp_conn *c)
 
 	return (u32)min(ticks, (u64)net->tcp.rto_max);
 }
+
+/* What fired answers false when the connection is gone. */
 
 static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
@@ -97,6 +86,32 @@ static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->backoff < UINT8_MAX)
 		c->backoff++;
 	tcp_mark_out(net, c);
+	return true;
+}
+
+static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	u32 limit =
+		c->state < TCP_ESTABLISHED ? conf->syn_retries : conf->retries;
+
+	c->rto_at = 0;
+	if (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT_2) {
+		tcp_die(net, c, 0);
+		return false;
+	}
+	if (c->probes >= limit) {
+		tcp_die(net, c, ETIMEDOUT);
+		return false;
+	}
+	if (!c->snd_wnd && c->sndq_bytes && c->state >= TCP_ESTABLISHED) {
+		/* The peer took the window back: only probes may go now (RFC
+		 * 9293 section 3.8.6). */
+		go_back(net, c);
+		return persist_fired(net, c, now);
+	}
+	c->probes++;
+	retransmit(net, c, now);
 	return true;
 }
 
