@@ -19,19 +19,6 @@ static enum net_verdict drop(struct net *net, struct mbuf *m)
 	return NET_DONE;
 }
 
-static bool cksum_ok(const struct mbuf *m, const struct pkt *p)
-{
-	u64 sum = cksum_fold(cksum_add(0, p->l4, p->first_len));
-	u32 at = p->first_len;
-
-	for (m = m->next; m; at += m->len, m = m->next) {
-		u64 part = cksum_add(0, m->data, m->len);
-
-		sum += at & 1 ? cksum_shift(part) : cksum_fold(part);
-	}
-	return cksum_holds(sum);
-}
-
 /* The question becomes the answer; the checksum changes by the type alone
  * (RFC 1624). */
 static enum net_verdict echo(struct net *net, struct mbuf *m,
@@ -100,7 +87,7 @@ enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 {
 	const struct icmp_hdr *icmp = p->l4;
 
-	if (p->first_len < ICMP_LEN || !cksum_ok(m, p))
+	if (p->first_len < ICMP_LEN || !ip_cksum_ok(m, p, 0))
 		return drop(net, m);
 	if (icmp->type == ICMP_ECHO && !icmp->code)
 		return echo(net, m, p, now);

@@ -14,7 +14,7 @@ static inline u64 add_part(u64 sum, const void *data, u32 len, u32 at)
 	return sum + (at & 1 ? cksum_shift(part) : cksum_fold(part));
 }
 
-static COLD bool chain_ok(const struct mbuf *m, const struct pkt *p, u64 sum)
+COLD bool ip_cksum_ok(const struct mbuf *m, const struct pkt *p, u64 sum)
 {
 	u32 at = p->first_len;
 
@@ -35,7 +35,7 @@ bool ip_l4_cksum_ok(const struct net *net, const struct mbuf *m,
 	if (net->caps & NIC_RX_CSUM_PARTIAL && field == cksum_fold(sum))
 		return true;
 	if (unlikely(m->next))
-		return chain_ok(m, p, sum);
+		return ip_cksum_ok(m, p, sum);
 	return cksum_holds(cksum_add(sum, p->l4, p->first_len));
 }
 

@@ -170,6 +170,10 @@ static inline u64 ip_pseudo_sum(struct be32 src, struct be32 dst, u8 proto,
 	return (u64)src.raw + dst.raw + be16(proto).raw + be16(len).raw;
 }
 
+/* Whether the checksum over all of @p behind IP holds; @sum: of what it covers
+ * besides. */
+bool ip_cksum_ok(const struct mbuf *m, const struct pkt *p, u64 sum);
+
 /* Whether the L4 checksum of @p holds; @field: the checksum as received.
  * Knows NIC_RX_CSUM_PARTIAL. */
 bool ip_l4_cksum_ok(const struct net *net, const struct mbuf *m,
