@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mbuf.h"
 
+#include "base/mem.h"
+
 size_t mbuf_pool_bytes(u32 total)
 {
 	return (size_t)total * (sizeof(struct mbuf) + sizeof(u32));
@@ -18,4 +20,40 @@ void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
 		p->mbufs[i].index = i;
 		p->free[i] = total - 1 - i;
 	}
+}
+
+/* All that follows @m's own bytes. */
+static void copy_rest(u8 *to, const struct mbuf *m)
+{
+	for (;;) {
+		for (int i = 0; i < m->next_ext; i++) {
+			memcpy(to, m->ext[i].addr, m->ext[i].len);
+			to += m->ext[i].len;
+		}
+		m = m->next;
+		if (!m)
+			return;
+		memcpy(to, m->data, m->len);
+		to += m->len;
+	}
+}
+
+bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m)
+{
+	u8 *frame = mbuf_frame(p, m);
+	u32 len = mbuf_packet_len(m);
+
+	if (len > MBUF_SIZE)
+		return false;
+	if (m->data + len > frame + MBUF_SIZE) {
+		memmove(frame, m->data, m->len);
+		m->data = frame;
+	}
+	copy_rest(m->data + m->len, m);
+	m->len = len;
+	mbuf_free_chain(p, m->next);
+	m->next = NULL;
+	m->nfrags = 0;
+	m->next_ext = 0;
+	return true;
 }

@@ -171,4 +171,7 @@ static inline u32 mbuf_packet_len(const struct mbuf *m)
 	return len;
 }
 
+/* Moves a packet together in its first frame; false if it is too long. */
+bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m);
+
 #endif

@@ -213,29 +213,6 @@ int udp_recv_done(struct net *net, u32 sock, const u8 *data)
 	return 0;
 }
 
-/* What came in fragments is moved together in the first one's frame, so that
- * the application gets one contiguous range. False if it is too long. */
-static bool linearize(struct net *net, struct mbuf *m)
-{
-	u8 *frame = mbuf_frame(net->pool, m);
-	u32 len = mbuf_packet_len(m);
-
-	if (len > MBUF_SIZE)
-		return false;
-	if (m->data + len > frame + MBUF_SIZE) {
-		memmove(frame, m->data, m->len);
-		m->data = frame;
-	}
-	for (const struct mbuf *f = m->next; f; f = f->next) {
-		memcpy(m->data + m->len, f->data, f->len);
-		m->len += f->len;
-	}
-	mbuf_free_chain(net->pool, m->next);
-	m->next = NULL;
-	m->nfrags = 0;
-	return true;
-}
-
 /* The last fragment stands for the datagram, those before it are its parts. */
 static struct mbuf *last_first(struct mbuf *first)
 {
@@ -311,7 +288,8 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 	m->udp.saddr = p->ip->src.raw;
 	m->udp.parts = 0;
 	mbuf_pull(m, (u32)((u8 *)(p->l4) - m->data) + UDP_LEN);
-	if (unlikely(m->next) && !linearize(net, m))
+	/* In one piece, if it fits a frame. */
+	if (unlikely(m->next) && !mbuf_flatten(net->pool, m))
 		m = last_first(m);
 	m->nextpkt = NULL;
 	*s->tail = m;

@@ -3,8 +3,6 @@
  * jumbo frames. Freestanding. */
 #include "nic/xdp.h"
 
-#include "base/mem.h"
-
 /* Bytes of a range up to the end of its chunk: a descriptor must not cross
  * chunks of the umem. */
 static u32 part_len(const struct xdp_q *q, const u8 *data, u32 len)
@@ -45,31 +43,6 @@ static u32 put_parts(struct xdp_q *q, const struct mbuf *m)
 	return n;
 }
 
-/* Copies a packet together in its first frame. False: it is too long. */
-static bool flatten(struct xdp_q *q, struct mbuf *m)
-{
-	u8 *end = mbuf_frame(q->q.pool, m) + MBUF_SIZE;
-	u8 *to = m->data + m->len;
-
-	if (mbuf_packet_len(m) > (u32)(end - m->data))
-		return false;
-	for (struct mbuf *part = m; part; part = part->next) {
-		if (part != m) {
-			memcpy(to, part->data, part->len);
-			to += part->len;
-		}
-		for (int i = 0; i < part->next_ext; i++) {
-			memcpy(to, part->ext[i].addr, part->ext[i].len);
-			to += part->ext[i].len;
-		}
-		part->next_ext = 0;
-	}
-	m->len = (u32)(to - m->data);
-	mbuf_free_chain(q->q.pool, m->next);
-	m->next = NULL;
-	return true;
-}
-
 /* A packet of several ranges. Needs room for max_parts + 1 entries. */
 void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
 {
@@ -77,7 +50,7 @@ void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
 	u32 n = q->max_parts > 1 ? put_parts(q, m) : 2, last;
 
 	if (n > q->max_parts) {
-		if (flatten(q, m)) {
+		if (mbuf_flatten(q->q.pool, m)) {
 			xdp_tx_single(q, m);
 		} else {
 			q->nr_tx_bad++;

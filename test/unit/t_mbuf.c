@@ -68,6 +68,36 @@ static void chains(void **state)
 	assert_int_equal(pool.nfree, TOTAL);
 }
 
+/* Own bytes, ranges, further buffers; back in the frame if need be. */
+static void flattens(void **state)
+{
+	struct mbuf *a = mbuf_alloc(&pool), *b = mbuf_alloc(&pool);
+	static const u8 range[] = "range";
+	u8 *frame = mbuf_frame(&pool, a);
+
+	a->next = b;
+	a->nfrags = 1;
+	a->len = 3;
+	memcpy(a->data, "own", 3);
+	a->next_ext = 1;
+	a->ext[0] = (struct mbuf_ext){ .addr = range, .len = 5 };
+	b->len = MBUF_ROOM;
+	memset(b->data, 'b', MBUF_ROOM);
+	assert_true(mbuf_flatten(&pool, a));
+	assert_ptr_equal(a->data, frame);
+	assert_int_equal(a->len, 8 + MBUF_ROOM);
+	assert_memory_equal(a->data, "ownrangebb", 10);
+	assert_int_equal(a->data[a->len - 1], 'b');
+	assert_null(a->next);
+	assert_int_equal(a->next_ext + a->nfrags, 0);
+	assert_int_equal(pool.nfree, TOTAL - 1);
+
+	a->next = mbuf_alloc(&pool);
+	a->next->len = MBUF_SIZE - a->len + 1;
+	assert_false(mbuf_flatten(&pool, a));
+	assert_non_null(a->next);
+}
+
 static void push_and_pull(void **state)
 {
 	struct mbuf *m = mbuf_alloc(&pool);
@@ -98,6 +128,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(warmest_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(chains, setup, teardown),
+		cmocka_unit_test_setup_teardown(flattens, setup, teardown),
 		cmocka_unit_test_setup_teardown(push_and_pull, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses, setup, teardown),
 	};
