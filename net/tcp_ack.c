@@ -132,11 +132,14 @@ void tcp_update_window(struct net *net, struct tcp_conn *c,
 		tcp_new_window(net, c, s->wnd);
 }
 
+/* Also for a FIN-WAIT-2 that nobody waits for any more. */
 bool tcp_fin_acked(struct net *net, struct tcp_conn *c, u64 now)
 {
 	switch (c->state) {
 	case TCP_FIN_WAIT_1:
 		c->state = TCP_FIN_WAIT_2;
+		/* fall through */
+	case TCP_FIN_WAIT_2:
 		if (c->flags & TCP_F_NO_RECV) {
 			c->rto_at = tcp_deadline(
 				now, ticks_of_us(net->conf.tcp.fin_timeout_ms *

@@ -165,12 +165,8 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 			return 0;
 		}
 		c->flags |= TCP_F_NO_RECV;
-		if (c->state == TCP_FIN_WAIT_2) {
-			c->rto_at = tcp_deadline(
-				now, ticks_of_us(net->conf.tcp.fin_timeout_ms *
-						 1000ull));
-			tcp_arm(net, c, c->rto_at);
-		}
+		if (c->state == TCP_FIN_WAIT_2)
+			tcp_fin_acked(net, c, now);
 	}
 	if (tcp_fin_queued(c))
 		return all ? 0 : -EPIPE;
