@@ -238,14 +238,16 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 }
 
 /* All that is queued is in flight, not overdue, and both windows let @len bytes
- * follow? */
+ * at @addr follow? Not those that go on where the last range ends: tcp_send()
+ * makes them one. */
 static COLD bool may_follow(const struct net *net, const struct tcp_conn *c,
-			    u32 len, u64 now)
+			    const u8 *addr, u32 len, u64 now)
 {
+	const struct tcp_range *tail = tcp_range_at(net, c->sndq_tail);
 	u32 after = c->sndq_bytes + len;
 
 	return tick_before(tick_of(now), c->rto_at) &&
-	       c->snd_nxt == c->snd_max &&
+	       tail->addr + tail->len != addr && c->snd_nxt == c->snd_max &&
 	       c->snd_nxt - c->snd_una == c->sndq_bytes &&
 	       after <= min(c->cwnd, c->snd_wnd) &&
 	       after <= net->conf.tcp.snd_buf &&
@@ -286,7 +288,7 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 
 	if (unlikely(len - 1 >= TCP_COPY_MAX || len > c->mss_snd ||
 		     len > c->snd_wnd ||
-		     (c->sndq_bytes && !may_follow(net, c, len, now)) ||
+		     (c->sndq_bytes && !may_follow(net, c, addr, len, now)) ||
 		     tick_of(now) - c->last_rx > c->rto ||
 		     net->caps & NIC_TX_CSUM || !net_tx_room(net, 2)))
 		return false;
