@@ -1,31 +1,112 @@
 /* SPDX-License-Identifier: MIT */
-/* The hand-over: a message travels with every turn, in plain memory, so that
- * the thread sanitizer checks the order, and a lost wake-up hangs the test. */
+/*
+ * The hand-over: a message travels with every turn, in plain memory, so that
+ * the thread sanitizer checks the order, and a lost wake-up hangs the test.
+ *
+ * Who waits may find the turn there already, find that it has come when it was
+ * about to sleep, sleep, or give up. Each case is run until all the ways that
+ * it is about have been taken, and often: tally.
+ */
 #include "dom/handover.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include <cmocka.h>
 
-static u32 rounds = 300000;
+enum {
+	LOOKS = 30,  /* about as long as it takes to fall asleep */
+	MORE = 10,   /* times the rounds, where not everyone sleeps */
+	STALL = 400, /* pauses */
+	STALL_EVERY_NS = 211000,
+	MAX_MS = 5000,	    /* of a case, when the machine is busy */
+	CHECK_EVERY = 1024, /* rounds, for the time */
+};
+
+static u32 rounds = 20000;
 
 struct link {
 	struct handover_side d, a;
-	u64 down[4], up[4]; /* the message of a turn, and its answer */
-	u32 pin;	    /* core + 1 of both, or 0 */
-	u64 limit;	    /* how long D waits at a time */
-	u32 last;
+	u64 down[4], up[4];    /* the message of a turn, and its answer */
+	bool end;	       /* ... part of the message: the last one */
+	u32 core_d, core_a;    /* + 1, or 0 */
+	u32 looks;	       /* at most, for the turn before waiting for it */
+	bool stall_d, stall_a; /* signals interrupt it for a while */
+	u64 limit;	       /* how long D waits at a time */
+	u32 last;	       /* turn, at most */
 };
+
+/* What became of calls to the kernel; in processes, of the application's. */
+static struct {
+	u32 woken, changed, late, wakes;
+	u64 began; /* ms */
+} tally;
+
+int __real_handover_futex_wait(const u32 *word, u32 value, u64 ns);
+int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 ns);
+void __real_handover_futex_wake(const u32 *word);
+void __wrap_handover_futex_wake(const u32 *word);
+
+static void count(u32 *n)
+{
+	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+}
+
+int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 ns)
+{
+	int err = __real_handover_futex_wait(word, value, ns);
+
+	count(!err	       ? &tally.woken
+	      : err == -EAGAIN ? &tally.changed
+			       : &tally.late);
+	return err;
+}
+
+void __wrap_handover_futex_wake(const u32 *word)
+{
+	count(&tally.wakes);
+	__real_handover_futex_wake(word);
+}
+
+static u32 below(u32 n, u32 *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return n ? *seed % n : 0;
+}
+
+/* A while of work, in which the other side may fall asleep. */
+static void work(const struct link *l, u32 *seed)
+{
+	for (u32 n = below(l->looks, seed); n; n--)
+		_mm_pause();
+}
+
+/* Looks for the turn for a while before it waits for it. */
+static void look(const struct link *l, const struct handover_side *theirs,
+		 u32 last, u32 *seed)
+{
+	for (u32 n = below(l->looks * 16, seed); n; n--) {
+		if (load_acquire(&theirs->turn) != last)
+			return;
+		_mm_pause();
+	}
+}
 
 static void pin(u32 core)
 {
@@ -36,85 +117,224 @@ static void pin(u32 core)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+static void stall(int sig)
+{
+	(void)sig;
+	for (int i = 0; i < STALL; i++)
+		_mm_pause();
+}
+
+/* Between any two instructions of the calling thread the other one may have
+ * the time to fall asleep. */
+static timer_t start_stalls(void)
+{
+	struct sigaction a = { .sa_handler = stall };
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD_ID,
+			      .sigev_signo = SIGUSR2 };
+	struct itimerspec often = { { 0, STALL_EVERY_NS },
+				    { 0, STALL_EVERY_NS } };
+	timer_t t;
+
+	e._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	sigaction(SIGUSR2, &a, NULL);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &e, &t), 0);
+	timer_settime(t, 0, &often, NULL);
+	return t;
+}
+
 /* Answers the sum; a timeout only makes it wait again, as an overrun does. */
 static void *dataplane(void *arg)
 {
 	struct link *l = arg;
-	u32 turn = 0;
+	u32 turn = 0, seed = 1;
+	timer_t stalls = 0;
 
-	if (l->pin)
-		pin(l->pin - 1);
-	while (turn != l->last) {
+	if (l->core_d)
+		pin(l->core_d - 1);
+	if (l->stall_d)
+		stalls = start_stalls();
+	for (bool end = false; !end;) {
+		look(l, &l->a, turn, &seed);
 		if (handover_wait(&l->d, &l->a, turn, l->limit, &turn))
 			continue;
+		work(l, &seed);
 		l->up[0] = l->down[0] + l->down[1] + l->down[2] + l->down[3];
+		end = l->end;
 		handover_pass(&l->d, &l->a, turn);
 	}
+	if (l->stall_d)
+		timer_delete(stalls);
 	return NULL;
+}
+
+static u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+static bool ask(struct link *l, u32 turn, u32 *seed)
+{
+	u32 theirs;
+
+	for (int i = 0; i < 4; i++)
+		l->down[i] = turn + (u64)i;
+	work(l, seed);
+	handover_pass(&l->a, &l->d, turn);
+	look(l, &l->d, turn - 1, seed);
+	while (handover_wait(&l->a, &l->d, turn - 1, UINT64_MAX, &theirs))
+		;
+	return theirs == turn && l->up[0] == 4 * (u64)turn + 6;
 }
 
 static bool application(struct link *l)
 {
-	u32 theirs;
+	u64 until = now_ms() + MAX_MS;
+	u32 turn = 1, seed = 2;
+	timer_t stalls = 0;
 	bool ok = true;
 
-	if (l->pin)
-		pin(l->pin - 1);
-	for (u32 turn = 1; turn <= l->last; turn++) {
-		for (int i = 0; i < 4; i++)
-			l->down[i] = turn + (u64)i;
-		handover_pass(&l->a, &l->d, turn);
-		while (handover_wait(&l->a, &l->d, turn - 1, UINT64_MAX,
-				     &theirs))
-			;
-		ok &= theirs == turn && l->up[0] == 4 * (u64)turn + 6;
+	if (l->core_a)
+		pin(l->core_a - 1);
+	if (l->stall_a)
+		stalls = start_stalls();
+	for (; !l->end; turn++) {
+		l->end = turn == l->last ||
+			 (turn % CHECK_EVERY == 0 && now_ms() > until);
+		ok &= ask(l, turn, &seed);
 		if (turn % 64 == 0)
 			sched_yield();
 	}
+	if (l->stall_a)
+		timer_delete(stalls);
+	l->last = turn - 1;
 	return ok;
 }
 
-static void threads(u32 core, u64 limit)
+static void begin_tally(void)
+{
+	memset(&tally, 0, sizeof(tally));
+	tally.began = now_ms();
+}
+
+static void said(const struct link *l, const char *where)
+{
+	printf("%s: %u rounds in %llu ms, %u sleeps, %u too late for one, "
+	       "%u given up, %u wakes\n",
+	       where, l->last, (unsigned long long)(now_ms() - tally.began),
+	       tally.woken, tally.changed, tally.late, tally.wakes);
+}
+
+static void threads(const char *where, const struct link *how)
 {
 	static struct link l;
 	cpu_set_t before;
 	pthread_t id;
 
 	sched_getaffinity(0, sizeof(before), &before);
-	l = (struct link){ .pin = core, .limit = limit, .last = rounds };
+	l = *how;
+	begin_tally();
 	assert_int_equal(pthread_create(&id, NULL, dataplane, &l), 0);
 	assert_true(application(&l));
 	pthread_join(id, NULL);
 	sched_setaffinity(0, sizeof(before), &before);
+	said(&l, where);
 }
 
+static u32 here(void)
+{
+	return (u32)sched_getcpu() + 1;
+}
+
+/* The first core that may be used and is not here; else 0. */
+static u32 there(void)
+{
+	cpu_set_t set;
+
+	sched_getaffinity(0, sizeof(set), &set);
+	for (u32 cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set) && cpu + 1 != here())
+			return cpu + 1;
+	return 0;
+}
+
+/* Each turn is slept for. */
 static void on_one_core(void **state)
 {
-	threads((u32)sched_getcpu() + 1, UINT64_MAX);
+	struct link l = { .limit = UINT64_MAX, .last = MORE * rounds };
+
+	l.core_d = l.core_a = here();
+	threads("one core", &l);
+	assert_true(tally.woken > 0);
 }
 
 static void on_two_cores(void **state)
 {
-	threads(0, UINT64_MAX);
+	struct link l = { .limit = UINT64_MAX, .last = rounds };
+
+	threads("two cores", &l);
+	assert_true(tally.wakes > 0);
+}
+
+/* Whether one sleeps or not is a matter of nanoseconds. */
+static void looking_first(void **state)
+{
+	struct link l = { .looks = LOOKS, .limit = UINT64_MAX };
+
+	l.last = MORE * rounds;
+	l.core_d = there();
+	l.core_a = l.core_d ? here() : 0;
+	threads("looking first", &l);
+	l.limit = 1000;
+	threads("looking first, timeouts", &l);
+	if (l.core_d)
+		assert_true(tally.woken && tally.changed && tally.late);
+}
+
+/* One side only: a signal would also wake who sleeps for ever. The thread
+ * sanitizer delivers signals when it sees fit: this is for the program without
+ * it. */
+static void interrupted(void **state)
+{
+	struct link l = { .looks = LOOKS, .limit = UINT64_MAX };
+
+	l.last = MORE * rounds;
+	l.core_d = there();
+	l.core_a = l.core_d ? here() : 0;
+	l.stall_a = true;
+	threads("A interrupted", &l);
+	l.stall_a = false;
+	l.stall_d = true;
+	threads("D interrupted", &l);
 }
 
 /* Timeouts so short that they often hit the moment of a hand-over. */
 static void with_timeouts(void **state)
 {
-	threads((u32)sched_getcpu() + 1, 3000);
-	threads(0, 1000);
+	struct link l = { .limit = 1000, .last = rounds };
+
+	threads("two cores, timeouts", &l);
+	l.limit = 3000;
+	l.core_d = l.core_a = here();
+	threads("one core, timeouts", &l);
+	assert_true(tally.late > 0);
 }
 
-static void between_processes(void **state)
+static void processes(const char *where, const struct link *how)
 {
+	cpu_set_t before;
 	struct link *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 	pid_t pid;
 
 	assert_ptr_not_equal(l, MAP_FAILED);
-	l->limit = 10000000;
-	l->last = rounds;
+	sched_getaffinity(0, sizeof(before), &before);
+	*l = *how;
+	begin_tally();
+	fflush(stdout);
 	pid = fork();
 	if (!pid) {
 		dataplane(l);
@@ -123,7 +343,21 @@ static void between_processes(void **state)
 	assert_true(application(l));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+	sched_setaffinity(0, sizeof(before), &before);
+	said(l, where);
 	munmap(l, sizeof(*l));
+}
+
+static void between_processes(void **state)
+{
+	struct link l = { .limit = 10000000, .last = rounds };
+
+	processes("processes", &l);
+	l.looks = LOOKS;
+	l.last = MORE * rounds;
+	l.core_d = there();
+	l.core_a = l.core_d ? here() : 0;
+	processes("processes, looking first", &l);
 }
 
 static void timeout_and_change(void **state)
@@ -172,6 +406,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(through_read_only_mappings),
 		cmocka_unit_test(on_one_core),
 		cmocka_unit_test(on_two_cores),
+		cmocka_unit_test(looking_first),
+		cmocka_unit_test(interrupted),
 		cmocka_unit_test(with_timeouts),
 		cmocka_unit_test(between_processes),
 	};
