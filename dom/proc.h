@@ -17,6 +17,7 @@
  *   proc.c          from start to end, restarts
  *   proc_shm.c      the shared memory and its seals
  *   proc_thread.c   an elastic thread: crossings, the time limit
+ *   proc_limit.c    ... what wakes it then
  *   proc_start.c    A: what is taken from it before it begins
  *   proc_user.c     ... whom it runs as
  *   proc_seccomp.c  ... which system calls it may make
@@ -29,12 +30,22 @@
 #define DOM_PROC_H
 
 #include <linux/filter.h>
+#include <signal.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "dom/host.h"
 #include "dom/proc_shm.h"
 
 struct proc;
+
+/* A timer of one elastic thread; on its own thread, but for the signal. */
+struct proc_limit {
+	timer_t timer;
+	bool usable;
+	volatile sig_atomic_t ticking, waiting;
+	u64 began; /* to wait */
+};
 
 struct proc_thread {
 	struct proc *proc;
@@ -45,6 +56,7 @@ struct proc_thread {
 	pthread_t id;
 	pid_t tid; /* 0: not yet started */
 	bool done; /* has left, or is about to */
+	struct proc_limit limit;
 };
 
 /* Whom A runs as. */
@@ -88,6 +100,20 @@ int proc_threads_start(struct proc *p);
 void proc_threads_stop(struct proc *p);
 /* A handler for the signal that proc_threads_stop() uses. */
 void proc_threads_signal(void);
+
+/* proc_limit.c: for the calling thread, which must not block the signal. If
+ * there is no timer to be had, waits are limited by timeouts. */
+#define PROC_LIMIT_SIGNAL SIGUSR2
+void proc_limit_open(struct proc_limit *l);
+void proc_limit_close(struct proc_limit *l);
+/* A wait begins: how long it may take, UINT64_MAX if a tick will end it. */
+u64 proc_limit_begin(struct proc_limit *l, u64 now, u64 limit);
+/* A signal has ended it: how much longer it may take. */
+u64 proc_limit_tick(struct proc_limit *l, u64 now, u64 limit);
+static inline void proc_limit_end(struct proc_limit *l)
+{
+	l->waiting = 0;
+}
 
 /* proc_fault.c: D survives a truncated counter file of @h; NULL: no more. */
 void proc_faults_survive(struct host *h);

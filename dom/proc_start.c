@@ -118,6 +118,7 @@ static void reset_signals(void)
 	sigset_t none;
 
 	signal(SIGUSR1, SIG_DFL);
+	signal(PROC_LIMIT_SIGNAL, SIG_DFL);
 	signal(SIGBUS, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

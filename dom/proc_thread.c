@@ -74,11 +74,14 @@ static void overrun(struct proc_thread *t, struct overrun *o, u64 *wait)
 static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
 {
 	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
-	u64 wait = limited ? limit : UINT64_MAX;
+	u64 wait = UINT64_MAX;
 	struct overrun o = { 0 };
 	u32 last = *turn;
 	int err;
 
+	if (likely(limited))
+		wait = proc_limit_begin(&t->limit, host_now(&t->host->clock),
+					limit);
 	for (;;) {
 		err = handover_wait(&t->bells->d, &t->bells->a, last, wait,
 				    turn);
@@ -88,7 +91,11 @@ static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
 			break;
 		if (err == -ETIMEDOUT)
 			overrun(t, &o, &wait);
+		else if (err == -EINTR && limited && wait == UINT64_MAX)
+			wait = proc_limit_tick(
+				&t->limit, host_now(&t->host->clock), limit);
 	}
+	proc_limit_end(&t->limit);
 	if (unlikely(o.told))
 		fprintf(stderr, "ix: thread %u: %s goes on\n", t->host->index,
 			t->proc->program);
@@ -148,6 +155,7 @@ static void *elastic_thread(void *arg)
 	struct host *h = t->host->host;
 
 	be_prompt();
+	proc_limit_open(&t->limit);
 	t->host->lingers = true;
 	if (host_attach(h, t->host->index, &t->down->down, &t->up->up))
 		host_stop();
@@ -155,6 +163,7 @@ static void *elastic_thread(void *arg)
 	serve(t);
 	host_linger(t->host, t->proc->linger_ns);
 	host_detach(t->host);
+	proc_limit_close(&t->limit);
 	store_release(&t->done, true);
 	return NULL;
 }
@@ -201,6 +210,7 @@ int proc_threads_start(struct proc *p)
 
 	sigfillset(&set);
 	sigdelset(&set, SIGUSR1);
+	sigdelset(&set, PROC_LIMIT_SIGNAL);
 	sigdelset(&set, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &set, &old);
 	for (p->nthreads = 0; p->nthreads < p->host->nthreads; p->nthreads++) {
