@@ -69,6 +69,19 @@ static void overrun(struct proc_thread *t, struct overrun *o, u64 *wait)
 	*wait = min(limit, max(due, (u64)MIN_WAIT_NS));
 }
 
+/* An application may cross all the time, and never with PROC_RUN, or always
+ * with IX_RUN_FLUSH: the network is looked after all the same. The time. */
+static u64 look_around(struct proc_thread *t, u64 limit)
+{
+	u64 now = host_now(&t->host->clock);
+
+	if (unlikely(now - t->host->worked_at >= limit)) {
+		host_overrun(t->host);
+		now = t->host->worked_at = host_now(&t->host->clock);
+	}
+	return now;
+}
+
 /* The application's next turn. There is no limit to what it does before it
  * attaches. 0, or -ESHUTDOWN. */
 static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
@@ -80,7 +93,7 @@ static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
 	int err;
 
 	if (likely(limited))
-		wait = proc_limit_begin(&t->limit, host_now(&t->host->clock),
+		wait = proc_limit_begin(&t->limit, look_around(t, limit),
 					limit);
 	for (;;) {
 		err = handover_wait(&t->bells->d, &t->bells->a, last, wait,

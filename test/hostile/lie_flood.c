@@ -3,7 +3,7 @@
  * answers an errno, and all that was taken can be given back. */
 #include "hostile.h"
 
-enum { MANY = 1 << 22 };
+enum { MANY = 1 << 22, STUBBORN_NS = 300000000 };
 
 /* Appends until the batch is full, runs it; how many succeeded. */
 typedef int append_fn(struct rogue *r, uint32_t i);
@@ -85,7 +85,7 @@ static bool ports(struct rogue *r)
 
 static int tiny_send(struct rogue *r, uint32_t i)
 {
-	return ix_send(r->t, r->own, r->mem + i % 65536, 1);
+	return ix_send(r->t, r->own, r->mem + 2 * i % 65536, 1);
 }
 
 /* Taken: fewer and fewer bytes, and never more than the limit. */
@@ -109,6 +109,46 @@ static bool sends(struct rogue *r)
 	printf("hostile: %llu bytes pending and no end\n",
 	       (unsigned long long)taken);
 	return true; /* the peer has acknowledged meanwhile */
+}
+
+/* As much as the connection takes; nothing is received meanwhile. */
+static uint64_t fill(struct rogue *r)
+{
+	uint64_t taken = 0;
+	int64_t n;
+
+	do {
+		ix_send(r->t, r->own, r->mem, 32768);
+		n = result(r);
+		taken += n > 0 ? (uint64_t)n : 0;
+	} while (n > 0 && taken < MANY);
+	return taken;
+}
+
+/* Crossings that ask for nothing to be received: acknowledgements must be, all
+ * the same, and make room for more. */
+static bool only(struct rogue *r, bool (*cross)(struct rogue *r))
+{
+	uint64_t until, taken = fill(r);
+	bool ok = taken > 0 && taken < MANY;
+
+	for (until = now_ns() + STUBBORN_NS; ok && now_ns() < until;)
+		ok = cross(r);
+	taken = fill(r);
+	if (!ok || !taken)
+		printf("hostile: nothing is received, %llu taken\n",
+		       (unsigned long long)taken);
+	return ok && taken;
+}
+
+static bool flush(struct rogue *r)
+{
+	return !ix_flush(r->t);
+}
+
+static bool flushes(struct rogue *r)
+{
+	return only(r, flush);
 }
 
 static int connect_(struct rogue *r, uint32_t i)
@@ -147,6 +187,7 @@ const struct lie lies_flood[] = {
 	{ "ports without end", ports },
 	{ "sends without end", sends },
 	{ "connections without end", connects },
+	{ "flushing and nothing else", flushes },
 	{ "not calling run_io", no_run_io },
 	{ 0 },
 };
