@@ -5,7 +5,10 @@
 
 #include <time.h>
 
-enum { SLOTS = 256, SLOT_BYTES = 16384, BETWEEN_MS = 20 };
+enum { SLOT_BYTES = 16384, BETWEEN_MS = 20 };
+
+/* Cookie of a connection that is hoarded. */
+#define HOARDED (1ull << 40)
 
 /* An echo connection. Received bytes are copied to a piece of the arena, and
  * given back when the peer has acknowledged them: at most SLOT_BYTES are under
@@ -18,6 +21,7 @@ struct slot {
 };
 
 static struct slot slots[SLOTS];
+struct hoarded hoarded;
 static struct rogue rogue;
 
 uint64_t now_ns(void)
@@ -75,6 +79,7 @@ static void echo(struct rogue *r, struct slot *s, const struct ix_event *e)
 
 	if (s->at + len > SLOT_BYTES)
 		s->at = 0;
+	r->other = e->addr;
 	memcpy(s->mem + s->at, (const void *)(uintptr_t)e->addr, len);
 	ix_send(r->t, s->handle, s->mem + s->at, len);
 	ix_recv_done(r->t, s->handle, len);
@@ -85,15 +90,31 @@ static void knock(struct rogue *r, const struct ix_event *e)
 {
 	struct slot *s;
 
-	if (e->len == OWN_PORT) {
+	if (e->len == OWN_PORT && !r->knocked) {
 		r->knocked = e->handle;
 		return;
 	}
-	s = slot_new(e->handle);
+	if (e->len == HOARD_PORT && r->hoards) {
+		ix_accept(r->t, e->handle, HOARDED);
+		return;
+	}
+	s = e->len == ECHO_PORT ? slot_new(e->handle) : NULL;
 	if (s)
 		ix_accept(r->t, e->handle, (uint64_t)(s - slots));
 	else
 		ix_reject(r->t, e->handle);
+}
+
+/* Keeps all of it, until the connection is aborted. */
+static void hoard(const struct ix_event *e)
+{
+	uint32_t i;
+
+	hoarded.bytes += e->len;
+	for (i = 0; i < hoarded.n && hoarded.handle[i] != e->handle; i++)
+		;
+	if (i == hoarded.n && i < SLOTS)
+		hoarded.handle[hoarded.n++] = e->handle;
 }
 
 static void end(struct rogue *r, const struct ix_event *e, bool dead)
@@ -114,6 +135,12 @@ static void handle(struct rogue *r, const struct ix_event *e)
 		echo(r, &slots[e->cookie], e);
 	} else if (e->type == IX_EV_RECV && e->handle == r->own && e->len) {
 		r->received = e->addr;
+		r->got += e->len;
+	} else if (e->type == IX_EV_RECV && e->cookie == HOARDED && e->len) {
+		if (r->hoards)
+			hoard(e);
+		else
+			ix_abort(r->t, e->handle);
 	} else if (e->type == IX_EV_RECV || e->type == IX_EV_DEAD) {
 		end(r, e, e->type == IX_EV_DEAD);
 	}
@@ -179,7 +206,7 @@ static bool open_own(struct rogue *r)
 			return false;
 		if (i == 0) {
 			r->stale = r->own;
-			r->received = 0;
+			r->received = r->got = 0;
 			ix_abort(r->t, r->stale);
 			if (result(r))
 				return false;
@@ -225,7 +252,16 @@ static int tell_all(struct rogue *r, const struct lie *lies)
 	return believed;
 }
 
-int main(void)
+/* Attached, with peers, it becomes another program: as one that never crosses,
+ * and then ends. */
+static int become(struct rogue *r)
+{
+	printf("hostile: becomes another program\n");
+	execl("/bin/sleep", "sleep", "1", NULL);
+	return 1;
+}
+
+int main(int argc, char **argv)
 {
 	struct rogue *r = &rogue;
 	int believed = 0;
@@ -235,6 +271,8 @@ int main(void)
 		printf("hostile: cannot begin: %s\n", strerror(errno));
 		return 1;
 	}
+	if (argc > 1 && !strcmp(argv[1], "exec"))
+		return become(r);
 	believed += tell_all(r, lies_mem);
 	believed += tell_all(r, lies_call);
 	believed += tell_all(r, lies_flood);

@@ -25,7 +25,17 @@
 
 #include "ix/ix.h"
 
-enum { ECHO_PORT = 7, OWN_PORT = 8 };
+enum { ECHO_PORT = 7, OWN_PORT = 8, HOARD_PORT = 9 };
+
+/* What came to HOARD_PORT. */
+enum { SLOTS = 256 };
+
+struct hoarded {
+	uint32_t n;
+	uint64_t handle[SLOTS], bytes;
+};
+
+extern struct hoarded hoarded;
 
 struct rogue {
 	struct ix_thread *t;
@@ -33,6 +43,9 @@ struct rogue {
 	uint64_t stale;	   /* of one that is closed */
 	uint64_t knocked;  /* a knock not yet answered */
 	uint64_t received; /* an address in a receive buffer */
+	uint32_t got;	   /* bytes there, none given back */
+	uint64_t other;	   /* an address of a bystander's data */
+	bool hoards;	   /* keeps what comes to HOARD_PORT */
 	char *mem;	   /* 64 KB of the arena */
 	int fds[5];	   /* up down frames arena pipe, kept open */
 	pid_t dataplane;

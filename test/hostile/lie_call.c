@@ -128,6 +128,15 @@ static int64_t sgs(struct rogue *r, uint32_t n, uint32_t first)
 	return result(r);
 }
 
+/* One byte sent, @done given back. */
+static int64_t answer(struct rogue *r, uint32_t done)
+{
+	struct ix_sg sg = { (uintptr_t)r->mem, 1, 0 };
+
+	ix_answer(r->t, r->own, &sg, 1, done);
+	return result(r);
+}
+
 /* The last of many ranges is bad: none may be sent. */
 static bool last_bad(struct rogue *r)
 {
@@ -151,6 +160,10 @@ static bool counts(struct rogue *r)
 	ok &= refused("ranges across the end", sgs(r, 2, IX_MAX_SGS - 1));
 	ok &= refused("ranges far away", sgs(r, 1, UINT32_MAX));
 	ok &= refused("ranges that wrap", sgs(r, 2, UINT32_MAX));
+	ok &= refused("one byte more than it got, another's",
+		      op(r, IX_RECV_DONE, r->own, r->got + 1));
+	ok &= refused("the same with an answer", answer(r, r->got + 1));
+	ok &= refused("an answer to all there is", answer(r, UINT32_MAX));
 	ok &= refused("all the bytes there are",
 		      op(r, IX_RECV_DONE, r->own, UINT32_MAX));
 	return ok;
@@ -203,6 +216,38 @@ static bool states(struct rogue *r)
 	return ok;
 }
 
+static bool dead(struct rogue *r, uint64_t handle)
+{
+	bool ok = refused("sending on it",
+			  send_at(r, handle, (uintptr_t)r->mem, 1));
+
+	ok &= refused("giving back to it", op(r, IX_RECV_DONE, handle, 0));
+	return ok &
+	       refused("closing it", op(r, IX_CLOSE, handle, IX_CLOSE_WRITE));
+}
+
+/* Through a connection's life, what does not belong there. */
+static bool out_of_order(struct rogue *r)
+{
+	uint64_t h;
+	bool ok;
+
+	for (int i = 0; i < 500 && !r->knocked; i++)
+		serve(r, 10);
+	h = r->knocked;
+	ok = h && dead(r, h); /* not yet accepted */
+	ok &= !op(r, IX_ACCEPT, h, 0);
+	r->knocked = 0;
+	ok &= refused("a second accept", op(r, IX_ACCEPT, h, 0));
+	ok &= refused("a late reject", op(r, IX_REJECT, h, 0));
+	ok &= !op(r, IX_CLOSE, h, IX_CLOSE_WRITE);
+	ok &= refused("sending behind the end",
+		      send_at(r, h, (uintptr_t)r->mem, 1));
+	ok &= !op(r, IX_ABORT, h, 0);
+	ok &= refused("a second abort", op(r, IX_ABORT, h, 0));
+	return ok & dead(r, h);
+}
+
 const struct lie lies_call[] = {
 	{ "forged handles", forged },
 	{ "stale handles", stale },
@@ -212,5 +257,6 @@ const struct lie lies_call[] = {
 	{ "counts of a batch", batch_counts },
 	{ "unknown calls", calls_unknown },
 	{ "calls in wrong states", states },
+	{ "calls out of order", out_of_order },
 	{ 0 },
 };

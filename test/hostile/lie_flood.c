@@ -3,7 +3,7 @@
  * answers an errno, and all that was taken can be given back. */
 #include "hostile.h"
 
-enum { MANY = 1 << 22, STUBBORN_NS = 300000000 };
+enum { MANY = 1 << 22, STUBBORN_NS = 300000000, HOARD_MS = 1000 };
 
 /* Appends until the batch is full, runs it; how many succeeded. */
 typedef int append_fn(struct rogue *r, uint32_t i);
@@ -129,9 +129,12 @@ static uint64_t fill(struct rogue *r)
  * the same, and make room for more. */
 static bool only(struct rogue *r, bool (*cross)(struct rogue *r))
 {
-	uint64_t until, taken = fill(r);
-	bool ok = taken > 0 && taken < MANY;
+	uint64_t until, taken;
+	bool ok;
 
+	for (int i = 0; !(taken = fill(r)) && i < 100; i++)
+		serve(r, 50); /* what the last lies have left there */
+	ok = taken > 0 && taken < MANY;
 	for (until = now_ns() + STUBBORN_NS; ok && now_ns() < until;)
 		ok = cross(r);
 	taken = fill(r);
@@ -149,6 +152,27 @@ static bool flush(struct rogue *r)
 static bool flushes(struct rogue *r)
 {
 	return only(r, flush);
+}
+
+/* Peers send all they can, nothing is given back: more than there are buffers.
+ * What others send in the meantime is lost, and sent again. */
+static bool buffers(struct rogue *r)
+{
+	bool ok;
+
+	r->hoards = true;
+	ix_listen(r->t, NULL, HOARD_PORT, 128);
+	ok = !result(r) && serve(r, HOARD_MS);
+	ix_unlisten(r->t, NULL, HOARD_PORT);
+	ok &= !result(r);
+	r->hoards = false;
+	printf("hostile: %llu KB of %u connections kept\n",
+	       (unsigned long long)hoarded.bytes / 1024, hoarded.n);
+	for (uint32_t i = 0; i < hoarded.n; i++) {
+		ix_abort(r->t, hoarded.handle[i]);
+		result(r); /* some have ended by themselves */
+	}
+	return ok && hoarded.bytes > 0;
 }
 
 static int connect_(struct rogue *r, uint32_t i)
@@ -186,6 +210,7 @@ const struct lie lies_flood[] = {
 	{ "sockets without end", sockets },
 	{ "ports without end", ports },
 	{ "sends without end", sends },
+	{ "receive buffers without end", buffers },
 	{ "connections without end", connects },
 	{ "flushing and nothing else", flushes },
 	{ "not calling run_io", no_run_io },

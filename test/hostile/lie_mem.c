@@ -9,6 +9,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+static uint64_t page_of(uint64_t addr)
+{
+	return addr & ~4095ull;
+}
+
 /* A child tries, and must die of it. */
 static bool store_faults(const char *what, uint64_t addr)
 {
@@ -31,15 +36,18 @@ static bool store_rx(struct rogue *r)
 	return store_faults("a receive buffer", r->received);
 }
 
+static bool store_others(struct rogue *r)
+{
+	bool ok = r->other && store_faults("a bystander's data", r->other);
+
+	return ok && mprotect((void *)page_of(r->other), 4096,
+			      PROT_READ | PROT_WRITE) < 0;
+}
+
 static bool store_events(struct rogue *r)
 {
 	return store_faults("the event array",
 			    (uintptr_t)&r->t->port.up->events[0]);
-}
-
-static uint64_t page_of(uint64_t addr)
-{
-	return addr & ~4095ull;
 }
 
 static bool make_writable(struct rogue *r)
@@ -109,6 +117,7 @@ static bool resize(struct rogue *r)
 
 const struct lie lies_mem[] = {
 	{ "writing a receive buffer", store_rx },
+	{ "writing another connection's data", store_others },
 	{ "writing the event array", store_events },
 	{ "mprotect of both", make_writable },
 	{ "writing them through /proc/self/mem", store_by_proc },

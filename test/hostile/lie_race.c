@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-enum { BATCH = 64, RACE_MS = 1500 };
+enum { BATCH = 64, RACE_MS = 4000 };
 
 static struct race {
 	struct ix_down *down;

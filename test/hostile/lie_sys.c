@@ -169,6 +169,28 @@ static bool children(struct rogue *r)
 	return true;
 }
 
+/* ... or crosses in its parent's place, and dies of it at any moment. Its turns
+ * are none of its parent's. */
+static bool children_cross(struct rogue *r)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		while (!pid) {
+			ix_call_append(r->t, IX_RECV_DONE, i, 0, 1);
+			if (ix_flush(r->t))
+				_exit(1);
+		}
+		usleep(1000 + i * 100);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		ix_flush(r->t); /* perhaps the child's last turn again */
+		if (ix_flush(r->t))
+			return false;
+	}
+	return true;
+}
+
 const struct lie lies_sys[] = {
 	{ "signals to the dataplane", signals },
 	{ "the dataplane's memory", memory_of_d },
@@ -177,5 +199,6 @@ const struct lie lies_sys[] = {
 	{ "capabilities and users", rights },
 	{ "descriptors left after exec", inherited },
 	{ "children that crash", children },
+	{ "children that cross", children_cross },
 	{ 0 },
 };

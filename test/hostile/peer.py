@@ -16,6 +16,7 @@ import time
 
 ADDRESS, SECONDS, STOP = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 BYSTANDERS = 8
+HOARDED = 32
 LIMIT = 10  # seconds for an answer: the application itself is busy lying
 failures = []
 counts = [0] * BYSTANDERS
@@ -70,6 +71,7 @@ def toy(end):
     while time.monotonic() < end:
         try:
             s = connect(8, end)
+            s.settimeout(None)
             s.sendall(b"play with me")
             while s.recv(65536):
                 pass
@@ -78,13 +80,26 @@ def toy(end):
         time.sleep(0.01)
 
 
+def hoarded(end):
+    """Sends as much as is taken."""
+    while time.monotonic() < end:
+        try:
+            s = connect(9, end)
+            s.settimeout(3)
+            while True:
+                s.sendall(b"keep this" * 100000)
+        except OSError:
+            pass
+
+
 def main():
     end = time.monotonic() + SECONDS
     threads = [threading.Thread(target=bystander, args=(i, end))
                for i in range(BYSTANDERS)]
     for t in threads:
         t.start()
-    threading.Thread(target=toy, args=(end,), daemon=True).start()
+    for target in [toy] * 2 + [hoarded] * HOARDED:
+        threading.Thread(target=target, args=(end,), daemon=True).start()
     for t in threads:
         t.join()
     for f in failures:
