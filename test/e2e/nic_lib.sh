@@ -114,7 +114,7 @@ finish()
 	for ns in a b; do
 		ip netns del $tag-$ns 2>/dev/null
 	done
-	rm -f /tmp/$tag.out /tmp/$tag.says /tmp/$tag.server
+	rm -f /tmp/$tag.out /tmp/$tag.says /tmp/$tag.server /tmp/$tag.raw
 }
 trap finish EXIT
 trap 'exit 1' INT TERM
