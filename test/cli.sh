@@ -29,6 +29,7 @@ expect() {
 }
 
 wire="--nic wire:$dir/w --ip 10.0.0.1/24"
+me="--user $(id -un)" # nobody may not look everywhere
 
 expect 2 "Usage: ix COMMAND" "$ix"
 expect 2 "no command frob" "$ix" frob
@@ -98,12 +99,12 @@ echo "domain $IX_DOMAIN"
 ls "$IX_LIBDIR"
 END
 expect 0 "tcp.rto_min = 7ms" \
-	"$ix" run $wire --tcp.rto_min 7ms -- sh "$dir/show"
-expect 0 "name = sh" "$ix" run $wire -- sh "$dir/show"
-expect 0 "domain process" "$ix" run $wire -- sh "$dir/show"
+	"$ix" run $wire $me --tcp.rto_min 7ms -- sh "$dir/show"
+expect 0 "name = sh" "$ix" run $wire $me -- sh "$dir/show"
+expect 0 "domain process" "$ix" run $wire $me -- sh "$dir/show"
 expect 0 "domain inline" \
-	"$ix" run --domain inline $wire -- sh "$dir/show"
-expect 0 "libix-process.so" "$ix" run $wire -- sh "$dir/show"
+	"$ix" run --domain inline $wire $me -- sh "$dir/show"
+expect 0 "libix-process.so" "$ix" run $wire $me -- sh "$dir/show"
 
 # The settings file; options override it wherever they stand.
 cat >"$dir/conf" <<'END'
@@ -113,11 +114,11 @@ mtu = 1400;
 tcp: { rto_min = "9ms"; };
 END
 expect 0 "tcp.rto_min = 9ms" \
-	"$ix" run --conf "$dir/conf" -- sh "$dir/show"
+	"$ix" run $me --conf "$dir/conf" -- sh "$dir/show"
 expect 0 "mtu = 1300" \
-	"$ix" run --mtu 1300 --conf "$dir/conf" -- sh "$dir/show"
+	"$ix" run $me --mtu 1300 --conf "$dir/conf" -- sh "$dir/show"
 expect 0 "mtu = 1300" \
-	"$ix" run --conf="$dir/conf" --mtu 1300 -- sh "$dir/show"
+	"$ix" run $me --conf="$dir/conf" --mtu 1300 -- sh "$dir/show"
 expect 0 "ok" "$ix" conf --check "$dir/conf"
 echo 'mtuu = 3;' >>"$dir/conf"
 expect 2 "$dir/conf:5: there is no setting mtuu; did you mean mtu?" \
