@@ -107,8 +107,8 @@ expect 0 "domain inline" \
 expect 0 "libix-process.so" "$ix" run $wire $me -- sh "$dir/show"
 
 # The settings file; options override it wherever they stand.
-cat >"$dir/conf" <<'END'
-nic = "wire:/dev/shm/none";
+cat >"$dir/conf" <<END
+nic = "wire:$dir/none";
 ip = "10.0.0.1/24";
 mtu = 1400;
 tcp: { rto_min = "9ms"; };
