@@ -87,6 +87,31 @@ static int choose(struct proc_user *u, const char *program)
 	return become(u, pw);
 }
 
+/* Without root's rights. */
+static int stay(struct proc_user *u)
+{
+	snprintf(u->text, sizeof(u->text), "uid %u as ix", geteuid());
+	return 0;
+}
+
+static int named(struct proc_user *u, const struct passwd *pw)
+{
+	if (!geteuid())
+		return become(u, pw);
+	return geteuid() == pw->pw_uid ? stay(u) : -EPERM;
+}
+
+static const char *reason(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "there is none";
+	case -EPERM:
+		return "only root may start a program as somebody else";
+	}
+	return strerror(-err);
+}
+
 int proc_user_find(struct proc_user *u, const char *user, const char *program,
 		   char *why, size_t why_len)
 {
@@ -94,19 +119,14 @@ int proc_user_find(struct proc_user *u, const char *user, const char *program,
 	int err;
 
 	*u = (struct proc_user){ .change = false };
-	if (geteuid()) {
-		snprintf(u->text, sizeof(u->text), "uid %u as ix", geteuid());
-		return 0;
-	}
 	errno = 0;
 	if (!strcmp(user, "auto"))
-		err = choose(u, program);
+		err = geteuid() ? stay(u) : choose(u, program);
 	else if ((pw = getpwnam(user)))
-		err = become(u, pw);
+		err = named(u, pw);
 	else
 		err = errno ? -errno : -ENOENT;
 	if (err)
-		snprintf(why, why_len, "user %.64s: %s", user,
-			 err == -ENOENT ? "there is none" : strerror(-err));
+		snprintf(why, why_len, "user %.64s: %s", user, reason(err));
 	return err;
 }
