@@ -22,19 +22,20 @@ void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
 	}
 }
 
-/* All that follows @m's own bytes. */
-static void copy_rest(u8 *to, const struct mbuf *m)
+static u8 *copy_ext(u8 *to, const struct mbuf *m)
 {
-	for (;;) {
-		for (int i = 0; i < m->next_ext; i++) {
-			memcpy(to, m->ext[i].addr, m->ext[i].len);
-			to += m->ext[i].len;
-		}
-		m = m->next;
-		if (!m)
-			return;
+	for (int i = 0; i < m->next_ext; i++) {
+		memcpy(to, m->ext[i].addr, m->ext[i].len);
+		to += m->ext[i].len;
+	}
+	return to;
+}
+
+void mbuf_copy(u8 *to, const struct mbuf *m)
+{
+	for (; m; m = m->next) {
 		memcpy(to, m->data, m->len);
-		to += m->len;
+		to = copy_ext(to + m->len, m);
 	}
 }
 
@@ -49,7 +50,7 @@ bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m)
 		memmove(frame, m->data, m->len);
 		m->data = frame;
 	}
-	copy_rest(m->data + m->len, m);
+	mbuf_copy(copy_ext(m->data + m->len, m), m->next);
 	m->len = len;
 	mbuf_free_chain(p, m->next);
 	m->next = NULL;

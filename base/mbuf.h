@@ -171,6 +171,9 @@ static inline u32 mbuf_packet_len(const struct mbuf *m)
 	return len;
 }
 
+/* Copies a packet as it goes to the wire: mbuf_packet_len() bytes. */
+void mbuf_copy(u8 *to, const struct mbuf *m);
+
 /* Moves a packet together in its first frame; false if it is too long. */
 bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m);
 

@@ -77,10 +77,7 @@ void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m)
 		dp->stat->drop_forward++;
 		return;
 	}
-	for (const struct mbuf *part = m; part; part = part->next) {
-		memcpy(p, part->data, part->len);
-		p += part->len;
-	}
+	mbuf_copy(p, m);
 	ring_commit(tx, len, m->flags);
 	dp->stat->forwarded++;
 }

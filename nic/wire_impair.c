@@ -129,7 +129,7 @@ void wire_impair_tx(struct wire_queue *w, const struct mbuf *m, u64 now)
 	due = line_time(im, len, now) + conf->delay_ns + jitter;
 	if (loss < conf->loss)
 		return;
-	wire_flatten(frame, m);
+	mbuf_copy(frame, m);
 	if (bad < conf->corrupt)
 		corrupt(im, frame, len, which);
 	if (late < conf->reorder)

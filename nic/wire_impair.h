@@ -21,9 +21,6 @@ u32 wire_steer(const struct wire_queue *w, const u8 *p, u32 len);
 bool wire_send(struct wire_queue *w, const u8 *frame, u32 len);
 void wire_publish(struct wire_queue *w);
 
-/* Copies all parts of a packet to @to; its length. */
-u32 wire_flatten(u8 *to, const struct mbuf *m);
-
 /* wire_impair.c: decides over one packet and puts it on its way. */
 void wire_impair_init(struct wire_impairer *im);
 void wire_impair_tx(struct wire_queue *w, const struct mbuf *m, u64 now);

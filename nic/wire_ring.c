@@ -55,21 +55,6 @@ void wire_publish(struct wire_queue *w)
 		ring_publish(&w->tx[__builtin_ctz(left)]);
 }
 
-u32 wire_flatten(u8 *to, const struct mbuf *m)
-{
-	u8 *p = to;
-
-	for (; m; m = m->next) {
-		memcpy(p, m->data, m->len);
-		p += m->len;
-		for (u32 i = 0; i < m->next_ext; i++) {
-			memcpy(p, m->ext[i].addr, m->ext[i].len);
-			p += m->ext[i].len;
-		}
-	}
-	return (u32)(p - to);
-}
-
 /* The ring is full. One queue that is slow must not hold up others; if there
  * are none, the caller had better wait than lose frames, but not for ever:
  * the other end may have died. */
@@ -103,7 +88,7 @@ static __attribute__((noinline)) bool send_pieces(struct wire_queue *w,
 	p = ring_reserve(tx, len);
 	if (unlikely(!p))
 		return lose(w, tx);
-	wire_flatten(p, m);
+	mbuf_copy(p, m);
 	ring_commit(tx, len, 0);
 	return true;
 }
