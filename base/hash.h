@@ -19,11 +19,4 @@ u32 hash_toeplitz(const u8 key[RSS_KEY_LEN], const void *data, size_t len);
  * a peer must not predict (RFC 6528 section 3 asks for a PRF). */
 u64 hash_sip(const u64 key[2], const void *data, size_t len);
 
-/* Mixes 64 bits well enough for a hash table; not for secrets. */
-static inline u32 hash_mix(u64 x)
-{
-	x *= 0x9e3779b97f4a7c15ull;
-	return (u32)(x >> 32) ^ (u32)x;
-}
-
 #endif

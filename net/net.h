@@ -100,17 +100,11 @@ static inline u32 tcp_send_space(const struct net *net,
 
 static inline struct tcp_conn *tcp_next_ready(struct net *net)
 {
-	struct tcp *t = &net->tcp;
-	struct tcp_conn *c = t->ready_head;
+	struct tcp_conn *c = tcp_pop_ready(&net->tcp);
 
-	if (unlikely(!c))
-		return NULL;
-	t->ready_head = c->next_ready;
-	if (!t->ready_head)
-		t->ready_tail = &t->ready_head;
-	c->flags &= ~(u32)TCP_F_ON_READY;
-	return likely(!(c->flags & TCP_F_RELEASED)) ? c
-						    : tcp_next_living(net, c);
+	if (unlikely(c && c->flags & TCP_F_RELEASED))
+		return tcp_next_living(net, c);
+	return c;
 }
 
 /* Room for @n more packets in the transmit queue? */

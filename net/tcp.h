@@ -283,6 +283,20 @@ static inline u32 tcp_send_space(const struct net *net,
 
 /* ---- events: here -> dp/event.c */
 
+/* Off the list of those with news, or NULL; it may be gone. */
+static inline struct tcp_conn *tcp_pop_ready(struct tcp *t)
+{
+	struct tcp_conn *c = t->ready_head;
+
+	if (unlikely(!c))
+		return NULL;
+	t->ready_head = c->next_ready;
+	if (!t->ready_head)
+		t->ready_tail = &t->ready_head;
+	c->flags &= ~(u32)TCP_F_ON_READY;
+	return c;
+}
+
 /* Next connection with pending events, or NULL; it is off the list then. */
 static inline struct tcp_conn *tcp_next_ready(struct net *net);
 

@@ -331,18 +331,9 @@ void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events)
 
 struct tcp_conn *tcp_next_living(struct net *net, struct tcp_conn *c)
 {
-	struct tcp *t = &net->tcp;
-
-	for (;;) {
+	do {
 		tcp_conn_put(net, c);
-		c = t->ready_head;
-		if (!c)
-			return NULL;
-		t->ready_head = c->next_ready;
-		if (!t->ready_head)
-			t->ready_tail = &t->ready_head;
-		c->flags &= ~(u32)TCP_F_ON_READY;
-		if (!(c->flags & TCP_F_RELEASED))
-			return c;
-	}
+		c = tcp_pop_ready(&net->tcp);
+	} while (c && c->flags & TCP_F_RELEASED);
+	return c;
 }

@@ -309,12 +309,12 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
 		     const u8 *addr, u32 len)
 {
+	int err = tcp_may_send(c);
+
 	if (done > c->rx_told)
 		return -EINVAL;
-	if (c->state < TCP_ESTABLISHED)
-		return -ENOTCONN;
-	if (tcp_fin_queued(c))
-		return -EPIPE;
+	if (err)
+		return err;
 	tcp_recv_done(net, c, done);
 	return tcp_send(net, c, addr, len);
 }

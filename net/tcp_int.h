@@ -267,6 +267,14 @@ static inline void tcp_range_put(struct net *net, u32 i)
 	net->tcp.range_free = i;
 }
 
+/* May the application send? 0 or an errno. */
+static inline int tcp_may_send(const struct tcp_conn *c)
+{
+	if (unlikely(c->state < TCP_ESTABLISHED))
+		return -ENOTCONN;
+	return unlikely(c->flags & TCP_F_FIN_QUEUED) ? -EPIPE : 0;
+}
+
 /* Forgets @bytes at the head of the send queue. */
 void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes);
 void tcp_sndq_free(struct net *net, struct tcp_conn *c);

@@ -56,11 +56,10 @@ static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
 s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len)
 {
 	u32 take = min(len, tcp_send_space(net, c));
+	int err = tcp_may_send(c);
 
-	if (c->state < TCP_ESTABLISHED)
-		return -ENOTCONN;
-	if (tcp_fin_queued(c))
-		return -EPIPE;
+	if (err)
+		return err;
 	if (!take || (!extend_tail(net, c, addr, take) &&
 		      !append_range(net, c, addr, take)))
 		return 0;
