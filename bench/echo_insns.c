@@ -10,7 +10,7 @@
  * client asks 64 connections at a time, so that batches are full.
  */
 #include "bench/lab.h"
-#include "cp/conf.h"
+#include "conf/conf.h"
 #include "ix/ix.h"
 #include "ix/ixev.h"
 

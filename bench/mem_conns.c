@@ -5,7 +5,7 @@
  * resident meanwhile, tables, buffers and everything.
  */
 #include "bench/lab.h"
-#include "cp/conf.h"
+#include "conf/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

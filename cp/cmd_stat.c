@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ix stat [PID|NAME]: counters of running dataplanes. */
 #include "cp/ix.h"
-#include "dom/statfile.h"
+#include "dom/host/statfile.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of domains, and how each starts the application. */
 #include "cp/ix.h"
-#include "dom/proc.h"
+#include "dom/process/process.h"
 #include "ix/dom.h"
 
 #include <errno.h>

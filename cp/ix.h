@@ -3,7 +3,7 @@
 #ifndef CP_IX_H
 #define CP_IX_H
 
-#include "cp/conf.h"
+#include "conf/conf.h"
 
 enum { EXIT_USAGE = 2 }; /* wrong arguments or settings */
 

@@ -99,7 +99,7 @@ static bool descriptors(struct rogue *r)
 	return ok;
 }
 
-/* The words before thread 0's batch: dom/proc_shm.h. */
+/* The words before thread 0's batch: dom/process/shm.h. */
 enum { TURN = -8192, OP = -64, ATTACH = 1, NO_OP = 99, CROSS_MS = 700 };
 
 static volatile uint32_t *word(struct ix_down *d, int at)

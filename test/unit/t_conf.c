@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cp/conf.h"
+#include "conf/conf.h"
 
 static struct conf conf;
 static struct conf_err err;

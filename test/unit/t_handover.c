@@ -7,7 +7,7 @@
  * about to sleep, sleep, or give up. Each case is run until all the ways that
  * it is about have been taken, and often: tally.
  */
-#include "dom/handover.h"
+#include "dom/process/handover.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dom/host.h"
+#include "dom/host/host.h"
 
 static const struct host_domain domain = { "test", "none", false };
 static char dir[] = "/tmp/t_host.XXXXXX";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dom/hugemem.c: alignment, sharing and its seals, and what is reported. */
+/* dom/host/hugemem.c: alignment, sharing and its seals, and what is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "dom/hugemem.h"
+#include "dom/host/hugemem.h"
 
 enum { FRAMES = 3000000, ARENA = 5000000 };
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dom/proc.h"
+#include "dom/process/process.h"
 
 enum { LIMIT_NS = 5000000, LONG_NS = 60000000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dom/statfile.c: pages are found while their writer lives, and no longer. */
+/* dom/host/statfile.c: pages are found while their writer lives, and no longer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dom/statfile.h"
+#include "dom/host/statfile.h"
 
 static char dir[] = "/tmp/t_statfile.XXXXXX";
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* From settings to elastic threads that are ready to run. */
+#include "dom/host/host.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int host_fail(int err, char *why, size_t why_len, const char *what)
+{
+	snprintf(why, why_len, "%s: %s", what, strerror(-err));
+	return err;
+}
+
+/* ---- settings */
+
+static int first_core(u16 *core)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return -errno;
+	for (u16 i = 0; i < CPU_SETSIZE; i++) {
+		if (CPU_ISSET(i, &set)) {
+			*core = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* What 0 and "auto" stand for. */
+static int derive(struct conf *c, char *why, size_t why_len)
+{
+	struct tcp_conf *tcp = &c->dp.net.tcp;
+	int err;
+
+	if (!tcp->max_ranges)
+		tcp->max_ranges = 4 * tcp->max_conns;
+	if (!c->cores.n) {
+		err = first_core(&c->cores.core[0]);
+		if (err)
+			return host_fail(err, why, why_len, "cores");
+		c->cores.n = 1;
+	}
+	return host_address(c, why, why_len);
+}
+
+/* ---- memory and NIC */
+
+static int open_memory(struct host *h, const struct host_domain *domain,
+		       char *why, size_t why_len)
+{
+	int err = hugemem_open(&h->mem, host_frames_len(h) * h->nthreads,
+			       h->conf.arena, domain->shared,
+			       (enum hugemem_want)h->conf.pages, why, why_len);
+
+	/* AF_XDP pins all of it in whatever pages it finds. Shared memory has
+	 * only small ones yet. */
+	if (!err && domain->shared && !strncmp(h->conf.nic, "xdp:", 4)) {
+		hugemem_touch(h->mem.frames.base, h->mem.frames.len);
+		hugemem_touch(h->mem.arena.base, h->mem.arena.len);
+	}
+	return err;
+}
+
+static int open_nic(struct host *h, char *why, size_t why_len)
+{
+	const struct conf *c = &h->conf;
+	struct nic_config cfg = {
+		.spec = c->nic,
+		.nqueues = h->nthreads,
+		.ip = c->dp.net.ip,
+		.ports_only = c->dp.net.ports_only,
+		.ports = c->ports.port,
+		.port_min = c->dp.net.tcp.port_min,
+		.port_max = c->dp.net.tcp.port_max,
+		.umem = h->mem.frames.base,
+		.umem_len = h->mem.frames.len + h->mem.arena.len,
+		.frames_len = h->mem.frames.len,
+		.frames_per_queue = c->dp.mbufs,
+		.mode = (enum nic_mode)c->xdp_mode,
+		.generic = c->xdp_generic,
+		.busy_poll = c->busy_poll,
+		.ring_size = c->ring_size,
+	};
+	int err;
+
+	while (cfg.ports[cfg.nports])
+		cfg.nports++;
+	err = nic_open(&cfg, &h->nic, why, why_len);
+	if (err)
+		return err;
+	for (u32 i = 0; c->mac.set && i < h->nthreads; i++)
+		memcpy(h->nic->q[i]->mac, c->mac.b, sizeof(c->mac.b));
+	return 0;
+}
+
+static int open_forward(struct host *h)
+{
+	if (h->nthreads == 1)
+		return 0;
+	h->forward_len = dp_forward_bytes(h->nthreads);
+	h->forward = hugemem_private(h->forward_len);
+	if (!h->forward)
+		return -ENOMEM;
+	dp_forward_init(h->forward, h->nthreads);
+	return 0;
+}
+
+/* ---- threads */
+
+static int open_threads(struct host *h, char *why, size_t why_len)
+{
+	struct host_clock clock;
+	cpu_set_t before;
+	int err = 0;
+
+	host_clock_init(&clock);
+	if (sched_getaffinity(0, sizeof(before), &before))
+		return host_fail(-errno, why, why_len, "cores");
+	for (u32 i = 0; i < h->nthreads && !err; i++)
+		err = host_open_thread(h, i, &clock, why, why_len);
+	sched_setaffinity(0, sizeof(before), &before);
+	return err;
+}
+
+/* ---- what is in force */
+
+static const char *shared(const struct host *h)
+{
+	const struct net_conf *net = &h->conf.dp.net;
+
+	if (!net->ports_only)
+		return "";
+	if (net->tcp.port_min > net->tcp.port_max)
+		return " shared with Linux (no outgoing connections: "
+		       "tcp.port_min to port_max are Linux's)";
+	return " shared with Linux";
+}
+
+static void describe(struct host *h, const struct host_domain *domain)
+{
+	const struct setting *cores = conf_find("cores");
+	char pages[32], list[64], ip[INET_ADDRSTRLEN];
+
+	hugemem_check(&h->mem);
+	hugemem_describe(&h->mem, pages, sizeof(pages));
+	conf_print(&h->conf, cores, list, sizeof(list));
+	inet_ntop(AF_INET, &h->conf.dp.net.ip, ip, sizeof(ip));
+	snprintf(h->about, sizeof(h->about),
+		 "domain %s (wall 2: %s); nic %s; address %s/%d%s; cores %s; "
+		 "pages %s",
+		 domain->name, domain->wall, h->nic->detail, ip,
+		 __builtin_popcount(h->conf.dp.net.netmask.raw), shared(h),
+		 list, pages);
+	for (u32 i = 0; i < h->nthreads; i++)
+		memcpy(h->threads[i].stat.page->about, h->about,
+		       sizeof(h->about));
+}
+
+int host_open(struct host **out, const struct conf *conf,
+	      const struct host_domain *domain, char *why, size_t why_len)
+{
+	struct host *h = aligned_alloc(CACHE_LINE, sizeof(*h));
+	int err;
+
+	if (!h)
+		return host_fail(-ENOMEM, why, why_len, "host");
+	memset(h, 0, sizeof(*h));
+	h->conf = *conf;
+	err = derive(&h->conf, why, why_len);
+	if (err)
+		goto fail;
+	h->nthreads = h->conf.cores.n;
+	err = open_memory(h, domain, why, why_len);
+	if (!err)
+		err = open_nic(h, why, why_len);
+	if (!err && open_forward(h))
+		err = host_fail(-ENOMEM, why, why_len, "forwarding rings");
+	if (!err)
+		err = open_threads(h, why, why_len);
+	if (err)
+		goto fail;
+	describe(h, domain);
+	if (!h->conf.dp.net.ports_only)
+		arp_announce(&h->threads[0].dp->net);
+	*out = h;
+	return 0;
+fail:
+	host_close(h);
+	return err;
+}
+
+/* In reverse; also of what host_open() got half done. */
+void host_close(struct host *h)
+{
+	if (!h)
+		return;
+	nic_close(h->nic);
+	for (u32 i = 0; i < h->nthreads; i++)
+		host_close_thread(&h->threads[i]);
+	hugemem_private_free(h->forward, h->forward_len);
+	hugemem_close(&h->mem);
+	free(h);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host side of a dataplane, common to all domains: from settings to
+ * running elastic threads. What differs between domains, who calls the
+ * application and where the batches lie, is theirs.
+ *
+ *   host.c    open: memory, NIC, threads; close
+ *   thread.c  one thread: struct dp and what it needs
+ *   net.c     addresses and neighbours, from the settings or from Linux
+ *   run.c     the loop around dp_step(): idling, stopping
+ */
+#ifndef DOM_HOST_H
+#define DOM_HOST_H
+
+#include <pthread.h>
+
+#include "conf/conf.h"
+#include "dom/host/clock.h"
+#include "dom/host/hugemem.h"
+#include "dom/host/statfile.h"
+#include "nic/nic_open.h"
+
+struct host;
+
+/* One elastic thread. */
+struct host_thread {
+	struct dp *dp; /* in mem; the thread's own since host_attach() */
+	struct host *host;
+	u32 index, core;
+	pthread_t caller; /* that attached */
+	bool attached;
+	bool ended;   /* dp_shutdown() is done, or being done */
+	bool lingers; /* host_run_io() leaves host_detach() to its caller */
+
+	/* idling */
+	struct host_clock clock;
+	u32 sleeping;  /* read by the others: wake me by wake_fd */
+	int wake_fd;   /* eventfd; 0: alone */
+	u64 forwarded; /* stat->forwarded when the others were woken last */
+	u64 spin_ns;   /* without work for so long: block */
+	u64 max_sleep; /* ns */
+	u64 worked_at; /* when there was work last */
+	u64 chores_at; /* when chores() is due */
+
+	struct statfile stat;
+	void *mem; /* struct dp, dp_bytes() */
+	size_t mem_len;
+} ALIGNED(CACHE_LINE);
+
+struct host {
+	struct conf conf; /* with what follows from it worked out */
+	struct hugemem mem;
+	struct nic *nic;
+	struct dp_forward *forward;
+	size_t forward_len;
+	u32 nthreads;
+	struct host_thread threads[IX_MAX_THREADS];
+	char about[640]; /* what is in force, one line */
+};
+
+/* What a domain says about itself. */
+struct host_domain {
+	const char *name; /* "inline" */
+	const char *wall; /* what wall 2 is: "none" */
+	bool shared;	  /* region as memfds */
+};
+
+/* Builds everything; no thread runs yet. The calling thread is moved from
+ * core to core meanwhile, so that memory lies near its thread. 0 or -errno
+ * with the reason in @why. */
+int host_open(struct host **out, const struct conf *conf,
+	      const struct host_domain *domain, char *why, size_t why_len);
+
+/* All threads have ended or will not call in again. NULL is harmless. */
+void host_close(struct host *h);
+
+/* Pins the calling thread, which from now on runs elastic thread @index, to
+ * its core. @down, @up: the batch as the dataplane sees it. 0 or -errno. */
+int host_attach(struct host *h, u32 index, const struct ix_down *down,
+		struct ix_up *up);
+
+/* One crossing: executes the batch, returns with event conditions in
+ * dp->up, or with IX_RUN_FLUSH at once. 0, or -ESHUTDOWN after
+ * host_stop(): connections have been aborted then. */
+int host_run_io(struct host_thread *t);
+
+/* Aborts the thread's connections. Harmless if done. */
+void host_detach(struct host_thread *t);
+
+/* While the application keeps the core: receives, acknowledges, retransmits
+ * without it. Returns the ns until a timer is due; 0: more work waits. */
+u64 host_overrun(struct host_thread *t);
+
+/* Closes the thread's connections, each after what it has queued, and goes on
+ * until that is done, at most @ns. host_detach() must follow. */
+void host_linger(struct host_thread *t, u64 ns);
+
+/* After host_stop(), when all threads have detached: ready for another
+ * application. The NIC has stayed open. */
+void host_renew(struct host *h);
+
+/* Before the process ends: stops all threads, waits a moment for them to
+ * leave, and ends those that do not. Called on any thread. */
+void host_end_threads(struct host *h);
+
+/* Asks all threads of the process to end. From any thread or signal. */
+void host_stop(void);
+bool host_stopping(void);
+
+/* SIGINT and SIGTERM call host_stop(), unless the program handles or ignores
+ * them; the second one kills. */
+void host_catch_signals(void);
+
+/* ---- inside */
+
+/* Receive and transmit buffers of one thread, in h->mem.frames. */
+static inline size_t host_frames_len(const struct host *h)
+{
+	return (size_t)h->conf.dp.mbufs * MBUF_SIZE;
+}
+
+static inline u8 *host_frames(const struct host *h, u32 thread)
+{
+	return h->mem.frames.base + thread * host_frames_len(h);
+}
+
+/* "WHAT: reason of @err" to @why; returns @err. */
+int host_fail(int err, char *why, size_t why_len, const char *what);
+
+/* Moves the calling thread to the elastic thread's core, so that what it
+ * touches first lies near it. host_close_thread() also of a half open one. */
+int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
+		     char *why, size_t why_len);
+void host_close_thread(struct host_thread *t);
+
+/* net.c: own address, gateway into conf->dp.net before the NIC is
+ * opened; fixed neighbours afterwards. */
+int host_address(struct conf *conf, char *why, size_t why_len);
+int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
+		    size_t why_len);
+
+/* With ports_only: what Linux knows of its neighbours now. ARP answers go to
+ * Linux, so this is all that we know, apart from who writes to us. */
+void host_follow_neighbours(const struct host *h, struct net *net, u64 now);
+
+#endif

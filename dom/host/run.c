@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop around dp_step(): one call is one crossing.
+ *
+ *   work ---> dp_step() until there are event conditions
+ *    ^           | none, nothing to do
+ *    |           v
+ *    +-------- spin, since the last work less than spin_ns
+ *    |           |
+ *    |           v
+ *    +-------- block in nic->wait() until a packet, a timer, max_sleep,
+ *              or a packet that another thread forwards: wake_others()
+ */
+#include "dom/host/host.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum {
+	END_MS = 600,	      /* longer than any sleep in idle(), and leave() */
+	LEAVE_NS = 200000000, /* to close connections properly */
+	CHORES_NS = 1000000000,
+	MAX_ROUNDS = 64, /* of host_overrun() */
+	LINGER_STEP_NS = 1000000,
+};
+
+/* Of the process: signals are. Threads only read it. */
+static volatile sig_atomic_t stop;
+
+void host_stop(void)
+{
+	stop = 1;
+}
+
+bool host_stopping(void)
+{
+	return stop;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	host_stop();
+}
+
+void host_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM };
+	struct sigaction old, ours = { .sa_handler = on_signal,
+				       .sa_flags = (int)SA_RESETHAND };
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (!sigaction(signals[i], NULL, &old) &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &ours, NULL);
+}
+
+static int pin(u32 core)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(core, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+int host_attach(struct host *h, u32 index, const struct ix_down *down,
+		struct ix_up *up)
+{
+	struct host_thread *t;
+	int err;
+
+	if (index >= h->nthreads)
+		return -EINVAL;
+	t = &h->threads[index];
+	if (t->attached || t->ended)
+		return -EBUSY;
+	err = pin(t->core);
+	if (err)
+		return err;
+	t->dp->down = down;
+	t->dp->up = up;
+	t->worked_at = host_now(&t->clock);
+	t->caller = pthread_self();
+	t->attached = true;
+	prctl(PR_SET_TIMERSLACK, 1000); /* ns that a sleep may be late */
+	return 0;
+}
+
+void host_detach(struct host_thread *t)
+{
+	if (__atomic_exchange_n(&t->ended, true, __ATOMIC_ACQ_REL))
+		return;
+	dp_shutdown(t->dp, host_now(&t->clock));
+	t->attached = false;
+}
+
+/* Is some other thread perhaps inside host_run_io()? */
+static bool busy_elsewhere(const struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++)
+		if (READ_ONCE(h->threads[i].attached) &&
+		    !pthread_equal(h->threads[i].caller, pthread_self()))
+			return true;
+	return false;
+}
+
+void host_end_threads(struct host *h)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+
+	host_stop();
+	for (int i = 0; i < END_MS && busy_elsewhere(h); i++)
+		nanosleep(&ms, NULL);
+	for (u32 i = 0; i < h->nthreads; i++)
+		host_detach(&h->threads[i]);
+}
+
+/*
+ * With several threads: first time says that we are going to sleep, and looks
+ * for work once more. Either that look sees what another thread forwards, or
+ * that thread sees our flag after publishing it (both pass a full barrier).
+ */
+static bool sleep_announced(struct host_thread *t)
+{
+	if (!t->wake_fd || t->sleeping)
+		return true;
+	__atomic_exchange_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
+	return false;
+}
+
+static void awake(struct host_thread *t)
+{
+	u64 count;
+
+	WRITE_ONCE(t->sleeping, 0);
+	if (read(t->wake_fd, &count, sizeof(count)) < 0)
+		return; /* nobody rang */
+}
+
+/* This iteration has forwarded packets: to whom does not matter, few sleep
+ * while others have work. */
+static void wake_others(struct host_thread *t)
+{
+	struct host *h = t->host;
+	u64 one = 1;
+
+	t->forwarded = t->dp->stat->forwarded;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < h->nthreads; i++) {
+		struct host_thread *other = &h->threads[i];
+
+		if (!READ_ONCE(other->sleeping) || other == t)
+			continue;
+		if (write(other->wake_fd, &one, sizeof(one)) < 0)
+			continue; /* rung so often that it is full */
+	}
+}
+
+/* Without work at @now: spins or blocks for a moment. */
+static void idle(struct host_thread *t, u64 now)
+{
+	struct dp *dp = t->dp;
+	u64 ns;
+
+	if (now - t->worked_at < t->spin_ns) {
+		_mm_pause();
+		return;
+	}
+	ns = min(dp_next_deadline(dp, now), t->max_sleep);
+	if (!ns || !sleep_announced(t))
+		return;
+	dp->stat->sleeps++;
+	dp->nic->ops->wait(dp->nic, ns);
+	if (t->wake_fd)
+		awake(t);
+}
+
+static int step(struct host_thread *t, bool calls, u64 now)
+{
+	int n = dp_step(t->dp, calls, now);
+
+	if (unlikely(t->dp->stat->forwarded != t->forwarded))
+		wake_others(t);
+	if (unlikely(t->sleeping) && n != -EAGAIN)
+		WRITE_ONCE(t->sleeping, 0);
+	return n;
+}
+
+/* Once a second: what costs a system call. */
+static void chores(struct host_thread *t, u64 now)
+{
+	struct nic *nic = t->host->nic;
+
+	t->chores_at = now + CHORES_NS;
+	if (nic->update_drops && t->index == 0)
+		nic->update_drops(nic);
+	host_follow_neighbours(t->host, &t->dp->net, now);
+}
+
+/* Until event conditions or stop, or once; @now: of the first iteration.
+ * Whoever made a call that failed has to hear of it: no waiting then. False:
+ * stopped, and there are no more event conditions. */
+static bool step_until_events(struct host_thread *t, u64 now, bool once)
+{
+	struct dp *dp = t->dp;
+	u64 failed = dp->stat->calls_failed;
+	int n = step(t, true, now);
+	u64 idle_since = now;
+
+	once |= dp->stat->calls_failed != failed;
+	while (n <= 0 && !stop && !once) {
+		if (n == -EAGAIN) {
+			idle(t, now);
+			now = host_now(&t->clock);
+			dp->stat->idle_ns += now - idle_since;
+		} else {
+			now = host_now(&t->clock);
+			t->worked_at = now;
+		}
+		idle_since = now;
+		n = step(t, false, now);
+	}
+	t->worked_at = now;
+	if (unlikely(now >= t->chores_at))
+		chores(t, now);
+	return n > 0 || (once && !stop);
+}
+
+static int leave(struct host_thread *t)
+{
+	if (!t->lingers) {
+		host_linger(t, LEAVE_NS);
+		host_detach(t);
+	}
+	return -ESHUTDOWN;
+}
+
+int host_run_io(struct host_thread *t)
+{
+	struct dp *dp = t->dp;
+	u64 now = host_now(&t->clock);
+	u32 flags = READ_ONCE(dp->down->flags);
+	bool poll = flags & IX_RUN_POLL;
+
+	if (unlikely(stop || t->ended))
+		return leave(t);
+	if (flags & IX_RUN_FLUSH) {
+		dp_flush(dp, now);
+		return 0;
+	}
+	/* Events that came with the stop are still handed over. */
+	if (step_until_events(t, now, poll))
+		return 0;
+	return leave(t);
+}
+
+u64 host_overrun(struct host_thread *t)
+{
+	struct dp *dp = t->dp;
+	u64 now, packets;
+	u32 rounds = 0;
+
+	do {
+		packets = dp->stat->rx_packets;
+		now = host_now(&t->clock);
+		dp_overrun(dp, now);
+	} while (dp->stat->rx_packets != packets && ++rounds < MAX_ROUNDS);
+	if (unlikely(dp->stat->forwarded != t->forwarded))
+		wake_others(t);
+	if (now >= t->chores_at)
+		chores(t, now);
+	if (rounds == MAX_ROUNDS || dp->net.ntx || dp->net.tcp.out_head)
+		return 0;
+	return wheel_next(&dp->net.wheel, now);
+}
+
+void host_linger(struct host_thread *t, u64 ns)
+{
+	struct dp *dp = t->dp;
+	u64 now = host_now(&t->clock), until = now + ns;
+
+	if (t->ended || !ns)
+		return;
+	while (tcp_close_all(&dp->net, now) && now < until) {
+		dp_overrun(dp, now);
+		dp->nic->ops->wait(dp->nic, LINGER_STEP_NS);
+		now = host_now(&t->clock);
+	}
+}
+
+void host_renew(struct host *h)
+{
+	stop = 0;
+	for (u32 i = 0; i < h->nthreads; i++) {
+		dp_renew(h->threads[i].dp);
+		h->threads[i].attached = h->threads[i].ended = false;
+	}
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* One elastic thread: memory, counter page, dataplane, ready to be attached. */
+#include "dom/host/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	NS_PER_MS = 1000000,
+	/* A sleeper sees a stop request after at most so long; on a NIC that
+	 * does not know wake_fd, also a packet that another thread forwards. */
+	SLEEP_MS = 200,
+	SLEEP_DEAF_MS = 5,
+};
+
+static int open_stat(struct host_thread *t)
+{
+	const struct host *h = t->host;
+	int err = statfile_create(&t->stat, h->conf.stat_dir, t->index);
+
+	if (err)
+		return err;
+	t->stat.page->core = t->core;
+	t->stat.page->nthreads = h->nthreads;
+	snprintf(t->stat.page->name, sizeof(t->stat.page->name), "%s",
+		 h->conf.name);
+	return 0;
+}
+
+static void set_idling(struct host_thread *t)
+{
+	const struct host *h = t->host;
+	bool deaf = h->nthreads > 1 && !strncmp(h->conf.nic, "wire:", 5);
+
+	t->max_sleep = (u64)(deaf ? SLEEP_DEAF_MS : SLEEP_MS) * NS_PER_MS;
+	switch ((enum conf_idle)h->conf.idle) {
+	case IDLE_SPIN:
+		t->spin_ns = UINT64_MAX;
+		break;
+	case IDLE_ADAPTIVE:
+		t->spin_ns = (u64)h->conf.spin_us * 1000;
+		break;
+	case IDLE_BLOCK:
+		t->spin_ns = 0;
+		break;
+	}
+}
+
+/* A sleeping thread must hear of packets that others forward to it. */
+static int open_wake(struct host_thread *t)
+{
+	int fd;
+
+	if (t->host->nthreads == 1)
+		return 0;
+	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	t->wake_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* 0 means none */
+	close(fd);
+	t->host->nic->q[t->index]->wake_fd = t->wake_fd;
+	return t->wake_fd < 0 ? -errno : 0;
+}
+
+static size_t dp_room(void)
+{
+	return (sizeof(struct dp) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+static int init_dp(struct host_thread *t)
+{
+	struct host *h = t->host;
+	struct dp_setup setup = {
+		.conf = &h->conf.dp,
+		.nic = h->nic->q[t->index],
+		.stat = &t->stat.page->stat,
+		.mem = (u8 *)t->mem + dp_room(),
+		.frames = host_frames(h, t->index),
+		.app_frames = (u64)host_frames(h, t->index),
+		.arena = { .app_base = (u64)h->mem.arena.base,
+			   .base = h->mem.arena.base,
+			   .len = h->mem.arena.len },
+		.thread = t->index,
+		.nthreads = h->nthreads,
+		.group_owner = h->nic->group_owner,
+		.rss_key = h->nic->rss_key,
+		.forward = h->forward,
+	};
+
+	if (getrandom(setup.secret, sizeof(setup.secret), 0) !=
+	    sizeof(setup.secret))
+		return -EIO;
+	return dp_init(t->dp, &setup, host_now(&t->clock));
+}
+
+int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
+		     char *why, size_t why_len)
+{
+	struct host_thread *t = &h->threads[i];
+	char core[32];
+	cpu_set_t set;
+	int err;
+
+	*t = (struct host_thread){ .host = h,
+				   .index = i,
+				   .clock = *clock,
+				   .core = h->conf.cores.core[i],
+				   .stat.fd = -1 };
+	CPU_ZERO(&set);
+	CPU_SET(t->core, &set);
+	if (sched_setaffinity(0, sizeof(set), &set)) {
+		snprintf(core, sizeof(core), "core %u", t->core);
+		return host_fail(-errno, why, why_len, core);
+	}
+	err = open_stat(t);
+	if (err)
+		return host_fail(err, why, why_len, "counter page");
+	t->mem_len = dp_room() + dp_bytes(&h->conf.dp);
+	t->mem = hugemem_private(t->mem_len);
+	if (!t->mem)
+		return host_fail(-ENOMEM, why, why_len, "dataplane memory");
+	t->dp = t->mem;
+	hugemem_touch(host_frames(h, i), host_frames_len(h));
+	set_idling(t);
+	err = open_wake(t);
+	if (err)
+		return host_fail(err, why, why_len, "eventfd");
+	err = init_dp(t);
+	if (err)
+		return host_fail(err, why, why_len, "dataplane");
+	/* Gives the NIC its empty buffers: the answer to the very first
+	 * packet must not be lost. */
+	t->dp->nic->ops->wait(t->dp->nic, 0);
+	return host_neighbours(h, &t->dp->net, host_now(&t->clock), why,
+			       why_len);
+}
+
+void host_close_thread(struct host_thread *t)
+{
+	hugemem_private_free(t->mem, t->mem_len);
+	statfile_remove(&t->stat);
+	if (t->wake_fd > 0)
+		close(t->wake_fd);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Domain inline: the dataplane in the application's own process, crossed by a
+ * function call. There is no wall 2: for trusted programs, tests, and as the
+ * upper bound of speed. */
+#include "dom/host/host.h"
+#include "ix/dom.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A crossing's two blocks, one after the other. */
+struct batch {
+	struct ix_down down;
+	struct ix_up up;
+};
+
+struct inline_domain {
+	struct ix_domain domain;
+	struct host *host;
+	pid_t pid;
+	struct batch *batches[IX_MAX_THREADS];
+};
+
+/* libix opens one; atexit() takes no argument. */
+static struct inline_domain *opened;
+
+static struct inline_domain *self(struct ix_domain *d)
+{
+	return container_of(d, struct inline_domain, domain);
+}
+
+static int attach(struct ix_domain *d, int thread, struct ix_port *port)
+{
+	struct inline_domain *in = self(d);
+	struct batch *b;
+	int err;
+
+	if (thread < 0 || thread >= d->nthreads)
+		return -EINVAL;
+	b = hugemem_private(sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	err = host_attach(in->host, (u32)thread, &b->down, &b->up);
+	if (err) {
+		hugemem_private_free(b, sizeof(*b));
+		return err;
+	}
+	in->batches[thread] = b;
+	*port = (struct ix_port){ .down = &b->down,
+				  .up = &b->up,
+				  .domain = d,
+				  .thread = thread,
+				  .priv = &in->host->threads[thread] };
+	return 0;
+}
+
+static int run_io(struct ix_port *port)
+{
+	return host_run_io(port->priv);
+}
+
+static void detach(struct ix_port *port)
+{
+	host_detach(port->priv);
+}
+
+/* The batches stay until here: after detach() the application may still look
+ * at the last events. */
+static void close_domain(struct ix_domain *d)
+{
+	struct inline_domain *in = self(d);
+
+	host_end_threads(in->host);
+	host_close(in->host);
+	for (int i = 0; i < d->nthreads; i++)
+		hugemem_private_free(in->batches[i], sizeof(struct batch));
+	free(in);
+	opened = NULL;
+}
+
+/* Programs that just leave: peers get their reset, the interface is given
+ * back. A child of fork() has nothing to give back. */
+static void at_exit(void)
+{
+	if (!opened || opened->pid != getpid())
+		return;
+	host_end_threads(opened->host);
+	nic_close(opened->host->nic);
+	for (u32 i = 0; i < opened->host->nthreads; i++)
+		statfile_remove(&opened->host->threads[i].stat);
+}
+
+static int read_settings(struct conf *conf, struct conf_err *e)
+{
+	const char *text = getenv(IX_ENV_SETTINGS);
+	int fd = text ? dup(atoi(text)) : -1;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	int err;
+
+	if (!f) {
+		if (fd >= 0)
+			close(fd);
+		return conf_error(e, -ENOENT,
+				  "no settings: start the program by ix run");
+	}
+	rewind(f);
+	conf_init(conf);
+	err = conf_read_lines(conf, f, "settings", e);
+	fclose(f);
+	return err ? err : conf_check(conf, e);
+}
+
+int ix_domain_open(struct ix_domain **out, char *why, size_t why_len)
+{
+	static const struct host_domain inline_host = { "inline", "none",
+							false };
+	struct inline_domain *in = calloc(1, sizeof(*in));
+	struct conf conf;
+	struct conf_err e;
+	int err;
+
+	if (!in)
+		return -ENOMEM;
+	err = read_settings(&conf, &e);
+	if (err)
+		snprintf(why, why_len, "%s", e.text);
+	else
+		err = host_open(&in->host, &conf, &inline_host, why, why_len);
+	if (err) {
+		free(in);
+		return err;
+	}
+	host_catch_signals();
+	in->pid = getpid();
+	opened = in;
+	atexit(at_exit);
+	if (!conf.quiet)
+		fprintf(stderr, "ix: %s\n", in->host->about);
+	in->domain = (struct ix_domain){
+		.name = "inline",
+		.abi_version = IX_ABI_VERSION,
+		.nthreads = (int)in->host->nthreads,
+		.arena = in->host->mem.arena.base,
+		.arena_len = in->host->mem.arena.len,
+		.page_size = in->host->mem.page_size,
+		.ports = in->host->conf.ports.port,
+		.attach = attach,
+		.run_io = run_io,
+		.detach = detach,
+		.close = close_domain,
+	};
+	*out = &in->domain;
+	return 0;
+}

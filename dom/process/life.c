@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Domain process from start to end: D, the lives of A one after the other, and
+ * signals. */
+#include "dom/process/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	NS_PER_MS = 1000000,
+	GRACE_MS = 2000, /* from SIGTERM to SIGKILL */
+	SAME_MS = 500,
+	LINGER_MS = 1000, /* for connections to close */
+	BACKOFF_MIN_MS = 10,
+	BACKOFF_MAX_MS = 5000,
+	SIGNALLED = 128,
+};
+
+/* The main thread's view of it all. */
+struct watch {
+	struct proc *p;
+	int signal_fd;
+	int pid_fd;
+	pid_t pid;    /* A's */
+	u64 deadline; /* ms; 0: A has not been asked to go */
+	bool leaving; /* no more restarts */
+};
+
+static u64 now_ms(void)
+{
+	return host_clock_os() / NS_PER_MS;
+}
+
+/* ---- signals to ix */
+
+/* Those of the terminal have reached A, too. */
+static void pass_on(struct watch *w)
+{
+	struct signalfd_siginfo si;
+
+	if (read(w->signal_fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	w->leaving = true;
+	if (!w->pid)
+		return;
+	if (w->deadline) { /* again, or only another copy of it? */
+		if (now_ms() > w->deadline - GRACE_MS + SAME_MS)
+			kill(w->pid, SIGKILL);
+		return;
+	}
+	w->deadline = now_ms() + GRACE_MS;
+	if (si.ssi_code != SI_KERNEL)
+		kill(w->pid, (int)si.ssi_signo);
+}
+
+static int open_signals(struct watch *w)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return w->signal_fd < 0 ? -errno : 0;
+}
+
+/* ---- one life of A */
+
+static int timeout(const struct watch *w)
+{
+	u64 now = now_ms();
+
+	if (!w->deadline)
+		return -1;
+	return w->deadline > now ? (int)(w->deadline - now) : 0;
+}
+
+/* Until A has ended; its status as wait() tells it. */
+static int await_end(struct watch *w)
+{
+	struct pollfd fds[2] = { { .fd = w->pid_fd, .events = POLLIN },
+				 { .fd = w->signal_fd, .events = POLLIN } };
+	int status = 0;
+
+	for (;;) {
+		int n = poll(fds, 2, timeout(w));
+
+		if (n > 0 && fds[0].revents)
+			break;
+		if (n > 0 && fds[1].revents)
+			pass_on(w);
+		if (!n && w->deadline) {
+			kill(w->pid, SIGKILL);
+			w->deadline = 0;
+		}
+	}
+	waitpid(w->pid, &status, 0);
+	return status;
+}
+
+/* Connections are closed properly only if A was told to go, and went. */
+static int live(struct watch *w, char **argv, int settings_fd)
+{
+	int status;
+
+	w->pid = proc_start(w->p, argv, settings_fd);
+	if (w->pid < 0) {
+		status = w->pid;
+		w->pid = 0;
+		return status;
+	}
+	w->pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	w->deadline = 0;
+	status = await_end(w);
+	close(w->pid_fd);
+	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		w->p->linger_ns = LINGER_MS * (u64)NS_PER_MS;
+	w->pid = 0;
+	if (WIFSIGNALED(status))
+		return SIGNALLED + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+static int cannot(const struct proc *p, const char *why, int err)
+{
+	fprintf(stderr, "ix: %s: %s\n", p->program,
+		why[0] ? why : strerror(-err));
+	return 1;
+}
+
+/* With fresh shared memory and threads: nothing of a former life is left.
+ * Exit status, or -errno if A did not begin. */
+static int begin(struct watch *w, char **argv, int settings_fd)
+{
+	struct proc *p = w->p;
+	char why[NIC_WHY] = "";
+	int err = proc_shm_open(p), status = 1;
+
+	if (err)
+		return cannot(p, "", err);
+	p->linger_ns = 0;
+	err = proc_threads_start(p);
+	if (!err)
+		err = proc_seccomp_build(p, why, sizeof(why));
+	if (err)
+		status = cannot(p, why, err);
+	else
+		status = live(w, argv, settings_fd);
+	proc_threads_stop(p);
+	proc_seccomp_free(p);
+	proc_shm_close(p);
+	return status;
+}
+
+/* ---- restarts */
+
+/* Sleeps, unless a signal comes. */
+static void back_off(struct watch *w, u64 ms)
+{
+	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
+
+	if (poll(&p, 1, (int)ms) > 0)
+		pass_on(w);
+}
+
+static int lives(struct watch *w, char **argv, int settings_fd)
+{
+	struct proc *p = w->p;
+	u64 pause = BACKOFF_MIN_MS;
+
+	for (;;) {
+		u64 born = now_ms();
+		int status = begin(w, argv, settings_fd);
+
+		if (status <= 0 || w->leaving || !p->host->conf.restart)
+			return status;
+		if (now_ms() - born > pause) /* it worked for a while */
+			pause = BACKOFF_MIN_MS;
+		else
+			pause = min(2 * pause, (u64)BACKOFF_MAX_MS);
+		fprintf(stderr, "ix: %s ended with status %d; starting again\n",
+			p->program, status);
+		back_off(w, pause);
+		if (w->leaving)
+			return status;
+		host_renew(p->host);
+	}
+}
+
+/* ---- D */
+
+/* D itself only reads the arena, whatever it was registered for; a child must
+ * not make D's memory copy-on-write, not even for the moment before exec. */
+static int narrow(struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++)
+		madvise(h->threads[i].mem, h->threads[i].mem_len,
+			MADV_DONTFORK);
+	if (prctl(PR_SET_DUMPABLE, 0)) /* nobody looks into /proc/PID/mem */
+		return -errno;
+	return mprotect(h->mem.arena.base, h->mem.arena.len, PROT_READ) ? -errno
+									: 0;
+}
+
+static int open_host(struct proc *p, const struct conf *conf)
+{
+	static const struct host_domain domain = { "process",
+						   "separate processes", true };
+	char why[NIC_WHY];
+	int err = proc_user_find(&p->user, conf->user, p->program, why,
+				 sizeof(why));
+
+	if (!err)
+		err = host_open(&p->host, conf, &domain, why, sizeof(why));
+	if (err) {
+		fprintf(stderr, "ix: %s\n", why);
+		return err;
+	}
+	proc_faults_survive(p->host);
+	err = narrow(p->host);
+	if (err)
+		fprintf(stderr, "ix: dropping rights: %s\n", strerror(-err));
+	else if (!conf->quiet)
+		fprintf(stderr, "ix: %s; application: user %s\n",
+			p->host->about, p->user.text);
+	return err;
+}
+
+int proc_run(const struct conf *conf, char **argv, int settings_fd)
+{
+	struct proc p = { .program = argv[0] };
+	struct watch w = { .p = &p };
+	int status = 1;
+
+	if (open_signals(&w))
+		return 1;
+	proc_threads_signal();
+	if (!open_host(&p, conf))
+		status = lives(&w, argv, settings_fd);
+	proc_faults_survive(NULL);
+	host_close(p.host);
+	close(w.signal_fd);
+	return status;
+}

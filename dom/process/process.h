@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domain process: the dataplane D, which holds the NIC and all state, and the
+ * application A, which has dropped its rights, are two processes. They share
+ * the memory of shm.h and hand each core to and fro (handover.h).
+ *
+ *	D: main thread ------------- waits for A's end and for signals
+ *	   elastic thread 0 <--+     core 0
+ *	   elastic thread 1 <--|--+  core 1
+ *	                       |  |
+ *	A: attached thread 0 <-+  |  core 0
+ *	   attached thread 1 <----+  core 1
+ *	   others                    anywhere
+ *
+ * D's side, functions by file:
+ *
+ *   life.c     from start to end, restarts
+ *   shm.c      the shared memory and its seals
+ *   thread.c   an elastic thread: crossings, the time limit
+ *   limit.c    ... what wakes it then
+ *   start.c    A: what is taken from it before it begins
+ *   user.c     ... whom it runs as
+ *   seccomp.c  ... which system calls it may make
+ *   deny.c     ... and with which arguments it may not
+ *   fault.c    the counter page truncated
+ *
+ * A's side, libix-process.so: lib/process/.
+ */
+#ifndef DOM_PROCESS_H
+#define DOM_PROCESS_H
+
+#include <linux/filter.h>
+#include <signal.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "dom/host/host.h"
+#include "dom/process/shm.h"
+
+struct proc;
+
+/* A timer of one elastic thread; on its own thread, but for the signal. */
+struct proc_limit {
+	timer_t timer;
+	bool usable;
+	volatile sig_atomic_t ticking, waiting;
+	u64 began; /* to wait */
+};
+
+struct proc_thread {
+	struct proc *proc;
+	struct host_thread *host;
+	struct proc_bells *bells;
+	struct proc_up *up;
+	const struct proc_down *down;
+	pthread_t id;
+	pid_t tid; /* 0: not yet started */
+	bool done; /* has left, or is about to */
+	struct proc_limit limit;
+};
+
+/* Whom A runs as. */
+struct proc_user {
+	bool change; /* else as who we are */
+	uid_t uid;
+	gid_t gid;
+	char text[96]; /* for people */
+};
+
+struct proc {
+	struct host *host;
+	const char *program; /* for messages */
+	struct proc_user user;
+	struct proc_info *info; /* the up memfd, writable here alone */
+	struct proc_bells *bells;
+	const struct proc_down *down; /* follows them */
+	int up_fd, down_fd;
+	int alive[2];  /* pipe: A has the first end, nobody writes */
+	u64 linger_ns; /* at the end: to close connections properly */
+	u32 nthreads;  /* of these run */
+	struct proc_thread threads[IX_MAX_THREADS];
+	struct sock_fprog filters[2]; /* proc_seccomp_build() */
+};
+
+/* Runs @argv on a dataplane of its own, until it ends or a signal tells us to.
+ * @settings_fd stays open in it. What goes wrong before it runs is said on
+ * stderr. Returns the exit status. */
+int proc_run(const struct conf *conf, char **argv, int settings_fd);
+
+/* Is everything there that the domain needs? 0, or -errno with the reason. */
+int proc_probe(char *why, size_t why_len);
+
+/* shm.c: fresh memory for one life of A. 0 or -errno. */
+int proc_shm_open(struct proc *p);
+void proc_shm_close(struct proc *p);
+
+/* thread.c: starts all elastic threads; 0 or -errno, then stop them. */
+int proc_threads_start(struct proc *p);
+/* Makes them end their connections, and leave. */
+void proc_threads_stop(struct proc *p);
+/* A handler for the signal that proc_threads_stop() uses. */
+void proc_threads_signal(void);
+
+/* limit.c: for the calling thread, which must not block the signal. If
+ * there is no timer to be had, waits are limited by timeouts. */
+#define PROC_LIMIT_SIGNAL SIGUSR2
+void proc_limit_open(struct proc_limit *l);
+void proc_limit_close(struct proc_limit *l);
+/* A wait begins: how long it may take, UINT64_MAX if a tick will end it. */
+u64 proc_limit_begin(struct proc_limit *l, u64 now, u64 limit);
+/* A signal has ended it: how much longer it may take. */
+u64 proc_limit_tick(struct proc_limit *l, u64 now, u64 limit);
+static inline void proc_limit_end(struct proc_limit *l)
+{
+	l->waiting = 0;
+}
+
+/* fault.c: D survives a truncated counter file of @h; NULL: no more. */
+void proc_faults_survive(struct host *h);
+
+/* start.c: A's pid, or -errno of fork or exec. */
+pid_t proc_start(struct proc *p, char **argv, int settings_fd);
+
+/* user.c: from the setting @user. 0, or -errno with the reason. */
+int proc_user_find(struct proc_user *u, const char *user, const char *program,
+		   char *why, size_t why_len);
+
+/* seccomp.c: p->filters from the default list and the file that the
+ * settings name; D's threads must run. 0, or -errno with the reason. */
+int proc_seccomp_build(struct proc *p, char *why, size_t why_len);
+void proc_seccomp_free(struct proc *p);
+/* deny.c: adds conditions to @filter (scmp_filter_ctx), which allows
+ * everything else. */
+int proc_seccomp_conditions(const struct proc *p, void *filter);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The application's process, before its program begins. In this order, since
+ * each step may need rights that a later one takes away:
+ *
+ *	file descriptors   0 1 2, settings, the shared memory; all else closed
+ *	user, groups       if ix is root: the setting `user`
+ *	capabilities       none, and none to be had (bounding set, ambient)
+ *	no_new_privs       set-uid programs gain nothing
+ *	system calls       the filter of seccomp.c
+ */
+#include "dom/process/process.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ix/dom.h"
+
+enum { FIRST_FD = 3, SETTINGS_FD = FIRST_FD, SHARED_FD, NINHERIT = 7 };
+
+/* ---- rights */
+
+static int drop_rights(const struct proc_user *u)
+{
+	int err;
+
+	capng_clear(CAPNG_SELECT_ALL);
+	if (u->change) {
+		err = capng_change_id((int)u->uid, (int)u->gid,
+				      (capng_flags_t)(CAPNG_DROP_SUPP_GRP |
+						      CAPNG_CLEAR_BOUNDING |
+						      CAPNG_CLEAR_AMBIENT));
+		return err ? -EPERM : 0;
+	}
+	/* Only who has CAP_SETPCAP can, and only he has to, clear the bounding
+	 * set. */
+	if (!geteuid())
+		for (unsigned long cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
+			;
+	err = capng_apply(
+		(capng_select_t)(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT));
+	return err ? -EPERM : 0;
+}
+
+static int confine(const struct proc *p)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(p->filters); i++)
+		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p->filters[i]))
+			return -errno;
+	return 0;
+}
+
+/* ---- file descriptors */
+
+/* Above where they shall be, so that placing one does not overwrite another;
+ * then in their places, all else closed. */
+static int place_fds(const int *from, int n)
+{
+	int high[NINHERIT];
+
+	for (int i = 0; i < n; i++) {
+		high[i] = fcntl(from[i], F_DUPFD, FIRST_FD + n + 1);
+		if (high[i] < 0)
+			return -errno;
+	}
+	for (int i = 0; i < n; i++)
+		if (dup2(high[i], FIRST_FD + i) < 0)
+			return -errno;
+	return 0;
+}
+
+static int inherit(const struct proc *p, int settings_fd, int *exec_fd)
+{
+	const int from[NINHERIT] = {
+		settings_fd,
+		p->up_fd,
+		p->down_fd,
+		p->host->mem.frames.fd,
+		p->host->mem.arena.fd,
+		p->alive[0],
+		*exec_fd,
+	};
+	const int n = (int)ARRAY_SIZE(from);
+	int err = place_fds(from, n);
+
+	*exec_fd = FIRST_FD + n - 1;
+	if (err || fcntl(*exec_fd, F_SETFD, FD_CLOEXEC))
+		return err ? err : -errno;
+	return syscall(SYS_close_range, FIRST_FD + n, ~0u, 0) ? -errno : 0;
+}
+
+static void set_environment(void)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%d %d %d %d %d", SHARED_FD, SHARED_FD + 1,
+		 SHARED_FD + 2, SHARED_FD + 3, SHARED_FD + 4);
+	setenv(PROC_ENV, text, 1);
+	snprintf(text, sizeof(text), "%d", SETTINGS_FD);
+	setenv(IX_ENV_SETTINGS, text, 1);
+}
+
+/* ---- start */
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	signal(SIGUSR1, SIG_DFL);
+	signal(PROC_LIMIT_SIGNAL, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void become(const struct proc *p, char **argv, int settings_fd,
+			     int exec_fd)
+{
+	int err = inherit(p, settings_fd, &exec_fd);
+
+	reset_signals();
+	set_environment();
+	if (!err)
+		err = drop_rights(&p->user);
+	if (!err)
+		err = confine(p);
+	if (!err) {
+		execvp(argv[0], argv);
+		err = -errno;
+	}
+	if (write(exec_fd, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* The pipe is closed by the exec, or says why there was none. */
+pid_t proc_start(struct proc *p, char **argv, int settings_fd)
+{
+	int pipe_fd[2], err = 0;
+	pid_t pid;
+
+	if (pipe2(pipe_fd, O_CLOEXEC))
+		return -errno;
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		become(p, argv, settings_fd, pipe_fd[1]);
+	if (pid < 0)
+		err = -errno;
+	close(pipe_fd[1]);
+	if (pid > 0 && read(pipe_fd[0], &err, sizeof(err)) != sizeof(err))
+		err = 0;
+	close(pipe_fd[0]);
+	return err ? err : pid;
+}

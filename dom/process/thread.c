@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An elastic thread of D: waits for the application's turn to end, does what
+ * it asked for, hands the core back. Past the application's time limit it
+ * looks after the network without it.
+ */
+#include "dom/process/process.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	STUCK_NS = 1000000000, /* then it is said, once */
+	MIN_WAIT_NS = 100000,  /* an application too slow gets its share */
+	NICE = -10,
+	SLICE_NS = 100000,
+};
+
+/* Woken by the application, this thread should run at once, while the
+ * application is still awake: see handover.h. A short slice says so to the
+ * scheduler (Linux 6.12); so does a better nice value, where it is allowed.
+ * Only good for speed. */
+static void be_prompt(void)
+{
+	struct {
+		u32 size, policy;
+		u64 flags;
+		s32 nice;
+		u32 priority;
+		u64 runtime, deadline, period;
+	} attr = { .size = 48, .policy = SCHED_OTHER, .runtime = SLICE_NS };
+
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	attr.nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+	syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
+/* ---- the time limit */
+
+struct overrun {
+	u64 since;
+	bool told;
+};
+
+static void overrun(struct proc_thread *t, struct overrun *o, u64 *wait)
+{
+	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
+	u64 now = host_now(&t->host->clock), due = host_overrun(t->host);
+
+	if (!o->since) {
+		o->since = now - limit;
+		t->host->dp->stat->app_overruns++;
+	}
+	if (!o->told && now - o->since >= STUCK_NS) {
+		o->told = true;
+		fprintf(stderr,
+			"ix: thread %u: %s has kept its core for %u s; its "
+			"connections are looked after\n",
+			t->host->index, t->proc->program,
+			(u32)((now - o->since) / 1000000000));
+	}
+	*wait = min(limit, max(due, (u64)MIN_WAIT_NS));
+}
+
+/* An application may cross all the time, and never with PROC_RUN, or always
+ * with IX_RUN_FLUSH: the network is looked after all the same. The time. */
+static u64 look_around(struct proc_thread *t, u64 limit)
+{
+	u64 now = host_now(&t->host->clock);
+
+	if (unlikely(now - t->host->worked_at >= limit)) {
+		host_overrun(t->host);
+		now = t->host->worked_at = host_now(&t->host->clock);
+	}
+	return now;
+}
+
+/* The application's next turn. There is no limit to what it does before it
+ * attaches. 0, or -ESHUTDOWN. */
+static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
+{
+	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
+	u64 wait = UINT64_MAX;
+	struct overrun o = { 0 };
+	u32 last = *turn;
+	int err;
+
+	if (likely(limited))
+		wait = proc_limit_begin(&t->limit, look_around(t, limit),
+					limit);
+	for (;;) {
+		err = handover_wait(&t->bells->d, &t->bells->a, last, wait,
+				    turn);
+		if (unlikely(host_stopping()))
+			return -ESHUTDOWN;
+		if (likely(!err))
+			break;
+		if (err == -ETIMEDOUT)
+			overrun(t, &o, &wait);
+		else if (err == -EINTR && limited && wait == UINT64_MAX)
+			wait = proc_limit_tick(
+				&t->limit, host_now(&t->host->clock), limit);
+	}
+	proc_limit_end(&t->limit);
+	if (unlikely(o.told))
+		fprintf(stderr, "ix: thread %u: %s goes on\n", t->host->index,
+			t->proc->program);
+	return 0;
+}
+
+/* ---- crossings */
+
+/* Where A says that it has mapped things. Nothing depends on it but what A
+ * is told, and what its addresses are taken to mean: dp/gate.h. */
+static int attach(struct proc_thread *t)
+{
+	struct dp *dp = t->host->dp;
+	const struct host *h = t->host->host;
+	u64 offset = (u64)(host_frames(h, t->host->index) - h->mem.frames.base);
+
+	if (t->host->ended)
+		return -EBUSY;
+	dp->arena.app_base = READ_ONCE(t->down->arena);
+	dp->pool.app_frames = READ_ONCE(t->down->frames) + offset;
+	return 0;
+}
+
+static int cross(struct proc_thread *t)
+{
+	switch (READ_ONCE(t->down->op)) {
+	case PROC_RUN:
+		return host_run_io(t->host);
+	case PROC_ATTACH:
+		return attach(t);
+	case PROC_DETACH:
+		host_detach(t->host);
+		return 0;
+	}
+	return -ENOSYS;
+}
+
+static void serve(struct proc_thread *t)
+{
+	bool attached = false;
+	u32 turn = 0;
+
+	while (!next_turn(t, attached, &turn)) {
+		t->up->status = cross(t);
+		attached = !t->host->ended;
+		handover_pass(&t->bells->d, &t->bells->a, turn);
+	}
+	/* Whoever waits for an answer: goodbye. */
+	t->up->status = -ESHUTDOWN;
+	handover_pass(&t->bells->d, &t->bells->a,
+		      load_acquire(&t->bells->a.turn));
+}
+
+static void *elastic_thread(void *arg)
+{
+	struct proc_thread *t = arg;
+	struct host *h = t->host->host;
+
+	be_prompt();
+	proc_limit_open(&t->limit);
+	t->host->lingers = true;
+	if (host_attach(h, t->host->index, &t->down->down, &t->up->up))
+		host_stop();
+	store_release(&t->tid, (pid_t)syscall(SYS_gettid));
+	serve(t);
+	host_linger(t->host, t->proc->linger_ns);
+	host_detach(t->host);
+	proc_limit_close(&t->limit);
+	store_release(&t->done, true);
+	return NULL;
+}
+
+/* ---- start and stop */
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+void proc_threads_signal(void)
+{
+	struct sigaction a = { .sa_handler = nothing };
+
+	sigaction(SIGUSR1, &a, NULL);
+}
+
+static int start(struct proc *p, u32 i)
+{
+	struct proc_thread *t = &p->threads[i];
+	struct proc_up *ups = (void *)((u8 *)p->info + PROC_PAGE);
+
+	*t = (struct proc_thread){ .proc = p,
+				   .host = &p->host->threads[i],
+				   .bells = &p->bells[i],
+				   .up = &ups[i],
+				   .down = &p->down[i] };
+	return -pthread_create(&t->id, NULL, elastic_thread, t);
+}
+
+static void pause_ms(void)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+
+	nanosleep(&ms, NULL);
+}
+
+/* All signals but ours are the main thread's. */
+int proc_threads_start(struct proc *p)
+{
+	sigset_t set, old;
+	int err = 0;
+
+	sigfillset(&set);
+	sigdelset(&set, SIGUSR1);
+	sigdelset(&set, PROC_LIMIT_SIGNAL);
+	sigdelset(&set, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &set, &old);
+	for (p->nthreads = 0; p->nthreads < p->host->nthreads; p->nthreads++) {
+		err = start(p, p->nthreads);
+		if (err)
+			break;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	for (u32 i = 0; i < p->nthreads; i++)
+		while (!load_acquire(&p->threads[i].tid))
+			pause_ms();
+	return err ? err : host_stopping() ? -EBUSY : 0;
+}
+
+/* How many have not left; wakes them. */
+static u32 nudge(struct proc *p)
+{
+	u32 left = 0;
+
+	for (u32 i = 0; i < p->nthreads; i++) {
+		if (load_acquire(&p->threads[i].done))
+			continue;
+		pthread_kill(p->threads[i].id, SIGUSR1);
+		left++;
+	}
+	return left;
+}
+
+/* A signal that comes just before a thread sleeps does not wake it: hence
+ * again and again. */
+void proc_threads_stop(struct proc *p)
+{
+	host_stop();
+	while (nudge(p))
+		pause_ms();
+	for (u32 i = 0; i < p->nthreads; i++)
+		pthread_join(p->threads[i].id, NULL);
+	p->nthreads = 0;
+}
