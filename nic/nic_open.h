@@ -80,6 +80,13 @@ struct nic {
 	/* Tells the hardware about a changed group_owner. NULL without
 	 * rss_control. 0 or -errno. */
 	int (*set_groups)(struct nic *nic);
+	/* Between two lives of an application the packet memory is replaced,
+	 * at the same addresses: the NIC lets go of it, and with it of all
+	 * buffers that it has; and takes what is there then. The interface
+	 * stays as it is meanwhile. NULL where nothing is registered, and no
+	 * buffer kept. 0 or -errno. */
+	void (*suspend)(struct nic *nic);
+	int (*resume)(struct nic *nic);
 	/* Adds up packets lost before they reached us into q->nr_drops; may
 	 * be NULL. Any thread. */
 	void (*update_drops)(struct nic *nic);

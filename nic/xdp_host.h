@@ -22,8 +22,10 @@ struct xdp_nic {
 	struct rss_saved rss;
 	struct xsk_umem *umem;
 	u32 bind_flags;
+	struct nic_config cfg; /* for resume() */
 	struct xdp_queue {
 		struct xdp_q q;
+		u64 drops; /* of sockets closed by suspend() */
 		struct xsk_socket *xsk;
 		/* libxdp keeps pointers to these. */
 		struct xsk_ring_prod fill, tx;

@@ -158,7 +158,8 @@ static void update_drops(struct nic *nic)
 
 		memset(&st, 0, sizeof(st));
 		if (!getsockopt(q->fd, SOL_XDP, XDP_STATISTICS, &st, &len))
-			q->q.nr_drops = st.rx_dropped + st.rx_ring_full +
+			q->q.nr_drops = xdp_nic_of(nic)->queues[i].drops +
+					st.rx_dropped + st.rx_ring_full +
 					st.rx_fill_ring_empty_descs;
 	}
 }
@@ -184,6 +185,24 @@ static int tell_program(struct xdp_nic *x)
 	return err;
 }
 
+static void suspend(struct nic *nic)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+
+	update_drops(nic);
+	for (u32 i = 0; i < nic->nqueues; i++)
+		x->queues[i].drops = nic->q[i]->nr_drops;
+	xdp_sockets_close(x);
+}
+
+static int resume(struct nic *nic)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+	int err = xdp_sockets_open(x, &x->cfg);
+
+	return err ? err : tell_program(x);
+}
+
 static int no_print(enum libxdp_print_level level, const char *fmt, va_list ap)
 {
 	return 0;
@@ -205,6 +224,9 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 	x->nic.nqueues = cfg->nqueues;
 	x->nic.close = xdp_close;
 	x->nic.update_drops = update_drops;
+	x->nic.suspend = suspend;
+	x->nic.resume = resume;
+	x->cfg = *cfg;
 	for (u32 i = 0; i < cfg->nqueues; i++)
 		x->nic.q[i] = &x->queues[i].q.q;
 	nic_rss_default(&x->nic);

@@ -61,6 +61,9 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	struct xdp_q *q = &xq->q;
 	bool sg = x->bind_flags & XDP_BIND_SG;
 
+	q->posted = q->tx_done = q->q.nr_posted = 0;
+	q->q.tx_pending = false;
+	q->q.sent = NULL;
 	map_prod(&q->fill, &xq->fill);
 	map_prod(&q->tx, &xq->tx);
 	map_cons(&q->comp, &xq->comp);

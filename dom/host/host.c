@@ -51,6 +51,37 @@ static int derive(struct conf *c, char *why, size_t why_len)
 
 /* ---- memory and NIC */
 
+int host_pin(u32 core)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(core, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/* Each thread's frames near its core. Before the NIC is opened: on a loaded
+ * machine the kernel takes seconds to find large pages, and who has an address
+ * must answer for it. AF_XDP moreover pins all memory in the pages it finds;
+ * shared memory has only small ones yet. */
+static int settle_memory(struct host *h, char *why, size_t why_len)
+{
+	char what[32] = "cores";
+	cpu_set_t before;
+	int err = sched_getaffinity(0, sizeof(before), &before) ? -errno : 0;
+
+	for (u32 i = 0; i < h->nthreads && !err; i++) {
+		snprintf(what, sizeof(what), "core %u", h->conf.cores.core[i]);
+		err = host_pin(h->conf.cores.core[i]);
+		if (!err)
+			hugemem_touch(host_frames(h, i), host_frames_len(h));
+	}
+	if (!err && h->mem.arena.fd >= 0 && !strncmp(h->conf.nic, "xdp:", 4))
+		hugemem_touch(h->mem.arena.base, h->mem.arena.len);
+	sched_setaffinity(0, sizeof(before), &before);
+	return err ? host_fail(err, why, why_len, what) : 0;
+}
+
 static int open_memory(struct host *h, const struct host_domain *domain,
 		       char *why, size_t why_len)
 {
@@ -58,12 +89,34 @@ static int open_memory(struct host *h, const struct host_domain *domain,
 			       h->conf.arena, domain->shared,
 			       (enum hugemem_want)h->conf.pages, why, why_len);
 
-	/* AF_XDP pins all of it in whatever pages it finds. Shared memory has
-	 * only small ones yet. */
-	if (!err && domain->shared && !strncmp(h->conf.nic, "xdp:", 4)) {
-		hugemem_touch(h->mem.frames.base, h->mem.frames.len);
-		hugemem_touch(h->mem.arena.base, h->mem.arena.len);
-	}
+	return err ? err : settle_memory(h, why, why_len);
+}
+
+/* All buffers are free, or the NIC's, which has forgotten them. */
+static void renew_pool(struct host_thread *t)
+{
+	struct mbuf_pool *p = &t->dp->pool;
+
+	mbuf_pool_init(p, p->mbufs, p->frames, p->app_frames, p->total);
+	t->dp->nic->ops->wait(t->dp->nic, 0);
+}
+
+int host_renew_memory(struct host *h)
+{
+	struct nic *nic = h->nic;
+	char why[NIC_WHY];
+	int err;
+
+	if (nic->suspend)
+		nic->suspend(nic);
+	err = hugemem_renew(&h->mem);
+	if (!err)
+		err = settle_memory(h, why, sizeof(why));
+	if (err || !nic->resume)
+		return err;
+	err = nic->resume(nic);
+	for (u32 i = 0; i < h->nthreads && !err; i++)
+		renew_pool(&h->threads[i]);
 	return err;
 }
 

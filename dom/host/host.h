@@ -96,8 +96,9 @@ u64 host_overrun(struct host_thread *t);
 void host_linger(struct host_thread *t, u64 ns);
 
 /* After host_stop(), when all threads have detached: ready for another
- * application. The NIC has stayed open. */
-void host_renew(struct host *h);
+ * application, with fresh shared memory. The NIC has stayed open. 0 or
+ * -errno. */
+int host_renew(struct host *h);
 
 /* Before the process ends: stops all threads, waits a moment for them to
  * leave, and ends those that do not. Called on any thread. */
@@ -123,6 +124,12 @@ static inline u8 *host_frames(const struct host *h, u32 thread)
 {
 	return h->mem.frames.base + thread * host_frames_len(h);
 }
+
+/* host.c: the calling thread to @core. 0 or -errno. */
+int host_pin(u32 core);
+
+/* host.c: shared memory of which nobody else has a part. 0 or -errno. */
+int host_renew_memory(struct host *h);
 
 /* "WHAT: reason of @err" to @why; returns @err. */
 int host_fail(int err, char *why, size_t why_len, const char *what);

@@ -69,6 +69,7 @@ static int map_part(struct hugemem_part *p, const char *name, bool shared,
 	bool huge = kind == HUGEMEM_HUGE;
 	int err;
 
+	p->name = name;
 	p->kind = kind;
 	p->fd = -1;
 	if (shared) {
@@ -120,6 +121,16 @@ static int seal(const struct hugemem_part *p, int more)
 	return p->fd >= 0 && fcntl(p->fd, F_ADD_SEALS, seals) ? -errno : 0;
 }
 
+/* A child has no use for packets, and must not make the NIC's pages
+ * copy-on-write. */
+static int protect(struct hugemem *m)
+{
+	int err = seal(&m->frames, FUTURE_WRITE);
+
+	madvise(m->frames.base, m->frames.len, MADV_DONTFORK);
+	return err ? err : seal(&m->arena, 0);
+}
+
 int hugemem_open(struct hugemem *m, size_t frames_len, size_t arena_len,
 		 bool shared, enum hugemem_want want, char *why, size_t why_len)
 {
@@ -140,20 +151,34 @@ int hugemem_open(struct hugemem *m, size_t frames_len, size_t arena_len,
 	if (!err)
 		err = map_largest(&m->arena, "ix-arena", shared, want);
 	if (!err)
-		err = seal(&m->frames, FUTURE_WRITE);
+		err = protect(m);
 	if (!err)
-		err = seal(&m->arena, 0);
-	if (!err) {
-		/* A child has no use for packets, and must not make the NIC's
-		 * pages copy-on-write. */
-		madvise(m->frames.base, frames, MADV_DONTFORK);
 		return 0;
-	}
 	hugemem_close(m);
 	snprintf(why, why_len, "no %zu MB of %smemory: %s",
 		 (frames + arena) >> 20,
 		 want == HUGEMEM_WANT_HUGE ? "huge page " : "", strerror(-err));
 	return err;
+}
+
+/* The old pages first: there may not be as many huge ones again. */
+static int renew_part(struct hugemem_part *p)
+{
+	if (mmap(p->base, p->len, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
+		return -errno;
+	close(p->fd);
+	return map_part(p, p->name, true, p->kind);
+}
+
+int hugemem_renew(struct hugemem *m)
+{
+	int err = renew_part(&m->frames);
+
+	if (!err)
+		err = renew_part(&m->arena);
+	return err ? err : protect(m);
 }
 
 void hugemem_close(struct hugemem *m)

@@ -33,6 +33,7 @@ struct hugemem_part {
 	u8 *base;
 	size_t len;		/* a multiple of HUGEMEM_ALIGN */
 	int fd;			/* memfd when shared, else -1 */
+	const char *name;	/* of it */
 	enum hugemem_kind kind; /* asked for; see hugemem_check() */
 };
 
@@ -52,6 +53,11 @@ int hugemem_open(struct hugemem *m, size_t frames_len, size_t arena_len,
 		 bool shared, enum hugemem_want want, char *why,
 		 size_t why_len);
 void hugemem_close(struct hugemem *m);
+
+/* Shared memory is replaced by fresh memory at the same addresses: who has the
+ * old one, mapped or as a descriptor, shares nothing with us any more. 0 or
+ * -errno: then there is less memory than before, or none. */
+int hugemem_renew(struct hugemem *m);
 
 /* Private memory for the dataplane's own state: zeroed, HUGEMEM_ALIGN
  * aligned, in large pages where possible. NULL: none left. */

@@ -60,15 +60,6 @@ void host_catch_signals(void)
 			sigaction(signals[i], &ours, NULL);
 }
 
-static int pin(u32 core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(core, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 int host_attach(struct host *h, u32 index, const struct ix_down *down,
 		struct ix_up *up)
 {
@@ -80,7 +71,7 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 	t = &h->threads[index];
 	if (t->attached || t->ended)
 		return -EBUSY;
-	err = pin(t->core);
+	err = host_pin(t->core);
 	if (err)
 		return err;
 	t->dp->down = down;
@@ -294,11 +285,15 @@ void host_linger(struct host_thread *t, u64 ns)
 	}
 }
 
-void host_renew(struct host *h)
+int host_renew(struct host *h)
 {
-	stop = 0;
+	int err;
+
 	for (u32 i = 0; i < h->nthreads; i++) {
 		dp_renew(h->threads[i].dp);
 		h->threads[i].attached = h->threads[i].ended = false;
 	}
+	err = host_renew_memory(h);
+	stop = 0;
+	return err;
 }

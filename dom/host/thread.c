@@ -103,8 +103,6 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 		     char *why, size_t why_len)
 {
 	struct host_thread *t = &h->threads[i];
-	char core[32];
-	cpu_set_t set;
 	int err;
 
 	*t = (struct host_thread){ .host = h,
@@ -112,12 +110,7 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 				   .clock = *clock,
 				   .core = h->conf.cores.core[i],
 				   .stat.fd = -1 };
-	CPU_ZERO(&set);
-	CPU_SET(t->core, &set);
-	if (sched_setaffinity(0, sizeof(set), &set)) {
-		snprintf(core, sizeof(core), "core %u", t->core);
-		return host_fail(-errno, why, why_len, core);
-	}
+	host_pin(t->core); /* as settle_memory() could */
 	err = open_stat(t);
 	if (err)
 		return host_fail(err, why, why_len, "counter page");
@@ -126,7 +119,6 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	if (!t->mem)
 		return host_fail(-ENOMEM, why, why_len, "dataplane memory");
 	t->dp = t->mem;
-	hugemem_touch(host_frames(h, i), host_frames_len(h));
 	set_idling(t);
 	err = open_wake(t);
 	if (err)
