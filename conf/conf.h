@@ -70,6 +70,8 @@ struct conf {
 	u32 ring_size;
 	u32 spin_us;
 	u32 app_timeout_us;
+	u32 app_threads, app_cpu; /* %; 0: no limit */
+	u64 app_memory;		  /* bytes; 0: from what is free */
 	u64 arena; /* bytes */
 	struct dp_conf dp;
 };

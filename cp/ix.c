@@ -3,6 +3,7 @@
 #include "cp/ix.h"
 
 #include <string.h>
+#include <sys/prctl.h>
 
 static command_fn cmd_help, cmd_version;
 
@@ -46,6 +47,9 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	/* A dataplane's memory is nobody's to look into or to trace, not even
+	 * of the same user, and not even now. */
+	prctl(PR_SET_DUMPABLE, 0);
 	name += !strncmp(name, "--", 2) ? 2 : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conditions on system calls that the application may make otherwise: what
- * could reach D's threads, or take pages away from it. Int arguments are
- * compared by their low halves, which is what the kernel uses.
+ * Conditions on system calls that the application may make otherwise, whatever
+ * its file of calls says: no new namespaces, in which it would have rights; no
+ * holes in shared memory; and, where it has no pid namespace, nothing that
+ * reaches D's threads. Int arguments are compared by their low halves, which
+ * is what the kernel uses.
  */
 #include "dom/process/process.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define INT_MASK 0xffffffffull
-#define INT_SIGN 0x80000000ull
 
 enum {
 	DENIED = SCMP_ACT_ERRNO(EPERM),
@@ -35,24 +41,50 @@ static int no_holes(scmp_filter_ctx f)
 	return err;
 }
 
-/* Calls that name a thread, by which argument. The same user as D's could by
- * them end it or slow it down. */
+/* In a user namespace of its own a process has all capabilities: raw sockets,
+ * packet filters, mounts. clone3() has its flags in memory, where a filter does
+ * not see them; libc takes clone() where it does not exist. A child of the
+ * keeper instead of A's (CLONE_PARENT) has no use. */
+static int no_namespaces(scmp_filter_ctx f)
+{
+	static const u64 flags[] = {
+		CLONE_NEWUSER, CLONE_NEWPID,	CLONE_NEWNS,  CLONE_NEWIPC,
+		CLONE_NEWNET,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_PARENT,
+	};
+	int err = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3),
+				   0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags) && !err; i++)
+		err = deny_if(f, SCMP_SYS(clone), 0, flags[i], flags[i]);
+	if (!err)
+		err = seccomp_rule_add(f, DENIED, SCMP_SYS(unshare), 0);
+	if (!err)
+		err = seccomp_rule_add(f, DENIED, SCMP_SYS(setns), 0);
+	return err;
+}
+
+/* Threads, but no processes: a life must end as a whole. */
+static int no_children(scmp_filter_ctx f)
+{
+	int err = deny_if(f, SCMP_SYS(clone), 0, CLONE_THREAD, 0);
+
+	if (!err)
+		err = seccomp_rule_add(f, DENIED, SCMP_SYS(fork), 0);
+	if (!err)
+		err = seccomp_rule_add(f, DENIED, SCMP_SYS(vfork), 0);
+	return err;
+}
+
+/* Calls that name a thread, by which argument: the same user as D's could by
+ * them slow it down, where they share a pid namespace. */
 static const struct {
 	const char *name;
 	u32 arg;
-	bool groups; /* zero and negative: process groups, D may be in one */
 } namers[] = {
-	{ "kill", 0, true },
-	{ "tgkill", 0, true },
-	{ "rt_sigqueueinfo", 0, true },
-	{ "rt_tgsigqueueinfo", 0, true },
-	{ "sched_setaffinity", 0, false },
-	{ "sched_setscheduler", 0, false },
-	{ "sched_setparam", 0, false },
-	{ "sched_setattr", 0, false },
-	{ "prlimit64", 0, false },
-	{ "setpriority", 1, false },
-	{ "ioprio_set", 1, false },
+	{ "sched_setaffinity", 0 }, { "sched_setscheduler", 0 },
+	{ "sched_setparam", 0 },    { "sched_setattr", 0 },
+	{ "prlimit64", 0 },	    { "setpriority", 1 },
+	{ "ioprio_set", 1 },
 };
 
 static int not_d(scmp_filter_ctx f, const struct proc *p, int nr, u32 arg)
@@ -62,13 +94,6 @@ static int not_d(scmp_filter_ctx f, const struct proc *p, int nr, u32 arg)
 	for (u32 i = 0; i < p->nthreads && !err; i++)
 		err = deny_if(f, nr, arg, INT_MASK, (u64)p->threads[i].tid);
 	return err;
-}
-
-static int no_groups(scmp_filter_ctx f, int nr, u32 arg)
-{
-	int err = deny_if(f, nr, arg, INT_MASK, 0);
-
-	return err ? err : deny_if(f, nr, arg, INT_SIGN, INT_SIGN);
 }
 
 /* Files can send signals, too: to whom, is not asked for. And priorities are
@@ -98,6 +123,16 @@ static int no_back_ways(scmp_filter_ctx f)
 	return err;
 }
 
+static int no_d(scmp_filter_ctx f, const struct proc *p)
+{
+	int err = no_children(f);
+
+	for (size_t i = 0; i < ARRAY_SIZE(namers) && !err; i++)
+		err = not_d(f, p, seccomp_syscall_resolve_name(namers[i].name),
+			    namers[i].arg);
+	return err;
+}
+
 int proc_seccomp_conditions(const struct proc *p, void *filter)
 {
 	scmp_filter_ctx f = filter;
@@ -105,12 +140,37 @@ int proc_seccomp_conditions(const struct proc *p, void *filter)
 
 	if (!err)
 		err = no_back_ways(f);
-	for (size_t i = 0; i < ARRAY_SIZE(namers) && !err; i++) {
-		int nr = seccomp_syscall_resolve_name(namers[i].name);
-
-		err = not_d(f, p, nr, namers[i].arg);
-		if (!err && namers[i].groups)
-			err = no_groups(f, nr, namers[i].arg);
-	}
+	if (!err)
+		err = no_namespaces(f);
+	if (!err && !p->fence.namespaces)
+		err = no_d(f, p);
 	return err;
+}
+
+/* ---- signals, where there is no pid namespace */
+
+/* The first argument of each is whom the signal is for: us, or nobody. Built
+ * by hand, since only the child knows its number, and may not allocate. The
+ * other filters end whoever uses another architecture's numbers. */
+int proc_seccomp_self(void)
+{
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigqueueinfo, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_tgsigqueueinfo, 1,
+			 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (u32)getpid(), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	};
+	const struct sock_fprog prog = { .len = ARRAY_SIZE(code),
+					 .filter = (struct sock_filter *)code };
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) ? -errno : 0;
 }

@@ -31,7 +31,7 @@ struct watch {
 	struct proc *p;
 	int signal_fd;
 	int pid_fd;
-	pid_t pid;    /* A's */
+	pid_t pid;    /* the keeper's, 0 between lives */
 	u64 deadline; /* ms; 0: A has not been asked to go */
 	bool leaving; /* no more restarts */
 };
@@ -43,7 +43,7 @@ static u64 now_ms(void)
 
 /* ---- signals to ix */
 
-/* Those of the terminal have reached A, too. */
+/* A, in a session of its own, gets none from the terminal. */
 static void pass_on(struct watch *w)
 {
 	struct signalfd_siginfo si;
@@ -59,8 +59,7 @@ static void pass_on(struct watch *w)
 		return;
 	}
 	w->deadline = now_ms() + GRACE_MS;
-	if (si.ssi_code != SI_KERNEL)
-		kill(w->pid, (int)si.ssi_signo);
+	kill(w->pid, (int)si.ssi_signo);
 }
 
 static int open_signals(struct watch *w)
@@ -70,6 +69,8 @@ static int open_signals(struct watch *w)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return w->signal_fd < 0 ? -errno : 0;
@@ -86,12 +87,21 @@ static int timeout(const struct watch *w)
 	return w->deadline > now ? (int)(w->deadline - now) : 0;
 }
 
-/* Until A has ended; its status as wait() tells it. */
-static int await_end(struct watch *w)
+/* What the keeper has said of A; it was killed, or A with it, if nothing. */
+static int status_of(int status_fd)
+{
+	int status;
+
+	if (read(status_fd, &status, sizeof(status)) != sizeof(status))
+		status = SIGKILL;
+	return status;
+}
+
+/* Until all of the life has ended; A's status as wait() tells it. */
+static int await_end(struct watch *w, int status_fd)
 {
 	struct pollfd fds[2] = { { .fd = w->pid_fd, .events = POLLIN },
 				 { .fd = w->signal_fd, .events = POLLIN } };
-	int status = 0;
 
 	for (;;) {
 		int n = poll(fds, 2, timeout(w));
@@ -105,62 +115,96 @@ static int await_end(struct watch *w)
 			w->deadline = 0;
 		}
 	}
-	waitpid(w->pid, &status, 0);
-	return status;
+	waitpid(w->pid, NULL, 0);
+	return status_of(status_fd);
+}
+
+static int cannot(const struct proc *p, const char *what, int err)
+{
+	fprintf(stderr, "ix: %s: %s: %s\n", p->program, what, strerror(-err));
+	return 1;
+}
+
+/* Only the exec's failure is the caller's to tell. */
+static int failed(struct watch *w, const struct proc_failure *f)
+{
+	waitpid(w->pid, NULL, 0);
+	w->pid = 0;
+	return f->step ? cannot(w->p, f->step, f->err) : f->err;
+}
+
+static void tell_crash(const struct watch *w, int status)
+{
+	if (WIFSIGNALED(status) && !w->leaving)
+		fprintf(stderr, "ix: %s was ended by signal %d (%s)\n",
+			w->p->program, WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
 }
 
 /* Connections are closed properly only if A was told to go, and went. */
 static int live(struct watch *w, char **argv, int settings_fd)
 {
-	int status;
+	struct proc_failure f;
+	int status_fd, status;
+	pid_t pid = proc_start(w->p, argv, settings_fd, &status_fd, &f);
 
-	w->pid = proc_start(w->p, argv, settings_fd);
-	if (w->pid < 0) {
-		status = w->pid;
-		w->pid = 0;
-		return status;
+	if (pid < 0)
+		return cannot(w->p, "process", pid);
+	w->pid = pid;
+	if (f.err) {
+		close(status_fd);
+		return failed(w, &f);
 	}
 	w->pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 	w->deadline = 0;
-	status = await_end(w);
+	status = await_end(w, status_fd);
 	close(w->pid_fd);
+	close(status_fd);
+	w->pid = 0;
 	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		w->p->linger_ns = LINGER_MS * (u64)NS_PER_MS;
-	w->pid = 0;
+	tell_crash(w, status);
 	if (WIFSIGNALED(status))
 		return SIGNALLED + WTERMSIG(status);
 	return WEXITSTATUS(status);
 }
 
-static int cannot(const struct proc *p, const char *why, int err)
-{
-	fprintf(stderr, "ix: %s: %s\n", p->program,
-		why[0] ? why : strerror(-err));
-	return 1;
-}
-
-/* With fresh shared memory and threads: nothing of a former life is left.
- * Exit status, or -errno if A did not begin. */
+/* With fresh shared memory, user and threads: nothing of a former life is
+ * left. Exit status, or -errno if A's program cannot be executed. */
 static int begin(struct watch *w, char **argv, int settings_fd)
 {
 	struct proc *p = w->p;
 	char why[NIC_WHY] = "";
-	int err = proc_shm_open(p), status = 1;
+	int err = proc_user_life(&p->user), status = 1;
 
 	if (err)
-		return cannot(p, "", err);
+		return cannot(p, "user", err);
+	err = proc_shm_open(p);
+	if (err)
+		return cannot(p, "shared memory", err);
 	p->linger_ns = 0;
 	err = proc_threads_start(p);
-	if (!err)
-		err = proc_seccomp_build(p, why, sizeof(why));
 	if (err)
-		status = cannot(p, why, err);
+		cannot(p, "threads", err);
+	else if (proc_seccomp_build(p, why, sizeof(why)))
+		fprintf(stderr, "ix: %s: %s\n", p->program, why);
 	else
 		status = live(w, argv, settings_fd);
 	proc_threads_stop(p);
 	proc_seccomp_free(p);
 	proc_shm_close(p);
 	return status;
+}
+
+/* D itself only reads the arena, whatever it was registered for; a child must
+ * not make D's memory copy-on-write, not even for the moment before exec. */
+static int narrow(struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++)
+		madvise(h->threads[i].mem, h->threads[i].mem_len,
+			MADV_DONTFORK);
+	return mprotect(h->mem.arena.base, h->mem.arena.len, PROT_READ) ? -errno
+									: 0;
 }
 
 /* ---- restarts */
@@ -178,6 +222,7 @@ static int lives(struct watch *w, char **argv, int settings_fd)
 {
 	struct proc *p = w->p;
 	u64 pause = BACKOFF_MIN_MS;
+	int err;
 
 	for (;;) {
 		u64 born = now_ms();
@@ -194,24 +239,15 @@ static int lives(struct watch *w, char **argv, int settings_fd)
 		back_off(w, pause);
 		if (w->leaving)
 			return status;
-		host_renew(p->host);
+		err = host_renew(p->host);
+		if (!err)
+			err = narrow(p->host);
+		if (err)
+			return cannot(p, "fresh memory", err);
 	}
 }
 
 /* ---- D */
-
-/* D itself only reads the arena, whatever it was registered for; a child must
- * not make D's memory copy-on-write, not even for the moment before exec. */
-static int narrow(struct host *h)
-{
-	for (u32 i = 0; i < h->nthreads; i++)
-		madvise(h->threads[i].mem, h->threads[i].mem_len,
-			MADV_DONTFORK);
-	if (prctl(PR_SET_DUMPABLE, 0)) /* nobody looks into /proc/PID/mem */
-		return -errno;
-	return mprotect(h->mem.arena.base, h->mem.arena.len, PROT_READ) ? -errno
-									: 0;
-}
 
 static int open_host(struct proc *p, const struct conf *conf)
 {
@@ -228,12 +264,15 @@ static int open_host(struct proc *p, const struct conf *conf)
 		return err;
 	}
 	proc_faults_survive(p->host);
+	proc_fence_find(&p->fence);
+	proc_cgroup_open(&p->cgroup, conf);
 	err = narrow(p->host);
 	if (err)
 		fprintf(stderr, "ix: dropping rights: %s\n", strerror(-err));
 	else if (!conf->quiet)
-		fprintf(stderr, "ix: %s; application: user %s\n",
-			p->host->about, p->user.text);
+		fprintf(stderr, "ix: %s; application: %s; %s; %s\n",
+			p->host->about, p->user.text, p->fence.text,
+			p->cgroup.text);
 	return err;
 }
 
@@ -246,9 +285,11 @@ int proc_run(const struct conf *conf, char **argv, int settings_fd)
 	if (open_signals(&w))
 		return 1;
 	proc_threads_signal();
+	proc_environment();
 	if (!open_host(&p, conf))
 		status = lives(&w, argv, settings_fd);
 	proc_faults_survive(NULL);
+	proc_cgroup_close(&p.cgroup);
 	host_close(p.host);
 	close(w.signal_fd);
 	return status;

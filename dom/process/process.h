@@ -12,14 +12,21 @@
  *	   attached thread 1 <----+  core 1
  *	   others                    anywhere
  *
+ * Between them stands the keeper, process 1 of A's pid namespace (keeper.c). A
+ * life of A is all that is made in it: own user, namespaces, control group and
+ * shared memory, and one end.
+ *
  * D's side, functions by file:
  *
  *   life.c     from start to end, restarts
  *   shm.c      the shared memory and its seals
  *   thread.c   an elastic thread: crossings, the time limit
  *   limit.c    ... what wakes it then
- *   start.c    A: what is taken from it before it begins
+ *   keeper.c   A: who starts it, and ends with it
+ *   start.c    ... what is taken from it before it begins
  *   user.c     ... whom it runs as
+ *   fence.c    ... what it sees of the machine
+ *   cgroup.c   ... how much of it it may use
  *   seccomp.c  ... which system calls it may make
  *   deny.c     ... and with which arguments it may not
  *   fault.c    the counter page truncated
@@ -62,15 +69,43 @@ struct proc_thread {
 /* Whom A runs as. */
 struct proc_user {
 	bool change; /* else as who we are */
+	bool own;    /* another one for each life, of [first, first + n) */
 	uid_t uid;
 	gid_t gid;
+	u32 first, n;
 	char text[96]; /* for people */
+};
+
+/* What it sees of the machine. */
+struct proc_fence {
+	int namespaces; /* CLONE_NEW*; 0: they cannot be had */
+	int landlock;	/* the kernel's version of it, <= 0: none */
+	uid_t uid;	/* to be mapped in a user namespace */
+	gid_t gid;
+	char text[128]; /* for people */
+};
+
+enum { PROC_CGROUP_PATH = 512, PROC_CGROUPS = 3 };
+
+struct proc_cgroup {
+	u32 n; /* one, or one for each controller */
+	char dir[PROC_CGROUPS + 1][PROC_CGROUP_PATH];
+	char text[160]; /* for people */
+};
+
+/* Why A did not begin. The step is a text of D's program, whose copy the child
+ * is; NULL: exec. */
+struct proc_failure {
+	const char *step;
+	int err;
 };
 
 struct proc {
 	struct host *host;
 	const char *program; /* for messages */
 	struct proc_user user;
+	struct proc_fence fence;
+	struct proc_cgroup cgroup;
 	struct proc_info *info; /* the up memfd, writable here alone */
 	struct proc_bells *bells;
 	const struct proc_down *down; /* follows them */
@@ -118,12 +153,40 @@ static inline void proc_limit_end(struct proc_limit *l)
 /* fault.c: D survives a truncated counter file of @h; NULL: no more. */
 void proc_faults_survive(struct host *h);
 
-/* start.c: A's pid, or -errno of fork or exec. */
-pid_t proc_start(struct proc *p, char **argv, int settings_fd);
+/* start.c: a life begins. The keeper's pid, or -errno; @f: why A did not
+ * begin, f->err 0 if it did. A's status, as wait() tells it, can be read from
+ * @status_fd (the caller's) when the keeper has ended. */
+pid_t proc_start(struct proc *p, char **argv, int settings_fd, int *status_fd,
+		 struct proc_failure *f);
+/* ... in the child: A's rights, and exec. */
+_Noreturn void proc_become(const struct proc *p, char **argv, int settings_fd,
+			   int exec_fd);
+/* Once, in D: what A finds in its environment. */
+void proc_environment(void);
+
+/* keeper.c: what D's child does. */
+_Noreturn void proc_keep(const struct proc *p, char **argv, int settings_fd,
+			 int exec_fd, int status_fd);
 
 /* user.c: from the setting @user. 0, or -errno with the reason. */
 int proc_user_find(struct proc_user *u, const char *user, const char *program,
 		   char *why, size_t why_len);
+/* ... for the next life. 0 or -errno. */
+int proc_user_life(struct proc_user *u);
+
+/* fence.c: what namespaces and Landlock can be had. */
+void proc_fence_find(struct proc_fence *f);
+/* fork() into them: 0 in the child, its pid, or -errno. */
+pid_t proc_fence_fork(const struct proc_fence *f);
+/* In the child: mounts; in A: Landlock. 0 or -errno. */
+int proc_fence_settle(const struct proc_fence *f);
+int proc_fence_landlock(const struct proc_fence *f);
+
+/* cgroup.c: a group with the limits of the settings; what cannot be had is
+ * said in the text. A child enters; it is removed when all have left. */
+void proc_cgroup_open(struct proc_cgroup *g, const struct conf *c);
+int proc_cgroup_enter(const struct proc_cgroup *g);
+void proc_cgroup_close(struct proc_cgroup *g);
 
 /* seccomp.c: p->filters from the default list and the file that the
  * settings name; D's threads must run. 0, or -errno with the reason. */
@@ -132,5 +195,7 @@ void proc_seccomp_free(struct proc *p);
 /* deny.c: adds conditions to @filter (scmp_filter_ctx), which allows
  * everything else. */
 int proc_seccomp_conditions(const struct proc *p, void *filter);
+/* ... in the process itself: signals to nobody but itself. 0 or -errno. */
+int proc_seccomp_self(void);
 
 #endif

@@ -3,11 +3,13 @@
  * The application's process, before its program begins. In this order, since
  * each step may need rights that a later one takes away:
  *
+ *	namespaces         fence.c, by the keeper, whose child it is (keeper.c)
  *	file descriptors   0 1 2, settings, the shared memory; all else closed
- *	user, groups       if ix is root: the setting `user`
+ *	user, groups       user.c
  *	capabilities       none, and none to be had (bounding set, ambient)
  *	no_new_privs       set-uid programs gain nothing
- *	system calls       the filter of seccomp.c
+ *	Landlock           fence.c
+ *	system calls       the filters of seccomp.c
  */
 #include "dom/process/process.h"
 
@@ -53,12 +55,16 @@ static int drop_rights(const struct proc_user *u)
 
 static int confine(const struct proc *p)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(p->filters); i++)
+	int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+
+	if (!err)
+		err = proc_fence_landlock(&p->fence);
+	if (!err && !p->fence.namespaces)
+		err = proc_seccomp_self();
+	for (size_t i = 0; i < ARRAY_SIZE(p->filters) && !err; i++)
 		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p->filters[i]))
-			return -errno;
-	return 0;
+			err = -errno;
+	return err;
 }
 
 /* ---- file descriptors */
@@ -100,7 +106,7 @@ static int inherit(const struct proc *p, int settings_fd, int *exec_fd)
 	return syscall(SYS_close_range, FIRST_FD + n, ~0u, 0) ? -errno : 0;
 }
 
-static void set_environment(void)
+void proc_environment(void)
 {
 	char text[64];
 
@@ -124,43 +130,62 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void become(const struct proc *p, char **argv, int settings_fd,
-			     int exec_fd)
+void proc_become(const struct proc *p, char **argv, int settings_fd,
+		 int exec_fd)
 {
-	int err = inherit(p, settings_fd, &exec_fd);
+	struct proc_failure f = { .step = "descriptors" };
 
+	f.err = inherit(p, settings_fd, &exec_fd);
 	reset_signals();
-	set_environment();
-	if (!err)
-		err = drop_rights(&p->user);
-	if (!err)
-		err = confine(p);
-	if (!err) {
-		execvp(argv[0], argv);
-		err = -errno;
+	if (!f.err) {
+		f.step = "user and capabilities";
+		f.err = drop_rights(&p->user);
 	}
-	if (write(exec_fd, &err, sizeof(err)) < 0)
+	if (!f.err) {
+		f.step = "filters";
+		f.err = confine(p);
+	}
+	if (!f.err) {
+		f.step = NULL;
+		execvp(argv[0], argv);
+		f.err = -errno;
+	}
+	if (write(exec_fd, &f, sizeof(f)) < 0)
 		_exit(126);
 	_exit(127);
 }
 
 /* The pipe is closed by the exec, or says why there was none. */
-pid_t proc_start(struct proc *p, char **argv, int settings_fd)
+static void await_exec(int exec_fd, struct proc_failure *f)
 {
-	int pipe_fd[2], err = 0;
+	if (read(exec_fd, f, sizeof(*f)) != sizeof(*f))
+		*f = (struct proc_failure){ 0 };
+}
+
+pid_t proc_start(struct proc *p, char **argv, int settings_fd, int *status_fd,
+		 struct proc_failure *f)
+{
+	int exec_fd[2], status[2];
 	pid_t pid;
 
-	if (pipe2(pipe_fd, O_CLOEXEC))
+	*f = (struct proc_failure){ 0 };
+	if (pipe2(exec_fd, O_CLOEXEC))
 		return -errno;
+	if (pipe2(status, O_CLOEXEC)) {
+		pid = -errno;
+		close(exec_fd[0]);
+		close(exec_fd[1]);
+		return pid;
+	}
 	fflush(NULL);
-	pid = fork();
+	pid = proc_fence_fork(&p->fence);
 	if (!pid)
-		become(p, argv, settings_fd, pipe_fd[1]);
-	if (pid < 0)
-		err = -errno;
-	close(pipe_fd[1]);
-	if (pid > 0 && read(pipe_fd[0], &err, sizeof(err)) != sizeof(err))
-		err = 0;
-	close(pipe_fd[0]);
-	return err ? err : pid;
+		proc_keep(p, argv, settings_fd, exec_fd[1], status[1]);
+	close(exec_fd[1]);
+	close(status[1]);
+	if (pid > 0)
+		await_exec(exec_fd[0], f);
+	close(exec_fd[0]);
+	*status_fd = status[0];
+	return pid;
 }

@@ -1,46 +1,142 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whom the application runs as. If ix is not root: as ix. Else as the setting
- * `user` says; auto is nobody, or, where nobody cannot reach the program (in
- * somebody's home, say), the program's owner, which is said aloud.
+ * Whom the application runs as: the setting `user`.
+ *
+ *	ix is root, auto	a user of its own for each life, without a name,
+ *				as systemd's dynamic users: no other process,
+ *				not even another application, is that user
+ *	ix is root, NAME	that one; root only if asked for by name
+ *	otherwise		as ix
+ *
+ * A user that cannot be had is an error: never another one instead.
  */
 #include "dom/process/process.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ix/dom.h"
 
-/* In a user namespace that does not map it, nobody can become @id. */
-static bool mapped(const char *map, u32 id)
+/* Where no distribution, no systemd and no container manager takes users from
+ * (systemd.io/UIDS-GIDS: unused), and, in containers that map only the first
+ * 65536, where systemd takes its dynamic users from. */
+static const struct range {
+	u32 first, n;
+} ranges[] = {
+	{ 0x70490000, 0x10000 },
+	{ 61184, 4336 },
+};
+
+enum { DRAWS = 1000, YES = 0, NO = 1, UNKNOWN = 2 };
+
+/* ---- users of nobody else */
+
+/* In a user namespace that does not map them, nobody can become one of
+ * [first, first + n). */
+static bool mapped(const char *map, u32 first, u32 n)
 {
 	FILE *f = fopen(map, "re");
-	u32 inside, outside, n;
-	bool found = !f;
+	u32 inside, outside, have;
+	bool found = false;
 
-	while (!found && fscanf(f, "%u %u %u", &inside, &outside, &n) == 3)
-		found = id - inside < n;
+	while (f && !found &&
+	       fscanf(f, "%u %u %u", &inside, &outside, &have) == 3)
+		found = first >= inside && first - inside < have &&
+			n <= have - (first - inside);
 	if (f)
 		fclose(f);
 	return found;
 }
 
-static int become(struct proc_user *u, const struct passwd *pw)
+static bool both_mapped(u32 first, u32 n)
 {
-	if (!mapped("/proc/self/uid_map", pw->pw_uid) ||
-	    !mapped("/proc/self/gid_map", pw->pw_gid)) {
-		snprintf(u->text, sizeof(u->text),
-			 "uid 0 as ix (%.32s is not in this user namespace)",
-			 pw->pw_name);
+	return mapped("/proc/self/uid_map", first, n) &&
+	       mapped("/proc/self/gid_map", first, n);
+}
+
+/* Does a process of @uid run? */
+static bool taken(u32 uid)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	struct stat st;
+	bool found = false;
+
+	while (proc && !found && (e = readdir(proc)))
+		found = isdigit((unsigned char)e->d_name[0]) &&
+			!fstatat(dirfd(proc), e->d_name, &st, 0) &&
+			st.st_uid == uid;
+	if (proc)
+		closedir(proc);
+	return found || getpwuid(uid);
+}
+
+/* By lot, so that whom an earlier life's files belong to is hardly ever met
+ * again. */
+int proc_user_life(struct proc_user *u)
+{
+	u32 lot;
+
+	if (!u->own)
+		return 0;
+	for (int i = 0; i < DRAWS; i++) {
+		if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
+			return -EIO;
+		lot = u->first + lot % u->n;
+		if (taken(lot))
+			continue;
+		u->uid = u->gid = lot;
 		return 0;
 	}
+	return -EUSERS;
+}
+
+static int own(struct proc_user *u)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		const struct range *r = &ranges[i];
+
+		if (!both_mapped(r->first, r->n))
+			continue;
+		u->change = u->own = true;
+		u->first = r->first;
+		u->n = r->n;
+		snprintf(u->text, sizeof(u->text),
+			 "a user of its own (uid %u to %u)", r->first,
+			 r->first + r->n - 1);
+		return proc_user_life(u);
+	}
+	snprintf(u->text, sizeof(u->text),
+		 "uid 0 as ix (this user namespace has no other)");
+	return 0;
+}
+
+/* ---- by name */
+
+/* As ix, without its rights. */
+static int stay(struct proc_user *u)
+{
+	snprintf(u->text, sizeof(u->text), "uid %u as ix", geteuid());
+	return 0;
+}
+
+static int become(struct proc_user *u, const struct passwd *pw)
+{
+	if (!pw->pw_uid)
+		return stay(u);
+	if (!both_mapped(pw->pw_uid, 1) ||
+	    !mapped("/proc/self/gid_map", pw->pw_gid, 1))
+		return -EINVAL;
 	u->change = true;
 	u->uid = pw->pw_uid;
 	u->gid = pw->pw_gid;
@@ -48,54 +144,14 @@ static int become(struct proc_user *u, const struct passwd *pw)
 	return 0;
 }
 
-/* Can @u execute @program, and load the domain's object? Asked of the kernel
- * by a child that is @u. A program without a slash is in the PATH. */
-static bool reaches(const struct proc_user *u, const char *program)
+static int named(struct proc_user *u, const char *name)
 {
-	const char *lib = getenv(IX_ENV_LIBDIR);
-	int status = 0;
-	pid_t pid = fork();
+	const struct passwd *pw;
 
-	if (!pid) {
-		bool ok = !setgroups(0, NULL) && !setgid(u->gid) &&
-			  !setuid(u->uid);
-
-		if (ok && strchr(program, '/'))
-			ok = !access(program, X_OK);
-		_exit(ok && (!lib || !access(lib, X_OK)) ? 0 : 1);
-	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
-}
-
-static int choose(struct proc_user *u, const char *program)
-{
-	const struct passwd *pw = getpwnam("nobody");
-	struct stat st;
-
+	errno = 0;
+	pw = getpwnam(name);
 	if (!pw)
-		return -ENOENT;
-	become(u, pw);
-	if (!u->change || reaches(u, program) || stat(program, &st))
-		return 0;
-	pw = getpwuid(st.st_uid);
-	if (!pw)
-		return 0;
-	fprintf(stderr,
-		"ix: nobody may not execute %s: it runs as its owner, %s; "
-		"--user chooses another\n",
-		program, pw->pw_name);
-	return become(u, pw);
-}
-
-/* Without root's rights. */
-static int stay(struct proc_user *u)
-{
-	snprintf(u->text, sizeof(u->text), "uid %u as ix", geteuid());
-	return 0;
-}
-
-static int named(struct proc_user *u, const struct passwd *pw)
-{
+		return errno ? -errno : -ENOENT;
 	if (!geteuid())
 		return become(u, pw);
 	return geteuid() == pw->pw_uid ? stay(u) : -EPERM;
@@ -106,27 +162,68 @@ static const char *reason(int err)
 	switch (err) {
 	case -ENOENT:
 		return "there is none";
+	case -EINVAL:
+		return "is not in this user namespace";
 	case -EPERM:
 		return "only root may start a program as somebody else";
 	}
 	return strerror(-err);
 }
 
+/* ---- may it begin? */
+
+/* Can @u execute @program, and load the domain's object? Asked of the kernel
+ * by a child that is @u: YES, NO, or it did not come to answer. A program
+ * without a slash is in the PATH. */
+static int reaches(const struct proc_user *u, const char *program)
+{
+	const char *lib = getenv(IX_ENV_LIBDIR);
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setgroups(0, NULL) || setgid(u->gid) || setuid(u->uid))
+			_exit(UNKNOWN);
+		if (strchr(program, '/') && access(program, X_OK))
+			_exit(NO);
+		_exit(lib && access(lib, X_OK) ? NO : YES);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return UNKNOWN;
+	return WEXITSTATUS(status);
+}
+
+static int check(const struct proc_user *u, const char *program, char *why,
+		 size_t why_len)
+{
+	switch (u->change ? reaches(u, program) : YES) {
+	case YES:
+		return 0;
+	case NO:
+		snprintf(why, why_len,
+			 "%.100s: %s may not execute it, or not load libix: "
+			 "its directories are closed to others; --user NAME "
+			 "chooses a user, also root",
+			 program, u->text);
+		return -EACCES;
+	}
+	snprintf(why, why_len, "%.100s: no telling whether %s may execute it",
+		 program, u->text);
+	return -EAGAIN;
+}
+
 int proc_user_find(struct proc_user *u, const char *user, const char *program,
 		   char *why, size_t why_len)
 {
-	const struct passwd *pw;
 	int err;
 
 	*u = (struct proc_user){ .change = false };
-	errno = 0;
-	if (!strcmp(user, "auto"))
-		err = geteuid() ? stay(u) : choose(u, program);
-	else if ((pw = getpwnam(user)))
-		err = named(u, pw);
+	if (strcmp(user, "auto"))
+		err = named(u, user);
 	else
-		err = errno ? -errno : -ENOENT;
-	if (err)
-		snprintf(why, why_len, "user %.64s: %s", user, reason(err));
+		err = geteuid() ? stay(u) : own(u);
+	if (!err)
+		return check(u, program, why, why_len);
+	snprintf(why, why_len, "user %.64s: %s", user, reason(err));
 	return err;
 }

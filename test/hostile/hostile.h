@@ -48,7 +48,7 @@ struct rogue {
 	bool hoards;	   /* keeps what comes to HOARD_PORT */
 	char *mem;	   /* 64 KB of the arena */
 	int fds[5];	   /* up down frames arena pipe, kept open */
-	pid_t dataplane;
+	pid_t dataplane; /* in its own pid namespace */
 };
 
 /* Returns false and prints if the lie was believed. */

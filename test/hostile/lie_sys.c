@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -22,11 +23,6 @@ static bool signals(struct rogue *r)
 	bool ok = true;
 
 	for (pid_t tid = d; tid < d + 8; tid++) { /* some are D's threads */
-		char path[64];
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%d", d, tid);
-		if (access(path, F_OK))
-			continue;
 		ok &= DENIED(kill(tid, 0));
 		ok &= DENIED(syscall(SYS_tgkill, d, tid, 0));
 		ok &= DENIED(syscall(SYS_tkill, tid, 0));
@@ -35,12 +31,15 @@ static bool signals(struct rogue *r)
 	ok &= DENIED(fcntl(0, F_SETOWN, d));
 	ok &= DENIED(fcntl(0, F_SETOWN, -d));
 	ok &= DENIED(ioctl(0, 0x8901 /* FIOSETOWN */, &d));
-	ok &= DENIED(kill(0, 0));
-	ok &= DENIED(kill(-1, 0));
 	ok &= DENIED(kill(-d, 0));
 	ok &= DENIED(syscall(SYS_kill, (1ull << 32) + (uint64_t)d, 0));
 	ok &= DENIED(syscall(SYS_rt_sigqueueinfo, d, SIGTERM, &info));
 	ok &= DENIED(syscall(SYS_pidfd_send_signal, 3, 0, NULL, 0));
+	/* D's child, which is to end with us, and not before. Where it is of
+	 * the same user the kernel takes the signal and forgets it. */
+	kill(1, SIGKILL);
+	kill(1, SIGSTOP);
+	kill(-1, SIGKILL);
 	return ok;
 }
 
@@ -54,13 +53,84 @@ static bool memory_of_d(struct rogue *r)
 	ok &= DENIED(ptrace(PTRACE_SEIZE, r->dataplane, 0, 0));
 	ok &= DENIED(process_vm_readv(r->dataplane, &here, 1, &there, 1, 0));
 	ok &= DENIED(process_vm_writev(r->dataplane, &here, 1, &there, 1, 0));
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 6; i++) {
 		static const char *const names[] = { "mem", "fd/0", "maps" };
 
-		snprintf(path, sizeof(path), "/proc/%d/%s", r->dataplane,
-			 names[i]);
+		snprintf(path, sizeof(path), "/proc/%d/%s",
+			 i < 3 ? r->dataplane : 1 /* the keeper */,
+			 names[i % 3]);
 		ok &= refused(path, open(path, O_RDONLY));
 	}
+	return ok;
+}
+
+/* Every process that A can see is of its own life. */
+static bool processes(struct rogue *r)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	bool ok = true;
+	int n = 0;
+
+	(void)r;
+	while (proc && (e = readdir(proc)))
+		n += atoi(e->d_name) > 0;
+	if (proc)
+		closedir(proc);
+	ok &= n == 2; /* the keeper, and we */
+	if (!ok)
+		printf("hostile: /proc shows %d processes\n", n);
+	ok &= getppid() == 1 && getsid(0) == 1;
+	return ok;
+}
+
+/* By clone() and clone3(): a child with flags of its own, or -1. */
+static int clone_with(uint64_t flags, bool three)
+{
+	uint64_t args[8] = { flags };
+	long pid;
+
+	if (three) {
+		args[4] = SIGCHLD;
+		pid = syscall(SYS_clone3, args, 64);
+	} else {
+		pid = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+	}
+	if (!pid)
+		_exit(0);
+	if (pid > 0)
+		waitpid((pid_t)pid, NULL, __WALL);
+	return (int)pid;
+}
+
+/* In namespaces of its own a process would have all rights in them. */
+static bool namespaces(struct rogue *r)
+{
+	static const uint64_t flags[] = {
+		CLONE_NEWUSER,
+		CLONE_NEWPID,
+		CLONE_NEWNS,
+		CLONE_NEWIPC,
+		CLONE_NEWNET,
+		CLONE_NEWUTS,
+		CLONE_PARENT,
+		CLONE_NEWCGROUP,
+		CLONE_NEWUSER | CLONE_NEWNET | CLONE_VFORK,
+	};
+	bool ok = true;
+
+	(void)r;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		ok &= DENIED(clone_with(flags[i], false));
+		ok &= DENIED(clone_with(flags[i], true));
+		ok &= DENIED(unshare((int)flags[i]));
+	}
+	ok &= DENIED(clone_with(0x80, true)); /* CLONE_NEWTIME */
+	ok &= DENIED(syscall(SYS_unshare, 0x80));
+	ok &= DENIED(setns(open("/proc/1/ns/net", O_RDONLY), 0));
+	ok &= DENIED(setns((int)syscall(SYS_pidfd_open, 1, 0), CLONE_NEWPID));
+	ok &= DENIED(socket(AF_PACKET, SOCK_RAW, 0));
+	ok &= DENIED(socket(AF_INET, SOCK_RAW, 1));
 	return ok;
 }
 
@@ -195,6 +265,8 @@ const struct lie lies_sys[] = {
 	{ "signals to the dataplane", signals },
 	{ "the dataplane's memory", memory_of_d },
 	{ "the dataplane's priority", priority_of_d },
+	{ "processes of others", processes },
+	{ "new namespaces", namespaces },
 	{ "the kernel", kernel },
 	{ "capabilities and users", rights },
 	{ "descriptors left after exec", inherited },

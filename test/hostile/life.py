@@ -10,122 +10,24 @@ told to go, and its dataplane dies, each under load.
 All in a user and network namespace of its own; no root needed."""
 
 import argparse
-import json
 import os
 import random
-import shutil
 import signal
 import socket
 import struct
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
-IX_ADDRESS, PORT = "10.81.0.10", 7
+from server import (Server, check, connect, enter, finish, receive, unacked,
+                    wait_for)
+
 SIZES = (1, 64, 1500, 9000, 60000)  # of messages
 LEAVES = 1 / 64      # share of messages after which a peer leaves
-# Seconds that an application lives, from to, in turns. It serves after 4 ms.
-# After a life shorter than the pause before it, 10 ms at first, ix doubles the
-# pause; the long life makes up for that.
+# Seconds that an application lives, from to, in turns. It serves after some
+# ms. After a life shorter than the pause before it, 10 ms at first, ix doubles
+# the pause; the long life makes up for that.
 LIVES = ((0, 0.02), (0.025, 0.05))
-KILL_LIMIT = 0.25    # seconds for each kill, else something is wrong
-failed = False
-born = time.monotonic()
-
-
-def check(what, ok, detail=""):
-    global failed
-    failed |= not ok
-    print(f"{'ok' if ok else 'FAILED'} {time.monotonic() - born:5.1f} s: "
-          f"{what} {detail}", flush=True)
-
-
-class Server:
-    """ix run --domain process ... -- echo"""
-
-    def __init__(self, args, *options):
-        self.ix, self.dir = args.ix, tempfile.mkdtemp(prefix="ix-life-")
-        self.log = open(os.path.join(self.dir, "log"), "w+")
-        self.d = subprocess.Popen(
-            [args.ix, "run", "--domain", "process", "--nic",
-             "tap:ix0,10.81.0.2/24", "--ip", IX_ADDRESS + "/24", "--port",
-             str(PORT), "--stat_dir", self.dir, *options, "--", args.echo],
-            stdout=self.log, stderr=self.log)
-        if not wait_for(self.answers):
-            print("FAILED: it does not begin:", self.said())
-            self.end()
-            sys.exit(1)
-
-    def answers(self):
-        try:
-            s = connect(0.3)
-            s.sendall(b"?")
-            ok = s.recv(1) == b"?"
-            s.close()
-            return ok
-        except OSError:
-            return False
-
-    def app(self):
-        """A's pid, or None between two lives."""
-        path = f"/proc/{self.d.pid}/task/{self.d.pid}/children"
-        with open(path) as f:
-            pids = f.read().split()
-        return int(pids[0]) if pids else None
-
-    def stat(self):
-        out = subprocess.run([self.ix, "stat", "--dir", self.dir, "--json"],
-                             capture_output=True, text=True).stdout
-        threads = json.loads(out)
-        return threads[0].get("counters", threads[0])
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def end(self, sig=signal.SIGTERM):
-        if self.d.poll() is None:
-            self.d.send_signal(sig)
-        try:
-            status = self.d.wait(10)
-        except subprocess.TimeoutExpired:
-            self.d.kill()
-            status = "does not end"
-        shutil.rmtree(self.dir, ignore_errors=True)
-        return status
-
-
-def wait_for(condition, seconds=10):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def connect(timeout=2):
-    s = socket.create_connection((IX_ADDRESS, PORT), timeout=timeout)
-    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return s
-
-
-def receive(s, n):
-    data = b""
-    while len(data) < n:
-        piece = s.recv(n - len(data))
-        if not piece:
-            raise OSError("closed")
-        data += piece
-    return data
-
-
-def unacked(s):
-    """Segments in flight: tcpi_unacked."""
-    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-    return struct.unpack_from("I", info, 24)[0]
+KILL_LIMIT = 0.5     # seconds for each kill, else something is wrong
 
 
 class Load(threading.Thread):
@@ -305,20 +207,6 @@ def stubborn(args):
           status == 128 + 9 and time.monotonic() - began < 5, f"({status})")
 
 
-def enter():
-    if os.environ.get("LIFE_INSIDE"):
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        return
-    if not os.access("/dev/net/tun", os.W_OK):
-        print("skipped: no /dev/net/tun")
-        sys.exit(77)
-    if subprocess.run(["unshare", "-Urn", "true"]).returncode:
-        print("skipped: no user namespaces here")
-        sys.exit(77)
-    os.environ["LIFE_INSIDE"] = "1"
-    os.execvp("unshare", ["unshare", "-Urn", sys.executable, *sys.argv])
-
-
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("ix")
@@ -331,7 +219,7 @@ def main():
     dataplane_dies(args)
     stubborn(args)
     kill_many(args)
-    sys.exit(failed)
+    finish()
 
 
 main()

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A control group for each life: how much memory, how many processes and how
+ * much of the CPUs the application may have. What belongs to no process, as
+ * unmapped memfds and pages of files, counts too.
+ *
+ *	cgroup v2	beside the nearest group above ours that hands the
+ *			controllers down: a group with processes cannot
+ *	cgroup v1	below ours, once for each controller
+ *
+ * Named ix-PID, PID being D's. What cannot be had is said, and not an error:
+ * an ordinary user has no groups.
+ */
+#include "dom/process/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CPU_PERIOD_US = 100000 };
+
+/* ---- places */
+
+static int write_file(const char *dir, const char *file, const char *text)
+{
+	char path[PROC_CGROUP_PATH + 64];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static bool has_word(const char *path, const char *word)
+{
+	FILE *f = fopen(path, "re");
+	char got[64];
+	bool found = false;
+
+	while (f && !found && fscanf(f, "%63s", got) == 1)
+		found = !strcmp(got, word);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Ours in the hierarchy of @controller ("": v2), from /proc/self/cgroup:
+ * "5:memory:/a/b", "0::/a/b". */
+static bool own_path(const char *controller, char *out, size_t len)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[512], *names, *path, *name;
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		names = strchr(line, ':');
+		path = names ? strchr(names + 1, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = 0;
+		names++;
+		found = !*names && !*controller;
+		while (!found && (name = strsep(&names, ",")))
+			found = *name && !strcmp(name, controller);
+		if (found)
+			snprintf(out, len, "%s", path);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Mount point of @controller's hierarchy ("": v2). */
+static bool mount_point(const char *controller, char *out, size_t len)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	bool found = false;
+
+	while (f && !found && (m = getmntent(f))) {
+		if (*controller)
+			found = !strcmp(m->mnt_type, "cgroup") &&
+				hasmntopt(m, controller);
+		else
+			found = !strcmp(m->mnt_type, "cgroup2");
+		if (found)
+			snprintf(out, len, "%s", m->mnt_dir);
+	}
+	if (f)
+		endmntent(f);
+	return found;
+}
+
+static bool hands_down(const char *dir, const char *controller)
+{
+	char path[PROC_CGROUP_PATH + 64];
+
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
+	return has_word(path, controller);
+}
+
+/* v2: from our own group upwards. */
+static bool place_v2(const char *controller, char *out, size_t len)
+{
+	char mount[128], own[PROC_CGROUP_PATH - 160];
+
+	if (!mount_point("", mount, sizeof(mount)) ||
+	    !own_path("", own, sizeof(own)))
+		return false;
+	for (;;) {
+		snprintf(out, len, "%s%s", mount, strcmp(own, "/") ? own : "");
+		if (hands_down(out, controller))
+			return true;
+		if (!strcmp(own, "/") || !*own)
+			return false;
+		*strrchr(own, '/') = 0;
+	}
+}
+
+/* v1. A container may show only its own part of a hierarchy, as its root. */
+static bool place_v1(const char *controller, char *out, size_t len)
+{
+	char mount[128], own[PROC_CGROUP_PATH - 160];
+
+	if (!mount_point(controller, mount, sizeof(mount)) ||
+	    !own_path(controller, own, sizeof(own)))
+		return false;
+	snprintf(out, len, "%s%s", mount, strcmp(own, "/") ? own : "");
+	if (access(out, W_OK))
+		snprintf(out, len, "%s", mount);
+	return true;
+}
+
+/* ---- groups */
+
+/* What a D that died has left is removed; it has no processes any more. */
+static void sweep(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int pid;
+
+	while (d && (e = readdir(d)))
+		if (sscanf(e->d_name, "ix-%d", &pid) == 1 && kill(pid, 0) &&
+		    errno == ESRCH)
+			unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	if (d)
+		closedir(d);
+}
+
+/* The group in @place, made if it is new: its directory. */
+static const char *group(struct proc_cgroup *g, const char *place, int *err)
+{
+	char *dir = g->dir[g->n];
+
+	snprintf(dir, sizeof(g->dir[0]), "%s/ix-%d", place, (int)getpid());
+	for (u32 i = 0; i < g->n; i++)
+		if (!strcmp(g->dir[i], dir))
+			return g->dir[i];
+	sweep(place);
+	*err = mkdir(dir, 0755) && errno != EEXIST ? -errno : 0;
+	if (*err)
+		return NULL;
+	g->n++;
+	return dir;
+}
+
+/* The same limit in both versions' words. */
+struct limit {
+	const char *controller, *file_v2, *file_v1;
+	char value[64], value_v1[64];
+};
+
+static int set(struct proc_cgroup *g, const struct limit *l)
+{
+	char place[PROC_CGROUP_PATH - 32];
+	bool v2 = place_v2(l->controller, place, sizeof(place));
+	const char *dir;
+	int err = 0;
+
+	if (!v2 && !place_v1(l->controller, place, sizeof(place)))
+		return -ENOENT;
+	dir = group(g, place, &err);
+	if (!dir)
+		return err;
+	return write_file(dir, v2 ? l->file_v2 : l->file_v1,
+			  v2 || !l->value_v1[0] ? l->value : l->value_v1);
+}
+
+static void say(struct proc_cgroup *g, int err, const char *what,
+		const char *have)
+{
+	size_t n = strlen(g->text);
+	const char *comma = n ? ", " : "";
+
+	if (!err)
+		snprintf(g->text + n, sizeof(g->text) - n, "%s%s %s", comma,
+			 what, have);
+	else
+		snprintf(g->text + n, sizeof(g->text) - n,
+			 "%s%s not limited (%s)", comma, what,
+			 err == -ENOENT ? "no cgroup" : strerror(-err));
+}
+
+static u64 memory_available(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	u64 kb = 0;
+
+	while (f && !kb && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %lu", &kb) != 1)
+			kb = 0;
+	if (f)
+		fclose(f);
+	return kb << 10;
+}
+
+static void limit_memory(struct proc_cgroup *g, const struct conf *c)
+{
+	struct limit l = { "memory", "memory.max", "memory.limit_in_bytes", "",
+			   "" };
+	u64 bytes = c->app_memory;
+	char have[32];
+
+	if (!bytes)
+		bytes = memory_available() / 4 * 3 + c->arena;
+	snprintf(l.value, sizeof(l.value), "%lu", bytes);
+	snprintf(have, sizeof(have), "%lu MB", bytes >> 20);
+	say(g, set(g, &l), "memory", have);
+}
+
+static void limit_threads(struct proc_cgroup *g, const struct conf *c)
+{
+	struct limit l = { "pids", "pids.max", "pids.max", "", "" };
+
+	snprintf(l.value, sizeof(l.value), "%u", c->app_threads);
+	say(g, set(g, &l), "threads", l.value);
+}
+
+static void limit_cpu(struct proc_cgroup *g, const struct conf *c)
+{
+	struct limit l = { "cpu", "cpu.max", "cpu.cfs_quota_us", "", "" };
+	u64 quota = (u64)c->app_cpu * (CPU_PERIOD_US / 100);
+	char have[32];
+
+	if (!c->app_cpu)
+		return;
+	snprintf(l.value, sizeof(l.value), "%lu %u", quota, CPU_PERIOD_US);
+	snprintf(l.value_v1, sizeof(l.value_v1), "%lu", quota);
+	snprintf(have, sizeof(have), "%u %%", c->app_cpu);
+	say(g, set(g, &l), "CPU", have);
+}
+
+void proc_cgroup_open(struct proc_cgroup *g, const struct conf *c)
+{
+	memset(g, 0, sizeof(*g));
+	limit_memory(g, c);
+	limit_threads(g, c);
+	limit_cpu(g, c);
+}
+
+int proc_cgroup_enter(const struct proc_cgroup *g)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < g->n && !err; i++)
+		err = write_file(g->dir[i], "cgroup.procs", "0");
+	return err;
+}
+
+void proc_cgroup_close(struct proc_cgroup *g)
+{
+	for (u32 i = 0; i < g->n; i++)
+		rmdir(g->dir[i]);
+	g->n = 0;
+}

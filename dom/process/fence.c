@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What A sees of the rest of the machine: namespaces of its own, and a
+ * Landlock domain.
+ *
+ *	processes   pid namespace, with its own /proc: A cannot name, signal or
+ *		    look at any process that is not of its life
+ *	IPC         SysV and POSIX queues, segments; /dev/shm
+ *	mounts      only what the two above need
+ *	user        as an ordinary user: what the others need
+ *	Landlock    no looking into processes outside, even of the same user
+ *
+ * The network namespace is D's: A is a Linux program with sockets of Linux.
+ * Where namespaces cannot be had, A may not make processes: a life is then one
+ * process (deny.c).
+ */
+#include "dom/process/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- namespaces */
+
+enum { OWN = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNS };
+
+/* fork(2) into new namespaces. libc's fork() would not do it; the child is
+ * the main thread's, and D's other threads allocate nothing. */
+pid_t proc_fence_fork(const struct proc_fence *f)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone,
+				   (unsigned long)f->namespaces | SIGCHLD, NULL,
+				   NULL, NULL, 0);
+
+	return pid < 0 ? -errno : pid;
+}
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* As who we are. A process that is not dumpable may not write its own map. */
+static int map_user(uid_t uid, gid_t gid)
+{
+	char users[32], groups[32];
+	int err;
+
+	snprintf(users, sizeof(users), "%u %u 1", uid, uid);
+	snprintf(groups, sizeof(groups), "%u %u 1", gid, gid);
+	prctl(PR_SET_DUMPABLE, 1);
+	err = write_text("/proc/self/setgroups", "deny");
+	if (!err)
+		err = write_text("/proc/self/uid_map", users);
+	if (!err)
+		err = write_text("/proc/self/gid_map", groups);
+	if (prctl(PR_SET_DUMPABLE, 0) && !err)
+		err = -errno;
+	return err;
+}
+
+/* In the child, which is process 1. */
+int proc_fence_settle(const struct proc_fence *f)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	int err = 0;
+
+	if (f->namespaces & CLONE_NEWUSER)
+		err = map_user(f->uid, f->gid);
+	if (err || !f->namespaces)
+		return err;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("proc", "/proc", "proc", flags, NULL))
+		return -errno;
+	/* Not every machine has this directory. */
+	if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV,
+		  "mode=1777") &&
+	    errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Does it work? Only a clean answer counts. */
+static bool works(const struct proc_fence *f)
+{
+	int status = 1;
+	pid_t pid = proc_fence_fork(f);
+
+	if (!pid)
+		_exit(proc_fence_settle(f) ? 1 : 0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* ---- Landlock */
+
+/* As the kernel has it now; older ones know only the first fields. */
+struct ruleset {
+	u64 fs, net, scoped;
+};
+
+enum {
+	ABI_REFER = 2,
+	ABI_SCOPED = 6,
+	SCOPE_SIGNAL = 2,
+	REFER = LANDLOCK_ACCESS_FS_MAKE_BLOCK << 2,
+};
+
+_Static_assert(REFER == 1 << 13, "as in linux/landlock.h of Linux 5.19");
+
+static int landlock_abi(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+			    LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+/* The rules forbid nothing that A could do otherwise (it may not make block
+ * devices anyway); being in a domain is what counts: who is in one cannot
+ * reach into processes that are not (ptrace, /proc/PID/mem), nor, where the
+ * kernel knows that, signal them. Renaming across directories has to be
+ * allowed by name. */
+static int make_ruleset(int abi)
+{
+	const struct ruleset set = {
+		.fs = LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		      (abi >= ABI_REFER ? REFER : 0),
+		.scoped = abi >= ABI_SCOPED ? SCOPE_SIGNAL : 0,
+	};
+	const struct landlock_path_beneath_attr root = {
+		.allowed_access = set.fs,
+		.parent_fd = open("/", O_PATH | O_CLOEXEC),
+	};
+	size_t size = abi >= ABI_SCOPED ? sizeof(set) : sizeof(set.fs);
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &set, size, 0);
+	int err = 0;
+
+	if (fd < 0 || root.parent_fd < 0 ||
+	    syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
+		    &root, 0))
+		err = -errno;
+	if (root.parent_fd >= 0)
+		close(root.parent_fd);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+/* In A, which has no_new_privs. */
+int proc_fence_landlock(const struct proc_fence *f)
+{
+	int fd, err = 0;
+
+	if (f->landlock <= 0)
+		return 0;
+	fd = make_ruleset(f->landlock);
+	if (fd < 0)
+		return fd;
+	if (syscall(SYS_landlock_restrict_self, fd, 0))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* ---- what there is */
+
+void proc_fence_find(struct proc_fence *f)
+{
+	static const int tries[] = { OWN, OWN | CLONE_NEWUSER };
+
+	*f = (struct proc_fence){ .uid = geteuid(),
+				  .gid = getegid(),
+				  .landlock = landlock_abi() };
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		f->namespaces = tries[i];
+		if (works(f))
+			break;
+		f->namespaces = 0;
+	}
+	snprintf(f->text, sizeof(f->text), "%s%s",
+		 f->namespaces ? "own processes, IPC and /proc"
+			       : "sees the machine's processes, may not make "
+				 "any (namespaces are not allowed here)",
+		 f->landlock > 0 ? "" : ", no Landlock");
+}

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Who an application is, what it sees, and what is left of it: own user,
+processes and memory for each life, and an end that is one.
+
+    tenants.py IX ECHO SPY
+
+    program on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peers here
+    program on IX 10.81.1.10 ====== TAP ix1 ====== 10.81.1.2
+
+As root in a network namespace of its own; spy.c is the hostile program."""
+
+import argparse
+import array
+import mmap
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from server import Server, check, connect, enter, finish, receive, wait_for
+
+NOBODY = 65534
+SHARED = ("up", "down", "frames", "arena")
+
+
+def status(pid, field):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.split(":", 1) for line in f)[field].split()
+
+
+def uid(pid):
+    return int(status(pid, "Uid")[0])
+
+
+def running(exe, life=None):
+    """Processes of this program, whoever's child they are, in the pid
+    namespace @life if given."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{name}/exe") == os.path.realpath(exe) and \
+                    life in (None, os.readlink(f"/proc/{name}/ns/pid")):
+                found.append(int(name))
+        except OSError:
+            pass
+    return found
+
+
+def two_tenants(args):
+    """Neither can see, signal or read the other."""
+    one = Server(args)
+    pids = [one.d.pid, one.app()]
+    two = Server(args, number=1, ready=None,
+                 program=[args.spy, "look", *map(str, pids)])
+    code = two.d.wait(20)
+    check("a tenant cannot reach another one", code == 0, two.said()[-300:]
+          if code else "")
+    two.end()
+    two = Server(args, number=1)
+    apps = [one.app(), two.app()]
+    check("each has a user of its own",
+          uid(apps[0]) != uid(apps[1]) and min(map(uid, apps)) > NOBODY,
+          f"({uid(apps[0])}, {uid(apps[1])})")
+    for ns in ("pid", "ipc", "mnt"):
+        of = {os.readlink(f"/proc/{p}/ns/{ns}") for p in (os.getpid(), *apps)}
+        check(f"each has a {ns} namespace of its own", len(of) == 3)
+    check("both answer", one.answers() and two.answers())
+    two.end()
+    answers = wait_for(one.answers)
+    check("one ends alone", answers and one.end() == 0, one.said())
+
+
+def echoes(s, rng, n):
+    for _ in range(n):
+        sent = rng.randbytes(rng.choice((1, 700, 30000)))
+        s.sendall(sent)
+        if receive(s, len(sent)) != sent:
+            return False
+    return True
+
+
+def orphans(args):
+    """What a life has made ends with it; the next one's bytes are its own."""
+    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
+    os.chmod(tmp, 0o777)
+    server = Server(args, "--restart", program=[
+        args.spy, "orphans", os.path.join(tmp, "once"), args.echo])
+    first = server.app()
+    check("a life with orphans", wait_for(lambda: len(running(args.spy)) == 8),
+          f"({len(running(args.spy))}) {server.said()}")
+    life = os.readlink(f"/proc/{first}/ns/pid")
+    with open(os.path.join(tmp, "once"), "w") as f:
+        f.write("now")
+    os.kill(first, signal.SIGKILL)
+    check("... ends with all of them",
+          wait_for(lambda: server.app() not in (None, first)) and
+          not running(args.spy, life))
+    wait_for(server.answers)
+    check("the next life has another user", uid(server.app()) > NOBODY)
+    check("... and its bytes are its own",
+          echoes(connect(5), random.Random(1), 200))
+    check("SIGTERM ends it", server.end() == 0)
+    server = Server(args, program=[
+        args.spy, "orphans", os.path.join(tmp, "twice"), args.echo])
+    check("orphans again", wait_for(lambda: len(running(args.spy)) == 8))
+    server.d.kill()
+    server.d.wait()
+    check("the dataplane is killed: no orphan stays",
+          wait_for(lambda: not running(args.spy) and not running(args.echo)))
+    server.end()
+    shutil.rmtree(tmp)
+
+
+class Accomplice(threading.Thread):
+    """Takes the descriptors of shared memory from each life."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o777)
+        self.listener.listen()
+        self.lives = []
+        self.start()
+
+    def run(self):
+        while True:
+            s, _ = self.listener.accept()
+            fds = array.array("i")
+            _, ancillary, _, _ = s.recvmsg(1, socket.CMSG_SPACE(16))
+            fds.frombytes(ancillary[0][2][:16])
+            self.lives.append(list(fds))
+
+
+def accomplice(args):
+    """Memory that somebody else has kept is not used again."""
+    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
+    os.chmod(tmp, 0o777)
+    other = Accomplice(os.path.join(tmp, "socket"))
+    server = Server(args, "--restart", program=[
+        args.spy, "pass", os.path.join(tmp, "socket"), args.echo])
+    os.kill(server.app(), signal.SIGKILL)
+    check("two lives", wait_for(lambda: len(other.lives) == 2) and
+          wait_for(server.answers))
+    inode = [[os.fstat(fd).st_ino for fd in fds] for fds in other.lives]
+    for i, what in enumerate(SHARED):
+        check(f"fresh memory: {what}", inode[0][i] != inode[1][i])
+    old = mmap.mmap(other.lives[0][3], 0)
+    old[:] = b"!" * len(old)
+    secret = os.urandom(5000)
+    s = connect(5)
+    s.sendall(secret)
+    check("an old arena changes nothing", receive(s, 5000) == secret)
+    frames = mmap.mmap(other.lives[0][2], 0, prot=mmap.PROT_READ)
+    check("old buffers show nothing", frames.find(secret[:64]) < 0)
+    check("SIGTERM ends it", server.end() == 0)
+    shutil.rmtree(tmp)
+
+
+def exhaustion(args):
+    """It may use up its own share; the dataplane goes on."""
+    for what, options in (("memory", ("--app_memory", "400M")),
+                          ("forks", ("--app_threads", "64")), ("files", ())):
+        server = Server(args, "--restart", *options, ready="pings",
+                        program=[args.spy, what])
+        if "not limited" in server.said():
+            check(f"control groups: {what}", False, server.said())
+        time.sleep(2)
+        check(f"{what} used up: pings are answered", server.pings())
+        if what == "memory":
+            check("memory used up: it is the application's end",
+                  wait_for(lambda: "signal 9" in server.said()))
+        if what == "forks":
+            made = len(running(args.spy))
+            check("forks: as many as it may", 30 < made <= 64, f"({made})")
+        server.end()
+        check(f"{what} used up: nothing is left",
+              wait_for(lambda: not running(args.spy)))
+
+
+def refused(args, what, *options, says, program=None, under=()):
+    r = subprocess.run(
+        [*under, args.ix, "run", "--domain", "process", "--nic",
+         "tap:ix0,10.81.0.2/24", "--ip", "10.81.0.10/24", *options, "--",
+         *(program or [args.echo])], capture_output=True, text=True,
+        timeout=60)
+    check(what, r.returncode != 0 and says in r.stderr, r.stderr.strip()
+          if says not in r.stderr else "")
+
+
+def users(args):
+    closed = tempfile.mkdtemp(prefix="ix-tenants-")  # 0700
+    program = os.path.join(closed, "echo")
+    shutil.copy(args.echo, program)
+    refused(args, "a program that its user cannot reach is refused",
+            says="--user", program=[program])
+    shutil.rmtree(closed)
+    refused(args, "--user of a missing user", "--user", "no-such-user",
+            says="there is none")
+    refused(args, "--user that is not in the namespace", "--user", "nobody",
+            says="not in this user namespace",
+            under=["unshare", "-Urn"])
+    server = Server(args, "--user", "nobody")
+    check("--user nobody", uid(server.app()) == NOBODY)
+    server.end()
+    server = Server(args, "--user", "root")
+    check("root only by name, without capabilities",
+          uid(server.app()) == 0 and
+          int(status(server.app(), "CapEff")[0], 16) == 0)
+    server.end()
+
+
+def probe_killed(args):
+    """Somebody else of that user kills what asks for its rights."""
+    killer = subprocess.Popen(
+        ["setpriv", "--reuid", str(NOBODY), "--clear-groups", sys.executable,
+         "-c", "import os, signal, time\n"
+         "signal.signal(15, signal.SIG_IGN)\n"
+         "end = time.time() + 60\n"
+         "while time.time() < end:\n"
+         "  try: os.kill(-1, 9)\n"
+         "  except OSError: pass\n"])
+    ended = []
+    for _ in range(20):
+        d = subprocess.Popen(
+            [args.ix, "run", "--quiet", "--domain", "process", "--nic",
+             "tap:ix0", "--ip", "10.81.0.10/24", "--user", "nobody", "--",
+             "/usr/bin/id", "-u"], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        ended.append(d.communicate(timeout=60)[0].strip())
+    killer.kill()
+    killer.wait()
+    check("the probe killed: nobody runs as root",
+          set(ended) <= {"", str(NOBODY)}, f"({ended.count('')} killed)")
+
+
+def window(args):
+    """From its first line on nobody of the same user looks into ix: here it
+    waits for its settings."""
+    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
+    os.chmod(tmp, 0o777)
+    fifo = os.path.join(tmp, "conf")
+    os.mkfifo(fifo, 0o666)
+    as_user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
+               "--clear-groups"]
+    d = subprocess.Popen([*as_user, args.ix, "run", "--conf", fifo, "--",
+                          args.echo], stderr=subprocess.DEVNULL)
+
+    def waits():
+        with open(f"/proc/{d.pid}/wchan") as f:
+            return "fifo" in f.read() or \
+                "ix" in open(f"/proc/{d.pid}/comm").read()
+    wait_for(waits)
+    time.sleep(0.3)
+    r = subprocess.run([*as_user, sys.executable, "-c",
+                        f"open('/proc/{d.pid}/mem', 'rb+')"],
+                       capture_output=True, text=True)
+    check("the start: memory is closed to the same user",
+          "Permission" in r.stderr, r.stderr[-200:])
+    d.kill()
+    d.wait()
+    shutil.rmtree(tmp)
+
+
+def ordinary(args):
+    """Without root: what an ordinary user has."""
+    as_user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
+               "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
+    os.chmod(tmp, 0o777)
+    for what, limit, program in (
+            ("an ordinary user's", "", ["/bin/sh", "-c", "ls /proc; id -u"]),
+            ("without namespaces: one process, that signals only itself",
+             "echo 0 >/proc/sys/user/max_user_namespaces; "
+             "echo 0 >/proc/sys/user/max_pid_namespaces; ",
+             [args.spy, "alone"])):
+        command = " ".join(
+            [args.ix, "run", "--quiet", "--domain", "process", "--nic",
+             f"wire:{tmp}/wire{len(what)}", "--ip", "10.0.0.1/24",
+             "--stat_dir", tmp, "--arena", "16M", "--"] +
+            [f"'{w}'" for w in program])
+        # A limit on namespaces is for those below; the rights to make them
+        # are given up after it has been set.
+        r = subprocess.run(
+            ["unshare", "-Ur", "sh", "-c", limit + "exec " + "setpriv "
+             "--bounding-set=-all --inh-caps=-all " + command]
+            if limit else [*as_user, "sh", "-c", command],
+            capture_output=True, text=True, timeout=60)
+        ok = r.returncode == 0
+        if not limit:
+            pids = [w for w in r.stdout.split() if w.isdigit()]
+            ok &= set(pids) <= {"1", "2", "3", str(NOBODY)} and "1" in pids
+        check(what, ok, "" if ok else r.stdout[-300:] + r.stderr[-300:])
+    shutil.rmtree(tmp)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    for name in ("ix", "echo", "spy"):
+        p.add_argument(name)
+    args = p.parse_args()
+    if os.geteuid():
+        print("skipped: needs root")
+        sys.exit(77)
+    enter("-n")
+    two_tenants(args)
+    orphans(args)
+    accomplice(args)
+    exhaustion(args)
+    users(args)
+    probe_killed(args)
+    window(args)
+    ordinary(args)
+    finish()
+
+
+main()
