@@ -112,9 +112,10 @@ u64 dp_next_deadline(const struct dp *dp, u64 now);
  * the event conditions in dp->up stay as they are. */
 void dp_flush(struct dp *dp, u64 now);
 
-/* While the application keeps the core too long: timers, reception and
- * transmission go on; dp->down and dp->up are not touched. */
-void dp_overrun(struct dp *dp, u64 now);
+/* While the application keeps the core too long, or there is none: timers,
+ * reception and transmission go on; dp->down and dp->up are not touched.
+ * Returns how many packets were received. */
+u32 dp_overrun(struct dp *dp, u64 now);
 
 /* Ends the thread's life: aborts all connections with RST, takes back what the
  * application holds, transmits, and gives all buffers back to the pool except

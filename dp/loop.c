@@ -79,11 +79,14 @@ void dp_flush(struct dp *dp, u64 now)
 	publish(dp);
 }
 
-void dp_overrun(struct dp *dp, u64 now)
+u32 dp_overrun(struct dp *dp, u64 now)
 {
+	u32 received;
+
 	dp->now = now;
-	dp_rx(dp, now);
+	received = dp_rx(dp, now);
 	output(dp, now);
 	dp_tx(dp, now);
 	publish(dp);
+	return received;
 }

@@ -91,6 +91,10 @@ void host_detach(struct host_thread *t);
  * without it. Returns the ns until a timer is due; 0: more work waits. */
 u64 host_overrun(struct host_thread *t);
 
+/* Without an application, before it attaches or after dp_renew(): the same,
+ * then blocks until a packet, a timer, or for @most ns. */
+void host_serve(struct host_thread *t, u64 most);
+
 /* Closes the thread's connections, each after what it has queued, and goes on
  * until that is done, at most @ns. host_detach() must follow. */
 void host_linger(struct host_thread *t, u64 ns);

@@ -254,14 +254,12 @@ int host_run_io(struct host_thread *t)
 u64 host_overrun(struct host_thread *t)
 {
 	struct dp *dp = t->dp;
-	u64 now, packets;
 	u32 rounds = 0;
+	u64 now;
 
 	do {
-		packets = dp->stat->rx_packets;
 		now = host_now(&t->clock);
-		dp_overrun(dp, now);
-	} while (dp->stat->rx_packets != packets && ++rounds < MAX_ROUNDS);
+	} while (dp_overrun(dp, now) && ++rounds < MAX_ROUNDS);
 	if (unlikely(dp->stat->forwarded != t->forwarded))
 		wake_others(t);
 	if (now >= t->chores_at)
@@ -269,6 +267,23 @@ u64 host_overrun(struct host_thread *t)
 	if (rounds == MAX_ROUNDS || dp->net.ntx || dp->net.tcp.out_head)
 		return 0;
 	return wheel_next(&dp->net.wheel, now);
+}
+
+/* Announced before the look: what another thread forwards after it rings. */
+void host_serve(struct host_thread *t, u64 most)
+{
+	u64 ns;
+
+	if (t->wake_fd)
+		__atomic_exchange_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
+	ns = min(host_overrun(t), min(most, t->max_sleep));
+	t->worked_at = host_now(&t->clock);
+	if (ns) {
+		t->dp->stat->sleeps++;
+		t->dp->nic->ops->wait(t->dp->nic, ns);
+	}
+	if (t->wake_fd)
+		awake(t);
 }
 
 void host_linger(struct host_thread *t, u64 ns)

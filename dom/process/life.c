@@ -32,6 +32,8 @@ struct watch {
 	int signal_fd;
 	int pid_fd;
 	pid_t pid;    /* the keeper's, 0 between lives */
+	int status;   /* of the last life */
+	u64 born;     /* ms; 0: not yet */
 	u64 deadline; /* ms; 0: A has not been asked to go */
 	bool leaving; /* no more restarts */
 };
@@ -125,6 +127,12 @@ static int cannot(const struct proc *p, const char *what, int err)
 	return 1;
 }
 
+static int refuse(const struct proc *p, const char *why)
+{
+	fprintf(stderr, "ix: %s: %s\n", p->program, why);
+	return 1;
+}
+
 /* Only the exec's failure is the caller's to tell. */
 static int failed(struct watch *w, const struct proc_failure *f)
 {
@@ -141,13 +149,26 @@ static void tell_crash(const struct watch *w, int status)
 			strsignal(WTERMSIG(status)));
 }
 
+/* Sleeps, unless a signal comes. */
+static void back_off(struct watch *w, u64 ms)
+{
+	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
+
+	if (ms && poll(&p, 1, (int)ms) > 0)
+		pass_on(w);
+}
+
 /* Connections are closed properly only if A was told to go, and went. */
-static int live(struct watch *w, char **argv, int settings_fd)
+static int live(struct watch *w, char **argv, int settings_fd, u64 pause)
 {
 	struct proc_failure f;
 	int status_fd, status;
-	pid_t pid = proc_start(w->p, argv, settings_fd, &status_fd, &f);
+	pid_t pid;
 
+	back_off(w, pause);
+	if (w->leaving)
+		return w->status;
+	pid = proc_start(w->p, argv, settings_fd, &status_fd, &f);
 	if (pid < 0)
 		return cannot(w->p, "process", pid);
 	w->pid = pid;
@@ -157,6 +178,7 @@ static int live(struct watch *w, char **argv, int settings_fd)
 	}
 	w->pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 	w->deadline = 0;
+	w->born = now_ms();
 	status = await_end(w, status_fd);
 	close(w->pid_fd);
 	close(status_fd);
@@ -170,12 +192,13 @@ static int live(struct watch *w, char **argv, int settings_fd)
 }
 
 /* With fresh shared memory, user and threads: nothing of a former life is
- * left. Exit status, or -errno if A's program cannot be executed. */
-static int begin(struct watch *w, char **argv, int settings_fd)
+ * left. The threads serve the network during the @pause before A begins. Exit
+ * status, or -errno if A's program cannot be executed. */
+static int begin(struct watch *w, char **argv, int settings_fd, u64 pause)
 {
 	struct proc *p = w->p;
 	char why[NIC_WHY] = "";
-	int err = proc_user_life(&p->user), status = 1;
+	int err = proc_user_life(&p->user), status = w->status;
 
 	if (err)
 		return cannot(p, "user", err);
@@ -185,11 +208,11 @@ static int begin(struct watch *w, char **argv, int settings_fd)
 	p->linger_ns = 0;
 	err = proc_threads_start(p);
 	if (err)
-		cannot(p, "threads", err);
+		status = cannot(p, "threads", err);
 	else if (proc_seccomp_build(p, why, sizeof(why)))
-		fprintf(stderr, "ix: %s: %s\n", p->program, why);
+		status = refuse(p, why);
 	else
-		status = live(w, argv, settings_fd);
+		status = live(w, argv, settings_fd, pause);
 	proc_threads_stop(p);
 	proc_seccomp_free(p);
 	proc_shm_close(p);
@@ -209,15 +232,6 @@ static int narrow(struct host *h)
 
 /* ---- restarts */
 
-/* Sleeps, unless a signal comes. */
-static void back_off(struct watch *w, u64 ms)
-{
-	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
-
-	if (poll(&p, 1, (int)ms) > 0)
-		pass_on(w);
-}
-
 static int lives(struct watch *w, char **argv, int settings_fd)
 {
 	struct proc *p = w->p;
@@ -225,20 +239,15 @@ static int lives(struct watch *w, char **argv, int settings_fd)
 	int err;
 
 	for (;;) {
-		u64 born = now_ms();
-		int status = begin(w, argv, settings_fd);
-
-		if (status <= 0 || w->leaving || !p->host->conf.restart)
-			return status;
-		if (now_ms() - born > pause) /* it worked for a while */
+		w->status = begin(w, argv, settings_fd, w->born ? pause : 0);
+		if (w->status <= 0 || w->leaving || !p->host->conf.restart)
+			return w->status;
+		if (now_ms() - w->born > pause) /* it worked for a while */
 			pause = BACKOFF_MIN_MS;
 		else
 			pause = min(2 * pause, (u64)BACKOFF_MAX_MS);
 		fprintf(stderr, "ix: %s ended with status %d; starting again\n",
-			p->program, status);
-		back_off(w, pause);
-		if (w->leaving)
-			return status;
+			p->program, w->status);
 		err = host_renew(p->host);
 		if (!err)
 			err = narrow(p->host);

@@ -61,8 +61,9 @@ struct proc_thread {
 	struct proc_up *up;
 	const struct proc_down *down;
 	pthread_t id;
-	pid_t tid; /* 0: not yet started */
-	bool done; /* has left, or is about to */
+	pid_t tid;     /* 0: not yet started */
+	bool done;     /* has left, or is about to */
+	bool attached; /* a thread of A, from PROC_ATTACH to PROC_DETACH */
 	struct proc_limit limit;
 };
 

@@ -2,7 +2,8 @@
 /*
  * An elastic thread of D: waits for the application's turn to end, does what
  * it asked for, hands the core back. Past the application's time limit it
- * looks after the network without it.
+ * looks after the network without it; and all the time while no thread of the
+ * application is attached.
  */
 #include "dom/process/process.h"
 
@@ -19,6 +20,7 @@
 enum {
 	STUCK_NS = 1000000000, /* then it is said, once */
 	MIN_WAIT_NS = 100000,  /* an application too slow gets its share */
+	MAX_VACANT_NS = 20000000,
 	NICE = -10,
 	SLICE_NS = 100000,
 };
@@ -82,19 +84,16 @@ static u64 look_around(struct proc_thread *t, u64 limit)
 	return now;
 }
 
-/* The application's next turn. There is no limit to what it does before it
- * attaches. 0, or -ESHUTDOWN. */
-static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
+/* The application's next turn. 0, or -ESHUTDOWN. */
+static int next_turn(struct proc_thread *t, u32 *turn)
 {
 	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
-	u64 wait = UINT64_MAX;
 	struct overrun o = { 0 };
 	u32 last = *turn;
+	u64 wait;
 	int err;
 
-	if (likely(limited))
-		wait = proc_limit_begin(&t->limit, look_around(t, limit),
-					limit);
+	wait = proc_limit_begin(&t->limit, look_around(t, limit), limit);
 	for (;;) {
 		err = handover_wait(&t->bells->d, &t->bells->a, last, wait,
 				    turn);
@@ -104,7 +103,7 @@ static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
 			break;
 		if (err == -ETIMEDOUT)
 			overrun(t, &o, &wait);
-		else if (err == -EINTR && limited && wait == UINT64_MAX)
+		else if (err == -EINTR && wait == UINT64_MAX)
 			wait = proc_limit_tick(
 				&t->limit, host_now(&t->host->clock), limit);
 	}
@@ -112,6 +111,31 @@ static int next_turn(struct proc_thread *t, bool limited, u32 *turn)
 	if (unlikely(o.told))
 		fprintf(stderr, "ix: thread %u: %s goes on\n", t->host->index,
 			t->proc->program);
+	return 0;
+}
+
+/* ---- without an application */
+
+/*
+ * Packets wake us, a turn does not: we look for one at each wake-up, and after
+ * an eighth of the time that there has been none. So A waits an eighth longer
+ * for its attachment than it took to come to it, and who never comes costs
+ * next to nothing.
+ */
+static int first_turn(struct proc_thread *t, u32 *turn)
+{
+	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
+	u64 since = look_around(t, limit);
+	u32 last = *turn;
+
+	while ((*turn = load_acquire(&t->bells->a.turn)) == last) {
+		u64 vacant = host_now(&t->host->clock) - since;
+
+		if (host_stopping())
+			return -ESHUTDOWN;
+		host_serve(t->host, min(max(vacant / 8, (u64)MIN_WAIT_NS),
+					(u64)MAX_VACANT_NS));
+	}
 	return 0;
 }
 
@@ -129,6 +153,16 @@ static int attach(struct proc_thread *t)
 		return -EBUSY;
 	dp->arena.app_base = READ_ONCE(t->down->arena);
 	dp->pool.app_frames = READ_ONCE(t->down->frames) + offset;
+	t->attached = true;
+	return 0;
+}
+
+/* For good; the network is served on. */
+static int detach(struct proc_thread *t)
+{
+	t->attached = false;
+	host_detach(t->host);
+	dp_renew(t->host->dp);
 	return 0;
 }
 
@@ -136,24 +170,22 @@ static int cross(struct proc_thread *t)
 {
 	switch (READ_ONCE(t->down->op)) {
 	case PROC_RUN:
-		return host_run_io(t->host);
+		return t->attached ? host_run_io(t->host) : -ESHUTDOWN;
 	case PROC_ATTACH:
 		return attach(t);
 	case PROC_DETACH:
-		host_detach(t->host);
-		return 0;
+		return detach(t);
 	}
 	return -ENOSYS;
 }
 
 static void serve(struct proc_thread *t)
 {
-	bool attached = false;
 	u32 turn = 0;
 
-	while (!next_turn(t, attached, &turn)) {
+	while (!(likely(t->attached) ? next_turn(t, &turn)
+				     : first_turn(t, &turn))) {
 		t->up->status = cross(t);
-		attached = !t->host->ended;
 		handover_pass(&t->bells->d, &t->bells->a, turn);
 	}
 	/* Whoever waits for an answer: goodbye. */

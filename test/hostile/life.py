@@ -47,6 +47,7 @@ class Load(threading.Thread):
                 s = connect(0.5)
             except OSError:
                 self.refused += 1
+                time.sleep(0.002)
                 continue
             try:
                 while not self.stop and self.rng.random() > LEAVES:
@@ -207,6 +208,24 @@ def stubborn(args):
           status == 128 + 9 and time.monotonic() - began < 5, f"({status})")
 
 
+def nobody_there(args):
+    """A program that never attaches, and the pauses between lives that end
+    at once: the address is alive."""
+    server = Server(args, program=["sleep", "100"], ready="pings")
+    check("never attached: pings are answered", server.pings(5))
+    try:
+        connect(1).close()
+        outcome = "taken"
+    except OSError as e:
+        outcome = type(e).__name__
+    check("never attached: who knocks is refused",
+          outcome == "ConnectionRefusedError", f"({outcome})")
+    server.end()
+    server = Server(args, "--restart", program=["false"], ready="pings")
+    check("between lives: pings are answered", server.pings(10))
+    server.end()
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("ix")
@@ -218,6 +237,7 @@ def main():
     dies(args)
     dataplane_dies(args)
     stubborn(args)
+    nobody_there(args)
     kill_many(args)
     finish()
 

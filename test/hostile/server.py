@@ -55,12 +55,6 @@ class Server:
             self.end()
             sys.exit(1)
 
-    def pings(self):
-        return subprocess.run(
-            ["ping", "-c", "1", "-W", "1", self.address],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ).returncode == 0
-
     def answers(self):
         try:
             s = connect(0.3, self.address)
@@ -87,6 +81,13 @@ class Server:
     def said(self):
         self.log.seek(0)
         return self.log.read()
+
+    def pings(self, n=1):
+        """Are @n of them answered, each within a second?"""
+        out = subprocess.run(["ping", "-n", "-i", "0.2", "-W", "1", "-c",
+                              str(n), self.address], capture_output=True,
+                             text=True).stdout
+        return out.count("bytes from") == n
 
     def end(self, sig=signal.SIGTERM):
         if self.d.poll() is None:

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An elastic thread of D looks after the network, whatever A does with its
+ * turn. This program is both: D's thread is the true one, on a wire to nobody,
+ * and A is played here. dp_overrun() is counted.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "dom/process/process.h"
+
+enum {
+	LOOKS = 20,    /* at the network, that each case waits for */
+	MAX_MS = 5000, /* ... so long: a hundred times what it takes */
+	EVERY_US = 300,
+};
+
+static char dir[] = "/tmp/t_proc_turn.XXXXXX";
+static struct proc p;
+static struct proc_down *down; /* as A maps it */
+static u32 looks;
+
+u32 __real_dp_overrun(struct dp *dp, u64 now);
+u32 __wrap_dp_overrun(struct dp *dp, u64 now);
+
+u32 __wrap_dp_overrun(struct dp *dp, u64 now)
+{
+	__atomic_fetch_add(&looks, 1, __ATOMIC_RELAXED);
+	return __real_dp_overrun(dp, now);
+}
+
+/* D has had LOOKS more looks, in time. */
+static bool looks_around(void)
+{
+	u32 before = __atomic_load_n(&looks, __ATOMIC_RELAXED);
+
+	for (int ms = 0; ms < MAX_MS; ms++) {
+		if (__atomic_load_n(&looks, __ATOMIC_RELAXED) - before >= LOOKS)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* ---- A */
+
+static struct proc_bells *bells(void)
+{
+	return &p.bells[0];
+}
+
+/* Crosses once: D's answer. */
+static int cross(enum proc_op op, u32 flags)
+{
+	u32 turn = bells()->a.turn + 1, theirs;
+
+	down->op = op;
+	down->down.ncalls = 0;
+	down->down.flags = flags;
+	handover_pass(&bells()->a, &bells()->d, turn);
+	while ((theirs = load_acquire(&bells()->d.turn)) != turn)
+		handover_wait(&bells()->a, &bells()->d, theirs, UINT64_MAX,
+			      &theirs);
+	return p.threads[0].up->status;
+}
+
+typedef void trick(void);
+
+static struct {
+	trick *play;
+	bool stop;
+	pthread_t id;
+} child;
+
+static void *play(void *arg)
+{
+	while (!__atomic_load_n(&child.stop, __ATOMIC_RELAXED))
+		child.play();
+	return NULL;
+}
+
+/* ... again and again, by another thread of A. */
+static void begin(trick *t)
+{
+	child.play = t;
+	child.stop = false;
+	assert_int_equal(pthread_create(&child.id, NULL, play, NULL), 0);
+}
+
+static void end(void)
+{
+	__atomic_store_n(&child.stop, true, __ATOMIC_RELAXED);
+	pthread_join(child.id, NULL);
+}
+
+/* ---- from start to end */
+
+static void set(struct conf *c, const char *name, const char *text)
+{
+	struct conf_err e;
+
+	if (conf_set(c, name, text, &e))
+		fail_msg("%s", e.text);
+}
+
+static void settings(struct conf *c)
+{
+	char nic[64];
+
+	snprintf(nic, sizeof(nic), "wire:%s/wire", dir);
+	conf_init(c);
+	set(c, "nic", nic);
+	set(c, "ip", "10.0.0.1/24");
+	set(c, "arena", "2M");
+	set(c, "mbufs", "1024");
+	set(c, "tcp.max_conns", "64");
+	set(c, "name", "t_proc_turn");
+	set(c, "stat_dir", dir);
+}
+
+static int setup(void **state)
+{
+	static const struct host_domain domain = { "test", "none", true };
+	struct conf c;
+	char why[256];
+	u8 *at;
+
+	settings(&c);
+	p = (struct proc){ .program = "test" };
+	proc_threads_signal();
+	if (host_open(&p.host, &c, &domain, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_int_equal(proc_shm_open(&p), 0);
+	at = mmap(NULL, proc_down_bytes(1), PROT_READ | PROT_WRITE, MAP_SHARED,
+		  p.down_fd, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	down = (void *)(at + PROC_BELLS);
+	assert_int_equal(proc_threads_start(&p), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	proc_threads_stop(&p);
+	host_renew(p.host);
+	munmap((u8 *)down - PROC_BELLS, proc_down_bytes(1));
+	proc_shm_close(&p);
+	host_close(p.host);
+	return 0;
+}
+
+/* ---- nobody is attached */
+
+static void never_attached(void **state)
+{
+	assert_true(looks_around());
+	assert_int_equal(cross(PROC_RUN, 0), -ESHUTDOWN);
+	assert_int_equal(cross(77, 0), -ENOSYS);
+	assert_true(looks_around());
+}
+
+static void detached(void **state)
+{
+	assert_int_equal(cross(PROC_ATTACH, 0), 0);
+	assert_int_equal(cross(PROC_DETACH, 0), 0);
+	assert_true(looks_around());
+	assert_int_equal(cross(PROC_ATTACH, 0), -EBUSY);
+	assert_int_equal(cross(PROC_RUN, 0), -ESHUTDOWN);
+	assert_true(looks_around());
+}
+
+/* Who is not there costs a wake-up every 20 ms. */
+static void vacant_is_cheap(void **state)
+{
+	u64 from;
+	u32 before;
+
+	usleep(300000);
+	before = __atomic_load_n(&looks, __ATOMIC_RELAXED);
+	from = host_clock_os();
+	usleep(300000);
+	assert_true(__atomic_load_n(&looks, __ATOMIC_RELAXED) - before <=
+		    5 + (host_clock_os() - from) / 10000000);
+}
+
+/* ---- A has the turn */
+
+static int attached(void **state)
+{
+	setup(state);
+	assert_int_equal(cross(PROC_ATTACH, 0), 0);
+	return 0;
+}
+
+static void keeps_it(void **state)
+{
+	assert_true(looks_around());
+	assert_int_equal(cross(PROC_RUN, IX_RUN_FLUSH), 0);
+}
+
+static void flush(void)
+{
+	cross(PROC_RUN, IX_RUN_FLUSH);
+}
+
+static void unknown(void)
+{
+	cross(77, 0);
+}
+
+static void attach_again(void)
+{
+	cross(PROC_ATTACH, 0);
+}
+
+static void turns(void)
+{
+	bells()->a.turn++;
+}
+
+/* ... crosses all the time, with nothing that receives, or does not cross, but
+ * for D it looks as if. */
+static void never_receives(void **state)
+{
+	static trick *const tricks[] = { flush, unknown, attach_again, turns };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tricks); i++) {
+		begin(tricks[i]);
+		assert_true(looks_around());
+		end();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(never_attached, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(detached, setup, teardown),
+		cmocka_unit_test_setup_teardown(vacant_is_cheap, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(keeps_it, attached, teardown),
+		cmocka_unit_test_setup_teardown(never_receives, attached,
+						teardown),
+	};
+	char path[64];
+	int failed;
+
+	if (!mkdtemp(dir))
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(path, sizeof(path), "%s/wire", dir);
+	unlink(path);
+	rmdir(dir);
+	return failed;
+}
