@@ -9,13 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-int handover_futex_wait(const u32 *word, u32 value, u64 ns)
+/* FUTEX_WAIT_BITSET: its timeout is absolute. */
+int handover_futex_wait(const u32 *word, u32 value, u64 until)
 {
-	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000),
-			       .tv_nsec = (long)(ns % 1000000000) };
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000),
+			       .tv_nsec = (long)(until % 1000000000) };
 
-	return syscall(SYS_futex, word, FUTEX_WAIT, value,
-		       ns == UINT64_MAX ? NULL : &ts, NULL, 0)
+	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value,
+		       until == UINT64_MAX ? NULL : &ts, NULL,
+		       FUTEX_BITSET_MATCH_ANY)
 		       ? -errno
 		       : 0;
 }

@@ -16,7 +16,9 @@
  * and only has to sleep.
  *
  * Nothing here trusts the other side: a turn that jumps is a turn, one that
- * never comes is a timeout.
+ * never comes is a timeout. The other side can also end our sleep without a
+ * turn, or requeue it to a word on which no turn wakes us; timeouts are
+ * absolute, so that neither makes us sleep any longer.
  */
 #ifndef DOM_PROCESS_HANDOVER_H
 #define DOM_PROCESS_HANDOVER_H
@@ -31,8 +33,9 @@ struct handover_side {
 } ALIGNED(CACHE_LINE);
 
 /* futex(2) on @word, which may be mapped read-only. 0, -EAGAIN (it is not
- * @value), -ETIMEDOUT, -EINTR. @ns: UINT64_MAX waits for ever. */
-int handover_futex_wait(const u32 *word, u32 value, u64 ns);
+ * @value), -ETIMEDOUT, -EINTR. @until: of CLOCK_MONOTONIC, ns; UINT64_MAX waits
+ * for ever. */
+int handover_futex_wait(const u32 *word, u32 value, u64 until);
 void handover_futex_wake(const u32 *word);
 
 static inline void handover_pass(struct handover_side *mine,
@@ -44,12 +47,12 @@ static inline void handover_pass(struct handover_side *mine,
 		handover_futex_wake(&mine->turn);
 }
 
-/* Sleeps once, at most @ns, unless their turn is not @last any more: 0 with the
- * new one in *@turn; or -ETIMEDOUT, -EINTR (a signal), -EAGAIN (woken for
+/* Sleeps once, not past @until, unless their turn is not @last any more: 0 with
+ * the new one in *@turn; or -ETIMEDOUT, -EINTR (a signal), -EAGAIN (woken for
  * another reason, which the caller may know). */
 static inline int handover_wait(struct handover_side *mine,
 				const struct handover_side *theirs, u32 last,
-				u64 ns, u32 *turn)
+				u64 until, u32 *turn)
 {
 	int err = 0;
 
@@ -58,7 +61,7 @@ static inline int handover_wait(struct handover_side *mine,
 		return 0;
 	__atomic_store_n(&mine->asleep, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	err = handover_futex_wait(&theirs->turn, last, ns);
+	err = handover_futex_wait(&theirs->turn, last, until);
 	__atomic_store_n(&mine->asleep, 0, __ATOMIC_RELAXED);
 	*turn = load_acquire(&theirs->turn);
 	if (*turn != last)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The application's time limit without a timeout at each wait, which would cost
- * the kernel a tenth of a hand-over. A timer ticks instead, once in a limit:
+ * the kernel a tenth of a hand-over. A timer ticks instead, a little more often
+ * than once in a limit:
  *
- *	finds D waiting   its sleep ends by -EINTR, it looks at the clock, and
- *			  goes on with a timeout: proc_limit_tick()
+ *	finds D waiting   its sleep ends by -EINTR; the rest of it has a
+ *			  timeout: proc_limit_stop()
  *	finds D at work   stops; the next wait starts it again
  *
  * So under load there is one tick and one call in a limit, and none when the
  * dataplane is idle. A tick that comes just before D sleeps does not end the
- * sleep; the next one does.
+ * sleep; so the next ones follow at once, until one has been noticed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,8 +21,10 @@
 
 #include "dom/process/process.h"
 
-/* Shorter limits would tick too often: they are timeouts. */
-enum { MIN_LIMIT_NS = 2000000 };
+enum {
+	MIN_LIMIT_NS = 2000000, /* shorter ones are timeouts */
+	AGAIN_NS = 100000,
+};
 
 static void set(struct proc_limit *l, u64 ns)
 {
@@ -39,12 +42,12 @@ static void on_tick(int sig, siginfo_t *si, void *context)
 
 	(void)sig;
 	(void)context;
-	if (si->si_code == SI_TIMER && !l->waiting)
-		set(l, 0);
+	if (si->si_code == SI_TIMER)
+		set(l, l->waiting ? AGAIN_NS : 0);
 	errno = err;
 }
 
-void proc_limit_open(struct proc_limit *l)
+void proc_limit_open(struct proc_limit *l, u64 limit)
 {
 	struct sigaction a = { .sa_sigaction = on_tick,
 			       .sa_flags = SA_SIGINFO };
@@ -54,7 +57,9 @@ void proc_limit_open(struct proc_limit *l)
 
 	e._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	memset(l, 0, sizeof(*l));
-	l->usable = !sigaction(PROC_LIMIT_SIGNAL, &a, NULL) &&
+	l->period = limit - limit / 8;
+	l->usable = limit >= MIN_LIMIT_NS &&
+		    !sigaction(PROC_LIMIT_SIGNAL, &a, NULL) &&
 		    !timer_create(CLOCK_MONOTONIC, &e, &l->timer);
 }
 
@@ -65,18 +70,19 @@ void proc_limit_close(struct proc_limit *l)
 	l->usable = false;
 }
 
-u64 proc_limit_begin(struct proc_limit *l, u64 now, u64 limit)
+bool proc_limit_begin(struct proc_limit *l, u64 left)
 {
-	l->began = now;
+	if (unlikely(left < l->period))
+		return false;
 	l->waiting = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* on_tick() is ours */
-	if (unlikely(!l->ticking) && l->usable && limit >= MIN_LIMIT_NS)
-		set(l, limit);
-	return likely(l->ticking) ? UINT64_MAX : limit;
+	if (unlikely(!l->ticking) && l->usable)
+		set(l, l->period);
+	return likely(l->ticking);
 }
 
-u64 proc_limit_tick(struct proc_limit *l, u64 now, u64 limit)
+void proc_limit_stop(struct proc_limit *l)
 {
-	set(l, 0);
-	return now - l->began < limit ? limit - (now - l->began) : 1;
+	if (l->ticking)
+		set(l, 0);
 }

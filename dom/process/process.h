@@ -51,7 +51,7 @@ struct proc_limit {
 	timer_t timer;
 	bool usable;
 	volatile sig_atomic_t ticking, waiting;
-	u64 began; /* to wait */
+	u64 period; /* of its ticks, ns */
 };
 
 struct proc_thread {
@@ -64,6 +64,7 @@ struct proc_thread {
 	pid_t tid;     /* 0: not yet started */
 	bool done;     /* has left, or is about to */
 	bool attached; /* a thread of A, from PROC_ATTACH to PROC_DETACH */
+	u64 limit_ns;  /* between two looks at the network */
 	struct proc_limit limit;
 };
 
@@ -137,15 +138,16 @@ void proc_threads_stop(struct proc *p);
 /* A handler for the signal that proc_threads_stop() uses. */
 void proc_threads_signal(void);
 
-/* limit.c: for the calling thread, which must not block the signal. If
- * there is no timer to be had, waits are limited by timeouts. */
+/* limit.c: for the calling thread, which must not block the signal; @limit in
+ * ns. If there is no timer to be had, waits are limited by timeouts. */
 #define PROC_LIMIT_SIGNAL SIGUSR2
-void proc_limit_open(struct proc_limit *l);
+void proc_limit_open(struct proc_limit *l, u64 limit);
 void proc_limit_close(struct proc_limit *l);
-/* A wait begins: how long it may take, UINT64_MAX if a tick will end it. */
-u64 proc_limit_begin(struct proc_limit *l, u64 now, u64 limit);
-/* A signal has ended it: how much longer it may take. */
-u64 proc_limit_tick(struct proc_limit *l, u64 now, u64 limit);
+/* A wait begins that may take @left ns. True: before that it will be
+ * interrupted by a tick; false: it needs a timeout. */
+bool proc_limit_begin(struct proc_limit *l, u64 left);
+/* ... and goes on with a timeout. */
+void proc_limit_stop(struct proc_limit *l);
 static inline void proc_limit_end(struct proc_limit *l)
 {
 	l->waiting = 0;

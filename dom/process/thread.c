@@ -46,72 +46,84 @@ static void be_prompt(void)
 
 /* ---- the time limit */
 
-struct overrun {
-	u64 since;
+/* A stay of A's on the core, as D sees it. */
+struct stay {
+	u64 began;
+	u64 due;      /* then the network has to be looked after */
+	bool overrun; /* counted */
 	bool told;
 };
 
-static void overrun(struct proc_thread *t, struct overrun *o, u64 *wait)
+/* Looks after the network; when it has to be done again. */
+static u64 look_around(struct proc_thread *t)
 {
-	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
-	u64 now = host_now(&t->host->clock), due = host_overrun(t->host);
+	u64 next = host_overrun(t->host);
 
-	if (!o->since) {
-		o->since = now - limit;
+	t->host->worked_at = host_now(&t->host->clock);
+	return t->host->worked_at +
+	       min(t->limit_ns, max(next, (u64)MIN_WAIT_NS));
+}
+
+static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
+{
+	if (!s->overrun) {
+		s->overrun = true;
 		t->host->dp->stat->app_overruns++;
 	}
-	if (!o->told && now - o->since >= STUCK_NS) {
-		o->told = true;
+	if (!s->told && ns >= STUCK_NS) {
+		s->told = true;
 		fprintf(stderr,
 			"ix: thread %u: %s has kept its core for %u s; its "
 			"connections are looked after\n",
 			t->host->index, t->proc->program,
-			(u32)((now - o->since) / 1000000000));
+			(u32)(ns / 1000000000));
 	}
-	*wait = min(limit, max(due, (u64)MIN_WAIT_NS));
 }
 
-/* An application may cross all the time, and never with PROC_RUN, or always
- * with IX_RUN_FLUSH: the network is looked after all the same. The time. */
-static u64 look_around(struct proc_thread *t, u64 limit)
+/* D has been woken, but not by a turn: by a tick, a timeout, or some trick of
+ * A's. Until when it may sleep now, on the clock of futex(2). */
+static u64 woken(struct proc_thread *t, struct stay *s)
 {
 	u64 now = host_now(&t->host->clock);
 
-	if (unlikely(now - t->host->worked_at >= limit)) {
-		host_overrun(t->host);
-		now = t->host->worked_at = host_now(&t->host->clock);
+	proc_limit_stop(&t->limit);
+	if (now >= s->due) {
+		if (now - s->began >= t->limit.period)
+			overrun(t, s, now - s->began);
+		s->due = look_around(t);
+		now = t->host->worked_at;
 	}
-	return now;
+	return host_clock_os() + (s->due - now);
 }
 
-/* The application's next turn. 0, or -ESHUTDOWN. */
+/*
+ * The application's next turn; 0, or -ESHUTDOWN. The network is looked after
+ * when a limit has passed since it was the last time, whatever turns there have
+ * been (an application may cross all the time, and never with PROC_RUN, or
+ * always with IX_RUN_FLUSH) and whatever ends a sleep.
+ */
 static int next_turn(struct proc_thread *t, u32 *turn)
 {
-	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
-	struct overrun o = { 0 };
+	const struct handover_side *a = &t->bells->a;
+	u64 now = host_now(&t->host->clock), until = UINT64_MAX;
+	struct stay s = { .began = now };
 	u32 last = *turn;
-	u64 wait;
-	int err;
 
-	wait = proc_limit_begin(&t->limit, look_around(t, limit), limit);
-	for (;;) {
-		err = handover_wait(&t->bells->d, &t->bells->a, last, wait,
-				    turn);
-		if (unlikely(host_stopping()))
-			return -ESHUTDOWN;
-		if (likely(!err))
-			break;
-		if (err == -ETIMEDOUT)
-			overrun(t, &o, &wait);
-		else if (err == -EINTR && wait == UINT64_MAX)
-			wait = proc_limit_tick(
-				&t->limit, host_now(&t->host->clock), limit);
+	s.due = t->host->worked_at + t->limit_ns;
+	if (unlikely(now >= s.due)) {
+		s.due = look_around(t);
+		now = t->host->worked_at;
 	}
+	if (unlikely(!proc_limit_begin(&t->limit, s.due - now)))
+		until = host_clock_os() + (s.due - now);
+	while (unlikely(handover_wait(&t->bells->d, a, last, until, turn)) &&
+	       !host_stopping())
+		until = woken(t, &s);
 	proc_limit_end(&t->limit);
-	if (unlikely(o.told))
+	if (unlikely(s.told))
 		fprintf(stderr, "ix: thread %u: %s goes on\n", t->host->index,
 			t->proc->program);
-	return 0;
+	return unlikely(host_stopping()) ? -ESHUTDOWN : 0;
 }
 
 /* ---- without an application */
@@ -124,10 +136,11 @@ static int next_turn(struct proc_thread *t, u32 *turn)
  */
 static int first_turn(struct proc_thread *t, u32 *turn)
 {
-	u64 limit = (u64)t->host->host->conf.app_timeout_us * 1000;
-	u64 since = look_around(t, limit);
+	u64 since = host_now(&t->host->clock);
 	u32 last = *turn;
 
+	if (since - t->host->worked_at >= t->limit_ns)
+		look_around(t);
 	while ((*turn = load_acquire(&t->bells->a.turn)) == last) {
 		u64 vacant = host_now(&t->host->clock) - since;
 
@@ -200,7 +213,7 @@ static void *elastic_thread(void *arg)
 	struct host *h = t->host->host;
 
 	be_prompt();
-	proc_limit_open(&t->limit);
+	proc_limit_open(&t->limit, t->limit_ns);
 	t->host->lingers = true;
 	if (host_attach(h, t->host->index, &t->down->down, &t->up->up))
 		host_stop();
@@ -234,6 +247,8 @@ static int start(struct proc *p, u32 i)
 
 	*t = (struct proc_thread){ .proc = p,
 				   .host = &p->host->threads[i],
+				   .limit_ns = p->host->conf.app_timeout_us *
+					       1000ull,
 				   .bells = &p->bells[i],
 				   .up = &ups[i],
 				   .down = &p->down[i] };

@@ -56,8 +56,8 @@ static struct {
 	u64 began; /* ms */
 } tally;
 
-int __real_handover_futex_wait(const u32 *word, u32 value, u64 ns);
-int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 ns);
+int __real_handover_futex_wait(const u32 *word, u32 value, u64 until);
+int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 until);
 void __real_handover_futex_wake(const u32 *word);
 void __wrap_handover_futex_wake(const u32 *word);
 
@@ -66,9 +66,9 @@ static void count(u32 *n)
 	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
 }
 
-int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 ns)
+int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 until)
 {
-	int err = __real_handover_futex_wait(word, value, ns);
+	int err = __real_handover_futex_wait(word, value, until);
 
 	count(!err	       ? &tally.woken
 	      : err == -EAGAIN ? &tally.changed
@@ -142,6 +142,25 @@ static timer_t start_stalls(void)
 	return t;
 }
 
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+static u64 now_ms(void)
+{
+	return now_ns() / 1000000;
+}
+
+/* When a wait of @ns ends, or never. */
+static u64 after(u64 ns)
+{
+	return ns == UINT64_MAX ? ns : now_ns() + ns;
+}
+
 /* Answers the sum; a timeout only makes it wait again, as an overrun does. */
 static void *dataplane(void *arg)
 {
@@ -155,7 +174,7 @@ static void *dataplane(void *arg)
 		stalls = start_stalls();
 	for (bool end = false; !end;) {
 		look(l, &l->a, turn, &seed);
-		if (handover_wait(&l->d, &l->a, turn, l->limit, &turn))
+		if (handover_wait(&l->d, &l->a, turn, after(l->limit), &turn))
 			continue;
 		work(l, &seed);
 		l->up[0] = l->down[0] + l->down[1] + l->down[2] + l->down[3];
@@ -165,14 +184,6 @@ static void *dataplane(void *arg)
 	if (l->stall_d)
 		timer_delete(stalls);
 	return NULL;
-}
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
 static bool ask(struct link *l, u32 turn, u32 *seed)
@@ -374,11 +385,23 @@ static void timeout_and_change(void **state)
 	struct link l = { .a.turn = 7 };
 	u32 turn;
 
-	assert_int_equal(handover_wait(&l.d, &l.a, 7, 1000000, &turn),
+	assert_int_equal(handover_wait(&l.d, &l.a, 7, after(1000000), &turn),
 			 -ETIMEDOUT);
 	assert_int_equal(l.d.asleep, 0);
-	assert_int_equal(handover_wait(&l.d, &l.a, 6, 1000000, &turn), 0);
+	assert_int_equal(handover_wait(&l.d, &l.a, 6, after(1000000), &turn),
+			 0);
 	assert_int_equal(turn, 7);
+}
+
+/* Absolute: what is past has ended. */
+static void past(void **state)
+{
+	struct link l = { .a.turn = 7 };
+	u32 turn;
+
+	assert_int_equal(handover_wait(&l.d, &l.a, 7, now_ns() - 1000, &turn),
+			 -ETIMEDOUT);
+	assert_int_equal(handover_wait(&l.d, &l.a, 7, 0, &turn), -ETIMEDOUT);
 }
 
 /* Both wait on memory that they can only read. */
@@ -412,6 +435,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timeout_and_change),
+		cmocka_unit_test(past),
 		cmocka_unit_test(through_read_only_mappings),
 		cmocka_unit_test(on_one_core),
 		cmocka_unit_test(on_two_cores),

@@ -105,6 +105,12 @@ static void end(void)
 	pthread_join(child.id, NULL);
 }
 
+static long futex(u32 *word, int op, u32 value, u64 value2, u32 *word2,
+		  u32 value3)
+{
+	return syscall(SYS_futex, word, op, value, value2, word2, value3);
+}
+
 /* ---- from start to end */
 
 static void set(struct conf *c, const char *name, const char *text)
@@ -243,6 +249,57 @@ static void never_receives(void **state)
 	}
 }
 
+static void wake(void)
+{
+	futex(&bells()->a.turn, FUTEX_WAKE, INT_MAX, 0, NULL, 0);
+	usleep(EVERY_US);
+}
+
+/* D's sleep goes on, on a word where nobody wakes it. */
+static void requeue(void)
+{
+	futex(&bells()->a.turn, FUTEX_REQUEUE, 0, INT_MAX, &down->pad, 0);
+	usleep(EVERY_US);
+}
+
+static void wake_and_requeue(void)
+{
+	futex(&bells()->a.turn, FUTEX_CMP_REQUEUE, 1, INT_MAX, &down->pad,
+	      bells()->a.turn);
+	usleep(EVERY_US);
+}
+
+static void wake_op(void)
+{
+	futex(&down->pad, FUTEX_WAKE_OP, INT_MAX, INT_MAX, &bells()->a.turn,
+	      FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, bells()->a.turn));
+	usleep(EVERY_US);
+}
+
+/* What D sleeps on is nobody's, for the kernel's priority inheritance. */
+static void lock(void)
+{
+	futex(&bells()->a.turn, FUTEX_TRYLOCK_PI, 0, 0, NULL, 0);
+	futex(&bells()->a.turn, FUTEX_UNLOCK_PI, 0, 0, NULL, 0);
+	futex(&bells()->a.turn, FUTEX_CMP_REQUEUE_PI, 1, INT_MAX, &down->pad,
+	      bells()->a.turn);
+	usleep(EVERY_US);
+}
+
+/* Neither sleeps that end nor sleeps that do not put the look off. */
+static void disturbed(void **state)
+{
+	static trick *const tricks[] = { wake, requeue, wake_and_requeue,
+					 wake_op, lock };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tricks); i++) {
+		begin(tricks[i]);
+		assert_true(looks_around());
+		end();
+		assert_int_equal(cross(PROC_RUN, IX_RUN_FLUSH), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_it, attached, teardown),
 		cmocka_unit_test_setup_teardown(never_receives, attached,
 						teardown),
+		cmocka_unit_test_setup_teardown(disturbed, attached, teardown),
 	};
 	char path[64];
 	int failed;
