@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dom/host/hugemem.c: alignment, sharing and its seals, and what is reported. */
+/* dom/host/hugemem.c: alignment, sharing and its seals, what is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,6 +110,42 @@ static void seals(void **state)
 	hugemem_close(&m);
 }
 
+/* Who has kept the old memory has nothing of the new one. */
+static void renewed(void **state)
+{
+	struct hugemem m, before;
+	int fd[2];
+	u8 *old;
+
+	(void)state;
+	assert_int_equal(hugemem_open(&m, FRAMES, ARENA, true,
+				      HUGEMEM_WANT_SMALL, why, sizeof(why)),
+			 0);
+	before = m;
+	check_layout(&m);
+	fd[0] = dup(m.frames.fd);
+	fd[1] = dup(m.arena.fd);
+	old = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd[1], 0);
+	assert_true(old != MAP_FAILED);
+	old[0] = 77;
+	assert_int_equal(hugemem_renew(&m), 0);
+	assert_ptr_equal(m.frames.base, before.frames.base);
+	assert_ptr_equal(m.arena.base, before.arena.base);
+	assert_int_equal(m.arena.base[0], 0);
+	check_layout(&m);
+	old[1] = 78;
+	m.arena.base[2] = 79;
+	assert_int_equal(m.arena.base[1], 0);
+	assert_int_equal(old[2], 0);
+	assert_true(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 m.frames.fd, 0) == MAP_FAILED);
+	assert_int_equal(ftruncate(m.arena.fd, 0), -1);
+	munmap(old, 4096);
+	close(fd[0]);
+	close(fd[1]);
+	hugemem_close(&m);
+}
+
 static void private_memory(void **state)
 {
 	u8 *p = hugemem_private(12345);
@@ -138,6 +174,7 @@ int main(void)
 		cmocka_unit_test(private_kinds),
 		cmocka_unit_test(shared_kinds),
 		cmocka_unit_test(seals),
+		cmocka_unit_test(renewed),
 		cmocka_unit_test(private_memory),
 		cmocka_unit_test(too_much),
 	};
