@@ -28,6 +28,7 @@ if [ "$nic" = tap ] && [ -z "${IX_TEST_INSIDE:-}" ]; then
 fi
 
 ix=$build/cp/ix echo=$build/app/echo kv=$build/app/kv
+IX_RUN_OPTIONS="${IX_RUN_OPTIONS:-} $("$here/../../tool/user-option" "$echo")"
 xfer=$build/test/e2e/xfer ixload=$build/bench/ixload
 tag=ix-e2e-$$
 tmp=$(mktemp -d /tmp/$tag-XXXXXX)

@@ -11,6 +11,8 @@ XDP_RAW=none
 . "$(dirname "$0")/nic_lib.sh"
 ix=$1 echo=$2
 log=/tmp/$tag.log
+IX_RUN_OPTIONS="${IX_RUN_OPTIONS:-} $("$(dirname "$0")/../../tool/user-option" \
+	"$echo")"
 trap 'finish; rm -f $log' EXIT
 
 [ "$(id -u)" = 0 ] || skip "needs root"

@@ -23,6 +23,7 @@ fi
 ix=$1 hostile=$2
 shift 3
 here=$(cd "$(dirname "$0")" && pwd)
+user=$("$here/../../tool/user-option" "$hostile")
 dir=$(mktemp -d /tmp/ix-hostile-XXXXXX)
 chmod 755 "$dir"
 server=
@@ -42,7 +43,7 @@ counter() {
 ip link set lo up
 "$ix" run --domain process --nic tap:ix0,10.81.0.2/24 --ip 10.81.0.10/24 \
 	--cores 0 --stat_dir "$dir" --timers 4096 --tcp.max_conns 2048 \
-	--mbufs 4096 \
+	--mbufs 4096 $user \
 	"$@" -- "$hostile" >"$dir/log" 2>&1 &
 server=$!
 timeout -k 1 90 "$here/peer.py" 10.81.0.10 60 "$dir/stop" &
@@ -81,7 +82,7 @@ cat "$dir/log"
 
 # Attached, it becomes another program.
 "$ix" run --domain process --nic tap:ix0,10.81.0.2/24 --ip 10.81.0.10/24 \
-	--cores 0 --stat_dir "$dir" --quiet true "$@" -- "$hostile" exec \
+	--cores 0 --stat_dir "$dir" --quiet true $user "$@" -- "$hostile" exec \
 	>"$dir/log2" 2>&1 &
 server=$!
 timeout 20 "$here/peer.py" 10.81.0.10 15 "$dir/never" >/dev/null &

@@ -137,6 +137,29 @@ def unacked(s):
     return struct.unpack_from("I", info, 24)[0]
 
 
+TREE = ("cp/ix", "lib/libix.so", "dom/libix-process.so", "app/echo",
+        "test/hostile/spy")
+
+
+def open_tree(args):
+    """A copy of the build where everybody may look, if it is not there: an
+    application is a user of its own."""
+    r = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups",
+                        "test", "-x", os.path.realpath(args.echo)],
+                       stderr=subprocess.DEVNULL)
+    if r.returncode == 0:
+        return
+    build = os.path.dirname(os.path.dirname(os.path.realpath(args.ix)))
+    tmp = tempfile.mkdtemp(prefix="ix-tree-")
+    os.chmod(tmp, 0o755)
+    atexit.register(shutil.rmtree, tmp)
+    for path in TREE:
+        os.makedirs(os.path.join(tmp, os.path.dirname(path)), exist_ok=True)
+        shutil.copy(os.path.join(build, path), os.path.join(tmp, path))
+    args.ix, args.echo, args.spy = (os.path.join(tmp, p) for p in
+                                    ("cp/ix", "app/echo", "test/hostile/spy"))
+
+
 def enter(flags="-Urn"):
     """Into a network namespace, and a user namespace unless told."""
     if os.environ.get("LIFE_INSIDE"):
