@@ -4,7 +4,13 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NOT_RUN = 126, NOT_FOUND = 127 }; /* exit status, as a shell's */
 
 static void usage(FILE *f)
 {
@@ -98,6 +104,35 @@ static int settings(struct run *run, int argc, char **argv, struct conf_err *e)
 	return conf_check(&run->conf, e);
 }
 
+static int executable(const char *path)
+{
+	struct stat st;
+
+	if (access(path, X_OK) || stat(path, &st))
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : -EACCES;
+}
+
+/* Is there such a program, as execvp() will look for it? Asked before a NIC is
+ * taken for it. 0 or -errno. */
+static int find_program(const char *name)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_MAX];
+
+	if (strchr(name, '/'))
+		return executable(name);
+	while (dirs && *dirs) {
+		size_t n = strcspn(dirs, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)n, dirs, name);
+		if (!executable(path))
+			return 0;
+		dirs += n + (dirs[n] == ':');
+	}
+	return -ENOENT;
+}
+
 static void name_after_program(struct conf *c, const char *program)
 {
 	const char *slash = strrchr(program, '/');
@@ -126,6 +161,12 @@ int cmd_run(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
+	err = find_program(run.program[0]);
+	if (err)
+		conf_error(&e, err, "%.300s: %s", run.program[0],
+			   strerror(-err));
+	if (err)
+		return complain(&e, err == -ENOENT ? NOT_FOUND : NOT_RUN);
 	d = domain_choose(&run.conf, &e);
 	if (!d)
 		return complain(&e, 1);
@@ -135,5 +176,5 @@ int cmd_run(int argc, char **argv)
 	err = d->run(&run.conf, run.program, &e);
 	if (err >= 0)
 		return err;
-	return complain(&e, err == -ENOENT ? 127 : 126);
+	return complain(&e, err == -ENOENT ? NOT_FOUND : NOT_RUN);
 }

@@ -74,13 +74,14 @@ expect 1 "user nosuch: there is none" "$ix" run --user nosuch $wire -- true
 if [ "$(id -u)" = 0 ]; then
 	mkdir -m 700 "$dir/home"
 	cp /bin/true "$dir/home"
-	expect 0 "it runs as its owner, root" \
+	expect 126 ") may not execute it" \
 		"$ix" run $wire -- "$dir/home/true"
-	expect 126 "Permission denied (see --user)" \
+	expect 126 "nobody may not execute it" \
 		"$ix" run --user nobody $wire -- "$dir/home/true"
+	expect 0 "uid 0 as ix" "$ix" run --user root $wire -- "$dir/home/true"
 fi
 expect 0 "Seccomp:	2" "$ix" run $wire -- cat /proc/self/status
-expect 139 "" "$ix" run $wire -- sh -c 'kill -11 $$'
+expect 139 "was ended by signal 11" "$ix" run $wire -- sh -c 'kill -11 $$'
 out=$("$ix" run --quiet $wire -- true 2>&1)
 [ -z "$out" ] || fail "--quiet says: $out"
 

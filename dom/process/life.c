@@ -23,6 +23,7 @@ enum {
 	LINGER_MS = 1000, /* for connections to close */
 	BACKOFF_MIN_MS = 10,
 	BACKOFF_MAX_MS = 5000,
+	NOT_RUN = 126, /* exit statuses, as a shell's */
 	SIGNALLED = 128,
 };
 
@@ -289,14 +290,17 @@ int proc_run(const struct conf *conf, char **argv, int settings_fd)
 {
 	struct proc p = { .program = argv[0] };
 	struct watch w = { .p = &p };
-	int status = 1;
+	int err, status = 1;
 
 	if (open_signals(&w))
 		return 1;
 	proc_threads_signal();
 	proc_environment();
-	if (!open_host(&p, conf))
+	err = open_host(&p, conf);
+	if (!err)
 		status = lives(&w, argv, settings_fd);
+	else if (err == -EACCES)
+		status = NOT_RUN;
 	proc_faults_survive(NULL);
 	proc_cgroup_close(&p.cgroup);
 	host_close(p.host);
