@@ -56,14 +56,14 @@ static void *changer(void *arg)
 	return NULL;
 }
 
-/* 1 byte, back-pressure, or an errno: nothing else is possible. */
-static bool plausible(struct rogue *r, uint64_t *n)
+/* @most bytes, back-pressure, or an errno: nothing else is possible. */
+static bool plausible(struct rogue *r, int64_t most, uint64_t *n)
 {
 	for (uint32_t k = 0; k < r->t->port.up->nresults; k++) {
 		int64_t res = ix_result(r->t, (int)k);
 
 		(*n)++;
-		if (res <= 1 && res > -4096)
+		if (res <= most && res > -4096)
 			continue;
 		printf("hostile: a racing call answers %lld\n", (long long)res);
 		return false;
@@ -90,7 +90,7 @@ static bool descriptors(struct rogue *r)
 		return false;
 	while (ok && now_ns() < until) {
 		r->t->ncalls = BATCH;
-		ok = !ix_flush(r->t) && plausible(r, &n);
+		ok = !ix_flush(r->t) && plausible(r, 1, &n);
 	}
 	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
 	pthread_join(id, NULL);
@@ -98,6 +98,69 @@ static bool descriptors(struct rogue *r)
 	       (unsigned long long)n, (unsigned long long)race.changes);
 	return ok;
 }
+
+/* ---- lists of ranges that end at the arena's last byte, and do not */
+
+enum { LIST = 4, LISTS = IX_MAX_CALLS / 8, LISTS_MS = 2000 };
+
+static void *list_changer(void *arg)
+{
+	struct race *x = arg;
+	volatile struct ix_down *d = x->down;
+	uint32_t i = 0;
+
+	on_any_core();
+	while (!__atomic_load_n(&x->stop, __ATOMIC_RELAXED)) {
+		i = (i + 1) % (LIST * LISTS);
+		d->sgs[i].len = UINT32_MAX;
+		d->sgs[i].len = 1;
+		d->sgs[i].addr = x->good_addr + 1; /* behind the arena */
+		d->sgs[i].addr = x->good_addr;
+		x->changes += 4;
+	}
+	return NULL;
+}
+
+/* Sends of some bytes each, whose last one is at @last. */
+static void put_lists(struct rogue *r, uint64_t last)
+{
+	for (uint32_t i = 0; i < LISTS; i++)
+		r->t->port.down->calls[i] = (struct ix_call){ .op = IX_SENDV,
+							      .handle = r->own,
+							      .n = LIST,
+							      .sg = i * LIST };
+	for (uint32_t i = 0; i < LIST * LISTS; i++)
+		r->t->port.down->sgs[i] = (struct ix_sg){ last, 1, 0 };
+}
+
+static bool lists(struct rogue *r)
+{
+	const struct ix_domain *d = r->t->port.domain;
+	uint64_t until = now_ns() + LISTS_MS * 1000000ull, n = 0;
+	pthread_t id;
+	bool ok = true;
+
+	race = (struct race){ .down = r->t->port.down,
+			      .good_addr =
+				      (uintptr_t)d->arena + d->arena_len - 1 };
+	put_lists(r, race.good_addr);
+	if (pthread_create(&id, NULL, list_changer, &race))
+		return false;
+	while (ok && now_ns() < until) {
+		r->t->ncalls = LISTS;
+		ok = !ix_flush(r->t) && plausible(r, LIST, &n);
+		if (ok && !(n % (64 * LISTS)))
+			ok = serve(r, 1); /* acknowledgements make room */
+		put_lists(r, race.good_addr);
+	}
+	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
+	pthread_join(id, NULL);
+	printf("hostile: %llu lists read, %llu changes\n",
+	       (unsigned long long)n, (unsigned long long)race.changes);
+	return ok;
+}
+
+/* ---- crossings */
 
 /* The words before thread 0's batch: dom/process/shm.h. */
 enum { TURN = -8192, OP = -64, ATTACH = 1, NO_OP = 99, CROSS_MS = 700 };
@@ -153,6 +216,7 @@ static bool crossings(struct rogue *r)
 
 const struct lie lies_race[] = {
 	{ "descriptors that change", descriptors },
+	{ "lists at the arena's end that change", lists },
 	{ "crossings that change", crossings },
 	{ 0 },
 };

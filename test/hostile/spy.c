@@ -9,8 +9,8 @@
  *	spy pass SOCKET PROGRAM...	gives its memfds to who listens there
  *	spy look PID...			tries what one could do to processes
  *	spy memory | files | forks	takes all it can, and stays
- *	spy alone			what is allowed where A must be one
- *					process
+ *	spy alone PID			what is allowed where A must be one
+ *					process; PID is of the same user
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -217,11 +217,17 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-static void alone(void)
+static void alone(pid_t neighbour)
 {
+	char path[64];
 	bool ran = false;
 	pthread_t t;
 
+	snprintf(path, sizeof(path), "/proc/%d/mem", neighbour);
+	expect_refused(path, neighbour, open(path, O_RDWR));
+	snprintf(path, sizeof(path), "/proc/%d/environ", neighbour);
+	expect_refused(path, neighbour, open(path, O_RDONLY));
+	expect_refused("kill()", neighbour, kill(neighbour, 0));
 	expect_refused("fork()", 0, fork());
 	expect_refused("vfork()", 0, syscall(SYS_vfork));
 	expect_refused("clone()", 0, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
@@ -260,8 +266,9 @@ int main(int argc, char **argv)
 		return take_files(), stay();
 	else if (!strcmp(what, "forks"))
 		return take_processes(), stay();
-	else if (!strcmp(what, "alone"))
-		return alone(), printf("spy: %d done\n", done), done != 0;
+	else if (argc > 2 && !strcmp(what, "alone"))
+		return alone(atoi(argv[2])), printf("spy: %d done\n", done),
+		       done != 0;
 	else {
 		for (int i = 2; i < argc; i++)
 			look_at(atoi(argv[i]));

@@ -277,13 +277,13 @@ def ordinary(args):
             ("an ordinary user's", "", ["/bin/sh", "-c", "ls /proc; id -u"]),
             ("without namespaces: one process, that signals only itself",
              "echo 0 >/proc/sys/user/max_user_namespaces; "
-             "echo 0 >/proc/sys/user/max_pid_namespaces; ",
-             [args.spy, "alone"])):
+             "echo 0 >/proc/sys/user/max_pid_namespaces; sleep 20 >/dev/null 2>&1 & ",
+             [args.spy, "alone", "$!"])):
         command = " ".join(
             [args.ix, "run", "--quiet", "--domain", "process", "--nic",
              f"wire:{tmp}/wire{len(what)}", "--ip", "10.0.0.1/24",
              "--stat_dir", os.path.join(tmp, "stat" + limit[:4]), "--arena", "16M", "--"] +
-            [f"'{w}'" for w in program])
+            [f'"{w}"' for w in program])
         # A limit on namespaces is for those below; the rights to make them
         # are given up after it has been set.
         r = subprocess.run(
