@@ -15,7 +15,7 @@ static struct race {
 	struct ix_down *down;
 	uint64_t good_handle, good_addr;
 	bool stop;
-	uint64_t changes;
+	uint64_t changes, taken;
 } race;
 
 static void on_any_core(void)
@@ -63,6 +63,7 @@ static bool plausible(struct rogue *r, int64_t most, uint64_t *n)
 		int64_t res = ix_result(r->t, (int)k);
 
 		(*n)++;
+		race.taken += res > 0;
 		if (res <= most && res > -4096)
 			continue;
 		printf("hostile: a racing call answers %lld\n", (long long)res);
@@ -111,25 +112,26 @@ static void *list_changer(void *arg)
 
 	on_any_core();
 	while (!__atomic_load_n(&x->stop, __ATOMIC_RELAXED)) {
-		i = (i + 1) % (LIST * LISTS);
+		i = (i + 1) % LIST;
 		d->sgs[i].len = UINT32_MAX;
 		d->sgs[i].len = 1;
 		d->sgs[i].addr = x->good_addr + 1; /* behind the arena */
 		d->sgs[i].addr = x->good_addr;
 		x->changes += 4;
+		for (volatile int k = 0; k < 20; k++)
+			;
 	}
 	return NULL;
 }
 
-/* Sends of some bytes each, whose last one is at @last. */
+/* Sends of some bytes each, all by the same list, which is of @last only. */
 static void put_lists(struct rogue *r, uint64_t last)
 {
 	for (uint32_t i = 0; i < LISTS; i++)
 		r->t->port.down->calls[i] = (struct ix_call){ .op = IX_SENDV,
 							      .handle = r->own,
-							      .n = LIST,
-							      .sg = i * LIST };
-	for (uint32_t i = 0; i < LIST * LISTS; i++)
+							      .n = LIST };
+	for (uint32_t i = 0; i < LIST; i++)
 		r->t->port.down->sgs[i] = (struct ix_sg){ last, 1, 0 };
 }
 
@@ -155,8 +157,9 @@ static bool lists(struct rogue *r)
 	}
 	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
 	pthread_join(id, NULL);
-	printf("hostile: %llu lists read, %llu changes\n",
-	       (unsigned long long)n, (unsigned long long)race.changes);
+	printf("hostile: %llu lists read, %llu taken, %llu changes\n",
+	       (unsigned long long)n, (unsigned long long)race.taken,
+	       (unsigned long long)race.changes);
 	return ok;
 }
 
