@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP."""
+
+from collections import namedtuple
+
+# In @file, @old, which is there once, becomes @new: one of @tests must fail.
+Mutant = namedtuple("Mutant", "name file old new tests")
+
+GATE = [
+    Mutant("a range may end behind the arena", "dp/gate.h",
+           "sg->len > a->len - off", "sg->len > a->len", ["t_syscall"]),
+    Mutant("a range may begin below the arena", "dp/gate.h",
+           "if (unlikely(off > a->len || sg->len > a->len - off)) {",
+           "if (unlikely(sg->len > a->len - off)) {", ["t_syscall"]),
+    Mutant("a list may end behind the array", "dp/gate.h",
+           "n > IX_MAX_SGS - first", "n > IX_MAX_SGS", ["t_syscall"]),
+    Mutant("a handle's generation is not looked at", "dp/gate.h",
+           "handle != c->handle", "handle_index(handle) != "
+           "handle_index(c->handle)", ["t_syscall"]),
+    Mutant("a knocking connection can be written to", "dp/gate.h",
+           "if (likely(c && c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE)))",
+           "if (likely(c))", ["t_syscall"]),
+    Mutant("a UDP handle's generation is not looked at", "dp/gate.h",
+           "!handle_fits(handle, HANDLE_UDP, s->gen) || ", "",
+           ["t_syscall"]),
+    Mutant("the number of calls is believed", "dp/syscall.c",
+           "if (unlikely(n > IX_MAX_CALLS)) {", "if (0) {", ["t_syscall"]),
+    Mutant("the number of a call is believed", "dp/syscall.c",
+           "if (unlikely(c.op >= IX_NR_CALLS))", "if (0)", ["t_syscall"]),
+    Mutant("a received datagram may lie behind the buffers", "dp/syscall.c",
+           "if (off >= (u64)dp->pool.total * MBUF_SIZE)", "if (0)",
+           ["t_syscall"]),
+    Mutant("a list's range is fetched twice", "dp/gate.h",
+           "\t\ttotal += out[i].len;",
+           "\t\tout[i].len = in[first + i].len;\n\t\ttotal += out[i].len;",
+           ["t_gate_step"]),
+    Mutant("a single range is fetched twice", "dp/syscall.c",
+           "\taddr = (const u8 *)(uintptr_t)sg.addr;\n\tif (unlikely(more))",
+           "\taddr = (const u8 *)(uintptr_t)sg.addr;\n"
+           "\tsg.len = READ_ONCE(shared->len);\n\tif (unlikely(more))",
+           ["t_gate_step"]),
+    Mutant("a handle is fetched twice", "dp/syscall.c",
+           "\tif (unlikely(!conn))\n\t\treturn err;\n\treturn answer(",
+           "\tif (unlikely(!conn))\n\t\treturn err;\n\tconn = &dp->net.tcp."
+           "conns[handle_index(READ_ONCE(shared->handle))];\n"
+           "\treturn answer(", ["t_gate_step"]),
+]
+
+LIVES = [
+    Mutant("ix can be traced", "cp/ix.c", "prctl(PR_SET_DUMPABLE, 0);", "",
+           ["tenants"]),
+    Mutant("buffers can be mapped writable", "dom/host/hugemem.c",
+           "int err = seal(&m->frames, FUTURE_WRITE);",
+           "int err = seal(&m->frames, 0);", ["t_hugemem"]),
+    Mutant("the next life has the old memory", "dom/host/hugemem.c",
+           "int err = renew_part(&m->frames);\n\n\tif (!err)\n"
+           "\t\terr = renew_part(&m->arena);",
+           "int err = 0;", ["t_hugemem"]),
+    Mutant("no pid namespace", "dom/process/fence.c",
+           "enum { OWN = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNS };",
+           "enum { OWN = CLONE_NEWIPC | CLONE_NEWNS };", ["tenants"]),
+    Mutant("no Landlock", "dom/process/fence.c",
+           "if (f->landlock <= 0)", "if (f->landlock <= 99)", ["tenants"]),
+    Mutant("a user that does not answer is believed", "dom/process/user.c",
+           "!WIFEXITED(status))\n\t\treturn UNKNOWN;",
+           "!WIFEXITED(status))\n\t\treturn YES;", ["tenants"]),
+    Mutant("a user namespace of its own", "dom/process/deny.c",
+           "CLONE_NEWUSER, CLONE_NEWPID,", "CLONE_NEWPID,",
+           ["hostile_same"]),
+    Mutant("clone3() has its way", "dom/process/deny.c",
+           "SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3)",
+           "SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(swapon)", ["hostile_same"]),
+    Mutant("one process may have children", "dom/process/deny.c",
+           "int err = no_children(f);", "int err = 0;\n\t(void)no_children;",
+           ["tenants"]),
+    Mutant("one process may signal others", "dom/process/start.c",
+           "err = proc_seccomp_self();", "err = 0;", ["tenants"]),
+    Mutant("as many processes as it likes", "dom/process/cgroup.c",
+           'struct limit l = { "pids",', 'struct limit l = { "pidx",',
+           ["tenants"]),
+    Mutant("capabilities are kept", "dom/process/start.c",
+           "f.err = drop_rights(&p->user);", "(void)drop_rights;",
+           ["hostile_same"]),
+]
+
+MUTANTS = GATE + LIVES
