@@ -31,7 +31,7 @@ enum {
 struct watch {
 	struct proc *p;
 	int signal_fd;
-	int pid_fd;
+	int pid_fd;   /* the keeper's; -1: none */
 	pid_t pid;    /* the keeper's, 0 between lives */
 	int status;   /* of the last life */
 	u64 born;     /* ms; 0: not yet */
@@ -100,19 +100,32 @@ static int status_of(int status_fd)
 	return status;
 }
 
+/* What concerns the main thread, for at most @ms (-1: any time); 0: nothing
+ * did; 1: the life has ended. */
+static int look_out(struct watch *w, int ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = w->pid_fd, .events = POLLIN },
+		{ .fd = w->signal_fd, .events = POLLIN },
+		{ .fd = w->p->report_fd, .events = POLLIN },
+	};
+	int n = poll(fds, ARRAY_SIZE(fds), ms);
+
+	if (n <= 0)
+		return n;
+	if (fds[1].revents)
+		pass_on(w);
+	if (fds[2].revents)
+		proc_reports(w->p);
+	return fds[0].revents ? 1 : -EAGAIN;
+}
+
 /* Until all of the life has ended; A's status as wait() tells it. */
 static int await_end(struct watch *w, int status_fd)
 {
-	struct pollfd fds[2] = { { .fd = w->pid_fd, .events = POLLIN },
-				 { .fd = w->signal_fd, .events = POLLIN } };
+	int n;
 
-	for (;;) {
-		int n = poll(fds, 2, timeout(w));
-
-		if (n > 0 && fds[0].revents)
-			break;
-		if (n > 0 && fds[1].revents)
-			pass_on(w);
+	while ((n = look_out(w, timeout(w))) != 1) {
 		if (!n && w->deadline) {
 			kill(w->pid, SIGKILL);
 			w->deadline = 0;
@@ -122,15 +135,15 @@ static int await_end(struct watch *w, int status_fd)
 	return status_of(status_fd);
 }
 
-static int cannot(const struct proc *p, const char *what, int err)
+static int cannot(struct proc *p, const char *what, int err)
 {
-	fprintf(stderr, "ix: %s: %s: %s\n", p->program, what, strerror(-err));
+	proc_say(p, "ix: %s: %s: %s\n", p->program, what, strerror(-err));
 	return 1;
 }
 
-static int refuse(const struct proc *p, const char *why)
+static int refuse(struct proc *p, const char *why)
 {
-	fprintf(stderr, "ix: %s: %s\n", p->program, why);
+	proc_say(p, "ix: %s: %s\n", p->program, why);
 	return 1;
 }
 
@@ -145,18 +158,18 @@ static int failed(struct watch *w, const struct proc_failure *f)
 static void tell_crash(const struct watch *w, int status)
 {
 	if (WIFSIGNALED(status) && !w->leaving)
-		fprintf(stderr, "ix: %s was ended by signal %d (%s)\n",
-			w->p->program, WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+		proc_say(w->p, "ix: %s was ended by signal %d (%s)\n",
+			 w->p->program, WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
 }
 
 /* Sleeps, unless a signal comes. */
 static void back_off(struct watch *w, u64 ms)
 {
-	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
+	u64 until = now_ms() + ms, now;
 
-	if (ms && poll(&p, 1, (int)ms) > 0)
-		pass_on(w);
+	while ((now = now_ms()) < until && !w->leaving)
+		look_out(w, (int)(until - now));
 }
 
 /* Connections are closed properly only if A was told to go, and went. */
@@ -182,6 +195,7 @@ static int live(struct watch *w, char **argv, int settings_fd, u64 pause)
 	w->born = now_ms();
 	status = await_end(w, status_fd);
 	close(w->pid_fd);
+	w->pid_fd = -1;
 	close(status_fd);
 	w->pid = 0;
 	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
@@ -247,8 +261,8 @@ static int lives(struct watch *w, char **argv, int settings_fd)
 			pause = BACKOFF_MIN_MS;
 		else
 			pause = min(2 * pause, (u64)BACKOFF_MAX_MS);
-		fprintf(stderr, "ix: %s ended with status %d; starting again\n",
-			p->program, w->status);
+		proc_say(p, "ix: %s ended with status %d; starting again\n",
+			 p->program, w->status);
 		err = host_renew(p->host);
 		if (!err)
 			err = narrow(p->host);
@@ -289,10 +303,10 @@ static int open_host(struct proc *p, const struct conf *conf)
 int proc_run(const struct conf *conf, char **argv, int settings_fd)
 {
 	struct proc p = { .program = argv[0] };
-	struct watch w = { .p = &p };
+	struct watch w = { .p = &p, .pid_fd = -1 };
 	int err, status = 1;
 
-	if (open_signals(&w))
+	if (open_signals(&w) || proc_reports_open(&p))
 		return 1;
 	proc_threads_signal();
 	proc_environment();
@@ -304,6 +318,7 @@ int proc_run(const struct conf *conf, char **argv, int settings_fd)
 	proc_faults_survive(NULL);
 	proc_cgroup_close(&p.cgroup);
 	host_close(p.host);
+	proc_reports_close(&p);
 	close(w.signal_fd);
 	return status;
 }

@@ -22,6 +22,7 @@
  *   shm.c      the shared memory and its seals
  *   thread.c   an elastic thread: crossings, the time limit
  *   limit.c    ... what wakes it then
+ *   report.c   what D says, and waits for nobody
  *   keeper.c   A: who starts it, and ends with it
  *   start.c    ... what is taken from it before it begins
  *   user.c     ... whom it runs as
@@ -66,6 +67,8 @@ struct proc_thread {
 	bool attached; /* a thread of A, from PROC_ATTACH to PROC_DETACH */
 	u64 limit_ns;  /* between two looks at the network */
 	struct proc_limit limit;
+	u32 stuck_s; /* how long A has kept the core; 0: not too long */
+	bool said;   /* ... which the main thread has told people */
 };
 
 /* Whom A runs as. */
@@ -112,9 +115,12 @@ struct proc {
 	struct proc_bells *bells;
 	const struct proc_down *down; /* follows them */
 	int up_fd, down_fd;
-	int alive[2];  /* pipe: A has the first end, nobody writes */
-	u64 linger_ns; /* at the end: to close connections properly */
-	u32 nthreads;  /* of these run */
+	int alive[2];	    /* pipe: A has the first end, nobody writes */
+	u64 linger_ns;	    /* at the end: to close connections properly */
+	int report_fd;	    /* eventfd: proc_reports() is to be called */
+	timer_t impatience; /* of proc_say() */
+	u32 unsaid;	    /* messages that stderr has not taken */
+	u32 nthreads;	    /* of these run */
 	struct proc_thread threads[IX_MAX_THREADS];
 	struct sock_fprog filters[2]; /* proc_seccomp_build() */
 };
@@ -152,6 +158,17 @@ static inline void proc_limit_end(struct proc_limit *l)
 {
 	l->waiting = 0;
 }
+
+/* report.c: from main thread's first step to its last. 0 or -errno. */
+int proc_reports_open(struct proc *p);
+void proc_reports_close(struct proc *p);
+/* Main thread only, instead of fprintf(stderr) as soon as A has run. */
+__attribute__((format(printf, 2, 3))) void proc_say(struct proc *p,
+						    const char *fmt, ...);
+/* ... says what elastic threads have to report, when report_fd is readable. */
+void proc_reports(struct proc *p);
+/* Any thread: there is something to report. */
+void proc_report(struct proc *p);
 
 /* fault.c: D survives a truncated counter file of @h; NULL: no more. */
 void proc_faults_survive(struct host *h);

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -64,6 +63,12 @@ static u64 look_around(struct proc_thread *t)
 	       min(t->limit_ns, max(next, (u64)MIN_WAIT_NS));
 }
 
+static void report_stuck(struct proc_thread *t, u32 seconds)
+{
+	store_release(&t->stuck_s, seconds);
+	proc_report(t->proc);
+}
+
 static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 {
 	if (!s->overrun) {
@@ -72,11 +77,7 @@ static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 	}
 	if (!s->told && ns >= STUCK_NS) {
 		s->told = true;
-		fprintf(stderr,
-			"ix: thread %u: %s has kept its core for %u s; its "
-			"connections are looked after\n",
-			t->host->index, t->proc->program,
-			(u32)(ns / 1000000000));
+		report_stuck(t, (u32)(ns / 1000000000));
 	}
 }
 
@@ -121,8 +122,7 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 		until = woken(t, &s);
 	proc_limit_end(&t->limit);
 	if (unlikely(s.told))
-		fprintf(stderr, "ix: thread %u: %s goes on\n", t->host->index,
-			t->proc->program);
+		report_stuck(t, 0);
 	return unlikely(host_stopping()) ? -ESHUTDOWN : 0;
 }
 

@@ -146,6 +146,7 @@ static int setup(void **state)
 	settings(&c);
 	p = (struct proc){ .program = "test" };
 	proc_threads_signal();
+	assert_int_equal(proc_reports_open(&p), 0);
 	if (host_open(&p.host, &c, &domain, why, sizeof(why)))
 		fail_msg("%s", why);
 	assert_int_equal(proc_shm_open(&p), 0);
@@ -164,6 +165,7 @@ static int teardown(void **state)
 	munmap((u8 *)down - PROC_BELLS, proc_down_bytes(1));
 	proc_shm_close(&p);
 	host_close(p.host);
+	proc_reports_close(&p);
 	return 0;
 }
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What D says once A runs, on the stderr that A shares: A can stop the
+ *terminal, or fill the pipe and never read it. So
+ *
+ *	elastic threads   write nothing. They leave a word, and ring
+ *	main thread       writes, but waits for nobody: what does not go out at
+ *			  once is lost, counted, and that is said later
+ */
+#include "dom/process/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LINE = 512, PATIENCE_NS = 5000000 };
+
+/* SIGPIPE must not end D, nor SIGTTOU stop it: A could make it a background
+ * process of the terminal. A has its own mask (start.c). */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int proc_reports_open(struct proc *p)
+{
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD_ID,
+			      .sigev_signo = SIGUSR1 };
+
+	block_signals();
+	e._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	p->report_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (p->report_fd < 0 ||
+	    timer_create(CLOCK_MONOTONIC, &e, &p->impatience))
+		return -errno;
+	return 0;
+}
+
+/* ---- writing */
+
+static void impatient(struct proc *p, long ns)
+{
+	const struct itimerspec often = { { 0, ns }, { 0, ns } };
+
+	timer_settime(p->impatience, 0, &often, NULL);
+}
+
+/* A descriptor that has room may have none a moment later: then signals, which
+ * do nothing else, end the call. A regular file takes as long as its disk. */
+static bool write_now(struct proc *p, const char *text, size_t len)
+{
+	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t n;
+
+	if (poll(&err, 1, 0) != 1 || !(err.revents & POLLOUT))
+		return false;
+	impatient(p, PATIENCE_NS);
+	n = write(STDERR_FILENO, text, len);
+	impatient(p, 0);
+	return n == (ssize_t)len;
+}
+
+static bool say_lost(struct proc *p)
+{
+	char line[LINE];
+	int n = snprintf(line, sizeof(line),
+			 "\nix: messages lost, for stderr was stopped or full: "
+			 "%u\n",
+			 p->unsaid);
+
+	if (p->unsaid && write_now(p, line, (size_t)n))
+		p->unsaid = 0;
+	return !p->unsaid;
+}
+
+void proc_say(struct proc *p, const char *fmt, ...)
+{
+	char line[LINE];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (!say_lost(p) ||
+	    !write_now(p, line, min((size_t)n, sizeof(line) - 1)))
+		p->unsaid++;
+}
+
+void proc_reports_close(struct proc *p)
+{
+	say_lost(p);
+	timer_delete(p->impatience);
+	close(p->report_fd);
+}
+
+/* ---- from elastic threads */
+
+void proc_report(struct proc *p)
+{
+	u64 one = 1;
+
+	if (write(p->report_fd, &one, sizeof(one)) < 0)
+		return; /* rung so often that it is full */
+}
+
+static void report(struct proc *p, struct proc_thread *t)
+{
+	u32 stuck = load_acquire(&t->stuck_s);
+
+	if (stuck && !t->said)
+		proc_say(p,
+			 "ix: thread %u: %s has kept its core for %u s; its "
+			 "connections are looked after\n",
+			 t->host->index, p->program, stuck);
+	else if (!stuck && t->said)
+		proc_say(p, "ix: thread %u: %s goes on\n", t->host->index,
+			 p->program);
+	t->said = stuck;
+}
+
+void proc_reports(struct proc *p)
+{
+	u64 rings;
+
+	if (read(p->report_fd, &rings, sizeof(rings)) < 0)
+		return; /* nobody */
+	for (u32 i = 0; i < p->nthreads; i++)
+		report(p, &p->threads[i]);
+}
