@@ -225,6 +225,7 @@ int host_open(struct host **out, const struct conf *conf,
 		return host_fail(-ENOMEM, why, why_len, "host");
 	memset(h, 0, sizeof(*h));
 	h->conf = *conf;
+	pthread_mutex_init(&h->neighbours.lock, NULL);
 	err = derive(&h->conf, why, why_len);
 	if (err)
 		goto fail;

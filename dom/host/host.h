@@ -18,6 +18,7 @@
 #include "dom/host/clock.h"
 #include "dom/host/hugemem.h"
 #include "dom/host/statfile.h"
+#include "nic/nic_host.h"
 #include "nic/nic_open.h"
 
 struct host;
@@ -47,6 +48,16 @@ struct host_thread {
 	size_t mem_len;
 } ALIGNED(CACHE_LINE);
 
+enum { HOST_NEIGHBOURS = 256 };
+
+/* With ports_only: those that Linux knew when it was asked last. */
+struct host_neighbours {
+	pthread_mutex_t lock; /* e, n: held for no longer than a copy */
+	bool apart;	      /* read by a thread that is no elastic one */
+	int n;
+	struct nic_neigh e[HOST_NEIGHBOURS];
+};
+
 struct host {
 	struct conf conf; /* with what follows from it worked out */
 	struct hugemem mem;
@@ -55,6 +66,7 @@ struct host {
 	size_t forward_len;
 	u32 nthreads;
 	struct host_thread threads[IX_MAX_THREADS];
+	struct host_neighbours neighbours;
 	char about[640]; /* what is in force, one line */
 };
 
@@ -150,8 +162,11 @@ int host_address(struct conf *conf, char *why, size_t why_len);
 int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
 		    size_t why_len);
 
-/* With ports_only: what Linux knows of its neighbours now. ARP answers go to
- * Linux, so this is all that we know, apart from who writes to us. */
-void host_follow_neighbours(const struct host *h, struct net *net, u64 now);
+/* With ports_only: what Linux knows of its neighbours. ARP answers go to Linux,
+ * so this is all that we know, apart from who writes to us. Linux may take its
+ * time when it is asked: elastic threads call host_read_neighbours() only if
+ * there is no other thread that does. */
+void host_read_neighbours(struct host *h);
+void host_follow_neighbours(struct host *h, struct net *net, u64 now);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses and neighbours, from the settings or from Linux. */
 #include "dom/host/host.h"
-#include "nic/nic_host.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -90,19 +89,34 @@ static int add_static(struct net *net, struct be32 ip, const u8 mac[6],
 	return err;
 }
 
-void host_follow_neighbours(const struct host *h, struct net *net, u64 now)
+void host_read_neighbours(struct host *h)
 {
-	enum { MOST = 256 };
-	struct nic_neigh neigh[MOST];
+	struct nic_neigh found[HOST_NEIGHBOURS];
 	char name[64];
 	int n;
 
 	if (!h->conf.dp.net.ports_only)
 		return;
 	xdp_iface(&h->conf, name, sizeof(name));
-	n = nic_host_neighbours(name, neigh, MOST);
-	for (int i = 0; i < n; i++)
-		arp_follow(net, neigh[i].ip, neigh[i].mac, neigh[i].sure, now);
+	n = nic_host_neighbours(name, found, HOST_NEIGHBOURS);
+	if (n < 0)
+		return; /* the last ones will do */
+	pthread_mutex_lock(&h->neighbours.lock);
+	memcpy(h->neighbours.e, found, (size_t)n * sizeof(found[0]));
+	h->neighbours.n = n;
+	pthread_mutex_unlock(&h->neighbours.lock);
+}
+
+void host_follow_neighbours(struct host *h, struct net *net, u64 now)
+{
+	struct host_neighbours *known = &h->neighbours;
+
+	if (!h->conf.dp.net.ports_only || pthread_mutex_trylock(&known->lock))
+		return;
+	for (int i = 0; i < known->n; i++)
+		arp_follow(net, known->e[i].ip, known->e[i].mac,
+			   known->e[i].sure, now);
+	pthread_mutex_unlock(&known->lock);
 }
 
 int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
@@ -114,7 +128,9 @@ int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
 	for (u32 i = 0; i < arp->n && !err; i++)
 		err = add_static(net, arp->e[i].ip, arp->e[i].mac, why,
 				 why_len);
-	if (!err)
+	if (!err) {
+		host_read_neighbours(h);
 		host_follow_neighbours(h, net, now);
+	}
 	return err;
 }

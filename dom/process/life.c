@@ -20,6 +20,7 @@ enum {
 	NS_PER_MS = 1000000,
 	GRACE_MS = 2000, /* from SIGTERM to SIGKILL */
 	SAME_MS = 500,
+	ASK_MS = 1000,	  /* Linux about its neighbours */
 	LINGER_MS = 1000, /* for connections to close */
 	BACKOFF_MIN_MS = 10,
 	BACKOFF_MAX_MS = 5000,
@@ -100,33 +101,35 @@ static int status_of(int status_fd)
 	return status;
 }
 
-/* What concerns the main thread, for at most @ms (-1: any time); 0: nothing
- * did; 1: the life has ended. */
-static int look_out(struct watch *w, int ms)
+/* What concerns the main thread, for at most @ms (-1: any time). True: the
+ * life has ended. */
+static bool look_out(struct watch *w, int ms)
 {
 	struct pollfd fds[] = {
 		{ .fd = w->pid_fd, .events = POLLIN },
 		{ .fd = w->signal_fd, .events = POLLIN },
 		{ .fd = w->p->report_fd, .events = POLLIN },
 	};
-	int n = poll(fds, ARRAY_SIZE(fds), ms);
+	bool asks = w->p->host->conf.dp.net.ports_only;
 
-	if (n <= 0)
-		return n;
+	if (asks && (ms < 0 || ms > ASK_MS))
+		ms = ASK_MS;
+	if (poll(fds, ARRAY_SIZE(fds), ms) < 0)
+		return false;
+	if (asks)
+		host_read_neighbours(w->p->host);
 	if (fds[1].revents)
 		pass_on(w);
 	if (fds[2].revents)
 		proc_reports(w->p);
-	return fds[0].revents ? 1 : -EAGAIN;
+	return fds[0].revents;
 }
 
 /* Until all of the life has ended; A's status as wait() tells it. */
 static int await_end(struct watch *w, int status_fd)
 {
-	int n;
-
-	while ((n = look_out(w, timeout(w))) != 1) {
-		if (!n && w->deadline) {
+	while (!look_out(w, timeout(w))) {
+		if (w->deadline && now_ms() >= w->deadline) {
 			kill(w->pid, SIGKILL);
 			w->deadline = 0;
 		}
@@ -290,6 +293,7 @@ static int open_host(struct proc *p, const struct conf *conf)
 	proc_faults_survive(p->host);
 	proc_fence_find(&p->fence);
 	proc_cgroup_open(&p->cgroup, conf);
+	p->host->neighbours.apart = true;
 	err = narrow(p->host);
 	if (err)
 		fprintf(stderr, "ix: dropping rights: %s\n", strerror(-err));
