@@ -205,7 +205,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 
 		if (fd < 0)
 			return no_device(fd, s->ifname, step, why, why_len);
-		t->queues[i].fd = fd;
+		t->queues[i].fd = t->nic.fd[i] = fd;
 	}
 	step = "bring up";
 	err = configure(s);

@@ -88,7 +88,7 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	q->sent_at = calloc(q->tx.mask + 1, sizeof(q->sent_at[0]));
 	if (!q->sent_at)
 		return -ENOMEM;
-	q->fd = xsk_socket__fd(xq->xsk);
+	q->fd = x->nic.fd[i] = xsk_socket__fd(xq->xsk);
 	q->exits = &xdp_host_exits;
 	q->q.ops = &xdp_ops;
 	q->q.mtu = x->nic.mtu;

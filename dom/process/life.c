@@ -295,6 +295,8 @@ static int open_host(struct proc *p, const struct conf *conf)
 	proc_cgroup_open(&p->cgroup, conf);
 	p->host->neighbours.apart = true;
 	err = narrow(p->host);
+	if (!err)
+		err = proc_confine_build(p);
 	if (err)
 		fprintf(stderr, "ix: dropping rights: %s\n", strerror(-err));
 	else if (!conf->quiet)
@@ -322,6 +324,7 @@ int proc_run(const struct conf *conf, char **argv, int settings_fd)
 	proc_faults_survive(NULL);
 	proc_cgroup_close(&p.cgroup);
 	host_close(p.host);
+	proc_confine_free(&p);
 	proc_reports_close(&p);
 	close(w.signal_fd);
 	return status;

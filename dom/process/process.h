@@ -23,6 +23,7 @@
  *   thread.c   an elastic thread: crossings, the time limit
  *   limit.c    ... what wakes it then
  *   report.c   what D says, and waits for nobody
+ *   confine.c  which system calls it may make
  *   keeper.c   A: who starts it, and ends with it
  *   start.c    ... what is taken from it before it begins
  *   user.c     ... whom it runs as
@@ -67,6 +68,7 @@ struct proc_thread {
 	bool attached; /* a thread of A, from PROC_ATTACH to PROC_DETACH */
 	u64 limit_ns;  /* between two looks at the network */
 	struct proc_limit limit;
+	int err;     /* why it does not begin */
 	u32 stuck_s; /* how long A has kept the core; 0: not too long */
 	bool said;   /* ... which the main thread has told people */
 };
@@ -105,6 +107,13 @@ struct proc_failure {
 	int err;
 };
 
+/* What an elastic thread has tried to write to stderr. */
+struct proc_words {
+	u32 state; /* 0: taken, 1: being written, 2: to be said */
+	u32 len;
+	char text[512];
+};
+
 struct proc {
 	struct host *host;
 	const char *program; /* for messages */
@@ -119,10 +128,12 @@ struct proc {
 	u64 linger_ns;	    /* at the end: to close connections properly */
 	int report_fd;	    /* eventfd: proc_reports() is to be called */
 	timer_t impatience; /* of proc_say() */
-	u32 unsaid;	    /* messages that stderr has not taken */
-	u32 nthreads;	    /* of these run */
+	struct proc_words words;
+	u32 unsaid;   /* messages that stderr has not taken */
+	u32 nthreads; /* of these run */
 	struct proc_thread threads[IX_MAX_THREADS];
 	struct sock_fprog filters[2]; /* proc_seccomp_build() */
+	struct sock_fprog own;	      /* proc_confine_build() */
 };
 
 /* Runs @argv on a dataplane of its own, until it ends or a signal tells us to.
@@ -170,6 +181,12 @@ void proc_reports(struct proc *p);
 /* Any thread: there is something to report. */
 void proc_report(struct proc *p);
 
+/* confine.c: p->own, for D's elastic threads; the NIC is open. 0 or -errno. */
+int proc_confine_build(struct proc *p);
+void proc_confine_free(struct proc *p);
+/* From now on the calling thread has only those system calls. 0 or -errno. */
+int proc_confine(const struct proc *p);
+
 /* fault.c: D survives a truncated counter file of @h; NULL: no more. */
 void proc_faults_survive(struct host *h);
 
@@ -212,6 +229,8 @@ void proc_cgroup_close(struct proc_cgroup *g);
  * settings name; D's threads must run. 0, or -errno with the reason. */
 int proc_seccomp_build(struct proc *p, char *why, size_t why_len);
 void proc_seccomp_free(struct proc *p);
+/* A filter (scmp_filter_ctx) as a program for the kernel. 0 or -errno. */
+int proc_seccomp_export(struct sock_fprog *out, void *filter);
 /* deny.c: adds conditions to @filter (scmp_filter_ctx), which allows
  * everything else. */
 int proc_seccomp_conditions(const struct proc *p, void *filter);

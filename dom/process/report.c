@@ -3,7 +3,9 @@
  * What D says once A runs, on the stderr that A shares: A can stop the
  *terminal, or fill the pipe and never read it. So
  *
- *	elastic threads   write nothing. They leave a word, and ring
+ *	elastic threads   write nothing. They leave a word, and ring. Who tries
+ *			  (panic(), libc before it aborts, a sanitizer) gets
+ *			  SIGSYS of confine.c, which does so with what he wrote
  *	main thread       writes, but waits for nobody: what does not go out at
  *			  once is lost, counted, and that is said later
  */
@@ -16,9 +18,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-enum { LINE = 512, PATIENCE_NS = 5000000 };
+enum { LINE = 512, PATIENCE_NS = 5000000, LAST_MS = 100 };
+
+static struct proc *speaker; /* signal handlers take no argument */
 
 /* SIGPIPE must not end D, nor SIGTTOU stop it: A could make it a background
  * process of the terminal. A has its own mask (start.c). */
@@ -35,11 +41,72 @@ static void block_signals(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* ---- last words */
+
+static bool becomes(struct proc_words *w, u32 from, u32 to)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < LAST_MS; i++) {
+		u32 is = from;
+
+		if (__atomic_compare_exchange_n(&w->state, &is, to, false,
+						__ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			return true;
+		nanosleep(&ms, NULL);
+	}
+	return false;
+}
+
+/* Until they have been said, since the next thing may be the end of D; but not
+ * for ever. */
+static void hand_over(struct proc *p, const char *text, size_t len)
+{
+	struct proc_words *w = &p->words;
+
+	if (!becomes(w, 0, 1))
+		return;
+	w->len = (u32)min(len, sizeof(w->text));
+	memcpy(w->text, text, w->len);
+	store_release(&w->state, 2);
+	proc_report(p);
+	becomes(w, 0, 0);
+}
+
+static void on_refused(int sig, siginfo_t *si, void *context)
+{
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const struct iovec *iov = (const void *)r[REG_RSI];
+	int err = errno;
+
+	(void)sig;
+	if (speaker && si->si_syscall == SYS_write)
+		hand_over(speaker, (const void *)iov, (size_t)r[REG_RDX]);
+	else if (speaker && si->si_syscall == SYS_writev)
+		for (long i = 0; i < r[REG_RDX]; i++)
+			hand_over(speaker, iov[i].iov_base, iov[i].iov_len);
+	r[REG_RAX] = -EPERM;
+	errno = err;
+}
+
+static void say_words(struct proc *p)
+{
+	if (load_acquire(&p->words.state) != 2)
+		return;
+	proc_say(p, "%.*s", (int)p->words.len, p->words.text);
+	store_release(&p->words.state, 0);
+}
+
 int proc_reports_open(struct proc *p)
 {
+	struct sigaction a = { .sa_sigaction = on_refused,
+			       .sa_flags = SA_SIGINFO };
 	struct sigevent e = { .sigev_notify = SIGEV_THREAD_ID,
 			      .sigev_signo = SIGUSR1 };
 
+	speaker = p;
+	sigaction(SIGSYS, &a, NULL);
 	block_signals();
 	e._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	p->report_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -102,6 +169,7 @@ void proc_say(struct proc *p, const char *fmt, ...)
 
 void proc_reports_close(struct proc *p)
 {
+	speaker = NULL;
 	say_lost(p);
 	timer_delete(p->impatience);
 	close(p->report_fd);
@@ -138,6 +206,7 @@ void proc_reports(struct proc *p)
 
 	if (read(p->report_fd, &rings, sizeof(rings)) < 0)
 		return; /* nobody */
+	say_words(p);
 	for (u32 i = 0; i < p->nthreads; i++)
 		report(p, &p->threads[i]);
 }

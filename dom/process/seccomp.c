@@ -132,7 +132,7 @@ static int add_lists(scmp_filter_ctx f, const struct changes *c)
 
 /* ---- as a program for the kernel */
 
-static int export(struct sock_fprog *out, scmp_filter_ctx f)
+int proc_seccomp_export(struct sock_fprog *out, void *f)
 {
 	int fd = memfd_create("ix-seccomp", MFD_CLOEXEC);
 	off_t len = -1;
@@ -169,7 +169,7 @@ static int build_lists(struct proc *p, const struct changes *c)
 	if (!err)
 		err = add_lists(f, c);
 	if (!err)
-		err = export(&p->filters[0], f);
+		err = proc_seccomp_export(&p->filters[0], f);
 	seccomp_release(f);
 	return err;
 }
@@ -182,7 +182,7 @@ static int build_conditions(struct proc *p)
 	if (!err)
 		err = proc_seccomp_conditions(p, f);
 	if (!err)
-		err = export(&p->filters[1], f);
+		err = proc_seccomp_export(&p->filters[1], f);
 	seccomp_release(f);
 	return err;
 }

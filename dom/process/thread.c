@@ -215,7 +215,10 @@ static void *elastic_thread(void *arg)
 	be_prompt();
 	proc_limit_open(&t->limit, t->limit_ns);
 	t->host->lingers = true;
-	if (host_attach(h, t->host->index, &t->down->down, &t->up->up))
+	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);
+	if (!t->err)
+		t->err = proc_confine(t->proc);
+	if (t->err)
 		host_stop();
 	store_release(&t->tid, (pid_t)syscall(SYS_gettid));
 	serve(t);
@@ -272,6 +275,7 @@ int proc_threads_start(struct proc *p)
 	sigdelset(&set, SIGUSR1);
 	sigdelset(&set, PROC_LIMIT_SIGNAL);
 	sigdelset(&set, SIGBUS);
+	sigdelset(&set, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &set, &old);
 	for (p->nthreads = 0; p->nthreads < p->host->nthreads; p->nthreads++) {
 		err = start(p, p->nthreads);
@@ -279,10 +283,12 @@ int proc_threads_start(struct proc *p)
 			break;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	for (u32 i = 0; i < p->nthreads; i++)
+	for (u32 i = 0; i < p->nthreads; i++) {
 		while (!load_acquire(&p->threads[i].tid))
 			pause_ms();
-	return err ? err : host_stopping() ? -EBUSY : 0;
+		err = err ? err : p->threads[i].err;
+	}
+	return err;
 }
 
 /* How many have not left; wakes them. */

@@ -67,6 +67,10 @@ done
 echo "buffers: $free of $total free; errors: $(counter calls_failed)"
 [ "$free" -gt $((total - 10)) ] || fail "buffers are missing"
 
+# The dataplane's own elastic threads: none can make a call that others block.
+confined=$(cat /proc/$server/task/*/status | grep -c '^Seccomp:.*2')
+[ "$confined" = 1 ] || fail "$confined threads of the dataplane are confined"
+
 # What any process of the same user can do: the counters are lost, no more.
 : >"$dir/$server.0"
 sleep 0.3

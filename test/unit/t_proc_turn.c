@@ -149,6 +149,7 @@ static int setup(void **state)
 	assert_int_equal(proc_reports_open(&p), 0);
 	if (host_open(&p.host, &c, &domain, why, sizeof(why)))
 		fail_msg("%s", why);
+	assert_int_equal(proc_confine_build(&p), 0);
 	assert_int_equal(proc_shm_open(&p), 0);
 	at = mmap(NULL, proc_down_bytes(1), PROT_READ | PROT_WRITE, MAP_SHARED,
 		  p.down_fd, 0);
@@ -165,6 +166,7 @@ static int teardown(void **state)
 	munmap((u8 *)down - PROC_BELLS, proc_down_bytes(1));
 	proc_shm_close(&p);
 	host_close(p.host);
+	proc_confine_free(&p);
 	proc_reports_close(&p);
 	return 0;
 }

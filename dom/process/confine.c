@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What D's elastic threads may ask of the kernel: what the loop needs, and of
+ * descriptors only the NIC's and those that wake threads. So none of them makes
+ * a call that A, or anybody, can block: the rest is refused, EPERM.
+ *
+ * What writes to stderr all the same (panic(), libc before it aborts, a
+ * sanitizer) is caught by a signal, and said by the main thread: report.c.
+ */
+#include "dom/process/process.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Whatever the arguments. */
+static const int always[] = {
+	/* waiting, time */
+	SCMP_SYS(futex),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(poll),
+	SCMP_SYS(membarrier),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(timer_settime),
+	SCMP_SYS(timer_delete),
+	SCMP_SYS(restart_syscall),
+	/* signals to itself */
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(sigaltstack),
+	/* libc's memory; its end, and the process's */
+	SCMP_SYS(munmap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getpid),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+static int allow_fd(scmp_filter_ctx f, int nr, int fd)
+{
+	if (fd <= STDERR_FILENO) /* none */
+		return 0;
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1,
+				SCMP_A0(SCMP_CMP_EQ, (u64)fd, 0));
+}
+
+static int allow_nic(scmp_filter_ctx f, int fd)
+{
+	static const int calls[] = {
+		SCMP_SYS(readv),      SCMP_SYS(writev),	  /* tap */
+		SCMP_SYS(sendto),     SCMP_SYS(recvfrom), /* xdp */
+		SCMP_SYS(getsockopt),
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls) && !err; i++)
+		err = allow_fd(f, calls[i], fd);
+	return err;
+}
+
+static int allow_fds(scmp_filter_ctx f, const struct proc *p)
+{
+	const struct host *h = p->host;
+	int err = allow_fd(f, SCMP_SYS(write), p->report_fd);
+
+	for (u32 i = 0; i < h->nthreads && !err; i++) {
+		err = allow_nic(f, h->nic->fd[i]);
+		if (!err)
+			err = allow_fd(f, SCMP_SYS(read),
+				       h->threads[i].wake_fd);
+		if (!err)
+			err = allow_fd(f, SCMP_SYS(write),
+				       h->threads[i].wake_fd);
+	}
+	return err;
+}
+
+/* For libc's allocator, and on_fault() in fault.c: no code, no files. */
+static int allow_memory(scmp_filter_ctx f)
+{
+	const struct scmp_arg_cmp no_code =
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int err = seccomp_rule_add(
+		f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, no_code,
+		SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
+
+	return err ? err
+		   : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				      no_code);
+}
+
+static int trap_last_words(scmp_filter_ctx f)
+{
+	static const int calls[] = { SCMP_SYS(write), SCMP_SYS(writev) };
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls) && !err; i++)
+		err = seccomp_rule_add(f, SCMP_ACT_TRAP, calls[i], 1,
+				       SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO, 0));
+	return err;
+}
+
+static int add_rules(scmp_filter_ctx f, const struct proc *p)
+{
+	int err = 0;
+
+	seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(always) && !err; i++)
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, always[i], 0);
+	if (!err) /* abort() */
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				       SCMP_A0(SCMP_CMP_EQ, (u64)getpid(), 0));
+	if (!err)
+		err = allow_fds(f, p);
+	if (!err)
+		err = allow_memory(f);
+	return err ? err : trap_last_words(f);
+}
+
+int proc_confine_build(struct proc *p)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int err = f ? add_rules(f, p) : -ENOMEM;
+
+	if (!err)
+		err = proc_seccomp_export(&p->own, f);
+	seccomp_release(f);
+	return err;
+}
+
+void proc_confine_free(struct proc *p)
+{
+	free(p->own.filter);
+	p->own.filter = NULL;
+}
+
+/* SPEC_ALLOW: D runs no code that it does not trust, and its speed counts. */
+int proc_confine(const struct proc *p)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		       SECCOMP_FILTER_FLAG_SPEC_ALLOW, &p->own)
+		       ? -errno
+		       : 0;
+}
