@@ -5,6 +5,9 @@
 
 #include "dom/process/shm.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <termios.h>
 #include <time.h>
 
 enum { SLOT_BYTES = 16384, BETWEEN_MS = 20 };
@@ -256,13 +259,53 @@ static int tell_all(struct rogue *r, const struct lie *lies)
 	return believed;
 }
 
+void shut_stderr(void)
+{
+	static const char fill[4096];
+	int flags = fcntl(2, F_GETFL);
+
+	if (isatty(2)) {
+		tcflow(2, TCOOFF);
+		return;
+	}
+	fcntl(2, F_SETFL, flags | O_NONBLOCK);
+	while (lseek(2, 0, SEEK_CUR) < 0 && write(2, fill, sizeof(fill)) > 0)
+		;
+	fcntl(2, F_SETFL, flags);
+}
+
 /* Attached, with peers, it becomes another program: as one that never crosses,
- * and then ends. */
+ * and then ends. Meanwhile nobody can write to stderr. */
 static int become(struct rogue *r)
 {
 	printf("hostile: becomes another program\n");
-	execl("/bin/sleep", "sleep", "1", NULL);
+	shut_stderr();
+	execl("/bin/sleep", "sleep", "8", NULL);
 	return 1;
+}
+
+static void *come_and_go(void *arg)
+{
+	struct ix_thread *t = ix_attach(1);
+
+	if (t)
+		ix_detach(t);
+	return t;
+}
+
+/* One thread detaches at once, others never attach: what comes to theirs is
+ * the dataplane's to answer. */
+static int leave(struct rogue *r)
+{
+	pthread_t id;
+	void *came = NULL;
+
+	if (!pthread_create(&id, NULL, come_and_go, NULL))
+		pthread_join(id, &came);
+	printf("hostile: %s\n", came ? "has left a thread" : "cannot leave");
+	while (came && serve(r, BETWEEN_MS))
+		;
+	return !came;
 }
 
 int main(int argc, char **argv)
@@ -277,10 +320,13 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "exec"))
 		return become(r);
+	if (argc > 1 && !strcmp(argv[1], "leave"))
+		return leave(r);
 	believed += tell_all(r, lies_mem);
 	believed += tell_all(r, lies_call);
 	believed += tell_all(r, lies_flood);
 	believed += tell_all(r, lies_race);
+	believed += tell_all(r, lies_futex);
 	believed += tell_all(r, lies_sys);
 	printf("hostile: %d believed\n", believed);
 	while (serve(r, BETWEEN_MS)) /* until it is told to end */

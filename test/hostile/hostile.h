@@ -9,6 +9,7 @@
  *   lie_call.c   bad descriptors
  *   lie_flood.c  using up what is limited
  *   lie_race.c   descriptors that change while they are read
+ *   lie_futex.c  the words that the dataplane sleeps on
  *   lie_sys.c    other processes and the kernel
  */
 #ifndef TEST_HOSTILE_H
@@ -60,7 +61,7 @@ struct lie {
 };
 
 extern const struct lie lies_mem[], lies_call[], lies_flood[], lies_race[],
-	lies_sys[]; /* each ends with an empty name */
+	lies_futex[], lies_sys[]; /* each ends with an empty name */
 
 /* Crosses with what has been appended: the result of the last call. */
 int64_t result(struct rogue *r);
@@ -70,6 +71,10 @@ bool serve(struct rogue *r, int ms);
 
 /* Is it the name of a connection that we have? */
 bool is_true(struct rogue *r, uint64_t handle);
+
+/* Stops the terminal that is our stderr, and the dataplane's, or fills the
+ * pipe: who writes there now waits for ever. */
+void shut_stderr(void);
 
 bool refused(const char *what, int64_t got);
 

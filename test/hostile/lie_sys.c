@@ -14,6 +14,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+enum { KEEP_NS = 1500000000 }; /* longer than the dataplane keeps quiet */
+
 #define DENIED(call) refused(#call, (call))
 
 static bool signals(struct rogue *r)
@@ -261,6 +263,19 @@ static bool children_cross(struct rogue *r)
 	return true;
 }
 
+/* The dataplane wants to say that we keep our core; it may not wait until it
+ * can. */
+static bool stopped_stderr(struct rogue *r)
+{
+	uint64_t until = now_ns() + KEEP_NS;
+
+	(void)r;
+	shut_stderr();
+	while (now_ns() < until)
+		usleep(10000);
+	return true;
+}
+
 const struct lie lies_sys[] = {
 	{ "signals to the dataplane", signals },
 	{ "the dataplane's memory", memory_of_d },
@@ -270,6 +285,7 @@ const struct lie lies_sys[] = {
 	{ "the kernel", kernel },
 	{ "capabilities and users", rights },
 	{ "descriptors left after exec", inherited },
+	{ "stderr stopped or full", stopped_stderr },
 	{ "children that crash", children },
 	{ "children that cross", children_cross },
 	{ 0 },
