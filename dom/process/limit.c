@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The application's time limit without a timeout at each wait, which would cost
- * the kernel a tenth of a hand-over. A timer ticks instead, a little more often
- * than once in a limit:
+ * the kernel a tenth of a hand-over. A timer that is not set anew for each wait
+ * ticks when, or before, the network has to be looked after, and
  *
  *	finds D waiting   its sleep ends by -EINTR; the rest of it has a
  *			  timeout: proc_limit_stop()
@@ -26,11 +26,14 @@ enum {
 	AGAIN_NS = 100000,
 };
 
+/* @ns: until the first tick; 0 stops it. */
 static void set(struct proc_limit *l, u64 ns)
 {
-	const struct timespec every = { .tv_sec = (time_t)(ns / 1000000000),
-					.tv_nsec = (long)(ns % 1000000000) };
-	const struct itimerspec ticks = { every, every };
+	const struct itimerspec ticks = {
+		.it_interval.tv_nsec = AGAIN_NS,
+		.it_value = { .tv_sec = (time_t)(ns / 1000000000),
+			      .tv_nsec = (long)(ns % 1000000000) },
+	};
 
 	l->ticking = !timer_settime(l->timer, 0, &ticks, NULL) && ns;
 }
@@ -42,8 +45,8 @@ static void on_tick(int sig, siginfo_t *si, void *context)
 
 	(void)sig;
 	(void)context;
-	if (si->si_code == SI_TIMER)
-		set(l, l->waiting ? AGAIN_NS : 0);
+	if (si->si_code == SI_TIMER && !l->waiting)
+		set(l, 0);
 	errno = err;
 }
 
@@ -57,7 +60,6 @@ void proc_limit_open(struct proc_limit *l, u64 limit)
 
 	e._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	memset(l, 0, sizeof(*l));
-	l->period = limit - limit / 8;
 	l->usable = limit >= MIN_LIMIT_NS &&
 		    !sigaction(PROC_LIMIT_SIGNAL, &a, NULL) &&
 		    !timer_create(CLOCK_MONOTONIC, &e, &l->timer);
@@ -70,14 +72,14 @@ void proc_limit_close(struct proc_limit *l)
 	l->usable = false;
 }
 
-bool proc_limit_begin(struct proc_limit *l, u64 left)
+bool proc_limit_begin(struct proc_limit *l, u64 now, u64 due)
 {
-	if (unlikely(left < l->period))
-		return false;
 	l->waiting = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* on_tick() is ours */
-	if (unlikely(!l->ticking) && l->usable)
-		set(l, l->period);
+	if (unlikely(!l->ticking || l->next > due) && l->usable) {
+		l->next = due;
+		set(l, due - now);
+	}
 	return likely(l->ticking);
 }
 

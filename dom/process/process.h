@@ -53,7 +53,7 @@ struct proc_limit {
 	timer_t timer;
 	bool usable;
 	volatile sig_atomic_t ticking, waiting;
-	u64 period; /* of its ticks, ns */
+	u64 next; /* tick, while ticking; or it was the first of several */
 };
 
 struct proc_thread {
@@ -160,9 +160,9 @@ void proc_threads_signal(void);
 #define PROC_LIMIT_SIGNAL SIGUSR2
 void proc_limit_open(struct proc_limit *l, u64 limit);
 void proc_limit_close(struct proc_limit *l);
-/* A wait begins that may take @left ns. True: before that it will be
- * interrupted by a tick; false: it needs a timeout. */
-bool proc_limit_begin(struct proc_limit *l, u64 left);
+/* A wait begins at @now that must end at @due. True: a tick will interrupt it
+ * then or before; false: it needs a timeout. */
+bool proc_limit_begin(struct proc_limit *l, u64 now, u64 due);
 /* ... and goes on with a timeout. */
 void proc_limit_stop(struct proc_limit *l);
 static inline void proc_limit_end(struct proc_limit *l)

@@ -89,7 +89,7 @@ static u64 woken(struct proc_thread *t, struct stay *s)
 
 	proc_limit_stop(&t->limit);
 	if (now >= s->due) {
-		if (now - s->began >= t->limit.period)
+		if (now - s->began >= t->limit_ns / 2) /* it did stay */
 			overrun(t, s, now - s->began);
 		s->due = look_around(t);
 		now = t->host->worked_at;
@@ -115,7 +115,7 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 		s.due = look_around(t);
 		now = t->host->worked_at;
 	}
-	if (unlikely(!proc_limit_begin(&t->limit, s.due - now)))
+	if (unlikely(!proc_limit_begin(&t->limit, now, s.due)))
 		until = host_clock_os() + (s.due - now);
 	while (unlikely(handover_wait(&t->bells->d, a, last, until, turn)) &&
 	       !host_stopping())

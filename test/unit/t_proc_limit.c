@@ -11,7 +11,7 @@
 
 #include "dom/process/process.h"
 
-enum { LIMIT_NS = 5000000, LONG_NS = 60000000 };
+enum { LIMIT_NS = 5000000, LONG_NS = 60000000, FAR_NS = 900000000 };
 
 static struct proc_limit l;
 
@@ -46,15 +46,23 @@ static int close_limit(void **state)
 	return 0;
 }
 
+/* A wait of @ns begins. */
+static bool begin(u64 ns)
+{
+	u64 now = host_clock_os();
+
+	return proc_limit_begin(&l, now, now + ns);
+}
+
 static void ends_a_wait(void **state)
 {
 	struct handover_side d = { 0 }, a = { 0 };
 	u64 from = host_clock_os();
 	u32 turn;
 
-	assert_true(proc_limit_begin(&l, LIMIT_NS));
+	assert_true(begin(LIMIT_NS));
 	assert_int_equal(handover_wait(&d, &a, 0, UINT64_MAX, &turn), -EINTR);
-	assert_true(host_clock_os() - from >= LIMIT_NS * 3 / 4);
+	assert_true(host_clock_os() - from >= LIMIT_NS * 9 / 10);
 	/* The rest is waited for by a timeout: nothing ticks any more. */
 	proc_limit_stop(&l);
 	assert_true(sleep_ns(LONG_NS) >= LONG_NS);
@@ -62,23 +70,22 @@ static void ends_a_wait(void **state)
 }
 
 /* Until the next tick. */
-static u64 interval(void)
+static u64 next_tick(void)
 {
 	struct itimerspec ticks;
 
 	assert_int_equal(timer_gettime(l.timer, &ticks), 0);
-	return (u64)ticks.it_interval.tv_nsec;
+	return (u64)ticks.it_value.tv_nsec;
 }
 
 /* A tick that came too early to end a sleep is followed by others at once, not
  * a limit later. */
 static void ticks_again(void **state)
 {
-	proc_limit_begin(&l, LIMIT_NS);
-	assert_in_range(interval(), LIMIT_NS / 2, LIMIT_NS);
+	begin(LIMIT_NS);
 	work_ns(2 * LIMIT_NS);
 	assert_true(l.ticking);
-	assert_in_range(interval(), 1, LIMIT_NS / 10);
+	assert_in_range(next_tick(), 1, LIMIT_NS / 10);
 	assert_true(sleep_ns(LONG_NS) < LONG_NS);
 	proc_limit_end(&l);
 	work_ns(LIMIT_NS);
@@ -87,29 +94,43 @@ static void ticks_again(void **state)
 
 static void stops_at_work(void **state)
 {
-	proc_limit_begin(&l, LIMIT_NS);
+	begin(LIMIT_NS);
 	proc_limit_end(&l);
 	assert_true(l.ticking);
 	work_ns(2 * LIMIT_NS);
 	assert_false(l.ticking);
 	assert_true(sleep_ns(LONG_NS) >= LONG_NS);
 	/* and starts again */
-	proc_limit_begin(&l, LIMIT_NS);
+	begin(LIMIT_NS);
 	assert_true(l.ticking);
 	assert_true(sleep_ns(LONG_NS) < LONG_NS);
 	proc_limit_end(&l);
 }
 
-/* No tick may come in time for what is left, and none need come for a limit
- * that is shorter than ticks should be. */
-static void short_ones_are_timeouts(void **state)
+/* Wait after wait, each with its own end, and all after the tick: it is set
+ * once. One that has to end before it sets it anew. */
+static void set_when_needed(void **state)
 {
-	assert_false(proc_limit_begin(&l, LIMIT_NS / 2));
-	assert_false(l.ticking);
+	u64 first;
+
+	begin(FAR_NS);
+	first = l.next;
+	for (int i = 0; i < 100; i++) {
+		proc_limit_end(&l);
+		assert_true(begin(FAR_NS));
+		assert_true(l.next == first);
+	}
+	assert_true(begin(LIMIT_NS));
+	assert_true(l.next < first);
+	assert_true(next_tick() <= LIMIT_NS);
 	proc_limit_end(&l);
+}
+
+static void short_limits_are_timeouts(void **state)
+{
 	proc_limit_close(&l);
 	proc_limit_open(&l, 100000);
-	assert_false(proc_limit_begin(&l, 100000));
+	assert_false(begin(100000));
 	assert_false(l.ticking);
 	proc_limit_end(&l);
 }
@@ -117,7 +138,7 @@ static void short_ones_are_timeouts(void **state)
 static void without_timer(void **state)
 {
 	proc_limit_close(&l);
-	assert_false(proc_limit_begin(&l, LIMIT_NS));
+	assert_false(begin(LIMIT_NS));
 	proc_limit_end(&l);
 }
 
@@ -126,8 +147,11 @@ static void without_timer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(ends_a_wait),	  T(ticks_again),
-		T(stops_at_work), T(short_ones_are_timeouts),
+		T(ends_a_wait),
+		T(ticks_again),
+		T(stops_at_work),
+		T(set_when_needed),
+		T(short_limits_are_timeouts),
 		T(without_timer),
 	};
 
