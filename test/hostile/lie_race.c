@@ -102,7 +102,8 @@ static bool descriptors(struct rogue *r)
 
 /* ---- lists of ranges that end at the arena's last byte, and do not */
 
-enum { LIST = 4, LISTS = IX_MAX_CALLS / 8, LISTS_MS = 2000 };
+/* At the end of the array, where the echo's sends are not. */
+enum { LIST = 4, FIRST = IX_MAX_SGS - LIST, LISTS = 64, LISTS_MS = 2000 };
 
 static void *list_changer(void *arg)
 {
@@ -112,7 +113,7 @@ static void *list_changer(void *arg)
 
 	on_any_core();
 	while (!__atomic_load_n(&x->stop, __ATOMIC_RELAXED)) {
-		i = (i + 1) % LIST;
+		i = FIRST + (i + 1) % LIST;
 		d->sgs[i].len = UINT32_MAX;
 		d->sgs[i].len = 1;
 		d->sgs[i].addr = x->good_addr + 1; /* behind the arena */
@@ -128,10 +129,10 @@ static void *list_changer(void *arg)
 static void put_lists(struct rogue *r, uint64_t last)
 {
 	for (uint32_t i = 0; i < LISTS; i++)
-		r->t->port.down->calls[i] = (struct ix_call){ .op = IX_SENDV,
-							      .handle = r->own,
-							      .n = LIST };
-	for (uint32_t i = 0; i < LIST; i++)
+		r->t->port.down->calls[i] = (struct ix_call){
+			.op = IX_SENDV, .handle = r->own, .n = LIST, .sg = FIRST
+		};
+	for (uint32_t i = FIRST; i < IX_MAX_SGS; i++)
 		r->t->port.down->sgs[i] = (struct ix_sg){ last, 1, 0 };
 }
 
