@@ -3,7 +3,7 @@
  * bytes say how it is cut. Every reference must come back. */
 #include <stdlib.h>
 
-#include "app/kv_proto.h"
+#include "app/kv/proto.h"
 
 enum { MEMORY = 4 << 20 };
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/kv_proto.h"
+#include "app/kv/proto.h"
 #include "test/unit/test.h"
 
 enum { ANSWER_MAX = 4 << 20 };

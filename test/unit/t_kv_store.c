@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/kv_store.h"
+#include "app/kv/store.h"
 #include "test/unit/test.h"
 
 enum { START = 1700000000, MB = 1 << 20 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kv_table.h"
+#include "table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands. What they answer to nonsense is what memcached 1.6 does. */
-#include "kv_proto.h"
+#include "proto.h"
 
 #define NON_NUMERIC                                   \
 	"CLIENT_ERROR cannot increment or decrement " \

@@ -6,7 +6,7 @@
 #define APP_KV_SEND_H
 
 #include "ix/ixev.h"
-#include "kv_proto.h"
+#include "proto.h"
 
 struct kv_backlog;
 

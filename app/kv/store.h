@@ -2,9 +2,9 @@
 /*
  * The items of kv: shared by all threads. Files:
  *
- *   kv_slab.c   memory in pages of equal chunks, LRU lists, what to evict
- *   kv_table.c  hash table, expiry, flush
- *   kv_store.c  making room, storing modes, numbers
+ *   slab.c   memory in pages of equal chunks, LRU lists, what to evict
+ *   table.c  hash table, expiry, flush
+ *   store.c  making room, storing modes, numbers
  *
  * Locks, in this order: one of the table's shards, then the slabs' one; both
  * are held for a few dozen instructions and never across a crossing. An item
@@ -160,7 +160,7 @@ struct kv_name {
 	uint32_t hash;
 };
 
-/* ---- kv_table.c */
+/* ---- table.c */
 
 /* @unix_now: seconds. NULL if there is no memory. */
 struct kv_store *kv_store_new(const struct kv_conf *conf, int64_t unix_now);
@@ -189,7 +189,7 @@ bool kv_delete(struct kv_store *s, struct kv_name name);
 /* Drops a reference. */
 void kv_item_put(struct kv_store *s, struct kv_item *it);
 
-/* ---- kv_store.c */
+/* ---- store.c */
 
 /* A new item, not in the table, for the caller to fill in (kv_value(),
  * @nbytes; "\r\n" stands behind it already). NULL: see @why. */
@@ -209,7 +209,7 @@ enum kv_status kv_arith(struct kv_store *s, struct kv_name name, bool incr,
 /* Writes the digits of @v, not terminated; returns how many. */
 unsigned int kv_digits(char *to, uint64_t v);
 
-/* ---- kv_slab.c */
+/* ---- slab.c */
 
 bool slab_init(struct kv_slabs *s, const struct kv_conf *conf);
 void slab_end(struct kv_slabs *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Words and numbers of a command line, and the plain answer. */
-#include "kv_proto.h"
+#include "proto.h"
 
 void kv_split(struct kv_words *out, const char *line, size_t n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kv_proto.h"
+#include "proto.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 /* What `stats` and its kin answer, with memcached's names. Counters of other
  * threads are read as they run: each value is right, their sum is of about
  * now. */
-#include "kv_proto.h"
+#include "proto.h"
 
 #include <stdarg.h>
 #include <stdio.h>

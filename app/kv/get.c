@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* get, gets, gat, gats: the only commands whose lines may be of any length and
  * whose answers may have to wait for room between two keys. */
-#include "kv_proto.h"
+#include "proto.h"
 
 static void answer_value(struct kv_worker *w, const struct kv_proto *p,
 			 struct kv_item *it)

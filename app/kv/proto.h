@@ -2,11 +2,11 @@
 /*
  * The memcached text protocol, apart from any network: bytes in, ranges out.
  *
- *   kv_proto.c   bytes -> lines and data blocks; suspends when output is full
- *   kv_word.c    words, numbers
- *   kv_get.c     the get family
- *   kv_cmd.c     the other commands, one function each
- *   kv_stats.c   what `stats` answers
+ *   proto.c   bytes -> lines and data blocks; suspends when output is full
+ *   word.c    words, numbers
+ *   get.c     the get family
+ *   cmd.c     the other commands, one function each
+ *   stats.c   what `stats` answers
  *
  * The caller sends worker.out after kv_input() and empties it. Small answers
  * are gathered in its text; large values are ranges of their items, each with
@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-#include "kv_store.h"
+#include "store.h"
 
 #define KV_BAD_FORMAT "CLIENT_ERROR bad command line format"
 #define KV_BAD_EXPTIME "CLIENT_ERROR invalid exptime argument"
@@ -130,7 +130,7 @@ struct kv_words {
 	struct kv_word w[KV_WORDS];
 };
 
-/* ---- kv_proto.c */
+/* ---- proto.c */
 
 /* Takes bytes as they come, runs what is complete. Returns the bytes consumed;
  * fewer than @len, or kv_unfinished(): output is full; send it, and call again
@@ -147,7 +147,7 @@ static inline bool kv_unfinished(const struct kv_proto *p)
 /* The connection is gone: gives everything back. */
 void kv_proto_end(struct kv_worker *w, struct kv_proto *p);
 
-/* ---- kv_word.c */
+/* ---- word.c */
 
 void kv_split(struct kv_words *out, const char *line, size_t n);
 static inline bool kv_word_is(const struct kv_word *w, const char *text)
@@ -165,7 +165,7 @@ bool kv_word_exptime(const struct kv_worker *w, const struct kv_word *word,
 /* Answers, unless the client asked for silence. */
 void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text);
 
-/* ---- kv_get.c */
+/* ---- get.c */
 
 /* Runs one line (without its end), or in state KV_KEYS a part of one: then
  * @whole tells if it is the last. Returns how far it came: less than @n if
@@ -173,7 +173,7 @@ void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text);
 size_t kv_line(struct kv_worker *w, struct kv_proto *p, const char *line,
 	       size_t n, bool whole);
 
-/* ---- kv_cmd.c */
+/* ---- cmd.c */
 
 /* Any other command. */
 void kv_command(struct kv_worker *w, struct kv_proto *p,
@@ -182,7 +182,7 @@ void kv_command(struct kv_worker *w, struct kv_proto *p,
 /* The data block of p->item is complete. */
 void kv_data_done(struct kv_worker *w, struct kv_proto *p);
 
-/* ---- kv_stats.c */
+/* ---- stats.c */
 
 void kv_stats(struct kv_worker *w, struct kv_proto *p,
 	      const struct kv_words *words);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kv_send.h"
+#include "send.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  * front instead). A class without anything to evict takes a page from the
  * class that has most. Pages that become empty go back to be used by anyone.
  */
-#include "kv_store.h"
+#include "store.h"
 
 #include <stdlib.h>
 #include <string.h>

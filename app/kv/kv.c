@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "ix/ix.h"
-#include "kv_send.h"
+#include "send.h"
 
 enum { DEFAULT_PORT = 11211, BACKLOG = 4096, NS_PER_S = 1000000000 };
 

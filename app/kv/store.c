@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "kv_store.h"
+#include "store.h"
 
 #include <string.h>
 
-#include "kv_table.h"
+#include "table.h"
 
 enum { EVICTIONS_PER_ALLOC = 64 }; /* before giving up */
 

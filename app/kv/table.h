@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The hash table, for kv_store.c. "Locked" functions want the shard's lock. */
+/* The hash table, for store.c. "Locked" functions want the shard's lock. */
 #ifndef APP_KV_TABLE_H
 #define APP_KV_TABLE_H
 
-#include "kv_store.h"
+#include "store.h"
 
 static inline struct kv_shard *kv_shard_of(struct kv_store *s, uint32_t hash)
 {
