@@ -33,14 +33,14 @@ static void refuse_data(struct kv_worker *w, struct kv_proto *p,
 	p->swallow = nbytes + 2;
 	/* Nobody should go on reading what this was to replace. */
 	if (p->mode == KV_SET)
-		kv_delete(w->store, name);
+		kv_delete(w->store, name, 0);
 }
 
 static void cmd_store(struct kv_worker *w, struct kv_proto *p,
 		      const struct kv_words *words, int mode)
 {
 	const struct kv_word *word = words->w;
-	uint64_t flags, nbytes;
+	uint64_t flags, nbytes, cas = 0;
 	struct kv_name name;
 	enum kv_status why;
 	uint32_t expires;
@@ -49,11 +49,12 @@ static void cmd_store(struct kv_worker *w, struct kv_proto *p,
 	    !kv_number(&word[2], UINT32_MAX, &flags) ||
 	    !kv_word_exptime(w, &word[3], &expires) ||
 	    !kv_number(&word[4], BYTES_MAX - 1, &nbytes) ||
-	    (mode == KV_CAS && !kv_number(&word[5], UINT64_MAX, &p->cas))) {
+	    (mode == KV_CAS && !kv_number(&word[5], UINT64_MAX, &cas))) {
 		kv_answer(w, p, KV_BAD_FORMAT);
 		return;
 	}
 	p->mode = mode;
+	p->cas = cas;
 	name = kv_name(w->store, word[1].p, word[1].len);
 	p->item = kv_item_new(w->store, name, flags, expires, nbytes, &why);
 	if (!p->item) {
@@ -89,41 +90,48 @@ void kv_data_done(struct kv_worker *w, struct kv_proto *p)
 		kv_answer(w, p, "CLIENT_ERROR bad data chunk");
 		return;
 	}
-	st = kv_store(w->store, it, p->mode, p->cas);
+	st = kv_store(w->store, it, p->mode, &p->cas);
 	count_store(w, p->mode, st);
 	kv_answer(w, p, status_text[st]);
 }
 
 /* ---- the others */
 
+static void count_sum(struct kv_worker *w, const struct kv_sum *sum,
+		      enum kv_status st)
+{
+	if (st == KV_NOT_FOUND)
+		++*(sum->incr ? &w->n.incr_misses : &w->n.decr_misses);
+	else if (st == KV_STORED && !sum->created)
+		++*(sum->incr ? &w->n.incr_hits : &w->n.decr_hits);
+}
+
 static void cmd_arith(struct kv_worker *w, struct kv_proto *p,
 		      const struct kv_words *words, int incr)
 {
-	uint64_t *hits = incr ? &w->n.incr_hits : &w->n.decr_hits;
-	uint64_t *misses = incr ? &w->n.incr_misses : &w->n.decr_misses;
 	const struct kv_word *key = &words->w[1];
+	struct kv_sum sum = { .incr = incr };
 	char digits[KV_NUMBER + 1];
-	uint64_t delta, value;
 	enum kv_status st;
 
 	if (key->len > KV_KEY_MAX) {
 		kv_answer(w, p, KV_BAD_FORMAT);
 		return;
 	}
-	if (!kv_number(&words->w[2], UINT64_MAX, &delta)) {
+	if (!kv_number(&words->w[2], UINT64_MAX, &sum.delta)) {
 		kv_answer(w, p, "CLIENT_ERROR invalid numeric delta argument");
 		return;
 	}
-	st = kv_arith(w->store, kv_name(w->store, key->p, key->len), incr,
-		      delta, &value);
-	if (st != KV_STORED) {
-		*misses += st == KV_NOT_FOUND;
+	st = kv_arith(w->store, kv_name(w->store, key->p, key->len), &sum);
+	count_sum(w, &sum, st);
+	if (st == KV_NO_MEMORY) {
+		kv_answer(w, p, "SERVER_ERROR out of memory");
+	} else if (st != KV_STORED) {
 		kv_answer(w, p, status_text[st]);
-		return;
+	} else {
+		digits[kv_digits(digits, sum.value)] = 0;
+		kv_answer(w, p, digits);
 	}
-	++*hits;
-	digits[kv_digits(digits, value)] = 0;
-	kv_answer(w, p, digits);
 }
 
 static void cmd_delete(struct kv_worker *w, struct kv_proto *p,
@@ -142,7 +150,8 @@ static void cmd_delete(struct kv_worker *w, struct kv_proto *p,
 		kv_answer(w, p, KV_BAD_FORMAT);
 		return;
 	}
-	if (kv_delete(w->store, kv_name(w->store, key->p, key->len))) {
+	if (kv_delete(w->store, kv_name(w->store, key->p, key->len), 0) ==
+	    KV_STORED) {
 		w->n.delete_hits++;
 		kv_answer(w, p, "DELETED");
 	} else {

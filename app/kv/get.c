@@ -28,29 +28,37 @@ static void answer_value(struct kv_worker *w, const struct kv_proto *p,
 	}
 }
 
+static struct kv_item *touch_one(struct kv_worker *w, struct kv_proto *p,
+				 struct kv_name name)
+{
+	struct kv_item *it = kv_touch(w->store, name, p->exptime);
+
+	w->n.cmd_touch++;
+	if (it)
+		w->n.touch_hits++;
+	else
+		w->n.touch_misses++;
+	return it;
+}
+
 static void get_one(struct kv_worker *w, struct kv_proto *p, const char *key,
 		    uint32_t nkey)
 {
 	struct kv_name name = kv_name(w->store, key, nkey);
 	struct kv_item *it;
 
-	w->n.cmd_get++;
 	if (p->verb & KV_TOUCH) {
-		it = kv_touch(w->store, name, p->exptime);
-		w->n.cmd_touch++;
-		if (it)
-			w->n.touch_hits++;
-		else
-			w->n.touch_misses++;
+		it = touch_one(w, p, name);
 	} else {
 		it = kv_get(w->store, name);
+		w->n.cmd_get++;
+		if (it)
+			w->n.get_hits++;
+		else
+			w->n.get_misses++;
 	}
-	if (!it) {
-		w->n.get_misses++;
-		return;
-	}
-	w->n.get_hits++;
-	answer_value(w, p, it);
+	if (it)
+		answer_value(w, p, it);
 }
 
 static size_t bad_key(struct kv_worker *w, struct kv_proto *p, size_t n,

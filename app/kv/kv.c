@@ -221,7 +221,7 @@ static void fit_memory(struct kv_conf *conf)
 int main(int argc, char **argv)
 {
 	struct ixev_conn_ops ops = { on_accept, on_release, on_dialed };
-	struct kv_conf conf = { 64 << 20, 1 << 20, true, ix_alloc_pages, 0 };
+	struct kv_conf conf = { 64 << 20, 1 << 20, true, ix_alloc_pages, 0, 0 };
 	struct kv_store *store;
 	const uint16_t *ports;
 	long port = 0;

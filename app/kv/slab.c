@@ -46,7 +46,10 @@ bool slab_init(struct kv_slabs *s, const struct kv_conf *conf)
 	if (conf->item_max > s->page_size)
 		s->page_size = (conf->item_max + 4095) & ~4095u;
 	s->max_pages = conf->memory / s->page_size;
-	s->pages = calloc(s->max_pages, sizeof(*s->pages));
+	s->cap_pages = conf->memory_max / s->page_size;
+	if (s->cap_pages < s->max_pages)
+		s->cap_pages = s->max_pages;
+	s->pages = calloc(s->cap_pages, sizeof(*s->pages));
 	if (!s->pages)
 		return false;
 	while (chunk < conf->item_max && s->nclasses < KV_CLASSES - 1) {
@@ -102,9 +105,25 @@ static bool page_has_room(const struct kv_page *p)
 static void page_release(struct kv_slabs *s, struct kv_page *p)
 {
 	s->classes[p->class].npages--;
+	s->used_pages--;
 	p->draining = false;
 	p->next = s->free;
 	s->free = p;
+}
+
+static struct kv_page *page_new(struct kv_slabs *s)
+{
+	struct kv_page *p = &s->pages[s->npages];
+
+	if (s->npages == s->cap_pages)
+		return NULL;
+	p->mem = s->alloc(s->page_size);
+	if (!p->mem) { /* the arena is smaller than our limit */
+		s->cap_pages = s->npages;
+		return NULL;
+	}
+	p->index = s->npages++;
+	return p;
 }
 
 /* A page without a class: one given back, or a new one. */
@@ -112,19 +131,14 @@ static struct kv_page *page_take(struct kv_slabs *s)
 {
 	struct kv_page *p = s->free;
 
-	if (p) {
+	if (s->used_pages >= s->max_pages)
+		return NULL;
+	if (p)
 		s->free = p->next;
-		return p;
-	}
-	if (s->npages == s->max_pages)
-		return NULL;
-	p = &s->pages[s->npages];
-	p->mem = s->alloc(s->page_size);
-	if (!p->mem) { /* the arena is smaller than our limit */
-		s->max_pages = s->npages;
-		return NULL;
-	}
-	p->index = s->npages++;
+	else
+		p = page_new(s);
+	if (p)
+		s->used_pages++;
 	return p;
 }
 
@@ -170,9 +184,7 @@ struct kv_item *slab_alloc(struct kv_slabs *s, int class)
 	if (p) {
 		it = page_alloc(c, p);
 		c->nused++;
-		it->class = class;
 		it->linked = false;
-		atomic_init(&it->used, false);
 		atomic_store_explicit(&it->refs, 1, memory_order_relaxed);
 	}
 	kv_unlock(&s->lock);
@@ -182,7 +194,7 @@ struct kv_item *slab_alloc(struct kv_slabs *s, int class)
 void slab_free(struct kv_slabs *s, struct kv_item *it)
 {
 	struct kv_page *p = &s->pages[it->page];
-	struct kv_class *c = &s->classes[it->class];
+	struct kv_class *c = &s->classes[slab_class_of(s, it)];
 	bool had_room;
 
 	kv_lock(&s->lock);
@@ -234,7 +246,7 @@ static size_t item_bytes(const struct kv_item *it)
 
 void slab_link(struct kv_slabs *s, struct kv_item *it)
 {
-	struct kv_class *c = &s->classes[it->class];
+	struct kv_class *c = &s->classes[slab_class_of(s, it)];
 
 	kv_lock(&s->lock);
 	lru_add(c, it);
@@ -248,7 +260,7 @@ void slab_link(struct kv_slabs *s, struct kv_item *it)
 
 void slab_unlink(struct kv_slabs *s, struct kv_item *it)
 {
-	struct kv_class *c = &s->classes[it->class];
+	struct kv_class *c = &s->classes[slab_class_of(s, it)];
 
 	kv_lock(&s->lock);
 	lru_del(c, it);
@@ -267,10 +279,9 @@ struct kv_item *slab_victim(struct kv_slabs *s, int class)
 	kv_lock(&s->lock);
 	for (int i = 0; i < SECOND_CHANCES; i++) {
 		it = c->oldest;
-		if (!it ||
-		    !atomic_load_explicit(&it->used, memory_order_relaxed))
+		if (!it || atomic_load(&it->access) & KV_LOOKED)
 			break;
-		atomic_store_explicit(&it->used, false, memory_order_relaxed);
+		atomic_fetch_or(&it->access, KV_LOOKED);
 		lru_del(c, it);
 		lru_add(c, it);
 	}

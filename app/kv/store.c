@@ -5,14 +5,17 @@
 
 #include "table.h"
 
-enum { EVICTIONS_PER_ALLOC = 64 }; /* before giving up */
+enum {
+	EVICTIONS_PER_ALLOC = 64, /* before giving up */
+	NO_CLASS = -1,
+};
 
 /* ---- making room */
 
 /* Removes the item if it is still in the table; drops our reference. */
 static void evict(struct kv_store *s, struct kv_item *it)
 {
-	struct kv_class *c = &s->slabs.classes[it->class];
+	struct kv_class *c = &s->slabs.classes[slab_class_of(&s->slabs, it)];
 	struct kv_shard *sh = kv_shard_of(s, it->hash);
 
 	kv_lock(&sh->lock);
@@ -27,8 +30,8 @@ static void evict(struct kv_store *s, struct kv_item *it)
 	kv_item_put(s, it);
 }
 
-/* Empties a page of some other class. What is being sent or filled keeps it
- * back for a while; then this request has to fail. */
+/* Empties a page of some class other than this. What is being sent or filled
+ * keeps it back for a while; then this request has to fail. */
 static bool take_page(struct kv_store *s, int class)
 {
 	int page = slab_steal(&s->slabs, class);
@@ -44,8 +47,11 @@ static bool take_page(struct kv_store *s, int class)
 
 static struct kv_item *alloc(struct kv_store *s, int class)
 {
-	struct kv_item *it = slab_alloc(&s->slabs, class);
+	struct kv_item *it;
 
+	if (s->slabs.used_pages > s->slabs.max_pages && s->conf.evict)
+		take_page(s, NO_CLASS);
+	it = slab_alloc(&s->slabs, class);
 	for (int i = 0; !it && i < EVICTIONS_PER_ALLOC; i++) {
 		struct kv_item *victim = NULL;
 
@@ -65,11 +71,26 @@ static struct kv_item *alloc(struct kv_store *s, int class)
 	return it;
 }
 
+bool kv_set_memory(struct kv_store *s, size_t bytes)
+{
+	uint32_t pages = bytes / s->slabs.page_size;
+
+	if (!pages || pages > s->slabs.cap_pages)
+		return false;
+	s->conf.memory = bytes;
+	s->slabs.max_pages = pages;
+	return true;
+}
+
 unsigned int kv_digits(char *to, uint64_t v)
 {
 	char digits[KV_NUMBER];
 	unsigned int n = 0;
 
+	if (v < 10) { /* most flags */
+		*to = (char)('0' + v);
+		return 1;
+	}
 	do {
 		digits[KV_NUMBER - ++n] = '0' + v % 10;
 	} while (v /= 10);
@@ -117,6 +138,8 @@ struct kv_item *kv_item_new(struct kv_store *s, struct kv_name name,
 	it = alloc(s, slab_class(&s->slabs, bytes));
 	if (!it)
 		return NULL;
+	atomic_init(&it->access, s->now | KV_LOOKED);
+	it->marks = 0;
 	it->hash = name.hash;
 	it->exptime = exptime;
 	it->nkey = (uint8_t)name.nkey;
@@ -130,11 +153,6 @@ struct kv_item *kv_item_new(struct kv_store *s, struct kv_name name,
 
 /* ---- storing */
 
-static struct kv_name name_of(struct kv_item *it)
-{
-	return (struct kv_name){ kv_key(it), it->nkey, it->hash };
-}
-
 static enum kv_status may_store(const struct kv_item *old, enum kv_mode mode,
 				uint64_t cas)
 {
@@ -143,6 +161,10 @@ static enum kv_status may_store(const struct kv_item *old, enum kv_mode mode,
 		return old ? KV_NOT_STORED : KV_STORED;
 	case KV_REPLACE:
 		return old ? KV_STORED : KV_NOT_STORED;
+	case KV_CAS_STALE:
+		if (old && cas && cas < old->cas)
+			return KV_STORED;
+		/* fall through */
 	case KV_CAS:
 		if (!old)
 			return KV_NOT_FOUND;
@@ -152,20 +174,31 @@ static enum kv_status may_store(const struct kv_item *old, enum kv_mode mode,
 	}
 }
 
+/* A version that came too late: better than nothing until somebody makes a
+ * better one, but it lives no longer than what it replaces. */
+static void inherit_stale(struct kv_item *it, const struct kv_item *old)
+{
+	it->exptime = old->exptime;
+	it->marks |= KV_STALE | (old->marks & KV_WON);
+}
+
 static enum kv_status store_one(struct kv_store *s, struct kv_item *it,
-				enum kv_mode mode, uint64_t cas)
+				enum kv_mode mode, uint64_t *cas)
 {
 	struct kv_shard *sh = kv_shard_of(s, it->hash);
 	struct kv_item *old;
 	enum kv_status st;
 
 	kv_lock(&sh->lock);
-	old = kv_find_locked(s, sh, name_of(it));
-	st = may_store(old, mode, cas);
+	old = kv_find_locked(s, sh, kv_name_of(it));
+	st = may_store(old, mode, *cas);
 	if (st == KV_STORED) {
+		if (mode == KV_CAS_STALE && old->cas != *cas)
+			inherit_stale(it, old);
 		if (old)
 			kv_unlink_locked(s, sh, old);
 		kv_link_locked(s, sh, it);
+		*cas = it->cas;
 	}
 	kv_unlock(&sh->lock);
 	kv_item_put(s, it);
@@ -175,148 +208,59 @@ static enum kv_status store_one(struct kv_store *s, struct kv_item *it,
 /* Makes old + it (or it + old) and puts it in old's place, unless somebody
  * else was faster: KV_EXISTS, try again. */
 static enum kv_status join(struct kv_store *s, struct kv_item *old,
-			   struct kv_item *it, bool append)
+			   struct kv_item *it, bool append, uint64_t *cas)
 {
 	struct kv_item *first = append ? old : it;
 	struct kv_item *second = append ? it : old;
-	uint64_t cas = old->cas;
 	enum kv_status st;
 	struct kv_item *new;
 
-	new = kv_item_new(s, name_of(old), old->flags, old->exptime,
+	new = kv_item_new(s, kv_name_of(old), old->flags, old->exptime,
 			  old->nbytes + it->nbytes, &st);
 	if (!new)
 		return KV_NOT_STORED;
 	memcpy(kv_value(new), kv_value(first), first->nbytes);
 	memcpy(kv_value(new) + first->nbytes, kv_value(second), second->nbytes);
+	new->marks = old->marks &KV_KEY_BASE64;
 	return store_one(s, new, KV_CAS, cas);
 }
 
-static enum kv_status extend(struct kv_store *s, struct kv_item *it,
-			     enum kv_mode mode)
+/* One try. KV_EXISTS and *@cas as it was: again. */
+static enum kv_status extend_once(struct kv_store *s, struct kv_item *it,
+				  enum kv_mode mode, uint64_t *cas)
 {
-	enum kv_status st = KV_EXISTS;
+	struct kv_item *old = kv_edit(s, kv_name_of(it), NULL, NULL);
+	enum kv_status st;
+	uint64_t at;
 
-	while (st == KV_EXISTS) {
-		struct kv_item *old = kv_get(s, name_of(it));
+	if (!old)
+		return KV_NOT_STORED;
+	at = old->cas;
+	st = KV_EXISTS;
+	if (!*cas || *cas == at)
+		st = join(s, old, it, mode == KV_APPEND, &at);
+	kv_item_put(s, old);
+	if (st == KV_STORED)
+		*cas = at;
+	return st == KV_NOT_FOUND ? KV_NOT_STORED : st;
+}
 
-		if (!old) {
-			st = KV_NOT_STORED;
-			break;
-		}
-		st = join(s, old, it, mode == KV_APPEND);
-		kv_item_put(s, old);
-		if (st == KV_NOT_FOUND)
-			st = KV_NOT_STORED;
-	}
+static enum kv_status extend(struct kv_store *s, struct kv_item *it,
+			     enum kv_mode mode, uint64_t *cas)
+{
+	enum kv_status st;
+
+	do {
+		st = extend_once(s, it, mode, cas);
+	} while (st == KV_EXISTS && !*cas);
 	kv_item_put(s, it);
 	return st;
 }
 
 enum kv_status kv_store(struct kv_store *s, struct kv_item *it,
-			enum kv_mode mode, uint64_t cas)
+			enum kv_mode mode, uint64_t *cas)
 {
 	if (mode == KV_APPEND || mode == KV_PREPEND)
-		return extend(s, it, mode);
+		return extend(s, it, mode, cas);
 	return store_one(s, it, mode, cas);
-}
-
-/* ---- incr, decr */
-
-/* The value as a number: digits, then perhaps blanks. */
-static bool number_of(struct kv_item *it, uint64_t *out)
-{
-	const char *p = kv_value(it), *end = p + it->nbytes;
-	uint64_t v = 0;
-
-	if (it->nbytes > KV_NUMBER || p == end || *p < '0' || *p > '9')
-		return false;
-	for (; p < end && *p >= '0' && *p <= '9'; p++) {
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, *p - '0', &v))
-			return false;
-	}
-	for (; p < end; p++) {
-		if (*p != ' ')
-			return false;
-	}
-	*out = v;
-	return true;
-}
-
-/* Writes the number in place if nobody else looks at the item. A shorter one
- * leaves blanks behind, as memcached does. */
-static bool rewrite_locked(struct kv_store *s, struct kv_item *it,
-			   const char *digits, unsigned int n)
-{
-	if (n > it->nbytes ||
-	    atomic_load_explicit(&it->refs, memory_order_acquire) != 1)
-		return false;
-	memcpy(kv_value(it), digits, n);
-	memset(kv_value(it) + n, ' ', it->nbytes - n);
-	it->cas = atomic_fetch_add(&s->cas, 1) + 1;
-	return true;
-}
-
-/* One try. KV_EXISTS and *@old (with a reference): it did not fit in place,
- * store @digits as a new item instead. */
-static enum kv_status arith_locked(struct kv_store *s, struct kv_shard *sh,
-				   struct kv_name name, bool incr,
-				   uint64_t delta, uint64_t *value,
-				   struct kv_item **old)
-{
-	char digits[KV_NUMBER];
-	struct kv_item *it = kv_find_locked(s, sh, name);
-	uint64_t v;
-
-	if (!it)
-		return KV_NOT_FOUND;
-	if (!number_of(it, &v))
-		return KV_NON_NUMERIC;
-	if (incr)
-		v += delta;
-	else
-		v -= delta < v ? delta : v;
-	*value = v;
-	if (rewrite_locked(s, it, digits, kv_digits(digits, v)))
-		return KV_STORED;
-	*old = kv_hold(it);
-	return KV_EXISTS;
-}
-
-static enum kv_status replace_number(struct kv_store *s, struct kv_item *old,
-				     uint64_t value)
-{
-	char digits[KV_NUMBER];
-	unsigned int n = kv_digits(digits, value);
-	uint32_t len = n > old->nbytes ? n : old->nbytes;
-	enum kv_status st;
-	struct kv_item *new;
-
-	new = kv_item_new(s, name_of(old), old->flags, old->exptime, len, &st);
-	if (!new)
-		return KV_NO_MEMORY;
-	memset(kv_value(new), ' ', len);
-	memcpy(kv_value(new), digits, n);
-	return store_one(s, new, KV_CAS, old->cas);
-}
-
-enum kv_status kv_arith(struct kv_store *s, struct kv_name name, bool incr,
-			uint64_t delta, uint64_t *value)
-{
-	struct kv_shard *sh = kv_shard_of(s, name.hash);
-	enum kv_status st;
-
-	do {
-		struct kv_item *old = NULL;
-
-		kv_lock(&sh->lock);
-		st = arith_locked(s, sh, name, incr, delta, value, &old);
-		kv_unlock(&sh->lock);
-		if (old) {
-			st = replace_number(s, old, *value);
-			kv_item_put(s, old);
-		}
-	} while (st == KV_EXISTS);
-	return st;
 }

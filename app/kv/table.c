@@ -76,6 +76,7 @@ struct kv_store *kv_store_new(const struct kv_conf *conf, int64_t unix_now)
 	s->conf = *conf;
 	s->epoch = unix_now - CLOCK_START;
 	atomic_store(&s->now, CLOCK_START);
+	atomic_store(&s->stamp, CLOCK_START | KV_FETCHED);
 	if (!slab_init(&s->slabs, conf) || !shards_init(s)) {
 		kv_store_free(s);
 		return NULL;
@@ -93,19 +94,16 @@ void kv_store_free(struct kv_store *s)
 
 /* ---- time */
 
-static uint32_t now_of(const struct kv_store *s)
-{
-	return atomic_load_explicit(&s->now, memory_order_relaxed);
-}
-
 void kv_tick(struct kv_store *s, int64_t unix_now)
 {
 	int64_t now = unix_now - s->epoch;
 	uint32_t at = atomic_load_explicit(&s->flush_at, memory_order_relaxed);
 
-	if (now <= now_of(s))
+	if (now <= kv_now(s))
 		return;
 	atomic_store_explicit(&s->now, (uint32_t)now, memory_order_relaxed);
+	atomic_store_explicit(&s->stamp, (uint32_t)now | KV_FETCHED,
+			      memory_order_relaxed);
 	if (at && at <= now &&
 	    atomic_compare_exchange_strong(&s->flush_at, &at, 0))
 		atomic_store(&s->flushed, atomic_load(&s->cas));
@@ -118,26 +116,20 @@ uint32_t kv_exptime(const struct kv_store *s, int64_t exptime)
 	if (exptime < 0)
 		return 1;
 	if (exptime <= KV_MONTH)
-		return now_of(s) + (uint32_t)exptime;
+		return kv_now(s) + (uint32_t)exptime;
 	exptime -= s->epoch;
 	return exptime <= 0 ? 1 : (uint32_t)exptime;
 }
 
 void kv_flush(struct kv_store *s, uint32_t at)
 {
-	if (at > now_of(s)) {
+	if (at > kv_now(s)) {
 		atomic_store(&s->flush_at, at);
 		return;
 	}
 	atomic_store(&s->flush_at, 0);
-	atomic_store(&s->flushed, atomic_load(&s->cas));
-}
-
-bool kv_is_void(const struct kv_store *s, const struct kv_item *it)
-{
-	return (it->exptime && it->exptime <= now_of(s)) ||
-	       it->cas <=
-		       atomic_load_explicit(&s->flushed, memory_order_relaxed);
+	/* A version of its own, as memcached gives it. */
+	atomic_store(&s->flushed, atomic_fetch_add(&s->cas, 1) + 1);
 }
 
 /* ---- table */
@@ -191,6 +183,12 @@ static void grow_locked(struct kv_shard *sh)
 	free(old);
 }
 
+void kv_renew(struct kv_store *s, struct kv_item *it)
+{
+	atomic_store_explicit(&it->cas, atomic_fetch_add(&s->cas, 1) + 1,
+			      memory_order_relaxed);
+}
+
 void kv_link_locked(struct kv_store *s, struct kv_shard *sh, struct kv_item *it)
 {
 	struct kv_item **at;
@@ -198,7 +196,7 @@ void kv_link_locked(struct kv_store *s, struct kv_shard *sh, struct kv_item *it)
 	if (sh->nitems > sh->mask + sh->mask / 2)
 		grow_locked(sh);
 	at = bucket_of(sh, it->hash);
-	it->cas = atomic_fetch_add(&s->cas, 1) + 1;
+	kv_renew(s, it);
 	it->hnext = *at;
 	*at = it;
 	sh->nitems++;
@@ -223,15 +221,6 @@ struct kv_item *kv_find_locked(struct kv_store *s, struct kv_shard *sh,
 	return it;
 }
 
-struct kv_item *kv_hold(struct kv_item *it)
-{
-	atomic_fetch_add_explicit(&it->refs, 1, memory_order_relaxed);
-	/* Written once per round of the evicting clock, not per read. */
-	if (!atomic_load_explicit(&it->used, memory_order_relaxed))
-		atomic_store_explicit(&it->used, true, memory_order_relaxed);
-	return it;
-}
-
 struct kv_item *kv_get(struct kv_store *s, struct kv_name name)
 {
 	struct kv_shard *sh = kv_shard_of(s, name.hash);
@@ -240,7 +229,7 @@ struct kv_item *kv_get(struct kv_store *s, struct kv_name name)
 	kv_lock(&sh->lock);
 	it = kv_find_locked(s, sh, name);
 	if (it)
-		kv_hold(it);
+		kv_hold(s, it);
 	kv_unlock(&sh->lock);
 	return it;
 }
@@ -255,21 +244,67 @@ struct kv_item *kv_touch(struct kv_store *s, struct kv_name name,
 	it = kv_find_locked(s, sh, name);
 	if (it) {
 		it->exptime = exptime;
-		kv_hold(it);
+		kv_hold(s, it);
 	}
 	kv_unlock(&sh->lock);
 	return it;
 }
 
-bool kv_delete(struct kv_store *s, struct kv_name name)
+struct kv_item *kv_edit(struct kv_store *s, struct kv_name name,
+			void (*edit)(struct kv_item *it, void *arg), void *arg)
 {
 	struct kv_shard *sh = kv_shard_of(s, name.hash);
 	struct kv_item *it;
 
 	kv_lock(&sh->lock);
 	it = kv_find_locked(s, sh, name);
-	if (it)
-		kv_unlink_locked(s, sh, it);
+	if (it) {
+		if (edit)
+			edit(it, arg);
+		kv_ref(it);
+	}
 	kv_unlock(&sh->lock);
 	return it;
+}
+
+enum kv_status kv_delete(struct kv_store *s, struct kv_name name, uint64_t cas)
+{
+	struct kv_shard *sh = kv_shard_of(s, name.hash);
+	enum kv_status st = KV_NOT_FOUND;
+	struct kv_item *it;
+
+	kv_lock(&sh->lock);
+	it = kv_find_locked(s, sh, name);
+	if (it && cas && it->cas != cas) {
+		st = KV_EXISTS;
+	} else if (it) {
+		kv_unlink_locked(s, sh, it);
+		st = KV_STORED;
+	}
+	kv_unlock(&sh->lock);
+	return st;
+}
+
+bool kv_walk(struct kv_store *s, uint32_t *shard, uint32_t *bucket,
+	     void (*show)(struct kv_item *it, void *arg), void *arg)
+{
+	struct kv_shard *sh = &s->shards[*shard];
+
+	while (*shard < KV_SHARDS && !sh->nitems) {
+		*bucket = 0;
+		sh = &s->shards[++*shard];
+	}
+	if (*shard == KV_SHARDS)
+		return false;
+	kv_lock(&sh->lock);
+	for (struct kv_item *it = sh->buckets[*bucket]; it; it = it->hnext) {
+		if (!kv_is_void(s, it))
+			show(it, arg);
+	}
+	if (++*bucket > sh->mask) {
+		*bucket = 0;
+		++*shard;
+	}
+	kv_unlock(&sh->lock);
+	return true;
 }

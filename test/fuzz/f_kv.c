@@ -57,7 +57,7 @@ static void check_and_free(struct kv_store *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct kv_conf conf = { MEMORY, 1 << 20, true, pages, 1 };
+	static const struct kv_conf conf = { MEMORY, 1 << 20, true, pages, 1, 0 };
 	static struct kv_worker w;
 	struct kv_proto p = { 0 };
 	size_t cut, at = 2;

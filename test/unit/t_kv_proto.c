@@ -64,7 +64,7 @@ static void feed(struct session *s, const char *in, size_t len)
 
 static void begin(struct session *s)
 {
-	struct kv_conf conf = { 8 << 20, 1 << 20, true, pages, 3 };
+	struct kv_conf conf = { 8 << 20, 1 << 20, true, pages, 3, 0 };
 
 	memset(s, 0, sizeof(*s));
 	s->w = aligned_alloc(64, sizeof(*s->w));

@@ -15,7 +15,7 @@ static void *pages(size_t bytes)
 
 static struct kv_store *make(size_t memory, bool evict)
 {
-	struct kv_conf conf = { memory, MB, evict, pages, 7 };
+	struct kv_conf conf = { memory, MB, evict, pages, 7, 0 };
 
 	return kv_store_new(&conf, START);
 }
@@ -23,6 +23,16 @@ static struct kv_store *make(size_t memory, bool evict)
 static struct kv_name name(struct kv_store *s, const char *key)
 {
 	return kv_name(s, key, strlen(key));
+}
+
+static enum kv_status sum(struct kv_store *s, const char *key, bool incr,
+			  uint64_t delta, uint64_t *value)
+{
+	struct kv_sum sum = { .incr = incr, .delta = delta };
+	enum kv_status st = kv_arith(s, name(s, key), &sum);
+
+	*value = sum.value;
+	return st;
 }
 
 static enum kv_status put(struct kv_store *s, const char *key,
@@ -36,7 +46,7 @@ static enum kv_status put(struct kv_store *s, const char *key,
 	if (!it)
 		return st;
 	memcpy(kv_value(it), value, strlen(value));
-	return kv_store(s, it, mode, cas);
+	return kv_store(s, it, mode, &cas);
 }
 
 static enum kv_status set(struct kv_store *s, const char *key,
@@ -108,8 +118,8 @@ static void test_modes(void **state)
 	assert_int_equal(put(s, "a", "x", KV_CAS, cas, 0), KV_STORED);
 	assert_int_equal(put(s, "a", "x", KV_CAS, cas, 0), KV_EXISTS);
 	assert_true(is(s, "a", "x"));
-	assert_true(kv_delete(s, name(s, "a")));
-	assert_false(kv_delete(s, name(s, "a")));
+	assert_int_equal(kv_delete(s, name(s, "a"), 0), KV_STORED);
+	assert_int_equal(kv_delete(s, name(s, "a"), 0), KV_NOT_FOUND);
 	assert_false(has(s, "a"));
 	free_store(s);
 }
@@ -177,26 +187,25 @@ static void test_numbers(void **state)
 	uint64_t v;
 
 	(void)state;
-	assert_int_equal(kv_arith(s, name(s, "n"), true, 1, &v), KV_NOT_FOUND);
+	assert_int_equal(sum(s, "n", true, 1, &v), KV_NOT_FOUND);
 	set(s, "n", "99");
-	assert_int_equal(kv_arith(s, name(s, "n"), true, 1, &v), KV_STORED);
+	assert_int_equal(sum(s, "n", true, 1, &v), KV_STORED);
 	assert_int_equal(v, 100);
 	assert_true(is(s, "n", "100"));
-	kv_arith(s, name(s, "n"), false, 91, &v);
+	sum(s, "n", false, 91, &v);
 	assert_true(is(s, "n", "9  "));
-	kv_arith(s, name(s, "n"), false, 91, &v);
+	sum(s, "n", false, 91, &v);
 	assert_int_equal(v, 0);
 	/* While somebody sends the old value, it stays as it is. */
 	held = kv_get(s, name(s, "n"));
-	kv_arith(s, name(s, "n"), true, 5, &v);
+	sum(s, "n", true, 5, &v);
 	assert_memory_equal(kv_value(held), "0  ", 3);
-	assert_true(is(s, "n", "5  "));
+	assert_true(is(s, "n", "5"));
 	kv_item_put(s, held);
-	kv_arith(s, name(s, "n"), true, UINT64_MAX, &v);
+	sum(s, "n", true, UINT64_MAX, &v);
 	assert_int_equal(v, 4); /* wraps */
 	set(s, "x", "12a");
-	assert_int_equal(kv_arith(s, name(s, "x"), true, 1, &v),
-			 KV_NON_NUMERIC);
+	assert_int_equal(sum(s, "x", true, 1, &v), KV_NON_NUMERIC);
 	free_store(s);
 }
 
@@ -236,7 +245,7 @@ static void test_no_eviction(void **state)
 	}
 	assert_int_equal(st, KV_NO_MEMORY);
 	assert_true(has(s, "k0"));
-	kv_delete(s, name(s, "k0"));
+	kv_delete(s, name(s, "k0"), 0);
 	assert_int_equal(set(s, "again", "v"), KV_STORED);
 	free_store(s);
 }
@@ -276,7 +285,7 @@ static void test_held(void **state)
 	(void)state;
 	set(s, "held", "precious");
 	held = kv_get(s, name(s, "held"));
-	kv_delete(s, name(s, "held"));
+	kv_delete(s, name(s, "held"), 0);
 	for (int i = 0; i < 20000; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
 		assert_int_equal(set(s, key, "v"), KV_STORED);
@@ -328,9 +337,9 @@ static void *hammer(void *arg)
 		else if (r % 16 < 13)
 			put(j->s, key, "1", KV_APPEND, 0, 1);
 		else if (r % 16 < 14)
-			kv_delete(j->s, n);
+			kv_delete(j->s, n, 0);
 		else
-			kv_arith(j->s, name(j->s, "n"), true, 1, &v);
+			sum(j->s, "n", true, 1, &v);
 		value[r / 7 % 599] = 'y';
 	}
 	return NULL;
@@ -360,7 +369,7 @@ static void *count(void *arg)
 	uint64_t v;
 
 	for (int i = 0; i < 20000; i++)
-		kv_arith(j->s, name(j->s, "n"), true, 1, &v);
+		sum(j->s, "n", true, 1, &v);
 	return NULL;
 }
 
