@@ -11,7 +11,6 @@
  * its receive window closes.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 
 #include "ix/ix.h"
+#include "opts.h"
 #include "send.h"
 
 enum { DEFAULT_PORT = 11211, BACKLOG = 4096, NS_PER_S = 1000000000 };
@@ -130,22 +130,50 @@ static void on_dialed(struct ixev_ctx *ctx, long ret)
 
 /* ---- threads */
 
-static void *run(void *worker)
+/* Nobody serves before all can. */
+struct start {
+	pthread_barrier_t all;
+	atomic_int err; /* of who could not */
+};
+
+static struct start start;
+
+static int prepare(struct kv_worker *w)
 {
 	int err = ixev_init_thread();
 
-	self = worker;
-	if (!err && self->listen)
-		err = ixev_listen(NULL, self->port, BACKLOG);
 	if (err) {
 		fprintf(stderr, "kv: thread: %s\n", strerror(-err));
-		return NULL;
+		return err;
 	}
-	ixev_loop();
+	if (w->listen)
+		err = ixev_listen(NULL, w->port, BACKLOG);
+	if (err)
+		fprintf(stderr, "kv: port %u: %s\n", w->port, strerror(-err));
+	return err;
+}
+
+static void *run(void *worker)
+{
+	int err;
+
+	self = worker;
+	err = prepare(self);
+	if (err)
+		start.err = err;
+	pthread_barrier_wait(&start.all);
+	if (start.err)
+		return NULL;
+	err = ixev_loop();
+	if (err) {
+		fprintf(stderr, "kv: %s\n", strerror(-err));
+		start.err = err;
+	}
 	ixev_exit_thread();
 	return NULL;
 }
 
+/* 1: it could not be, and why was said. Or -errno. */
 static int start_threads(struct kv_store *store, uint16_t port, bool listen)
 {
 	int n = ix_nthreads();
@@ -155,6 +183,7 @@ static int start_threads(struct kv_store *store, uint16_t port, bool listen)
 	if (!workers)
 		return -ENOMEM;
 	memset(workers, 0, n * sizeof(*workers));
+	pthread_barrier_init(&start.all, NULL, n);
 	for (int i = 0; i < n; i++) {
 		workers[i].store = store;
 		workers[i].all = workers;
@@ -169,80 +198,59 @@ static int start_threads(struct kv_store *store, uint16_t port, bool listen)
 	run(&workers[0]);
 	for (int i = 1; i < n; i++)
 		pthread_join(threads[i], NULL);
-	return 0;
+	return !!start.err;
 }
 
 /* ---- start */
 
-static const char usage[] =
-	"usage: kv [-m megabytes] [-I max-item-bytes] [-M] [-p port]\n"
-	"  -m  memory for items (default 64)\n"
-	"  -I  largest item, with key and header (default 1048576)\n"
-	"  -M  when memory is full, answer with an error; don't evict\n"
-	"  -p  port, besides those given to `ix run` (default 11211 if none)\n";
-
-static void parse_args(int argc, char **argv, struct kv_conf *conf, long *port)
-{
-	int opt;
-
-	while ((opt = getopt(argc, argv, "m:I:Mp:h")) != -1) {
-		switch (opt) {
-		case 'm':
-			conf->memory = strtoul(optarg, NULL, 0) << 20;
-			break;
-		case 'I':
-			conf->item_max = strtoul(optarg, NULL, 0);
-			break;
-		case 'M':
-			conf->evict = false;
-			break;
-		case 'p':
-			*port = strtol(optarg, NULL, 0);
-			break;
-		default:
-			fputs(usage, opt == 'h' ? stdout : stderr);
-			exit(opt == 'h' ? 0 : 2);
-		}
-	}
-}
-
 /* Leaves a quarter of the arena for what is copied to be sent. */
 static void fit_memory(struct kv_conf *conf)
 {
-	size_t most = ix_free_bytes() / 4 * 3;
-
-	if (conf->memory <= most)
+	conf->memory_max = ix_free_bytes() / 4 * 3;
+	if (conf->memory <= conf->memory_max)
 		return;
 	fprintf(stderr, "kv: the arena has room for %zu MB, not %zu\n",
-		most >> 20, conf->memory >> 20);
-	conf->memory = most;
+		conf->memory_max >> 20, conf->memory >> 20);
+	conf->memory = conf->memory_max;
+}
+
+static int serve_all(const struct kv_opts *opts)
+{
+	struct kv_conf conf = {
+		.memory = opts->memory,
+		.item_max = opts->item_max,
+		.evict = opts->evict,
+		.alloc = ix_alloc_pages,
+	};
+	const uint16_t *ports = ix_domain()->ports;
+	bool any = ports && ports[0];
+	uint16_t port = opts->port;
+	struct kv_store *store;
+
+	if (!port)
+		port = any ? ports[0] : DEFAULT_PORT;
+	fit_memory(&conf);
+	if (conf.memory < conf.item_max)
+		return -ENOMEM;
+	if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
+		return -errno;
+	store = kv_store_new(&conf, time(NULL));
+	if (!store)
+		return -ENOMEM;
+	return start_threads(store, port, opts->port || !any);
 }
 
 int main(int argc, char **argv)
 {
 	struct ixev_conn_ops ops = { on_accept, on_release, on_dialed };
-	struct kv_conf conf = { 64 << 20, 1 << 20, true, ix_alloc_pages, 0, 0 };
-	struct kv_store *store;
-	const uint16_t *ports;
-	long port = 0;
-	bool listen;
+	struct kv_opts opts;
 	int err;
 
-	parse_args(argc, argv, &conf, &port);
+	kv_parse_opts(&opts, argc, argv);
 	if (ixev_init(&ops))
 		return 1;
-	ports = ix_domain()->ports;
-	listen = port || !ports || !ports[0];
-	if (listen && !port)
-		port = DEFAULT_PORT;
-	if (!port)
-		port = ports[0];
-	fit_memory(&conf);
-	if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
-		return 1;
-	store = kv_store_new(&conf, time(NULL));
-	err = store ? start_threads(store, port, listen) : -ENOMEM;
-	if (err)
+	err = serve_all(&opts);
+	if (err < 0)
 		fprintf(stderr, "kv: %s\n", strerror(-err));
 	return !!err;
 }
