@@ -20,12 +20,7 @@ static void answer_value(struct kv_worker *w, const struct kv_proto *p,
 		from += it->nhead;
 		len -= it->nhead;
 	}
-	if (len <= KV_COPY_MAX) {
-		kv_out_text(&w->out, from, len);
-		kv_item_put(w->store, it);
-	} else {
-		kv_out_item(&w->out, it, from, len);
-	}
+	kv_out_value(w, it, from, len);
 }
 
 static struct kv_item *touch_one(struct kv_worker *w, struct kv_proto *p,

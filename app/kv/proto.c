@@ -44,12 +44,16 @@ static size_t run_line(struct kv_worker *w, struct kv_proto *p,
 	return done == text && p->state != KV_KEYS ? n + 1 : done;
 }
 
-/* Keeps the start of a line until more comes. */
-static bool stash(struct kv_proto *p, const char *in, size_t n)
+static bool line_room(struct kv_proto *p)
 {
 	if (!p->line)
 		p->line = malloc(KV_LINE_MAX);
-	if (!p->line)
+	return p->line;
+}
+
+bool kv_stash(struct kv_proto *p, const char *in, size_t n)
+{
+	if (!line_room(p))
 		return false;
 	memcpy(p->line + p->nline, in, n);
 	p->nline += n;
@@ -75,7 +79,7 @@ static size_t line_in_parts(struct kv_worker *w, struct kv_proto *p,
 		nl = memchr(in, '\n', n);
 		if (nl)
 			n = nl + 1 - in;
-		stash(p, in, n);
+		kv_stash(p, in, n);
 	}
 	if (kv_unfinished(p))
 		unstash(p, run_line(w, p, p->line, p->nline - 1));
@@ -96,33 +100,42 @@ static size_t take_line(struct kv_worker *w, struct kv_proto *p, const char *in,
 		return run_line(w, p, in, nl - in);
 	if (len >= KV_LINE_MAX)
 		return overlong(w, p, in);
-	if (!stash(p, in, len))
+	if (!kv_stash(p, in, len))
 		p->state = KV_QUIT;
 	return len;
+}
+
+static void next_command(struct kv_proto *p)
+{
+	p->state = KV_LINE;
 }
 
 static size_t take_data(struct kv_worker *w, struct kv_proto *p, const char *in,
 			size_t len)
 {
-	uint32_t total = p->item->nbytes + 2;
+	uint32_t total = kv_data_len(p);
 	size_t n = least(len, total - p->filled);
 
 	memcpy(kv_value(p->item) + p->filled, in, n);
 	p->filled += n;
 	if (p->filled == total) {
-		p->state = KV_LINE;
+		next_command(p);
 		kv_data_done(w, p);
 	}
 	return n;
 }
 
-static size_t swallow(struct kv_proto *p, size_t len)
+static size_t swallow(struct kv_worker *w, struct kv_proto *p, size_t len)
 {
 	size_t n = least(len, p->swallow);
 
 	p->swallow -= n;
-	if (!p->swallow)
-		p->state = KV_LINE;
+	if (p->swallow)
+		return n;
+	next_command(p);
+	if (p->verb & KV_CUT)
+		kv_data_refused(w, p, KV_NO_MEMORY);
+	p->verb = 0;
 	return n;
 }
 
@@ -139,14 +152,13 @@ static size_t swallow_line(struct kv_proto *p, const char *in, size_t len)
 static size_t take(struct kv_worker *w, struct kv_proto *p, const char *in,
 		   size_t len)
 {
-	switch (p->state) {
-	case KV_LINE:
-	case KV_KEYS:
+	if (p->state <= KV_KEYS)
 		return take_line(w, p, in, len);
+	switch (p->state) {
 	case KV_DATA:
 		return take_data(w, p, in, len);
 	case KV_SWALLOW:
-		return swallow(p, len);
+		return swallow(w, p, len);
 	case KV_SWALLOW_LINE:
 		return swallow_line(p, in, len);
 	default:
@@ -161,6 +173,8 @@ size_t kv_input(struct kv_worker *w, struct kv_proto *p, const char *in,
 
 	while ((done < len || kv_unfinished(p)) && !kv_out_full(&w->out))
 		done += take(w, p, in + done, len - done);
+	if (p->state == KV_DATA)
+		kv_fill_wait(w, p);
 	w->n.bytes_read += done;
 	return done;
 }
@@ -168,8 +182,7 @@ size_t kv_input(struct kv_worker *w, struct kv_proto *p, const char *in,
 void kv_proto_end(struct kv_worker *w, struct kv_proto *p)
 {
 	if (p->item)
-		kv_item_put(w->store, p->item);
-	p->item = NULL;
+		kv_item_put(w->store, kv_fill_end(w, p));
 	free(p->line);
 	p->line = NULL;
 	p->nline = 0;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memcached text protocol, apart from any network: bytes in, ranges out.
+ * memcached's text protocol, apart from any network: bytes in, ranges out.
  *
- *   proto.c   bytes -> lines and data blocks; suspends when output is full
- *   word.c    words, numbers
- *   get.c     the get family
- *   cmd.c     the other commands, one function each
- *   stats.c   what `stats` answers
+ *   proto.c     bytes -> lines and data blocks; suspends when output is
+ *               full
+ *   fill.c      items whose data is still coming: how much of them there may be
+ *   word.c      words, numbers
+ *   get.c       the get family
+ *   set.c       the commands with a data block
+ *   cmd.c       the other commands, one function each
+ *   stats.c     what `stats` answers
  *
  * The caller sends worker.out after kv_input() and empties it. Small answers
  * are gathered in its text; large values are ranges of their items, each with
@@ -70,6 +73,7 @@ struct kv_out {
 	X(touch_misses)      \
 	X(store_too_large)   \
 	X(store_no_memory)   \
+	X(store_cut_short)   \
 	X(bytes_read)        \
 	X(bytes_written)     \
 	X(conn_yields)
@@ -87,6 +91,8 @@ struct kv_worker {
 	int nworkers;
 	uint16_t port; /* for `stats settings` */
 	bool listen;   /* on it, besides the ports given to `ix run` */
+	struct kv_proto *fill_oldest, *fill_newest; /* fill.c */
+	size_t fill_bytes;
 	_Alignas(64) struct kv_counts n;
 	_Alignas(64) struct kv_out out;
 };
@@ -103,22 +109,27 @@ enum kv_state {
 enum kv_verb {
 	KV_CAS_TOO = 1, /* gets, gats */
 	KV_TOUCH = 2,	/* gat, gats */
+	KV_CUT = 4,	/* the swallowed block ends with the answer */
+	KV_WAITS = 8,	/* in the list of fill.c */
 };
 
 /* One connection. */
 struct kv_proto {
 	uint8_t state; /* enum kv_state */
 	uint8_t mode;  /* enum kv_mode: of the item in hand */
-	uint8_t verb;  /* KV_KEYS: flags of enum kv_verb */
+	uint8_t verb;  /* flags of enum kv_verb */
 	bool noreply;
-	uint16_t nline;	      /* bytes in line[]; ends in \n once complete */
+	uint16_t nline; /* bytes in line[]; a text line ends in \n once whole */
 	uint32_t exptime;     /* KV_KEYS: of gat */
 	uint32_t filled;      /* KV_DATA: bytes of the block that are there */
 	uint32_t swallow;     /* KV_SWALLOW: bytes left */
 	char *line;	      /* KV_LINE_MAX, allocated when first needed */
 	struct kv_item *item; /* KV_DATA: being filled */
 	uint64_t cas;
+	struct kv_proto *fill_newer, *fill_older; /* KV_DATA */
 };
+
+_Static_assert(sizeof(struct kv_proto) <= 64, "idle connections are small");
 
 struct kv_word {
 	const char *p;
@@ -144,8 +155,32 @@ static inline bool kv_unfinished(const struct kv_proto *p)
 	return p->nline && p->line[p->nline - 1] == '\n';
 }
 
+/* Of the data block that is coming. */
+static inline uint32_t kv_data_len(const struct kv_proto *p)
+{
+	return p->item->nbytes + 2;
+}
+
+/* Keeps the start of a line until more comes. */
+bool kv_stash(struct kv_proto *p, const char *in, size_t n);
+
 /* The connection is gone: gives everything back. */
 void kv_proto_end(struct kv_worker *w, struct kv_proto *p);
+
+/* ---- fill.c */
+
+/* The data block of p->item comes next. */
+static inline void kv_fill_begin(struct kv_proto *p)
+{
+	p->state = KV_DATA;
+	p->verb = 0;
+	p->filled = 0;
+}
+
+/* It has not come whole: from now on others may need the memory more. */
+void kv_fill_wait(struct kv_worker *w, struct kv_proto *p);
+/* It is there, or will not be. Takes p->item away. */
+struct kv_item *kv_fill_end(struct kv_worker *w, struct kv_proto *p);
 
 /* ---- word.c */
 
@@ -164,7 +199,6 @@ bool kv_word_exptime(const struct kv_worker *w, const struct kv_word *word,
 
 /* Answers, unless the client asked for silence. */
 void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text);
-
 /* ---- get.c */
 
 /* Runs one line (without its end), or in state KV_KEYS a part of one: then
@@ -173,20 +207,40 @@ void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text);
 size_t kv_line(struct kv_worker *w, struct kv_proto *p, const char *line,
 	       size_t n, bool whole);
 
+/* ---- set.c */
+
+void kv_cmd_store(struct kv_worker *w, struct kv_proto *p,
+		  const struct kv_words *words, int mode);
+
+/* The data block of p->item is complete. */
+void kv_data_done(struct kv_worker *w, struct kv_proto *p);
+
+/* No item for the data block of @len bytes that comes next: swallows it. */
+void kv_data_skip(struct kv_worker *w, struct kv_proto *p, struct kv_name name,
+		  uint32_t len);
+/* ... the answer to it. */
+void kv_data_refused(struct kv_worker *w, struct kv_proto *p,
+		     enum kv_status why);
+/* ... both. */
+void kv_data_refuse(struct kv_worker *w, struct kv_proto *p,
+		    struct kv_name name, uint32_t len, enum kv_status why);
+
+extern const char *const kv_status_text[];
+
 /* ---- cmd.c */
 
 /* Any other command. */
 void kv_command(struct kv_worker *w, struct kv_proto *p,
 		const struct kv_words *words);
 
-/* The data block of p->item is complete. */
-void kv_data_done(struct kv_worker *w, struct kv_proto *p);
+/* Counts one delta. */
+void kv_count_sum(struct kv_worker *w, const struct kv_sum *sum,
+		  enum kv_status st);
 
 /* ---- stats.c */
 
 void kv_stats(struct kv_worker *w, struct kv_proto *p,
 	      const struct kv_words *words);
-
 /* ---- output */
 
 static inline bool kv_out_full(const struct kv_out *o)
@@ -218,6 +272,18 @@ static inline void kv_out_item(struct kv_out *o, struct kv_item *it,
 			       const char *addr, uint32_t len)
 {
 	o->segs[o->nsegs++] = (struct kv_seg){ addr, len, it };
+}
+
+/* ... of which a short one is copied, and its item given back at once. */
+static inline void kv_out_value(struct kv_worker *w, struct kv_item *it,
+				const char *addr, uint32_t len)
+{
+	if (len <= KV_COPY_MAX) {
+		kv_out_text(&w->out, addr, len);
+		kv_item_put(w->store, it);
+	} else {
+		kv_out_item(&w->out, it, addr, len);
+	}
 }
 
 static inline void kv_out_reset(struct kv_out *o)

@@ -5,18 +5,21 @@
 void kv_split(struct kv_words *out, const char *line, size_t n)
 {
 	const char *p = line, *end = line + n;
+	struct kv_word *w = out->w;
 
-	for (out->n = 0; out->n < KV_WORDS; out->n++) {
-		struct kv_word *w = &out->w[out->n];
+	while (p < end && w < out->w + KV_WORDS) {
+		const char *from = p;
 
-		while (p < end && *p == ' ')
+		if (*p == ' ') {
 			p++;
-		if (p == end)
-			break;
-		for (w->p = p; p < end && *p != ' '; p++)
-			;
-		w->len = p - w->p;
+			continue;
+		}
+		do {
+			p++;
+		} while (p < end && *p != ' ');
+		*w++ = (struct kv_word){ from, p - from };
 	}
+	out->n = w - out->w;
 }
 
 /* Digits, with a + before them if one likes. */
