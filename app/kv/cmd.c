@@ -119,24 +119,6 @@ static void cmd_quit(struct kv_worker *w, struct kv_proto *p,
 	p->state = KV_QUIT;
 }
 
-static void cmd_verbosity(struct kv_worker *w, struct kv_proto *p,
-			  const struct kv_words *words, int arg)
-{
-	uint64_t level;
-
-	if (words->n - p->noreply > 1 &&
-	    !kv_number(&words->w[1], UINT32_MAX, &level))
-		kv_answer(w, p, KV_BAD_FORMAT);
-	else
-		kv_answer(w, p, "OK");
-}
-
-static void cmd_shutdown(struct kv_worker *w, struct kv_proto *p,
-			 const struct kv_words *words, int arg)
-{
-	kv_answer(w, p, "ERROR: shutdown not enabled");
-}
-
 static void cmd_stats(struct kv_worker *w, struct kv_proto *p,
 		      const struct kv_words *words, int arg)
 {
@@ -165,12 +147,25 @@ static const struct command {
 	{ NAME("decr"), cmd_arith, false, 3, 4, true },
 	{ NAME("touch"), cmd_touch, 0, 3, 4, true },
 	{ NAME("flush_all"), cmd_flush, 0, 1, 3, true },
-	{ NAME("verbosity"), cmd_verbosity, 0, 2, 3, true },
+	{ NAME("verbosity"), kv_cmd_verbosity, 0, 2, 3, true },
 	{ NAME("stats"), cmd_stats, 0, 1, KV_WORDS, false },
 	{ NAME("version"), cmd_version, 0, 1, KV_WORDS, false },
 	{ NAME("quit"), cmd_quit, 0, 1, KV_WORDS, false },
-	{ NAME("shutdown"), cmd_shutdown, 0, 1, 2, false },
+	{ NAME("cache_memlimit"), kv_cmd_memlimit, 0, 2, 3, true },
+	{ NAME("lru_crawler"), kv_cmd_crawler, 0, 1, KV_WORDS, false },
+	{ NAME("slabs"), kv_cmd_slabs, 0, 1, KV_WORDS, true },
+	{ NAME("watch"), kv_cmd_refuse, KV_NO_WATCH, 1, KV_WORDS, true },
+	{ NAME("shutdown"), kv_cmd_refuse, KV_NO_SHUTDOWN, 1, KV_WORDS, false },
 };
+
+/* A browser that was told to post our commands should not get far. */
+static bool is_http(const struct kv_words *words)
+{
+	const struct kv_word *last = &words->w[words->n - 1];
+
+	return words->w[0].len > 1 && last->len >= 5 &&
+	       !memcmp(last->p, "HTTP/", 5);
+}
 
 static const struct command *find(const struct kv_word *name)
 {
@@ -194,6 +189,8 @@ void kv_command(struct kv_worker *w, struct kv_proto *p,
 		p->noreply = c->noreply &&
 			     kv_word_is(&words->w[words->n - 1], "noreply");
 		c->run(w, p, words, c->arg);
+	} else if (!c && is_http(words)) {
+		p->state = KV_QUIT;
 	} else {
 		kv_answer(w, p, "ERROR");
 	}

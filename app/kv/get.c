@@ -161,5 +161,5 @@ size_t kv_line(struct kv_worker *w, struct kv_proto *p, const char *line,
 		kv_command(w, p, &words);
 	else
 		kv_answer(w, p, "ERROR");
-	return n;
+	return p->state == KV_DUMP ? 0 : n;
 }

@@ -152,7 +152,7 @@ static size_t swallow_line(struct kv_proto *p, const char *in, size_t len)
 static size_t take(struct kv_worker *w, struct kv_proto *p, const char *in,
 		   size_t len)
 {
-	if (p->state <= KV_KEYS)
+	if (p->state <= KV_DUMP)
 		return take_line(w, p, in, len);
 	switch (p->state) {
 	case KV_DATA:

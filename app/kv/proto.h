@@ -9,6 +9,8 @@
  *   get.c       the get family
  *   set.c       the commands with a data block
  *   cmd.c       the other commands, one function each
+ *   admin.c     ... and those for who runs the server
+ *   dump.c      lists of what is stored
  *   stats.c     what `stats` answers
  *
  * The caller sends worker.out after kv_input() and empties it. Small answers
@@ -28,8 +30,8 @@
 
 enum {
 	KV_LINE_MAX = 2048, /* longer ones only for the keys of get */
-	KV_WORDS = 8,
-	KV_COPY_MAX = 512, /* copying this much costs less than pinning it */
+	KV_WORDS = 23,	    /* no command has more, but the gets */
+	KV_COPY_MAX = 512,  /* copying this much costs less than pinning it */
 	KV_OUT_TEXT = 64 << 10,
 	KV_OUT_SEGS = 128,
 	/* A command starts only with this much room; `stats` wants most. */
@@ -100,6 +102,7 @@ struct kv_worker {
 enum kv_state {
 	KV_LINE,	 /* a command line is next, or in parts in line[] */
 	KV_KEYS,	 /* inside the list of keys of a get */
+	KV_DUMP,	 /* inside the answer to the line that is next */
 	KV_DATA,	 /* inside the data block of a store command */
 	KV_SWALLOW,	 /* inside one that nobody wants */
 	KV_SWALLOW_LINE, /* inside a line that was too long */
@@ -120,12 +123,18 @@ struct kv_proto {
 	uint8_t verb;  /* flags of enum kv_verb */
 	bool noreply;
 	uint16_t nline; /* bytes in line[]; a text line ends in \n once whole */
-	uint32_t exptime;     /* KV_KEYS: of gat */
-	uint32_t filled;      /* KV_DATA: bytes of the block that are there */
-	uint32_t swallow;     /* KV_SWALLOW: bytes left */
+	uint32_t exptime; /* KV_KEYS: of gat */
+	/* KV_DATA: bytes of the block that are there; KV_DUMP: buckets left */
+	uint32_t filled;
+	uint32_t swallow;     /* KV_SWALLOW: bytes left; KV_DUMP: items left */
 	char *line;	      /* KV_LINE_MAX, allocated when first needed */
 	struct kv_item *item; /* KV_DATA: being filled */
-	uint64_t cas;
+	union {
+		uint64_t cas; /* KV_DATA */
+		struct {
+			uint32_t shard, bucket; /* KV_DUMP: next */
+		};
+	};
 	struct kv_proto *fill_newer, *fill_older; /* KV_DATA */
 };
 
@@ -236,6 +245,29 @@ void kv_command(struct kv_worker *w, struct kv_proto *p,
 /* Counts one delta. */
 void kv_count_sum(struct kv_worker *w, const struct kv_sum *sum,
 		  enum kv_status st);
+
+/* ---- admin.c */
+
+void kv_cmd_memlimit(struct kv_worker *w, struct kv_proto *p,
+		     const struct kv_words *words, int arg);
+void kv_cmd_crawler(struct kv_worker *w, struct kv_proto *p,
+		    const struct kv_words *words, int arg);
+void kv_cmd_slabs(struct kv_worker *w, struct kv_proto *p,
+		  const struct kv_words *words, int arg);
+void kv_cmd_verbosity(struct kv_worker *w, struct kv_proto *p,
+		      const struct kv_words *words, int arg);
+enum kv_refusal { KV_NO_WATCH, KV_NO_SHUTDOWN };
+/* kv has no such thing: the answer of a memcached that has it disabled. */
+void kv_cmd_refuse(struct kv_worker *w, struct kv_proto *p,
+		   const struct kv_words *words, int arg);
+
+/* ---- dump.c */
+
+/* Answers as far as there is room. p->state KV_DUMP: not yet all. */
+void kv_dump_keys(struct kv_worker *w, struct kv_proto *p);
+/* ... of one class (from 1), at most @limit. */
+void kv_dump_class(struct kv_worker *w, struct kv_proto *p, uint32_t class,
+		   uint32_t limit);
 
 /* ---- stats.c */
 
