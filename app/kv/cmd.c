@@ -158,6 +158,11 @@ static const struct command {
 	{ NAME("shutdown"), kv_cmd_refuse, KV_NO_SHUTDOWN, 1, KV_WORDS, false },
 };
 
+static bool is_meta(const struct kv_word *w)
+{
+	return w->len == 2 && *w->p == 'm';
+}
+
 /* A browser that was told to post our commands should not get far. */
 static bool is_http(const struct kv_words *words)
 {
@@ -184,6 +189,10 @@ void kv_command(struct kv_worker *w, struct kv_proto *p,
 {
 	const struct command *c;
 
+	if (is_meta(&words->w[0])) {
+		kv_meta(w, p, words);
+		return;
+	}
 	c = find(&words->w[0]);
 	if (c && words->n >= c->min && words->n <= c->max) {
 		p->noreply = c->noreply &&

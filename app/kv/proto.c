@@ -44,16 +44,16 @@ static size_t run_line(struct kv_worker *w, struct kv_proto *p,
 	return done == text && p->state != KV_KEYS ? n + 1 : done;
 }
 
-static bool line_room(struct kv_proto *p)
+bool kv_line_room(struct kv_proto *p)
 {
 	if (!p->line)
-		p->line = malloc(KV_LINE_MAX);
+		p->line = malloc(KV_LINE_MAX + KV_TAIL);
 	return p->line;
 }
 
 bool kv_stash(struct kv_proto *p, const char *in, size_t n)
 {
-	if (!line_room(p))
+	if (!kv_line_room(p))
 		return false;
 	memcpy(p->line + p->nline, in, n);
 	p->nline += n;

@@ -11,6 +11,10 @@
  *   cmd.c       the other commands, one function each
  *   admin.c     ... and those for who runs the server
  *   dump.c      lists of what is stored
+ *   meta.c      mn, mg, ms, md, ma, me: flags, answers
+ *   meta_get.c  ... mg
+ *   meta_cmd.c  ... and the others
+ *   base64.c    their other form of a key
  *   stats.c     what `stats` answers
  *
  * The caller sends worker.out after kv_input() and empties it. Small answers
@@ -31,6 +35,7 @@
 enum {
 	KV_LINE_MAX = 2048, /* longer ones only for the keys of get */
 	KV_WORDS = 23,	    /* no command has more, but the gets */
+	KV_TAIL = 40,	    /* bytes behind a line: see ms */
 	KV_COPY_MAX = 512,  /* copying this much costs less than pinning it */
 	KV_OUT_TEXT = 64 << 10,
 	KV_OUT_SEGS = 128,
@@ -60,6 +65,7 @@ struct kv_out {
 	X(cmd_set)           \
 	X(cmd_flush)         \
 	X(cmd_touch)         \
+	X(cmd_meta)          \
 	X(get_hits)          \
 	X(get_misses)        \
 	X(delete_misses)     \
@@ -109,6 +115,8 @@ enum kv_state {
 	KV_QUIT,	 /* close when all is sent */
 };
 
+enum kv_dialect { KV_TEXT, KV_META };
+
 enum kv_verb {
 	KV_CAS_TOO = 1, /* gets, gats */
 	KV_TOUCH = 2,	/* gat, gats */
@@ -118,16 +126,17 @@ enum kv_verb {
 
 /* One connection. */
 struct kv_proto {
-	uint8_t state; /* enum kv_state */
-	uint8_t mode;  /* enum kv_mode: of the item in hand */
-	uint8_t verb;  /* flags of enum kv_verb */
+	uint8_t state;	 /* enum kv_state */
+	uint8_t dialect; /* enum kv_dialect: of the command in hand */
+	uint8_t mode;	 /* enum kv_mode: of the item in hand */
+	uint8_t verb;	 /* flags of enum kv_verb */
 	bool noreply;
 	uint16_t nline; /* bytes in line[]; a text line ends in \n once whole */
 	uint32_t exptime; /* KV_KEYS: of gat */
 	/* KV_DATA: bytes of the block that are there; KV_DUMP: buckets left */
 	uint32_t filled;
 	uint32_t swallow;     /* KV_SWALLOW: bytes left; KV_DUMP: items left */
-	char *line;	      /* KV_LINE_MAX, allocated when first needed */
+	char *line;	      /* KV_LINE_MAX + KV_TAIL, allocated when needed */
 	struct kv_item *item; /* KV_DATA: being filled */
 	union {
 		uint64_t cas; /* KV_DATA */
@@ -170,6 +179,8 @@ static inline uint32_t kv_data_len(const struct kv_proto *p)
 	return p->item->nbytes + 2;
 }
 
+/* Memory for line[] and its tail. */
+bool kv_line_room(struct kv_proto *p);
 /* Keeps the start of a line until more comes. */
 bool kv_stash(struct kv_proto *p, const char *in, size_t n);
 
@@ -208,6 +219,9 @@ bool kv_word_exptime(const struct kv_worker *w, const struct kv_word *word,
 
 /* Answers, unless the client asked for silence. */
 void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text);
+/* ... even then. */
+void kv_error(struct kv_worker *w, struct kv_proto *p, const char *text);
+
 /* ---- get.c */
 
 /* Runs one line (without its end), or in state KV_KEYS a part of one: then
@@ -268,6 +282,22 @@ void kv_dump_keys(struct kv_worker *w, struct kv_proto *p);
 /* ... of one class (from 1), at most @limit. */
 void kv_dump_class(struct kv_worker *w, struct kv_proto *p, uint32_t class,
 		   uint32_t limit);
+
+/* ---- meta.c */
+
+/* mn, mg, ms, md, ma, me. */
+void kv_meta(struct kv_worker *w, struct kv_proto *p,
+	     const struct kv_words *words);
+/* Answers an ms; drops the reference. */
+void kv_meta_stored(struct kv_worker *w, struct kv_proto *p, struct kv_item *it,
+		    enum kv_status st, uint64_t cas);
+
+/* ---- base64.c */
+
+/* Bytes written, at most @n; 0: no base64. */
+uint32_t kv_base64_decode(char *to, const char *from, uint32_t n);
+/* Bytes written: (n + 2) / 3 * 4. */
+uint32_t kv_base64_encode(char *to, const char *from, uint32_t n);
 
 /* ---- stats.c */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* set, add, replace, append, prepend, cas. */
+/* set, add, replace, append, prepend, cas; and for all protocols, what becomes
+ * of a data block. */
 #include "proto.h"
 
 #define NON_NUMERIC                                   \
@@ -32,7 +33,10 @@ void kv_data_skip(struct kv_worker *w, struct kv_proto *p, struct kv_name name,
 void kv_data_refused(struct kv_worker *w, struct kv_proto *p,
 		     enum kv_status why)
 {
-	kv_answer(w, p, kv_status_text[why]);
+	if (p->dialect == KV_META)
+		kv_error(w, p, kv_status_text[why]);
+	else
+		kv_answer(w, p, kv_status_text[why]);
 }
 
 void kv_data_refuse(struct kv_worker *w, struct kv_proto *p,
@@ -63,6 +67,7 @@ void kv_cmd_store(struct kv_worker *w, struct kv_proto *p,
 		kv_answer(w, p, KV_BAD_FORMAT);
 		return;
 	}
+	p->dialect = KV_TEXT;
 	p->mode = mode;
 	p->cas = cas;
 	name = kv_name(w->store, word[1].p, word[1].len);
@@ -99,9 +104,16 @@ static void store_done(struct kv_worker *w, struct kv_proto *p,
 	uint64_t cas = p->cas;
 	enum kv_status st;
 
+	if (p->dialect == KV_META) /* its key may be in the answer */
+		atomic_fetch_add(&it->refs, 1);
 	st = kv_store(w->store, it, p->mode, &cas);
+	if (st != KV_STORED)
+		cas = 0;
 	count_store(w, p->mode, st);
-	kv_answer(w, p, kv_status_text[st]);
+	if (p->dialect == KV_META)
+		kv_meta_stored(w, p, it, st, cas);
+	else
+		kv_answer(w, p, kv_status_text[st]);
 }
 
 void kv_data_done(struct kv_worker *w, struct kv_proto *p)
@@ -113,5 +125,7 @@ void kv_data_done(struct kv_worker *w, struct kv_proto *p)
 		return;
 	}
 	kv_item_put(w->store, it);
+	if (p->dialect == KV_META)
+		p->noreply = false;
 	kv_answer(w, p, "CLIENT_ERROR bad data chunk");
 }

@@ -64,6 +64,12 @@ static void say(struct kv_worker *w, const char *text, uint32_t n)
 	memcpy(at + n, "\r\n", 2);
 }
 
+void kv_error(struct kv_worker *w, struct kv_proto *p, const char *text)
+{
+	p->noreply = false;
+	say(w, text, strlen(text));
+}
+
 void kv_answer(struct kv_worker *w, struct kv_proto *p, const char *text)
 {
 	if (!p->noreply)
