@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kv: a memcached (text protocol) on ixev, several elastic threads on one
- * store.
+ * kv: a memcached (text, meta and binary protocol) on ixev, several elastic
+ * threads on one store.
  *
  *	ix run [options] -- kv [-m MB] [-I bytes] [-M] [-p port]
  *

@@ -16,7 +16,7 @@ enum {
 static const char usage[] =
 	"usage: kv [-m megabytes] [-I max-item-bytes] [-M] [-p port]\n"
 	"\n"
-	"A memcached: text protocol. To be started by `ix "
+	"A memcached: text, meta and binary protocol. To be started by `ix "
 	"run`.\n"
 	"\n"
 	"  -m, --memory-limit MB     memory for items (default 64)\n"

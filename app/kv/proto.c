@@ -105,9 +105,19 @@ static size_t take_line(struct kv_worker *w, struct kv_proto *p, const char *in,
 	return len;
 }
 
+/* What the first byte says holds for the connection. */
+static size_t begin(struct kv_proto *p, const char *in)
+{
+	bool binary = (uint8_t)*in == KV_BIN_REQUEST;
+
+	p->dialect = binary ? KV_BINARY : KV_TEXT;
+	p->state = binary ? KV_REQUEST : KV_LINE;
+	return 0;
+}
+
 static void next_command(struct kv_proto *p)
 {
-	p->state = KV_LINE;
+	p->state = p->dialect == KV_BINARY ? KV_REQUEST : KV_LINE;
 }
 
 static size_t take_data(struct kv_worker *w, struct kv_proto *p, const char *in,
@@ -152,7 +162,7 @@ static size_t swallow_line(struct kv_proto *p, const char *in, size_t len)
 static size_t take(struct kv_worker *w, struct kv_proto *p, const char *in,
 		   size_t len)
 {
-	if (p->state <= KV_DUMP)
+	if (p->state >= KV_LINE && p->state <= KV_DUMP)
 		return take_line(w, p, in, len);
 	switch (p->state) {
 	case KV_DATA:
@@ -161,6 +171,10 @@ static size_t take(struct kv_worker *w, struct kv_proto *p, const char *in,
 		return swallow(w, p, len);
 	case KV_SWALLOW_LINE:
 		return swallow_line(p, in, len);
+	case KV_START:
+		return begin(p, in);
+	case KV_REQUEST:
+		return kv_bin_request(w, p, in, len);
 	default:
 		return len;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memcached's text protocol, apart from any network: bytes in, ranges out.
+ * memcached's protocols, apart from any network: bytes in, ranges out.
  *
- *   proto.c     bytes -> lines and data blocks; suspends when output is
+ *   proto.c     bytes -> lines, requests, data blocks; suspends when output is
  *               full
  *   fill.c      items whose data is still coming: how much of them there may be
  *   word.c      words, numbers
@@ -15,6 +15,8 @@
  *   meta_get.c  ... mg
  *   meta_cmd.c  ... and the others
  *   base64.c    their other form of a key
+ *   bin.c       the binary protocol: requests, answers
+ *   bin_cmd.c   ... and its commands
  *   stats.c     what `stats` answers
  *
  * The caller sends worker.out after kv_input() and empties it. Small answers
@@ -106,16 +108,18 @@ struct kv_worker {
 };
 
 enum kv_state {
+	KV_START,	 /* which protocol? */
 	KV_LINE,	 /* a command line is next, or in parts in line[] */
 	KV_KEYS,	 /* inside the list of keys of a get */
 	KV_DUMP,	 /* inside the answer to the line that is next */
+	KV_REQUEST,	 /* a binary request, likewise */
 	KV_DATA,	 /* inside the data block of a store command */
 	KV_SWALLOW,	 /* inside one that nobody wants */
 	KV_SWALLOW_LINE, /* inside a line that was too long */
 	KV_QUIT,	 /* close when all is sent */
 };
 
-enum kv_dialect { KV_TEXT, KV_META };
+enum kv_dialect { KV_TEXT, KV_META, KV_BINARY };
 
 enum kv_verb {
 	KV_CAS_TOO = 1, /* gets, gats */
@@ -131,7 +135,9 @@ struct kv_proto {
 	uint8_t mode;	 /* enum kv_mode: of the item in hand */
 	uint8_t verb;	 /* flags of enum kv_verb */
 	bool noreply;
+	uint8_t opcode; /* KV_BINARY */
 	uint16_t nline; /* bytes in line[]; a text line ends in \n once whole */
+	uint32_t opaque;  /* KV_BINARY: as it came */
 	uint32_t exptime; /* KV_KEYS: of gat */
 	/* KV_DATA: bytes of the block that are there; KV_DUMP: buckets left */
 	uint32_t filled;
@@ -170,18 +176,19 @@ size_t kv_input(struct kv_worker *w, struct kv_proto *p, const char *in,
 /* A complete command still waits inside @p. */
 static inline bool kv_unfinished(const struct kv_proto *p)
 {
-	return p->nline && p->line[p->nline - 1] == '\n';
+	return p->nline && p->line[p->nline - 1] == '\n' &&
+	       p->dialect != KV_BINARY;
 }
 
 /* Of the data block that is coming. */
 static inline uint32_t kv_data_len(const struct kv_proto *p)
 {
-	return p->item->nbytes + 2;
+	return p->item->nbytes + (p->dialect == KV_BINARY ? 0 : 2);
 }
 
 /* Memory for line[] and its tail. */
 bool kv_line_room(struct kv_proto *p);
-/* Keeps the start of a line until more comes. */
+/* Keeps the start of a line or request until more comes. */
 bool kv_stash(struct kv_proto *p, const char *in, size_t n);
 
 /* The connection is gone: gives everything back. */
@@ -299,10 +306,30 @@ uint32_t kv_base64_decode(char *to, const char *from, uint32_t n);
 /* Bytes written: (n + 2) / 3 * 4. */
 uint32_t kv_base64_encode(char *to, const char *from, uint32_t n);
 
+/* ---- bin.c */
+
+enum { KV_BIN_REQUEST = 0x80 }; /* the first byte of each */
+
+/* Takes one, or what there is of it. Returns the bytes consumed. */
+size_t kv_bin_request(struct kv_worker *w, struct kv_proto *p, const char *in,
+		      size_t len);
+/* One line of `stats`. */
+void kv_bin_stat(struct kv_worker *w, struct kv_proto *p, const char *name,
+		 const char *value, uint32_t nvalue);
+void kv_bin_stored(struct kv_worker *w, struct kv_proto *p, enum kv_status st,
+		   uint64_t cas);
+void kv_bin_refused(struct kv_worker *w, struct kv_proto *p,
+		    enum kv_status why);
+
 /* ---- stats.c */
 
 void kv_stats(struct kv_worker *w, struct kv_proto *p,
 	      const struct kv_words *words);
+/* Answers one group of them, or all in general (""), without an end. False:
+ * there is no such. */
+bool kv_stats_show(struct kv_worker *w, struct kv_proto *p,
+		   const struct kv_word *what);
+
 /* ---- output */
 
 static inline bool kv_out_full(const struct kv_out *o)

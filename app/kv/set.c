@@ -33,7 +33,9 @@ void kv_data_skip(struct kv_worker *w, struct kv_proto *p, struct kv_name name,
 void kv_data_refused(struct kv_worker *w, struct kv_proto *p,
 		     enum kv_status why)
 {
-	if (p->dialect == KV_META)
+	if (p->dialect == KV_BINARY)
+		kv_bin_refused(w, p, why);
+	else if (p->dialect == KV_META)
 		kv_error(w, p, kv_status_text[why]);
 	else
 		kv_answer(w, p, kv_status_text[why]);
@@ -93,9 +95,10 @@ static void count_store(struct kv_worker *w, enum kv_mode mode,
 		w->n.cas_misses++;
 }
 
-static bool ends_well(struct kv_item *it)
+static bool ends_well(const struct kv_proto *p, struct kv_item *it)
 {
-	return !memcmp(kv_value(it) + it->nbytes, "\r\n", 2);
+	return p->dialect == KV_BINARY ||
+	       !memcmp(kv_value(it) + it->nbytes, "\r\n", 2);
 }
 
 static void store_done(struct kv_worker *w, struct kv_proto *p,
@@ -110,7 +113,9 @@ static void store_done(struct kv_worker *w, struct kv_proto *p,
 	if (st != KV_STORED)
 		cas = 0;
 	count_store(w, p->mode, st);
-	if (p->dialect == KV_META)
+	if (p->dialect == KV_BINARY)
+		kv_bin_stored(w, p, st, cas);
+	else if (p->dialect == KV_META)
 		kv_meta_stored(w, p, it, st, cas);
 	else
 		kv_answer(w, p, kv_status_text[st]);
@@ -120,7 +125,7 @@ void kv_data_done(struct kv_worker *w, struct kv_proto *p)
 {
 	struct kv_item *it = kv_fill_end(w, p);
 
-	if (ends_well(it)) {
+	if (ends_well(p, it)) {
 		store_done(w, p, it);
 		return;
 	}

@@ -30,6 +30,10 @@ __attribute__((format(printf, 3, 4))) static void line(struct to *to,
 	va_end(args);
 	if (n >= (int)sizeof(value))
 		n = sizeof(value) - 1;
+	if (to->p->dialect == KV_BINARY) {
+		kv_bin_stat(to->w, to->p, name, value, n);
+		return;
+	}
 	kv_out_text(&to->w->out, "STAT ", 5);
 	kv_out_text(&to->w->out, name, strlen(name));
 	kv_out_text(&to->w->out, " ", 1);
@@ -198,8 +202,8 @@ static const struct {
 	{ "slabs", slabs }, { "sizes", sizes },	      { "reset", reset },
 };
 
-static bool show(struct kv_worker *w, struct kv_proto *p,
-		 const struct kv_word *what)
+bool kv_stats_show(struct kv_worker *w, struct kv_proto *p,
+		   const struct kv_word *what)
 {
 	struct to to = { w, p };
 
@@ -238,7 +242,7 @@ void kv_stats(struct kv_worker *w, struct kv_proto *p,
 		cachedump(w, p, words);
 	else if (kv_word_is(&what, "detail"))
 		kv_answer(w, p, "CLIENT_ERROR usage: stats detail on|off|dump");
-	else if (!show(w, p, &what))
+	else if (!kv_stats_show(w, p, &what))
 		kv_answer(w, p, "ERROR");
 	else
 		kv_answer(w, p, kv_word_is(&what, "reset") ? "RESET" : "END");
