@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The memcached parser of kv on anything, in pieces of anything: the first two
- * bytes say how it is cut. Every reference must come back. */
+/* kv's parsers, text, meta and binary, on anything, in pieces of anything: the
+ * first two bytes say how it is cut, and whether the pieces are those of two
+ * connections by turns. Every reference must come back. */
 #include <stdlib.h>
 
 #include "app/kv/proto.h"
@@ -55,12 +56,23 @@ static void check_and_free(struct kv_store *s)
 	kv_store_free(s);
 }
 
+/* Who was cut is told, and nobody has more than the share of one thread. */
+static void check_fill(const struct kv_worker *w)
+{
+	if (w->fill_bytes > MEMORY / 4 && w->fill_oldest != w->fill_newest)
+		abort();
+	if (!w->fill_oldest != !w->fill_bytes)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct kv_conf conf = { MEMORY, 1 << 20, true, pages, 1, 0 };
+	static const struct kv_conf conf = { MEMORY, 1 << 20, true,
+					     pages,  1,	      2 * MEMORY };
 	static struct kv_worker w;
-	struct kv_proto p = { 0 };
+	struct kv_proto p[2] = { { 0 } };
 	size_t cut, at = 2;
+	int who = 0;
 
 	if (size <= 2)
 		return 0;
@@ -71,10 +83,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cut = 1 + (data[at & 1] * (at + 1)) % 200;
 		if (cut > size - at)
 			cut = size - at;
-		feed(&w, &p, data + at, cut);
+		feed(&w, &p[who], data + at, cut);
+		check_fill(&w);
 		at += cut;
+		who ^= data[1] >> 7;
 	}
-	kv_proto_end(&w, &p);
+	kv_proto_end(&w, &p[0]);
+	kv_proto_end(&w, &p[1]);
 	check_and_free(w.store);
 	return 0;
 }

@@ -342,14 +342,76 @@ def tcpopt():
     yield "unknown", bytes((254, 6, 1, 2, 3, 4)) + MSS
 
 
+def binary(op, extras=b"", key=b"", value=b"", cas=0):
+    return struct.pack(">BBHBBHI4sQ", 0x80, op, len(key), len(extras), 0, 0,
+                       len(extras + key + value), b"opaq", cas
+                       ) + extras + key + value
+
+
+def kv():
+    """Commands for f_kv.c; "_two": of two connections by turns."""
+    large = b"set l 0 0 600000\r\n" + b"v" * 3000
+    lines = lambda *l: b"".join(x + b"\r\n" for x in l)
+    yield "meta_get", lines(
+        b"ms a 3 T30 F7 c k Oxy", b"abc", b"mg a s t c f h l k O1 v",
+        b"mg a T-1 q u", b"mg b N30 v t", b"mg b R60 k", b"mn", b"me b")
+    yield "meta_modes", lines(
+        b"ms a 1 ME", b"1", b"ms a 1 MA C1 I", b"2", b"ms a 1 MP", b"0",
+        b"ms a 1 MR q", b"9", b"ms a 1 MX", b"x", b"ms a 2 q", b"xyz")
+    yield "meta_stale", lines(
+        b"set a 0 0 1", b"x", b"md a I T30", b"mg a c v", b"mg a",
+        b"ms a 3 C1 I c k O1", b"new", b"md a C9", b"md a q k")
+    yield "meta_sum", lines(
+        b"ma n N0 J9 v t c", b"ma n T30 v q", b"ma n MD D99 v C7", b"ma n M+")
+    yield "meta_base64", lines(
+        b"ms YSBi 2 b k", b"hi", b"mg YSBi b v k", b"me YSBi b", b"md a b",
+        b"ms ==== 1 b", b"x", b"lru_crawler metadump all")
+    yield "admin", lines(
+        b"cache_memlimit 8", b"stats cachedump 1 2", b"stats slabs", b"watch",
+        b"lru_crawler sleep 5", b"stats cachedump 1 0", b"x / HTTP/1.1")
+    yield "large_two", large * 2 + b"v" * 6000 + lines(b"", b"mn") * 9
+    when = bytes(4)
+    store = bytes(8)
+    sum_ = bytes(7) + b"\1" + bytes(7) + b"\5" + when
+    yield "binary_get", b"".join(
+        (binary(1, store, b"a", b"value"), binary(0, b"", b"a"),
+         binary(12, b"", b"a"), binary(9, b"", b"b"), binary(13, b"", b"a"),
+         binary(12, b"", b"b"), binary(10)))
+    yield "binary_store", b"".join(
+        (binary(2, store, b"a", b"v"), binary(3, store, b"a", b"w", 1),
+         binary(14, b"", b"a", b"1"), binary(0x1a, b"", b"a", b"0"),
+         binary(17, store, b"a"), binary(4, b"", b"a", b"", 7),
+         binary(20, b"", b"a")))
+    yield "binary_sum", b"".join(
+        (binary(5, sum_, b"n"), binary(6, sum_, b"n"), binary(21, sum_, b"n"),
+         binary(5, sum_[:16] + b"\xff" * 4, b"m"), binary(0, b"", b"n")))
+    yield "binary_touch", b"".join(
+        (binary(17, store, b"a", b"v"), binary(28, when, b"a"),
+         binary(29, when, b"a"), binary(30, when, b"b"),
+         binary(35, when, b"a"), binary(36, when, b"b")))
+    yield "binary_others", b"".join(
+        (binary(11), binary(27, when), binary(8, when), binary(24),
+         binary(16), binary(16, b"", b"slabs"), binary(16, b"", b"x"),
+         binary(32), binary(33, b"", b"PLAIN", b"secret"),
+         binary(0x77, b"", b"k", b"v"), binary(7)))
+    yield "binary_wrong", binary(10) + binary(0, b"x", b"a")
+    yield "binary_long", binary(10) + binary(0, b"", b"k" * 251)
+    yield "binary_large_two", b"".join(
+        struct.pack(">BBHBBHI4sQ", 0x80, 1, 1, 8, 0, 0, 600009, b"opaq", 0)
+        + store + b"l" + b"v" * 2000 for _ in range(2))
+
+
 def main():
     top = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "corpus")
-    for target in (pkt, tcpopt, batch, fast):
+    for target in (pkt, tcpopt, batch, fast, kv):
         folder = os.path.join(top, target.__name__)
         os.makedirs(folder, exist_ok=True)
         for i, (name, data) in enumerate(target()):
             if target == fast:
                 data = bytes((FAST_CAPS.get(name, 0),)) + data
+            elif target == kv:
+                data = bytes((len(data) % 50, 128 if "two" in name else 7)
+                             ) + data
             elif target != tcpopt:
                 data = bytes((i % 2 * GATHER,)) + data
             with open(os.path.join(folder, name), "wb") as f:
