@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """kv_check.py HOST PORT: what memccapable does not ask of kv: large values,
-pipelines, slow readers, half-close, many connections."""
+pipelines, slow readers and senders, half-close, many connections."""
 import random
 import socket
+import struct
 import sys
 import time
 
@@ -135,6 +136,69 @@ def leave_early():
     c.close()
 
 
+def meta_pipeline():
+    """Quiet commands, and one at the end that is not."""
+    c = Conn()
+    n = 1000
+    v = b"v" * 700
+    c.send(b"".join(b"ms p%d 700 q\r\n%s\r\n" % (i, v) for i in range(n))
+           + b"mn\r\n")
+    c.want(b"MN")
+    c.send(b"".join(b"mg p%d q k v\r\n" % (2 * i) for i in range(n))
+           + b"mn\r\n")
+    for i in range(n // 2):
+        c.want(b"VA 700 kp%d" % (2 * i))
+        assert c.f.read(702) == v + b"\r\n"
+    c.want(b"MN")
+    c.close()
+
+
+def binary(op, extras=b"", key=b"", value=b""):
+    return struct.pack(">BBHBBHI4sQ", 0x80, op, len(key), len(extras), 0, 0,
+                       len(extras + key + value), b"opaq", 0
+                       ) + extras + key + value
+
+
+def binary_pipeline():
+    c = Conn()
+    n = 1000
+    v = b"v" * 700
+    setq, getkq, noop = 0x11, 0x0d, 0x0a
+    c.send(b"".join(binary(setq, bytes(8), b"b%d" % i, v) for i in range(n))
+           + binary(noop))
+    assert c.f.read(24)[1] == noop
+    c.send(b"".join(binary(getkq, b"", b"b%d" % (2 * i)) for i in range(n))
+           + binary(noop))
+    for i in range(n // 2):
+        key = b"b%d" % (2 * i)
+        head = c.f.read(24)
+        assert head[1] == getkq, head
+        assert c.f.read(4 + len(key) + 700) == bytes(4) + key + v
+    assert c.f.read(24)[1] == noop
+    c.close()
+
+
+def slow_senders():
+    """Each begins a large value and stops: others still find memory, and the
+    slow ones hear at the end how it went."""
+    slow = [Conn() for i in range(100)]
+    for i, c in enumerate(slow):
+        c.send(b"mn\r\nset slow%d 0 0 900000\r\nx" % i)
+        c.want(b"MN")  # this one has begun before the next
+    c = Conn()
+    for i in range(60):
+        c.set(b"fast%d" % i, b"z" * 900000)
+    assert c.get(b"fast59") == b"z" * 900000
+    heard = {b"STORED": 0, b"SERVER_ERROR out of memory storing object": 0}
+    for s in slow[:3] + slow[-3:]:
+        s.send(b"y" * 899999 + b"\r\nmn\r\n")
+        heard[s.line()] += 1
+        s.want(b"MN")
+    assert min(heard.values()) == 3, heard
+    for s in slow + [c]:
+        s.close()
+
+
 def half_close():
     c = Conn()
     c.send(b"set h 0 0 5\r\nhello\r\nget h\r\n")
@@ -173,8 +237,8 @@ def stats():
     c.close()
 
 
-for test in (sizes, pieces, pipeline, slow_reader, leave_early, half_close,
-             many, stats):
+for test in (sizes, pieces, pipeline, meta_pipeline, binary_pipeline,
+             slow_reader, leave_early, slow_senders, half_close, many, stats):
     started = time.time()
     test()
     print(f"ok: {test.__name__} ({time.time() - started:.1f} s)", flush=True)
