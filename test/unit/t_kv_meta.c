@@ -64,7 +64,11 @@ static void test_stale(void **state)
 	/* A winner's own version is fresh. */
 	kv_dialogue(SET "md a I\r\nmg a c\r\nms a 3 C2 I\r\nnew\r\nmg a c\r\n",
 		    STORED "HD\r\nHD c2 X W\r\nHD\r\nHD c3\r\n");
-	kv_dialogue(SET "ms a 3 C9 I\r\nnew\r\nmg a v\r\n",
+	/* Invalid once more: another one may win. */
+	kv_dialogue(SET "md a I\r\nmg a\r\nmg a\r\nmd a I\r\nmg a\r\n",
+		    STORED "HD\r\nHD X W\r\nHD Z X\r\nHD\r\nHD X W\r\n");
+	/* A version from the future. */
+	kv_dialogue(SET "ms a 3 C2 I\r\nnew\r\nmg a v\r\n",
 		    STORED "EX\r\nVA 3\r\nabc\r\n");
 }
 
