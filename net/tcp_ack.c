@@ -123,6 +123,8 @@ void tcp_new_window(struct net *net, struct tcp_conn *c, u32 wnd)
 void tcp_update_window(struct net *net, struct tcp_conn *c,
 		       const struct tcp_seg *s)
 {
+	if (seq_lt(s->ack, c->snd_una))
+		return;
 	if (!seq_lt(c->snd_wl1, s->seq) &&
 	    !(c->snd_wl1 == s->seq && seq_le(c->snd_wl2, s->ack)))
 		return;

@@ -49,17 +49,18 @@ static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 
 /* ---- the steps, in the order of section 3.10.7.4 */
 
+static bool in_window(const struct tcp_conn *c, u32 seq)
+{
+	return seq - c->rcv_nxt < c->rcv_adv - c->rcv_nxt;
+}
+
 static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
 {
 	u32 len = s->len + !!(s->flags & TCP_FIN);
-	u32 wnd = c->rcv_adv - c->rcv_nxt;
-	u32 last = s->seq + len - 1;
 
 	if (!len)
-		return s->seq - c->rcv_nxt < wnd || s->seq == c->rcv_nxt;
-	if (!wnd)
-		return false;
-	return s->seq - c->rcv_nxt < wnd || last - c->rcv_nxt < wnd;
+		return in_window(c, s->seq) || s->seq == c->rcv_nxt;
+	return in_window(c, s->seq) || in_window(c, s->seq + len - 1);
 }
 
 /* RFC 7323 section 5.3. A timestamp that has not been renewed for 24 days is
@@ -73,11 +74,27 @@ static bool paws_refuses(const struct tcp_conn *c, const struct tcp_seg *s,
 	       (u16)((now >> TCP_TS_AGE_SHIFT) - c->ts_recent_at) < DAYS_24;
 }
 
+/* RFC 5961 section 5.2. */
+static bool ack_in_range(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	return seq_le(s->ack, c->snd_max) &&
+	       seq_le(c->snd_una - c->max_wnd, s->ack);
+}
+
+/* The peer's FIN once more, in TIME-WAIT: our ACK was lost. Nothing else may
+ * make TIME-WAIT last longer. */
+static bool repeated_fin(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	return c->state == TCP_TIME_WAIT && s->flags & TCP_FIN &&
+	       s->seq + s->len + 1 == c->rcv_nxt && s->flags & TCP_ACK &&
+	       ack_in_range(c, s);
+}
+
 /* First: sequence number, and PAWS. */
 static enum step check_sequence(struct net *net, struct tcp_conn *c,
-				struct tcp_seg *s, u64 now)
+				const struct tcp_seg *s, u64 now)
 {
-	if (c->flags & TCP_F_TS && !(s->flags & TCP_RST)) {
+	if (c->flags & TCP_F_TS) {
 		if (!s->opt.has_ts) {
 			net->stat->drop_tcp_paws++;
 			return DROP;
@@ -90,16 +107,11 @@ static enum step check_sequence(struct net *net, struct tcp_conn *c,
 	}
 	if (!acceptable(c, s)) {
 		net->stat->drop_tcp_window++;
-		if (!(s->flags & TCP_RST))
-			tcp_ack_now(net, c);
-		/* The FIN once more: our ACK was lost. */
-		if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN)
+		tcp_ack_now(net, c);
+		if (repeated_fin(c, s))
 			tcp_enter_time_wait(net, c, now);
 		return DROP;
 	}
-	if (c->flags & TCP_F_TS && s->opt.has_ts &&
-	    seq_le(s->seq, c->last_ack_sent))
-		tcp_renew_ts(c, s->opt.tsval, now);
 	return GO_ON;
 }
 
@@ -139,20 +151,24 @@ static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 static enum step check_syn(struct net *net, struct tcp_conn *c,
 			   const struct tcp_seg *s, u64 now)
 {
-	if ((s->flags & (TCP_SYN | TCP_RST)) != TCP_SYN)
+	if (!(s->flags & TCP_SYN))
 		return GO_ON;
 	challenge_ack(net, c, now);
 	return DROP;
 }
 
-/* Second: RST (RFC 5961 section 3). */
+/* Second: RST (RFC 5961 section 3). Its own sequence number must be the next
+ * one; what it carries makes it no better. */
 static enum step check_rst(struct net *net, struct tcp_conn *c,
 			   const struct tcp_seg *s, u64 now)
 {
 	if (!(s->flags & TCP_RST))
 		return GO_ON;
 	if (s->seq != c->rcv_nxt) {
-		challenge_ack(net, c, now);
+		if (in_window(c, s->seq))
+			challenge_ack(net, c, now);
+		else
+			net->stat->drop_tcp_window++;
 		return DROP;
 	}
 	net->stat->tcp_rst_in++;
@@ -171,7 +187,7 @@ static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *s)
 	       !(s->flags & TCP_FIN) && s->wnd == c->snd_wnd && !c->persist_at;
 }
 
-/* Fifth: ACK. DROP also when the connection is gone. */
+/* Fifth: may it come from the peer, by its ACK? */
 static enum step check_ack(struct net *net, struct tcp_conn *c,
 			   const struct pkt *p, const struct tcp_seg *s,
 			   u64 now)
@@ -181,21 +197,37 @@ static enum step check_ack(struct net *net, struct tcp_conn *c,
 		return DROP;
 	}
 	if (c->state == TCP_SYN_RCVD) {
-		if (!seq_lt(c->snd_una, s->ack) || seq_lt(c->snd_max, s->ack)) {
-			net->stat->drop_tcp_state++;
-			tcp_reset_reply(net, p, now);
-			return DROP;
-		}
+		if (seq_lt(c->snd_una, s->ack) && seq_le(s->ack, c->snd_max))
+			return GO_ON;
+		net->stat->drop_tcp_state++;
+		tcp_reset_reply(net, p, now);
+		return DROP;
+	}
+	if (ack_in_range(c, s))
+		return GO_ON;
+	challenge_ack(net, c, now);
+	return DROP;
+}
+
+/* It has passed all checks. What is kept of every segment, whatever becomes of
+ * its data: TS.Recent (RFC 7323 section 4.3, by the sequence number that it
+ * came with) and when it came. */
+static void hear(struct tcp_conn *c, const struct tcp_seg *s, u64 now)
+{
+	c->last_rx = tick_of(now);
+	if (c->flags & TCP_F_TS && seq_le(s->seq, c->last_ack_sent))
+		tcp_renew_ts(c, s->opt.tsval, now);
+}
+
+/* Fifth, what the ACK does. DROP when the connection is gone. */
+static enum step take_ack(struct net *net, struct tcp_conn *c,
+			  const struct tcp_seg *s, u64 now)
+{
+	if (c->state == TCP_SYN_RCVD) {
 		tcp_new_window(net, c, s->wnd);
 		c->snd_wl1 = s->seq;
 		c->snd_wl2 = s->ack;
 		tcp_established(net, c, now);
-	}
-	if (seq_lt(c->snd_max, s->ack) ||
-	    seq_lt(s->ack, c->snd_una - c->max_wnd)) {
-		/* RFC 5961 section 5. */
-		challenge_ack(net, c, now);
-		return DROP;
 	}
 	c->probes = 0;
 	if (seq_lt(c->snd_una, s->ack)) {
@@ -285,7 +317,8 @@ static bool reuse_time_wait(const struct net *net, const struct tcp_conn *c,
 static enum step repeated_syn(struct net *net, struct tcp_conn *c,
 			      struct tcp_seg *s)
 {
-	if (!(s->flags & TCP_SYN) || s->seq != c->irs)
+	if (c->state != TCP_SYN_RCVD || !(s->flags & TCP_SYN) ||
+	    s->seq != c->irs)
 		return GO_ON;
 	if (!(s->flags & TCP_ACK)) {
 		tcp_mark_out(net, c);
@@ -296,19 +329,20 @@ static enum step repeated_syn(struct net *net, struct tcp_conn *c,
 	return GO_ON;
 }
 
-/* 3.10.7.4. */
+/* 3.10.7.4: all that is judged before anything is kept. A segment is judged as
+ * it arrived, and taken as what is left of it inside the window. */
 static void other_states(struct net *net, struct tcp_conn *c,
 			 const struct pkt *p, struct tcp_seg *s, u64 now)
 {
-	if (c->state == TCP_SYN_RCVD && repeated_syn(net, c, s) == DROP)
-		return;
-	if (check_syn(net, c, s, now) == DROP ||
-	    check_sequence(net, c, s, now) == DROP)
-		return;
-	c->last_rx = tick_of(now);
-	trim(net, c, s);
 	if (check_rst(net, c, s, now) == DROP ||
+	    repeated_syn(net, c, s) == DROP ||
+	    check_syn(net, c, s, now) == DROP ||
+	    check_sequence(net, c, s, now) == DROP ||
 	    check_ack(net, c, p, s, now) == DROP)
+		return;
+	hear(c, s, now);
+	trim(net, c, s);
+	if (take_ack(net, c, s, now) == DROP)
 		return;
 	take_text(net, c, s, now);
 }
