@@ -156,6 +156,7 @@ struct tcp_conn {
 	struct list link; /* listener's queue, or TIME-WAIT by age */
 	struct tcp_listener *listener; /* until accepted */
 	u32 iss, irs;
+	u32 challenged; /* tick of the last challenge ACK */
 } ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");
@@ -203,7 +204,8 @@ struct tcp_conf {
 	u8 cc;
 	bool timestamps, wscale;
 	u16 port_min, port_max; /* ephemeral ports */
-	u32 challenge_acks;	/* per second (RFC 5961 section 7) */
+	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */
+	u32 challenge_interval_ms; /* ... and between two of a connection */
 };
 
 struct tcp_slot { /* of the connection table: open addressing */
@@ -231,8 +233,9 @@ struct tcp {
 	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;
 	u64 factor[2]; /* of tcp_hash(), odd, secret */
 	u32 port_hint;
-	u32 port_tries; /* since the last tcp_output_all() */
-	u32 challenge_second, challenge_count;
+	u32 port_tries;	      /* since the last tcp_output_all() */
+	u64 challenge_second; /* which challenges_left is for */
+	u32 challenges_left;
 };
 
 /* Memory for tcp_init(), bytes. */

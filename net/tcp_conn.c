@@ -67,6 +67,7 @@ void tcp_init(struct net *net, void *memory)
 	t->rto_min = ticks_of_us(conf->rto_min_us);
 	t->rto_max = ticks_of_us(conf->rto_max_us);
 	t->rto_slack = min(t->rto_min, ticks_of_us(DELACK_OF_PEERS_US));
+	t->challenge_second = UINT64_MAX;
 	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;

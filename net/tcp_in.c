@@ -6,19 +6,40 @@
 /* What the next step should do. */
 enum step { GO_ON, DROP };
 
-/* RFC 5961 section 7: at most so many per second. */
-static void challenge_ack(struct net *net, struct tcp_conn *c, u64 now)
+/* How many in this second, all connections together: the setting on average,
+ * half of it at least. Nobody can foresee it, so that counting those that one
+ * connection gets tells nothing of what others got (CVE-2016-5696). */
+static u32 challenge_budget(const struct net *net, u64 second)
+{
+	u32 mean = net->conf.tcp.challenge_acks;
+	u32 random = (u32)hash_sip(net->secret, &second, sizeof(second));
+
+	return (mean + 1) / 2 + (u32)((u64)random * (mean + 1ull) >> 32);
+}
+
+/* RFC 5961 section 7: the limit that is mostly felt is the connection's own. */
+static bool may_challenge(struct net *net, const struct tcp_conn *c, u64 now)
 {
 	struct tcp *t = &net->tcp;
-	u32 second = (u32)(now >> 30);
+	u64 second = now >> 30;
+	u32 interval =
+		ticks_of_us(net->conf.tcp.challenge_interval_ms * 1000ull);
 
+	if (tick_of(now) - c->challenged < interval)
+		return false;
 	if (t->challenge_second != second) {
 		t->challenge_second = second;
-		t->challenge_count = 0;
+		t->challenges_left = challenge_budget(net, second);
 	}
-	if (t->challenge_count >= net->conf.tcp.challenge_acks)
+	return t->challenges_left;
+}
+
+static void challenge_ack(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (!may_challenge(net, c, now))
 		return;
-	t->challenge_count++;
+	net->tcp.challenges_left--;
+	c->challenged = tick_of(now);
 	net->stat->tcp_challenge_acks++;
 	tcp_ack_now(net, c);
 }

@@ -209,6 +209,8 @@ static void same_all(const struct pair *p)
 	for (u32 i = 0; i < a->conf.net.tcp.max_conns; i++)
 		same_conn(&a->dp.net.tcp.conns[i], &b->dp.net.tcp.conns[i]);
 	same_ranges(p);
+	SAME(p, dp.net.tcp.challenge_second, "second of challenge ACKs");
+	SAME(p, dp.net.tcp.challenges_left, "challenge ACKs left");
 	SAME(p, stat, "counters");
 	SAME(p, dp.pool.nfree, "free buffers");
 	same(a->dp.pool.free, b->dp.pool.free, a->dp.pool.nfree * sizeof(u32),

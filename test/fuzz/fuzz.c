@@ -28,6 +28,7 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->conf.net.tcp.keep_idle_ms = 5000;
 	r->conf.net.tcp.keep_interval_ms = 500;
 	r->conf.net.tcp.keep_probes = 3;
+	r->conf.net.tcp.challenge_interval_ms = 100;
 	rig_start(r);
 	rig_listen(r, 4);
 	return r;

@@ -168,6 +168,7 @@ void play_conf(struct run *r)
 		SETTING(timestamps, 1),
 		SETTING(wscale, 1),
 		SETTING(challenge_acks, 1),
+		SETTING(challenge_interval_ms, 1000000),
 #undef SETTING
 	};
 	const struct stmt *st = r->stmt;

@@ -109,6 +109,7 @@ static void tcp_conf(struct sim *s, struct tcp_conf *c)
 		.port_min = 32768,
 		.port_max = (u16)(32768 + 50 + sim_random(s, 10000)),
 		.challenge_acks = 1000,
+		.challenge_interval_ms = sim_random(s, 600),
 	};
 }
 

@@ -325,6 +325,46 @@ static void random_worlds(void **state)
 	assert_int_equal(states, (1ull << TCP_NR_STATES) - 1);
 }
 
+/* Challenge ACKs in each of some seconds, asked for far more often. */
+static void count_challenges(struct fixture *f, struct tcp_peer *p,
+			     u32 count[40])
+{
+	for (u32 i = 0; i < 40; i++) {
+		u64 before = f->stat.tcp_challenge_acks;
+
+		f->now = ((f->now >> 30) + 1) << 30;
+		for (u32 k = 0; k < 100; k++) {
+			tcp_put_at(f, p, p->seq + 1 + k, TCP_RST, NULL, 0);
+			f->now += FIX_MS;
+		}
+		tcp_drain(f);
+		count[i] = (u32)(f->stat.tcp_challenge_acks - before);
+	}
+}
+
+/* Nobody can tell from those that he gets how many others got. */
+static void challenges_in_all_are_random(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	u32 count[2][40], sum = 0, kinds = 0, seen[100] = { 0 };
+
+	f->net.conf.tcp.challenge_acks = 20;
+	tcp_accepted(f, &p);
+	count_challenges(f, &p, count[0]);
+	for (u32 i = 0; i < 40; i++) {
+		assert_in_range(count[0][i], 10, 30);
+		kinds += !seen[count[0][i]]++;
+		sum += count[0][i];
+	}
+	assert_true(kinds >= 10);
+	assert_in_range(sum, 40 * 16, 40 * 24);
+	f->now -= 40ull << 30;
+	f->net.secret[0]++;
+	count_challenges(f, &p, count[1]);
+	assert_memory_not_equal(count[0], count[1], sizeof(count[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +372,7 @@ int main(void)
 		TCP_TEST(acknowledgements_by_every_way),
 		TCP_TEST(wrong_thread_is_forwarded),
 		TCP_TEST(checksum_and_options),
+		TCP_TEST(challenges_in_all_are_random),
 		cmocka_unit_test(random_worlds),
 	};
 
