@@ -193,9 +193,10 @@ struct tcp_conf {
 	u32 rcv_mbufs;	   /* buffers pinned per connection before small
 			    * segments are copied together */
 	u32 rto_initial_us, rto_min_us, rto_max_us;
-	u32 delack_us;	    /* 0: every segment is acknowledged at once */
-	u32 time_wait_ms;   /* 2 MSL */
-	u32 fin_timeout_ms; /* FIN-WAIT-2 of a connection closed for good */
+	u32 delack_us;	       /* 0: every segment is acknowledged at once */
+	u32 time_wait_ms;      /* 2 MSL */
+	u32 fin_timeout_ms;    /* FIN-WAIT-2 of a connection closed for good */
+	u32 orphan_timeout_ms; /* ... and all that is left of one */
 	u32 keep_idle_ms, keep_interval_ms, keep_probes; /* idle 0: off */
 	u32 retries; /* data retransmissions before giving up (R2) */
 	u32 syn_retries;

@@ -152,6 +152,19 @@ int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie)
 	return 0;
 }
 
+/* The application has closed for good: from now on there is an end to it that
+ * neither the peer nor a second close can put off. */
+static void orphan(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->flags & TCP_F_NO_RECV)
+		return;
+	c->flags |= TCP_F_NO_RECV;
+	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT)
+		tcp_arm_keep(net, c, now);
+	if (c->state == TCP_FIN_WAIT_2)
+		tcp_fin_acked(net, c, now);
+}
+
 int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 {
 	if (c->state == TCP_CLOSED)
@@ -164,9 +177,7 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 			tcp_die(net, c, 0);
 			return 0;
 		}
-		c->flags |= TCP_F_NO_RECV;
-		if (c->state == TCP_FIN_WAIT_2)
-			tcp_fin_acked(net, c, now);
+		orphan(net, c, now);
 	}
 	if (tcp_fin_queued(c))
 		return all ? 0 : -EPIPE;

@@ -315,11 +315,7 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 	c->probes = 0;
 	c->rto_at = 0;
 	net->stat->tcp_established++;
-	if (net->conf.tcp.keep_idle_ms) {
-		c->keep_at = tcp_deadline(
-			now, ticks_of_us(net->conf.tcp.keep_idle_ms * 1000ull));
-		tcp_arm(net, c, c->keep_at);
-	}
+	tcp_arm_keep(net, c, now);
 	tcp_mark_ready(net, c,
 		       c->flags & TCP_F_ACTIVE ? TCP_EV_CONNECTED
 					       : TCP_EV_KNOCK);

@@ -205,7 +205,7 @@ static enum step check_rst(struct net *net, struct tcp_conn *c,
 static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *s)
 {
 	return s->ack == c->snd_una && c->snd_max != c->snd_una && !s->len &&
-	       !(s->flags & TCP_FIN) && s->wnd == c->snd_wnd && !c->persist_at;
+	       !(s->flags & TCP_FIN) && s->wnd == c->snd_wnd;
 }
 
 /* Fifth: may it come from the peer, by its ACK? */
@@ -250,11 +250,12 @@ static enum step take_ack(struct net *net, struct tcp_conn *c,
 		c->snd_wl2 = s->ack;
 		tcp_established(net, c, now);
 	}
-	c->probes = 0;
 	if (seq_lt(c->snd_una, s->ack)) {
 		if (tcp_ack_advance(net, c, s->ack, now) &&
 		    !tcp_fin_acked(net, c, now))
 			return DROP;
+	} else if (c->persist_at && s->ack == c->snd_una) {
+		c->probes = 0; /* the probe was answered */
 	} else if (is_duplicate_ack(c, s)) {
 		tcp_duplicate_ack(net, c, now);
 	}

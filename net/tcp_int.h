@@ -370,6 +370,9 @@ static inline u32 tcp_deadline(u64 now, u32 ticks)
 	return at | !at;
 }
 
+/* Keepalive, or the end of a connection that is closed for good: keep_at. */
+void tcp_arm_keep(struct net *net, struct tcp_conn *c, u64 now);
+
 static inline void tcp_arm_rto(struct net *net, struct tcp_conn *c, u64 now)
 {
 	c->rto_at = tcp_deadline(now, c->rto);

@@ -232,7 +232,9 @@ void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now)
 	u8 flags = c->state == TCP_SYN_RCVD ? TCP_SYN | TCP_ACK : TCP_SYN;
 	struct mbuf *m;
 
-	tcp_arm_rto(net, c, now);
+	/* Not anew when the peer repeats its SYN, or it would never end. */
+	if (!c->rto_at)
+		tcp_arm_rto(net, c, now);
 	m = mbuf_alloc(net->pool);
 	if (!m)
 		return;
@@ -244,7 +246,6 @@ void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now)
 	}
 	c->snd_nxt = c->snd_max = c->iss + 1;
 	c->rcv_adv = c->rcv_nxt + min(net->conf.tcp.rcv_buf, 65535u);
-	tcp_arm_rto(net, c, now);
 }
 
 /* ---- resets */

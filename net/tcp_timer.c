@@ -8,7 +8,12 @@
  *               closed for good: its end; in TIME-WAIT: 2 MSL
  *   delack_at   delayed ACK (RFC 9293 section 3.8.6.3)
  *   persist_at  zero-window probe (section 3.8.6.1)
- *   keep_at     keepalive (section 3.8.4)
+ *   keep_at     keepalive (section 3.8.4); of a connection closed for good: its
+ *               end, whatever the peer does
+ *
+ * What counts against giving up is progress, not that the peer says something:
+ * probes is set back by new acknowledgements, and by answers to zero-window
+ * probes, which the application may wait for as long as it likes.
  */
 #include "net/tcp_int.h"
 
@@ -63,20 +68,12 @@ static u32 probe_interval(const struct net *net, const struct tcp_conn *c)
 
 static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
-	u32 limit = net->conf.tcp.retries;
-	/* A peer that answers probes may keep its window closed for as long as
-	 * the application waits, but not for one that has closed for good
-	 * (RFC 1122 section 4.2.2.17, RFC 6429). */
-	bool orphan = c->flags & TCP_F_NO_RECV && c->backoff > limit;
-
 	c->persist_at = 0;
 	if (c->snd_wnd || !c->sndq_bytes) {
 		tcp_mark_out(net, c);
 		return true;
 	}
-	if (c->probes >= limit || orphan) {
-		if (orphan)
-			tcp_send_rst(net, c, now);
+	if (c->probes >= net->conf.tcp.retries) {
 		tcp_die(net, c, ETIMEDOUT);
 		return false;
 	}
@@ -115,12 +112,35 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 	return true;
 }
 
+void tcp_arm_keep(struct net *net, struct tcp_conn *c, u64 now)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	u32 ms = c->flags & TCP_F_NO_RECV ? conf->orphan_timeout_ms
+					  : conf->keep_idle_ms;
+
+	if (!ms)
+		return;
+	c->keep_at = tcp_deadline(now, ticks_of_us(ms * 1000ull));
+	tcp_arm(net, c, c->keep_at);
+}
+
+static bool give_up(struct net *net, struct tcp_conn *c, u64 now)
+{
+	tcp_send_rst(net, c, now);
+	tcp_die(net, c, ETIMEDOUT);
+	return false;
+}
+
 static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 idle = ticks_of_us(conf->keep_idle_ms * 1000ull);
 	u32 interval = ticks_of_us(conf->keep_interval_ms * 1000ull);
 
+	/* Nobody is there to whom it could matter (RFC 1122 section 4.2.2.17,
+	 * RFC 6429). */
+	if (c->flags & TCP_F_NO_RECV)
+		return give_up(net, c, now);
 	if (tick_of(now) - c->last_rx < interval)
 		c->keep_probes = 0; /* the last probe was answered */
 	if (tick_of(now) - c->last_rx < idle) {
@@ -129,11 +149,8 @@ static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 		c->keep_at |= !c->keep_at;
 		return true;
 	}
-	if (c->keep_probes >= conf->keep_probes) {
-		tcp_send_rst(net, c, now);
-		tcp_die(net, c, ETIMEDOUT);
-		return false;
-	}
+	if (c->keep_probes >= conf->keep_probes)
+		return give_up(net, c, now);
 	c->keep_at = tcp_deadline(now, interval);
 	if (c->snd_una == c->snd_max) {
 		c->keep_probes++;

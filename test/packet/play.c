@@ -153,6 +153,7 @@ void play_conf(struct run *r)
 		SETTING(delack_us, 1000),
 		SETTING(time_wait_ms, 1000000),
 		SETTING(fin_timeout_ms, 1000000),
+		SETTING(orphan_timeout_ms, 1000000),
 		SETTING(keep_idle_ms, 1000000),
 		SETTING(keep_interval_ms, 1000000),
 		SETTING(keep_probes, 1),

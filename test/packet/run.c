@@ -171,6 +171,7 @@ static void defaults(struct tcp_conf *c)
 	c->delack_us = 40000;
 	c->time_wait_ms = 60000;
 	c->fin_timeout_ms = 60000;
+	c->orphan_timeout_ms = 300000;
 	c->timestamps = true;
 	c->wscale = true;
 }

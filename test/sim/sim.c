@@ -96,6 +96,7 @@ static void tcp_conf(struct sim *s, struct tcp_conf *c)
 		.delack_us = sim_random(s, 3) * 20000,
 		.time_wait_ms = sim_random(s, 2000),
 		.fin_timeout_ms = 10000,
+		.orphan_timeout_ms = 300000,
 		/* Else who half-closed waits for ever for a peer that aborted
 		 * and whose RST was lost. */
 		.keep_idle_ms = 500 + sim_random(s, 5000),

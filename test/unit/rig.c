@@ -27,6 +27,7 @@ static const struct tcp_conf tcp_conf = {
 	.delack_us = 1000,
 	.time_wait_ms = 100,
 	.fin_timeout_ms = 1000,
+	.orphan_timeout_ms = 20000,
 	.retries = 5,
 	.syn_retries = 3,
 	.init_cwnd = 10,

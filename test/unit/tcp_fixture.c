@@ -20,6 +20,7 @@ int tcpfix_setup(void **state)
 		.delack_us = 1000,
 		.time_wait_ms = 1000,
 		.fin_timeout_ms = 2000,
+		.orphan_timeout_ms = 100000,
 		.retries = 4,
 		.syn_retries = 2,
 		.init_cwnd = 10,
