@@ -133,6 +133,8 @@ static void type_duration(void **state)
 	assert_string_equal(get("tcp.rto_min"), "1500us");
 	ok("tcp.rto_max", "1min");
 	assert_int_equal(conf.dp.net.tcp.rto_max_us, 60000000);
+	/* Whoever shakes hands and is gone does not stay for ever. */
+	assert_string_equal(get("tcp.keep_idle"), "5min");
 	ok("tcp.keep_idle", "0");
 	assert_string_equal(get("tcp.keep_idle"), "0s");
 	bad("tcp.rto_min", "50", -EINVAL, "such as 50ms");
