@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 
 	conf_init(&conf);
 	conf.dp.net.tcp.max_conns = (u32)n + 1024;
+	conf.dp.net.tcp.per_source = conf.dp.net.tcp.max_conns;
 	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
 	conf.dp.net.tcp.port_min = 1024;
 	conf.dp.net.tcp.port_max = 65535;

@@ -6,6 +6,7 @@
  *
  *   tcp_call.c   listen, connect, accept, close, abort
  *   tcp_conn.c   memory, birth, death
+ *   tcp_admit.c  who may have one, who gives one up
  *   tcp_table.c  finding a connection
  *   tcp_fast.c   the usual segment, in and out, in one go
  *   tcp_in.c     segment arrival
@@ -77,6 +78,7 @@ enum tcp_flags {
 	TCP_F_ON_DEAD = 1 << 19,    /* on net->tcp.dead, see tcp_reap() */
 	TCP_F_ACTIVE = 1 << 20,	    /* opened by the application */
 	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una */
+	TCP_F_COUNTED = 1 << 22,    /* among those that take a share */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -86,7 +88,7 @@ struct tcp_range {
 	u32 next; /* index + 1 */
 };
 
-/* One connection: 6 cache lines. Sequence numbers and RFC 9293 names. */
+/* One connection: 5 cache lines. Sequence numbers and RFC 9293 names. */
 struct tcp_conn {
 	/* --- found by: line 0. Addresses and ports lie as in a segment that
 	 * we receive. */
@@ -124,7 +126,7 @@ struct tcp_conn {
 	u32 ooo_bytes;
 	u16 rx_mbufs; /* pinned in both lists */
 	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
-	u32 last_rx;  /* tick of the last acceptable segment */
+	u32 last_rx;  /* tick of the last segment with data or a new ACK */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc;
 	u8 error; /* errno of the outcome */
@@ -157,17 +159,20 @@ struct tcp_conn {
 	struct tcp_listener *listener; /* until accepted */
 	u32 iss, irs;
 	u32 challenged; /* tick of the last challenge ACK */
+	u32 last_bare;	/* ... and of the last segment that told nothing new */
 } ALIGNED(CACHE_LINE);
 
-_Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");
+_Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");
 
 struct tcp_listener {
 	struct be32 ip; /* zero: any */
 	u16 port;	/* 0: free */
 	u16 pad;
 	u32 backlog;
-	u32 waiting; /* SYN-RCVD, and established but not accepted */
-	struct list conns;
+	u32 waiting; /* in both lists */
+	u32 nhalf;   /* ... in this one: SYN-RECEIVED, oldest first */
+	struct list half;
+	struct list conns; /* established, not accepted */
 };
 
 /* Congestion control: what happened, in bytes. */
@@ -207,6 +212,10 @@ struct tcp_conf {
 	u16 port_min, port_max; /* ephemeral ports */
 	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */
 	u32 challenge_interval_ms; /* ... and between two of a connection */
+	u32 per_source; /* connections from one address; 0: by what is left */
+	u32 per_port;	/* ... to one port; 0: no limit */
+	u32 recycle_idle_ms; /* after which one may go when they run short; 0:
+			      * none may */
 };
 
 struct tcp_slot { /* of the connection table: open addressing */
@@ -222,6 +231,12 @@ struct tcp {
 	struct tcp_slot *table;	     /* power of two, at most half full */
 	u32 table_mask, table_shift; /* of a hash's upper bits */
 	struct tcp_listener *listeners;
+	u32 *sources;	  /* confirmed connections by their hashed source */
+	u32 *ports;	  /* ... by our port; only with conf.per_port */
+	u32 source_shift; /* of a hash's upper bits */
+	u32 ncounted;	  /* confirmed connections, TIME-WAIT excluded */
+	u32 nhalf;	  /* in SYN-RECEIVED, of all listeners */
+	u32 hand;	  /* whom tcp_relieve() looked at last */
 	struct tcp_range *ranges;
 	u32 range_free;	  /* list, index + 1 */
 	u32 nranges_used; /* of conf.max_ranges, ever */

@@ -55,6 +55,7 @@ int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now)
 	if (!l)
 		return -EINVAL;
 	l->port = 0;
+	list_splice(&l->conns, &l->half);
 	while (!list_empty(&l->conns))
 		tcp_abort(net,
 			  container_of(l->conns.next, struct tcp_conn, link),
@@ -127,6 +128,7 @@ int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 	err = choose_port(net, dst, dport, &lport, &group, now);
 	if (err)
 		return err;
+	tcp_relieve(net, now);
 	c = tcp_conn_new(net, dst, net->conf.ip, dport, lport, group, now);
 	if (!c)
 		return -ENOBUFS;
@@ -145,7 +147,7 @@ int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie)
 		return -EINVAL;
 	c->cookie = cookie;
 	c->flags |= TCP_F_ACCEPTED;
-	tcp_leave_listener(c);
+	tcp_leave_listener(net, c);
 	/* What came before the answer. */
 	if (c->events || c->rx_next)
 		tcp_mark_ready(net, c, 0);

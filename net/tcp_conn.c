@@ -5,7 +5,6 @@
 enum {
 	RTO_LATE_SYN_US = 3000000,
 	DELACK_OF_PEERS_US = 40000, /* Linux: TCP_DELACK_MIN */
-	RECYCLE_TRIES = 16,	    /* connections looked at */
 };
 
 static u32 pow2_above(u32 n)
@@ -22,6 +21,11 @@ static u32 table_size(const struct tcp_conf *conf)
 	return pow2_above(conf->max_conns + conf->max_conns / 2);
 }
 
+static size_t nports(const struct tcp_conf *conf)
+{
+	return conf->per_port ? 65536 : 0;
+}
+
 static size_t align_line(size_t n)
 {
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
@@ -33,6 +37,8 @@ size_t tcp_bytes(const struct tcp_conf *conf)
 	       align_line(sizeof(struct tcp_slot) * (size_t)table_size(conf)) +
 	       align_line(sizeof(u32) * (size_t)conf->max_conns) +
 	       align_line(sizeof(struct tcp_listener) * conf->max_listeners) +
+	       align_line(sizeof(u32) * (size_t)pow2_above(conf->max_conns)) +
+	       align_line(sizeof(u32) * nports(conf)) +
 	       align_line(sizeof(struct tcp_range) * (size_t)conf->max_ranges);
 }
 
@@ -51,7 +57,7 @@ void tcp_init(struct net *net, void *memory)
 	const struct tcp_conf *conf = &net->conf.tcp;
 	struct tcp *t = &net->tcp;
 	u8 *mem = memory;
-	u32 slots = table_size(conf);
+	u32 slots = table_size(conf), nsources = pow2_above(conf->max_conns);
 
 	*t = (struct tcp){ 0 };
 	t->conns = carve(&mem, sizeof(*t->conns) * (size_t)conf->max_conns);
@@ -62,6 +68,9 @@ void tcp_init(struct net *net, void *memory)
 		t->factor[i] = hash_sip(net->secret, &i, sizeof(i)) | 1;
 	t->conn_free = carve(&mem, sizeof(u32) * (size_t)conf->max_conns);
 	t->listeners = carve(&mem, sizeof(*t->listeners) * conf->max_listeners);
+	t->sources = carve(&mem, sizeof(u32) * (size_t)nsources);
+	t->source_shift = 32 - (u32)__builtin_ctz(nsources);
+	t->ports = carve(&mem, sizeof(u32) * nports(conf));
 	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)conf->max_ranges);
 	t->rto_initial = ticks_of_us(conf->rto_initial_us);
 	t->rto_min = ticks_of_us(conf->rto_min_us);
@@ -72,8 +81,10 @@ void tcp_init(struct net *net, void *memory)
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;
 	list_init(&t->time_wait);
-	for (u32 i = 0; i < conf->max_listeners; i++)
+	for (u32 i = 0; i < conf->max_listeners; i++) {
+		list_init(&t->listeners[i].half);
 		list_init(&t->listeners[i].conns);
+	}
 }
 
 static u32 conn_take(struct tcp *t, const struct tcp_conf *conf)
@@ -91,30 +102,12 @@ bool tcp_is_named(const struct tcp_conn *c)
 	       !(c->flags & TCP_F_DEAD_TOLD);
 }
 
-/* Ends the oldest TIME-WAIT early; not one whose end is still to be told. */
-static void recycle(struct net *net)
-{
-	struct list *l, *all = &net->tcp.time_wait;
-	u32 tries = 0;
-
-	list_for_each (l, all) {
-		struct tcp_conn *c = container_of(l, struct tcp_conn, link);
-
-		if (!tcp_is_named(c)) {
-			tcp_release(net, c);
-			return;
-		}
-		if (++tries == RECYCLE_TRIES)
-			return;
-	}
-}
-
 static u32 conn_take_or_recycle(struct net *net)
 {
 	u32 i = conn_take(&net->tcp, &net->conf.tcp);
 
 	if (i == UINT32_MAX) {
-		recycle(net);
+		tcp_make_room(net);
 		i = conn_take(&net->tcp, &net->conf.tcp);
 	}
 	return i;
@@ -169,7 +162,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
 	c->cc = conf->cc;
 	c->wscale_rcv = wscale_for(conf->rcv_buf);
 	c->rto = net->tcp.rto_initial;
-	c->last_rx = tick_of(now);
+	c->last_rx = c->last_bare = tick_of(now);
 	if (conf->timestamps)
 		c->flags |= TCP_F_TS;
 	if (conf->wscale)
@@ -191,15 +184,6 @@ void tcp_conn_put(struct net *net, struct tcp_conn *c)
 			tcp_index(&net->tcp, c);
 }
 
-void tcp_leave_listener(struct tcp_conn *c)
-{
-	if (c->listener) {
-		c->listener->waiting--;
-		c->listener = NULL;
-		list_del(&c->link);
-	}
-}
-
 static void free_rx(struct net *net, struct tcp_conn *c)
 {
 	mbuf_free_chain(net->pool, c->rx_head);
@@ -215,7 +199,8 @@ static void shut(struct net *net, struct tcp_conn *c)
 		return;
 	if (c->state == TCP_TIME_WAIT)
 		net->stat->tcp_time_wait--;
-	tcp_leave_listener(c);
+	tcp_leave_listener(net, c);
+	tcp_uncount(net, c);
 	list_del(&c->link);
 	tcp_table_del(net, c);
 	timer_cancel(&net->wheel, &c->timer);
@@ -292,6 +277,7 @@ void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now)
 		list_del(&c->link);
 	else
 		net->stat->tcp_time_wait++;
+	tcp_uncount(net, c);
 	c->state = TCP_TIME_WAIT;
 	c->delack_at = c->persist_at = c->keep_at = 0;
 	list_add_tail(&net->tcp.time_wait, &c->link);
@@ -310,6 +296,9 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->backoff && !c->srtt)
 		c->rto = min(max(c->rto, ticks_of_us(RTO_LATE_SYN_US)),
 			     net->tcp.rto_max);
+	if (c->listener)
+		tcp_confirmed(net, c);
+	tcp_count(net, c);
 	c->state = TCP_ESTABLISHED;
 	c->backoff = 0;
 	c->probes = 0;

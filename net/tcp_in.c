@@ -235,7 +235,10 @@ static enum step check_ack(struct net *net, struct tcp_conn *c,
  * came with) and when it came. */
 static void hear(struct tcp_conn *c, const struct tcp_seg *s, u64 now)
 {
-	c->last_rx = tick_of(now);
+	if (s->len || s->flags & TCP_FIN || seq_lt(c->snd_una, s->ack))
+		c->last_rx = tick_of(now);
+	else
+		c->last_bare = tick_of(now);
 	if (c->flags & TCP_F_TS && seq_le(s->seq, c->last_ack_sent))
 		tcp_renew_ts(c, s->opt.tsval, now);
 }
@@ -245,6 +248,11 @@ static enum step take_ack(struct net *net, struct tcp_conn *c,
 			  const struct tcp_seg *s, u64 now)
 {
 	if (c->state == TCP_SYN_RCVD) {
+		if (c->listener && !tcp_in_share(net, c->raddr, c->lport)) {
+			net->stat->drop_tcp_share++;
+			tcp_abort(net, c, now);
+			return DROP;
+		}
 		tcp_new_window(net, c, s->wnd);
 		c->snd_wl1 = s->seq;
 		c->snd_wl2 = s->ack;

@@ -114,8 +114,6 @@ struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
 /* tcp_conn.c */
 /* Does the application hold a name of it that it must be told about? */
 bool tcp_is_named(const struct tcp_conn *c);
-/* Accepted or gone: no longer counted in the backlog. */
-void tcp_leave_listener(struct tcp_conn *c);
 /* A connection in the table, with sequence numbers and timestamps offset
  * chosen; NULL when none is free. */
 struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
@@ -130,6 +128,24 @@ void tcp_conn_put(struct net *net, struct tcp_conn *c);
 void tcp_release(struct net *net, struct tcp_conn *c);
 void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_established(struct net *net, struct tcp_conn *c, u64 now);
+
+/* tcp_admit.c */
+/* May there be one more from @source to our @port? */
+bool tcp_in_share(const struct net *net, struct be32 source, struct be16 port);
+/* Confirmed: it takes a share from now on. And no longer. */
+void tcp_count(struct net *net, struct tcp_conn *c);
+void tcp_uncount(struct net *net, struct tcp_conn *c);
+/* May @l have one more half-open? Another one may have to go for it. */
+bool tcp_may_queue(struct net *net, const struct tcp_listener *l);
+void tcp_enter_listener(struct net *net, struct tcp_listener *l,
+			struct tcp_conn *c);
+/* Half-open until now. */
+void tcp_confirmed(struct net *net, struct tcp_conn *c);
+/* Accepted or gone: no longer counted in the backlog. */
+void tcp_leave_listener(struct net *net, struct tcp_conn *c);
+/* When connections run short, and when there is none left. */
+void tcp_relieve(struct net *net, u64 now);
+void tcp_make_room(struct net *net);
 
 /* tcp_syn.c */
 /* No connection has this segment's flow: 3.10.7.1 (CLOSED), .2 (LISTEN). */
@@ -355,6 +371,8 @@ static inline void tcp_ack_now(struct net *net, struct tcp_conn *c)
 }
 
 /* tcp_timer.c */
+/* RST, and the end: ETIMEDOUT. */
+void tcp_give_up(struct net *net, struct tcp_conn *c, u64 now);
 /* Makes sure that tcp_timer() runs at tick @at or earlier. */
 static inline void tcp_arm(struct net *net, struct tcp_conn *c, u32 at)
 {

@@ -39,7 +39,12 @@ static void passive_open(struct net *net, struct tcp_listener *l,
 	const struct tcp_hdr *h = p->l4;
 	struct tcp_conn *c;
 
-	if (l->waiting >= l->backlog) {
+	tcp_relieve(net, now);
+	if (!tcp_in_share(net, p->ip->src, h->dport)) {
+		net->stat->drop_tcp_share++;
+		return;
+	}
+	if (!tcp_may_queue(net, l)) {
 		net->stat->drop_tcp_backlog++;
 		return;
 	}
@@ -52,9 +57,7 @@ static void passive_open(struct net *net, struct tcp_listener *l,
 	net->stat->tcp_passive_opens++;
 	c->flags |= TCP_F_PASSIVE;
 	c->state = TCP_SYN_RCVD;
-	c->listener = l;
-	l->waiting++;
-	list_add_tail(&l->conns, &c->link);
+	tcp_enter_listener(net, l, c);
 	take_syn(net, c, s, now);
 	arp_learn(net, p->ip->src, p->eth->src, now);
 	tcp_mark_out(net, c);

@@ -124,11 +124,10 @@ void tcp_arm_keep(struct net *net, struct tcp_conn *c, u64 now)
 	tcp_arm(net, c, c->keep_at);
 }
 
-static bool give_up(struct net *net, struct tcp_conn *c, u64 now)
+void tcp_give_up(struct net *net, struct tcp_conn *c, u64 now)
 {
 	tcp_send_rst(net, c, now);
 	tcp_die(net, c, ETIMEDOUT);
-	return false;
 }
 
 static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
@@ -136,21 +135,26 @@ static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 idle = ticks_of_us(conf->keep_idle_ms * 1000ull);
 	u32 interval = ticks_of_us(conf->keep_interval_ms * 1000ull);
+	u32 silence =
+		min(tick_of(now) - c->last_rx, tick_of(now) - c->last_bare);
 
 	/* Nobody is there to whom it could matter (RFC 1122 section 4.2.2.17,
 	 * RFC 6429). */
-	if (c->flags & TCP_F_NO_RECV)
-		return give_up(net, c, now);
-	if (tick_of(now) - c->last_rx < interval)
+	if (c->flags & TCP_F_NO_RECV) {
+		tcp_give_up(net, c, now);
+		return false;
+	}
+	if (silence < interval)
 		c->keep_probes = 0; /* the last probe was answered */
-	if (tick_of(now) - c->last_rx < idle) {
+	if (silence < idle) {
 		c->keep_probes = 0;
-		c->keep_at = c->last_rx + idle;
-		c->keep_at |= !c->keep_at;
+		c->keep_at = tcp_deadline(now, idle - silence);
 		return true;
 	}
-	if (c->keep_probes >= conf->keep_probes)
-		return give_up(net, c, now);
+	if (c->keep_probes >= conf->keep_probes) {
+		tcp_give_up(net, c, now);
+		return false;
+	}
 	c->keep_at = tcp_deadline(now, interval);
 	if (c->snd_una == c->snd_max) {
 		c->keep_probes++;

@@ -52,6 +52,7 @@
 	X(drop_tcp_memory, "data refused: buffers short")                  \
 	X(drop_tcp_backlog, "SYN refused: backlog full")                   \
 	X(drop_tcp_conns, "SYN refused: no connection free")               \
+	X(drop_tcp_share, "refused: its source or port has its share")     \
 	X(drop_tcp_state, "segment without meaning in this state")         \
 	X(drop_forward, "forwarding queue to another thread full")         \
 	/* TCP */                                                          \
@@ -61,6 +62,7 @@
 	X(tcp_closed, "connections ended")                                 \
 	X(tcp_conns, "gauge: connections now, TIME-WAIT included")         \
 	X(tcp_time_wait, "gauge: connections in TIME-WAIT")                \
+	X(tcp_recycled, "connections ended early to make room")            \
 	X(tcp_rst_in, "resets accepted")                                   \
 	X(tcp_rst_out, "resets sent")                                      \
 	X(tcp_challenge_acks, "challenge ACKs sent (RFC 5961)")            \

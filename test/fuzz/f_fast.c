@@ -209,6 +209,12 @@ static void same_all(const struct pair *p)
 	for (u32 i = 0; i < a->conf.net.tcp.max_conns; i++)
 		same_conn(&a->dp.net.tcp.conns[i], &b->dp.net.tcp.conns[i]);
 	same_ranges(p);
+	SAME(p, dp.net.tcp.ncounted, "connections counted");
+	SAME(p, dp.net.tcp.nhalf, "half-open connections");
+	SAME(p, dp.net.tcp.hand, "whom to relieve next");
+	same(p->fast->dp.net.tcp.sources, p->slow->dp.net.tcp.sources,
+	     sizeof(u32) << (32 - p->fast->dp.net.tcp.source_shift),
+	     "connections of a source");
 	SAME(p, dp.net.tcp.challenge_second, "second of challenge ACKs");
 	SAME(p, dp.net.tcp.challenges_left, "challenge ACKs left");
 	SAME(p, stat, "counters");

@@ -205,7 +205,7 @@ struct mbuf *fix_tcp(struct fixture *f, const struct fix_seg *s,
 		memcpy(l4.rest, s->opt, s->opt_len);
 	if (len)
 		memcpy(l4.rest + s->opt_len, payload, len);
-	return fix_ip(f, FIX_PEER, IP_PROTO_TCP, &l4,
+	return fix_ip(f, s->src.raw ? s->src : FIX_PEER, IP_PROTO_TCP, &l4,
 		      TCP_LEN + s->opt_len + len);
 }
 

@@ -60,6 +60,7 @@ struct fixture {
 };
 
 struct fix_seg {
+	struct be32 src; /* zero: FIX_PEER */
 	u16 sport, dport;
 	u32 seq, ack;
 	u8 flags;

@@ -212,7 +212,7 @@ static void shutdown_of_many(void **state)
 	struct rig_seg seg;
 	int rsts = 0;
 
-	r->conf.net.tcp.max_conns = MANY;
+	r->conf.net.tcp.max_conns = r->conf.net.tcp.per_source = MANY;
 	r->conf.mbufs = 2 * NET_TXQ;
 	rig_start(r);
 	rig_listen(r, 4);

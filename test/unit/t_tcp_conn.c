@@ -215,12 +215,17 @@ static void nobody_is_recycled_untold(void **state)
 	u64 name = c->handle;
 	struct tcp_conn *o;
 
+	f->net.conf.tcp.per_source = 100;
 	for (u16 i = 1; i < 20; i++) {
 		q = tcp_peer_new();
 		q.port += i;
-		tcp_put_syn(f, &q, TCP_SYN);
+		if (i < 16)
+			tcp_shake(f, &q);
+		else
+			tcp_put_syn(f, &q, TCP_SYN);
 	}
-	tcp_drain(f);
+	tcp_want_none(f);
+	assert_int_equal(f->stat.drop_tcp_conns, 4);
 	assert_int_equal(c->handle, name);
 	while ((o = tcp_next_ready(&f->net)) && o != c)
 		;

@@ -140,7 +140,7 @@ static void checksum_and_options(void **state)
 static void check(struct fixture *f)
 {
 	const struct tcp *t = &f->net.tcp;
-	u32 buffers = f->net.ntx;
+	u32 buffers = f->net.ntx, half = 0, counted = 0;
 
 	for (u32 i = 0; i < t->nconns_used; i++) {
 		const struct tcp_conn *c = &t->conns[i];
@@ -148,6 +148,9 @@ static void check(struct fixture *f)
 
 		if (c->flags & TCP_F_RELEASED)
 			continue;
+		half += c->state == TCP_SYN_RCVD && c->listener;
+		counted += c->state >= TCP_ESTABLISHED &&
+			   c->state != TCP_TIME_WAIT;
 		for (const struct mbuf *m = c->rx_head; m; m = m->next) {
 			bytes += m->len - m->off_done;
 			buffers++;
@@ -164,6 +167,8 @@ static void check(struct fixture *f)
 		assert_true(seq_le(c->rcv_nxt, c->rcv_adv + 1));
 	}
 	assert_int_equal(f->pool.nfree + buffers, f->pool.total);
+	assert_int_equal(half, t->nhalf);
+	assert_int_equal(counted, t->ncounted);
 }
 
 /* Near what would be right, so that it has effects. */

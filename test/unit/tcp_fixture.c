@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp_fixture.h"
 
+void tcpfix_renew(struct fixture *f)
+{
+	size_t bytes = (tcp_bytes(&f->net.conf.tcp) + 63) & ~63ul;
+
+	free(f->tcp_mem);
+	f->tcp_mem = aligned_alloc(CACHE_LINE, bytes);
+	memset(f->tcp_mem, 0, bytes);
+	tcp_init(&f->net, f->tcp_mem);
+}
+
 int tcpfix_setup(void **state)
 {
 	struct fixture *f = fix_start();
-	size_t bytes;
 
 	f->net.conf.tcp = (struct tcp_conf){
 		.max_conns = 16,
@@ -28,10 +37,7 @@ int tcpfix_setup(void **state)
 		.port_max = 40999,
 		.challenge_acks = 10,
 	};
-	bytes = (tcp_bytes(&f->net.conf.tcp) + 63) & ~63ul;
-	f->tcp_mem = aligned_alloc(CACHE_LINE, bytes);
-	memset(f->tcp_mem, 0, bytes);
-	tcp_init(&f->net, f->tcp_mem);
+	tcpfix_renew(f);
 	f->net.wheel.fire[TIMER_TCP] = tcp_timer;
 	fix_know_peer(f);
 	*state = f;
@@ -58,6 +64,10 @@ int tcpfix_teardown(void **state)
 	assert_int_equal(ranges_free(t), t->nranges_used);
 	assert_int_equal(f->stat.tcp_conns, 0);
 	assert_int_equal(f->stat.tcp_time_wait, 0);
+	assert_int_equal(t->ncounted, 0);
+	assert_int_equal(t->nhalf, 0);
+	for (u32 i = 0; i < 1u << (32 - t->source_shift); i++)
+		assert_int_equal(t->sources[i], 0);
 	assert_int_equal(f->net.wheel.count, 0);
 	for (u32 i = 0; i <= t->table_mask; i++)
 		assert_int_equal(t->table[i].conn, 0);
@@ -80,6 +90,7 @@ static void put(struct fixture *f, const struct tcp_peer *p, u32 seq, u8 flags,
 		const u8 *opt, u32 opt_len, const void *data, u32 len)
 {
 	struct fix_seg s = {
+		.src = p->ip,
 		.sport = p->port,
 		.dport = p->our_port,
 		.seq = seq,
@@ -194,6 +205,7 @@ u32 tcp_drain(struct fixture *f)
 struct tcp_peer tcp_peer_new(void)
 {
 	return (struct tcp_peer){
+		.ip = FIX_PEER,
 		.port = PEER_PORT,
 		.our_port = PORT,
 		.seq = PEER_ISS,
@@ -208,7 +220,7 @@ void tcpfix_listen(struct fixture *f, u32 backlog)
 
 static struct tcp_conn *find(struct fixture *f, const struct tcp_peer *p)
 {
-	return tcp_find(&f->net, FIX_PEER, FIX_IP, be16(p->port),
+	return tcp_find(&f->net, p->ip, FIX_IP, be16(p->port),
 			be16(p->our_port));
 }
 

@@ -22,6 +22,7 @@ enum {
 
 /* The peer's view of one connection. */
 struct tcp_peer {
+	struct be32 ip;
 	u16 port, our_port;
 	u32 seq, ack; /* next to send, next expected */
 	u16 wnd;
@@ -40,6 +41,8 @@ struct tcp_out {
 
 int tcpfix_setup(void **state);
 int tcpfix_teardown(void **state);
+/* Begins again with what has been changed in f->net.conf.tcp. */
+void tcpfix_renew(struct fixture *f);
 #define TCP_TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, tcpfix_setup, tcpfix_teardown)
 

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may have a connection, and who gives one up when they run short.
+ *
+ *   at the SYN               its listener has a backlog, and a share of those
+ *                            that may be half-open; who has waited longest
+ *                            there without an answer makes room
+ *   when confirmed           its source has a share: the fewer are left the
+ *                            less, so that nobody takes the last of them; or a
+ *                            fixed one (tcp.per_source, tcp.per_port)
+ *   nearly all taken         who is closed for good and stuck ends; and where
+ *                            tcp.recycle_idle allows it, who is silent longest
+ *   all taken                the oldest TIME-WAIT ends, or the oldest half-open
+ *                            of the listener that has most of them
+ *
+ * Only confirmed connections count for their source: whoever sends SYNs in
+ * another's name takes nothing from him.
+ */
+#include "net/tcp_int.h"
+
+enum {
+	/* How many times what is left: alone, one may have n of n + 1. */
+	SOURCE_SHARE = 8,
+	HALF_OPEN_SHARE = 2, /* of a listener */
+	RESERVE = 64,	     /* "nearly all": but one of so many */
+	TRIES = 16,	     /* connections looked at for one to give up */
+	STUCK = 3,	     /* timeouts or probes in a row */
+};
+
+/* ---- shares */
+
+static u32 *source_count(const struct net *net, struct be32 source)
+{
+	const struct tcp *t = &net->tcp;
+
+	return &t->sources[tcp_hash(net, source.raw, 0) >> t->source_shift];
+}
+
+bool tcp_in_share(const struct net *net, struct be32 source, struct be16 port)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	const struct tcp *t = &net->tcp;
+	u64 left = conf->max_conns - t->ncounted;
+
+	if (conf->per_port && t->ports[be16_host(port)] >= conf->per_port)
+		return false;
+	return *source_count(net, source) <
+	       (conf->per_source ? conf->per_source : SOURCE_SHARE * left);
+}
+
+void tcp_count(struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_COUNTED;
+	net->tcp.ncounted++;
+	if (!(c->flags & TCP_F_PASSIVE))
+		return;
+	++*source_count(net, c->raddr);
+	if (net->conf.tcp.per_port)
+		net->tcp.ports[be16_host(c->lport)]++;
+}
+
+void tcp_uncount(struct net *net, struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_COUNTED))
+		return;
+	c->flags &= ~(u32)TCP_F_COUNTED;
+	net->tcp.ncounted--;
+	if (!(c->flags & TCP_F_PASSIVE))
+		return;
+	--*source_count(net, c->raddr);
+	if (net->conf.tcp.per_port)
+		net->tcp.ports[be16_host(c->lport)]--;
+}
+
+/* ---- a listener's queues */
+
+void tcp_enter_listener(struct net *net, struct tcp_listener *l,
+			struct tcp_conn *c)
+{
+	c->listener = l;
+	l->waiting++;
+	l->nhalf++;
+	net->tcp.nhalf++;
+	list_add_tail(&l->half, &c->link);
+}
+
+void tcp_confirmed(struct net *net, struct tcp_conn *c)
+{
+	list_del(&c->link);
+	list_add_tail(&c->listener->conns, &c->link);
+	c->listener->nhalf--;
+	net->tcp.nhalf--;
+}
+
+void tcp_leave_listener(struct net *net, struct tcp_conn *c)
+{
+	if (!c->listener)
+		return;
+	if (c->state == TCP_SYN_RCVD)
+		tcp_confirmed(net, c);
+	c->listener->waiting--;
+	c->listener = NULL;
+	list_del(&c->link);
+}
+
+/* ---- who gives one up */
+
+static struct tcp_conn *oldest(const struct list *l)
+{
+	return list_empty(l) ? NULL
+			     : container_of(l->next, struct tcp_conn, link);
+}
+
+static bool recycle(struct net *net, struct tcp_conn *c)
+{
+	net->stat->tcp_recycled++;
+	tcp_release(net, c);
+	return true;
+}
+
+/* Not one whose peer may not have had the time to answer. */
+static bool recycle_unanswered(struct net *net, const struct tcp_listener *l)
+{
+	struct tcp_conn *c = oldest(&l->half);
+
+	return c && c->probes && recycle(net, c);
+}
+
+bool tcp_may_queue(struct net *net, const struct tcp_listener *l)
+{
+	u32 limit = max(net->conf.tcp.max_conns / 2, 1u);
+	u32 left = limit - min(limit, net->tcp.nhalf);
+
+	return (l->waiting < l->backlog && l->nhalf < HALF_OPEN_SHARE * left) ||
+	       recycle_unanswered(net, l);
+}
+
+/* Not one whose end is still to be told. */
+static bool recycle_time_wait(struct net *net)
+{
+	struct list *l, *all = &net->tcp.time_wait;
+	u32 tries = 0;
+
+	list_for_each (l, all) {
+		struct tcp_conn *c = container_of(l, struct tcp_conn, link);
+
+		if (!tcp_is_named(c)) {
+			tcp_release(net, c);
+			return true;
+		}
+		if (++tries == TRIES)
+			break;
+	}
+	return false;
+}
+
+static void recycle_half_open(struct net *net)
+{
+	const struct tcp_listener *all = net->tcp.listeners, *most = all;
+
+	for (u32 i = 1; i < net->conf.tcp.max_listeners; i++) {
+		if (all[i].nhalf > most->nhalf)
+			most = &all[i];
+	}
+	if (most->nhalf)
+		recycle(net, oldest(&most->half));
+}
+
+void tcp_make_room(struct net *net)
+{
+	if (!recycle_time_wait(net))
+		recycle_half_open(net);
+}
+
+/* Closed for good, and waiting for a peer who does nothing? */
+static bool is_stuck(const struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_NO_RECV) || c->state < TCP_ESTABLISHED ||
+	    c->state == TCP_TIME_WAIT)
+		return false;
+	return c->state == TCP_FIN_WAIT_2 || c->backoff >= STUCK;
+}
+
+/* From a peer, with the application, and nothing is on its way? */
+static bool is_idle(const struct tcp_conn *c)
+{
+	const u32 served = TCP_F_PASSIVE | TCP_F_ACCEPTED;
+
+	return c->state == TCP_ESTABLISHED && (c->flags & served) == served &&
+	       !c->sndq_bytes && !c->rx_bytes && !c->ooo;
+}
+
+/* How much nearer to being given up than a living one; 0: not at all. */
+static u32 worth(const struct net *net, const struct tcp_conn *c, u64 now)
+{
+	u32 ms = net->conf.tcp.recycle_idle_ms;
+	u32 idle = tick_of(now) - c->last_rx;
+
+	if (is_stuck(c))
+		return UINT32_MAX;
+	return ms && is_idle(c) && idle >= ticks_of_us(ms * 1000ull) ? idle : 0;
+}
+
+/* The next few, in turn: no order is kept that each segment would change. */
+static struct tcp_conn *dispensable(struct net *net, u64 now)
+{
+	struct tcp *t = &net->tcp;
+	struct tcp_conn *found = NULL;
+	u32 most = 0;
+
+	for (u32 i = 0; i < min((u32)TRIES, t->nconns_used); i++) {
+		struct tcp_conn *c;
+		u32 w;
+
+		t->hand = t->hand + 1 < t->nconns_used ? t->hand + 1 : 0;
+		c = &t->conns[t->hand];
+		w = worth(net, c, now);
+		if (w > most) {
+			most = w;
+			found = c;
+		}
+	}
+	return found;
+}
+
+void tcp_relieve(struct net *net, u64 now)
+{
+	u32 all = net->conf.tcp.max_conns;
+	struct tcp_conn *c;
+
+	/* The others are in nobody's way: see tcp_make_room(). */
+	if (likely(all - net->tcp.ncounted > all / RESERVE + 1))
+		return;
+	c = dispensable(net, now);
+	if (!c)
+		return;
+	net->stat->tcp_recycled++;
+	/* What has all been acknowledged may still be read there. */
+	if (c->state == TCP_FIN_WAIT_2)
+		tcp_die(net, c, 0);
+	else
+		tcp_give_up(net, c, now);
+}
