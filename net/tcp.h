@@ -149,7 +149,8 @@ struct tcp_conn {
 	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */
 	u32 rto;	     /* ticks */
 	u32 rtt_seq, rtt_at; /* timed sequence; when, in us */
-	u32 rto_at, delack_at, persist_at, keep_at;
+	u32 rto_at, delack_at, keep_at;
+	u32 persist_at; /* set: data waits, and none is in flight */
 	u32 ts_offset;
 	struct timer timer; /* the earliest of the *_at, or earlier */
 
@@ -160,9 +161,10 @@ struct tcp_conn {
 	u32 iss, irs;
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 last_bare;	/* ... and of the last segment that told nothing new */
+	u32 last_tx; /* tick of the last segment with data from us */
 } ALIGNED(CACHE_LINE);
 
-_Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");
+_Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");
 
 struct tcp_listener {
 	struct be32 ip; /* zero: any */

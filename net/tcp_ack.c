@@ -66,10 +66,13 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 		tcp_sndq_seek(net, c);
 	}
 	grow_or_recover(c, acked, limited, now);
-	if (ack == c->snd_max)
+	if (ack == c->snd_max) {
 		c->rto_at = 0;
-	else
+		if (!c->sndq_bytes) /* the peer took a probe's byte */
+			c->persist_at = 0;
+	} else {
 		tcp_arm_rto(net, c, now);
+	}
 	if (data) {
 		c->acked += data;
 		tcp_ready(net, c, TCP_EV_SENT);

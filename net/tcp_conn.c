@@ -162,7 +162,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
 	c->cc = conf->cc;
 	c->wscale_rcv = wscale_for(conf->rcv_buf);
 	c->rto = net->tcp.rto_initial;
-	c->last_rx = c->last_bare = tick_of(now);
+	c->last_rx = c->last_tx = c->last_bare = tick_of(now);
 	if (conf->timestamps)
 		c->flags |= TCP_F_TS;
 	if (conf->wscale)

@@ -273,7 +273,9 @@ static inline void in_flight(struct net *net, struct tcp_conn *c, u32 range,
 	c->flags &= ~(u32)(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
 	c->last_ack_sent = c->rcv_nxt;
 	c->delack_at = 0;
-	c->persist_at = 0;
+	if (unlikely(tcp_was_idle(c, now)) && c->sndq_bytes == len)
+		tcp_restart_idle(net, c);
+	c->last_tx = tick_of(now);
 	if (likely(!c->rto_at))
 		tcp_arm_rto(net, c, now);
 }
@@ -289,16 +291,17 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	if (unlikely(len - 1 >= TCP_COPY_MAX || len > c->mss_snd ||
 		     len > c->snd_wnd ||
 		     (c->sndq_bytes && !may_follow(net, c, addr, len, now)) ||
-		     tick_of(now) - c->last_rx > c->rto ||
 		     net->caps & NIC_TX_CSUM || !net_tx_room(net, 2)))
 		return false;
 	e = arp_hint(net, c->neigh, ip_next_hop(net, c->raddr));
-	if (unlikely(!e || !net->pool->nfree))
+	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
+	if (unlikely(!m))
 		return false;
 	range = tcp_range_alloc(net);
-	if (unlikely(!range))
+	if (unlikely(!range)) {
+		mbuf_free(net->pool, m);
 		return false;
-	m = mbuf_alloc(net->pool);
+	}
 	push_headers(net, c, m, len, cksum_copy(0, m->data, addr, len), e, now);
 	net->txq[net->ntx++] = m;
 	net->stat->tx_copied_bytes += len;

@@ -313,6 +313,8 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
 void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
 /* Segment size after options, from peer's MSS and our MTU. */
 void tcp_set_mss(struct net *net, struct tcp_conn *c);
+/* What cwnd says is old: no more than an initial window at once. */
+COLD void tcp_restart_idle(const struct net *net, struct tcp_conn *c);
 
 static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
 {
@@ -395,6 +397,14 @@ static inline void tcp_arm_rto(struct net *net, struct tcp_conn *c, u64 now)
 {
 	c->rto_at = tcp_deadline(now, c->rto);
 	tcp_arm(net, c, c->rto_at);
+}
+
+/* No data sent for an RTO? With nothing in flight, that is a restart. Not
+ * measured from the last reception: a server has always just heard a request
+ * (RFC 5681 section 4.1). */
+static inline bool tcp_was_idle(const struct tcp_conn *c, u64 now)
+{
+	return tick_of(now) - c->last_tx > c->rto;
 }
 
 /* Microseconds (of 1024 ns) for timing round trips. */

@@ -192,6 +192,7 @@ static bool send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i,
 		mbuf_free_chain(net->pool, m);
 		return false;
 	}
+	c->last_tx = tick_of(now);
 	emit(net, c, m, seq, flags, now);
 	return true;
 }
@@ -380,9 +381,7 @@ static void probe(struct net *net, struct tcp_conn *c, u64 now)
 		c->snd_max = c->snd_una + 1;
 }
 
-/* Nothing in flight and nothing heard for an RTO: what cwnd says is old (RFC
- * 5681 section 4.1). */
-static void restart_idle(const struct net *net, struct tcp_conn *c)
+void tcp_restart_idle(const struct net *net, struct tcp_conn *c)
 {
 	c->cwnd = min(c->cwnd, net->conf.tcp.init_cwnd * c->mss_snd);
 }
@@ -401,8 +400,8 @@ static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
 
 	if (!len && !fin)
 		return false;
-	if (!ahead && tick_of(now) - c->last_rx > c->rto)
-		restart_idle(net, c);
+	if (!ahead && tcp_was_idle(c, now))
+		tcp_restart_idle(net, c);
 	if (len == unsent)
 		flags |= TCP_PSH;
 	if (fin)
