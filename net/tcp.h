@@ -208,7 +208,7 @@ struct tcp_conf {
 	u32 retries; /* data retransmissions before giving up (R2) */
 	u32 syn_retries;
 	u32 init_cwnd; /* segments (RFC 6928) */
-	u32 mss;       /* 0: from the MTU */
+	u32 mss;       /* of both sides; 0: from the MTU */
 	u8 cc;
 	bool timestamps, wscale;
 	u16 port_min, port_max; /* ephemeral ports */

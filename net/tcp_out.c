@@ -6,22 +6,22 @@
 
 /* ---- windows and sizes */
 
-void tcp_set_mss(struct net *net, struct tcp_conn *c)
-{
-	u32 ours = net->mtu - IPV4_LEN - TCP_LEN;
-	u32 mss = min((u32)c->mss_peer, ours);
-
-	if (c->flags & TCP_F_TS)
-		mss -= 12;
-	c->mss_snd = (u16)mss;
-}
-
-static u16 mss_to_offer(const struct net *net)
+/* Ours, both to offer and to send: what the link takes, or what is set. */
+static u16 mss_ours(const struct net *net)
 {
 	u32 most = net->mtu - IPV4_LEN - TCP_LEN;
 	u32 set = net->conf.tcp.mss;
 
 	return (u16)(set && set < most ? set : most);
+}
+
+void tcp_set_mss(struct net *net, struct tcp_conn *c)
+{
+	u32 mss = min(c->mss_peer, mss_ours(net));
+
+	if (c->flags & TCP_F_TS)
+		mss -= 12;
+	c->mss_snd = (u16)mss;
 }
 
 /* ---- building */
@@ -110,7 +110,7 @@ static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		     u8 flags, u64 now)
 {
 	u32 opt[TCP_MAX_OPT / 4];
-	u32 n = tcp_opt_syn((u8 *)opt, c, mss_to_offer(net), tcp_tsval(c, now));
+	u32 n = tcp_opt_syn((u8 *)opt, c, mss_ours(net), tcp_tsval(c, now));
 
 	emit_words(net, c, m, c->iss, flags,
 		   be16((u16)min(net->conf.tcp.rcv_buf, 65535u)), opt, n / 4,
