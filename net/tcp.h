@@ -73,7 +73,7 @@ enum tcp_flags {
 	TCP_F_DEAD_TOLD = 16384, /* the application has no name for it */
 	TCP_F_FIN_RCVD = 32768,
 	TCP_F_RTO_RECOVERY = 65536, /* after a timeout, until recover acked */
-	TCP_F_PROBE = 1 << 17,	    /* send one byte into the closed window */
+	TCP_F_PROBE = 1 << 17,	    /* send what the window takes, or a byte */
 	TCP_F_RELEASED = 1 << 18,   /* gone; waits until it is off all lists */
 	TCP_F_ON_DEAD = 1 << 19,    /* on net->tcp.dead, see tcp_reap() */
 	TCP_F_ACTIVE = 1 << 20,	    /* opened by the application */

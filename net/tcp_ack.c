@@ -113,14 +113,14 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 
 void tcp_new_window(struct net *net, struct tcp_conn *c, u32 wnd)
 {
+	if (c->persist_at && !c->snd_wnd) { /* it opens */
+		c->persist_at = 0;
+		c->backoff = 0;
+	}
 	c->snd_wnd = wnd;
 	c->max_wnd = max(c->max_wnd, wnd);
 	if (c->sndq_bytes)
 		tcp_mark_out(net, c);
-	if (c->persist_at && wnd) {
-		c->persist_at = 0;
-		c->backoff = 0;
-	}
 }
 
 void tcp_update_window(struct net *net, struct tcp_conn *c,

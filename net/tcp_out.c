@@ -317,11 +317,30 @@ static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 	if (!c->rto_at)
 		tcp_arm_rto(net, c, now);
 	c->persist_at = 0;
+	c->flags &= ~(u32)TCP_F_PROBE;
 }
 
-/* How many bytes may go from snd_nxt on: both windows, one segment, and the
- * sender's side of silly window avoidance (RFC 9293 section 3.8.6.2.1, Nagle
- * off: what is queued is pushed). */
+/* The sender's side of silly window avoidance (RFC 9293 section 3.8.6.2.1,
+ * Nagle off: what is queued is pushed): neither all that waits, nor a full
+ * segment, nor half of the largest window? Until arm_persist() overrides. */
+static bool is_silly(const struct tcp_conn *c, u32 len, u32 unsent)
+{
+	return len < unsent && len < c->mss_snd && len < c->max_wnd / 2 &&
+	       !(c->flags & TCP_F_PROBE);
+}
+
+/* Of @len bytes that are too few for new ones: those that the timeout took
+ * back. They are "retransmitted normally" into a window that has shrunk
+ * (section 3.8.6). */
+static u32 lost_before(const struct tcp_conn *c, u32 len)
+{
+	if (!(c->flags & TCP_F_RTO_RECOVERY) || seq_le(c->recover, c->snd_nxt))
+		return 0;
+	return min(len, c->recover - c->snd_nxt);
+}
+
+/* How many bytes may go from snd_nxt on: both windows, one segment, and
+ * enough of them. */
 static u32 sendable(const struct tcp_conn *c, u32 unsent)
 {
 	u32 flight = c->snd_nxt - c->snd_una, wnd = c->cwnd, len;
@@ -334,9 +353,7 @@ static u32 sendable(const struct tcp_conn *c, u32 unsent)
 	if (flight >= wnd)
 		return 0;
 	len = min(min(wnd - flight, unsent), (u32)c->mss_snd);
-	if (len < unsent && len < c->mss_snd && len < c->max_wnd / 2 && flight)
-		return 0;
-	return len;
+	return is_silly(c, len, unsent) ? lost_before(c, len) : len;
 }
 
 /* Resends what is at snd_una without moving snd_nxt (fast retransmit). */
@@ -420,14 +437,18 @@ static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
 	return true;
 }
 
-/* Data waits, nothing is in flight, and the window is closed: only a probe
- * can find out that it opened (RFC 9293 section 3.8.6.1). */
+/* Data waits and nothing is in flight. With the window closed, only a probe can
+ * find out that it opened (RFC 9293 section 3.8.6.1); with too little of it
+ * open, what fits goes after some time: 0.1 to 1 s (section 3.8.6.2.1). */
 static void arm_persist(struct net *net, struct tcp_conn *c, u64 now)
 {
+	const u32 least = ticks_of_us(100000), most = ticks_of_us(1000000);
+
 	if (c->snd_nxt != c->snd_una || c->persist_at || !c->sndq_bytes)
 		return;
 	c->rto_at = 0;
-	c->persist_at = tcp_deadline(now, c->rto);
+	c->persist_at = tcp_deadline(
+		now, c->snd_wnd ? min(max(c->rto, least), most) : c->rto);
 	tcp_arm(net, c, c->persist_at);
 }
 
@@ -460,7 +481,7 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 		return;
 	}
 	if (unlikely(c->flags & (TCP_F_REXMIT | TCP_F_PROBE))) {
-		if (c->flags & TCP_F_PROBE)
+		if (c->flags & TCP_F_PROBE && !c->snd_wnd)
 			probe(net, c, now);
 		if (c->flags & TCP_F_REXMIT && !resend_head(net, c, now))
 			tcp_mark_out(net, c);

@@ -7,7 +7,8 @@
  *   rto_at      retransmission (RFC 6298); SYN; in FIN-WAIT-2 of a connection
  *               closed for good: its end; in TIME-WAIT: 2 MSL
  *   delack_at   delayed ACK (RFC 9293 section 3.8.6.3)
- *   persist_at  zero-window probe (section 3.8.6.1)
+ *   persist_at  zero-window probe (section 3.8.6.1), or a segment that is
+ *               smaller than worth while (section 3.8.6.2.1)
  *   keep_at     keepalive (section 3.8.4); of a connection closed for good: its
  *               end, whatever the peer does
  *
@@ -69,7 +70,8 @@ static u32 probe_interval(const struct net *net, const struct tcp_conn *c)
 static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	c->persist_at = 0;
-	if (c->snd_wnd || !c->sndq_bytes) {
+	if (c->snd_wnd) {
+		c->flags |= TCP_F_PROBE;
 		tcp_mark_out(net, c);
 		return true;
 	}
