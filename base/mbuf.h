@@ -47,8 +47,7 @@ struct mbuf {
 			       * UDP transmit: generation of the socket */
 		u16 off_told; /* TCP receive: bytes the app knows of */
 	};
-	u8 fin;	  /* TCP receive: FIN follows these bytes */
-	u8 flags; /* MBUF_* */
+	u16 flags; /* MBUF_* */
 	struct {
 		u32 saddr; /* UDP receive: IPv4 source, network order */
 		u32 parts; /* ... what comes before it in the datagram: index
@@ -110,7 +109,6 @@ static inline struct mbuf *mbuf_alloc(struct mbuf_pool *p)
 	m->next_ext = 0;
 	m->handle = 0;
 	m->off_told = 0;
-	m->fin = 0;
 	m->flags = 0;
 	return m;
 }

@@ -79,6 +79,7 @@ enum tcp_flags {
 	TCP_F_ACTIVE = 1 << 20,	    /* opened by the application */
 	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una */
 	TCP_F_COUNTED = 1 << 22,    /* among those that take a share */
+	TCP_F_FIN_HELD = 1 << 23,   /* the peer's, behind a hole: fin_seq */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -162,6 +163,7 @@ struct tcp_conn {
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 last_bare;	/* ... and of the last segment that told nothing new */
 	u32 last_tx; /* tick of the last segment with data from us */
+	u32 fin_seq;
 } ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");

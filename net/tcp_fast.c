@@ -25,7 +25,7 @@ enum {
 	TCP_TS_LEN = TCP_LEN + 12,
 	/* Conditions that only the long way knows. */
 	RARE = TCP_F_NO_RECV | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
-	       TCP_F_FIN_QUEUED | TCP_F_PROBE | TCP_F_REXMIT,
+	       TCP_F_FIN_QUEUED | TCP_F_PROBE | TCP_F_REXMIT | TCP_F_FIN_HELD,
 };
 
 /* Established, with timestamps, and nothing unusual going on? */

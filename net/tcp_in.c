@@ -52,6 +52,7 @@ static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		c->rcv_adv = c->rcv_nxt;
 	c->flags |= TCP_F_FIN_RCVD;
+	c->flags &= ~(u32)TCP_F_FIN_HELD;
 	tcp_ooo_free(net, c); /* all of it has come in order by now */
 	tcp_ack_now(net, c);
 	tcp_mark_ready(net, c, TCP_EV_EOF);
@@ -66,6 +67,19 @@ static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_enter_time_wait(net, c, now);
 		break;
 	}
+}
+
+/* A FIN ahead of data that is still to come: only its place is kept, which
+ * needs no buffer. */
+static void hold_fin(struct tcp_conn *c, u32 seq)
+{
+	c->fin_seq = seq;
+	c->flags |= TCP_F_FIN_HELD;
+}
+
+static bool fin_is_next(const struct tcp_conn *c)
+{
+	return c->flags & TCP_F_FIN_HELD && seq_le(c->fin_seq, c->rcv_nxt);
 }
 
 /* ---- the steps, in the order of section 3.10.7.4 */
@@ -301,8 +315,10 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 	}
 	if (!in_order) {
 		net->stat->tcp_out_of_order++;
+		if (fin)
+			hold_fin(c, s->seq + s->len);
 		if (s->len) {
-			tcp_ooo_insert(net, c, m, s->seq, fin);
+			tcp_ooo_insert(net, c, m, s->seq);
 			s->m = NULL;
 		}
 		/* One duplicate ACK per segment: the peer counts them. */
@@ -318,9 +334,9 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 		/* A hole was filled (RFC 5681 section 4.2). */
 		tcp_ack_now(net, c);
 		if (!fin)
-			fin = tcp_ooo_drain(net, c);
+			tcp_ooo_drain(net, c);
 	}
-	if (fin)
+	if (fin || fin_is_next(c))
 		take_fin(net, c, now);
 	return GO_ON;
 }

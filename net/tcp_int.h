@@ -216,10 +216,9 @@ void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		   u32 len);
 /* Payload out of order: keeps what is new. Takes @m. */
 void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
-		    u32 seq, bool fin);
-/* Moves what has become in order to the receive list; true if a FIN follows
- * the last byte moved. */
-bool tcp_ooo_drain(struct net *net, struct tcp_conn *c);
+		    u32 seq);
+/* Moves what has become in order to the receive list. */
+void tcp_ooo_drain(struct net *net, struct tcp_conn *c);
 void tcp_ooo_free(struct net *net, struct tcp_conn *c);
 /* Cuts @n bytes off the front of a chain, freeing emptied buffers. */
 struct mbuf *tcp_trim_front(struct net *net, struct mbuf *m, u32 n);

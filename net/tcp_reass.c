@@ -160,7 +160,6 @@ static void insert(struct net *net, struct tcp_conn *c, struct mbuf *m)
 
 		if (seq_lt(m->seq + m->len, old->seq + old->len)) {
 			m->len = old->seq - m->seq;
-			m->fin = 0;
 			break;
 		}
 		*at = old->next;
@@ -178,13 +177,12 @@ drop:
 }
 
 void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
-		    u32 seq, bool fin)
+		    u32 seq)
 {
 	while (m) {
 		struct mbuf *next = m->next;
 
 		m->seq = seq;
-		m->fin = fin && !next;
 		seq += m->len;
 		if (m->len)
 			insert(net, c, m);
@@ -194,27 +192,23 @@ void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
 	}
 }
 
-bool tcp_ooo_drain(struct net *net, struct tcp_conn *c)
+void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 {
 	while (c->ooo && seq_le(c->ooo->seq, c->rcv_nxt)) {
 		struct mbuf *m = c->ooo;
 		u32 dup = c->rcv_nxt - m->seq;
-		bool fin = m->fin;
 
 		c->ooo = m->next;
 		c->ooo_bytes -= m->len;
 		c->rx_mbufs--;
-		if (dup > m->len || (dup == m->len && !fin)) {
+		if (dup >= m->len) {
 			mbuf_free(net->pool, m);
 			continue;
 		}
 		mbuf_pull(m, dup);
 		m->next = NULL;
 		tcp_rx_append(net, c, m, m->len);
-		if (fin)
-			return true;
 	}
-	return false;
 }
 
 void tcp_ooo_free(struct net *net, struct tcp_conn *c)

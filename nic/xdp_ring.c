@@ -69,7 +69,6 @@ static inline void take(struct mbuf *m, u8 *umem, const struct xdp_frame *f)
 	m->next_ext = 0;
 	m->handle = 0;
 	m->port = 0;
-	m->fin = 0;
 	m->flags = 0;
 }
 

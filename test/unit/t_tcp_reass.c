@@ -97,7 +97,7 @@ static void arrive(struct fixture *f, struct tcp_conn *c, u32 at, u32 len,
 		tcp_rx_append(&f->net, c, m, len);
 		tcp_ooo_drain(&f->net, c);
 	} else {
-		tcp_ooo_insert(&f->net, c, m, seq, false);
+		tcp_ooo_insert(&f->net, c, m, seq);
 	}
 }
 
@@ -166,22 +166,6 @@ static void coalescing_spares_buffers(void **state)
 	tcp_release(&f->net, c);
 }
 
-static void fin_behind_a_hole(void **state)
-{
-	struct fixture *f = *state;
-	struct tcp_conn *c = conn(f);
-
-	tcp_ooo_insert(&f->net, c, fix_raw(f, stream + 100, 100),
-		       c->rcv_nxt + 100, true);
-	tcp_ooo_insert(&f->net, c, fix_raw(f, stream + 100, 50),
-		       c->rcv_nxt + 100, false);
-	assert_false(tcp_ooo_drain(&f->net, c));
-	tcp_rx_append(&f->net, c, fix_raw(f, stream, 100), 100);
-	assert_true(tcp_ooo_drain(&f->net, c));
-	assert_int_equal(c->rcv_nxt, PEER_ISS + 200);
-	tcp_release(&f->net, c);
-}
-
 static void room_is_kept_for_others(void **state)
 {
 	struct fixture *f = *state;
@@ -228,7 +212,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(streams),
 		TCP_TEST(coalescing_spares_buffers),
-		TCP_TEST(fin_behind_a_hole),
 		TCP_TEST(room_is_kept_for_others),
 		TCP_TEST(trims),
 	};
