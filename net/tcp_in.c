@@ -89,12 +89,17 @@ static bool in_window(const struct tcp_conn *c, u32 seq)
 	return seq - c->rcv_nxt < c->rcv_adv - c->rcv_nxt;
 }
 
+/* The closed window, too, has an edge: of a segment that reaches across it,
+ * trim() leaves what the "special allowance" is for, its ACK, and a FIN, which
+ * needs no buffer. */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
 {
 	u32 len = s->len + !!(s->flags & TCP_FIN);
 
 	if (!len)
 		return in_window(c, s->seq) || s->seq == c->rcv_nxt;
+	if (c->rcv_adv == c->rcv_nxt)
+		return c->rcv_nxt - s->seq < len;
 	return in_window(c, s->seq) || in_window(c, s->seq + len - 1);
 }
 
@@ -169,11 +174,14 @@ static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 	}
 	room = c->rcv_adv - s->seq;
 	if (s->len > room) {
+		s->cut = true;
 		if (room) {
 			tcp_trim_tail(net, s->m, room);
 		} else {
 			mbuf_free_chain(net->pool, s->m);
 			s->m = NULL;
+			net->stat->drop_tcp_window++;
+			tcp_ack_now(net, c);
 		}
 		s->len = room;
 		s->flags &= (u8)~TCP_FIN;
@@ -216,10 +224,11 @@ static enum step check_rst(struct net *net, struct tcp_conn *c,
 	return DROP;
 }
 
+/* RFC 5681 section 2. */
 static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *s)
 {
 	return s->ack == c->snd_una && c->snd_max != c->snd_una && !s->len &&
-	       !(s->flags & TCP_FIN) && s->wnd == c->snd_wnd;
+	       !s->cut && !(s->flags & TCP_FIN) && s->wnd == c->snd_wnd;
 }
 
 /* Fifth: may it come from the peer, by its ACK? */
@@ -437,6 +446,7 @@ static bool parse(struct net *net, struct mbuf *m, const struct pkt *p,
 	s->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK);
 	s->len = p->l4_len - (u32)(h->off >> 4) * 4;
 	s->m = m;
+	s->cut = false;
 	return true;
 }
 
