@@ -357,17 +357,20 @@ void arp_flush(struct net *net)
 	net->arp.npending = 0;
 }
 
-/* What waited for a neighbour that does not answer is undeliverable: TCP is
- * told as a router would tell it. */
-static void undeliverable(struct net *net, const struct neigh *e, u64 now)
+/* What waited for a neighbour that does not answer is undeliverable. Nobody
+ * knows that better than we: TCP need not try again. */
+static void undeliverable(struct net *net, const struct neigh *e)
 {
 	for (const struct mbuf *m = e->pending; m; m = m->nextpkt) {
 		const struct ipv4_hdr *ip = (const struct ipv4_hdr *)m->data;
 		const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
+		const struct tcp_icmp msg = { .seq = be32_host(h->seq),
+					      .error = EHOSTUNREACH,
+					      .hard = true };
 
 		if (ip->proto == IP_PROTO_TCP)
 			tcp_icmp(net, ip->dst, ip->src, h->dport, h->sport,
-				 be32_host(h->seq), ICMP_UNREACH_HOST, 0, now);
+				 &msg);
 	}
 }
 
@@ -383,7 +386,7 @@ void arp_timer(void *arg, struct timer *t, u64 now)
 	} else if (e->retries && e->retries <= net->conf.arp_retries) {
 		ask(net, e, now);
 	} else {
-		undeliverable(net, e, now);
+		undeliverable(net, e);
 		release(net, e);
 	}
 }

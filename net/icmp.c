@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ICMP (RFC 792, 1122 section 3.2.2). */
 #include "base/cksum.h"
+#include "base/errno.h"
 #include "base/mem.h"
 #include "net/net.h"
 
@@ -44,15 +45,48 @@ static enum net_verdict echo(struct net *net, struct mbuf *m,
 	return NET_DONE;
 }
 
-/* A router or host could not deliver a packet of ours, which it quotes. Only
- * TCP cares. @q was sent by us, so its owner is found the other way round. */
-static enum net_verdict unreachable(struct net *net, struct mbuf *m,
-				    const struct pkt *p, u64 now, u32 *owner)
+/* What a router or host says of a packet of ours: too large for the next hop,
+ * or lost. Routes change; a host that has no such port, or whoever forbids us
+ * to go there, means it. */
+static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
+{
+	struct tcp_icmp msg = { .error = EHOSTUNREACH };
+
+	if (icmp->type != ICMP_UNREACHABLE)
+		return msg;
+	switch (icmp->code) {
+	case ICMP_UNREACH_NET:
+		msg.error = ENETUNREACH;
+		break;
+	case ICMP_UNREACH_PROTO:
+	case ICMP_UNREACH_PORT:
+		msg.error = ECONNREFUSED;
+		msg.hard = true;
+		break;
+	case ICMP_UNREACH_NEEDFRAG:
+		msg.mtu = (u16)be32_host(icmp->rest);
+		if (!msg.mtu)
+			msg.mtu = IP_SAFE_MTU;
+		break;
+	case ICMP_UNREACH_NET_PROHIB:
+	case ICMP_UNREACH_HOST_PROHIB:
+	case ICMP_UNREACH_PROHIB:
+		msg.hard = true;
+		break;
+	}
+	return msg;
+}
+
+/* Only TCP cares. @q was sent by us, so its owner is found the other way
+ * round. */
+static enum net_verdict undelivered(struct net *net, struct mbuf *m,
+				    const struct pkt *p, u32 *owner)
 {
 	const struct icmp_hdr *icmp = p->l4;
 	const struct ipv4_hdr *q = (const void *)(icmp + 1);
 	const struct tcp_hdr *t;
-	u32 have = p->first_len - ICMP_LEN, qlen, to, mtu = 0;
+	u32 have = p->first_len - ICMP_LEN, qlen, to;
+	struct tcp_icmp msg;
 
 	if (have < IPV4_LEN)
 		return drop(net, m);
@@ -60,13 +94,9 @@ static enum net_verdict unreachable(struct net *net, struct mbuf *m,
 	if (q->ver_ihl >> 4 != 4 || qlen < IPV4_LEN || have < qlen + 8 ||
 	    q->src.raw != net->conf.ip.raw)
 		return drop(net, m);
-	if (icmp->code == ICMP_UNREACH_NEEDFRAG) {
-		mtu = be32_host(icmp->rest) & 0xffff;
-		if (!mtu)
-			mtu = IP_SAFE_MTU;
-		if (mtu < IP_MIN_MTU)
-			return drop(net, m);
-	}
+	msg = read_error(icmp);
+	if (msg.mtu && msg.mtu < IP_MIN_MTU)
+		return drop(net, m);
 	if (q->proto == IP_PROTO_TCP) {
 		t = (const void *)((const u8 *)q + qlen);
 		to = net->group_owner[net_flow_group(net, q->dst, q->src,
@@ -75,8 +105,8 @@ static enum net_verdict unreachable(struct net *net, struct mbuf *m,
 			*owner = to;
 			return NET_FORWARD;
 		}
-		tcp_icmp(net, q->dst, q->src, t->dport, t->sport,
-			 be32_host(t->seq), icmp->code, (u16)mtu, now);
+		msg.seq = be32_host(t->seq);
+		tcp_icmp(net, q->dst, q->src, t->dport, t->sport, &msg);
 	}
 	mbuf_free_chain(net->pool, m);
 	return NET_DONE;
@@ -89,10 +119,16 @@ enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 
 	if (p->first_len < ICMP_LEN || !ip_cksum_ok(m, p, 0))
 		return drop(net, m);
-	if (icmp->type == ICMP_ECHO && !icmp->code)
-		return echo(net, m, p, now);
-	if (icmp->type == ICMP_UNREACHABLE)
-		return unreachable(net, m, p, now, owner);
+	switch (icmp->type) {
+	case ICMP_ECHO:
+		if (!icmp->code)
+			return echo(net, m, p, now);
+		break;
+	case ICMP_UNREACHABLE:
+	case ICMP_TIME_EXCEEDED:
+	case ICMP_PARAMETER:
+		return undelivered(net, m, p, owner);
+	}
 	mbuf_free_chain(net->pool, m);
 	return NET_DONE;
 }

@@ -130,7 +130,7 @@ struct tcp_conn {
 	u32 last_rx;  /* tick of the last segment with data or a new ACK */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc;
-	u8 error; /* errno of the outcome */
+	u8 error; /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
 	u32 acked;	/* bytes acknowledged, not yet told */
@@ -370,11 +370,18 @@ void tcp_output_all(struct net *net, u64 now);
 
 void tcp_timer(void *net, struct timer *t, u64 now);
 
-/* ICMP about a segment that we sent (RFC 1191, 5927: the quoted sequence
- * number must be in flight). @mtu: next hop's, or 0 for unreachable @code. */
+/* What became of a segment that we sent. */
+struct tcp_icmp {
+	u32 seq;
+	u16 mtu;   /* of the next hop, for which it was too large; or 0: */
+	u8 error;  /* errno */
+	bool hard; /* trying again is of no use (RFC 1122 section 4.2.3.9) */
+};
+
+/* ... as a router, a host or ARP tells it (RFC 1191, 5927: the quoted sequence
+ * number must be in flight). */
 void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
-	      struct be16 rport, struct be16 lport, u32 seq, u8 code, u16 mtu,
-	      u64 now);
+	      struct be16 rport, struct be16 lport, const struct tcp_icmp *msg);
 
 /* Closes everything, each connection after what it has queued; what knocks is
  * reset. Returns how many are not closed yet: call again until 0. */

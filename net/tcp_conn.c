@@ -300,6 +300,7 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_confirmed(net, c);
 	tcp_count(net, c);
 	c->state = TCP_ESTABLISHED;
+	c->error = 0;
 	c->backoff = 0;
 	c->probes = 0;
 	c->rto_at = 0;

@@ -21,24 +21,24 @@ static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu)
 }
 
 void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
-	      struct be16 rport, struct be16 lport, u32 seq, u8 code, u16 mtu,
-	      u64 now)
+	      struct be16 rport, struct be16 lport, const struct tcp_icmp *msg)
 {
 	struct tcp_conn *c = tcp_find(net, raddr, laddr, rport, lport);
 
-	(void)now;
 	/* RFC 5927 section 4.1: only about what is in flight. */
-	if (!c || seq_lt(seq, c->snd_una) || !seq_lt(seq, c->snd_max))
+	if (!c || seq_lt(msg->seq, c->snd_una) || !seq_lt(msg->seq, c->snd_max))
 		return;
-	if (mtu) {
-		if (c->state >= TCP_ESTABLISHED)
-			shrink_mss(net, c, mtu);
+	if (c->state >= TCP_ESTABLISHED) {
+		if (msg->mtu)
+			shrink_mss(net, c, msg->mtu);
 		return;
 	}
-	/* Hard errors end only what is not yet synchronized (RFC 5927
-	 * section 5.2). */
-	if (c->state == TCP_SYN_SENT)
-		tcp_die(net, c,
-			code == ICMP_UNREACH_PORT ? ECONNREFUSED
-						  : EHOSTUNREACH);
+	if (msg->mtu)
+		return;
+	/* Hard errors end only what is not yet synchronized (RFC 5927 section
+	 * 5.2); of others it is remembered what to say at the end. */
+	if (msg->hard && c->state == TCP_SYN_SENT)
+		tcp_die(net, c, msg->error);
+	else
+		c->error = msg->error;
 }

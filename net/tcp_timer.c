@@ -100,7 +100,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		return false;
 	}
 	if (c->probes >= limit) {
-		tcp_die(net, c, ETIMEDOUT);
+		tcp_die(net, c, c->error ? c->error : ETIMEDOUT);
 		return false;
 	}
 	if (!c->snd_wnd && c->sndq_bytes && c->state >= TCP_ESTABLISHED) {

@@ -65,11 +65,13 @@ void play_icmp(struct run *r)
 	struct flow *f = &r->flows[r->stmt->flow];
 	bool needfrag = !strcmp(r->stmt->word, "needfrag");
 	u8 frame[FAKE_FRAME_MAX];
-	u32 n = wire_icmp_build(frame, &f->id,
-				needfrag ? ICMP_UNREACH_NEEDFRAG
-					 : (u8)r->stmt->arg[0],
-				needfrag ? (u16)r->stmt->arg[0] : 0,
-				f->iss + (u32)r->stmt->arg[1]);
+	u32 n = wire_icmp_build(
+		frame, &f->id,
+		strcmp(r->stmt->word, "exceeded") ? ICMP_UNREACHABLE
+						  : ICMP_TIME_EXCEEDED,
+		needfrag ? ICMP_UNREACH_NEEDFRAG : (u8)r->stmt->arg[0],
+		needfrag ? (u16)r->stmt->arg[0] : 0,
+		f->iss + (u32)r->stmt->arg[1]);
 
 	fake_nic_inject(&r->rig->nic, frame, n);
 }

@@ -10,7 +10,8 @@
  *   < FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [badsum] [<OPTIONS>]
  *                           the peer sends; sequence numbers relative to the
  *                           first of each side
- *   < icmp needfrag MTU SEQ | < icmp unreach CODE SEQ
+ *   < icmp needfrag MTU SEQ | < icmp unreach CODE SEQ |
+ *   < icmp exceeded CODE SEQ
  *                           the peer's router, about our segment at SEQ
  *   > FLAGS SEQ:END(LEN) ...   the dataplane must send just this, and now
  *   ! EVENT [N]             the application must be told: knock, connected

@@ -90,8 +90,8 @@ u32 wire_seg_build(u8 *frame, const struct seg *s, const struct flow_id *flow,
 	return n;
 }
 
-u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, u8 code, u16 mtu,
-		    u32 seq)
+u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, u8 type, u8 code,
+		    u16 mtu, u32 seq)
 {
 	struct icmp_hdr *h =
 		(struct icmp_hdr *)put_ip(frame, IP_PROTO_ICMP, flow);
@@ -99,7 +99,7 @@ u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, u8 code, u16 mtu,
 	u8 *p = (u8 *)(quoted + 1);
 
 	*h = (struct icmp_hdr){
-		.type = ICMP_UNREACHABLE,
+		.type = type,
 		.code = code,
 		.rest = be32(mtu),
 	};

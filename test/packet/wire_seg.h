@@ -22,9 +22,9 @@ struct wire_seg {
 u32 wire_seg_build(u8 *frame, const struct seg *s, const struct flow_id *flow,
 		   const u8 *payload);
 
-/* ICMP destination unreachable from the peer, quoting our segment @seq. */
-u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, u8 code, u16 mtu,
-		    u32 seq);
+/* An ICMP error from the peer, quoting our segment @seq. */
+u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, u8 type, u8 code,
+		    u16 mtu, u32 seq);
 
 /* False if @frame is not TCP at all. */
 bool wire_seg_parse(struct wire_seg *out, const u8 *frame, u32 len);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/errno.h"
 #include "net_fixture.h"
 #include "tcp_stub.h"
 
@@ -96,17 +97,51 @@ static void tells_tcp(void **state)
 	assert_int_equal(tcp_stub.laddr.raw, FIX_IP.raw);
 	assert_int_equal(tcp_stub.rport, 1234);
 	assert_int_equal(tcp_stub.lport, 80);
-	assert_int_equal(tcp_stub.seq, 0xdeadbeef);
-	assert_int_equal(tcp_stub.mtu, 1400);
+	assert_int_equal(tcp_stub.icmp.seq, 0xdeadbeef);
+	assert_int_equal(tcp_stub.icmp.mtu, 1400);
 	/* a router of before 1990 */
 	fix_in(f, fix_icmp(f, ICMP_UNREACHABLE, ICMP_UNREACH_NEEDFRAG, 0, &q,
 			   sizeof(q)));
-	assert_int_equal(tcp_stub.mtu, 576);
-	fix_in(f, fix_icmp(f, ICMP_UNREACHABLE, ICMP_UNREACH_HOST, 0, &q,
-			   sizeof(q)));
-	assert_int_equal(tcp_stub.icmps, 3);
-	assert_int_equal(tcp_stub.code, ICMP_UNREACH_HOST);
-	assert_int_equal(tcp_stub.mtu, 0);
+	assert_int_equal(tcp_stub.icmp.mtu, 576);
+	assert_int_equal(tcp_stub.icmps, 2);
+}
+
+/* RFC 1122 section 4.2.3.9: what routers say passes, what the host itself says
+ * does not, nor what is forbidden (RFC 1812 section 5.2.7.1). */
+static void hard_and_soft(void **state)
+{
+	static const struct {
+		u8 type, code;
+		bool hard;
+		u8 error;
+	} all[] = {
+		{ ICMP_UNREACHABLE, 0, false, ENETUNREACH },
+		{ ICMP_UNREACHABLE, 1, false, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 2, true, ECONNREFUSED },
+		{ ICMP_UNREACHABLE, 3, true, ECONNREFUSED },
+		{ ICMP_UNREACHABLE, 5, false, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 6, false, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 9, true, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 10, true, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 12, false, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 13, true, EHOSTUNREACH },
+		{ ICMP_UNREACHABLE, 255, false, EHOSTUNREACH },
+		{ ICMP_TIME_EXCEEDED, 0, false, EHOSTUNREACH },
+		{ ICMP_TIME_EXCEEDED, 3, false, EHOSTUNREACH },
+		{ ICMP_TIME_EXCEEDED, 4, false, EHOSTUNREACH },
+		{ ICMP_PARAMETER, 0, false, EHOSTUNREACH },
+	};
+	struct fixture *f = *state;
+	struct quote q = quote();
+
+	for (u32 i = 0; i < ARRAY_SIZE(all); i++) {
+		fix_in(f, fix_icmp(f, all[i].type, all[i].code, 1400, &q,
+				   sizeof(q)));
+		assert_int_equal(tcp_stub.icmps, i + 1);
+		assert_int_equal(tcp_stub.icmp.hard, all[i].hard);
+		assert_int_equal(tcp_stub.icmp.error, all[i].error);
+		assert_int_equal(tcp_stub.icmp.mtu, 0);
+	}
 }
 
 static void quoted_lies(void **state)
@@ -220,13 +255,10 @@ static void no_errors_about(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(echo_of_any_size),
-		TEST(echo_refused),
-		TEST(tells_tcp),
-		TEST(quoted_lies),
-		TEST(error_goes_to_the_flows_owner),
-		TEST(unreachable_quotes),
-		TEST(errors_are_limited),
+		TEST(echo_of_any_size),	  TEST(echo_refused),
+		TEST(tells_tcp),	  TEST(hard_and_soft),
+		TEST(quoted_lies),	  TEST(error_goes_to_the_flows_owner),
+		TEST(unreachable_quotes), TEST(errors_are_limited),
 		TEST(no_errors_about),
 	};
 

@@ -225,18 +225,19 @@ static void path_mtu(void **state)
 	struct fixture *f = *state;
 	struct tcp_peer p = tcp_peer_new();
 	struct tcp_conn *c = tcp_accepted(f, &p);
+	struct tcp_icmp msg = { .mtu = 600 };
 	struct tcp_out o;
 
 	send(f, c, 0, 5000);
 	o = tcp_want(f, TCP_ACK);
 	tcp_drain(f);
 	/* forged: nothing like it is in flight */
-	tcp_icmp(&f->net, FIX_PEER, FIX_IP, be16(p.port), be16(PORT),
-		 o.seq + 100000, ICMP_UNREACH_NEEDFRAG, 600, f->now);
+	msg.seq = o.seq + 100000;
+	tcp_icmp(&f->net, FIX_PEER, FIX_IP, be16(p.port), be16(PORT), &msg);
 	tcp_output_all(&f->net, f->now);
 	tcp_want_none(f);
-	tcp_icmp(&f->net, FIX_PEER, FIX_IP, be16(p.port), be16(PORT), o.seq,
-		 ICMP_UNREACH_NEEDFRAG, 600, f->now);
+	msg.seq = o.seq;
+	tcp_icmp(&f->net, FIX_PEER, FIX_IP, be16(p.port), be16(PORT), &msg);
 	tcp_output_all(&f->net, f->now);
 	for (u32 at = 0; tcp_get(f, &o); at += o.len) {
 		assert_int_equal(o.seq, p.ack + at);

@@ -13,9 +13,7 @@ struct tcp_stub {
 	u32 icmps;
 	struct be32 raddr, laddr;
 	u16 rport, lport;
-	u32 seq;
-	u8 code;
-	u16 mtu;
+	struct tcp_icmp icmp;
 };
 
 extern struct tcp_stub tcp_stub;
