@@ -77,7 +77,7 @@ enum tcp_flags {
 	TCP_F_RELEASED = 1 << 18,   /* gone; waits until it is off all lists */
 	TCP_F_ON_DEAD = 1 << 19,    /* on net->tcp.dead, see tcp_reap() */
 	TCP_F_ACTIVE = 1 << 20,	    /* opened by the application */
-	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una */
+	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una; or SYN */
 	TCP_F_COUNTED = 1 << 22,    /* among those that take a share */
 	TCP_F_FIN_HELD = 1 << 23,   /* the peer's, behind a hole: fin_seq */
 };

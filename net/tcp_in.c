@@ -190,7 +190,8 @@ static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 
 /* SYN brings a challenge ACK, wherever it lies (RFC 5961 section 4.2): before
  * the sequence check, and before PAWS, for a peer that has restarted may not
- * offer timestamps. */
+ * offer timestamps. In SYN-RECEIVED, too: to go back to LISTEN, as RFC 9293 says,
+ * would let whoever guesses a window end an opening. */
 static enum step check_syn(struct net *net, struct tcp_conn *c,
 			   const struct tcp_seg *s, u64 now)
 {
@@ -376,6 +377,7 @@ static enum step repeated_syn(struct net *net, struct tcp_conn *c,
 	    s->seq != c->irs)
 		return GO_ON;
 	if (!(s->flags & TCP_ACK)) {
+		c->flags |= TCP_F_REXMIT;
 		tcp_mark_out(net, c);
 		return DROP;
 	}

@@ -210,10 +210,10 @@ static bool send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
 
 /* A segment without data must stay inside the peer's window, or it is not
  * looked at: a probe may have gone beyond, and after a timeout snd_nxt lags
- * behind what the peer has seen. */
+ * behind what the peer has seen. Our SYN is behind us in any case. */
 static u32 bare_seq(const struct tcp_conn *c)
 {
-	u32 edge = c->snd_una + c->snd_wnd;
+	u32 edge = c->snd_una + c->snd_wnd + (c->state < TCP_ESTABLISHED);
 
 	return seq_lt(edge, c->snd_max) ? edge : c->snd_max;
 }
@@ -473,11 +473,23 @@ static bool may_send(const struct tcp_conn *c)
 		c->state != TCP_TIME_WAIT);
 }
 
+/* Not yet established: SYN or SYN-ACK, at first and when it is due again, else
+ * an ACK. */
+static void output_opening(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->snd_nxt == c->iss || c->flags & TCP_F_REXMIT) {
+		c->flags &= ~(u32)TCP_F_REXMIT;
+		tcp_send_syn(net, c, now);
+	} else {
+		acknowledge(net, c, now);
+	}
+}
+
 void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 {
 	if (unlikely(c->state < TCP_ESTABLISHED)) {
 		if (c->state != TCP_CLOSED)
-			tcp_send_syn(net, c, now);
+			output_opening(net, c, now);
 		return;
 	}
 	if (unlikely(c->flags & (TCP_F_REXMIT | TCP_F_PROBE))) {

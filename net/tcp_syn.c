@@ -110,6 +110,7 @@ void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
 	} else {
 		/* Simultaneous open (section 3.5, figure 7). */
 		c->state = TCP_SYN_RCVD;
+		c->flags |= TCP_F_REXMIT;
 		tcp_mark_out(net, c);
 	}
 }

@@ -52,6 +52,7 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 	} else {
 		net->stat->tcp_retransmits++;
 		c->flags &= ~(u32)TCP_F_RTT_TIMED;
+		c->flags |= TCP_F_REXMIT;
 	}
 	back_off(net, c);
 	tcp_arm_rto(net, c, now);
