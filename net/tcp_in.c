@@ -77,6 +77,14 @@ static void hold_fin(struct tcp_conn *c, u32 seq)
 	c->flags |= TCP_F_FIN_HELD;
 }
 
+/* The peer's FIN once more, or another one behind it: our ACK was lost. */
+static void fin_again(struct net *net, struct tcp_conn *c, u64 now)
+{
+	tcp_ack_now(net, c);
+	if (c->state == TCP_TIME_WAIT)
+		tcp_enter_time_wait(net, c, now);
+}
+
 static bool fin_is_next(const struct tcp_conn *c)
 {
 	return c->flags & TCP_F_FIN_HELD && seq_le(c->fin_seq, c->rcv_nxt);
@@ -190,8 +198,8 @@ static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 
 /* SYN brings a challenge ACK, wherever it lies (RFC 5961 section 4.2): before
  * the sequence check, and before PAWS, for a peer that has restarted may not
- * offer timestamps. In SYN-RECEIVED, too: to go back to LISTEN, as RFC 9293 says,
- * would let whoever guesses a window end an opening. */
+ * offer timestamps. In SYN-RECEIVED, too: to go back to LISTEN, as RFC 9293
+ * says, would let whoever guesses a window end an opening. */
 static enum step check_syn(struct net *net, struct tcp_conn *c,
 			   const struct tcp_seg *s, u64 now)
 {
@@ -308,7 +316,12 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 	bool fin = s->flags & TCP_FIN, in_order = s->seq == c->rcv_nxt;
 	struct mbuf *m = s->m;
 
-	if (!receiving(c) || (!s->len && !fin))
+	if (!receiving(c)) {
+		if (fin)
+			fin_again(net, c, now);
+		return GO_ON;
+	}
+	if (!s->len && !fin)
 		return GO_ON;
 	if (s->len && c->flags & TCP_F_NO_RECV) {
 		/* Nobody will read it (RFC 9293 section 3.10.7.1: CLOSED). */
@@ -316,7 +329,7 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 		tcp_die(net, c, ECONNRESET);
 		return DROP;
 	}
-	/* Better the next byte than those behind it: the peer still has them. */
+	/* Better the next byte than those behind it: they can come again. */
 	if (s->len && in_order && c->ooo && !tcp_rx_room(net, c, true))
 		tcp_ooo_free(net, c);
 	if (s->len && !tcp_rx_room(net, c, in_order)) {
