@@ -111,6 +111,19 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
 	return in_window(c, s->seq) || in_window(c, s->seq + len - 1);
 }
 
+/* What was received before, up to RCV.NXT, with an ACK that is new: in CLOSING,
+ * say, the peer's FIN again, which saw ours. By its numbers it is not
+ * acceptable, but it is tailored to its ACK, as what lies across the edge is:
+ * that peer may never send another. */
+static bool repeats_with_ack(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	u32 len = s->len + !!(s->flags & TCP_FIN);
+
+	return len && s->seq + len == c->rcv_nxt &&
+	       (s->flags & (TCP_RST | TCP_ACK)) == TCP_ACK &&
+	       seq_lt(c->snd_una, s->ack) && seq_le(s->ack, c->snd_max);
+}
+
 /* RFC 7323 section 5.3. A timestamp that has not been renewed for 24 days is
  * not compared with (section 5.5). */
 static bool paws_refuses(const struct tcp_conn *c, const struct tcp_seg *s,
@@ -153,7 +166,7 @@ static enum step check_sequence(struct net *net, struct tcp_conn *c,
 			return DROP;
 		}
 	}
-	if (!acceptable(c, s)) {
+	if (!acceptable(c, s) && !repeats_with_ack(c, s)) {
 		net->stat->drop_tcp_window++;
 		tcp_ack_now(net, c);
 		if (repeated_fin(c, s))
