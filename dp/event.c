@@ -77,11 +77,12 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 	return true;
 }
 
-/* A failure is the last that is heard of the connection. */
+/* A failure is the last that is heard of the connection. One that ended without
+ * an error before it was told of was closed by the application. */
 static bool tell_connected(struct dp *dp, struct tcp_conn *c)
 {
 	bool failed = c->state == TCP_CLOSED;
-	u32 outcome = c->error ? c->error : ECONNABORTED;
+	u32 outcome = c->error ? c->error : ECANCELED;
 
 	if (full(dp))
 		return false;

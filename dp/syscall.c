@@ -24,7 +24,8 @@ static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
 		return err;
 	if (!ip.raw || !c->port)
 		return -EINVAL;
-	return tcp_connect(&dp->net, ip, c->port, c->cookie, &conn, now);
+	err = tcp_connect(&dp->net, ip, c->port, c->cookie, &conn, now);
+	return err ? err : (s64)conn->handle;
 }
 
 static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)

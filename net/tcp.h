@@ -291,10 +291,12 @@ s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
 		     const u8 *addr, u32 len);
 
 /* The oldest @bytes delivered bytes are given back: -EINVAL if more than
- * are out. Opens the window. */
+ * are out, -ENOTCONN. Opens the window. */
 int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes);
 
-/* FIN after what is queued. @all: no more receiving either. */
+/* FIN after what is queued. @all: no more receiving either; that also takes an
+ * opening back, which -ECANCELED ends. -EBADF, -EPIPE (closed before),
+ * -ENOTCONN (not yet open, and not @all). */
 int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now);
 
 /* RST, and the connection is gone: no event follows. Also rejects. */

@@ -171,6 +171,12 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 {
 	if (c->state == TCP_CLOSED)
 		return -EBADF;
+	if (!all && c->state < TCP_ESTABLISHED)
+		return -ENOTCONN;
+	if (c->state == TCP_SYN_SENT) { /* RFC 9293 section 3.10.4 */
+		tcp_die(net, c, ECANCELED);
+		return 0;
+	}
 	if (all) {
 		/* Unread data: the peer must learn that it was lost (RFC 1122
 		 * section 4.2.2.13). */

@@ -130,6 +130,8 @@ void tcp_give_back_part(struct net *net, struct tcp_conn *c, u32 bytes)
 
 int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
 {
+	if (unlikely(c->state < TCP_ESTABLISHED))
+		return -ENOTCONN;
 	if (unlikely(bytes > c->rx_told))
 		return -EINVAL;
 	tcp_give_back(net, c, bytes);

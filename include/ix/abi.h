@@ -15,13 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IX_ABI_VERSION 2
+#define IX_ABI_VERSION 3
 
 /*
  * Calls. Each gets one result: >= 0 on success, else a negative errno, and
  * then nothing else has changed. Fields not named are ignored.
  *
- *   CONNECT      cookie, ip, port            0; connected(cookie) follows
+ *   CONNECT      cookie, ip, port            handle; connected(cookie) follows,
+ *                                            unless it is aborted before
  *   LISTEN       ip (or zero: any), port, n = backlog         0
  *   UNLISTEN     ip, port                    0; knocks not yet accepted die
  *   ACCEPT       handle (from knock), cookie 0
@@ -30,7 +31,8 @@
  *                                            asked: wait for sent; first a
  *                                            RECV_DONE of done bytes
  *   RECV_DONE    handle, n = bytes           0; oldest bytes first
- *   CLOSE        handle, n = IX_CLOSE_*      0; FIN after what is queued
+ *   CLOSE        handle, n = IX_CLOSE_*      0; FIN after what is queued. Not
+ *                                            yet connected: IX_CLOSE_ALL only
  *   ABORT        handle                      0; RST; no dead follows
  *   UDP_BIND     cookie, ip (or zero), port (0: chosen)       handle
  *   UDP_UNBIND   handle                      0

@@ -179,6 +179,8 @@ static inline int ix_call_append_ip(struct ix_thread *t, uint16_t op,
 	return ix_call_index(t, c);
 }
 
+/* The result is the connection's handle: good for ix_close() and ix_abort()
+ * at once, for all else when connected has been told. */
 static inline int ix_connect(struct ix_thread *t, uint64_t cookie,
 			     const struct ix_addr *ip, uint16_t port)
 {

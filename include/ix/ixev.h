@@ -226,13 +226,15 @@ size_t ixev_send_room(const struct ixev_ctx *ctx);
 void ixev_set_send_limit(uint32_t bytes);
 
 /* FIN after what was accepted; what the peer sends from now on is refused.
- * No more events; release() follows when the peer has closed, too. */
+ * No more events; release() follows when the peer has closed, too. A context
+ * that is still dialing is taken back, unless something was accepted to be
+ * sent: ops.dialed() is not called then, and release() follows soon. */
 void ixev_close(struct ixev_ctx *ctx);
 
 /* FIN after what was accepted; receiving goes on. 0 or -EIO. */
 int ixev_shutdown_write(struct ixev_ctx *ctx);
 
-/* RST now; release() follows. */
+/* RST now, or the dialing is taken back; release() follows. */
 void ixev_abort(struct ixev_ctx *ctx);
 
 /* Why the connection died: errno, or 0. */

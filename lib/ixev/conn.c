@@ -3,7 +3,8 @@
  * The life of a context:
  *
  *	init -> DIALING -> OPEN -> (EOF) -> DEAD -> release
- *	                     \-> CLOSING, CLOSE_SENT -/
+ *	            \        \-> CLOSING, CLOSE_SENT -/
+ *	             \-> CLOSING (taken back) -------/
  *
  * A context is released only from the work list, when it is dead and the
  * application has closed it: no call in the batch refers to it then.
@@ -60,6 +61,13 @@ void ixev_dial(struct ixev_ctx *ctx, struct ip_tuple *id)
 	ixev_dial_addr(ctx, &ip, id->dst_port);
 }
 
+void ixev_on_named(struct ixev_thread *t, struct ixev_ctx *ctx, uint64_t handle)
+{
+	ctx->handle = (hid_t)handle;
+	if (ctx->flags & CTX_CLOSING)
+		ixev_work(t, ctx);
+}
+
 void ixev_on_connected(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
@@ -69,7 +77,6 @@ void ixev_on_connected(struct ixev_thread *t, const struct ix_event *ev)
 		return;
 	}
 	ctx->flags = (uint16_t)((ctx->flags & ~CTX_DIALING) | CTX_OPEN);
-	ctx->handle = (hid_t)ev->handle;
 	if (ctx->untaken || (ctx->flags & CTX_RARE))
 		ixev_work(t, ctx);
 	if (!(ctx->flags & CTX_CLOSING) && ixev_ops.dialed)
@@ -168,6 +175,27 @@ static void put_abort(struct ixev_thread *t, struct ixev_ctx *ctx)
 	t->again = true;
 }
 
+/* Closed before it is open: what was accepted is still to be sent, else it is
+ * taken back. That needs the dataplane's name for it: see ixev_on_named(). */
+static void take_back(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	struct ix_call *c;
+
+	if (!(ctx->flags & CTX_CLOSING))
+		return;
+	if (!ctx->handle) {
+		t->again = true;
+	} else if (ctx->flags & CTX_ABORT) {
+		put_abort(t, ctx);
+	} else if (!ctx->untaken && !(ctx->flags & CTX_CLOSE_SENT)) {
+		ctx->flags |= CTX_CLOSE_SENT;
+		c = ixev_call(t, IX_CLOSE, 0);
+		c->handle = (uint64_t)ctx->handle;
+		c->cookie = (uintptr_t)ctx;
+		c->n = IX_CLOSE_ALL;
+	}
+}
+
 bool ixev_rare_work(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	if (ctx->flags & CTX_DIAL_FAILED) {
@@ -180,8 +208,10 @@ bool ixev_rare_work(struct ixev_thread *t, struct ixev_ctx *ctx)
 			release(ctx);
 		return false;
 	}
-	if (ctx->flags & CTX_DIALING)
+	if (ctx->flags & CTX_DIALING) {
+		take_back(t, ctx);
 		return false;
+	}
 	if (ctx->flags & CTX_ABORT) {
 		put_abort(t, ctx);
 		return false;

@@ -262,6 +262,11 @@ static void rare_result(struct ixev_thread *t, const struct ix_call *c,
 			ixev_abort(ctx);
 		break;
 	case IX_CONNECT:
+		if (ret < 0)
+			ixev_on_dead(t, ctx, (int)-ret);
+		else
+			ixev_on_named(t, ctx, (uint64_t)ret);
+		break;
 	case IX_ACCEPT:
 		if (ret)
 			ixev_on_dead(t, ctx, (int)-ret);

@@ -246,6 +246,9 @@ int64_t ixev_call_now(struct ixev_thread *t, struct ix_call *c);
 
 /* ---- conn.c */
 
+/* The dataplane's name for what it is to connect. */
+void ixev_on_named(struct ixev_thread *t, struct ixev_ctx *ctx,
+		   uint64_t handle);
 void ixev_on_knock(struct ixev_thread *t, const struct ix_event *ev);
 void ixev_on_connected(struct ixev_thread *t, const struct ix_event *ev);
 void ixev_on_fin(struct ixev_thread *t, struct ixev_ctx *ctx);

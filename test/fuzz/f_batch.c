@@ -5,7 +5,7 @@
  * and their neighbours, so that the checks behind the first are reached.
  *
  * A call that failed must have changed nothing: batches of one call are run
- * against a copy of all connections.
+ * against a copy of all connections. Of what was aborted nothing is heard.
  */
 #include "fuzz.h"
 
@@ -30,6 +30,23 @@ static void learn_all(struct names *names, const struct rig *r, u32 ncalls)
 	for (u32 i = 0; i < ncalls; i++) {
 		if (r->up.results[i] >> 32 > 0)
 			learn(names, (u64)r->up.results[i]);
+	}
+}
+
+static void learn_aborted(struct names *silent, const struct rig *r, u32 ncalls)
+{
+	for (u32 i = 0; i < ncalls; i++) {
+		if (r->down.calls[i].op == IX_ABORT && !r->up.results[i])
+			learn(silent, r->down.calls[i].handle);
+	}
+}
+
+/* In the same crossing, already. */
+static void check_silence(const struct names *silent, const struct rig *r)
+{
+	for (u32 i = 0; i < r->up.nevents; i++) {
+		for (u32 k = 0; k < min(silent->n, (u32)NAMES); k++)
+			invariant(r->up.events[i].handle != silent->h[k]);
 	}
 }
 
@@ -114,6 +131,16 @@ static void raw_batch(struct rig *r, struct fuzz_in *in)
 		r->down.ncalls = fuzz_32(in);
 }
 
+/* Its result names what it made. */
+static void check_connect(const struct rig *r)
+{
+	u64 h = (u64)r->up.results[0];
+	const struct tcp_conn *c = &r->dp.net.tcp.conns[(u32)h];
+
+	if (r->down.calls[0].op == IX_CONNECT && (s64)h >= 0)
+		invariant(h && c->handle == h && c->state == TCP_SYN_SENT);
+}
+
 static void run_one_checked(struct rig *r)
 {
 	static struct tcp_conn before[8];
@@ -123,6 +150,7 @@ static void run_one_checked(struct rig *r)
 	invariant(bytes == r->conf.net.tcp.max_conns * sizeof(before[0]));
 	memcpy(before, r->dp.net.tcp.conns, bytes);
 	dp_dispatch(&r->dp, r->now);
+	check_connect(r);
 	if (r->up.results[0] >= 0)
 		return;
 	invariant(!memcmp(before, r->dp.net.tcp.conns, bytes));
@@ -136,7 +164,7 @@ static void check_results(const struct rig *r, u32 ncalls)
 		invariant(r->up.results[i] > -134);
 }
 
-static void cross(struct rig *r, struct names *names)
+static void cross(struct rig *r, struct names *names, struct names *silent)
 {
 	u32 ncalls = r->down.ncalls;
 
@@ -144,24 +172,28 @@ static void cross(struct rig *r, struct names *names)
 		run_one_checked(r);
 		check_results(r, 1);
 		learn_all(names, r, 1);
+		learn_aborted(silent, r, 1);
 		r->down.ncalls = 0;
 		rig_run(r);
 	} else {
 		rig_run(r);
 		check_results(r, ncalls);
 		learn_all(names, r, r->up.nresults);
+		learn_aborted(silent, r, r->up.nresults);
 	}
+	check_silence(silent, r);
 	fuzz_check_events(r);
 	rig_drain(r);
 }
 
-static void flush(struct rig *r, struct names *names)
+static void flush(struct rig *r, struct names *names, struct names *silent)
 {
 	u32 ncalls = r->down.ncalls;
 
 	dp_flush(&r->dp, r->now);
 	check_results(r, ncalls);
 	learn_all(names, r, r->up.nresults);
+	learn_aborted(silent, r, r->up.nresults);
 	r->down.ncalls = 0;
 }
 
@@ -169,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_in in = { data, size };
 	struct rig *r = fuzz_rig(&in);
-	struct names names = { 0 };
+	struct names names = { 0 }, silent = { 0 };
 	struct rig_peer p;
 
 	learn(&names, rig_accept(r, &p, 1));
@@ -180,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		switch (op & 15) {
 		case 0:
 			raw_batch(r, &in);
-			cross(r, &names);
+			cross(r, &names, &silent);
 			continue;
 		case 1:
 		case 2:
@@ -198,13 +230,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			dp_overrun(&r->dp, r->now);
 			continue;
 		case 7:
-			flush(r, &names);
+			flush(r, &names, &silent);
 			continue;
 		default:
 			add_call(r, &names, &in);
 		}
 		if (!(op & 0x80) || r->down.ncalls == IX_MAX_CALLS)
-			cross(r, &names);
+			cross(r, &names, &silent);
 	}
 	r->down.ncalls = 0;
 	rig_end(r);

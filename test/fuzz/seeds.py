@@ -169,6 +169,14 @@ def batch():
         one(SENDV), 0, 0, 0, arena)
     yield "connect", call(one(CONNECT), 0, 0, 3, b"\0\0") + seg(
         1, 2, SYN | ACK) + call(one(SENDV), 2, 0, 0, arena) + seg(1, 2, RST)
+    dial = call(one(CONNECT), 0, 0, 3, b"\0\0")
+    yield "connect_close", dial + call(one(CLOSE), 2, 0, 0, b"\0\0") + seg(
+        1, 2, SYN | ACK) + call(one(ABORT), 2, 0, 0, b"\0\0")
+    yield "connect_abort", (dial + call(one(SENDV), 2, 0, 0, arena)
+                            + call(one(RECV_DONE), 2, 0, 0, b"\0\0")
+                            + seg(1 | MORE, 2, SYN | ACK)
+                            + call(one(ABORT), 2, 0, 0, b"\0\0")
+                            + seg(1, 2, ACK))
     yield "knock", (seg(1, 2, SYN) + seg(1, 2, ACK, 0, 0)
                     + call(one(ACCEPT), 2, 0, 0, b"\0\0")
                     + call(one(REJECT), 2, 0, 0, b"\0\0"))

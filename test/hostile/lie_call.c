@@ -248,6 +248,38 @@ static bool out_of_order(struct rogue *r)
 	return ok & dead(r, h);
 }
 
+static int64_t dial(struct rogue *r)
+{
+	struct ix_addr nobody = ix_addr_v4(0x0a5100fa);
+
+	ix_connect(r->t, 1ull << 32, &nobody, 9);
+	return result(r);
+}
+
+/* What has a name, but is not open yet: it can be taken back, once. */
+static bool openings(struct rogue *r)
+{
+	static const uint16_t take_back[] = { IX_CLOSE, IX_ABORT };
+	bool ok = true;
+
+	for (int i = 0; i < 2; i++) {
+		int64_t got = dial(r);
+		uint64_t h = (uint64_t)got;
+
+		ok &= got > 0;
+		ok &= dead(r, h);
+		ok &= refused("accepting it", op(r, IX_ACCEPT, h, 0));
+		ok &= refused("rejecting it", op(r, IX_REJECT, h, 0));
+		for (int bit = 0; bit < 64; bit++)
+			ok &= handle_refused(r, h ^ 1ull << bit);
+		ok &= !op(r, take_back[i], h, IX_CLOSE_ALL);
+		ok &= refused("a second close", op(r, IX_CLOSE, h, 0));
+		ok &= refused("a second abort", op(r, IX_ABORT, h, 0));
+		ok &= dead(r, h);
+	}
+	return ok;
+}
+
 const struct lie lies_call[] = {
 	{ "forged handles", forged },
 	{ "stale handles", stale },
@@ -258,5 +290,6 @@ const struct lie lies_call[] = {
 	{ "unknown calls", calls_unknown },
 	{ "calls in wrong states", states },
 	{ "calls out of order", out_of_order },
+	{ "openings", openings },
 	{ 0 },
 };

@@ -182,10 +182,16 @@ static int connect_(struct rogue *r, uint32_t i)
 	return ix_connect(r->t, 1ull << 32 | i, &nobody, 9);
 }
 
-/* To addresses that do not exist; they end by themselves. */
+/* To addresses that do not exist: taken back, and then as many again, which end
+ * by themselves. */
 static bool connects(struct rogue *r)
 {
-	return flood(r, connect_);
+	uint32_t most;
+
+	if (!flood(r, connect_))
+		return false;
+	most = nhandles;
+	return undo(r, IX_ABORT) && flood(r, connect_) && nhandles >= most;
 }
 
 static bool timers_handles(struct rogue *r)

@@ -127,8 +127,9 @@ static void capture_event(struct run *r, const struct ix_event *from)
 	} else {
 		e->flow = (u32)from->cookie;
 	}
-	if (from->type == IX_EV_CONNECTED)
-		r->flows[e->flow].handle = from->handle;
+	if (from->type == IX_EV_CONNECTED &&
+	    r->flows[e->flow].handle != from->handle)
+		run_fail(r, "not the handle that connect answered");
 	if (from->type == IX_EV_RECV)
 		take_recv(r, e, from);
 	else

@@ -129,6 +129,10 @@ void play_result(struct run *r, const struct stmt *st, s64 got)
 	s64 want = st->has_result ? st->result : send ? st->arg[0] : 0;
 
 	r->stmt = st;
+	if (!strcmp(st->word, "connect") && got > 0) { /* a handle */
+		f->handle = (u64)got;
+		got = 0;
+	}
 	if (got != want)
 		run_fail(r, "%s answers %s%s, not %lld", st->word,
 			 got < 0 ? "-" : "", script_errno(got < 0 ? -got : got),

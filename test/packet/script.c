@@ -39,6 +39,7 @@ static const struct {
 	{ "ENETUNREACH", ENETUNREACH },
 	{ "EALREADY", EALREADY },
 	{ "ETIMEDOUT", ETIMEDOUT },
+	{ "ECANCELED", ECANCELED },
 };
 
 static const char flag_letters[] = "FSRPxUEW"; /* bit 0 on; ACK is '.' */

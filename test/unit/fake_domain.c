@@ -67,6 +67,7 @@ static int64_t answer(struct fake *f, const struct ix_down *down,
 		return give_back(f, c->handle, c->n);
 	case IX_UDP_SENDV:
 		return down->sgs[c->sg].len;
+	case IX_CONNECT:
 	case IX_UDP_BIND:
 	case IX_TIMER_SET:
 		return (int64_t)f->next_handle++;

@@ -50,6 +50,7 @@ static void dial(void **state)
 	struct conn *c = &conns[0];
 	struct ix_event *ev;
 
+	f->answer[IX_CONNECT] = 1;
 	ixev_ctx_init(&c->ctx);
 	ixev_dial(&c->ctx, &id);
 	assert_int_equal(ixev_send(&c->ctx, "early", 5), 5);
@@ -66,6 +67,7 @@ static void dial(void **state)
 
 	/* refused by the peer, and before that by the dataplane */
 	c = &conns[1];
+	f->answer[IX_CONNECT] = 2;
 	ixev_ctx_init(&c->ctx);
 	ixev_dial(&c->ctx, &id);
 	ev = fake_event(f, IX_EV_CONNECTED, 2, (uintptr_t)c);
@@ -88,25 +90,115 @@ static void dial(void **state)
 	assert_int_equal(c->calls, 0);
 }
 
-/* Closed before it is open: closed as soon as it is. */
-static void dial_and_close(void **state)
+static struct conn *dial_as(uint64_t handle)
 {
 	struct ip_tuple id = { .dst_ip = 1, .dst_port = 2 };
-	struct conn *c = &conns[0];
+	struct conn *c = &conns[handle - 1];
 
+	f->answer[IX_CONNECT] = (int64_t)handle;
 	ixev_ctx_init(&c->ctx);
 	ixev_dial(&c->ctx, &id);
+	return c;
+}
+
+static void connected(struct conn *c, int error)
+{
+	fake_event(f, IX_EV_CONNECTED, handle_of(c), (uintptr_t)c)->len =
+		(uint32_t)error;
+	ixev_wait();
+}
+
+/* Closed before it is open, in the same batch or later: taken back before the
+ * crossing waits, and nobody hears of it. */
+static void dial_and_close(void **state)
+{
+	struct conn *c = dial_as(1);
+
 	ixev_close(&c->ctx);
 	ixev_wait();
-	fake_event(f, IX_EV_CONNECTED, 1, (uintptr_t)c);
+	assert_int_equal(fake_count(f, IX_CLOSE, 1), 1);
+	assert_int_equal(fake_last(f, IX_CLOSE, 1)->n, IX_CLOSE_ALL);
+	assert_int_equal(f->flushes, 2);
+	connected(c, ECANCELED);
+	assert_int_equal(c->released, 0);
+	ixev_wait();
+	assert_int_equal(c->released, 1);
+
+	/* the peer was faster */
+	c = dial_as(2);
+	ixev_wait();
+	ixev_close(&c->ctx);
+	connected(c, 0);
+	ixev_wait();
+	assert_int_equal(fake_count(f, IX_CLOSE, 2), 1);
+	assert_int_equal(c->released, 0);
+	fake_dead(f, 2, c, 0);
 	ixev_wait();
 	ixev_wait();
-	assert_int_equal(c->dialed, 0);
+	assert_int_equal(c->released, 1);
+
+	/* it had failed */
+	c = dial_as(3);
+	ixev_wait();
+	f->answer[IX_CLOSE] = -EBADF;
+	ixev_close(&c->ctx);
+	connected(c, ECONNREFUSED);
+	ixev_wait();
+	assert_int_equal(c->released, 1);
+	assert_int_equal(conns[0].dialed + conns[1].dialed + c->dialed, 0);
+	assert_int_equal(fake_count(f, IX_ABORT, 0), 0);
+}
+
+/* What was accepted is sent, so that it is not taken back. */
+static void dial_send_and_close(void **state)
+{
+	struct conn *c = dial_as(1);
+
+	ixev_send(&c->ctx, "early", 5);
+	ixev_close(&c->ctx);
+	ixev_wait();
+	assert_int_equal(fake_count(f, IX_CLOSE, 1), 0);
+	connected(c, 0);
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "early", 5);
 	assert_int_equal(fake_count(f, IX_CLOSE, 1), 1);
 	fake_dead(f, 1, c, 0);
 	ixev_wait();
 	ixev_wait();
 	assert_int_equal(c->released, 1);
+	assert_int_equal(c->dialed, 0);
+}
+
+static void dial_and_abort(void **state)
+{
+	struct conn *c = dial_as(1);
+
+	ixev_send(&c->ctx, "early", 5);
+	ixev_abort(&c->ctx);
+	ixev_wait(); /* released before it waits */
+	assert_int_equal(fake_count(f, IX_ABORT, 1), 1);
+	assert_int_equal(c->released, 1);
+	assert_int_equal(c->dialed, 0);
+
+	/* closed, and then in a hurry: it has ended by then */
+	c = dial_as(2);
+	ixev_close(&c->ctx);
+	ixev_wait();
+	f->answer[IX_ABORT] = -EBADF;
+	ixev_abort(&c->ctx);
+	ixev_wait();
+	assert_int_equal(c->released, 0);
+	connected(c, ECANCELED);
+	ixev_wait();
+	assert_int_equal(c->released, 1);
+
+	/* there was no connection to take back */
+	c = dial_as(3);
+	f->answer[IX_CONNECT] = -ENOBUFS;
+	ixev_abort(&c->ctx);
+	ixev_wait();
+	assert_int_equal(c->released, 1);
+	assert_int_equal(fake_count(f, IX_ABORT, 3), 0);
 }
 
 /* More calls than a batch holds; all streams right. */
@@ -224,7 +316,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(listens_and_accepts), T(listen_fails),
 		T(accept_fails),	T(dial),
-		T(dial_and_close),	T(many_connections),
+		T(dial_and_close),	T(dial_send_and_close),
+		T(dial_and_abort),	T(many_connections),
 		T(send_during_push),	T(dataplane_ends),
 		T(loop_stops),		T(loop_stops_in_release),
 	};
