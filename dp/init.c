@@ -64,6 +64,7 @@ static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 	net->wheel.fire[TIMER_TCP] = tcp_timer;
 	net->wheel.fire[TIMER_ARP] = arp_timer;
 	net->wheel.fire[TIMER_USER] = dp_user_timer_fire;
+	net->wheel.fire[TIMER_SHARE] = tcp_watch;
 	arp_init(net);
 	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)));
 	udp_init(net, carve(mem, udp_bytes(&net->conf.udp)));

@@ -23,7 +23,7 @@
 #include "net/tcp.h"
 #include "net/udp.h"
 
-enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER };
+enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER, TIMER_SHARE };
 
 enum { NET_TXQ = 512 };
 

@@ -18,6 +18,7 @@
  *   tcp_cc.c     congestion control
  *   tcp_timer.c  all timers of a connection
  *   tcp_sndq.c   the send queue
+ *   tcp_share.c  what connections share, and who is cut when it is short
  *   tcp_out.c    choosing and building segments
  */
 #ifndef NET_TCP_H
@@ -87,6 +88,12 @@ struct tcp_range {
 	const u8 *addr; /* dataplane's address */
 	u32 len;
 	u32 next; /* index + 1 */
+};
+
+/* Where the connection should have got to, and since when: tcp_share.c. */
+struct tcp_mark {
+	u32 goal; /* sequence number */
+	u32 at;	  /* tick */
 };
 
 /* One connection: 5 cache lines. Sequence numbers and RFC 9293 names. */
@@ -159,7 +166,12 @@ struct tcp_conn {
 	struct tcp_conn *next_ready, *next_out, *next_dead;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
 	struct tcp_listener *listener; /* until accepted */
-	u32 iss, irs;
+	union {
+		struct {
+			u32 iss, irs; /* until established */
+		};
+		struct tcp_mark send_mark; /* from then on */
+	};
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 last_bare;	/* ... and of the last segment that told nothing new */
 	u32 last_tx; /* tick of the last segment with data from us */
@@ -195,8 +207,9 @@ extern const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC];
 struct tcp_conf {
 	u32 max_conns;	   /* per thread */
 	u32 max_listeners; /* per thread */
-	u32 max_ranges;	   /* send ranges, per thread */
-	u32 conn_ranges;   /* ... per connection */
+	u32 max_ranges;	   /* send ranges that all share, per thread */
+	u32 conn_ranges;   /* ... at most per connection, with its own */
+	u32 patience_ms;   /* with who takes nothing while others go short */
 	u32 snd_buf;	   /* bytes queued per connection */
 	u32 rcv_buf;	   /* receive window per connection, bytes */
 	u32 rcv_mbufs;	   /* buffers pinned per connection before small
@@ -222,6 +235,9 @@ struct tcp_conf {
 			      * none may */
 };
 
+/* What connections share: see tcp_share.c. */
+enum tcp_pool { TCP_POOL_RANGES, TCP_NR_POOLS };
+
 struct tcp_slot { /* of the connection table: open addressing */
 	u32 hash;
 	u32 conn; /* index + 1, 0: free */
@@ -243,7 +259,15 @@ struct tcp {
 	u32 hand;	  /* whom tcp_relieve() looked at last */
 	struct tcp_range *ranges;
 	u32 range_free;	  /* list, index + 1 */
-	u32 nranges_used; /* of conf.max_ranges, ever */
+	u32 nranges_used; /* of tcp_ranges(), ever */
+	u32 ranges_left;  /* of those that all share */
+	struct tcp_want {
+		u32 until; /* tick: so long does it count */
+		u32 held;  /* by who went short */
+	} want[TCP_NR_POOLS];
+	struct timer watch; /* set while somebody goes short */
+	u32 watch_hand;	    /* index of the connection seen last */
+	u32 patience;	    /* ticks, from conf */
 	struct tcp_conn *ready_head, **ready_tail;
 	struct tcp_conn *out_head, **out_tail;
 	struct tcp_conn *dead;
@@ -371,6 +395,7 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 void tcp_output_all(struct net *net, u64 now);
 
 void tcp_timer(void *net, struct timer *t, u64 now);
+void tcp_watch(void *net, struct timer *t, u64 now);
 
 /* What became of a segment that we sent. */
 struct tcp_icmp {

@@ -235,4 +235,5 @@ void tcp_abort_all(struct net *net, u64 now)
 	tcp_reap(net);
 	while (tcp_next_ready(net))
 		;
+	timer_cancel(&net->wheel, &net->tcp.watch);
 }

@@ -39,7 +39,7 @@ size_t tcp_bytes(const struct tcp_conf *conf)
 	       align_line(sizeof(struct tcp_listener) * conf->max_listeners) +
 	       align_line(sizeof(u32) * (size_t)pow2_above(conf->max_conns)) +
 	       align_line(sizeof(u32) * nports(conf)) +
-	       align_line(sizeof(struct tcp_range) * (size_t)conf->max_ranges);
+	       align_line(sizeof(struct tcp_range) * (size_t)tcp_ranges(conf));
 }
 
 static void *carve(u8 **mem, size_t bytes)
@@ -71,13 +71,16 @@ void tcp_init(struct net *net, void *memory)
 	t->sources = carve(&mem, sizeof(u32) * (size_t)nsources);
 	t->source_shift = 32 - (u32)__builtin_ctz(nsources);
 	t->ports = carve(&mem, sizeof(u32) * nports(conf));
-	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)conf->max_ranges);
+	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)tcp_ranges(conf));
+	t->ranges_left = conf->max_ranges;
+	timer_init(&t->watch, TIMER_SHARE);
 	t->rto_initial = ticks_of_us(conf->rto_initial_us);
 	t->rto_min = ticks_of_us(conf->rto_min_us);
 	t->rto_max = ticks_of_us(conf->rto_max_us);
 	t->rto_slack = min(t->rto_min, ticks_of_us(DELACK_OF_PEERS_US));
 	t->challenge_second = UINT64_MAX;
 	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
+	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;
 	list_init(&t->time_wait);
@@ -304,6 +307,7 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 	c->backoff = 0;
 	c->probes = 0;
 	c->rto_at = 0;
+	tcp_share_begin(c);
 	net->stat->tcp_established++;
 	tcp_arm_keep(net, c, now);
 	tcp_mark_ready(net, c,

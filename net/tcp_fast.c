@@ -250,8 +250,7 @@ static COLD bool may_follow(const struct net *net, const struct tcp_conn *c,
 	       tail->addr + tail->len != addr && c->snd_nxt == c->snd_max &&
 	       c->snd_nxt - c->snd_una == c->sndq_bytes &&
 	       after <= min(c->cwnd, c->snd_wnd) &&
-	       after <= net->conf.tcp.snd_buf &&
-	       c->sndq_ranges < net->conf.tcp.conn_ranges;
+	       after <= net->conf.tcp.snd_buf && tcp_range_due(net, c);
 }
 
 /* @len bytes at @addr are in flight now, and their segment carries the ACK. */
@@ -259,10 +258,12 @@ static inline void in_flight(struct net *net, struct tcp_conn *c, u32 range,
 			     const u8 *addr, u32 len, u64 now)
 {
 	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
-	if (likely(!c->sndq_bytes))
+	if (likely(!c->sndq_bytes)) {
 		c->sndq_head = range;
-	else
+	} else {
 		tcp_range_at(net, c->sndq_tail)->next = range;
+		tcp_range_count(net, c);
+	}
 	c->sndq_tail = range;
 	c->sndq_ranges++;
 	c->sndq_bytes += len;
@@ -297,11 +298,7 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
 	if (unlikely(!m))
 		return false;
-	range = tcp_range_alloc(net);
-	if (unlikely(!range)) {
-		mbuf_free(net->pool, m);
-		return false;
-	}
+	range = tcp_range_take(net);
 	push_headers(net, c, m, len, cksum_copy(0, m->data, addr, len), e, now);
 	net->txq[net->ntx++] = m;
 	net->stat->tx_copied_bytes += len;

@@ -11,6 +11,7 @@
 enum {
 	TCP_MSS_LEAST = 88, /* below, headers would outweigh data */
 	TCP_DUPACKS = 3,    /* duplicate ACKs that mean a loss */
+	TCP_OWN_RANGES = 4, /* that no other connection can take */
 };
 
 static inline bool seq_lt(u32 a, u32 b)
@@ -255,6 +256,37 @@ static inline bool tcp_rx_room(const struct net *net, const struct tcp_conn *c,
 	return tcp_rx_room_short(net, c, in_order);
 }
 
+/* tcp_share.c */
+/* May @c have one more send range? */
+static inline bool tcp_range_due(const struct net *net,
+				 const struct tcp_conn *c)
+{
+	u32 n = c->sndq_ranges;
+
+	return n < net->conf.tcp.conn_ranges &&
+	       (n < TCP_OWN_RANGES ||
+		n - TCP_OWN_RANGES < net->tcp.ranges_left);
+}
+
+/* @c takes one more. One that has none need not say so. */
+static inline void tcp_range_count(struct net *net, const struct tcp_conn *c)
+{
+	net->tcp.ranges_left -= c->sndq_ranges >= TCP_OWN_RANGES;
+}
+
+/* All ranges of a thread. */
+static inline u32 tcp_ranges(const struct tcp_conf *conf)
+{
+	return conf->max_ranges + TCP_OWN_RANGES * conf->max_conns;
+}
+
+/* Somebody who could go on goes short of @pool: he holds @held of it. */
+void tcp_short(struct net *net, enum tcp_pool pool, u32 held);
+/* @c is established: there is nothing yet that it has not done. */
+void tcp_share_begin(struct tcp_conn *c);
+/* @c was refused a range. */
+void tcp_range_refused(struct net *net, const struct tcp_conn *c);
+
 /* tcp_sndq.c */
 /* @i: index + 1. */
 static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)
@@ -262,8 +294,8 @@ static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)
 	return &net->tcp.ranges[i - 1];
 }
 
-/* Index + 1; 0 when there is none. */
-static inline u32 tcp_range_alloc(struct net *net)
+/* Index + 1. For who may have it: tcp_range_due(). */
+static inline u32 tcp_range_take(struct net *net)
 {
 	struct tcp *t = &net->tcp;
 	u32 i = t->range_free;
@@ -272,11 +304,10 @@ static inline u32 tcp_range_alloc(struct net *net)
 		t->range_free = tcp_range_at(net, i)->next;
 		return i;
 	}
-	if (t->nranges_used == net->conf.tcp.max_ranges)
-		return 0;
 	return ++t->nranges_used;
 }
 
+/* One of its own. */
 static inline void tcp_range_put(struct net *net, u32 i)
 {
 	tcp_range_at(net, i)->next = net->tcp.range_free;

@@ -34,11 +34,12 @@ static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
 {
 	u32 i;
 
-	if (c->sndq_ranges >= net->conf.tcp.conn_ranges)
+	if (!tcp_range_due(net, c)) {
+		tcp_range_refused(net, c);
 		return false;
-	i = tcp_range_alloc(net);
-	if (!i)
-		return false;
+	}
+	i = tcp_range_take(net);
+	tcp_range_count(net, c);
 	*tcp_range_at(net, i) = (struct tcp_range){ addr, len, 0 };
 	if (c->sndq_tail)
 		tcp_range_at(net, c->sndq_tail)->next = i;
@@ -80,6 +81,7 @@ static void drop_head(struct net *net, struct tcp_conn *c)
 	if (!next)
 		c->sndq_tail = 0;
 	c->head_off = 0;
+	net->tcp.ranges_left += c->sndq_ranges > TCP_OWN_RANGES;
 	c->sndq_ranges--;
 	tcp_range_put(net, i);
 }

@@ -73,6 +73,8 @@
 	X(tcp_out_of_order, "segments received out of order")              \
 	X(tcp_zero_window_probes, "window probes sent")                    \
 	X(tcp_keepalive_probes, "keepalive probes sent")                   \
+	X(tcp_range_short, "sendv that found no send range for it left")     \
+	X(tcp_cut_send, "resets of who held send ranges and took nothing")   \
 	X(tcp_coalesced, "small segments copied together to save buffers") \
 	/* memory, gauges */                                               \
 	X(mbufs_total, "gauge: packet buffers of this thread")             \

@@ -87,6 +87,7 @@ static void tcp_conf(struct sim *s, struct tcp_conf *c)
 		.max_listeners = 4,
 		.max_ranges = 64 + sim_random(s, 1000),
 		.conn_ranges = 4 + sim_random(s, 60),
+		.patience_ms = 600000, /* the wire may be worse */
 		.snd_buf = 2048 + sim_random(s, 100000),
 		.rcv_buf = 2048 + sim_random(s, 200000),
 		.rcv_mbufs = 4 + sim_random(s, 60),

@@ -18,6 +18,7 @@ static const struct tcp_conf tcp_conf = {
 	.max_listeners = 4,
 	.max_ranges = 256,
 	.conn_ranges = 64,
+	.patience_ms = 1000,
 	.snd_buf = 128 << 10,
 	.rcv_buf = 64 << 10,
 	.rcv_mbufs = 64,

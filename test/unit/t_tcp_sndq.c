@@ -140,34 +140,11 @@ static void limits(void **state)
 	tcp_release(&f->net, c);
 }
 
-/* The thread's ranges are used up: the others wait, nothing is lost. */
-static void shared_pool_runs_out(void **state)
-{
-	struct fixture *f = *state;
-	struct tcp_conn *c[3];
-	u32 i, n = 0;
-
-	for (i = 0; i < 3; i++) {
-		c[i] = tcp_conn_new(&f->net, FIX_PEER, FIX_IP, be16((u16)i),
-				    be16(2), 0, f->now);
-		c[i]->state = TCP_ESTABLISHED;
-		while (tcp_send(&f->net, c[i], arena + n * 2 % ARENA, 1) == 1)
-			n++;
-	}
-	assert_int_equal(n, 64); /* max_ranges; two have 32 each */
-	assert_int_equal(c[2]->sndq_bytes, 0);
-	tcp_release(&f->net, c[0]);
-	assert_int_equal(tcp_send(&f->net, c[2], arena, 1), 1);
-	tcp_release(&f->net, c[1]);
-	tcp_release(&f->net, c[2]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(model),
 		TCP_TEST(limits),
-		TCP_TEST(shared_pool_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

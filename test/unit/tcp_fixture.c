@@ -20,6 +20,7 @@ int tcpfix_setup(void **state)
 		.max_listeners = 4,
 		.max_ranges = 64,
 		.conn_ranges = 32,
+		.patience_ms = 1000,
 		.snd_buf = 65536,
 		.rcv_buf = 60000,
 		.rcv_mbufs = 64,
@@ -39,6 +40,7 @@ int tcpfix_setup(void **state)
 	};
 	tcpfix_renew(f);
 	f->net.wheel.fire[TIMER_TCP] = tcp_timer;
+	f->net.wheel.fire[TIMER_SHARE] = tcp_watch;
 	fix_know_peer(f);
 	*state = f;
 	return 0;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What connections share, and who is cut when it is short.
+ *
+ * A few items of a pool are each connection's own. Beyond them it may hold as
+ * many as are left, no more: so those that want much hold the same, whoever
+ * comes late finds as many left, and nobody needs to be looked for (Choudhury
+ * and Hahne, "Dynamic queue length thresholds").
+ *
+ * Still, who takes nothing keeps what he holds. Therefore, from the moment
+ * that somebody goes short until nobody has for a while, a hand goes round
+ * the connections, a bounded number at a time. It leaves a mark on each: how
+ * far it should have got when the hand comes again. Who has not got there in
+ * conf.patience_ms and holds more than his own, and no less than the one who
+ * went short, is a hoarder: of those that the hand passes at a time the worst
+ * is reset.
+ */
+#include "net/tcp_int.h"
+
+enum {
+	WATCH_CONNS = 64,   /* looked at, at a time */
+	WATCH_SHIFT = 12,   /* so many times in conf.patience_ms */
+	STRIDE_MAX = 65535, /* bytes */
+};
+
+static void watch_again(struct net *net)
+{
+	u32 ticks = net->tcp.patience >> WATCH_SHIFT;
+
+	timer_set(&net->wheel, &net->tcp.watch, net->wheel.tick + ticks + 1);
+}
+
+/* Who waits for a retransmission comes again late: his want is remembered for
+ * longer than it takes to find out who does not move. */
+void tcp_short(struct net *net, enum tcp_pool pool, u32 held)
+{
+	struct tcp *t = &net->tcp;
+	u32 until = net->wheel.tick + 2 * t->patience;
+
+	t->want[pool] = (struct tcp_want){ until, held };
+	if (!timer_is_set(&t->watch))
+		watch_again(net);
+}
+
+/* Only who could send more goes short: not who waits for his own peer. */
+void tcp_range_refused(struct net *net, const struct tcp_conn *c)
+{
+	if (c->sndq_ranges >= net->conf.tcp.conn_ranges)
+		return;
+	net->stat->tcp_range_short++;
+	if (c->sndq_bytes < min(c->cwnd, c->snd_wnd))
+		tcp_short(net, TCP_POOL_RANGES, c->sndq_ranges);
+}
+
+void tcp_share_begin(struct tcp_conn *c)
+{
+	c->send_mark = (struct tcp_mark){ .goal = c->snd_una };
+}
+
+/* Who has got to @m->goal is given the next one, @stride from where he is. */
+static bool stuck(struct tcp_mark *m, u32 pos, u32 stride, u32 tick,
+		  u32 patience)
+{
+	if (m->goal - pos - 1 >= (u32)STRIDE_MAX) {
+		*m = (struct tcp_mark){ pos + stride, tick };
+		return false;
+	}
+	return tick - m->at >= patience;
+}
+
+/* Has the peer acknowledged neither all nor a segment? */
+static bool send_stuck(const struct tcp *t, struct tcp_conn *c, u32 tick)
+{
+	return stuck(&c->send_mark, c->snd_una,
+		     min(c->sndq_bytes, (u32)c->mss_snd), tick, t->patience);
+}
+
+/* The worst of those that the hand passes at a time, by pool. */
+struct worst {
+	struct tcp_conn *conn[TCP_NR_POOLS];
+	u32 holds[TCP_NR_POOLS];
+};
+
+/* @c, which does not move, holds @holds, of which @own are nobody else's. */
+static void blame(const struct tcp *t, struct worst *w, enum tcp_pool pool,
+		  struct tcp_conn *c, u32 holds, u32 own)
+{
+	if (holds <= max(w->holds[pool], own) || holds < t->want[pool].held)
+		return;
+	w->conn[pool] = c;
+	w->holds[pool] = holds;
+}
+
+static void look_at(struct net *net, struct tcp_conn *c, struct worst *w,
+		    u32 tick)
+{
+	const struct tcp *t = &net->tcp;
+
+	if (c->state < TCP_ESTABLISHED || c->state == TCP_TIME_WAIT)
+		return;
+	if (send_stuck(t, c, tick))
+		blame(t, w, TCP_POOL_RANGES, c, c->sndq_ranges, TCP_OWN_RANGES);
+}
+
+static void pass_hand(struct net *net, struct worst *w, u32 tick)
+{
+	struct tcp *t = &net->tcp;
+	u32 n = min(t->nconns_used, (u32)WATCH_CONNS);
+
+	while (n--) {
+		if (++t->watch_hand >= t->nconns_used)
+			t->watch_hand = 0;
+		look_at(net, &t->conns[t->watch_hand], w, tick);
+	}
+}
+
+static void cut(struct net *net, struct tcp_conn *c, u64 *counter, u64 now)
+{
+	++*counter;
+	tcp_send_rst(net, c, now);
+	tcp_die(net, c, ENOBUFS);
+}
+
+static bool wanted(const struct tcp *t, enum tcp_pool pool, u32 tick)
+{
+	return t->want[pool].until - tick - 1 < 2 * t->patience;
+}
+
+/* One at a time: who is short even then says so again. */
+void tcp_watch(void *arg, struct timer *timer, u64 now)
+{
+	struct net *net = arg;
+	struct tcp *t = &net->tcp;
+	struct worst w = { 0 };
+	u32 tick = tick_of(now);
+
+	pass_hand(net, &w, tick);
+	if (w.conn[TCP_POOL_RANGES] && wanted(t, TCP_POOL_RANGES, tick)) {
+		cut(net, w.conn[TCP_POOL_RANGES], &net->stat->tcp_cut_send,
+		    now);
+		t->want[TCP_POOL_RANGES].until = tick;
+	}
+	if (wanted(t, TCP_POOL_RANGES, tick))
+		watch_again(net);
+}

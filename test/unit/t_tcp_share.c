@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net/tcp_share.c: some take all they can of what connections share, and give
+ * nothing back; the others must find what is their own, and as much of the
+ * rest as those; and the former are reset once somebody goes short.
+ */
+#include "tcp_fixture.h"
+
+enum {
+	GREEDY = 12,
+	PATIENCE_MS = 1000, /* the fixture's */
+	ROUND_MS = 10,
+	ANSWER = 100,
+};
+
+static u8 arena[1 << 20];
+static u32 arena_at;
+
+/* Both ends of a connection. */
+struct link {
+	struct tcp_conn *c;
+	struct tcp_peer p;
+};
+
+static struct link open_link(struct fixture *f, u16 port, u16 wnd)
+{
+	struct link l = { .p = tcp_peer_new() };
+
+	tcp_output_all(&f->net, f->now);
+	tcp_drain(f);
+	l.p.port = port;
+	l.c = tcp_accepted(f, &l.p);
+	l.p.wnd = wnd;
+	tcp_put(f, &l.p, TCP_ACK, NULL, 0);
+	tcp_drain(f);
+	return l;
+}
+
+/* Answers, each a range of its own, until none is taken; how many. */
+static u32 send_all(struct fixture *f, struct tcp_conn *c, u32 most)
+{
+	u32 n = 0;
+
+	while (n < most) {
+		arena_at = (arena_at + ANSWER + 1) % (sizeof(arena) - ANSWER);
+		if (tcp_send(&f->net, c, arena + arena_at, ANSWER) < ANSWER)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* The peer takes @bytes more of what was sent. */
+static void take(struct fixture *f, struct link *l, u32 bytes)
+{
+	l->p.ack += min(bytes, l->c->snd_max - l->p.ack);
+	tcp_put(f, &l->p, TCP_ACK, NULL, 0);
+}
+
+static void open_greedy(struct fixture *f, struct link *greedy, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		greedy[i] = open_link(f, (u16)(5000 + i), 0);
+	/* In turn, and until nobody gets any more. */
+	for (u32 got = 1; got;) {
+		got = 0;
+		for (u32 i = 0; i < n; i++)
+			got += send_all(f, greedy[i].c, 1);
+	}
+}
+
+/* One round: the honest one sends what it can, and its peer takes it; the
+ * greedy ones' peers say that they live, and take @bytes. */
+static u32 one_round(struct fixture *f, struct link *honest,
+		     struct link *greedy, u32 n, u32 bytes, u32 most)
+{
+	u32 sent = send_all(f, honest->c, most);
+
+	tcp_output_all(&f->net, f->now);
+	tcp_drain(f);
+	take(f, honest, UINT32_MAX);
+	for (u32 i = 0; i < n; i++) {
+		if (greedy[i].c->state == TCP_ESTABLISHED)
+			take(f, &greedy[i], bytes);
+	}
+	tcp_pass(f, ROUND_MS * FIX_MS);
+	tcp_drain(f);
+	return sent;
+}
+
+static void rounds(struct fixture *f, struct link *honest, struct link *greedy,
+		   u32 n, u32 ms, u32 most)
+{
+	for (u32 t = 0; t < ms; t += ROUND_MS)
+		one_round(f, honest, greedy, n, 0, most);
+}
+
+static void everybody_has_his_own(void **state)
+{
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], late;
+
+	open_greedy(f, greedy, GREEDY);
+	late = open_link(f, PEER_PORT, PEER_WND);
+	assert_true(send_all(f, late.c, UINT32_MAX) >= TCP_OWN_RANGES);
+	/* Down to where nothing is left that is shared. */
+	f->net.tcp.ranges_left = 0;
+	late = open_link(f, PEER_PORT + 1, PEER_WND);
+	assert_int_equal(send_all(f, late.c, UINT32_MAX), TCP_OWN_RANGES);
+}
+
+static void the_rest_is_shared_alike(void **state)
+{
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], late;
+	u32 least = UINT32_MAX, most = 0;
+
+	open_greedy(f, greedy, GREEDY);
+	for (u32 i = 0; i < GREEDY; i++) {
+		least = min(least, (u32)greedy[i].c->sndq_ranges);
+		most = max(most, (u32)greedy[i].c->sndq_ranges);
+	}
+	assert_true(most - least <= 1);
+	assert_true(most > TCP_OWN_RANGES);
+	/* Whoever comes late gets half of the same, and the others' next. */
+	late = open_link(f, PEER_PORT, PEER_WND);
+	assert_true(2 * send_all(f, late.c, UINT32_MAX) >= most);
+}
+
+static void what_is_given_back_is_there_again(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[3];
+	u32 all = f->net.tcp.ranges_left;
+
+	assert_int_equal(all, f->net.conf.tcp.max_ranges);
+	for (u32 i = 0; i < 3; i++) {
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+		send_all(f, l[i].c, UINT32_MAX);
+		assert_true(l[i].c->sndq_ranges > TCP_OWN_RANGES);
+	}
+	assert_true(f->net.tcp.ranges_left < all);
+	tcp_release(&f->net, l[0].c);
+	tcp_output_all(&f->net, f->now);
+	tcp_drain(f);
+	take(f, &l[1], 550);
+	take(f, &l[1], UINT32_MAX);
+	while (l[2].c->sndq_bytes) {
+		tcp_output_all(&f->net, f->now);
+		tcp_drain(f);
+		take(f, &l[2], ANSWER / 2);
+		take(f, &l[1], UINT32_MAX);
+	}
+	assert_int_equal(f->net.tcp.ranges_left, all);
+}
+
+static void who_takes_nothing_is_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], honest;
+	u32 before, after, left = 0, cut = 0;
+
+	open_greedy(f, greedy, GREEDY);
+	honest = open_link(f, PEER_PORT, PEER_WND);
+	before = one_round(f, &honest, greedy, GREEDY, 0, 24);
+	assert_true(before < 24);
+	assert_int_not_equal(f->stat.tcp_range_short, 0);
+	rounds(f, &honest, greedy, GREEDY, 2 * PATIENCE_MS, 24);
+	for (u32 i = 0; i < GREEDY; i++) {
+		if (greedy[i].c->state == TCP_CLOSED) {
+			cut++;
+			assert_int_equal(greedy[i].c->error, ENOBUFS);
+		} else {
+			left = max(left, (u32)greedy[i].c->sndq_ranges);
+		}
+	}
+	assert_int_equal(f->stat.tcp_cut_send, cut);
+	assert_true(cut > 0);
+	/* No more of them than it takes for him to have as much as they. */
+	assert_true(cut < GREEDY);
+	after = one_round(f, &honest, greedy, GREEDY, 0, 24);
+	assert_true(after > before && after >= left);
+	assert_int_equal(honest.c->state, TCP_ESTABLISHED);
+}
+
+static void nobody_is_reset_unless_another_goes_short(void **state)
+{
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], honest;
+
+	open_greedy(f, greedy, GREEDY);
+	honest = open_link(f, PEER_PORT, PEER_WND);
+	rounds(f, &honest, greedy, GREEDY, 5 * PATIENCE_MS, TCP_OWN_RANGES);
+	assert_int_equal(f->stat.tcp_cut_send, 0);
+	assert_false(timer_is_set(&f->net.tcp.watch));
+	/* Nor because they would like more themselves. */
+	for (u32 i = 0; i < GREEDY; i++)
+		send_all(f, greedy[i].c, 1);
+	assert_false(timer_is_set(&f->net.tcp.watch));
+}
+
+static void who_goes_on_is_not_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct link slow[GREEDY], honest;
+
+	/* A segment in every 0.8 s. */
+	open_greedy(f, slow, GREEDY);
+	honest = open_link(f, PEER_PORT, PEER_WND);
+	for (u32 i = 0; i < GREEDY; i++)
+		slow[i].p.wnd = 1460;
+	for (u32 t = 0; t < 4 * PATIENCE_MS; t += ROUND_MS) {
+		bool now = t % (PATIENCE_MS * 8 / 10) == 0;
+
+		one_round(f, &honest, slow, GREEDY, now ? 1460 : 0, 24);
+		for (u32 i = 0; now && i < GREEDY; i++)
+			send_all(f, slow[i].c, 32);
+	}
+	assert_int_equal(f->stat.tcp_cut_send, 0);
+}
+
+static void a_byte_now_and_then_is_not_going_on(void **state)
+{
+	struct fixture *f = *state;
+	struct link slow[GREEDY], honest;
+
+	open_greedy(f, slow, GREEDY);
+	honest = open_link(f, PEER_PORT, PEER_WND);
+	for (u32 i = 0; i < GREEDY; i++)
+		slow[i].p.wnd = 1;
+	for (u32 t = 0; t < 4 * PATIENCE_MS; t += ROUND_MS)
+		one_round(f, &honest, slow, GREEDY, t % 100 == 0, 24);
+	assert_true(f->stat.tcp_cut_send > 0);
+}
+
+static void who_has_but_his_own_is_not_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], honest, poor;
+
+	poor = open_link(f, 6000, 0);
+	assert_int_equal(send_all(f, poor.c, TCP_OWN_RANGES), TCP_OWN_RANGES);
+	open_greedy(f, greedy, GREEDY);
+	honest = open_link(f, PEER_PORT, PEER_WND);
+	for (u32 t = 0; t < 3 * PATIENCE_MS; t += ROUND_MS) {
+		one_round(f, &honest, greedy, GREEDY, 0, 32);
+		take(f, &poor, 0);
+	}
+	assert_true(f->stat.tcp_cut_send > 0);
+	assert_int_equal(poor.c->state, TCP_ESTABLISHED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TCP_TEST(everybody_has_his_own),
+		TCP_TEST(the_rest_is_shared_alike),
+		TCP_TEST(what_is_given_back_is_there_again),
+		TCP_TEST(who_takes_nothing_is_reset),
+		TCP_TEST(nobody_is_reset_unless_another_goes_short),
+		TCP_TEST(who_goes_on_is_not_reset),
+		TCP_TEST(a_byte_now_and_then_is_not_going_on),
+		TCP_TEST(who_has_but_his_own_is_not_reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
