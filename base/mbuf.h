@@ -53,7 +53,11 @@ struct mbuf {
 		u32 parts; /* ... what comes before it in the datagram: index
 			    * + 1 of the first of a chain, or 0 */
 	} udp;
-	u64 cookie; /* UDP transmit: whom to tell */
+	union {
+		u64 cookie;	   /* UDP transmit: whom to tell */
+		struct mbuf *last; /* TCP receive: first of a run out of order:
+				    * the last of it */
+	};
 	struct mbuf_ext ext[MBUF_MAX_EXT];
 };
 

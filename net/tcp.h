@@ -152,6 +152,7 @@ struct tcp_conn {
 	u32 cc_acked;	  /* bytes towards the next cwnd increase */
 	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */
 	u8 keep_probes;
+	u8 ooo_runs; /* in ooo */
 
 	/* --- line 3: timing; ticks are wheel ticks, 0: not set */
 	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */

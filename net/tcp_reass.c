@@ -9,9 +9,11 @@
  *
  * A list element is one mbuf; a packet of several fragments becomes several
  * elements. Bounds: the window bounds the bytes; buffers are bounded by
- * copying small segments together, and by ooo_limit().
+ * copying small segments together, and by tcp_rx_room_short().
  */
 #include "net/tcp_int.h"
+
+enum { OOO_RUNS = 32 }; /* holes that a connection may have */
 
 static u32 tailroom(const struct net *net, const struct mbuf *m)
 {
@@ -139,40 +141,123 @@ int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
 	return 0;
 }
 
-/* One buffer into the sorted list; the parts already there win. */
+/* ---- out of order
+ *
+ *   ooo -> 1 - 1 - 1 -> 2 -> 3 - 3        first of a run: last ----> its last
+ *
+ * Buffers whose bytes follow each other are a run. Whatever the peer sends, a
+ * buffer is compared with at most OOO_RUNS runs, and none of their buffers but
+ * its two neighbours: those it is joined to, and if they are short copied
+ * together with. What it covers and frees has come, each by a segment of its
+ * own.
+ */
+
+static u32 run_end(const struct mbuf *run)
+{
+	return run->last->seq + run->last->len;
+}
+
+/* Copies what follows @to behind it, if there is room. */
+static bool absorb(struct net *net, struct tcp_conn *c, struct mbuf *to,
+		   struct mbuf *m)
+{
+	if (tailroom(net, to) < m->len)
+		return false;
+	memcpy(to->data + to->len, m->data, m->len);
+	to->len += m->len;
+	mbuf_free(net->pool, m);
+	c->rx_mbufs--;
+	net->stat->tcp_coalesced++;
+	return true;
+}
+
+/* The run @b comes right after the run @a: they become one. */
+static void join(struct net *net, struct tcp_conn *c, struct mbuf *a,
+		 struct mbuf *b)
+{
+	struct mbuf *tail = a->last, *rest = b->next, *last = b->last;
+
+	c->ooo_runs--;
+	if (absorb(net, c, tail, b)) {
+		tail->next = rest;
+		a->last = last == b ? tail : last;
+	} else {
+		a->last = last;
+	}
+}
+
+static void drop_run(struct net *net, struct tcp_conn *c, struct mbuf **at)
+{
+	struct mbuf *m = *at, *end = m->last->next;
+
+	*at = end;
+	c->ooo_runs--;
+	while (m != end) {
+		struct mbuf *next = m->next;
+
+		c->ooo_bytes -= m->len;
+		c->rx_mbufs--;
+		mbuf_free(net->pool, m);
+		m = next;
+	}
+}
+
+/* Those behind @m that it covers wholly go; a partial one shortens it. */
+static void make_room(struct net *net, struct tcp_conn *c, struct mbuf **at,
+		      struct mbuf *m)
+{
+	while (*at && seq_lt((*at)->seq, m->seq + m->len)) {
+		if (seq_lt(m->seq + m->len, run_end(*at))) {
+			m->len = (*at)->seq - m->seq;
+			return;
+		}
+		drop_run(net, c, at);
+	}
+}
+
+static void put_run(struct net *net, struct tcp_conn *c, struct mbuf *before,
+		    struct mbuf **at, struct mbuf *m)
+{
+	struct mbuf *after = *at;
+
+	m->last = m;
+	m->next = after;
+	*at = m;
+	c->ooo_runs++;
+	c->ooo_bytes += m->len;
+	c->rx_mbufs++;
+	if (before)
+		join(net, c, before, m);
+	if (after && run_end(before ? before : m) == after->seq)
+		join(net, c, before ? before : m, after);
+}
+
+/* One buffer to its place; the parts already there win. */
 static void insert(struct net *net, struct tcp_conn *c, struct mbuf *m)
 {
-	struct mbuf **at = &c->ooo;
+	struct mbuf *before = NULL, **at = &c->ooo;
+	u32 dup;
 
-	while (*at && seq_le((*at)->seq + (*at)->len, m->seq))
-		at = &(*at)->next;
-	/* *at ends behind our start. */
 	while (*at && seq_le((*at)->seq, m->seq)) {
-		u32 dup = (*at)->seq + (*at)->len - m->seq;
-
+		before = *at;
+		at = &before->last->next;
+	}
+	if (before && seq_le(m->seq, run_end(before))) {
+		dup = run_end(before) - m->seq;
 		if (dup >= m->len)
 			goto drop;
 		mbuf_pull(m, dup);
 		m->seq += dup;
-		at = &(*at)->next;
+	} else {
+		before = NULL;
 	}
-	/* Those behind that we cover wholly go; a partial one shortens us. */
-	while (*at && seq_lt((*at)->seq, m->seq + m->len)) {
-		struct mbuf *old = *at;
-
-		if (seq_lt(m->seq + m->len, old->seq + old->len)) {
-			m->len = old->seq - m->seq;
-			break;
-		}
-		*at = old->next;
-		c->ooo_bytes -= old->len;
-		c->rx_mbufs--;
-		mbuf_free(net->pool, old);
+	make_room(net, c, at, m);
+	if (!before && c->ooo_runs == OOO_RUNS &&
+	    m->seq + m->len != (*at ? (*at)->seq : m->seq)) {
+		net->stat->drop_tcp_holes++;
+		goto drop;
 	}
-	m->next = *at;
-	*at = m;
-	c->ooo_bytes += m->len;
-	c->rx_mbufs++;
+	put_run(net, c, before, at, m);
 	return;
 drop:
 	mbuf_free(net->pool, m);
@@ -201,6 +286,10 @@ void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 		u32 dup = c->rcv_nxt - m->seq;
 
 		c->ooo = m->next;
+		if (m->last == m)
+			c->ooo_runs--;
+		else
+			c->ooo->last = m->last;
 		c->ooo_bytes -= m->len;
 		c->rx_mbufs--;
 		if (dup >= m->len) {
@@ -219,5 +308,6 @@ void tcp_ooo_free(struct net *net, struct tcp_conn *c)
 		c->rx_mbufs--;
 	mbuf_free_chain(net->pool, c->ooo);
 	c->ooo = NULL;
+	c->ooo_runs = 0;
 	c->ooo_bytes = 0;
 }

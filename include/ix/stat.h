@@ -50,6 +50,7 @@
 	X(drop_tcp_window, "segment outside the window")                   \
 	X(drop_tcp_paws, "old timestamp (PAWS)")                           \
 	X(drop_tcp_memory, "data refused: buffers short")                  \
+	X(drop_tcp_holes, "data refused: too many holes before it")          \
 	X(drop_tcp_backlog, "SYN refused: backlog full")                   \
 	X(drop_tcp_conns, "SYN refused: no connection free")               \
 	X(drop_tcp_share, "refused: its source or port has its share")     \

@@ -3,7 +3,9 @@
  * must come out as it was; buffers are counted at every step. */
 #include "tcp_fixture.h"
 
-enum { STREAM = 40000 };
+#include <signal.h>
+
+enum { STREAM = 40000, RUNS = 32 };
 
 static u8 stream[STREAM];
 
@@ -43,18 +45,30 @@ static u32 count(const struct mbuf *m)
 
 static void check(struct fixture *f, const struct tcp_conn *c)
 {
-	u32 bytes = 0, ooo = 0, end = c->rcv_nxt;
+	u32 bytes = 0, ooo = 0, runs = 0, end = c->rcv_nxt;
+	const struct mbuf *last = NULL; /* of the run */
 
 	for (const struct mbuf *m = c->rx_head; m; m = m->next)
 		bytes += m->len - m->off_done;
 	assert_int_equal(bytes, c->rx_bytes);
 	for (const struct mbuf *m = c->ooo; m; m = m->next) {
-		assert_true(seq_le(end, m->seq)); /* sorted, disjoint */
+		if (last) {
+			assert_int_equal(m->seq, end);
+		} else {
+			assert_true(seq_lt(end, m->seq)); /* a hole */
+			last = m->last;
+			runs++;
+		}
+		if (m == last)
+			last = NULL;
 		end = m->seq + m->len;
 		ooo += m->len;
 		assert_true(m->len > 0);
 	}
+	assert_null(last);
 	assert_int_equal(ooo, c->ooo_bytes);
+	assert_int_equal(runs, c->ooo_runs);
+	assert_true(runs <= RUNS);
 	assert_int_equal(count(c->rx_head) + count(c->ooo), c->rx_mbufs);
 	assert_int_equal(f->pool.nfree, f->pool.total - c->rx_mbufs);
 }
@@ -166,6 +180,124 @@ static void coalescing_spares_buffers(void **state)
 	tcp_release(&f->net, c);
 }
 
+/* ---- the work for one segment: instructions, by the CPU's trap flag */
+
+static volatile u32 steps;
+
+static void count_step(int sig)
+{
+	steps++;
+}
+
+static void insert_byte(struct fixture *f, struct tcp_conn *c, u32 at)
+{
+	const u64 trap = 0x100;
+	struct mbuf *m = fix_raw(f, stream + at, 1);
+	u64 flags = __builtin_ia32_readeflags_u64();
+
+	steps = 0;
+	__builtin_ia32_writeeflags_u64(flags | trap);
+	tcp_ooo_insert(&f->net, c, m, c->rcv_nxt + at);
+	__builtin_ia32_writeeflags_u64(flags);
+}
+
+/* Where the @i-th of @n segments begins, from rcv_nxt on. */
+typedef u32 order_fn(u32 i, u32 n);
+
+static u32 upwards(u32 i, u32 n)
+{
+	return 1 + i;
+}
+
+static u32 downwards(u32 i, u32 n)
+{
+	return n - i;
+}
+
+static u32 every_other(u32 i, u32 n)
+{
+	return 1 + 2 * i;
+}
+
+static u32 every_other_down(u32 i, u32 n)
+{
+	return 1 + 2 * (n - i);
+}
+
+/* Some holes, then what is in them, then further on. */
+static u32 filled_up(u32 i, u32 n)
+{
+	u32 k = i % (2 * RUNS);
+
+	return 1 + i - k + (k < RUNS ? 2 * k : 2 * (k - RUNS) + 1);
+}
+
+/* Between the first and the last of many runs. */
+static u32 both_ends(u32 i, u32 n)
+{
+	return i % 2 ? 1 + 2 * i : 1 + 2 * (n - i);
+}
+
+/* The most instructions for one of @n segments, in whatever order. */
+static u32 most_work(struct fixture *f, u32 n)
+{
+	static order_fn *const orders[] = {
+		upwards,	  downwards, every_other,
+		every_other_down, filled_up, both_ends,
+	};
+	u32 most = 0;
+
+	for (u32 k = 0; k < ARRAY_SIZE(orders); k++) {
+		struct tcp_conn *c = conn(f);
+
+		for (u32 i = 0; i < n; i++) {
+			insert_byte(f, c, orders[k](i, n));
+			most = max(most, steps);
+			check(f, c);
+		}
+		tcp_release(&f->net, c);
+		assert_int_equal(f->pool.nfree, f->pool.total);
+	}
+	return most;
+}
+
+/* Not more for many than for just as many as there may be holes. */
+static void work_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct sigaction sa = { .sa_handler = count_step };
+	u32 few, many;
+
+	assert_int_equal(sigaction(SIGTRAP, &sa, NULL), 0);
+	few = most_work(f, 2 * RUNS);
+	many = most_work(f, 7 * RUNS);
+	print_message("at most %u, %u instructions\n", few, many);
+	assert_true(few > RUNS); /* it does count */
+	assert_true(many <= few + few / 4);
+	assert_true(f->stat.drop_tcp_holes > RUNS);
+}
+
+/* However small they are, in either direction. */
+static void few_buffers_for_many_segments(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c = conn(f);
+
+	for (u32 i = 0; i < 1000; i++)
+		tcp_ooo_insert(&f->net, c, fix_raw(f, stream + 1 + i, 1),
+			       c->rcv_nxt + 1 + i);
+	assert_int_equal(c->rx_mbufs, 1);
+	tcp_ooo_free(&f->net, c);
+	for (u32 i = 1000; i > 0; i--)
+		tcp_ooo_insert(&f->net, c, fix_raw(f, stream + i, 1),
+			       c->rcv_nxt + i);
+	assert_int_equal(c->rx_mbufs, 1);
+	tcp_rx_append(&f->net, c, fix_raw(f, stream, 1), 1);
+	tcp_ooo_drain(&f->net, c);
+	assert_memory_equal(c->rx_head->next->data, stream + 1, 1000);
+	tcp_release(&f->net, c);
+}
+
 static void room_is_kept_for_others(void **state)
 {
 	struct fixture *f = *state;
@@ -212,6 +344,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(streams),
 		TCP_TEST(coalescing_spares_buffers),
+		TCP_TEST(work_is_bounded),
+		TCP_TEST(few_buffers_for_many_segments),
 		TCP_TEST(room_is_kept_for_others),
 		TCP_TEST(trims),
 	};
