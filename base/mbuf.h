@@ -20,6 +20,8 @@ enum {
 	MBUF_HEADROOM = 256, /* what AF_XDP leaves free before a packet */
 	MBUF_ROOM = MBUF_SIZE - MBUF_HEADROOM,
 	MBUF_MAX_EXT = 4, /* gathered ranges per transmitted packet */
+	MBUF_OWN = 4,	  /* received buffers that a holder may have when all
+			   * are short */
 };
 
 /* A range of the application's memory sent in place, behind the frame's own
@@ -73,6 +75,7 @@ _Static_assert(sizeof(struct mbuf) == 128, "two cache lines");
 struct mbuf_pool {
 	u32 nfree;
 	u32 total;
+	u32 kept;	    /* free ones, not for who already holds some */
 	struct mbuf *mbufs; /* total of them */
 	u8 *frames;	    /* total * MBUF_SIZE, dataplane's address */
 	u64 app_frames;	    /* the same memory's address in the application */
@@ -133,6 +136,27 @@ static inline void mbuf_free_chain(struct mbuf_pool *p, struct mbuf *m)
 		mbuf_free(p, m);
 		m = next;
 	}
+}
+
+/* ---- who may keep what was received. The holder is a connection or a socket;
+ * it holds @held buffers.
+ *
+ *     0         1/16        1/8                                    all free
+ *     |----------|-----------|----------------------------------------|
+ *       NIC and    who holds   whoever holds no more than are left
+ *       transmit   few         in here
+ */
+static inline bool mbuf_share(const struct mbuf_pool *p, u32 held)
+{
+	return p->nfree > p->kept + held;
+}
+
+/* The same when they are short: the fewer he holds, the longer. */
+static inline bool mbuf_own(const struct mbuf_pool *p, u32 held)
+{
+	u32 step = p->kept / 2 / MBUF_OWN;
+
+	return held < MBUF_OWN && p->nfree > p->kept / 2 + held * step;
 }
 
 /* The frame that contains @frame_off (bytes into the pool's frames). */

@@ -84,6 +84,7 @@ u32 dp_overrun(struct dp *dp, u64 now)
 	u32 received;
 
 	dp->now = now;
+	tcp_app_away(&dp->net.tcp, now);
 	received = dp_rx(dp, now);
 	output(dp, now);
 	dp_tx(dp, now);

@@ -173,6 +173,7 @@ struct tcp_conn {
 		};
 		struct tcp_mark send_mark; /* from then on */
 	};
+	struct tcp_mark recv_mark;
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 last_bare;	/* ... and of the last segment that told nothing new */
 	u32 last_tx; /* tick of the last segment with data from us */
@@ -237,7 +238,7 @@ struct tcp_conf {
 };
 
 /* What connections share: see tcp_share.c. */
-enum tcp_pool { TCP_POOL_RANGES, TCP_NR_POOLS };
+enum tcp_pool { TCP_POOL_RANGES, TCP_POOL_MBUFS, TCP_NR_POOLS };
 
 struct tcp_slot { /* of the connection table: open addressing */
 	u32 hash;
@@ -268,6 +269,7 @@ struct tcp {
 	} want[TCP_NR_POOLS];
 	struct timer watch; /* set while somebody goes short */
 	u32 watch_hand;	    /* index of the connection seen last */
+	u32 app_away;	    /* tick: the application did not cross in time */
 	u32 patience;	    /* ticks, from conf */
 	struct tcp_conn *ready_head, **ready_tail;
 	struct tcp_conn *out_head, **out_tail;
@@ -397,6 +399,17 @@ void tcp_output_all(struct net *net, u64 now);
 
 void tcp_timer(void *net, struct timer *t, u64 now);
 void tcp_watch(void *net, struct timer *t, u64 now);
+
+/* Somebody who could go on, not only of TCP, goes short of @pool: he holds
+ * @held of it. */
+void tcp_short(struct net *net, enum tcp_pool pool, u32 held);
+
+/* The application keeps the core: nobody is to blame for what it does not
+ * take back meanwhile. */
+static inline void tcp_app_away(struct tcp *t, u64 now)
+{
+	t->app_away = tick_of(now);
+}
 
 /* What became of a segment that we sent. */
 struct tcp_icmp {

@@ -227,7 +227,7 @@ struct mbuf *tcp_trim_front(struct net *net, struct mbuf *m, u32 n);
 /* Cuts a chain down to @len bytes (at least 1). */
 void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len);
 /* The same when buffers run short. */
-bool tcp_rx_room_short(const struct net *net, const struct tcp_conn *c,
+bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c,
 		       bool in_order);
 
 /* The general case of tcp_give_back(), for the buffers only. */
@@ -248,10 +248,10 @@ static inline void tcp_give_back(struct net *net, struct tcp_conn *c, u32 bytes)
 }
 
 /* May a segment's data be kept, given the buffers that are left? */
-static inline bool tcp_rx_room(const struct net *net, const struct tcp_conn *c,
+static inline bool tcp_rx_room(struct net *net, const struct tcp_conn *c,
 			       bool in_order)
 {
-	if (likely(in_order && net->pool->nfree > net->pool->total / 8))
+	if (likely(in_order && mbuf_share(net->pool, c->rx_mbufs)))
 		return true;
 	return tcp_rx_room_short(net, c, in_order);
 }
@@ -280,8 +280,6 @@ static inline u32 tcp_ranges(const struct tcp_conf *conf)
 	return conf->max_ranges + TCP_OWN_RANGES * conf->max_conns;
 }
 
-/* Somebody who could go on goes short of @pool: he holds @held of it. */
-void tcp_short(struct net *net, enum tcp_pool pool, u32 held);
 /* @c is established: there is nothing yet that it has not done. */
 void tcp_share_begin(struct tcp_conn *c);
 /* @c was refused a range. */

@@ -47,16 +47,22 @@ void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len)
 	m->next = NULL;
 }
 
-bool tcp_rx_room_short(const struct net *net, const struct tcp_conn *c,
-		       bool in_order)
+/* Data out of order gets a quarter: the peer still has it. */
+static bool ooo_room(const struct net *net, const struct tcp_conn *c)
 {
-	u32 free = net->pool->nfree, total = net->pool->total;
-	u32 ooo_limit = net->conf.tcp.rcv_buf / 512 + 16;
+	return c->rx_mbufs < net->conf.tcp.rcv_buf / 512 + 16 &&
+	       mbuf_share(net->pool, 4 * c->rx_mbufs);
+}
 
-	if (likely(free > total / 8))
-		return in_order || c->rx_mbufs < ooo_limit;
-	/* Short of buffers: a connection that holds few may go on. */
-	return in_order && c->rx_mbufs < 4 && free > total / 16;
+bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c, bool in_order)
+{
+	if (!in_order)
+		return ooo_room(net, c);
+	if (mbuf_own(net->pool, c->rx_mbufs))
+		return true;
+	if (c->rx_mbufs < MBUF_OWN)
+		tcp_short(net, TCP_POOL_MBUFS, c->rx_mbufs);
+	return false;
 }
 
 /* Many small segments pin many buffers: copy this one behind the last. What

@@ -55,6 +55,7 @@ void tcp_range_refused(struct net *net, const struct tcp_conn *c)
 void tcp_share_begin(struct tcp_conn *c)
 {
 	c->send_mark = (struct tcp_mark){ .goal = c->snd_una };
+	c->recv_mark = (struct tcp_mark){ .goal = c->rcv_nxt };
 }
 
 /* Who has got to @m->goal is given the next one, @stride from where he is. */
@@ -75,13 +76,22 @@ static bool send_stuck(const struct tcp *t, struct tcp_conn *c, u32 tick)
 		     min(c->sndq_bytes, (u32)c->mss_snd), tick, t->patience);
 }
 
+/* Has the application not given back any of what it got? It may not have had
+ * a chance to. */
+static bool recv_stuck(const struct tcp *t, struct tcp_conn *c, u32 tick)
+{
+	return stuck(&c->recv_mark, c->rcv_nxt - c->rx_bytes,
+		     min(c->rx_bytes, 1u), tick, t->patience) &&
+	       tick - t->app_away >= t->patience;
+}
+
 /* The worst of those that the hand passes at a time, by pool. */
 struct worst {
 	struct tcp_conn *conn[TCP_NR_POOLS];
 	u32 holds[TCP_NR_POOLS];
 };
 
-/* @c, which does not move, holds @holds, of which @own are nobody else's. */
+/* @c holds @holds, of which @own are nobody else's. */
 static void blame(const struct tcp *t, struct worst *w, enum tcp_pool pool,
 		  struct tcp_conn *c, u32 holds, u32 own)
 {
@@ -100,6 +110,8 @@ static void look_at(struct net *net, struct tcp_conn *c, struct worst *w,
 		return;
 	if (send_stuck(t, c, tick))
 		blame(t, w, TCP_POOL_RANGES, c, c->sndq_ranges, TCP_OWN_RANGES);
+	if (recv_stuck(t, c, tick) || c->ooo)
+		blame(t, w, TCP_POOL_MBUFS, c, c->rx_mbufs, 0);
 }
 
 static void pass_hand(struct net *net, struct worst *w, u32 tick)
@@ -121,6 +133,22 @@ static void cut(struct net *net, struct tcp_conn *c, u64 *counter, u64 now)
 	tcp_die(net, c, ENOBUFS);
 }
 
+/* What came out of order the peer still has. */
+static void relieve(struct net *net, enum tcp_pool pool, struct tcp_conn *c,
+		    u64 now)
+{
+	struct ix_stat *stat = net->stat;
+
+	if (pool == TCP_POOL_RANGES) {
+		cut(net, c, &stat->tcp_cut_send, now);
+	} else if (c->ooo) {
+		stat->tcp_cut_ooo++;
+		tcp_ooo_free(net, c);
+	} else {
+		cut(net, c, &stat->tcp_cut_recv, now);
+	}
+}
+
 static bool wanted(const struct tcp *t, enum tcp_pool pool, u32 tick)
 {
 	return t->want[pool].until - tick - 1 < 2 * t->patience;
@@ -133,13 +161,18 @@ void tcp_watch(void *arg, struct timer *timer, u64 now)
 	struct tcp *t = &net->tcp;
 	struct worst w = { 0 };
 	u32 tick = tick_of(now);
+	bool again = false;
 
 	pass_hand(net, &w, tick);
-	if (w.conn[TCP_POOL_RANGES] && wanted(t, TCP_POOL_RANGES, tick)) {
-		cut(net, w.conn[TCP_POOL_RANGES], &net->stat->tcp_cut_send,
-		    now);
-		t->want[TCP_POOL_RANGES].until = tick;
+	for (enum tcp_pool p = 0; p < TCP_NR_POOLS; p++) {
+		struct tcp_conn *c = w.conn[p];
+
+		if (c && c->state != TCP_CLOSED && wanted(t, p, tick)) {
+			relieve(net, p, c, now);
+			t->want[p].until = tick;
+		}
+		again |= wanted(t, p, tick);
 	}
-	if (wanted(t, TCP_POOL_RANGES, tick))
+	if (again)
 		watch_again(net);
 }

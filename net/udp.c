@@ -257,6 +257,21 @@ static enum net_verdict no_port(struct net *net, struct mbuf *m,
 	return drop(net, m, &net->stat->drop_udp_no_port);
 }
 
+/* Buffers that the application does not give back must starve neither other
+ * sockets nor TCP: see base/mbuf.h. */
+static bool room(struct net *net, const struct udp_sock *s)
+{
+	u32 held = s->nqueued + s->held;
+
+	if (held >= net->conf.udp.rcv_queue)
+		return false;
+	if (likely(mbuf_share(net->pool, held)) || mbuf_own(net->pool, held))
+		return true;
+	if (held < MBUF_OWN)
+		tcp_short(net, TCP_POOL_MBUFS, held);
+	return false;
+}
+
 enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 			u32 *owner)
 {
@@ -279,10 +294,7 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 	}
 	if (udp->cksum && !ip_l4_cksum_ok(net, m, p, udp->cksum))
 		return drop(net, m, &net->stat->drop_checksum);
-	/* Buffers that the application does not give back must not starve
-	 * TCP: see tcp_rx_room(). */
-	if (unlikely(s->nqueued + s->held >= net->conf.udp.rcv_queue ||
-		     net->pool->nfree <= net->pool->total / 8))
+	if (unlikely(!room(net, s)))
 		return drop(net, m, &net->stat->drop_udp_full);
 	m->port = be16_host(udp->sport);
 	m->udp.saddr = p->ip->src.raw;

@@ -102,9 +102,10 @@ s64 udp_sendv(struct net *net, u32 sock, struct be32 dst, u16 port,
 		return -EMSGSIZE;
 	if (!port || !dst.raw)
 		return -EINVAL;
-	m = net_tx_room(net, 1) ? mbuf_alloc(net->pool) : NULL;
-	if (!m)
+	/* The last buffers are for the NIC, and for what TCP must say. */
+	if (!net_tx_room(net, 1) || net->pool->nfree <= net->pool->kept / 2)
 		return -ENOBUFS;
+	m = mbuf_alloc(net->pool);
 	if (net->caps & NIC_GATHER && total > UDP_GATHER_MIN &&
 	    ranges <= MBUF_MAX_EXT) {
 		gather(net, m, sg, n, &sum);

@@ -50,7 +50,7 @@
 	X(drop_tcp_window, "segment outside the window")                   \
 	X(drop_tcp_paws, "old timestamp (PAWS)")                           \
 	X(drop_tcp_memory, "data refused: buffers short")                  \
-	X(drop_tcp_holes, "data refused: too many holes before it")          \
+	X(drop_tcp_holes, "data refused: too many holes before it")        \
 	X(drop_tcp_backlog, "SYN refused: backlog full")                   \
 	X(drop_tcp_conns, "SYN refused: no connection free")               \
 	X(drop_tcp_share, "refused: its source or port has its share")     \
@@ -74,8 +74,10 @@
 	X(tcp_out_of_order, "segments received out of order")              \
 	X(tcp_zero_window_probes, "window probes sent")                    \
 	X(tcp_keepalive_probes, "keepalive probes sent")                   \
-	X(tcp_range_short, "sendv that found no send range for it left")     \
-	X(tcp_cut_send, "resets of who held send ranges and took nothing")   \
+	X(tcp_range_short, "sendv that found no send range for it left")   \
+	X(tcp_cut_send, "resets of who held send ranges and took nothing") \
+	X(tcp_cut_recv, "resets of who held buffers that were not taken")  \
+	X(tcp_cut_ooo, "times out-of-order data made room for others")     \
 	X(tcp_coalesced, "small segments copied together to save buffers") \
 	/* memory, gauges */                                               \
 	X(mbufs_total, "gauge: packet buffers of this thread")             \

@@ -137,6 +137,7 @@ static void overrun(void **state)
 	dp_overrun(&r->dp, r->now);
 	rig_sleep(r, 50 * RIG_MS);
 	dp_overrun(&r->dp, r->now);
+	assert_int_equal(r->dp.net.tcp.app_away, tick_of(r->now));
 	assert_int_equal(r->up.nevents, 77);
 	assert_true(rig_segment(r, &seg));
 	assert_int_equal(seg.flags, TCP_ACK);

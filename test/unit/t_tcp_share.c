@@ -250,6 +250,242 @@ static void who_has_but_his_own_is_not_reset(void **state)
 	assert_int_equal(poor.c->state, TCP_ESTABLISHED);
 }
 
+/* ---- packet buffers */
+
+static u8 payload[1400];
+
+/* A full segment from the peer; was it taken? */
+static bool put_segment(struct fixture *f, struct link *l)
+{
+	u32 before = l->c->rcv_nxt;
+
+	tcp_put(f, &l->p, TCP_ACK, payload, sizeof(payload));
+	l->p.seq = l->c->rcv_nxt;
+	tcp_drain(f);
+	return l->c->rcv_nxt != before;
+}
+
+/* Behind a hole of one segment. */
+static bool put_ahead(struct fixture *f, struct link *l, u32 ahead)
+{
+	u32 before = l->c->ooo_bytes;
+
+	tcp_put_at(f, &l->p, l->p.seq + ahead * sizeof(payload), TCP_ACK,
+		   payload, sizeof(payload));
+	tcp_drain(f);
+	return l->c->ooo_bytes != before;
+}
+
+static void read_all(struct fixture *f, struct link *l)
+{
+	static u8 buf[1 << 16];
+
+	tcp_read(f, l->c, buf, sizeof(buf));
+	assert_int_equal(tcp_recv_done(&f->net, l->c, l->c->rx_told), 0);
+}
+
+/* Peers that send, in turn, as long as anything is kept; nobody reads. */
+static void open_unread(struct fixture *f, struct link *l, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	for (u32 got = 1; got;) {
+		got = 0;
+		for (u32 i = 0; i < n; i++)
+			got += put_segment(f, &l[i]);
+	}
+}
+
+/* Buffers that something else holds. */
+static u32 hold(struct fixture *f, struct mbuf **held, u32 leave)
+{
+	u32 n = 0;
+
+	while (f->pool.nfree > leave)
+		held[n++] = mbuf_alloc(&f->pool);
+	return n;
+}
+
+static void let_go(struct fixture *f, struct mbuf **held, u32 n)
+{
+	while (n)
+		mbuf_free(&f->pool, held[--n]);
+}
+
+static void unread_data_is_shared_alike(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[GREEDY], late;
+	u32 n = 0;
+
+	open_unread(f, l, GREEDY);
+	for (u32 i = 1; i < GREEDY; i++)
+		assert_in_range(l[i].c->rx_mbufs, l[0].c->rx_mbufs - 1,
+				l[0].c->rx_mbufs);
+	assert_true(l[0].c->rx_mbufs > MBUF_OWN);
+	/* Not even then does anybody go short who reads. */
+	late = open_link(f, PEER_PORT, PEER_WND);
+	for (u32 i = 0; i < 100; i++) {
+		for (u32 k = 0; k < MBUF_OWN; k++)
+			n += put_segment(f, &late);
+		read_all(f, &late);
+	}
+	assert_int_equal(n, 100 * MBUF_OWN);
+	assert_false(timer_is_set(&f->net.tcp.watch));
+	assert_int_equal(f->stat.tcp_cut_recv, 0);
+}
+
+static void data_out_of_order_gets_a_quarter(void **state)
+{
+	struct fixture *f = *state;
+	struct link l = open_link(f, PEER_PORT, PEER_WND);
+	struct mbuf *held[FIX_MBUFS];
+	u32 left = 64, n = hold(f, held, FIX_MBUFS / 8 + left), k = 1;
+
+	while (put_ahead(f, &l, k))
+		k++;
+	assert_in_range(l.c->rx_mbufs, left / 5, left / 5 + 1);
+	tcp_release(&f->net, l.c);
+	let_go(f, held, n);
+}
+
+static void few_buffers_are_everybodys_own(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[4];
+	struct mbuf *held[FIX_MBUFS];
+	u32 n;
+
+	for (u32 i = 0; i < 4; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	n = hold(f, held, FIX_MBUFS / 8 + 1);
+	for (u32 i = 0; i < 8; i++)
+		put_segment(f, &l[0]);
+	assert_int_equal(l[0].c->rx_mbufs, MBUF_OWN);
+	/* The shorter they are, the fewer; one at last. */
+	n += hold(f, held + n, FIX_MBUFS / 16 + 3);
+	for (u32 i = 0; i < 8; i++)
+		put_segment(f, &l[1]);
+	assert_int_equal(l[1].c->rx_mbufs, 1);
+	n += hold(f, held + n, FIX_MBUFS / 16);
+	assert_false(put_segment(f, &l[2]));
+	assert_true(timer_is_set(&f->net.tcp.watch));
+	let_go(f, held, n);
+}
+
+/* @l[0] is read; what the others sent is not. @away: the application is. */
+static void starve(struct fixture *f, struct link *l, u32 n, u32 ms, bool away)
+{
+	for (u32 t = 0; t < ms; t += ROUND_MS) {
+		put_segment(f, &l[0]);
+		if (!away)
+			read_all(f, &l[0]);
+		for (u32 i = 1; i < n; i++) {
+			if (l[i].c->state == TCP_ESTABLISHED)
+				tcp_put(f, &l[i].p, TCP_ACK, NULL, 0);
+		}
+		if (away)
+			tcp_app_away(&f->net.tcp, f->now);
+		tcp_pass(f, ROUND_MS * FIX_MS);
+		if (!away)
+			tcp_news(f, NULL);
+		tcp_drain(f);
+	}
+}
+
+static void who_is_not_read_is_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[4];
+	struct mbuf *held[FIX_MBUFS];
+	u32 n;
+
+	for (u32 i = 0; i < 4; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	for (u32 i = 0; i < 12; i++)
+		put_segment(f, &l[2]);
+	put_segment(f, &l[3]);
+	n = hold(f, held, FIX_MBUFS / 16);
+	starve(f, l, 4, PATIENCE_MS / 2, false);
+	assert_int_equal(f->stat.tcp_cut_recv, 0);
+	starve(f, l, 4, PATIENCE_MS, false);
+	/* The worst, and no more than it takes. */
+	assert_int_equal(f->stat.tcp_cut_recv, 1);
+	assert_int_equal(l[2].c->state, TCP_CLOSED);
+	assert_int_equal(l[2].c->error, ENOBUFS);
+	assert_true(put_segment(f, &l[0]));
+	assert_int_equal(l[3].c->state, TCP_ESTABLISHED);
+	let_go(f, held, n);
+}
+
+static void who_is_read_is_not_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[2];
+	struct mbuf *held[FIX_MBUFS];
+	u32 n;
+
+	for (u32 i = 0; i < 2; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	for (u32 i = 0; i < 12; i++)
+		put_segment(f, &l[1]);
+	for (u32 i = 0; i < 5; i++) {
+		const u8 *data;
+		u32 len = 0;
+
+		n = hold(f, held, FIX_MBUFS / 16);
+		starve(f, l, 2, PATIENCE_MS * 8 / 10, false);
+		let_go(f, held, n);
+		assert_true(tcp_next_rx(l[1].c, &data, &len));
+		assert_int_equal(tcp_recv_done(&f->net, l[1].c, len), 0);
+	}
+	assert_int_equal(f->stat.tcp_cut_recv, 0);
+	assert_int_equal(l[1].c->state, TCP_ESTABLISHED);
+}
+
+/* One that is stopped, or works for long, finds everything in place. */
+static void nobody_is_reset_while_the_application_is_away(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[3];
+	struct mbuf *held[FIX_MBUFS];
+	u32 n;
+
+	for (u32 i = 0; i < 3; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	for (u32 i = 0; i < 12; i++)
+		put_segment(f, &l[1]);
+	n = hold(f, held, FIX_MBUFS / 16);
+	starve(f, l, 3, 5 * PATIENCE_MS, true);
+	for (u32 i = 0; i < 3; i++)
+		read_all(f, &l[i]);
+	starve(f, l, 3, PATIENCE_MS, false);
+	assert_int_equal(f->stat.tcp_cut_recv, 0);
+	let_go(f, held, n);
+}
+
+/* The peer still has it, and loses nothing but time. */
+static void data_out_of_order_goes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[2];
+	struct mbuf *held[FIX_MBUFS];
+	u32 n;
+
+	for (u32 i = 0; i < 2; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	for (u32 i = 1; i < 12; i++)
+		put_ahead(f, &l[1], i);
+	assert_int_equal(l[1].c->rx_mbufs, 11);
+	n = hold(f, held, FIX_MBUFS / 16);
+	starve(f, l, 2, 2 * PATIENCE_MS, false);
+	assert_int_equal(f->stat.tcp_cut_ooo, 1);
+	assert_int_equal(f->stat.tcp_cut_recv, 0);
+	assert_int_equal(l[1].c->rx_mbufs, 0);
+	assert_true(put_segment(f, &l[1]));
+	let_go(f, held, n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +497,13 @@ int main(void)
 		TCP_TEST(who_goes_on_is_not_reset),
 		TCP_TEST(a_byte_now_and_then_is_not_going_on),
 		TCP_TEST(who_has_but_his_own_is_not_reset),
+		TCP_TEST(unread_data_is_shared_alike),
+		TCP_TEST(data_out_of_order_gets_a_quarter),
+		TCP_TEST(few_buffers_are_everybodys_own),
+		TCP_TEST(who_is_not_read_is_reset),
+		TCP_TEST(who_is_read_is_not_reset),
+		TCP_TEST(nobody_is_reset_while_the_application_is_away),
+		TCP_TEST(data_out_of_order_goes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

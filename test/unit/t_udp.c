@@ -27,6 +27,16 @@ static struct mbuf *next(struct fixture *f, u32 *sock)
 	return m;
 }
 
+static struct ix_sg sg(const void *p, u32 len)
+{
+	return (struct ix_sg){ .addr = (u64)(uintptr_t)p, .len = len };
+}
+
+static s64 send(struct fixture *f, u32 sock, const struct ix_sg *v, u32 n)
+{
+	return udp_sendv(&f->net, sock, FIX_PEER, 2222, v, n, 0xc00c1e, f->now);
+}
+
 static void receives(void **state)
 {
 	struct fixture *f = *state;
@@ -156,6 +166,66 @@ static void queue_is_bounded(void **state)
 	assert_null(f->net.udp.socks[sock].held_head);
 	fix_in(f, fix_udp(f, 1, 53, "x", 1));
 	assert_non_null(next(f, &sock));
+}
+
+/* Datagrams to @port until one is refused: how many were taken. */
+static u32 flood(struct fixture *f, u16 port)
+{
+	u64 refused = f->stat.drop_udp_full;
+	u32 n = 0;
+
+	while (fix_in(f, fix_udp(f, 1, port, "x", 1)),
+	       f->stat.drop_udp_full == refused)
+		n++;
+	return n;
+}
+
+/* However much comes for one socket, the others find as many buffers left. */
+static void sockets_share_buffers(void **state)
+{
+	struct fixture *f = *state;
+	u32 first, second;
+
+	f->net.conf.udp.rcv_queue = FIX_MBUFS;
+	udp_bind(&f->net, any, 1, 0);
+	udp_bind(&f->net, any, 2, 0);
+	first = flood(f, 1);
+	assert_in_range(f->pool.nfree, FIX_MBUFS / 8 + first - 1,
+			FIX_MBUFS / 8 + first + 1);
+	second = flood(f, 2);
+	assert_in_range(second, first / 2 - 1, first / 2 + 1);
+	assert_int_equal(f->net.tcp.want[TCP_POOL_MBUFS].until, 0);
+}
+
+/* What TCP, ARP and the NIC need to go on is not for datagrams. */
+static void buffers_are_kept_for_others(void **state)
+{
+	struct fixture *f = *state;
+	struct mbuf *all[FIX_MBUFS];
+	struct ix_sg v = sg("x", 1);
+	u32 n = 0;
+
+	f->net.conf.udp.rcv_queue = FIX_MBUFS;
+	for (u16 port = 1; port <= FIX_SOCKS; port++)
+		udp_bind(&f->net, any, port, 0);
+	assert_true(flood(f, 1) > MBUF_OWN);
+	while (f->pool.nfree > FIX_MBUFS / 8 + 1)
+		all[n++] = mbuf_alloc(&f->pool);
+	assert_int_equal(flood(f, 1), 0);
+	assert_int_equal(flood(f, 2), MBUF_OWN); /* its own */
+	for (u16 port = 3; port <= FIX_SOCKS; port++)
+		assert_in_range(flood(f, port), 1, MBUF_OWN);
+	while (f->pool.nfree > FIX_MBUFS / 16)
+		all[n++] = mbuf_alloc(&f->pool);
+	for (u16 port = 1; port <= FIX_SOCKS; port++)
+		assert_int_equal(flood(f, port), 0);
+	assert_int_equal(f->pool.nfree, FIX_MBUFS / 16);
+	assert_int_not_equal(f->net.tcp.want[TCP_POOL_MBUFS].until, 0);
+	assert_int_equal(send(f, 0, &v, 1), -ENOBUFS);
+	while (n)
+		mbuf_free(&f->pool, all[--n]);
+	assert_int_equal(send(f, 0, &v, 1), 1);
+	fix_tx(f);
 }
 
 static void wrong_recv_done(void **state)
@@ -333,16 +403,6 @@ static void broadcasts(void **state)
 
 /* ---- output */
 
-static struct ix_sg sg(const void *p, u32 len)
-{
-	return (struct ix_sg){ .addr = (u64)(uintptr_t)p, .len = len };
-}
-
-static s64 send(struct fixture *f, u32 sock, const struct ix_sg *v, u32 n)
-{
-	return udp_sendv(&f->net, sock, FIX_PEER, 2222, v, n, 0xc00c1e, f->now);
-}
-
 /* Sent as one datagram of @len bytes of @want? */
 static void assert_datagram(struct fixture *f, u16 port, const u8 *want,
 			    u32 len)
@@ -459,6 +519,7 @@ static void no_buffers(void **state)
 
 	udp_bind(&f->net, any, 53, 0);
 	f->net.mtu = 9000;
+	f->pool.kept = 0;
 	for (u32 i = 0; i < n; i++)
 		all[i] = mbuf_alloc(&f->pool);
 	for (u32 i = 0; i < 4; i++) { /* 8000 bytes want 5 */
@@ -536,6 +597,8 @@ int main(void)
 		TEST(ephemeral_ports),
 		TEST(forwards_once),
 		TEST(queue_is_bounded),
+		TEST(sockets_share_buffers),
+		TEST(buffers_are_kept_for_others),
 		TEST(wrong_recv_done),
 		TEST(unbind_takes_everything_back),
 		TEST(checksum),
