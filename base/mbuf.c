@@ -16,6 +16,7 @@ void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
 	p->frames = frames;
 	p->app_frames = app_frames;
 	p->total = p->nfree = total;
+	p->half = total / 2;
 	p->kept = total / 8;
 	for (u32 i = 0; i < total; i++) {
 		p->mbufs[i].index = i;

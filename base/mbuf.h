@@ -75,7 +75,8 @@ _Static_assert(sizeof(struct mbuf) == 128, "two cache lines");
 struct mbuf_pool {
 	u32 nfree;
 	u32 total;
-	u32 kept;	    /* free ones, not for who already holds some */
+	u32 half;	    /* of total */
+	u32 kept;	    /* an eighth: see mbuf_plenty() */
 	struct mbuf *mbufs; /* total of them */
 	u8 *frames;	    /* total * MBUF_SIZE, dataplane's address */
 	u64 app_frames;	    /* the same memory's address in the application */
@@ -141,11 +142,17 @@ static inline void mbuf_free_chain(struct mbuf_pool *p, struct mbuf *m)
 /* ---- who may keep what was received. The holder is a connection or a socket;
  * it holds @held buffers.
  *
- *     0         1/16        1/8                                    all free
- *     |----------|-----------|----------------------------------------|
- *       NIC and    who holds   whoever holds no more than are left
- *       transmit   few         in here
+ *     0       1/16       1/8               1/2                    all free
+ *     |---------|----------|-----------------|----------------------|
+ *      NIC and   who holds   who holds no      ... whatever is said
+ *      transmit  few         more than are     against him: what he
+ *                            left in here      has is not read, say
  */
+static inline bool mbuf_plenty(const struct mbuf_pool *p, u32 held)
+{
+	return p->nfree > p->half + held;
+}
+
 static inline bool mbuf_share(const struct mbuf_pool *p, u32 held)
 {
 	return p->nfree > p->kept + held;

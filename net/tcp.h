@@ -238,7 +238,12 @@ struct tcp_conf {
 };
 
 /* What connections share: see tcp_share.c. */
-enum tcp_pool { TCP_POOL_RANGES, TCP_POOL_MBUFS, TCP_NR_POOLS };
+enum tcp_pool {
+	TCP_POOL_RANGES,
+	TCP_POOL_MBUFS,	    /* received buffers beyond the few */
+	TCP_POOL_OWN_MBUFS, /* that are everybody's own */
+	TCP_NR_POOLS,
+};
 
 struct tcp_slot { /* of the connection table: open addressing */
 	u32 hash;

@@ -152,7 +152,7 @@ static inline bool take_segment(struct net *net, struct tcp_conn *c,
 		     len > c->rcv_adv - seq ||
 		     acked > c->snd_max - c->snd_una || !(acked | len) ||
 		     seq_lt(tsval, c->ts_recent) || seq_lt(seq, c->snd_wl1) ||
-		     (len && !tcp_rx_room(net, c, true))))
+		     (len && !tcp_rx_room(net, c, len, true))))
 		return false;
 	if (seq_le(seq, c->last_ack_sent))
 		tcp_renew_ts(c, tsval, now);

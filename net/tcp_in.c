@@ -343,9 +343,9 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 		return DROP;
 	}
 	/* Better the next byte than those behind it: they can come again. */
-	if (s->len && in_order && c->ooo && !tcp_rx_room(net, c, true))
+	if (s->len && in_order && c->ooo && !tcp_rx_room(net, c, s->len, true))
 		tcp_ooo_free(net, c);
-	if (s->len && !tcp_rx_room(net, c, in_order)) {
+	if (s->len && !tcp_rx_room(net, c, s->len, in_order)) {
 		net->stat->drop_tcp_memory++;
 		return DROP;
 	}

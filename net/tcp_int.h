@@ -227,7 +227,7 @@ struct mbuf *tcp_trim_front(struct net *net, struct mbuf *m, u32 n);
 /* Cuts a chain down to @len bytes (at least 1). */
 void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len);
 /* The same when buffers run short. */
-bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c,
+bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c, u32 len,
 		       bool in_order);
 
 /* The general case of tcp_give_back(), for the buffers only. */
@@ -247,26 +247,24 @@ static inline void tcp_give_back(struct net *net, struct tcp_conn *c, u32 bytes)
 	}
 }
 
-/* May a segment's data be kept, given the buffers that are left? */
+/* May a segment's @len bytes be kept, given the buffers that are left? */
 static inline bool tcp_rx_room(struct net *net, const struct tcp_conn *c,
-			       bool in_order)
+			       u32 len, bool in_order)
 {
-	if (likely(in_order && mbuf_share(net->pool, c->rx_mbufs)))
+	if (likely(in_order && mbuf_plenty(net->pool, c->rx_mbufs)))
 		return true;
-	return tcp_rx_room_short(net, c, in_order);
+	return tcp_rx_room_short(net, c, len, in_order);
 }
 
 /* tcp_share.c */
-/* May @c have one more send range? */
-static inline bool tcp_range_due(const struct net *net,
-				 const struct tcp_conn *c)
+/* Has it queued all that the peer and the network let it send, or more? */
+static inline bool tcp_blocked(const struct tcp_conn *c)
 {
-	u32 n = c->sndq_ranges;
-
-	return n < net->conf.tcp.conn_ranges &&
-	       (n < TCP_OWN_RANGES ||
-		n - TCP_OWN_RANGES < net->tcp.ranges_left);
+	return c->sndq_bytes && c->sndq_bytes >= min(c->cwnd, c->snd_wnd);
 }
+
+/* May @c have one more send range? */
+bool tcp_range_due(const struct net *net, const struct tcp_conn *c);
 
 /* @c takes one more. One that has none need not say so. */
 static inline void tcp_range_count(struct net *net, const struct tcp_conn *c)

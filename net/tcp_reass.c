@@ -51,16 +51,30 @@ void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len)
 static bool ooo_room(const struct net *net, const struct tcp_conn *c)
 {
 	return c->rx_mbufs < net->conf.tcp.rcv_buf / 512 + 16 &&
-	       mbuf_share(net->pool, 4 * c->rx_mbufs);
+	       mbuf_plenty(net->pool, 4 * c->rx_mbufs);
 }
 
-bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c, bool in_order)
+/* What it got before waits to be read, or it must wait with its answers? */
+static bool lags(const struct tcp_conn *c)
+{
+	return c->rx_told > MBUF_ROOM || tcp_blocked(c);
+}
+
+/* When they are not plenty. Small segments go on behind the last one, if
+ * nothing else is left. */
+bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c, u32 len,
+		       bool in_order)
 {
 	if (!in_order)
 		return ooo_room(net, c);
-	if (mbuf_own(net->pool, c->rx_mbufs))
+	if (!lags(c) && mbuf_share(net->pool, c->rx_mbufs))
+		return true;
+	if (mbuf_own(net->pool, c->rx_mbufs) ||
+	    (c->rx_tail && tailroom(net, c->rx_tail) >= len))
 		return true;
 	if (c->rx_mbufs < MBUF_OWN)
+		tcp_short(net, TCP_POOL_OWN_MBUFS, c->rx_mbufs);
+	else if (!tcp_blocked(c))
 		tcp_short(net, TCP_POOL_MBUFS, c->rx_mbufs);
 	return false;
 }
@@ -71,8 +85,9 @@ static bool coalesce(struct net *net, struct tcp_conn *c, struct mbuf *m)
 {
 	struct mbuf *tail = c->rx_tail;
 
-	if (likely(c->rx_mbufs < net->conf.tcp.rcv_mbufs) || !tail ||
-	    tailroom(net, tail) < m->len)
+	if (likely(c->rx_mbufs < net->conf.tcp.rcv_mbufs &&
+		   mbuf_plenty(net->pool, 4 * c->rx_mbufs)) ||
+	    !tail || tailroom(net, tail) < m->len)
 		return false;
 	memcpy(tail->data + tail->len, m->data, m->len);
 	tail->len += m->len;

@@ -5,7 +5,8 @@
  * A few items of a pool are each connection's own. Beyond them it may hold as
  * many as are left, no more: so those that want much hold the same, whoever
  * comes late finds as many left, and nobody needs to be looked for (Choudhury
- * and Hahne, "Dynamic queue length thresholds").
+ * and Hahne, "Dynamic queue length thresholds"). Half of the pool is not for
+ * connections whose peer takes no more: whose does go on finds it there.
  *
  * Still, who takes nothing keeps what he holds. Therefore, from the moment
  * that somebody goes short until nobody has for a while, a hand goes round
@@ -42,13 +43,22 @@ void tcp_short(struct net *net, enum tcp_pool pool, u32 held)
 		watch_again(net);
 }
 
+bool tcp_range_due(const struct net *net, const struct tcp_conn *c)
+{
+	u32 n = c->sndq_ranges, left = net->tcp.ranges_left;
+	u32 kept = tcp_blocked(c) ? net->conf.tcp.max_ranges / 2 : 0;
+
+	return n < net->conf.tcp.conn_ranges &&
+	       (n < TCP_OWN_RANGES || n - TCP_OWN_RANGES + kept < left);
+}
+
 /* Only who could send more goes short: not who waits for his own peer. */
 void tcp_range_refused(struct net *net, const struct tcp_conn *c)
 {
 	if (c->sndq_ranges >= net->conf.tcp.conn_ranges)
 		return;
 	net->stat->tcp_range_short++;
-	if (c->sndq_bytes < min(c->cwnd, c->snd_wnd))
+	if (!tcp_blocked(c))
 		tcp_short(net, TCP_POOL_RANGES, c->sndq_ranges);
 }
 
@@ -101,17 +111,25 @@ static void blame(const struct tcp *t, struct worst *w, enum tcp_pool pool,
 	w->holds[pool] = holds;
 }
 
+/* An application may take its time to read: that alone is no reason to cut
+ * anybody, unless somebody does not get the few buffers that are his own. It
+ * is, if it does not read because the peer takes no answers. */
 static void look_at(struct net *net, struct tcp_conn *c, struct worst *w,
 		    u32 tick)
 {
 	const struct tcp *t = &net->tcp;
+	bool sends, gets;
 
 	if (c->state < TCP_ESTABLISHED || c->state == TCP_TIME_WAIT)
 		return;
-	if (send_stuck(t, c, tick))
+	sends = !send_stuck(t, c, tick);
+	gets = !recv_stuck(t, c, tick);
+	if (!sends)
 		blame(t, w, TCP_POOL_RANGES, c, c->sndq_ranges, TCP_OWN_RANGES);
-	if (recv_stuck(t, c, tick) || c->ooo)
-		blame(t, w, TCP_POOL_MBUFS, c, c->rx_mbufs, 0);
+	if (!sends && !gets)
+		blame(t, w, TCP_POOL_MBUFS, c, c->rx_mbufs, MBUF_OWN);
+	if (!gets || c->ooo)
+		blame(t, w, TCP_POOL_OWN_MBUFS, c, c->rx_mbufs, 0);
 }
 
 static void pass_hand(struct net *net, struct worst *w, u32 tick)
@@ -154,7 +172,20 @@ static bool wanted(const struct tcp *t, enum tcp_pool pool, u32 tick)
 	return t->want[pool].until - tick - 1 < 2 * t->patience;
 }
 
-/* One at a time: who is short even then says so again. */
+/* Most of a pool is there again. What is everybody's own need only be there
+ * for the one who missed it: who misses it then says so again. */
+static bool relieved(const struct net *net, enum tcp_pool pool)
+{
+	switch (pool) {
+	case TCP_POOL_RANGES:
+		return net->tcp.ranges_left > net->conf.tcp.max_ranges / 4 * 3;
+	case TCP_POOL_MBUFS:
+		return mbuf_plenty(net->pool, net->pool->half / 2);
+	default:
+		return true;
+	}
+}
+
 void tcp_watch(void *arg, struct timer *timer, u64 now)
 {
 	struct net *net = arg;
@@ -169,7 +200,8 @@ void tcp_watch(void *arg, struct timer *timer, u64 now)
 
 		if (c && c->state != TCP_CLOSED && wanted(t, p, tick)) {
 			relieve(net, p, c, now);
-			t->want[p].until = tick;
+			if (relieved(net, p))
+				t->want[p].until = tick;
 		}
 		again |= wanted(t, p, tick);
 	}

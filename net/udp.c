@@ -268,7 +268,7 @@ static bool room(struct net *net, const struct udp_sock *s)
 	if (likely(mbuf_share(net->pool, held)) || mbuf_own(net->pool, held))
 		return true;
 	if (held < MBUF_OWN)
-		tcp_short(net, TCP_POOL_MBUFS, held);
+		tcp_short(net, TCP_POOL_OWN_MBUFS, held);
 	return false;
 }
 

@@ -305,14 +305,14 @@ static void room_is_kept_for_others(void **state)
 	struct mbuf *all[FIX_MBUFS];
 	u32 n = 0;
 
-	assert_true(tcp_rx_room(&f->net, c, true));
-	assert_true(tcp_rx_room(&f->net, c, false));
+	assert_true(tcp_rx_room(&f->net, c, 100, true));
+	assert_true(tcp_rx_room(&f->net, c, 100, false));
 	while (f->pool.nfree > FIX_MBUFS / 8)
 		all[n++] = mbuf_alloc(&f->pool);
-	assert_true(tcp_rx_room(&f->net, c, true));
-	assert_false(tcp_rx_room(&f->net, c, false));
+	assert_true(tcp_rx_room(&f->net, c, 100, true));
+	assert_false(tcp_rx_room(&f->net, c, 100, false));
 	c->rx_mbufs = 4;
-	assert_false(tcp_rx_room(&f->net, c, true));
+	assert_false(tcp_rx_room(&f->net, c, 100, true));
 	c->rx_mbufs = 0;
 	while (n)
 		mbuf_free(&f->pool, all[--n]);

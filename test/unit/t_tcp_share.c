@@ -57,10 +57,10 @@ static void take(struct fixture *f, struct link *l, u32 bytes)
 	tcp_put(f, &l->p, TCP_ACK, NULL, 0);
 }
 
-static void open_greedy(struct fixture *f, struct link *greedy, u32 n)
+static void open_greedy(struct fixture *f, struct link *greedy, u32 n, u16 wnd)
 {
 	for (u32 i = 0; i < n; i++)
-		greedy[i] = open_link(f, (u16)(5000 + i), 0);
+		greedy[i] = open_link(f, (u16)(5000 + i), wnd);
 	/* In turn, and until nobody gets any more. */
 	for (u32 got = 1; got;) {
 		got = 0;
@@ -100,7 +100,7 @@ static void everybody_has_his_own(void **state)
 	struct fixture *f = *state;
 	struct link greedy[GREEDY], late;
 
-	open_greedy(f, greedy, GREEDY);
+	open_greedy(f, greedy, GREEDY, PEER_WND);
 	late = open_link(f, PEER_PORT, PEER_WND);
 	assert_true(send_all(f, late.c, UINT32_MAX) >= TCP_OWN_RANGES);
 	/* Down to where nothing is left that is shared. */
@@ -115,7 +115,7 @@ static void the_rest_is_shared_alike(void **state)
 	struct link greedy[GREEDY], late;
 	u32 least = UINT32_MAX, most = 0;
 
-	open_greedy(f, greedy, GREEDY);
+	open_greedy(f, greedy, GREEDY, PEER_WND);
 	for (u32 i = 0; i < GREEDY; i++) {
 		least = min(least, (u32)greedy[i].c->sndq_ranges);
 		most = max(most, (u32)greedy[i].c->sndq_ranges);
@@ -125,6 +125,18 @@ static void the_rest_is_shared_alike(void **state)
 	/* Whoever comes late gets half of the same, and the others' next. */
 	late = open_link(f, PEER_PORT, PEER_WND);
 	assert_true(2 * send_all(f, late.c, UINT32_MAX) >= most);
+}
+
+static void half_is_not_for_who_cannot_go_on(void **state)
+{
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], late;
+	u32 all = f->net.conf.tcp.max_ranges;
+
+	open_greedy(f, greedy, GREEDY, 0);
+	assert_in_range(f->net.tcp.ranges_left, all / 2, all / 2 + GREEDY);
+	late = open_link(f, PEER_PORT, PEER_WND);
+	assert_true(send_all(f, late.c, UINT32_MAX) > TCP_OWN_RANGES + all / 4);
 }
 
 static void what_is_given_back_is_there_again(void **state)
@@ -160,7 +172,7 @@ static void who_takes_nothing_is_reset(void **state)
 	struct link greedy[GREEDY], honest;
 	u32 before, after, left = 0, cut = 0;
 
-	open_greedy(f, greedy, GREEDY);
+	open_greedy(f, greedy, GREEDY, PEER_WND);
 	honest = open_link(f, PEER_PORT, PEER_WND);
 	before = one_round(f, &honest, greedy, GREEDY, 0, 24);
 	assert_true(before < 24);
@@ -188,7 +200,7 @@ static void nobody_is_reset_unless_another_goes_short(void **state)
 	struct fixture *f = *state;
 	struct link greedy[GREEDY], honest;
 
-	open_greedy(f, greedy, GREEDY);
+	open_greedy(f, greedy, GREEDY, 0);
 	honest = open_link(f, PEER_PORT, PEER_WND);
 	rounds(f, &honest, greedy, GREEDY, 5 * PATIENCE_MS, TCP_OWN_RANGES);
 	assert_int_equal(f->stat.tcp_cut_send, 0);
@@ -205,7 +217,7 @@ static void who_goes_on_is_not_reset(void **state)
 	struct link slow[GREEDY], honest;
 
 	/* A segment in every 0.8 s. */
-	open_greedy(f, slow, GREEDY);
+	open_greedy(f, slow, GREEDY, PEER_WND);
 	honest = open_link(f, PEER_PORT, PEER_WND);
 	for (u32 i = 0; i < GREEDY; i++)
 		slow[i].p.wnd = 1460;
@@ -224,7 +236,7 @@ static void a_byte_now_and_then_is_not_going_on(void **state)
 	struct fixture *f = *state;
 	struct link slow[GREEDY], honest;
 
-	open_greedy(f, slow, GREEDY);
+	open_greedy(f, slow, GREEDY, PEER_WND);
 	honest = open_link(f, PEER_PORT, PEER_WND);
 	for (u32 i = 0; i < GREEDY; i++)
 		slow[i].p.wnd = 1;
@@ -240,7 +252,7 @@ static void who_has_but_his_own_is_not_reset(void **state)
 
 	poor = open_link(f, 6000, 0);
 	assert_int_equal(send_all(f, poor.c, TCP_OWN_RANGES), TCP_OWN_RANGES);
-	open_greedy(f, greedy, GREEDY);
+	open_greedy(f, greedy, GREEDY, PEER_WND);
 	honest = open_link(f, PEER_PORT, PEER_WND);
 	for (u32 t = 0; t < 3 * PATIENCE_MS; t += ROUND_MS) {
 		one_round(f, &honest, greedy, GREEDY, 0, 32);
@@ -331,7 +343,8 @@ static void unread_data_is_shared_alike(void **state)
 		read_all(f, &late);
 	}
 	assert_int_equal(n, 100 * MBUF_OWN);
-	assert_false(timer_is_set(&f->net.tcp.watch));
+	tcp_pass(f, 5 * PATIENCE_MS * FIX_MS);
+	tcp_drain(f);
 	assert_int_equal(f->stat.tcp_cut_recv, 0);
 }
 
@@ -340,7 +353,7 @@ static void data_out_of_order_gets_a_quarter(void **state)
 	struct fixture *f = *state;
 	struct link l = open_link(f, PEER_PORT, PEER_WND);
 	struct mbuf *held[FIX_MBUFS];
-	u32 left = 64, n = hold(f, held, FIX_MBUFS / 8 + left), k = 1;
+	u32 left = 64, n = hold(f, held, FIX_MBUFS / 2 + left), k = 1;
 
 	while (put_ahead(f, &l, k))
 		k++;
@@ -418,6 +431,56 @@ static void who_is_not_read_is_reset(void **state)
 	let_go(f, held, n);
 }
 
+/* One that is read is refused more than the few that are its own: of those
+ * not read, that one goes whose peer takes no answers. */
+static void who_neither_takes_nor_is_read_is_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct link l[3];
+	struct mbuf *held[FIX_MBUFS];
+	u32 n;
+
+	for (u32 i = 0; i < 3; i++)
+		l[i] = open_link(f, (u16)(5000 + i), PEER_WND);
+	for (u32 i = 0; i < 12; i++) {
+		put_segment(f, &l[1]);
+		put_segment(f, &l[2]);
+	}
+	send_all(f, l[1].c, 1);
+	n = hold(f, held, FIX_MBUFS / 8 + 2 * MBUF_OWN);
+	for (u32 t = 0; t < 3 * PATIENCE_MS; t += ROUND_MS) {
+		for (u32 i = 0; i < 2 * MBUF_OWN; i++)
+			put_segment(f, &l[0]);
+		starve(f, l, 3, ROUND_MS, false);
+	}
+	assert_int_equal(f->stat.tcp_cut_recv, 1);
+	assert_int_equal(l[1].c->state, TCP_CLOSED);
+	assert_int_equal(l[2].c->state, TCP_ESTABLISHED);
+	assert_int_equal(l[0].c->state, TCP_ESTABLISHED);
+	let_go(f, held, n);
+}
+
+static void small_segments_need_no_buffer(void **state)
+{
+	struct fixture *f = *state;
+	struct link l = open_link(f, PEER_PORT, PEER_WND);
+	struct mbuf *held[FIX_MBUFS];
+	u32 n, i;
+
+	for (i = 0; i < 12; i++)
+		put_segment(f, &l);
+	n = hold(f, held, FIX_MBUFS / 8);
+	assert_false(put_segment(f, &l));
+	for (i = 0; i < 100; i++) {
+		tcp_put(f, &l.p, TCP_ACK, payload, 1);
+		l.p.seq++;
+	}
+	assert_int_equal(l.c->rcv_nxt, l.p.seq);
+	assert_int_equal(l.c->rx_mbufs, 12);
+	tcp_drain(f);
+	let_go(f, held, n);
+}
+
 static void who_is_read_is_not_reset(void **state)
 {
 	struct fixture *f = *state;
@@ -491,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(everybody_has_his_own),
 		TCP_TEST(the_rest_is_shared_alike),
+		TCP_TEST(half_is_not_for_who_cannot_go_on),
 		TCP_TEST(what_is_given_back_is_there_again),
 		TCP_TEST(who_takes_nothing_is_reset),
 		TCP_TEST(nobody_is_reset_unless_another_goes_short),
@@ -501,6 +565,8 @@ int main(void)
 		TCP_TEST(data_out_of_order_gets_a_quarter),
 		TCP_TEST(few_buffers_are_everybodys_own),
 		TCP_TEST(who_is_not_read_is_reset),
+		TCP_TEST(who_neither_takes_nor_is_read_is_reset),
+		TCP_TEST(small_segments_need_no_buffer),
 		TCP_TEST(who_is_read_is_not_reset),
 		TCP_TEST(nobody_is_reset_while_the_application_is_away),
 		TCP_TEST(data_out_of_order_goes_first),

@@ -194,7 +194,7 @@ static void sockets_share_buffers(void **state)
 			FIX_MBUFS / 8 + first + 1);
 	second = flood(f, 2);
 	assert_in_range(second, first / 2 - 1, first / 2 + 1);
-	assert_int_equal(f->net.tcp.want[TCP_POOL_MBUFS].until, 0);
+	assert_int_equal(f->net.tcp.want[TCP_POOL_OWN_MBUFS].until, 0);
 }
 
 /* What TCP, ARP and the NIC need to go on is not for datagrams. */
@@ -220,7 +220,7 @@ static void buffers_are_kept_for_others(void **state)
 	for (u16 port = 1; port <= FIX_SOCKS; port++)
 		assert_int_equal(flood(f, port), 0);
 	assert_int_equal(f->pool.nfree, FIX_MBUFS / 16);
-	assert_int_not_equal(f->net.tcp.want[TCP_POOL_MBUFS].until, 0);
+	assert_int_not_equal(f->net.tcp.want[TCP_POOL_OWN_MBUFS].until, 0);
 	assert_int_equal(send(f, 0, &v, 1), -ENOBUFS);
 	while (n)
 		mbuf_free(&f->pool, all[--n]);
