@@ -213,14 +213,24 @@ void arp_in(struct net *net, const struct mbuf *m, u64 now)
 		out(net, ARP_REPLY, a->sha, a->sha, a->spa);
 }
 
-/* Until the answer comes. What waits for all neighbours together is bounded
- * too: else SYNs from invented neighbours would pin every buffer. */
+/* What waits for all neighbours together is bounded, too: else SYNs from
+ * invented neighbours would pin every buffer. The first packet is each one's
+ * own (RFC 1122 section 2.3.2.2); beyond, nobody has more than are left. */
+static bool may_wait(const struct net *net, const struct neigh *e)
+{
+	u32 all = net->arp.npending, limit = net->pool->total / 16;
+
+	if (!e->npending)
+		return all < 2 * limit;
+	return e->npending < ARP_PENDING && all + e->npending < limit;
+}
+
+/* Until the answer comes. */
 static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 {
 	struct mbuf **at = &e->pending;
 
-	if (e->npending == ARP_PENDING ||
-	    net->arp.npending >= net->pool->total / 16) {
+	if (!may_wait(net, e)) {
 		net->stat->drop_no_route++;
 		net_tx_drop(net, m);
 		return;

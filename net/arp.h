@@ -31,7 +31,7 @@ struct neigh {
 struct arp {
 	struct neigh entries[ARP_ENTRIES];
 	u32 count;
-	u32 npending; /* packets in all queues: at most 1/16 of the pool */
+	u32 npending; /* packets in all queues: at most 1/8 of the pool */
 };
 
 struct net;

@@ -174,10 +174,36 @@ static void gives_up(void **state)
 	assert_asks(f, FIX_PEER, false); /* from the start */
 }
 
+/* However much waits for those that do not answer, a packet to each further
+ * neighbour has its place; and not more wait than 1/8 of the pool. */
+static void first_packet_has_its_place(void **state)
+{
+	struct fixture *f = *state;
+	u32 limit = f->pool.total / 16, n = 0;
+
+	for (u32 i = 0; i < 4; i++) {
+		for (u32 k = 0; k < limit; k++)
+			send(f, be32(0x0a000010 + i), 1);
+		while (fix_tx(f))
+			;
+	}
+	assert_in_range(f->net.arp.npending, limit - 2, limit + 2);
+	for (u32 i = 0; i < 2 * limit; i++) {
+		u64 dropped = f->stat.drop_no_route;
+
+		send(f, be32(0x0a000040 + i), 1);
+		n += f->stat.drop_no_route == dropped;
+		while (fix_tx(f))
+			;
+	}
+	assert_int_equal(f->net.arp.npending, 2 * limit);
+	assert_true(n >= limit - 2);
+}
+
 static void pending_is_bounded(void **state)
 {
 	struct fixture *f = *state;
-	u32 bound = min((u32)ARP_PENDING, f->pool.total / 16);
+	u32 bound = f->pool.total / 16 / 2; /* as many are left */
 
 	for (u32 i = 0; i < bound + 5; i++)
 		assert_int_equal(send(f, FIX_PEER, (u8)i), 0);
@@ -411,6 +437,7 @@ int main(void)
 		FIX_TEST(lies),
 		FIX_TEST(gives_up),
 		FIX_TEST(pending_is_bounded),
+		FIX_TEST(first_packet_has_its_place),
 		FIX_TEST(used_entry_is_asked_again),
 		FIX_TEST(unanswered_stale_entry_goes),
 		FIX_TEST(unused_entry_goes),
