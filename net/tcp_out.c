@@ -519,6 +519,21 @@ static inline bool nothing_due(const struct tcp_conn *c)
 		      c->snd_nxt - c->snd_una == c->sndq_bytes);
 }
 
+/* There is no room left: @c and those behind it come before those that have
+ * had some, and want more. */
+static COLD void put_off(struct tcp *t, struct tcp_conn *c)
+{
+	struct tcp_conn **tail = &c->next_out;
+
+	while (*tail)
+		tail = &(*tail)->next_out;
+	*tail = t->out_head;
+	if (!t->out_head)
+		t->out_tail = tail;
+	t->out_head = c;
+	c->flags |= TCP_F_ON_OUT;
+}
+
 void tcp_output_all(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
@@ -532,12 +547,14 @@ void tcp_output_all(struct net *net, u64 now)
 		struct tcp_conn *next = c->next_out;
 
 		c->flags &= ~(u32)TCP_F_ON_OUT;
-		if (unlikely(c->flags & TCP_F_RELEASED))
+		if (unlikely(c->flags & TCP_F_RELEASED)) {
 			tcp_conn_put(net, c);
-		else if (unlikely(!net_tx_room(net, 2)))
-			tcp_mark_out(net, c);
-		else if (!nothing_due(c))
+		} else if (unlikely(!net_tx_room(net, 2))) {
+			put_off(t, c);
+			return;
+		} else if (!nothing_due(c)) {
 			tcp_output(net, c, now);
+		}
 		c = next;
 	}
 }

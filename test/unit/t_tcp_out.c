@@ -168,6 +168,34 @@ static void full_queue_then_room(void **state)
 	assert_int_equal(tcp_want(f, TCP_ACK | TCP_PSH).len, 1000);
 }
 
+/* However much one has to send, the others have their turn. */
+static void full_queue_is_shared_in_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[2] = { tcp_peer_new(), tcp_peer_new() };
+	struct tcp_conn *much, *little;
+	struct tcp_out o;
+
+	p[1].port++;
+	much = tcp_accepted(f, &p[0]);
+	little = tcp_accepted(f, &p[1]);
+	f->net.ntx = NET_TXQ - 3;
+	tcp_send(&f->net, much, arena, 14600);
+	tcp_send(&f->net, little, arena + 20000, 100);
+	tcp_output_all(&f->net, f->now);
+	f->net.txq[0] = f->net.txq[NET_TXQ - 3];
+	f->net.txq[1] = f->net.txq[NET_TXQ - 2];
+	f->net.ntx = 2;
+	for (u32 i = 0; i < 2; i++) {
+		assert_true(tcp_get(f, &o));
+		assert_int_equal(o.dport, p[0].port);
+	}
+	tcp_output_all(&f->net, f->now);
+	assert_true(tcp_get(f, &o));
+	assert_int_equal(o.dport, p[1].port);
+	assert_true(tcp_drain(f) > 0);
+}
+
 static void resets_closed_ports(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +282,7 @@ int main(void)
 		TCP_TEST(fin_follows_data),
 		TCP_TEST(no_buffers_then_some),
 		TCP_TEST(full_queue_then_room),
+		TCP_TEST(full_queue_is_shared_in_turn),
 		TCP_TEST(resets_closed_ports),
 		TCP_TEST(window_moves_in_steps),
 		TCP_TEST(path_mtu),
