@@ -5,6 +5,7 @@
 #include "ix/dom.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -56,17 +57,23 @@ static int find_libdir(const char *domain, char out[PATH_MAX],
 			  domain, dir);
 }
 
-/* All settings in a memfd that the program inherits; the fd or -errno. */
+/* All settings in a memfd that the program inherits, and that nobody who has
+ * it can change for others; the fd or -errno. */
 static int settings_fd(const struct conf *c)
 {
-	int fd = memfd_create("ix-settings", 0);
+	const int seals =
+		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	int fd = memfd_create("ix-settings", MFD_ALLOW_SEALING);
 	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	int err;
 
 	if (!f)
 		return -errno;
 	err = conf_write_lines(c, f);
-	fclose(f);
+	if (fclose(f) && !err)
+		err = -errno;
+	if (!err && fcntl(fd, F_ADD_SEALS, seals))
+		err = -errno;
 	if (err) {
 		close(fd);
 		return err;

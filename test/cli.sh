@@ -107,6 +107,14 @@ expect 0 "domain inline" \
 	"$ix" run --domain inline $wire $me -- sh "$dir/show"
 expect 0 "libix-process.so" "$ix" run $wire $me -- sh "$dir/show"
 
+# ... and cannot change: whoever holds them shares them with others.
+for domain in inline process; do
+	for change in ': >' 'echo mtu = 9 >>' 'echo tcp >'; do
+		expect 5 "" "$ix" run --quiet --domain $domain $wire $me -- \
+			sh -c "($change\"/proc/self/fd/\$IX_SETTINGS\") || exit 5"
+	done
+done
+
 # The settings file; options override it wherever they stand.
 cat >"$dir/conf" <<END
 nic = "wire:$dir/none";
