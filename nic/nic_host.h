@@ -4,6 +4,7 @@
 #define NIC_NIC_HOST_H
 
 #include "base/be.h"
+#include "base/ports.h"
 
 struct nic_neigh {
 	struct be32 ip;
@@ -20,6 +21,16 @@ int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max);
  * when there is no address, or another -errno. */
 int nic_host_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
 		  struct be32 *gw);
+
+/* One of @ports that a socket of Linux has on @ip (listening, bound, or
+ * connected) in this network namespace, and its *@protocol, for a message. 0:
+ * none, or -errno. */
+int nic_host_port_taken(struct be32 ip, const struct ports *ports,
+			const char **protocol);
+
+/* One of @ports that Linux may give to a socket of its own that asks for none
+ * (ip_local_port_range without ip_local_reserved_ports). 0: none, or -errno. */
+int nic_host_port_chosen(const struct ports *ports);
 
 struct nic_ifinfo {
 	int index;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* nic/host_net.c and nic/host_if.c: what Linux says about an interface of a
- * network namespace of our own. */
+/* nic/host_net.c, host_if.c and host_ports.c: what Linux says about an
+ * interface of a network namespace of our own. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "nic/nic_host.h"
@@ -66,12 +70,104 @@ static void test_ifinfo(void **state)
 	assert_true(strlen(cut) < sizeof(cut));
 }
 
+static int taken(u16 port, const char *protocol)
+{
+	struct ports p = { .named = { 9, port } };
+	const char *found;
+	int got = nic_host_port_taken((struct be32){ htonl(0x0a090001) }, &p,
+				      &found);
+
+	if (got)
+		assert_string_equal(found, protocol);
+	return got;
+}
+
+/* A socket of @type, on @addr and @port; closed by the caller. */
+static int bound(int type, const char *addr, u16 port, bool only6)
+{
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(port) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(port) };
+	int v6 = inet_pton(AF_INET6, addr, &a6.sin6_addr);
+	int only = only6;
+	int fd = socket(v6 ? AF_INET6 : AF_INET, type, 0);
+
+	assert_true(fd >= 0);
+	if (v6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+		assert_int_equal(bind(fd, (void *)&a6, sizeof(a6)), 0);
+	} else {
+		assert_int_equal(inet_pton(AF_INET, addr, &a.sin_addr), 1);
+		assert_int_equal(bind(fd, (void *)&a, sizeof(a)), 0);
+	}
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void test_ports_taken(void **state)
+{
+	static const struct {
+		const char *addr;
+		bool only6, takes;
+	} cases[] = {
+		{ "0.0.0.0", false, true },
+		{ "10.9.0.1", false, true },
+		{ "127.0.0.1", false, false },
+		{ "::", false, true },
+		{ "::", true, false },
+		{ "::1", false, false },
+		{ "::ffff:10.9.0.1", false, true },
+	};
+
+	assert_int_equal(taken(5000, ""), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int want = cases[i].takes ? 5000 : 0;
+		int fd =
+			bound(SOCK_STREAM, cases[i].addr, 5000, cases[i].only6);
+
+		assert_int_equal(taken(5000, "TCP"), want);
+		assert_int_equal(taken(5001, "TCP"), 0);
+		close(fd);
+		fd = bound(SOCK_DGRAM, cases[i].addr, 5000, cases[i].only6);
+		assert_int_equal(taken(5000, "UDP"), want);
+		close(fd);
+	}
+	assert_int_equal(taken(5000, ""), 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_ports_chosen(void **state)
+{
+	struct ports range = { .min = 40000, .max = 40010 };
+	struct ports named = { .named = { 7, 40100 } };
+
+	write_file("/proc/sys/net/ipv4/ip_local_port_range", "40005 50000");
+	assert_int_equal(nic_host_port_chosen(&range), 40005);
+	assert_int_equal(nic_host_port_chosen(&named), 40100);
+	write_file("/proc/sys/net/ipv4/ip_local_reserved_ports",
+		   "8,40005-40009,40100");
+	assert_int_equal(nic_host_port_chosen(&range), 40010);
+	assert_int_equal(nic_host_port_chosen(&named), 0);
+	write_file("/proc/sys/net/ipv4/ip_local_port_range", "41000 50000");
+	assert_int_equal(nic_host_port_chosen(&range), 0);
+}
+
 static bool make_namespace(void)
 {
 	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
 		return false;
 	return !system(
-		"exec 2>/dev/null; "
+		"exec 2>/dev/null; ip link set lo up && "
 		"ip link add h0 address 02:00:00:00:00:01 mtu 1400 "
 		"numrxqueues 2 numtxqueues 2 type veth peer name h1 && "
 		"ip addr add 10.9.0.1/24 dev h0 && ip link set h0 up && "
@@ -86,6 +182,8 @@ int main(void)
 		cmocka_unit_test(test_addr),
 		cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_ifinfo),
+		cmocka_unit_test(test_ports_taken),
+		cmocka_unit_test(test_ports_chosen),
 	};
 
 	if (!make_namespace()) {
