@@ -8,7 +8,6 @@
 #include "nic/nic_open.h"
 
 enum {
-	RAW_MAX_PORTS = 16,
 	RAW_HEADERS = ETH_LEN + IPV4_LEN + UDP_LEN,
 };
 
@@ -17,7 +16,7 @@ struct raw {
 	const char *spec;
 	struct be32 ip, peer;
 	u32 payload, outstanding, seconds, ring_size, queues;
-	u16 ports[RAW_MAX_PORTS];
+	struct ports ports;
 	u32 nports;
 	int cpu;
 	bool json, copy, zero_copy, generic, busy_poll;

@@ -67,7 +67,6 @@ void raw_open(struct raw *r)
 		.ip = r->ip,
 		.ports_only = r->nports,
 		.ports = r->ports,
-		.nports = r->nports,
 		.umem = map_memory(len),
 		.umem_len = len,
 		.frames_len = len,
@@ -122,9 +121,9 @@ static struct be32 address(const char *text)
 static void parse_ports(struct raw *r, char *list)
 {
 	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
-		if (r->nports == RAW_MAX_PORTS)
+		if (r->nports == PORTS_NAMED)
 			raw_die("--ports: too many");
-		r->ports[r->nports++] = (u16)atoi(p);
+		r->ports.named[r->nports++] = (u16)atoi(p);
 	}
 }
 

@@ -12,6 +12,16 @@
 
 typedef s64 call_fn(struct dp *dp, const struct ix_call *c, u64 now);
 
+/* An application that shares the host's address has no other port of it: it
+ * would speak in the name of Linux's services. Ports that we choose are of
+ * conf.ports, too. */
+static s64 check_port(const struct dp *dp, u16 port)
+{
+	const struct net_conf *conf = &dp->net.conf;
+
+	return !conf->ports_only || ports_has(&conf->ports, port) ? 0 : -EACCES;
+}
+
 /* ---- the calls, in the order of IX_CALLS */
 
 static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
@@ -37,6 +47,9 @@ static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
 		return err;
 	if (!c->port)
 		return -EINVAL;
+	err = check_port(dp, c->port);
+	if (err)
+		return err;
 	return tcp_listen(&dp->net, ip, c->port, c->n);
 }
 
@@ -178,6 +191,8 @@ static s64 call_UDP_BIND(struct dp *dp, const struct ix_call *c, u64 now)
 	s64 err = take_addr(c, &ip);
 	int sock;
 
+	if (!err && c->port)
+		err = check_port(dp, c->port);
 	if (err)
 		return err;
 	sock = udp_bind(&dp->net, ip, c->port, c->cookie);

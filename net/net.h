@@ -15,6 +15,7 @@
 #include "base/handle.h"
 #include "base/hash.h"
 #include "base/mbuf.h"
+#include "base/ports.h"
 #include "base/timer.h"
 #include "ix/abi.h"
 #include "ix/stat.h"
@@ -41,6 +42,7 @@ struct net_conf {
 	u32 arp_retries;
 	struct tcp_conf tcp;
 	struct udp_conf udp;
+	struct ports ports; /* ours, with ports_only */
 };
 
 struct net {

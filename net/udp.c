@@ -32,7 +32,7 @@ void udp_init(struct net *net, void *mem)
 
 static u16 *bucket(struct udp *u, u16 port)
 {
-	/* Ephemeral ports are dealt out in steps of 64: see udp_bind(). */
+	/* Ephemeral ports are dealt out in steps of up to 64. */
 	return &u->buckets[(port ^ port >> 6) % ARRAY_SIZE(u->buckets)];
 }
 
@@ -50,19 +50,24 @@ static struct udp_sock *find(struct udp *u, struct be32 ip, u16 port)
 	return NULL;
 }
 
+/* Ephemeral ports are dealt out to the threads in turn. */
+static u32 nthreads(const struct net *net)
+{
+	return max(net->nthreads, 1u);
+}
+
 /* RFC 6056, algorithm 1, over the ports of this thread. 0: none is free. */
 static u16 choose_port(struct net *net, struct be32 ip)
 {
-	enum {
-		N = (UDP_EPHEMERAL_MAX + 1 - UDP_EPHEMERAL_MIN) / IX_MAX_THREADS
-	};
+	u32 low = net->conf.tcp.port_min, high = net->conf.tcp.port_max;
+	u32 step = nthreads(net);
+	u32 first = low + (step + net->thread - low % step) % step;
+	u32 n = first > high ? 0 : (high - first) / step + 1;
 	u64 count = net->udp.port_count++;
-	u32 start = (u32)hash_sip(net->secret, &count, sizeof(count)) % N;
+	u64 start = hash_sip(net->secret, &count, sizeof(count)) >> 32;
 
-	for (u32 i = 0; i < N; i++) {
-		u16 port =
-			(u16)(UDP_EPHEMERAL_MIN +
-			      (start + i) % N * IX_MAX_THREADS + net->thread);
+	for (u32 i = 0; i < n; i++) {
+		u16 port = (u16)(first + (start + i) % n * step);
 
 		if (!find(&net->udp, ip, port))
 			return port;
@@ -244,9 +249,9 @@ static enum net_verdict no_port(struct net *net, struct mbuf *m,
 	u16 port = be16_host(udp->dport);
 
 	if (!(m->flags & MBUF_FORWARDED)) {
-		*owner = port % IX_MAX_THREADS;
-		if (port < UDP_EPHEMERAL_MIN || port > UDP_EPHEMERAL_MAX ||
-		    *owner >= net->nthreads)
+		*owner = port % nthreads(net);
+		if (port < net->conf.tcp.port_min ||
+		    port > net->conf.tcp.port_max)
 			*owner = net->group_owner[net_flow_group(
 				net, p->ip->src, p->ip->dst, udp->sport,
 				udp->dport)];

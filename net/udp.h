@@ -17,8 +17,6 @@ struct udp_conf {
 	u32 rcv_queue;	 /* datagrams waiting for or held by the app */
 };
 
-enum { UDP_EPHEMERAL_MIN = 32768, UDP_EPHEMERAL_MAX = 60999 };
-
 struct udp_sock {
 	struct be32 ip; /* own address, or zero: any */
 	u16 port;	/* 0: socket free */
@@ -54,16 +52,10 @@ void udp_init(struct net *net, void *mem);
 enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 			u32 *owner);
 
-/* @port 0: one is chosen (RFC 6056) from those of this thread: the other
- * threads forward what comes to it. Socket index, or -EADDRINUSE,
- * -EADDRNOTAVAIL, -ENOBUFS. */
+/* @port 0: one is chosen (RFC 6056) from those of this thread, the same range
+ * as TCP's: the other threads forward what comes to it. Socket index, or
+ * -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS. */
 int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie);
-
-/* Ephemeral ports are dealt out to the threads by their lower bits. */
-static inline bool udp_port_of_thread(u16 port, u32 thread)
-{
-	return port % IX_MAX_THREADS == thread;
-}
 
 /* Drops what is queued, takes back what the application holds. */
 void udp_unbind(struct net *net, u32 sock);

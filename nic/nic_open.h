@@ -14,6 +14,7 @@
 
 #include "base/be.h"
 #include "base/hash.h"
+#include "base/ports.h"
 #include "nic/nic.h"
 
 enum {
@@ -35,13 +36,10 @@ struct nic_config {
 	u32 nqueues; /* one for each elastic thread */
 
 	/* What is ours. The whole address; or with ports_only, where Linux
-	 * keeps the address: these TCP and UDP ports, and port_min to port_max
-	 * (0: none), from which our outgoing connections take theirs. */
+	 * keeps the address: these TCP and UDP ports. */
 	struct be32 ip;
 	bool ports_only;
-	const u16 *ports;
-	u32 nports;
-	u16 port_min, port_max;
+	struct ports ports;
 
 	/* Memory that packets lie in: page aligned, contiguous, the caller's,
 	 * mapped until nic_close().

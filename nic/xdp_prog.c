@@ -16,19 +16,15 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-static void set_port(struct xdp_steer *skel, u16 port)
-{
-	skel->rodata->our_ports[port / 64] |= 1ull << (port % 64);
-}
-
-static void configure(struct xdp_steer *skel, const struct nic_config *cfg)
+void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
 {
 	skel->rodata->own_ip = cfg->ip.raw;
 	skel->rodata->ports_only = cfg->ports_only;
-	for (u32 i = 0; i < cfg->nports; i++)
-		set_port(skel, cfg->ports[i]);
-	for (u32 port = cfg->port_min; port && port <= cfg->port_max; port++)
-		set_port(skel, (u16)port);
+	for (u32 port = 1; port <= UINT16_MAX; port++) {
+		u64 bit = ports_has(&cfg->ports, (u16)port);
+
+		skel->rodata->our_ports[port / 64] |= bit << (port % 64);
+	}
 }
 
 static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
@@ -41,7 +37,7 @@ static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
 		err = -errno;
 		goto out;
 	}
-	configure(p->skel, cfg);
+	xdp_prog_configure(p->skel, cfg);
 	if (frags)
 		bpf_program__set_flags(p->skel->progs.steer,
 				       BPF_F_XDP_HAS_FRAGS);

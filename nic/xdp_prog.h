@@ -20,6 +20,9 @@ int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		    const char *ifname, const struct nic_ifinfo *info,
 		    bool frags, char *why, size_t why_len);
 
+/* Writes what is ours into the program, not loaded yet. */
+void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg);
+
 void xdp_prog_detach(struct xdp_prog *p);
 
 #endif

@@ -128,9 +128,7 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.nqueues = h->nthreads,
 		.ip = c->dp.net.ip,
 		.ports_only = c->dp.net.ports_only,
-		.ports = c->ports.port,
-		.port_min = c->dp.net.tcp.port_min,
-		.port_max = c->dp.net.tcp.port_max,
+		.ports = c->dp.net.ports,
 		.umem = h->mem.frames.base,
 		.umem_len = h->mem.frames.len + h->mem.arena.len,
 		.frames_len = h->mem.frames.len,
@@ -142,8 +140,6 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 	};
 	int err;
 
-	while (cfg.ports[cfg.nports])
-		cfg.nports++;
 	err = nic_open(&cfg, &h->nic, why, why_len);
 	if (err)
 		return err;
@@ -190,7 +186,7 @@ static const char *shared(const struct host *h)
 	if (!net->ports_only)
 		return "";
 	if (net->tcp.port_min > net->tcp.port_max)
-		return " shared with Linux (no outgoing connections: "
+		return " shared with Linux (no ports of our choice: "
 		       "tcp.port_min to port_max are Linux's)";
 	return " shared with Linux";
 }

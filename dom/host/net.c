@@ -16,28 +16,45 @@ static void xdp_iface(const struct conf *conf, char *out, size_t len)
 	snprintf(out, len, "%.*s", (int)strcspn(name, ","), name);
 }
 
-/* Source ports of Linux's own connections; false: not to be found out. */
-static bool linux_ports(unsigned int *low, unsigned int *high)
+/* Answers to Linux's connections must not come to us: if the ports that we
+ * choose from are among Linux's, we have none, and connect fails. */
+static void share_ports(struct conf *conf)
 {
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-	bool ok = f && fscanf(f, "%u %u", low, high) == 2;
+	struct ports *ports = &conf->dp.net.ports;
+	struct tcp_conf *tcp = &conf->dp.net.tcp;
 
-	if (f)
-		fclose(f);
-	return ok;
+	*ports = (struct ports){ .min = tcp->port_min, .max = tcp->port_max };
+	if (nic_host_port_chosen(ports)) {
+		ports->min = tcp->port_min = 1;
+		ports->max = tcp->port_max = 0;
+	}
+	memcpy(ports->named, conf->ports.port, sizeof(ports->named));
 }
 
-/* Answers to Linux's connections must not come to us: if our source ports are
- * among Linux's, we have none, and connect fails. */
-static void share_ports(struct tcp_conf *tcp)
+/* What we take would be missed by whoever has it, or comes to have it. */
+static int check_free(const struct net_conf *net, char *why, size_t why_len)
 {
-	unsigned int low, high;
+	const char *protocol;
+	int port = nic_host_port_taken(net->ip, &net->ports, &protocol);
 
-	if (linux_ports(&low, &high) &&
-	    (tcp->port_max < low || tcp->port_min > high))
-		return;
-	tcp->port_min = 1;
-	tcp->port_max = 0;
+	if (port > 0) {
+		snprintf(why, why_len,
+			 "ports_only: a socket of Linux has %s port %d: stop "
+			 "its program, or take another port (port, "
+			 "tcp.port_min to port_max)",
+			 protocol, port);
+		return -EADDRINUSE;
+	}
+	if (!port)
+		port = nic_host_port_chosen(&net->ports);
+	if (port > 0) {
+		snprintf(why, why_len,
+			 "ports_only: Linux may choose port %d for itself: "
+			 "enter it in sysctl net.ipv4.ip_local_reserved_ports",
+			 port);
+		return -EADDRINUSE;
+	}
+	return port ? host_fail(port, why, why_len, "Linux's ports") : 0;
 }
 
 /* The host's own address, which Linux goes on using for other ports. */
@@ -62,8 +79,8 @@ static int share_address(struct conf *conf, char *why, size_t why_len)
 	}
 	if (!net->gateway.raw)
 		net->gateway = gateway;
-	share_ports(&net->tcp);
-	return 0;
+	share_ports(conf);
+	return check_free(net, why, why_len);
 }
 
 int host_address(struct conf *conf, char *why, size_t why_len)

@@ -19,7 +19,8 @@
 
 /*
  * Calls. Each gets one result: >= 0 on success, else a negative errno, and
- * then nothing else has changed. Fields not named are ignored.
+ * then nothing else has changed. Fields not named are ignored. A port that the
+ * application may not have (ports_only) is answered by -EACCES.
  *
  *   CONNECT      cookie, ip, port            handle; connected(cookie) follows,
  *                                            unless it is aborted before

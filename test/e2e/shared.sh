@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# IX takes one port of the host's address: all else there stays Linux's.
+# IX takes some ports of the host's address: all else there stays Linux's.
 . "$(dirname "$0")/lib.sh"
 
 [ "$nic" = xdp ] || skip "AF_XDP only"
@@ -34,4 +34,46 @@ ok "Linux refuses other ports" peer refused $ip_ix 6
 ok "nothing leaked" at_rest
 stop_server
 ok "IX gone: Linux refuses its port, too" peer refused $ip_ix 5001
+
+# What Linux has, or may choose, IX does not take; nor has its application
+# what is not IX's.
+"${on_a[@]}" python3 -c 'import socket, time
+t = socket.create_server(("", 5003))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("", 5004))
+print("ready", flush=True)
+time.sleep(60)' >"$tmp/peer" &
+service=$!
+jobs="$jobs $service"
+until grep -q ready "$tmp/peer"; do sleep 0.1; done
+no_start() { # PATTERN OPTIONS...: ix run says so and ends
+	pattern=$1
+	shift
+	on_a "$ix" run --nic xdp:ix0 --ports_only --cores 0 --stat_dir "$tmp" \
+		${IX_RUN_OPTIONS:-} "$@" >"$tmp/says" 2>&1 && return 1
+	cat "$tmp/says"
+	grep -q -e "$pattern" "$tmp/says"
+}
+ok "a port of Linux's is refused" \
+	no_start "Linux has TCP port 5003" --port 7,5003 -- "$echo"
+ok "UDP's as well" no_start "Linux has UDP port 5004" --port 5004 -- "$echo"
+ok "one among those of our choice" no_start "Linux has TCP port 5003" \
+	--port 7 --tcp.port_min 5000 --tcp.port_max 5010 -- "$echo"
+ok "one that Linux may choose" \
+	no_start "may choose port 40000" --port 40000 -- "$echo"
+ok "no application speaks for DHCP" no_start "Permission denied" --port 7 -- \
+	"$echo" --udp --port 67
+kill $service
+
+# With ports of its own choice.
+ip_ix=10.81.0.2
+on_a=("${on_b[@]}")
+peer_start serve $ip_ix 5001 1
+on_a[3]=$tag-a
+dials() {
+	on_a "$ix" run $(run_options) --tcp.port_min 20000 \
+		--tcp.port_max 20009 -- "$xfer" --dial $ip_ix:5001 both 1000000
+}
+ok "connects from ports of its own" dials
+ok "to the peer's content" peer_ends
 exit $failed

@@ -18,6 +18,7 @@ static void configure(struct net *net)
 		.arp_retry_ms = 1000,
 		.arp_retries = 3,
 		.udp = { .max_sockets = FIX_SOCKS, .rcv_queue = 16 },
+		.tcp = { .port_min = FIX_PORT_MIN, .port_max = FIX_PORT_MAX },
 	};
 	net->mtu = FIX_MTU;
 	memcpy(net->mac, fix_mac, 6);

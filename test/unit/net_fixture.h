@@ -23,6 +23,8 @@ enum {
 	FIX_FRAME = 10000, /* bytes of the largest frame */
 	FIX_MTU = 1500,
 	FIX_SOCKS = 8,
+	FIX_PORT_MIN = 32768,
+	FIX_PORT_MAX = 60999,
 };
 
 #define FIX_IP be32(0x0a000001)	     /* 10.0.0.1/24, ours */

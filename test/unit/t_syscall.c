@@ -841,6 +841,54 @@ static void connection_limit(void **state)
 	assert_int_equal(made, RIG_CONNS - 1);
 }
 
+/* With ports_only: what the NIC takes, and nothing else, for TCP and UDP. */
+static void ports_of_others(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct net_conf *conf = &r->dp.net.conf;
+	struct rig_seg seg;
+	u64 udp;
+
+	conf->ports_only = true;
+	conf->ports = (struct ports){ { 7, 60000 }, 20000, 20009 };
+	conf->tcp.port_min = 20000;
+	conf->tcp.port_max = 20009;
+	for (u32 port = 1; port <= UINT16_MAX; port++) {
+		bool ours = port == 7 || port == 60000 ||
+			    (port >= 20000 && port <= 20009);
+		struct ix_call *c = rig_call(r, IX_LISTEN);
+
+		c->port = (u16)port;
+		c->n = 1;
+		assert_int_equal(rig_one(r), ours ? 0 : -EACCES);
+		rig_call(r, IX_UNLISTEN)->port = (u16)port;
+		assert_int_equal(rig_one(r),
+				 ours || port == RIG_PORT ? 0 : -EINVAL);
+		rig_call(r, IX_UDP_BIND)->port = (u16)port;
+		udp = (u64)rig_one(r);
+		if (ours)
+			assert_int_equal(with_handle(r, IX_UDP_UNBIND, udp), 0);
+		else
+			assert_int_equal(udp, -EACCES);
+	}
+	rig_call(r, IX_UDP_BIND);
+	udp = (u64)rig_one(r);
+	assert_in_range(r->dp.net.udp.socks[handle_index(udp)].port, 20000,
+			20009);
+	for (u32 i = 0; i < 11; i++) {
+		struct ix_call *c = rig_call(r, IX_CONNECT);
+
+		c->port = 1;
+		c->ip = addr_of_ipv4(rig_peer_ip);
+		assert_int_equal(rig_one(r), i < 10 ? 0 : -EADDRNOTAVAIL);
+		if (i == 10)
+			break;
+		assert_true(rig_segment(r, &seg));
+		assert_in_range(seg.sport, 20000, 20009);
+	}
+}
+
 #define GATE_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -859,7 +907,7 @@ int main(void)
 		GATE_TEST(dial_closed),	     GATE_TEST(dial_aborted),
 		GATE_TEST(dial_closed_late), GATE_TEST(addresses),
 		GATE_TEST(timer_limits),     GATE_TEST(cancel_due_timer),
-		GATE_TEST(connection_limit),
+		GATE_TEST(connection_limit), GATE_TEST(ports_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

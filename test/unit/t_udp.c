@@ -111,11 +111,40 @@ static void ephemeral_ports(void **state)
 
 		assert_int_equal(s, i);
 		seen[i] = f->net.udp.socks[s].port;
-		assert_in_range(seen[i], UDP_EPHEMERAL_MIN, UDP_EPHEMERAL_MAX);
-		assert_true(udp_port_of_thread(seen[i], 3));
+		assert_in_range(seen[i], FIX_PORT_MIN, FIX_PORT_MAX);
+		assert_int_equal(seen[i] % 4, 3);
 		for (u32 j = 0; j < i; j++)
 			assert_int_not_equal(seen[i], seen[j]);
 	}
+}
+
+/* Of a small range, too, each thread has its part, all of it, and no more. */
+static void ephemeral_range(void **state)
+{
+	struct fixture *f = *state;
+	u32 used = 0;
+
+	f->net.conf.tcp.port_min = 5001;
+	f->net.conf.tcp.port_max = 5007;
+	f->net.nthreads = 3;
+	for (f->net.thread = 0; f->net.thread < 3; f->net.thread++) {
+		int s;
+
+		while ((s = udp_bind(&f->net, any, 0, 0)) >= 0) {
+			u16 port = f->net.udp.socks[s].port;
+
+			assert_in_range(port, 5001, 5007);
+			assert_int_equal(port % 3, f->net.thread);
+			assert_false(used >> (port - 5001) & 1);
+			used |= 1u << (port - 5001);
+		}
+		assert_int_equal(s, -EADDRNOTAVAIL);
+	}
+	assert_int_equal(used, 0x7f);
+	f->net.thread = 0;
+	f->net.conf.tcp.port_min = 1; /* none of our choice */
+	f->net.conf.tcp.port_max = 0;
+	assert_int_equal(udp_bind(&f->net, any, 0, 0), -EADDRNOTAVAIL);
 }
 
 static void forwards_once(void **state)
@@ -128,12 +157,15 @@ static void forwards_once(void **state)
 	assert_int_equal(fix_in(f, fix_udp(f, 1, 53, "x", 1)), NET_FORWARD);
 	assert_int_equal(f->owner, 2);
 	/* an ephemeral port says whose it is */
-	m = fix_udp(f, 1, UDP_EPHEMERAL_MIN + 64 + 1, "x", 1);
+	m = fix_udp(f, 1, FIX_PORT_MIN + 64 + 1, "x", 1);
 	assert_int_equal(fix_in(f, m), NET_FORWARD);
 	assert_int_equal(f->owner, 1);
-	m = fix_udp(f, 1, UDP_EPHEMERAL_MIN + 64 + 50, "x", 1);
+	m = fix_udp(f, 1, FIX_PORT_MIN + 64 + 51, "x", 1);
 	assert_int_equal(fix_in(f, m), NET_FORWARD);
-	assert_int_equal(f->owner, 2); /* there is no thread 50 */
+	assert_int_equal(f->owner, 3);
+	m = fix_udp(f, 1, FIX_PORT_MAX + 1, "x", 1);
+	assert_int_equal(fix_in(f, m), NET_FORWARD);
+	assert_int_equal(f->owner, 2);
 	fix_tx_none(f);
 	m = fix_udp(f, 1, 53, "x", 1);
 	m->flags |= MBUF_FORWARDED;
@@ -595,6 +627,7 @@ int main(void)
 		TEST(demultiplexes),
 		TEST(sockets_run_out),
 		TEST(ephemeral_ports),
+		TEST(ephemeral_range),
 		TEST(forwards_once),
 		TEST(queue_is_bounded),
 		TEST(sockets_share_buffers),

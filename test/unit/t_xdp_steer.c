@@ -15,9 +15,12 @@
 #include <cmocka.h>
 
 #include "net/pkt.h"
+#include "nic/xdp_prog.h"
 #include "xdp_steer.skel.h"
 
 enum { OUR_PORT = 7777, OTHER_PORT = 22, LEN = 128 };
+
+static const struct ports our_ports = { { OUR_PORT, 65535 }, 20000, 20100 };
 
 static struct xdp_steer *whole, *ports;
 static const struct be32 own = { 0x0b004d0a }, other = { 0x01004d0a };
@@ -34,9 +37,9 @@ static struct xdp_steer *load(bool ports_only)
 
 	if (!s)
 		return NULL;
-	s->rodata->own_ip = own.raw;
-	s->rodata->ports_only = ports_only;
-	s->rodata->our_ports[OUR_PORT / 64] = 1ull << (OUR_PORT % 64);
+	xdp_prog_configure(s, &(struct nic_config){ .ip = own,
+						    .ports_only = ports_only,
+						    .ports = our_ports });
 	bpf_map__set_type(s->maps.xsks, BPF_MAP_TYPE_CPUMAP);
 	if (xdp_steer__load(s) ||
 	    bpf_map_update_elem(bpf_map__fd(s->maps.xsks), &queue, &size, 0)) {
@@ -147,6 +150,17 @@ static void test_ports(void **state)
 	check(ports, p, false);
 }
 
+/* The NIC takes exactly what the gate lets applications have. */
+static void test_every_port(void **state)
+{
+	for (u32 port = 0; port <= UINT16_MAX; port++) {
+		bool ours = ports_has(&our_ports, (u16)port);
+
+		check(ports, ipv4(own, IP_PROTO_TCP, 1, (u16)port), ours);
+		check(ports, ipv4(own, IP_PROTO_UDP, 1, (u16)port), ours);
+	}
+}
+
 static void test_ip_options(void **state)
 {
 	struct packet p = ipv4(own, IP_PROTO_TCP, OTHER_PORT, OTHER_PORT);
@@ -187,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_arp),
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_every_port),
 		cmocka_unit_test(test_ip_options),
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_short),
