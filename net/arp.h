@@ -17,14 +17,22 @@ enum {
  * still used, but asked for again at the first use. */
 enum arp_state { ARP_FREE, ARP_ASKING, ARP_STALE, ARP_VALID, ARP_STATIC };
 
+/* Another one says that it is the neighbour: see arp_in.c. */
+enum arp_doubt { DOUBT_NONE, DOUBT_ASKED, DOUBT_ANSWERED /* the other did */ };
+
 struct neigh {
 	struct be32 ip;
 	u8 mac[6];
-	u8 state; /* enum arp_state */
+	u8 claim[6]; /* in doubt: of the other one */
+	u8 state;    /* enum arp_state */
+	u8 doubt;    /* enum arp_doubt */
 	u8 retries;
 	u8 npending;
+	bool sure; /* resolved; else a SYN's word */
+	bool used; /* ... and sent to since it was VALID, or STALE, first */
 	struct mbuf *pending; /* IP packets, through mbuf.nextpkt */
 	u32 confirmed;	      /* tick; while asking: when that began */
+	u32 doubted;	      /* tick of the last doubt */
 	struct timer timer;
 };
 
@@ -39,7 +47,8 @@ struct net;
 void arp_init(struct net *net);
 
 /* An ARP frame; @m stays the caller's. Answers requests for our address,
- * learns from what is addressed to us, updates what is known. */
+ * learns from what is addressed to us; what is known changes only for an answer
+ * to a question of ours. */
 void arp_in(struct net *net, const struct mbuf *m, u64 now);
 
 /* Sends the IP packet @m (no Ethernet header yet) to on-link address @ip.
@@ -50,15 +59,12 @@ int arp_send(struct net *net, struct mbuf *m, struct be32 ip, u16 *hint,
 /* A permanent entry. 0, -EINVAL (not on link), -ENOSPC. */
 int arp_add_static(struct net *net, struct be32 ip, const u8 mac[6]);
 
-/* What Linux knows of @ip, where it keeps our address and gets the answers to
- * ARP (ports_only). @sure: heard lately; else what @ip itself has taught us
- * lately counts more. */
-void arp_follow(struct net *net, struct be32 ip, const u8 mac[6], bool sure,
-		u64 now);
+/* With ports_only, where Linux keeps our address and gets the answers to ARP:
+ * what Linux knows of @ip. It counts, as Linux has asked. */
+void arp_follow(struct net *net, struct be32 ip, const u8 mac[6], u64 now);
 
-/* Learns from the sender of an IP packet to us that needs an answer (a SYN):
- * spares the ARP exchange. Only fills in what is not known; but in ports_only
- * mode, where nobody answers us, the last word counts. */
+/* With ports_only: where a SYN came from. It only fills in what neither Linux
+ * nor we know: nobody would answer us, and anybody can send one. */
 void arp_learn(struct net *net, struct be32 ip, const u8 mac[6], u64 now);
 
 /* Gratuitous ARP: tells the link about us at start. */

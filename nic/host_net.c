@@ -16,7 +16,6 @@ enum {
 	DUMP_BUF = 32768, /* what the kernel fills at most per datagram */
 	USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE |
 		 NUD_PERMANENT,
-	SURE = NUD_REACHABLE | NUD_PERMANENT,
 };
 
 typedef void dump_fn(const struct nlmsghdr *nh, void *arg);
@@ -109,7 +108,6 @@ static void add_neigh(const struct nlmsghdr *nh, void *arg)
 		return;
 	memcpy(&d->out[d->n].ip, ip, 4);
 	memcpy(d->out[d->n].mac, mac, 6);
-	d->out[d->n].sure = nd->ndm_state & SURE;
 	d->n++;
 }
 
@@ -123,6 +121,40 @@ int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max)
 		return -ENODEV;
 	err = dump(RTM_GETNEIGH, add_neigh, &d);
 	return err ? err : d.n;
+}
+
+/* As if the kernel had a packet to send. */
+int nic_host_resolve(const char *ifname, struct be32 ip)
+{
+	struct {
+		struct nlmsghdr nh;
+		struct ndmsg nd;
+		struct rtattr dst;
+		struct be32 ip;
+	} req = {
+		.nh = {
+			.nlmsg_len = sizeof(req),
+			.nlmsg_type = RTM_NEWNEIGH,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE,
+		},
+		.nd = {
+			.ndm_family = AF_INET,
+			.ndm_ifindex = (int)if_nametoindex(ifname),
+			.ndm_flags = NTF_USE,
+		},
+		.dst = { RTA_LENGTH(sizeof(ip)), NDA_DST },
+		.ip = ip,
+	};
+	int fd, err;
+
+	if (!req.nd.ndm_ifindex)
+		return -ENODEV;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	err = send(fd, &req, sizeof(req), 0) < 0 ? -errno : 0;
+	close(fd);
+	return err;
 }
 
 struct addr_dump {

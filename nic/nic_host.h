@@ -9,12 +9,19 @@
 struct nic_neigh {
 	struct be32 ip;
 	u8 mac[6];
-	bool sure; /* heard lately, or set by hand */
 };
 
 /* The kernel's usable IPv4 neighbours (ARP entries) on @ifname. Returns how
  * many were written to @out, at most @max, or -errno. */
 int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max);
+
+/* Has the kernel find out the neighbour @ip, or see whether it is still there.
+ * The answer is in its table later. 0 or -errno. */
+int nic_host_resolve(const char *ifname, struct be32 ip);
+
+/* A socket, not blocking, from which gratuitous ARP frames of @ifname can be
+ * read; or -errno. */
+int nic_host_announcements(const char *ifname);
 
 /* First IPv4 address of @ifname, its netmask, and the gateway of the default
  * route over it (zero: none). Pointers may be NULL. 0, -ENODEV, -EADDRNOTAVAIL

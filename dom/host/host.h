@@ -37,6 +37,7 @@ struct host_thread {
 	struct host_clock clock;
 	u32 sleeping;  /* read by the others: wake me by wake_fd */
 	int wake_fd;   /* eventfd; 0: alone */
+	int arp_fd;    /* gratuitous ARP that the NIC leaves to Linux; or 0 */
 	u64 forwarded; /* stat->forwarded when the others were woken last */
 	u64 spin_ns;   /* without work for so long: block */
 	u64 max_sleep; /* ns */
@@ -48,14 +49,16 @@ struct host_thread {
 	size_t mem_len;
 } ALIGNED(CACHE_LINE);
 
-enum { HOST_NEIGHBOURS = 256 };
+enum { HOST_NEIGHBOURS = 256, HOST_WANTED = 16 };
 
-/* With ports_only: those that Linux knew when it was asked last. */
+/* With ports_only: those that Linux knew when it was asked last, and whom it
+ * shall find out. */
 struct host_neighbours {
-	pthread_mutex_t lock; /* e, n: held for no longer than a copy */
+	pthread_mutex_t lock; /* all below: held for no longer than a copy */
 	bool apart;	      /* read by a thread that is no elastic one */
-	int n;
+	int n, nwanted;
 	struct nic_neigh e[HOST_NEIGHBOURS];
+	struct be32 wanted[HOST_WANTED];
 };
 
 struct host {
@@ -159,14 +162,15 @@ void host_close_thread(struct host_thread *t);
 /* net.c: own address, gateway into conf->dp.net before the NIC is
  * opened; fixed neighbours afterwards. */
 int host_address(struct conf *conf, char *why, size_t why_len);
-int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
-		    size_t why_len);
+int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len);
 
-/* With ports_only: what Linux knows of its neighbours. ARP answers go to Linux,
- * so this is all that we know, apart from who writes to us. Linux may take its
- * time when it is asked: elastic threads call host_read_neighbours() only if
- * there is no other thread that does. */
+/* With ports_only: what Linux knows of its neighbours, and that it is to find out
+ * about those that we want to know: answers to ARP go to Linux. It may take its
+ * time: elastic threads call host_read_neighbours() only if there is no other
+ * thread that does. */
 void host_read_neighbours(struct host *h);
-void host_follow_neighbours(struct host *h, struct net *net, u64 now);
+/* What has been read, and announcements that the NIC has left to Linux; what is
+ * wanted is left for host_read_neighbours(). Waits for nobody. */
+void host_follow_neighbours(struct host_thread *t, u64 now);
 
 #endif

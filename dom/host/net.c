@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Interface behind an xdp NIC; options may follow a comma. */
 static void xdp_iface(const struct conf *conf, char *out, size_t len)
@@ -108,46 +109,116 @@ static int add_static(struct net *net, struct be32 ip, const u8 mac[6],
 
 void host_read_neighbours(struct host *h)
 {
+	struct host_neighbours *known = &h->neighbours;
 	struct nic_neigh found[HOST_NEIGHBOURS];
+	struct be32 wanted[HOST_WANTED];
 	char name[64];
-	int n;
+	int n, nwanted;
 
 	if (!h->conf.dp.net.ports_only)
 		return;
 	xdp_iface(&h->conf, name, sizeof(name));
+	pthread_mutex_lock(&known->lock);
+	nwanted = known->nwanted;
+	known->nwanted = 0;
+	memcpy(wanted, known->wanted, sizeof(wanted));
+	pthread_mutex_unlock(&known->lock);
+	for (int i = 0; i < nwanted; i++)
+		nic_host_resolve(name, wanted[i]);
 	n = nic_host_neighbours(name, found, HOST_NEIGHBOURS);
 	if (n < 0)
 		return; /* the last ones will do */
-	pthread_mutex_lock(&h->neighbours.lock);
-	memcpy(h->neighbours.e, found, (size_t)n * sizeof(found[0]));
-	h->neighbours.n = n;
-	pthread_mutex_unlock(&h->neighbours.lock);
-}
-
-void host_follow_neighbours(struct host *h, struct net *net, u64 now)
-{
-	struct host_neighbours *known = &h->neighbours;
-
-	if (!h->conf.dp.net.ports_only || pthread_mutex_trylock(&known->lock))
-		return;
-	for (int i = 0; i < known->n; i++)
-		arp_follow(net, known->e[i].ip, known->e[i].mac,
-			   known->e[i].sure, now);
+	pthread_mutex_lock(&known->lock);
+	memcpy(known->e, found, (size_t)n * sizeof(found[0]));
+	known->n = n;
 	pthread_mutex_unlock(&known->lock);
 }
 
-int host_neighbours(struct host *h, struct net *net, u64 now, char *why,
-		    size_t why_len)
+/* Answers to ARP go to Linux, so it has to ask. A few at a time: the others'
+ * turn comes, as those that are unknown are given up after some retries. */
+static void ask_linux(struct host_neighbours *known, const struct net *net)
 {
-	const struct conf_arp *arp = &h->conf.arp;
+	for (u32 i = 0; i < ARP_ENTRIES && known->nwanted < HOST_WANTED; i++) {
+		const struct neigh *e = &net->arp.entries[i];
+
+		if (e->state == ARP_ASKING)
+			known->wanted[known->nwanted++] = e->ip;
+	}
+}
+
+static void follow_linux(struct host_neighbours *known, struct net *net,
+			 u64 now)
+{
+	if (pthread_mutex_trylock(&known->lock))
+		return;
+	for (int i = 0; i < known->n; i++)
+		arp_follow(net, known->e[i].ip, known->e[i].mac, now);
+	ask_linux(known, net);
+	pthread_mutex_unlock(&known->lock);
+}
+
+/* One frame of those that wait; false: there is none. */
+static bool hear_one(int fd, struct net *net, u64 now)
+{
+	struct mbuf *m = mbuf_alloc(net->pool);
+	ssize_t n;
+
+	if (!m)
+		return false;
+	n = recv(fd, m->data, ETH_LEN + ARP_LEN, 0);
+	if (n > 0) {
+		m->len = (u32)n;
+		m->flags |= MBUF_FORWARDED; /* nobody waits for an answer */
+		arp_in(net, m, now);
+	}
+	mbuf_free(net->pool, m);
+	return n > 0;
+}
+
+void host_follow_neighbours(struct host_thread *t, u64 now)
+{
+	enum { MOST = 64 };
+	const struct conf *conf = &t->host->conf;
+
+	if (conf->dp.net.ports_only)
+		follow_linux(&t->host->neighbours, &t->dp->net, now);
+	for (int i = 0; t->arp_fd && i < MOST; i++) {
+		if (!hear_one(t->arp_fd, &t->dp->net, now))
+			break;
+	}
+}
+
+/* With an address of our own, the NIC gives us what others tell us, but
+ * leaves to Linux what they tell all: that a router has failed over, say. */
+static int open_announcements(struct host_thread *t, char *why, size_t why_len)
+{
+	const struct conf *conf = &t->host->conf;
+	char name[64];
+	int fd;
+
+	if (strncmp(conf->nic, "xdp:", 4) || conf->dp.net.ports_only)
+		return 0;
+	xdp_iface(conf, name, sizeof(name));
+	fd = nic_host_announcements(name);
+	if (fd < 0)
+		return host_fail(fd, why, why_len, "packet socket for ARP");
+	t->arp_fd = fd;
+	return 0;
+}
+
+int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len)
+{
+	const struct conf_arp *arp = &t->host->conf.arp;
 	int err = 0;
 
 	for (u32 i = 0; i < arp->n && !err; i++)
-		err = add_static(net, arp->e[i].ip, arp->e[i].mac, why,
+		err = add_static(&t->dp->net, arp->e[i].ip, arp->e[i].mac, why,
 				 why_len);
+	if (!err)
+		err = open_announcements(t, why, why_len);
 	if (!err) {
-		host_read_neighbours(h);
-		host_follow_neighbours(h, net, now);
+		host_read_neighbours(t->host);
+		host_follow_neighbours(t, now);
 	}
 	return err;
 }

@@ -193,7 +193,7 @@ static void chores(struct host_thread *t, u64 now)
 		nic->update_drops(nic);
 	if (!t->host->neighbours.apart)
 		host_read_neighbours(t->host);
-	host_follow_neighbours(t->host, &t->dp->net, now);
+	host_follow_neighbours(t, now);
 }
 
 /* Until event conditions or stop, or once; @now: of the first iteration.
@@ -212,6 +212,8 @@ static bool step_until_events(struct host_thread *t, u64 now, bool once)
 			idle(t, now);
 			now = host_now(&t->clock);
 			dp->stat->idle_ns += now - idle_since;
+			if (unlikely(now >= t->chores_at))
+				chores(t, now);
 		} else {
 			now = host_now(&t->clock);
 			t->worked_at = now;

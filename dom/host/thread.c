@@ -129,8 +129,7 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	/* Gives the NIC its empty buffers: the answer to the very first
 	 * packet must not be lost. */
 	t->dp->nic->ops->wait(t->dp->nic, 0);
-	return host_neighbours(h, &t->dp->net, host_now(&t->clock), why,
-			       why_len);
+	return host_neighbours(t, host_now(&t->clock), why, why_len);
 }
 
 void host_close_thread(struct host_thread *t)
@@ -139,4 +138,6 @@ void host_close_thread(struct host_thread *t)
 	statfile_remove(&t->stat);
 	if (t->wake_fd > 0)
 		close(t->wake_fd);
+	if (t->arp_fd > 0)
+		close(t->arp_fd);
 }

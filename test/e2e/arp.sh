@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Neighbours: a peer whose Ethernet address changes is found again when its
-# entry has aged; static entries need no ARP.
+# entry has aged, or when it says so; not for what somebody else says. Static
+# entries need no ARP.
 . "$(dirname "$0")/lib.sh"
 
 found_again() { # WAIT, ms: at most so long without an answer
@@ -35,6 +36,22 @@ link set dev ix0 address 02:00:00:00:00:77
 neigh replace $ip_ix lladdr $mac dev ix0 nud permanent
 END
 ok "address changed, traffic goes on" found_again 3000
+ok "nothing leaked" at_rest
+stop_server
+
+# The entry is valid for long.
+serve 7 -- "$echo"
+peer_start trickle $ip_ix 7 4
+ok "an impostor gets nothing" peer claim $ip_ix 0 100
+ok "and traffic goes on" peer_ends
+ok "one that nobody hears of gets nothing either" peer forge $ip_ix 7 20
+peer_start trickle $ip_ix 7 9
+ip_b -batch - <<END
+link set dev ix0 address 02:00:00:00:00:78
+neigh replace $ip_ix lladdr $mac dev ix0 nud permanent
+END
+peer announce $ip_ix 0
+ok "address changed and announced: followed" found_again 7000
 ok "nothing leaked" at_rest
 stop_server
 

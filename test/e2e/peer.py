@@ -378,6 +378,79 @@ def count_arp(host, port, seconds):
     print(f"{n} requests")
 
 
+PEER = "10.81.0.2"
+IMPOSTOR = bytes([2, 0, 0, 0, 0x66, 0x66])
+BROADCAST = b"\xff" * 6
+
+
+def link(type):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(type))
+    s.bind(("ix0", type))
+    s.setblocking(False)
+    return s
+
+
+def arp(op, mac, ip, target):
+    return (BROADCAST + mac + b"\x08\x06\0\x01\x08\0\x06\x04" +
+            struct.pack(">H", op) + mac + socket.inet_aton(ip) + bytes(6) +
+            socket.inet_aton(target))
+
+
+def cksum(data):
+    data += bytes(len(data) % 2)
+    n = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while n >> 16:
+        n = (n & 0xffff) + (n >> 16)
+    return ~n & 0xffff
+
+
+def syn(mac, host, port, sport):
+    pair = socket.inet_aton(PEER) + socket.inet_aton(host)
+    tcp = struct.pack(">HHIIBBHHH", sport, port, 1, 0, 0x50, 2, 1000, 0, 0)
+    sum = cksum(pair + struct.pack(">HH", 6, 20) + tcp)
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + pair
+    return (BROADCAST + mac + b"\x08\0" + ip[:10] +
+            struct.pack(">H", cksum(ip)) + ip[12:] + tcp[:16] +
+            struct.pack(">H", sum) + tcp[18:])
+
+
+def impostor(n, frames):
+    """Sends them n times, every 20 ms; what then comes to it is a failure."""
+    s, got = link(0x800), 0
+    print("ready", flush=True)
+    for i in range(n):
+        for f in frames(i):
+            s.send(f)
+        time.sleep(0.02)
+        try:
+            while True:
+                got += s.recv(2000)[:6] == IMPOSTOR
+        except BlockingIOError:
+            pass
+    assert not got, f"{got} packets for the peer went to another one"
+
+
+def claim(host, port, n):
+    """ARP in the peer's name, of every kind."""
+    impostor(n, lambda i: [arp(1, IMPOSTOR, PEER, PEER),
+                           arp(2, IMPOSTOR, PEER, PEER),
+                           arp(1, IMPOSTOR, PEER, host),
+                           arp(2, IMPOSTOR, PEER, host)])
+
+
+def forge(host, port, n):
+    """SYNs in the peer's name."""
+    impostor(n, lambda i: [syn(IMPOSTOR, host, port, 1000 + i)])
+
+
+def announce(host, port):
+    """Tells the link the Ethernet address that we have now."""
+    s = link(0x806)
+    for i in range(5):
+        s.send(arp(1, s.getsockname()[4], PEER, PEER))
+        time.sleep(0.1)
+
+
 def udp(host, port, mtu=1500):
     """Every size that fits a frame, echoed byte for byte."""
     most = mtu - 28

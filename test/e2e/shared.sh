@@ -29,6 +29,11 @@ ip -n $tag-b link set ix0 address 02:00:00:00:77:01
 ok "Linux hears of it" on_b ping -q -c 1 -W 2 $ip_ix
 sleep 1.5
 ok "IX follows" peer both $ip_ix 5001 1000000
+forged() {
+	peer both $ip_ix 5001 50000000 &
+	peer forge $ip_ix 5001 100 && wait $!
+}
+ok "SYNs of an impostor change nothing" forged
 ok "Linux answers pings" on_b ping -q -c 5 -i 0.1 -W 2 $ip_ix
 ok "Linux refuses other ports" peer refused $ip_ix 6
 ok "nothing leaked" at_rest
@@ -74,6 +79,7 @@ dials() {
 	on_a "$ix" run $(run_options) --tcp.port_min 20000 \
 		--tcp.port_max 20009 -- "$xfer" --dial $ip_ix:5001 both 1000000
 }
-ok "connects from ports of its own" dials
+ip -n $tag-a neigh flush dev ix0
+ok "connects from ports of its own, to whom Linux does not know yet" dials
 ok "to the peer's content" peer_ends
 exit $failed

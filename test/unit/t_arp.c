@@ -117,18 +117,154 @@ static void unasked_replies_teach_nothing(void **state)
 	assert_asks(f, FIX_PEER, false);
 }
 
+static const u8 new_mac[6] = { 2, 0, 0, 0, 0, 0x77 };
+
+static void know_peer(struct fixture *f)
+{
+	send(f, FIX_PEER, 1);
+	fix_tx(f);
+	reply(f, FIX_PEER, fix_peer_mac);
+	assert_sent(f, fix_peer_mac, 1);
+}
+
+static void assert_is(struct fixture *f, const u8 mac[6])
+{
+	send(f, FIX_PEER, 9);
+	assert_sent(f, mac, 9);
+	fix_tx_none(f);
+}
+
+static void assert_asks_both(struct fixture *f, u32 how)
+{
+	struct fix_frame *t;
+
+	assert_asks(f, FIX_PEER, true);
+	t = fix_tx(f);
+	assert_non_null(t);
+	assert_int_equal(be16_host(t->arp->op), ARP_REQUEST);
+	assert_int_equal(t->arp->tpa.raw, FIX_PEER.raw);
+	assert_memory_equal(t->eth->dst, new_mac, 6);
+	if (how == 2) /* asked us: gets its answer */
+		assert_int_equal(be16_host(fix_tx(f)->arp->op), ARP_REPLY);
+	fix_tx_none(f);
+}
+
+enum { CLAIMS = 5 };
+
+/* Another one says that it is the peer, in any way there is. */
+static void claim(struct fixture *f, u32 how)
+{
+	static const u16 op[] = { ARP_REQUEST, ARP_REPLY, ARP_REQUEST,
+				  ARP_REPLY, ARP_REQUEST };
+	struct be32 target[] = { FIX_PEER, FIX_PEER, FIX_IP, FIX_IP,
+				 FIX_GATEWAY };
+
+	fix_in(f, fix_arp(f, op[how], new_mac, FIX_PEER, target[how]));
+}
+
+/* The old owner is there: whatever others say, and answer, it stays. */
+static void hearsay_is_asked_back(void **state)
+{
+	struct fixture *f = *state;
+
+	know_peer(f);
+	for (u32 how = 0; how < CLAIMS; how++) {
+		claim(f, how);
+		assert_asks_both(f, how);
+		assert_is(f, fix_peer_mac);
+		reply(f, FIX_PEER, new_mac);
+		assert_is(f, fix_peer_mac);
+		fix_pass(f, (RETRY_MS - 100) * FIX_MS);
+		reply(f, FIX_PEER, fix_peer_mac);
+		reply(f, FIX_PEER, new_mac);
+		assert_is(f, fix_peer_mac);
+		fix_pass(f, 200 * FIX_MS);
+		assert_is(f, fix_peer_mac);
+	}
+	assert_int_equal(f->net.arp.count, 1);
+}
+
+/* Claims without end cost no more than one exchange a retry. */
+static void hearsay_is_limited(void **state)
+{
+	struct fixture *f = *state;
+	u32 asked = 0;
+
+	know_peer(f);
+	for (u32 i = 0; i < 1000; i++) { /* 10 s */
+		claim(f, i & 1);
+		while (fix_tx(f))
+			asked++;
+		reply(f, FIX_PEER, fix_peer_mac);
+		assert_is(f, fix_peer_mac);
+		fix_pass(f, 10 * FIX_MS);
+	}
+	assert_in_range(asked, 2, 2 * 11);
+}
+
+/* The old owner is gone: the new one is in after one retry. */
 static void known_neighbour_moves(void **state)
 {
 	struct fixture *f = *state;
 
+	for (u32 how = 0; how < CLAIMS; how++) {
+		if (f->net.arp.count)
+			fix_pass(f, (2 * TIMEOUT_MS + 2) * FIX_MS);
+		know_peer(f);
+		claim(f, how);
+		assert_asks_both(f, how);
+		reply(f, FIX_PEER, new_mac);
+		assert_is(f, fix_peer_mac); /* it may still answer */
+		fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+		assert_is(f, new_mac);
+	}
+}
+
+/* Neither answers: everyone is asked, and again from the start. */
+static void nobody_is_it(void **state)
+{
+	struct fixture *f = *state;
+
+	know_peer(f);
+	claim(f, 0);
+	assert_asks_both(f, 0);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_asks(f, FIX_PEER, false);
+	reply(f, FIX_PEER, fix_gw_mac); /* who answers first */
+	assert_is(f, fix_gw_mac);
+	assert_int_equal(f->net.arp.count, 1);
+}
+
+static void nobody_at_all(void **state)
+{
+	struct fixture *f = *state;
+
+	know_peer(f);
+	claim(f, 0);
+	assert_asks_both(f, 0);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_asks(f, FIX_PEER, false);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.wheel.count, 0);
+}
+
+/* Also one that is being asked again. */
+static void stale_neighbour_moves(void **state)
+{
+	struct fixture *f = *state;
+
+	know_peer(f);
+	fix_pass(f, (TIMEOUT_MS + 1) * FIX_MS);
 	send(f, FIX_PEER, 1);
-	fix_tx(f);
-	reply(f, FIX_PEER, fix_peer_mac);
-	fix_tx(f);
-	/* gratuitous, to everyone */
-	fix_in(f, fix_arp(f, ARP_REQUEST, fix_gw_mac, FIX_PEER, FIX_PEER));
-	send(f, FIX_PEER, 2);
-	assert_sent(f, fix_gw_mac, 2);
+	assert_asks(f, FIX_PEER, true);
+	assert_sent(f, fix_peer_mac, 1);
+	claim(f, 0);
+	assert_asks_both(f, 0);
+	assert_is(f, fix_peer_mac);
+	reply(f, FIX_PEER, new_mac);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_is(f, new_mac);
 }
 
 static void lies(void **state)
@@ -219,7 +355,8 @@ static void pending_is_bounded(void **state)
 
 static void learn_peer(struct fixture *f)
 {
-	arp_learn(&f->net, FIX_PEER, fix_peer_mac, f->now);
+	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP));
+	fix_tx(f);
 	assert_int_equal(f->net.arp.count, 1);
 }
 
@@ -290,7 +427,7 @@ static void static_entries_stay(void **state)
 	fix_tx_none(f);
 }
 
-/* ports_only: Linux's word counts until the neighbour itself has written. */
+/* ports_only: what Linux has resolved counts, whatever SYNs say. */
 static void follows_linux(void **state)
 {
 	struct fixture *f = *state;
@@ -298,21 +435,19 @@ static void follows_linux(void **state)
 				      { 2, 0, 0, 0, 7, 2 } };
 
 	f->net.conf.ports_only = true;
-	for (u8 i = 0; i < 6; i++) { /* sure, or asked by a SYN */
-		arp_follow(&f->net, FIX_PEER, mac[i & 1], true, f->now);
+	for (u8 i = 0; i < 6; i++) {
+		arp_follow(&f->net, FIX_PEER, mac[i & 1], f->now);
+		arp_follow(&f->net, FIX_GATEWAY, mac[i & 1], f->now);
+		arp_learn(&f->net, FIX_PEER, mac[!(i & 1)], f->now);
+		arp_learn(&f->net, FIX_GATEWAY, mac[!(i & 1)], f->now);
+		arp_learn(&f->net, FIX_FAR, mac[!(i & 1)], f->now);
 		send(f, FIX_PEER, i);
 		assert_sent(f, mac[i & 1], i);
-		arp_follow(&f->net, FIX_PEER, mac[!(i & 1)], false, f->now);
-		arp_learn(&f->net, FIX_GATEWAY, mac[i & 1], f->now);
-		send(f, FIX_GATEWAY, i);
+		send(f, FIX_FAR, i);
 		assert_sent(f, mac[i & 1], i);
 	}
-	fix_pass(f, (TIMEOUT_MS + 1) * FIX_MS);
-	arp_follow(&f->net, FIX_GATEWAY, mac[0], false, f->now);
-	send(f, FIX_GATEWAY, 7);
-	assert_sent(f, mac[0], 7);
-	arp_follow(&f->net, FIX_FAR, mac[0], true,
-		   f->now); /* not on our link */
+	arp_follow(&f->net, FIX_FAR, mac[0], f->now); /* not on our link */
+	arp_follow(&f->net, FIX_IP, mac[0], f->now);
 	assert_int_equal(f->net.arp.count, 2);
 }
 
@@ -342,6 +477,11 @@ static void hints(void **state)
 	fix_tx_none(f);
 }
 
+static struct be32 alike(u32 i) /* the same slot */
+{
+	return be32(0x0a000000 + (i + 1) * ARP_ENTRIES);
+}
+
 static void full_table_forgets_the_oldest(void **state)
 {
 	struct fixture *f = *state;
@@ -349,13 +489,13 @@ static void full_table_forgets_the_oldest(void **state)
 
 	f->net.conf.netmask = be32(0xff000000); /* many slots alike */
 	for (u32 i = 0; i <= ARP_PROBES; i++) {
-		arp_learn(&f->net, be32(0x0a000000 + (i + 1) * ARP_ENTRIES),
-			  fix_peer_mac, f->now);
+		fix_in(f,
+		       fix_arp(f, ARP_REQUEST, fix_peer_mac, alike(i), FIX_IP));
+		fix_tx(f);
 		fix_pass(f, FIX_MS);
 	}
 	assert_int_equal(f->net.arp.count, ARP_PROBES);
-	assert_int_equal(e->ip.raw,
-			 be32(0x0a000000 + (ARP_PROBES + 1) * ARP_ENTRIES).raw);
+	assert_int_equal(e->ip.raw, alike(ARP_PROBES).raw);
 	for (u32 i = 0; i < ARP_PROBES; i++)
 		assert_int_equal(arp_add_static(&f->net, e[i].ip, fix_gw_mac),
 				 0);
@@ -364,36 +504,116 @@ static void full_table_forgets_the_oldest(void **state)
 	assert_int_equal(send(f, be32(0x0a800000), 1), -EHOSTUNREACH);
 }
 
-static void learning_only_fills_in(void **state)
+/* Resolved and used, by a flow that remembers it. */
+static u16 use(struct fixture *f, struct be32 ip)
+{
+	u16 hint = 0;
+
+	for (u32 i = 0; i < 2; i++) {
+		struct mbuf *m = mbuf_alloc(&f->pool);
+
+		m->len = 1;
+		ip_out(&f->net, m, FIX_IP, ip, 99, 0, &hint, f->now);
+		if (!i)
+			reply(f, ip, fix_peer_mac);
+	}
+	while (fix_tx(f))
+		;
+	return hint;
+}
+
+/* Who asks us from many addresses, or has us ask for many, pushes out itself
+ * and not those whom we talk to. */
+static void flood_spares_what_is_used(void **state)
+{
+	enum { USED = ARP_PROBES - 1 };
+	struct fixture *f = *state;
+
+	f->net.conf.netmask = be32(0xff000000);
+	for (u32 i = 0; i < USED; i++)
+		use(f, alike(i));
+	for (u32 i = 0; i < 10 * ARP_PROBES; i++) {
+		struct be32 ip = alike(1000 + i);
+
+		fix_in(f, fix_arp(f, ARP_REQUEST, new_mac, ip, FIX_IP));
+		fix_in(f, fix_arp(f, ARP_REQUEST, new_mac, alike(5000 + i),
+				  FIX_IP));
+		assert_int_equal(send(f, alike(9000 + i), 1), 0);
+		while (fix_tx(f))
+			;
+		fix_pass(f, FIX_MS);
+	}
+	for (u8 i = 0; i < USED; i++) {
+		send(f, alike(i), i);
+		assert_sent(f, fix_peer_mac, i);
+	}
+	fix_tx_none(f);
+}
+
+/* When all are in use, a stranger's question is answered and forgotten; a
+ * packet to send gets a place, one, which is the next to go. */
+static void full_of_used_ones(void **state)
+{
+	struct fixture *f = *state;
+	u32 left = 0;
+
+	f->net.conf.netmask = be32(0xff000000);
+	for (u32 i = 0; i < ARP_PROBES; i++) {
+		use(f, alike(i));
+		fix_pass(f, FIX_MS);
+	}
+	fix_in(f, fix_arp(f, ARP_REQUEST, new_mac, alike(50), FIX_IP));
+	assert_int_equal(be16_host(fix_tx(f)->arp->op), ARP_REPLY);
+	for (u32 i = 0; i < ARP_PROBES; i++)
+		assert_int_equal(f->net.arp.entries[i].ip.raw, alike(i).raw);
+	for (u32 i = 0; i < 20; i++)
+		send(f, alike(100 + i), 1);
+	for (u32 i = 0; i < ARP_PROBES; i++)
+		left += f->net.arp.entries[i].ip.raw == alike(i).raw;
+	assert_int_equal(left, ARP_PROBES - 1);
+	assert_int_equal(f->net.arp.entries[0].ip.raw, alike(119).raw);
+}
+
+/* Anybody can send a SYN in a neighbour's name: we ask ourselves. */
+static void syns_teach_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	learn_peer(f);
 	arp_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
 	arp_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
-	assert_int_equal(f->net.arp.count, 1);
-	send(f, FIX_PEER, 1);
-	assert_sent(f, fix_peer_mac, 1);
+	assert_int_equal(f->net.arp.count, 0);
+	know_peer(f);
+	arp_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
+	assert_is(f, fix_peer_mac);
 }
 
 static void ports_only(void **state)
 {
 	struct fixture *f = *state;
+	static const u8 group[6] = { 1, 0, 0x5e, 0, 0, 1 };
 
 	f->net.conf.ports_only = true;
 	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP));
 	arp_announce(&f->net);
 	fix_tx_none(f); /* that is Linux's business */
+	arp_learn(&f->net, FIX_IP, fix_gw_mac, f->now);
+	arp_learn(&f->net, FIX_FAR, group, f->now);
 	arp_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
 	send(f, FIX_FAR, 1);
 	assert_sent(f, fix_gw_mac, 1);
-	fix_pass(f, (3 * TIMEOUT_MS) * FIX_MS);
+	/* Not by hearsay, as long as it is valid. */
+	arp_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
+	arp_learn(&f->net, FIX_GATEWAY, fix_peer_mac, f->now);
 	send(f, FIX_FAR, 2);
 	assert_sent(f, fix_gw_mac, 2);
-	arp_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
+	fix_pass(f, (3 * TIMEOUT_MS) * FIX_MS);
 	send(f, FIX_FAR, 3);
-	assert_sent(f, fix_peer_mac, 3);
+	assert_sent(f, fix_gw_mac, 3);
+	arp_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
+	send(f, FIX_FAR, 4);
+	assert_sent(f, fix_peer_mac, 4);
 	fix_tx_none(f);
+	assert_int_equal(f->net.arp.count, 2);
 }
 
 static void announces(void **state)
@@ -433,7 +653,12 @@ int main(void)
 		FIX_TEST(answers_probes_without_learning),
 		FIX_TEST(not_for_us),
 		FIX_TEST(unasked_replies_teach_nothing),
+		FIX_TEST(hearsay_is_asked_back),
+		FIX_TEST(hearsay_is_limited),
 		FIX_TEST(known_neighbour_moves),
+		FIX_TEST(nobody_is_it),
+		FIX_TEST(nobody_at_all),
+		FIX_TEST(stale_neighbour_moves),
 		FIX_TEST(lies),
 		FIX_TEST(gives_up),
 		FIX_TEST(pending_is_bounded),
@@ -445,7 +670,9 @@ int main(void)
 		FIX_TEST(follows_linux),
 		FIX_TEST(hints),
 		FIX_TEST(full_table_forgets_the_oldest),
-		FIX_TEST(learning_only_fills_in),
+		FIX_TEST(flood_spares_what_is_used),
+		FIX_TEST(full_of_used_ones),
+		FIX_TEST(syns_teach_nothing),
 		FIX_TEST(ports_only),
 		FIX_TEST(announces),
 		FIX_TEST(broadcast_and_self),

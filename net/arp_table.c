@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of neighbours. An entry lies in a window of ARP_PROBES slots that
+ * begins at the lower bits of its address: the hosts of one subnet seldom
+ * collide.
+ *
+ * Anybody on the link can fill a window. Then makes room what is not resolved
+ * or not used, the one confirmed longest ago first. Only a packet to send, not
+ * hearsay, may push out an entry in use, and is itself the next to go until it
+ * is resolved: however many are asked for, one place of a window is lost.
+ */
+#include "net/arp_int.h"
+
+#include "base/mem.h"
+
+void arp_init(struct net *net)
+{
+	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+		struct neigh *e = &net->arp.entries[i];
+
+		memset(e, 0, sizeof(*e));
+		timer_init(&e->timer, TIMER_ARP);
+	}
+	net->arp.npending = 0;
+	net->arp.count = 0;
+}
+
+static struct neigh *slot(struct net *net, struct be32 ip, u32 i)
+{
+	return &net->arp.entries[(be32_host(ip) + i) % ARP_ENTRIES];
+}
+
+struct neigh *arp_find(struct net *net, struct be32 ip)
+{
+	for (u32 i = 0; i < ARP_PROBES; i++) {
+		struct neigh *e = slot(net, ip, i);
+
+		if (e->ip.raw == ip.raw && e->state != ARP_FREE)
+			return e;
+	}
+	return NULL;
+}
+
+static void drop_pending(struct net *net, struct neigh *e)
+{
+	net->arp.npending -= e->npending;
+	while (e->pending) {
+		struct mbuf *m = e->pending;
+
+		e->pending = m->nextpkt;
+		net->stat->drop_no_route++;
+		net_tx_drop(net, m);
+	}
+	e->npending = 0;
+}
+
+void arp_release(struct net *net, struct neigh *e)
+{
+	timer_cancel(&net->wheel, &e->timer);
+	drop_pending(net, e);
+	e->state = ARP_FREE;
+	net->arp.count--;
+}
+
+/* Which of two that are not free makes room? */
+static bool cut_before(const struct neigh *a, const struct neigh *b)
+{
+	if (a->used != b->used)
+		return b->used;
+	return tick_before(a->confirmed, b->confirmed);
+}
+
+struct neigh *arp_create(struct net *net, struct be32 ip, bool needed, u64 now)
+{
+	struct neigh *best = NULL;
+
+	for (u32 i = 0; i < ARP_PROBES; i++) {
+		struct neigh *e = slot(net, ip, i);
+
+		if (e->state == ARP_FREE) {
+			best = e;
+			break;
+		}
+		if (e->state == ARP_STATIC || (e->used && !needed))
+			continue;
+		if (!best || cut_before(e, best))
+			best = e;
+	}
+	if (!best)
+		return NULL;
+	if (best->state != ARP_FREE)
+		arp_release(net, best);
+	best->ip = ip;
+	best->retries = 0;
+	best->doubt = DOUBT_NONE;
+	best->sure = best->used = false;
+	best->confirmed = tick_of(now);
+	best->doubted = best->confirmed - arp_retry_ticks(net);
+	net->arp.count++;
+	return best;
+}
+
+void arp_flush(struct net *net)
+{
+	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+		struct neigh *e = &net->arp.entries[i];
+
+		while (e->pending) {
+			struct mbuf *m = e->pending;
+
+			e->pending = m->nextpkt;
+			mbuf_free_chain(net->pool, m);
+		}
+		e->npending = 0;
+	}
+	net->arp.npending = 0;
+}
