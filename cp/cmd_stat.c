@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,16 +33,14 @@ struct options {
 
 static u64 value(const struct statfile_found *f, const struct counter *c)
 {
-	return READ_ONCE(
-		*(const u64 *)((const char *)&f->page->stat + c->offset));
+	return *(const u64 *)((const char *)&f->page.stat + c->offset);
 }
 
 static bool wanted(const struct statfile_found *f, const char *who)
 {
-	return !who || f->pid == atoi(who) || !strcmp(f->page->name, who);
+	return !who || f->pid == atoi(who) || !strcmp(f->page.name, who);
 }
 
-/* Only what is wanted; the rest is unmapped. */
 static int find(const struct options *o, struct statfile_found *out)
 {
 	int n = statfile_list(o->dir, out, MAX_PAGES), kept = 0;
@@ -49,8 +48,6 @@ static int find(const struct options *o, struct statfile_found *out)
 	for (int i = 0; i < n; i++) {
 		if (wanted(&out[i], o->who))
 			out[kept++] = out[i];
-		else
-			statfile_unmap(&out[i], 1);
 	}
 	return kept;
 }
@@ -73,7 +70,7 @@ static void print_batches(const struct statfile_found *f)
 
 	printf("  packets per iteration:");
 	for (int i = 0; i < IX_BATCH_BUCKETS; i++) {
-		u64 n = READ_ONCE(f->page->stat.rx_batch[i]);
+		u64 n = f->page.stat.rx_batch[i];
 
 		if (!n)
 			continue;
@@ -83,13 +80,25 @@ static void print_batches(const struct statfile_found *f)
 	putchar('\n');
 }
 
+static void print_owner(uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		printf(" of user %s", user->pw_name);
+	else
+		printf(" of user %u", uid);
+}
+
 static void print_process(const struct statfile_found *f, int n, bool all)
 {
-	printf("%s, process %d: %s\n", f->page->name, (int)f->pid,
-	       f->page->about);
+	printf("%s, process %d", f->page.name, (int)f->pid);
+	if (f->owner != geteuid())
+		print_owner(f->owner);
+	printf(": %s\n", f->page.about);
 	printf("  %-24s", "thread (core)");
 	for (int i = 0; i < n; i++)
-		printf(" %9u (%u)", f[i].thread, f[i].page->core);
+		printf(" %9u (%u)", f[i].thread, f[i].page.core);
 	putchar('\n');
 	for (size_t c = 0; c < ARRAY_SIZE(counters); c++) {
 		if (!all && !any_nonzero(f, n, &counters[c]))
@@ -108,7 +117,8 @@ static void print_text(const struct statfile_found *f, int n, bool all)
 	for (int i = 0; i < n;) {
 		int m = 1;
 
-		while (i + m < n && f[i + m].pid == f[i].pid)
+		while (i + m < n && f[i + m].pid == f[i].pid &&
+		       f[i + m].owner == f[i].owner)
 			m++;
 		print_process(f + i, m, all);
 		i += m;
@@ -117,14 +127,13 @@ static void print_text(const struct statfile_found *f, int n, bool all)
 
 /* ---- for programs */
 
+/* @s is printable ASCII. */
 static void print_json_string(const char *s)
 {
 	putchar('"');
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
 			printf("\\%c", *s);
-		else if ((unsigned char)*s < ' ')
-			printf("\\u%04x", *s);
 		else
 			putchar(*s);
 	}
@@ -133,18 +142,18 @@ static void print_json_string(const char *s)
 
 static void print_json_thread(const struct statfile_found *f)
 {
-	printf("{\"pid\": %d, \"thread\": %u, \"core\": %u, \"name\": ",
-	       (int)f->pid, f->thread, f->page->core);
-	print_json_string(f->page->name);
+	printf("{\"pid\": %d, \"user\": %u, \"thread\": %u, \"core\": %u, "
+	       "\"name\": ",
+	       (int)f->pid, f->owner, f->thread, f->page.core);
+	print_json_string(f->page.name);
 	printf(", \"about\": ");
-	print_json_string(f->page->about);
+	print_json_string(f->page.about);
 	for (size_t c = 0; c < ARRAY_SIZE(counters); c++)
 		printf(", \"%s\": %" PRIu64, counters[c].name,
 		       value(f, &counters[c]));
 	printf(", \"rx_batch\": [");
 	for (int i = 0; i < IX_BATCH_BUCKETS; i++)
-		printf("%s%" PRIu64, i ? ", " : "",
-		       READ_ONCE(f->page->stat.rx_batch[i]));
+		printf("%s%" PRIu64, i ? ", " : "", f->page.stat.rx_batch[i]);
 	printf("]}");
 }
 
@@ -160,32 +169,40 @@ static void print_json(const struct statfile_found *f, int n)
 
 /* ---- --watch: what has changed, per second */
 
-static void copy_values(const struct statfile_found *f, u64 *out)
-{
-	for (size_t c = 0; c < ARRAY_SIZE(counters); c++)
-		out[c] = value(f, &counters[c]);
-}
-
 static bool is_gauge(const struct counter *c)
 {
 	return !strncmp(c->help, "gauge", 5);
 }
 
-static void print_change(const struct statfile_found *f, u64 *old, double s)
+static void print_change(const struct statfile_found *f,
+			 const struct statfile_found *old, double s)
 {
-	printf("%s %d.%u:", f->page->name, (int)f->pid, f->thread);
+	printf("%s %d.%u:", f->page.name, (int)f->pid, f->thread);
 	for (size_t c = 0; c < ARRAY_SIZE(counters); c++) {
 		u64 now = value(f, &counters[c]);
+		u64 before = value(old, &counters[c]);
 
 		if (is_gauge(&counters[c]))
 			printf(" %s=%" PRIu64, counters[c].name, now);
-		else if (now != old[c])
+		else if (now != before)
 			printf(" %s=%.0f/s", counters[c].name,
-			       (double)(now - old[c]) / s);
-		old[c] = now;
+			       (double)(now - before) / s);
 	}
 	putchar('\n');
 	fflush(stdout);
+}
+
+/* The same thread's page among @n others, or NULL: it is new. */
+static const struct statfile_found *same(const struct statfile_found *f,
+					 const struct statfile_found *old,
+					 int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (old[i].owner == f->owner && old[i].pid == f->pid &&
+		    old[i].thread == f->thread)
+			return &old[i];
+	}
+	return NULL;
 }
 
 /* Until all of them have ended. */
@@ -193,16 +210,22 @@ static void watch(const struct options *o, struct statfile_found *f, int n)
 {
 	struct timespec pause = { o->watch / 1000,
 				  (long)(o->watch % 1000) * 1000000 };
-	u64(*old)[ARRAY_SIZE(counters)] = calloc((size_t)n, sizeof(*old));
+	static struct statfile_found old[MAX_PAGES];
 
-	for (int i = 0; i < n && old; i++)
-		copy_values(&f[i], old[i]);
-	while (old && n && !access(f[0].path, F_OK)) {
+	while (n) {
+		int before = n;
+
+		memcpy(old, f, sizeof(*f) * (size_t)n);
 		nanosleep(&pause, NULL);
-		for (int i = 0; i < n; i++)
-			print_change(&f[i], old[i], o->watch / 1000.0);
+		n = find(o, f);
+		for (int i = 0; i < n; i++) {
+			const struct statfile_found *was =
+				same(&f[i], old, before);
+
+			if (was)
+				print_change(&f[i], was, o->watch / 1000.0);
+		}
 	}
-	free(old);
 }
 
 static int usage(FILE *f, int status)
@@ -277,6 +300,5 @@ int cmd_stat(int argc, char **argv)
 		watch(&o, found, n);
 	else
 		print_text(found, n, o.all);
-	statfile_unmap(found, n);
 	return n ? 0 : 1;
 }

@@ -147,5 +147,46 @@ expect 2 "Usage: ix stat" "$ix" stat --nonsense
 expect 1 "no dataplane" "$ix" stat --dir "$dir" nobody
 expect 1 "[]" "$ix" stat --dir "$dir" --json
 
+# A page says what it likes, and is cut while it is read.
+esc=$(printf '\033')
+"$ix" run --quiet --domain process $wire $me --stat_dir "$dir/s" \
+	--name "bad$esc[2Jname" -- sleep 20 &
+job=$!
+for _ in $(seq 100); do
+	page=$(echo "$dir"/s/*.0)
+	[ -e "$page" ] && break
+	sleep 0.05
+done
+expect 0 'bad?[2Jname, process' "$ix" stat --dir "$dir/s"
+expect 0 '"bad?[2Jname"' "$ix" stat --dir "$dir/s" --json
+"$ix" stat --dir "$dir/s" --json | python3 -c 'import json, os, sys
+thread, = json.load(sys.stdin)
+assert thread["user"] == os.geteuid() and thread["rx_packets"] == 0' ||
+	fail "stat --json"
+"$ix" stat --dir "$dir/s" --watch=10 >"$dir/watch" 2>&1 &
+watch=$!
+for _ in $(seq 100); do
+	[ -s "$dir/watch" ] && break
+	sleep 0.05
+done
+grep -q 'bad?.*mbufs_total=' "$dir/watch" || fail "--watch: $(cat "$dir/watch")"
+truncate -s 0 "$page"
+wait $watch
+got=$?
+[ $got = 0 ] || fail "--watch of a page that is cut: exit $got"
+expect 1 "no dataplane" "$ix" stat --dir "$dir/s"
+kill $job
+wait $job
+
+# /run/ix may be somebody else's; then the path is named.
+if [ "$(id -u)" = 0 ]; then
+	mkdir -m 755 "$dir/root"
+	expect 1 "counter page $dir/root/" setpriv --reuid 4242 \
+		--regid 4242 --clear-groups "$ix" run --quiet \
+		--nic wire:/tmp/ix-cli-$$ --ip 10.0.0.1/24 \
+		--stat_dir "$dir/root" -- true
+	rm -f /tmp/ix-cli-$$
+fi
+
 [ "$failed" = 0 ] && echo "cli: ok"
 exit "$failed"

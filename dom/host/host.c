@@ -15,6 +15,13 @@ int host_fail(int err, char *why, size_t why_len, const char *what)
 	return err;
 }
 
+int host_fail_at(int err, char *why, size_t why_len, const char *what,
+		 const char *path)
+{
+	snprintf(why, why_len, "%s %s: %s", what, path, strerror(-err));
+	return err;
+}
+
 /* ---- settings */
 
 static int first_core(u16 *core)

@@ -153,6 +153,10 @@ int host_renew_memory(struct host *h);
 /* "WHAT: reason of @err" to @why; returns @err. */
 int host_fail(int err, char *why, size_t why_len, const char *what);
 
+/* The same about a file. */
+int host_fail_at(int err, char *why, size_t why_len, const char *what,
+		 const char *path);
+
 /* Moves the calling thread to the elastic thread's core, so that what it
  * touches first lies near it. host_close_thread() also of a half open one. */
 int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,

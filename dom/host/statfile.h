@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the counter pages are: one file per elastic thread,
+ * Counter pages: one file PID.THREAD per elastic thread, in a directory of
+ * statdir.h; mapped by the dataplane for writing. The writer holds a lock on
+ * the file while it lives: a file without one is stale.
  *
- *   /run/ix/PID.THREAD or /dev/shm/ix-UID/PID.THREAD
- *
- * mapped by the dataplane for writing and by readers for reading. The writer
- * holds a lock on the file while it lives: a file without one is stale.
+ * A reader believes only a page of the directory's owner, about a process of
+ * theirs, and gets a copy: what others write is read once, into own memory, and
+ * made fit to print.
  */
 #ifndef DOM_HOST_STATFILE_H
 #define DOM_HOST_STATFILE_H
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "dom/host/statdir.h"
 #include "ix/stat.h"
 
 enum { STATFILE_BYTES = 4096 };
@@ -32,26 +34,27 @@ _Static_assert(sizeof(struct statfile_page) <= STATFILE_BYTES, "one page");
 struct statfile {
 	struct statfile_page *page;
 	int fd;
-	char path[320];
+	bool tidy; /* nobody has asked for this directory */
+	char dir[STATDIR_PATH];
+	char path[STATDIR_PATH + 32]; /* also of one that could not be made */
 };
 
-/* @dir empty: the default, /run/ix if it can be written, else the user's.
- * Made if absent. Stale files in it are removed. */
+/* @dir empty: where statdir.h says. Made if absent. Stale files in it are
+ * removed. 0 or -errno. */
 int statfile_create(struct statfile *f, const char *dir, unsigned int thread);
-/* Also removes the file. */
+/* Also removes the file, and the directory if it has become empty. */
 void statfile_remove(struct statfile *f);
 
-/* One found page, mapped for reading. */
+/* A copy of a page. name and about: printable ASCII. */
 struct statfile_found {
-	const struct statfile_page *page;
-	pid_t pid;
+	struct statfile_page page;
+	uid_t owner;
+	pid_t pid; /* of @owner */
 	unsigned int thread;
-	char path[320];
 };
 
-/* All live pages of @dir (empty: of both defaults), by pid and thread;
- * removes stale ones. How many were written to @out, at most @max. */
+/* All live pages of @dir (empty: of all places), by owner, pid and thread;
+ * removes own stale ones. How many were written to @out, at most @max. */
 int statfile_list(const char *dir, struct statfile_found *out, int max);
-void statfile_unmap(struct statfile_found *found, int n);
 
 #endif

@@ -113,7 +113,8 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	host_pin(t->core); /* as settle_memory() could */
 	err = open_stat(t);
 	if (err)
-		return host_fail(err, why, why_len, "counter page");
+		return host_fail_at(err, why, why_len, "counter page",
+				    t->stat.path);
 	t->mem_len = dp_room() + dp_bytes(&h->conf.dp);
 	t->mem = hugemem_private(t->mem_len);
 	if (!t->mem)

@@ -133,7 +133,7 @@ static void refusals(void **state)
 	refuse("cores", "1023", "core 1023: ");
 	refuse("nic", "wire:/nonexistent/w", "/nonexistent/w");
 	refuse("nic", "tunnel:x", "tunnel");
-	refuse("stat_dir", "/nonexistent/d", "counter page: ");
+	refuse("stat_dir", "/nonexistent/d", "counter page /nonexistent/d/");
 	refuse("arp.static", "10.0.1.1=02:00:00:00:00:01",
 	       "10.0.1.1 is not on our link");
 }
@@ -148,10 +148,9 @@ static void opened(void **state)
 	assert_non_null(strstr(a->host->about, "address 10.0.0.1/24"));
 	assert_non_null(strstr(a->host->about, "pages "));
 	assert_int_equal(statfile_list(a->stat_dir, found, 2), 1);
-	assert_string_equal(found[0].page->name, "t_host");
-	assert_string_equal(found[0].page->about, a->host->about);
-	assert_int_equal(found[0].page->stat.mbufs_total, 1024);
-	statfile_unmap(found, 1);
+	assert_string_equal(found[0].page.name, "t_host");
+	assert_string_equal(found[0].page.about, a->host->about);
+	assert_int_equal(found[0].page.stat.mbufs_total, 1024);
 
 	assert_int_equal(host_attach(a->host, 1, &a->down, &a->up), -EINVAL);
 	attach(a);

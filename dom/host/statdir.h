@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where counter pages are, and whose a place is:
+ *
+ *   /run/ix                  of root, or of a user who was given it
+ *   $XDG_RUNTIME_DIR/ix      as a rule /run/user/UID/ix
+ *   /dev/shm/ix-UID          the user's; where somebody else sits on the name,
+ *   /dev/shm/ix-UID-XXXXXX   one that is free
+ *
+ * UID is the user's number outside of user namespaces, where many may be 0. A
+ * directory that does not belong to whom its name says is no place.
+ */
+#ifndef DOM_HOST_STATDIR_H
+#define DOM_HOST_STATDIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { STATDIR_PATH = 256 };
+
+/* Where our own pages go: @dir, or if empty the first of the above that can be
+ * had; made if absent. @out is set in any case, for a message. 0 or -errno. */
+int statdir_choose(const char *dir, char out[STATDIR_PATH]);
+
+/* What was made by statdir_choose("") is not to be left when it is empty. */
+void statdir_tidy(const char *path);
+
+/* @fd: of a directory, to be read and closed; @owner: its files may be theirs;
+ * @shared: or root's, or ours. */
+typedef void statdir_fn(int fd, const char *path, uid_t owner, bool shared,
+			void *arg);
+
+/* Calls @each for @dir, or if empty for every place that is what its name says,
+ * ours first. */
+void statdir_each(const char *dir, statdir_fn *each, void *arg);
+
+/* Opens @name in @at, for reading, without waiting: no symbolic link, no other
+ * file system, no device. Or -errno. */
+int statdir_open(int at, const char *name, int flags);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading counter pages, which anybody may have written. */
+#include "dom/host/statfile.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_FILES = 4096 }; /* looked at in one directory */
+
+struct list {
+	struct statfile_found *out;
+	int n, max;
+};
+
+static bool parse_name(const char *name, struct statfile_found *found)
+{
+	int n = 0;
+
+	return sscanf(name, "%d.%u%n", &found->pid, &found->thread, &n) == 2 &&
+	       !name[n] && found->pid > 0;
+}
+
+static void make_printable(char *s, size_t len)
+{
+	s[len - 1] = 0;
+	for (; *s; s++) {
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+	}
+}
+
+static bool read_page(int fd, struct statfile_page *page)
+{
+	if (pread(fd, page, sizeof(*page), 0) != sizeof(*page) ||
+	    page->stat.version != IX_STAT_VERSION)
+		return false;
+	make_printable(page->name, sizeof(page->name));
+	make_printable(page->about, sizeof(page->about));
+	return true;
+}
+
+/* Is there a process @pid, and of this user? Root's word is taken: its
+ * process may have become somebody else. */
+static bool is_of(pid_t pid, uid_t user)
+{
+	char path[64], line[256];
+	unsigned int uid = 0;
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "Uid: %*u %u", &uid) == 1;
+	if (f)
+		fclose(f);
+	return found && (!user || uid == user);
+}
+
+/* Does nobody hold the lock of our own file? Then it is removed. */
+static bool remove_stale(int fd, int dir, const char *name, uid_t owner)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return false;
+	if (owner == geteuid())
+		unlinkat(dir, name, 0);
+	return true;
+}
+
+/* The file @name of @dir to @found. */
+static bool read_file(int dir, const char *name, uid_t owner, bool shared,
+		      struct statfile_found *found)
+{
+	int fd = statdir_open(dir, name, 0);
+	struct stat st;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	     (st.st_uid == owner ||
+	      (shared && (!st.st_uid || st.st_uid == geteuid())));
+	found->owner = st.st_uid;
+	ok = ok && !remove_stale(fd, dir, name, st.st_uid) &&
+	     read_page(fd, &found->page) && is_of(found->pid, found->owner);
+	close(fd);
+	return ok;
+}
+
+static void list_dir(int fd, const char *path, uid_t owner, bool shared,
+		     void *arg)
+{
+	DIR *d = fdopendir(fd);
+	struct list *list = arg;
+	struct dirent *e;
+
+	if (!d) {
+		close(fd);
+		return;
+	}
+	for (int i = 0; i < MOST_FILES && (e = readdir(d)); i++) {
+		struct statfile_found found;
+
+		if (parse_name(e->d_name, &found) &&
+		    read_file(dirfd(d), e->d_name, owner, shared, &found) &&
+		    list->n < list->max)
+			list->out[list->n++] = found;
+	}
+	closedir(d);
+	if (!shared && owner == geteuid())
+		statdir_tidy(path);
+}
+
+static int by_owner_pid_thread(const void *a, const void *b)
+{
+	const struct statfile_found *x = a, *y = b;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return (x->thread > y->thread) - (x->thread < y->thread);
+}
+
+int statfile_list(const char *dir, struct statfile_found *out, int max)
+{
+	struct list list = { out, 0, max };
+
+	statdir_each(dir, list_dir, &list);
+	qsort(out, (size_t)list.n, sizeof(*out), by_owner_pid_thread);
+	return list.n;
+}
