@@ -73,6 +73,11 @@ struct nic {
 	bool rss_control;	 /* group_owner has been told to the hardware */
 	char detail[NIC_DETAIL]; /* for people: what is in force */
 
+	/* Memory of ours that another process can take away (SIGBUS), or
+	 * NULL. Zeros in its place are a link with nobody at the other end. */
+	void *foreign;
+	size_t foreign_len;
+
 	u8 rss_key[RSS_KEY_LEN];
 	u8 group_owner[RSS_TABLE]; /* flow group -> queue */
 

@@ -23,6 +23,7 @@ enum {
 	LOCK_SETUP = 2,
 	SPINS = 200,		 /* looks before sleeping */
 	NO_BARRIER_NS = 1000000, /* sleep at most, without membarrier() */
+	SETUP_TRIES = 100,	 /* of 10 ms: the other side may be at it */
 };
 
 static void wake(struct wire_door *door)
@@ -79,7 +80,7 @@ static void *map(int fd)
 
 /* Not tied to the process but to the open file, and so ours alone even if
  * one process opens both ends. */
-static bool lock_byte(int fd, int byte, short type, bool block)
+static bool lock_byte(int fd, int byte, short type)
 {
 	struct flock fl = {
 		.l_type = type,
@@ -88,7 +89,20 @@ static bool lock_byte(int fd, int byte, short type, bool block)
 		.l_len = 1,
 	};
 
-	return !fcntl(fd, block ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
+	return !fcntl(fd, F_OFD_SETLK, &fl);
+}
+
+/* Setting up takes a moment; who holds the lock for longer wants us to wait. */
+static int lock_setup(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < SETUP_TRIES; i++) {
+		if (lock_byte(fd, LOCK_SETUP, F_WRLCK))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
 }
 
 static void set_up(struct wire_shared *sh)
@@ -158,9 +172,9 @@ static int queues_open(struct wire_link *l, const struct wire_conf *conf)
 
 static int claim_end(int fd, int want)
 {
-	if (want != WIRE_B && lock_byte(fd, WIRE_A, F_WRLCK, false))
+	if (want != WIRE_B && lock_byte(fd, WIRE_A, F_WRLCK))
 		return WIRE_A;
-	if (want != WIRE_A && lock_byte(fd, WIRE_B, F_WRLCK, false))
+	if (want != WIRE_A && lock_byte(fd, WIRE_B, F_WRLCK))
 		return WIRE_B;
 	return -EBUSY;
 }
@@ -178,12 +192,14 @@ static int fail(int err, char *why, size_t len, const char *path,
 static int file_set_up(struct wire_link *l)
 {
 	struct stat st;
-	int err = 0;
+	int err = lock_setup(l->fd);
 
-	if (!lock_byte(l->fd, LOCK_SETUP, F_WRLCK, true) || fstat(l->fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) ||
-	    (st.st_size && (size_t)st.st_size != wire_bytes()))
+	if (err)
+		return err;
+	if (fstat(l->fd, &st))
+		err = -errno;
+	else if (!S_ISREG(st.st_mode) ||
+		 (st.st_size && (size_t)st.st_size != wire_bytes()))
 		err = -EINVAL; /* somebody else's file */
 	else if (ftruncate(l->fd, (off_t)wire_bytes()))
 		err = -errno;
@@ -191,7 +207,7 @@ static int file_set_up(struct wire_link *l)
 		err = -errno;
 	else
 		set_up(l->shared);
-	lock_byte(l->fd, LOCK_SETUP, F_UNLCK, false);
+	lock_byte(l->fd, LOCK_SETUP, F_UNLCK);
 	return err;
 }
 

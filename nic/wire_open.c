@@ -163,6 +163,8 @@ static void describe(struct wire_nic *w, const struct wire_conf *conf)
 	nic->rss_control = true;
 	nic->set_groups = set_groups;
 	nic->close = close_nic;
+	nic->foreign = w->link.shared;
+	nic->foreign_len = wire_bytes();
 	snprintf(nic->detail, sizeof(nic->detail),
 		 "shared memory %.80s, end %c, %u queue%s%s", conf->path,
 		 'a' + w->link.end, nic->nqueues, nic->nqueues > 1 ? "s" : "",

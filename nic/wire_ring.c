@@ -20,9 +20,15 @@ size_t wire_bytes(void)
 	return wire_ring_at(2, 0, 0);
 }
 
+/* Written by the other end at any time: each decision takes it once. */
+static inline bool one_peer_queue(const struct wire_queue *w)
+{
+	return READ_ONCE(wire_peer(w)->nqueues) == 1;
+}
+
 static inline u32 destination(const struct wire_queue *w, const u8 *p, u32 len)
 {
-	return wire_peer(w)->nqueues == 1 ? 0 : wire_steer(w, p, len);
+	return one_peer_queue(w) ? 0 : wire_steer(w, p, len);
 }
 
 /* Is it a cable with nobody at its other end? */
@@ -60,7 +66,7 @@ void wire_publish(struct wire_queue *w)
  * the other end may have died. */
 static COLD bool lose(struct wire_queue *w, const struct ring_tx *tx)
 {
-	if (wire_peer(w)->nqueues == 1) {
+	if (one_peer_queue(w)) {
 		if (tx->prod != tx->published)
 			return false; /* had room for a part of this batch */
 		if (!w->full_since)
@@ -129,7 +135,7 @@ static int send_simple(struct wire_queue *w, struct mbuf **pkts, int n)
 
 static int send_any(struct wire_queue *w, struct mbuf **pkts, int n)
 {
-	bool one_queue = wire_peer(w)->nqueues == 1;
+	bool one_queue = one_peer_queue(w);
 	int i;
 
 	for (i = 0; i < n; i++) {
@@ -169,7 +175,7 @@ static int wire_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	wire_rss_refresh(w);
 	if (unlikely(w->impairer || unplugged(w)))
 		return tx_slow(w, pkts, n, now);
-	if (likely(wire_peer(w)->nqueues == 1))
+	if (likely(one_peer_queue(w)))
 		i = send_simple(w, pkts, n);
 	if (unlikely(i < n))
 		i += send_any(w, pkts + i, n - i);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that is pulled away from under D. Seals see to it that this cannot
- * happen to what D shares with A. But the counter page is a file, which every
- * process of D's user can truncate, and that may be A: then counters are lost,
- * and nothing else.
+ * happen to what D shares with A. But some is of files that others can cut:
+ *
+ *   the counter page   by every process of D's user, which may be A: counters
+ *                      are lost, and nothing else
+ *   a wire             by whoever is at its other end: the link is dead
  */
 #include "dom/process/process.h"
 
@@ -12,27 +14,43 @@
 
 static struct host *host; /* signal handlers take no argument */
 
-static void *lost_page(const u8 *at)
-{
-	for (u32 i = 0; host && i < host->nthreads; i++) {
-		u8 *page = (u8 *)host->threads[i].stat.page;
+struct part {
+	u8 *base;
+	size_t len;
+};
 
-		if (page && at >= page && at < page + STATFILE_BYTES)
-			return page;
-	}
-	return NULL;
+static bool lies_in(const u8 *at, const struct part *p)
+{
+	return p->base && at >= p->base && at < p->base + p->len;
 }
 
-/* Returning repeats the access: to a page of our own, or to the default
+static bool find_lost(const u8 *at, struct part *out)
+{
+	if (!host)
+		return false;
+	*out = (struct part){ host->nic->foreign, host->nic->foreign_len };
+	if (lies_in(at, out))
+		return true;
+	for (u32 i = 0; i < host->nthreads; i++) {
+		*out = (struct part){ (u8 *)host->threads[i].stat.page,
+				      STATFILE_BYTES };
+		if (lies_in(at, out))
+			return true;
+	}
+	return false;
+}
+
+/* Returning repeats the access: to memory of our own, or to the default
  * action. */
 static void on_fault(int sig, siginfo_t *si, void *context)
 {
-	void *page = lost_page(si->si_addr);
+	struct part p;
 
 	(void)context;
-	if (!page ||
-	    mmap(page, STATFILE_BYTES, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (!find_lost(si->si_addr, &p) ||
+	    mmap(p.base, p.len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		 0) == MAP_FAILED)
 		signal(sig, SIG_DFL);
 }
 

@@ -4,6 +4,8 @@
 #include "nic/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { NBUFS = 512, MS = 1000000 };
+enum { NBUFS = 512, MS = 1000000, LIES = 2000000 };
 
 struct side {
 	struct wire_link link;
@@ -441,6 +443,93 @@ static void test_ends_of_a_file(void **state)
 	unlink(path);
 }
 
+/* The other end may hold the lock of the set-up: nobody waits for ever. */
+static void test_lock_held(void **state)
+{
+	char path[] = "/tmp/t_wire.XXXXXX";
+	struct flock fl = { .l_type = F_WRLCK, .l_start = 2, .l_len = 1 };
+	struct side a;
+	int fd = mkstemp(path);
+
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	alarm(20);
+	open_end(&a, path, -1, -ETIMEDOUT);
+	alarm(0);
+	close(fd);
+	unlink(path);
+}
+
+struct liar {
+	struct wire_shared *shared;
+	bool stop;
+	u32 lies;
+};
+
+/* Writes what it likes into all that is shared, mostly where it is read. */
+static void *lie(void *arg)
+{
+	struct liar *l = arg;
+	u8 *p = (u8 *)l->shared;
+	u64 x = 88172645463325252ull;
+
+	while (!READ_ONCE(l->stop)) {
+		size_t at;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		at = (x >> 8) % (x & 1 ? sizeof(*l->shared) : wire_bytes());
+		if ((x & 6) == 2) /* indices and lengths of the first ring */
+			at = wire_ring_at(WIRE_B, 0, 0) + (x >> 8) % 4096;
+		WRITE_ONCE(*(u32 *)(p + at / 4 * 4),
+			   (u32)(x >> 32) & (x & 8 ? 0x1fff : ~0u));
+		WRITE_ONCE(l->lies, l->lies + 1);
+		if (x & 16)
+			WRITE_ONCE(l->shared->ends[WIRE_B].open, 1);
+		if (x & 32)
+			WRITE_ONCE(l->shared->ends[WIRE_B].nqueues, 1);
+	}
+	return NULL;
+}
+
+/* Whatever the other end writes while we read: frames have a length that
+ * fits, and no buffer is lost. Meant for the sanitizers, too. */
+static void test_lies(void **state)
+{
+	struct wire_conf conf = { .nqueues = 2 };
+	struct side a, b;
+	struct liar l = { 0 };
+	pthread_t thread;
+	u32 got = 0;
+
+	alarm(50);
+	pair_new(&a, &conf, &b, &conf);
+	l.shared = a.link.shared;
+	assert_int_equal(pthread_create(&thread, NULL, lie, &l), 0);
+	for (u64 i = 0; READ_ONCE(l.lies) < LIES || !got; i++) {
+		struct nicq *q = queue(&a, i & 1);
+		struct mbuf *m[64];
+		int n = q->ops->rx(q, m, 64, i * 1000);
+
+		assert_in_range(n, 0, 64);
+		for (int j = 0; j < n; j++) {
+			assert_in_range(m[j]->len, 1, MBUF_ROOM);
+			mbuf_free(&a.pool, m[j]);
+		}
+		got += (u32)n;
+		send(&b, i & 1, frame(&b, 64 + i % 900, (u16)i, (u32)i), 0);
+		send(&a, i & 1, frame(&a, 64 + i % 1400, (u16)i, (u32)i),
+		     i * 1000);
+		q->ops->kick(q);
+		wire_pending(a.link.queues[i & 1]);
+	}
+	WRITE_ONCE(l.stop, true);
+	pthread_join(thread, NULL);
+	alarm(0);
+	side_free(&b);
+	side_free(&a);
+}
+
 /* Through struct nic, and asleep until a frame comes. */
 static void test_nic(void **state)
 {
@@ -480,6 +569,8 @@ int main(void)
 		cmocka_unit_test(test_corruption),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_ends_of_a_file),
+		cmocka_unit_test(test_lock_held),
+		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_nic),
 	};
 
