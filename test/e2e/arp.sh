@@ -35,10 +35,8 @@ stop_server
 
 # The entry does not age: nothing else than what is heard changes it.
 serve 7 --arp.timeout 3600s -- "$echo"
-peer_start trickle $ip_ix 7 4
-ok "an impostor gets nothing" peer claim $ip_ix 0 100
-ok "and traffic goes on" peer_ends
-ok "one that nobody hears of gets nothing either" peer forge $ip_ix 7 20
+ok "an impostor by ARP gets nothing" peer claim $ip_ix 7 100
+ok "one by SYNs gets nothing either" peer forge $ip_ix 7 20
 peer_start trickle $ip_ix 7 5
 ip_b -batch - <<END
 link set dev ix0 address 02:00:00:00:00:78

@@ -404,23 +404,33 @@ def cksum(data):
     return ~n & 0xffff
 
 
+def mac_of(host):
+    """As Linux knows it."""
+    with open("/proc/net/arp") as f:
+        line, = [l.split() for l in f if l.split()[0] == host]
+    return bytes.fromhex(line[3].replace(":", ""))
+
+
 def syn(mac, host, port, sport):
     pair = socket.inet_aton(PEER) + socket.inet_aton(host)
     tcp = struct.pack(">HHIIBBHHH", sport, port, 1, 0, 0x50, 2, 1000, 0, 0)
     sum = cksum(pair + struct.pack(">HH", 6, 20) + tcp)
     ip = struct.pack(">BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + pair
-    return (BROADCAST + mac + b"\x08\0" + ip[:10] +
+    return (mac_of(host) + mac + b"\x08\0" + ip[:10] +
             struct.pack(">H", cksum(ip)) + ip[12:] + tcp[:16] +
             struct.pack(">H", sum) + tcp[18:])
 
 
-def impostor(n, frames):
-    """Sends them n times, every 20 ms; what then comes to it is a failure."""
-    s, got = link(0x800), 0
-    print("ready", flush=True)
+def impostor(host, port, n, frames):
+    """Sends them n times, each time before a word with the echo server, which
+    must answer us; what then comes to the impostor is a failure."""
+    s, got, talk = link(0x800), 0, connect(host, port)
+    talk.settimeout(10)
     for i in range(n):
         for f in frames(i):
             s.send(f)
+        talk.sendall(b"x")
+        assert talk.recv(1) == b"x"
         time.sleep(0.02)
         try:
             while True:
@@ -432,15 +442,14 @@ def impostor(n, frames):
 
 def claim(host, port, n):
     """ARP in the peer's name, of every kind."""
-    impostor(n, lambda i: [arp(1, IMPOSTOR, PEER, PEER),
-                           arp(2, IMPOSTOR, PEER, PEER),
-                           arp(1, IMPOSTOR, PEER, host),
-                           arp(2, IMPOSTOR, PEER, host)])
+    frames = [arp(op, IMPOSTOR, PEER, target) for op in (1, 2)
+              for target in (PEER, host)]
+    impostor(host, port, n, lambda i: frames)
 
 
 def forge(host, port, n):
     """SYNs in the peer's name."""
-    impostor(n, lambda i: [syn(IMPOSTOR, host, port, 1000 + i)])
+    impostor(host, port, n, lambda i: [syn(IMPOSTOR, host, port, 1000 + i)])
 
 
 def announce(host, port):
