@@ -10,7 +10,8 @@ enum {
 struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
 				       u16 port)
 {
-	for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {
+	/* 0 is what a free one has. */
+	for (u32 i = 0; port && i < net->conf.tcp.max_listeners; i++) {
 		struct tcp_listener *l = &net->tcp.listeners[i];
 
 		if (l->port == port && (!l->ip.raw || l->ip.raw == ip.raw))

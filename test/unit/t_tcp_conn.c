@@ -44,6 +44,23 @@ static void unlisten_ends_knocks(void **state)
 	assert_int_equal(tcp_drain(f), 2); /* resets */
 }
 
+/* A place where nobody listens any more has port 0; who knocks there is sent
+ * away, as everywhere else where nobody listens. */
+static void port_0(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+
+	p.our_port = 0;
+	tcp_put_syn(f, &p, TCP_SYN);
+	tcp_want(f, TCP_RST | TCP_ACK);
+	tcpfix_listen(f, 4);
+	tcp_unlisten(&f->net, be32(0), PORT, f->now);
+	tcp_put_syn(f, &p, TCP_SYN);
+	tcp_want(f, TCP_RST | TCP_ACK);
+	assert_int_equal(f->stat.tcp_conns, 0);
+}
+
 static void backlog(void **state)
 {
 	struct fixture *f = *state;
@@ -263,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(listeners),
 		TCP_TEST(unlisten_ends_knocks),
+		TCP_TEST(port_0),
 		TCP_TEST(backlog),
 		TCP_TEST(accept_rules),
 		TCP_TEST(connect_rules),
