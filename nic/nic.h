@@ -47,6 +47,20 @@ enum {
 	NIC_NO_RSS = 8,	       /* cannot steer by our table: forward instead */
 };
 
+/* Reception takes what is free above nic_ample(), then a few at a time, and
+ * leaves the reserve to transmission. TCP keeps nothing more of what it
+ * receives when a 16th is free: reception goes on below, for only what comes
+ * in (acknowledgements, resets) can end that. */
+static inline u32 nic_ample(const struct mbuf_pool *p)
+{
+	return p->total / 8;
+}
+
+static inline u32 nic_reserve(const struct mbuf_pool *p)
+{
+	return p->total / 32;
+}
+
 struct nicq {
 	const struct nicq_ops *ops;
 	struct mbuf_pool *pool; /* set by the caller before first use */

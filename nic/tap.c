@@ -38,7 +38,7 @@ static bool get_ready(struct tap_q *t)
 {
 	if (t->nready == t->parts)
 		return true;
-	if (t->q.pool->nfree <= t->reserve + t->parts)
+	if (t->q.pool->nfree <= nic_reserve(t->q.pool) + t->parts)
 		return false;
 	while (t->nready < t->parts) {
 		struct mbuf *m = mbuf_alloc(t->q.pool);

@@ -20,8 +20,7 @@ enum {
 struct tap_q {
 	struct nicq q;
 	int fd;
-	u32 parts;   /* frames that a packet of MTU bytes may fill */
-	u32 reserve; /* frames that reception leaves to transmission */
+	u32 parts; /* frames that a packet of MTU bytes may fill */
 	/* Frames that the next packet is read into, made ready before. */
 	struct mbuf *ready[TAP_MAX_PARTS];
 	struct iovec iov[TAP_MAX_PARTS + 1];

@@ -150,7 +150,6 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 
 	q->fd = fd;
 	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
-	q->reserve = cfg->frames_per_queue / 8;
 	q->q.ops = &tap_ops;
 	q->q.mtu = t->nic.mtu;
 	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL;

@@ -23,6 +23,8 @@ enum {
 				* time, to touch the kernel's line rarely */
 	XDP_FILL_CALM = 512,   /* empty frames posted while traffic is calm:
 				* fewer frames are warmer ones */
+	XDP_FILL_SHORT = 64,   /* ... when they are short: two batches, that the
+				* kernel is never without */
 	XDP_CALM_POLLS = 4096, /* batches without a burst that make it so */
 	XDP_MAX_PARTS = 16,    /* descriptors per packet; the kernel's limit
 				* is MAX_SKB_FRAGS, 17 */
@@ -73,7 +75,6 @@ struct xdp_q {
 	u32 target;	/* wanted value of posted: grows with bursts */
 	u32 target_min, target_max; /* bounds of target, <= size of fill */
 	u32 calm;		    /* batches since the last burst */
-	u32 reserve; /* frames that reception leaves to transmission */
 	bool frags;  /* a packet may have several descriptors */
 	bool busy_poll;
 

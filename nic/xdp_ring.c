@@ -12,6 +12,17 @@ static struct xdp_q *xdp_of(struct nicq *nq)
 	return container_of(nq, struct xdp_q, q);
 }
 
+/* How many to hand over when frames are short. */
+static COLD u32 want_short(const struct xdp_q *q)
+{
+	u32 target = min(q->target, (u32)XDP_FILL_SHORT);
+	u32 nfree = q->q.pool->nfree, reserve = nic_reserve(q->q.pool);
+
+	if (q->posted + XDP_FILL_BATCH > target || nfree <= reserve)
+		return 0;
+	return min(target - q->posted, nfree - reserve);
+}
+
 /* Hands empty frames to the kernel. Addresses may point anywhere into a
  * frame: the kernel rounds down. The mbufs are not touched. */
 static void refill(struct xdp_q *q)
@@ -21,9 +32,14 @@ static void refill(struct xdp_q *q)
 	u32 want = q->target - q->posted;
 	u32 head = q->fill.head;
 
-	if ((s32)want < XDP_FILL_BATCH || p->nfree <= q->reserve)
+	if ((s32)want < XDP_FILL_BATCH)
 		return;
-	want = min(want, p->nfree - q->reserve);
+	if (likely(p->nfree > nic_ample(p)))
+		want = min(want, p->nfree - nic_ample(p));
+	else
+		want = want_short(q);
+	if (unlikely(!want))
+		return;
 	for (u32 i = 0; i < want; i++) {
 		u64 index = p->free[--p->nfree];
 

@@ -78,7 +78,6 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 				? q->target_max
 				: min(q->target_max, (u32)XDP_FILL_CALM);
 	q->target = q->target_min;
-	q->reserve = cfg->frames_per_queue / 8;
 	q->frags = sg;
 	q->busy_poll = cfg->busy_poll && x->nic.zero_copy;
 	q->max_parts = 1;

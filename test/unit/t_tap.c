@@ -35,7 +35,6 @@ static int setup(void **state)
 	mbuf_pool_init(&r->pool, aligned_alloc(64, mbuf_pool_bytes(FRAMES)),
 		       r->frames, 0, FRAMES);
 	r->t.parts = 1;
-	r->t.reserve = 8;
 	r->t.q.ops = &tap_ops;
 	r->t.q.pool = &r->pool;
 	*state = r;
@@ -117,7 +116,7 @@ static void test_rx_no_buffer(void **state)
 	struct mbuf *held[FRAMES], *m;
 	int n = 0;
 
-	while (r->pool.nfree > r->t.reserve)
+	while (r->pool.nfree > nic_reserve(&r->pool))
 		held[n++] = mbuf_alloc(&r->pool);
 	deliver(r, 60, 0);
 	assert_int_equal(rx(r, &m, 1), 0);
@@ -125,6 +124,21 @@ static void test_rx_no_buffer(void **state)
 	while (n)
 		mbuf_free(&r->pool, held[--n]);
 	assert_int_equal(rx(r, &m, 1), 1);
+}
+
+/* When TCP keeps nothing more of what it receives, reception goes on. */
+static void test_rx_short(void **state)
+{
+	struct rig *r = *state;
+	struct mbuf *m;
+
+	while (r->pool.nfree > FRAMES / 16)
+		mbuf_alloc(&r->pool);
+	for (u32 i = 0; i < 2 * FRAMES; i++) {
+		deliver(r, 60, 0);
+		assert_int_equal(rx(r, &m, 1), 1);
+		mbuf_free(&r->pool, m);
+	}
 }
 
 /* An IPv4 frame of protocol @proto with an option word. */
@@ -217,8 +231,9 @@ static void test_tx_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_rx),	  T(test_rx_jumbo),  T(test_rx_no_buffer),
-		T(test_tx_cksum), T(test_tx_gather), T(test_tx_full),
+		T(test_rx),	  T(test_rx_jumbo), T(test_rx_no_buffer),
+		T(test_rx_short), T(test_tx_cksum), T(test_tx_gather),
+		T(test_tx_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
