@@ -161,7 +161,9 @@ run_options() {
 serve() {
 	port=$1
 	shift
-	"${on_a[@]}" "$ix" run $(run_options) "$@" >"$tmp/server" 2>&1 &
+	# Now, not when the job begins: what the last server said counts no more.
+	: >"$tmp/server"
+	"${on_a[@]}" "$ix" run $(run_options) "$@" >>"$tmp/server" 2>&1 &
 	job=$!
 	jobs="$jobs $job"
 	for i in $(seq 100); do
