@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Acknowledgements that lie, on connections of the attacker's own. */
+#include "attacker.h"
+
+enum {
+	SPEAKERS = 32,
+	HONEST_MOST = SPEAKERS / 2, /* connections of clients, at any time */
+};
+
+static const struct manner mute = { .win = 65535, .ts = true };
+
+/* What a puppet acknowledges, relative to what it has got. */
+static void ack_at(struct attack *a, struct puppet *p, int32_t off)
+{
+	uint32_t true_ack = p->rcv_nxt;
+
+	p->rcv_nxt += (uint32_t)off;
+	puppet_send(a, p, 0, NULL, 0, TCP_ACK);
+	p->rcv_nxt = true_ack;
+}
+
+static bool begin(struct attack *a)
+{
+	if (!prepare(a, 60000))
+		return false;
+	return puppets_open(a, SPEAKERS, &mute) ||
+	       success(a, "no connection is taken");
+}
+
+static void ask(struct attack *a)
+{
+	char buf[MSS];
+	uint16_t n = request(a, buf);
+
+	for (uint32_t i = 0; i < a->npuppets; i++)
+		puppet_send(a, &a->puppets[i], 0, buf, n, TCP_ACK);
+}
+
+/* Acknowledges far ahead of what has come, so that the server sends without
+ * end: what it has sent, and what it has not. */
+static bool optimistic(struct attack *a)
+{
+	if (!begin(a))
+		return false;
+	do {
+		ask(a);
+		for (uint32_t i = 0; i < a->npuppets; i++)
+			for (int32_t off = MSS; off < 40 * MSS; off += MSS)
+				ack_at(a, &a->puppets[i], off);
+	} while (more(a));
+	return !*a->why;
+}
+
+static bool unsent(struct attack *a)
+{
+	if (!begin(a))
+		return false;
+	do {
+		ask(a);
+		for (uint32_t i = 0; i < a->npuppets; i++)
+			for (int32_t k = 1; k < 32; k++)
+				ack_at(a, &a->puppets[i], k << 26);
+	} while (more(a));
+	return !*a->why;
+}
+
+static bool duplicates(struct attack *a)
+{
+	if (!begin(a))
+		return false;
+	do {
+		ask(a);
+		for (uint32_t i = 0; i < a->npuppets; i++)
+			for (uint32_t k = 0; k < 200; k++)
+				ack_at(a, &a->puppets[i],
+				       -(int32_t)a->puppets[i].got);
+	} while (more(a));
+	return !*a->why;
+}
+
+/* A byte at a time. */
+static bool division(struct attack *a)
+{
+	if (!begin(a))
+		return false;
+	do {
+		ask(a);
+		sync_up(a);
+		for (uint32_t i = 0; i < a->npuppets; i++) {
+			struct puppet *p = &a->puppets[i];
+			int32_t n = min((int32_t)p->got, 400);
+
+			for (int32_t k = n; k >= 0; k--)
+				ack_at(a, p, -k);
+		}
+	} while (more(a));
+	return !*a->why;
+}
+
+/* Connections that the server has closed, with data on the way, must end
+ * however often they hear what they knew (RFC 9293 section 3.8.3: R2). */
+static bool orphans(struct attack *a, bool shut)
+{
+	int64_t conns;
+	uint64_t until = now_ns() + LIMIT_S * 1000000000ull;
+
+	if (!begin(a))
+		return false;
+	ask(a);
+	sync_up(a);
+	for (uint32_t i = 0; i < a->npuppets; i++) {
+		struct puppet *p = &a->puppets[i];
+
+		p->win = shut ? 0 : p->win;
+		puppet_send(a, p, 0, NULL, 0, TCP_ACK | TCP_FIN);
+	}
+	do {
+		for (uint32_t i = 0; i < a->npuppets; i++)
+			ack_at(a, &a->puppets[i], -(int32_t)a->puppets[i].got);
+		sync_up(a);
+		hear(a, 20);
+		conns = counter(a, "tcp_conns");
+	} while (conns > HONEST_MOST && now_ns() < until);
+	if (conns < 0)
+		return success(a, "the server is gone");
+	if (conns > HONEST_MOST)
+		return success(a, "%lld connections live on, closed %d s ago",
+			       (long long)conns, LIMIT_S);
+	return true;
+}
+
+static bool old_acks(struct attack *a)
+{
+	return orphans(a, false);
+}
+
+static bool old_acks_shut(struct attack *a)
+{
+	return orphans(a, true);
+}
+
+const struct attack_kind attacks_acks[] = {
+	{ "ack_optimistic", optimistic, ON_BOTH },
+	{ "ack_unsent", unsent, ON_ECHO },
+	{ "ack_duplicates", duplicates, ON_BOTH },
+	{ "ack_division", division, ON_ECHO },
+	{ "orphans_old_acks", old_acks, ON_ECHO },
+	{ "orphans_window_zero", old_acks_shut, ON_ECHO },
+	{ 0 },
+};

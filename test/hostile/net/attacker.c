@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *	attacker IFACE SERVER PORT echo|kv STAT ATTACK
+ *	attacker --list echo|kv
+ *
+ * One attack on the server. STAT prints its counters. Exit status 0: no
+ * honest client was harmed, and afterwards the server has given back all that
+ * the attack made it take; 1: the attack has succeeded.
+ */
+#include "attacker.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CLIENT = 0x0a510002,	     /* 10.81.0.2 */
+	GATEWAY = 0x0a510003,	     /* another address of the same host */
+	GATEWAY_CLIENT = 0x0a630002, /* 10.99.0.2, beyond it */
+	BEFORE_MS = 100,
+	LEAST_MS = 300,
+	REST_S = 10, /* for the server to give everything back */
+	MS = 1000000,
+	COUNTERS_MAX = 1 << 14, /* bytes of JSON */
+};
+
+static const struct attack_kind *const all[] = {
+	attacks_blind,	attacks_acks, attacks_hoard, attacks_flood,
+	attacks_window, attacks_lies, attacks_junk,
+};
+
+bool success(struct attack *a, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (!*a->why)
+		vsnprintf(a->why, sizeof(a->why), format, args);
+	va_end(args);
+	return false;
+}
+
+uint32_t random32(struct attack *a)
+{
+	a->rng ^= a->rng << 13;
+	a->rng ^= a->rng >> 7;
+	a->rng ^= a->rng << 17;
+	return (uint32_t)(a->rng >> 16);
+}
+
+/* All counters, as they are now; empty: the server is gone. */
+static void read_counters(const struct attack *a, char text[COUNTERS_MAX])
+{
+	FILE *f = popen(a->stat, "r");
+	size_t n = f ? fread(text, 1, COUNTERS_MAX - 1, f) : 0;
+
+	text[n] = 0;
+	if (f)
+		pclose(f);
+}
+
+static int64_t value_of(const char *text, const char *name)
+{
+	char key[64];
+	const char *at;
+
+	snprintf(key, sizeof(key), "\"%s\":", name);
+	at = strstr(text, key);
+	return at ? strtoll(at + strlen(key), NULL, 10) : -1;
+}
+
+int64_t counter(struct attack *a, const char *name)
+{
+	char text[COUNTERS_MAX];
+
+	read_counters(a, text);
+	return value_of(text, name);
+}
+
+/* ---- the clients' progress */
+
+static void set_mark(struct attack *a)
+{
+	for (int i = 0; i < NR_CLIENTS; i++)
+		a->mark[i] = a->honest->messages[i];
+	a->mark_pings = a->honest->pings;
+}
+
+/* The first client that has had no answer to a message sent after the mark,
+ * or NR_CLIENTS: the pinger; -1: all have. */
+static int waits(const struct attack *a)
+{
+	for (int i = 0; i < NR_CLIENTS; i++)
+		if (i != C_IDLE && a->honest->messages[i] < a->mark[i] + 2)
+			return i;
+	return a->honest->pings < a->mark_pings + 2 ? NR_CLIENTS : -1;
+}
+
+bool more(struct attack *a)
+{
+	uint64_t since = now_ns() - a->began;
+
+	if (a->gone || *a->why || a->honest->harmed)
+		return false;
+	if (since < a->least ||
+	    (waits(a) >= 0 && since < LIMIT_S * 1000ull * MS))
+		return true;
+	if (waits(a) >= 0)
+		success(a, "client %d gets no answers meanwhile", waits(a));
+	return false;
+}
+
+void once_more(struct attack *a, uint32_t least_ms)
+{
+	set_mark(a);
+	a->least = least_ms * (uint64_t)MS;
+	a->began = now_ns();
+}
+
+void wait_more(struct attack *a)
+{
+	while (more(a))
+		hear(a, 5);
+}
+
+static bool all_go_on(struct attack *a, const char *when)
+{
+	once_more(a, 0);
+	wait_more(a);
+	if (a->honest->harmed)
+		success(a, "%s", a->honest->why);
+	return !*a->why || success(a, "%s", when);
+}
+
+/* The idle one has heard nothing until now. */
+static bool idle_lives(struct attack *a)
+{
+	uint64_t until = now_ns() + LIMIT_S * 1000ull * MS;
+
+	a->honest->ask = true;
+	while (a->honest->messages[C_IDLE] < 2 && !a->honest->harmed &&
+	       now_ns() < until)
+		hear(a, 1);
+	if (a->honest->harmed)
+		return success(a, "%s", a->honest->why);
+	return a->honest->messages[C_IDLE] >= 2 ||
+	       success(a, "the idle client gets no answer");
+}
+
+/* ---- the server afterwards */
+
+static bool at_rest(struct attack *a)
+{
+	uint64_t until = now_ns() + REST_S * 1000ull * MS;
+	char now[COUNTERS_MAX];
+	int64_t conns, held;
+
+	do {
+		read_counters(a, now);
+		conns = value_of(now, "tcp_conns");
+		held = value_of(now, "mbufs_total") -
+		       value_of(now, "mbufs_free") -
+		       value_of(now, "mbufs_posted");
+		if (!conns && !held)
+			return true;
+		hear(a, 50);
+	} while (conns >= 0 && now_ns() < until);
+	if (conns < 0)
+		return success(a, "the server is gone");
+	return success(a, "%lld connections and %lld buffers are left",
+		       (long long)conns, (long long)held);
+}
+
+/* ---- one attack */
+
+static pid_t start_clients(struct attack *a)
+{
+	pid_t child;
+
+	a->honest = mmap(NULL, sizeof(*a->honest), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	child = fork();
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	honest_run(a->honest, a->ix, a->port, a->kv, GATEWAY_CLIENT);
+	_exit(0);
+}
+
+static bool clients_begin(struct attack *a)
+{
+	uint64_t until = now_ns() + LIMIT_S * 1000ull * MS;
+
+	while (!a->honest->messages[C_IDLE] && !a->honest->harmed &&
+	       now_ns() < until)
+		hear(a, 1);
+	return all_go_on(a, "before the attack");
+}
+
+struct pace {
+	uint64_t at, messages, bytes;
+};
+
+static struct pace pace_now(const struct attack *a)
+{
+	struct pace p = { .at = now_ns(), .bytes = a->honest->bytes };
+
+	for (int i = 0; i < NR_CLIENTS; i++)
+		p.messages += a->honest->messages[i];
+	return p;
+}
+
+static void print_pace(const char *when, struct pace from, struct pace to)
+{
+	double s = (double)(to.at - from.at) / 1e9;
+
+	printf("%s %.0f/s %.1f MB/s", when,
+	       (double)(to.messages - from.messages) / s,
+	       (double)(to.bytes - from.bytes) / s / 1e6);
+}
+
+static void verdict(struct attack *a, const char *name, const struct pace p[3])
+{
+	printf("%s %s: %llu frames, %u handshakes, %.1f s; honest clients ",
+	       *a->why ? "FAIL" : "PASS", name, (unsigned long long)a->sent,
+	       a->opened, (double)(p[2].at - p[1].at) / 1e9);
+	print_pace("before", p[0], p[1]);
+	print_pace(", during", p[1], p[2]);
+	printf(", longest %.0f ms, ping %.0f ms",
+	       (double)a->honest->longest / MS,
+	       (double)a->honest->ping_longest / MS);
+	printf("%s%s\n", *a->why ? "; SUCCEEDED: " : "", a->why);
+	fflush(stdout);
+}
+
+/* What is counted of the attack alone begins here. */
+static void attack_begins(struct attack *a)
+{
+	a->honest->longest = a->honest->ping_longest = 0;
+	a->sent = 0;
+	once_more(a, LEAST_MS);
+}
+
+static void run(struct attack *a, const struct attack_kind *kind)
+{
+	pid_t child = start_clients(a);
+	struct pace p[3] = { 0 };
+
+	if (clients_begin(a)) {
+		p[0] = pace_now(a);
+		for (uint64_t t = now_ns(); now_ns() - t < BEFORE_MS * (u64)MS;)
+			hear(a, 5);
+		attack_begins(a);
+		p[1] = pace_now(a);
+		kind->fn(a);
+		p[2] = pace_now(a);
+		if (a->honest->harmed)
+			success(a, "%s", a->honest->why);
+		if (!*a->why && all_go_on(a, "afterwards"))
+			idle_lives(a);
+		puppets_end(a);
+	}
+	a->honest->stop = true;
+	for (uint64_t t = now_ns(); !waitpid(child, NULL, WNOHANG);) {
+		hear(a, 5);
+		if (now_ns() - t > (LIMIT_S + 2) * 1000ull * MS)
+			kill(child, SIGKILL);
+	}
+	if (a->honest->harmed)
+		success(a, "%s", a->honest->why);
+	at_rest(a);
+	verdict(a, kind->name, p);
+}
+
+static const struct attack_kind *find(const char *name)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(all); i++)
+		for (const struct attack_kind *k = all[i]; k->name; k++)
+			if (!strcmp(k->name, name))
+				return k;
+	return NULL;
+}
+
+static int list(uint32_t on)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(all); i++)
+		for (const struct attack_kind *k = all[i]; k->name; k++)
+			if (k->on & on)
+				puts(k->name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct attack attack = { .client = CLIENT,
+					.gateway = GATEWAY,
+					.rng = 0x9e3779b97f4a7c15 };
+	struct attack *a = &attack;
+	const struct attack_kind *kind;
+
+	if (argc == 3 && !strcmp(argv[1], "--list"))
+		return list(strcmp(argv[2], "kv") ? ON_ECHO : ON_KV);
+	if (argc != 7 || !(kind = find(argv[6]))) {
+		fprintf(stderr, "usage: see attacker.c\n");
+		return 1;
+	}
+	a->ix = ntohl(inet_addr(argv[2]));
+	a->port = (uint16_t)atoi(argv[3]);
+	a->kv = !strcmp(argv[4], "kv");
+	a->stat = argv[5];
+	if (wire_open(a, argv[1])) {
+		printf("FAIL %s: no way to the server\n", kind->name);
+		return 1;
+	}
+	run(a, kind);
+	return *a->why != 0;
+}

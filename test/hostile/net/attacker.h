@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile host on the link of an IX server. It hears all there is (as behind
+ * a hub), forges frames of anybody, and plays up to PUPPETS hosts of its own;
+ * meanwhile honest clients, in a process apart, compare every byte.
+ *
+ *   attacker.c   one attack: before, meanwhile, afterwards, and the verdict
+ *   honest.c     the honest clients and the pinger
+ *   wire.c       sending at the pace of the server, and hearing
+ *   frame.c      building frames
+ *   puppet.c     hosts of the attacker's own, with a TCP of a few lines
+ *   blind.c      forged segments of honest connections
+ *   acks.c       acknowledgements that lie
+ *   hoard.c      a thousand connections that take and do not give
+ *   flood.c      handshakes
+ *   window.c     windows and segment sizes
+ *   lies.c       ARP and ICMP
+ *   junk.c       malformed packets
+ */
+#ifndef HOSTILE_ATTACKER_H
+#define HOSTILE_ATTACKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/pkt.h"
+
+enum {
+	LIMIT_S = 8, /* an answer later than that is harm: three lost SYNs of
+		      * Linux take 7 s */
+	PUPPETS = 2304,
+	HOARDERS = 1100,
+	MSS = 1448,
+	GROUP = 64, /* frames between two looks whether the server follows */
+	FRAME_MAX = 1514,
+};
+
+/* ---- honest.c: the clients, in order of size */
+enum client {
+	C_IDLE,	   /* silent, until asked at the end */
+	C_SMALL,   /* 64 bytes */
+	C_MEDIUM,  /* up to 2 KB */
+	C_BULK,	   /* 64 KB */
+	C_GATEWAY, /* comes by way of a router */
+	C_CHURN,   /* a connection for each message */
+	NR_CLIENTS,
+};
+
+/* Shared by both processes. All messages to the server have an even length: a
+ * forged segment at an odd distance never hits the next byte by chance. */
+struct honest {
+	_Atomic uint64_t messages[NR_CLIENTS], bytes, pings;
+	_Atomic uint64_t longest, ping_longest; /* ns; the attacker clears */
+	_Atomic uint16_t port[NR_CLIENTS];
+	_Atomic bool ask, stop, harmed;
+	char why[200]; /* the first harm */
+};
+
+/* Runs them until @h->stop. Returns when all have ended. */
+void honest_run(struct honest *h, uint32_t server, uint16_t port, bool kv,
+		uint32_t gateway_client);
+uint64_t now_ns(void);
+
+/* ---- what is heard of honest connections */
+struct flow {
+	uint32_t ip;
+	uint32_t to_ix;	    /* the client's next sequence number */
+	uint32_t to_client; /* ... and the server's */
+	uint32_t tsval, tsecr;
+	uint32_t answers; /* segments of the server */
+	bool heard;
+};
+
+enum puppet_state { P_CLOSED, P_ASKS, P_OPEN, P_GONE };
+
+struct puppet {
+	uint32_t ip;
+	uint16_t port, win;
+	uint8_t state; /* enum puppet_state */
+	bool ts, acks; /* acks: acknowledges what comes */
+	uint32_t snd_nxt, snd_una, rcv_nxt, tsecr;
+	uint64_t got;	/* bytes of the server, in order */
+	uint32_t heard; /* segments of the server */
+	bool fin;
+};
+
+struct slot {
+	uint32_t len;
+	uint8_t frame[FRAME_MAX];
+};
+
+struct attack {
+	/* the link */
+	int fd, index;
+	uint8_t mac[6], ix_mac[6];
+	uint32_t ix;	  /* the server's address */
+	uint32_t client;  /* the honest clients' */
+	uint32_t gateway; /* and their router's */
+	uint16_t port;
+	bool kv;
+	/* the server */
+	const char *stat; /* command that prints its counters */
+	bool gone;	  /* it does not answer any more */
+	/* going out */
+	struct slot slots[GROUP];
+	uint32_t nslots;
+	uint64_t sent;
+	uint32_t opened; /* handshakes of its own that the server took */
+	bool syncing;
+	uint16_t sync, sync_heard;
+	/* coming in */
+	struct honest *honest;
+	struct flow flows[65536]; /* by the client's port */
+	struct puppet puppets[PUPPETS];
+	uint32_t npuppets;
+	bool silent_arp, half_open;
+	/* this attack */
+	uint64_t began, least;
+	uint64_t mark[NR_CLIENTS], mark_pings;
+	uint64_t rng;
+	char why[200]; /* it has succeeded */
+};
+
+/* False: it has succeeded, see @a->why. */
+typedef bool attack_fn(struct attack *a);
+
+enum { ON_ECHO = 1, ON_KV = 2, ON_BOTH = 3 };
+
+struct attack_kind {
+	const char *name;
+	attack_fn *fn;
+	uint32_t on;
+};
+
+extern const struct attack_kind attacks_blind[], attacks_acks[],
+	attacks_hoard[], attacks_flood[], attacks_window[], attacks_lies[],
+	attacks_junk[]; /* each ends with an empty name */
+
+/* ---- attacker.c */
+
+/* Should the attack go on? It does until every client has got answers during
+ * it; false after LIMIT_S, and then it has succeeded. */
+bool more(struct attack *a);
+/* For those that wait instead of sending. */
+void wait_more(struct attack *a);
+/* Succeeded, for this reason; false. */
+bool success(struct attack *a, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* What came before counts no more: the clients have to go on from now on. */
+void once_more(struct attack *a, uint32_t least_ms);
+/* A counter of the server; -1: it is gone. */
+int64_t counter(struct attack *a, const char *name);
+uint32_t random32(struct attack *a);
+
+/* ---- wire.c */
+
+struct seg {
+	uint32_t src;	       /* 0: the honest clients' address */
+	uint16_t sport, dport; /* dport 0: the server's */
+	uint32_t seq, ack;
+	uint8_t flags;
+	uint16_t win, len; /* len: payload */
+	const void *data;  /* NULL: any */
+	bool ts;
+	uint32_t tsval, tsecr;
+	const uint8_t *opt; /* after the timestamps, @nopt (a multiple of 4) */
+	uint8_t nopt;
+};
+
+int wire_open(struct attack *a, const char *iface);
+/* Sends a frame as it is, sooner or later. After each GROUP it waits until the
+ * server has taken them: no queue on the way loses any. */
+void put(struct attack *a, const void *frame, uint32_t len);
+void flush(struct attack *a);
+/* All that was put has been taken by the server. */
+void sync_up(struct attack *a);
+/* Hears what has come, or waits for that at most @ms. */
+void hear(struct attack *a, int ms);
+
+/* ---- frame.c: build_*() return the length, send_*() put() */
+
+uint32_t build_tcp(const struct attack *a, const struct seg *s, uint8_t *frame);
+void send_seg(struct attack *a, const struct seg *s);
+uint32_t build_arp(const struct attack *a, uint8_t *frame, const uint8_t dst[6],
+		   uint16_t op, const uint8_t sha[6], uint32_t spa,
+		   uint32_t tpa);
+void send_arp(struct attack *a, uint16_t op, const uint8_t sha[6], uint32_t spa,
+	      uint32_t tpa);
+/* @type, @code, @rest and a quote of @len bytes; from @src. */
+void send_icmp(struct attack *a, uint32_t src, uint8_t type, uint8_t code,
+	       uint32_t rest, const void *quote, uint32_t len);
+/* An IP packet of @len bytes behind the header, whose checksum is right;
+ * returns where they are to be written. */
+uint8_t *build_ip(const struct attack *a, uint8_t *frame, uint32_t src,
+		  uint32_t dst, uint8_t proto, uint16_t len);
+void fix_ip_cksum(uint8_t *frame);
+void fix_tcp_cksum(uint8_t *frame, uint32_t l4_len);
+
+/* ---- puppet.c */
+
+struct manner {	      /* of a handshake */
+	uint16_t win; /* 0 is a window of 0 */
+	bool ts, acks;
+	const uint8_t *opt; /* of the SYN, behind the timestamps */
+	uint8_t nopt;
+};
+
+/* Addresses of puppets, all of which answer ARP. */
+static inline uint32_t puppet_ip(uint32_t i)
+{
+	return 0x0a510100 | (1 + i % 128);
+}
+
+/* Opens @n connections; how many the server took: it need not take all. */
+uint32_t puppets_open(struct attack *a, uint32_t n, const struct manner *how);
+/* The first part of it: SYNs only. */
+void puppets_ask(struct attack *a, uint32_t n, const struct manner *how);
+/* At @off bytes behind what the server expects next; 0 and it is counted. */
+void puppet_send(struct attack *a, struct puppet *p, int32_t off,
+		 const void *data, uint16_t len, uint8_t flags);
+void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
+		  const struct tcp_hdr *t, uint32_t len);
+/* Ends what is open, by resets that the server has to take. */
+void puppets_end(struct attack *a);
+/* A request whose answer is large; its length. */
+uint16_t request(const struct attack *a, char buf[MSS]);
+/* Makes the answer to request() large: one value of @bytes. */
+bool prepare(struct attack *a, uint16_t bytes);
+
+#endif

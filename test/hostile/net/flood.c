@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Handshakes: begun, not ended, of many and of one, and none that are. */
+#include "attacker.h"
+
+#include <time.h>
+
+enum { STRANGERS = 0x0a510500 /* 10.81.5.0 to 10.81.8.255: nobody is there */ };
+
+/* As more(); but the first second only fills what can be filled, and whoever
+ * comes then has to get in. */
+static bool more_when_full(struct attack *a)
+{
+	enum { FILL_MS = 1000, STEADY_MS = 1001 };
+
+	if (a->least == STEADY_MS * 1000000ull)
+		return more(a);
+	if (now_ns() - a->began > FILL_MS * 1000000ull)
+		once_more(a, STEADY_MS);
+	return !a->gone && !a->honest->harmed;
+}
+
+static void stranger_sends(struct attack *a, uint32_t src, uint8_t flags,
+			   uint16_t len)
+{
+	send_seg(a,
+		 &(struct seg){ .src = src,
+				.sport = (uint16_t)(1024 + random32(a) % 60000),
+				.seq = random32(a),
+				.ack = random32(a),
+				.flags = flags,
+				.win = 65535,
+				.len = len });
+}
+
+/* SYNs of @src, or each of another one. Not as fast as can be: of a backlog of
+ * 1024 the oldest one lives 30 ms or more, so that an honest one among them can
+ * get through without SYN cookies. */
+static bool syns(struct attack *a, uint32_t (*src)(struct attack *a),
+		 uint16_t len)
+{
+	do {
+		for (int i = 0; i < GROUP; i++)
+			stranger_sends(a, src(a), TCP_SYN, len);
+		hear(a, 0);
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	} while (more_when_full(a));
+	return !*a->why;
+}
+
+static uint32_t stranger(struct attack *a)
+{
+	return STRANGERS + random32(a) % 1024;
+}
+
+static bool syn_many(struct attack *a)
+{
+	return syns(a, stranger, 0);
+}
+
+static uint32_t the_same(struct attack *a)
+{
+	return puppet_ip(200);
+}
+
+static bool syn_one(struct attack *a)
+{
+	return syns(a, the_same, 0);
+}
+
+/* A host off the link, which has a router. */
+static uint32_t far_one(struct attack *a)
+{
+	return 0x0b000000 + random32(a) % (1 << 24);
+}
+
+static bool syn_far(struct attack *a)
+{
+	return syns(a, far_one, 0);
+}
+
+static uint32_t any_puppet(struct attack *a)
+{
+	return puppet_ip(random32(a));
+}
+
+static bool syn_data(struct attack *a)
+{
+	return syns(a, any_puppet, 1400);
+}
+
+/* Everything but what opens. */
+static bool flags_all(struct attack *a)
+{
+	do {
+		for (uint32_t f = 0; f < 256; f++)
+			for (uint16_t i = 0; i < 16; i++)
+				stranger_sends(a, puppet_ip(random32(a)),
+					       (uint8_t)f, i % 2 ? 100 : 0);
+	} while (more(a));
+	return !*a->why;
+}
+
+/* The server's answer is not acknowledged, or wrongly, or reset, or SYNs
+ * follow (RFC 9293 section 3.5: simultaneous open). */
+static bool half_open(struct attack *a)
+{
+	const struct manner how = { .win = 65535, .ts = true };
+
+	a->half_open = true;
+	do {
+		puppets_ask(a, 256, &how);
+		for (uint32_t i = 0; i < a->npuppets; i++) {
+			struct puppet *p = &a->puppets[i];
+			static const uint8_t then[] = {
+				TCP_SYN | TCP_ACK, TCP_ACK,
+				TCP_SYN | TCP_FIN, TCP_FIN | TCP_ACK,
+				TCP_SYN | TCP_RST, TCP_SYN | TCP_PSH,
+				TCP_ACK | TCP_URG, 0,
+			};
+
+			p->rcv_nxt = random32(a);
+			puppet_send(a, p, -1, "half", 4,
+				    then[i % ARRAY_SIZE(then)]);
+		}
+	} while (more(a));
+	puppets_end(a);
+	return !*a->why;
+}
+
+/* As many as the server can hold, and then no word. */
+static bool silent(struct attack *a)
+{
+	const struct manner how = { .win = 65535, .ts = true };
+
+	for (uint32_t n = 256; n <= PUPPETS; n += 256) {
+		puppets_ask(a, n, &how);
+		hear(a, 5);
+	}
+	wait_more(a);
+	return !*a->why;
+}
+
+/* Opens and is gone by a reset, or a FIN and no more. */
+static bool open_close(struct attack *a)
+{
+	const struct manner how = { .win = 65535, .ts = true };
+
+	do {
+		uint32_t n = puppets_open(a, 256, &how);
+
+		if (!n)
+			return success(a, "no connection is taken");
+		for (uint32_t i = 0; i < n; i++)
+			puppet_send(a, &a->puppets[i], 0, NULL, 0,
+				    i % 2 ? TCP_FIN | TCP_ACK : TCP_RST);
+		sync_up(a);
+		puppets_end(a);
+	} while (more(a));
+	return !*a->why;
+}
+
+/* From the server's own address and port (LAND), from everyone, from nobody.
+ * What it answers to these must not keep it busy. */
+static bool land(struct attack *a)
+{
+	const uint32_t from[] = { a->ix,      0xffffffff, 0,
+				  0x7f000001, 0xe0000001, 0x0a51ffff };
+
+	do {
+		for (uint32_t i = 0; i < 3000; i++)
+			send_seg(a, &(struct seg){ .src = from[i % 6],
+						   .sport = i % 2 ? a->port : 9,
+						   .seq = i,
+						   .flags = TCP_SYN,
+						   .win = 100 });
+	} while (more(a));
+	return !*a->why;
+}
+
+const struct attack_kind attacks_flood[] = {
+	{ "syn_many", syn_many, ON_ECHO },
+	{ "syn_one", syn_one, ON_ECHO },
+	{ "syn_far", syn_far, ON_ECHO },
+	{ "syn_data", syn_data, ON_ECHO },
+	{ "flags_all", flags_all, ON_ECHO },
+	{ "half_open", half_open, ON_ECHO },
+	{ "silent", silent, ON_BOTH },
+	{ "open_close", open_close, ON_BOTH },
+	{ "land", land, ON_ECHO },
+	{ 0 },
+};
