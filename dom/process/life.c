@@ -319,7 +319,7 @@ int proc_run(const struct conf *conf, char **argv, int settings_fd)
 	err = open_host(&p, conf);
 	if (!err)
 		status = lives(&w, argv, settings_fd);
-	else if (err == -EACCES)
+	else if (p.user.barred)
 		status = NOT_RUN;
 	proc_faults_survive(NULL);
 	proc_cgroup_close(&p.cgroup);

@@ -77,6 +77,7 @@ struct proc_thread {
 struct proc_user {
 	bool change; /* else as who we are */
 	bool own;    /* another one for each life, of [first, first + n) */
+	bool barred; /* may not execute the program */
 	uid_t uid;
 	gid_t gid;
 	u32 first, n;

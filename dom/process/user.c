@@ -193,13 +193,14 @@ static int reaches(const struct proc_user *u, const char *program)
 	return WEXITSTATUS(status);
 }
 
-static int check(const struct proc_user *u, const char *program, char *why,
+static int check(struct proc_user *u, const char *program, char *why,
 		 size_t why_len)
 {
 	switch (u->change ? reaches(u, program) : YES) {
 	case YES:
 		return 0;
 	case NO:
+		u->barred = true;
 		snprintf(why, why_len,
 			 "%.100s: %s may not execute it, or not load libix: "
 			 "its directories are closed to others; --user NAME "

@@ -227,7 +227,15 @@ def users(args):
 
 
 def probe_killed(args):
-    """Somebody else of that user kills what asks for its rights."""
+    """Somebody else of that user kills what asks for its rights: whatever he
+    can, so in a pid namespace."""
+    r = subprocess.run(["unshare", "-fpm", "--mount-proc", sys.executable,
+                        os.path.abspath(__file__), "--probe", args.ix,
+                        args.echo, args.spy], timeout=200)
+    check("... in a pid namespace", r.returncode == 0)
+
+
+def kill_probe(args):
     killer = subprocess.Popen(
         ["setpriv", "--reuid", str(NOBODY), "--clear-groups", sys.executable,
          "-c", "import os, signal, time\n"
@@ -312,10 +320,14 @@ def main():
     p = argparse.ArgumentParser()
     for name in ("ix", "echo", "spy"):
         p.add_argument(name)
+    p.add_argument("--probe", action="store_true")
     args = p.parse_args()
     if os.geteuid():
         print("skipped: needs root")
         sys.exit(77)
+    if args.probe:
+        kill_probe(args)
+        finish()
     enter("-n")
     open_tree(args)
     two_tenants(args)

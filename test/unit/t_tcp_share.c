@@ -26,6 +26,8 @@ static struct link open_link(struct fixture *f, u16 port, u16 wnd)
 {
 	struct link l = { .p = tcp_peer_new() };
 
+	/* Who takes nothing is given up some time, but not so soon. */
+	f->net.conf.tcp.retries = 255;
 	tcp_output_all(&f->net, f->now);
 	tcp_drain(f);
 	l.p.port = port;
