@@ -96,7 +96,7 @@ struct tcp_mark {
 	u32 at;	  /* tick */
 };
 
-/* One connection: 5 cache lines. Sequence numbers and RFC 9293 names. */
+/* One connection: 6 cache lines, the last one rarely touched. Sequence numbers and RFC 9293 names. */
 struct tcp_conn {
 	/* --- found by: line 0. Addresses and ports lie as in a segment that
 	 * we receive. */
@@ -158,8 +158,9 @@ struct tcp_conn {
 	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */
 	u32 rto;	     /* ticks */
 	u32 rtt_seq, rtt_at; /* timed sequence; when, in us */
-	u32 rto_at, delack_at, keep_at;
+	u32 rto_at, delack_at;
 	u32 persist_at; /* set: data waits, and none is in flight */
+	u32 last_tx;	/* of the last segment with data from us */
 	u32 ts_offset;
 	struct timer timer; /* the earliest of the *_at, or earlier */
 
@@ -176,8 +177,8 @@ struct tcp_conn {
 	struct tcp_mark recv_mark;
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 last_bare;	/* ... and of the last segment that told nothing new */
-	u32 last_tx; /* tick of the last segment with data from us */
-	u32 fin_seq;
+	u32 keep_at;	/* line 3's, but rarely touched */
+	u32 fin_seq;	/* TCP_F_FIN_HELD */
 } ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");
