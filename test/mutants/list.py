@@ -83,4 +83,57 @@ LIVES = [
            ["hostile_same"]),
 ]
 
-MUTANTS = GATE + LIVES
+LIMITS = [
+    Mutant("wakes put off the look at the network", "dom/process/thread.c",
+           "\treturn host_clock_os() + (s->due - now);",
+           "\ts->due = now + t->limit_ns;\n"
+           "\treturn host_clock_os() + (s->due - now);", ["t_proc_turn"]),
+    Mutant("the dataplane's threads may write anywhere",
+           "dom/process/confine.c", "\tSCMP_SYS(futex),\n\tSCMP_SYS(ppoll),",
+           "\tSCMP_SYS(futex),\n\tSCMP_SYS(write),\n\tSCMP_SYS(ppoll),",
+           ["t_proc_confine"]),
+    Mutant("counter pages of others are believed", "dom/host/statread.c",
+           "(!user || uid == user)", "true", ["t_statfile"]),
+    Mutant("ports_only: any port can be had", "dp/syscall.c",
+           "ports_has(&conf->ports, port) ? 0 : -EACCES", "1 ? 0 : -EACCES",
+           ["t_syscall"]),
+    Mutant("a listener that is free has port 0", "net/tcp_call.c",
+           "for (u32 i = 0; port && i < net->conf.tcp.max_listeners; i++) {\n"
+           "\t\tstruct tcp_listener *l",
+           "for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {\n"
+           "\t\tstruct tcp_listener *l", ["t_tcp_conn"]),
+    Mutant("a UDP socket may hold all buffers", "net/udp.c",
+           "\tif (held >= net->conf.udp.rcv_queue)\n\t\treturn false;",
+           "\tif (held >= 0)\n\t\treturn true;", ["t_udp"]),
+    Mutant("the reserve for replies is for datagrams, too", "net/udp_out.c",
+           "net->pool->nfree <= net->pool->kept / 2", "!net->pool->nfree",
+           ["t_udp"]),
+    Mutant("packets for invented neighbours pin all buffers", "net/arp.c",
+           "return all < 2 * limit;", "return true;", ["t_arp"]),
+    Mutant("an application that is away is blamed on its peers",
+           "net/tcp_share.c", " &&\n\t       tick - t->app_away >= "
+           "t->patience;", ";", ["t_tcp_share"]),
+]
+
+TCP = [
+    Mutant("RST is judged after trimming", "net/tcp_in.c",
+           "\tif (check_rst(net, c, s, now) == DROP ||",
+           "\ttrim(net, c, s);\n\tif (check_rst(net, c, s, now) == DROP ||",
+           ["reset_with_data"]),
+    Mutant("an old ACK moves the window", "net/tcp_ack.c",
+           "\tif (seq_lt(s->ack, c->snd_una))", "\tif (0)",
+           ["window_update_old_ack"]),
+    Mutant("any FIN lengthens TIME-WAIT", "net/tcp_in.c",
+           "s->seq + s->len + 1 == c->rcv_nxt && ", "",
+           ["time_wait_forged_fin"]),
+    Mutant("what the window cut off is a duplicate ACK", "net/tcp_in.c",
+           "!s->cut && !(s->flags & TCP_FIN)", "!(s->flags & TCP_FIN)",
+           ["zero_window_data_ack"]),
+    Mutant("a soft ICMP error ends an opening", "net/tcp_icmp.c",
+           "msg->hard && c->state == TCP_SYN_SENT",
+           "c->state == TCP_SYN_SENT", ["icmp_soft"]),
+    Mutant("the fast path does not say when it sent", "net/tcp_fast.c",
+           "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
+]
+
+MUTANTS = GATE + LIVES + LIMITS + TCP
