@@ -147,7 +147,7 @@ struct tcp_conn {
 	u32 nxt_range, nxt_off; /* where snd_nxt stands: range, offset */
 	u16 sndq_ranges;
 	u16 mss_peer; /* largest segment the peer takes, options included */
-	u32 snd_wl1, snd_wl2, max_wnd;
+	u32 snd_wl1, max_wnd;
 	u32 cwnd, ssthresh, recover;
 	u32 cc_acked;	  /* bytes towards the next cwnd increase */
 	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */

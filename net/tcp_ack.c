@@ -128,11 +128,10 @@ void tcp_update_window(struct net *net, struct tcp_conn *c,
 {
 	if (seq_lt(s->ack, c->snd_una))
 		return;
-	if (!seq_lt(c->snd_wl1, s->seq) &&
-	    !(c->snd_wl1 == s->seq && seq_le(c->snd_wl2, s->ack)))
+	/* SND.WL2 =< SEG.ACK follows: it was not above SND.UNA. */
+	if (seq_lt(s->seq, c->snd_wl1))
 		return;
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 	if (s->wnd != c->snd_wnd)
 		tcp_new_window(net, c, s->wnd);
 }

@@ -129,14 +129,13 @@ static inline u8 take_data(struct net *net, struct tcp_conn *c, struct mbuf *m,
 
 /* The window that a segment with sequence number @seq tells. */
 static inline void take_window(struct net *net, struct tcp_conn *c,
-			       const struct frame *f, u32 seq, u32 ack)
+			       const struct frame *f, u32 seq)
 {
 	u32 wnd = (u32)be16_host(f->tcp.win) << c->wscale_snd;
 
 	if (unlikely(wnd != c->snd_wnd))
 		tcp_new_window(net, c, wnd);
 	c->snd_wl1 = seq;
-	c->snd_wl2 = ack;
 }
 
 /* A frame with sound headers and sums. False: not done. */
@@ -159,7 +158,7 @@ static inline bool take_segment(struct net *net, struct tcp_conn *c,
 	c->last_rx = tick_of(now);
 	if (acked)
 		news = take_ack(net, c, ack, now);
-	take_window(net, c, f, seq, ack);
+	take_window(net, c, f, seq);
 	if (len) {
 		mbuf_pull(m, sizeof(*f));
 		news |= take_data(net, c, m, len);

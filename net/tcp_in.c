@@ -300,7 +300,6 @@ static enum step take_ack(struct net *net, struct tcp_conn *c,
 		}
 		tcp_new_window(net, c, s->wnd);
 		c->snd_wl1 = s->seq;
-		c->snd_wl2 = s->ack;
 		tcp_established(net, c, now);
 	}
 	if (seq_lt(c->snd_una, s->ack)) {

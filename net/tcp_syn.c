@@ -29,7 +29,6 @@ static void take_syn(struct net *net, struct tcp_conn *c,
 	c->snd_wnd = s->wnd; /* never scaled in a SYN */
 	c->max_wnd = s->wnd;
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 }
 
 static void passive_open(struct net *net, struct tcp_listener *l,
