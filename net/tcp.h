@@ -96,7 +96,7 @@ struct tcp_mark {
 	u32 at;	  /* tick */
 };
 
-/* One connection: 6 cache lines, the last one rarely touched. Sequence numbers and RFC 9293 names. */
+/* One connection: 5 cache lines. Sequence numbers and RFC 9293 names. */
 struct tcp_conn {
 	/* --- found by: line 0. Addresses and ports lie as in a segment that
 	 * we receive. */
@@ -153,6 +153,7 @@ struct tcp_conn {
 	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */
 	u8 keep_probes;
 	u8 ooo_runs; /* in ooo */
+	u32 keep_at; /* tick: keepalive, or an orphan's end */
 
 	/* --- line 3: timing; ticks are wheel ticks, 0: not set */
 	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */
@@ -165,9 +166,10 @@ struct tcp_conn {
 	struct timer timer; /* the earliest of the *_at, or earlier */
 
 	/* --- links */
-	struct tcp_conn *next_ready, *next_out, *next_dead;
+	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
-	struct tcp_listener *listener; /* until accepted */
+	u32 next_dead;	  /* index + 1 */
+	u32 listener;	  /* index + 1, until accepted */
 	union {
 		struct {
 			u32 iss, irs; /* until established */
@@ -176,12 +178,10 @@ struct tcp_conn {
 	};
 	struct tcp_mark recv_mark;
 	u32 challenged; /* tick of the last challenge ACK */
-	u32 last_bare;	/* ... and of the last segment that told nothing new */
-	u32 keep_at;	/* line 3's, but rarely touched */
 	u32 fin_seq;	/* TCP_F_FIN_HELD */
 } ALIGNED(CACHE_LINE);
 
-_Static_assert(sizeof(struct tcp_conn) <= 384, "idle connections are small");
+_Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");
 
 struct tcp_listener {
 	struct be32 ip; /* zero: any */
@@ -279,7 +279,7 @@ struct tcp {
 	u32 patience;	    /* ticks, from conf */
 	struct tcp_conn *ready_head, **ready_tail;
 	struct tcp_conn *out_head, **out_tail;
-	struct tcp_conn *dead;
+	u32 dead;	       /* list, index + 1 */
 	struct list time_wait; /* oldest first: recycled when short */
 	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady
 	 * round trip above rto_min, RTO stays this much longer than that. */

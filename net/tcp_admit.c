@@ -74,10 +74,16 @@ void tcp_uncount(struct net *net, struct tcp_conn *c)
 
 /* ---- a listener's queues */
 
+static struct tcp_listener *listener_of(struct net *net,
+					const struct tcp_conn *c)
+{
+	return &net->tcp.listeners[c->listener - 1];
+}
+
 void tcp_enter_listener(struct net *net, struct tcp_listener *l,
 			struct tcp_conn *c)
 {
-	c->listener = l;
+	c->listener = (u32)(l - net->tcp.listeners) + 1;
 	l->waiting++;
 	l->nhalf++;
 	net->tcp.nhalf++;
@@ -86,9 +92,11 @@ void tcp_enter_listener(struct net *net, struct tcp_listener *l,
 
 void tcp_confirmed(struct net *net, struct tcp_conn *c)
 {
+	struct tcp_listener *l = listener_of(net, c);
+
 	list_del(&c->link);
-	list_add_tail(&c->listener->conns, &c->link);
-	c->listener->nhalf--;
+	list_add_tail(&l->conns, &c->link);
+	l->nhalf--;
 	net->tcp.nhalf--;
 }
 
@@ -98,8 +106,8 @@ void tcp_leave_listener(struct net *net, struct tcp_conn *c)
 		return;
 	if (c->state == TCP_SYN_RCVD)
 		tcp_confirmed(net, c);
-	c->listener->waiting--;
-	c->listener = NULL;
+	listener_of(net, c)->waiting--;
+	c->listener = 0;
 	list_del(&c->link);
 }
 

@@ -165,7 +165,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
 	c->cc = conf->cc;
 	c->wscale_rcv = wscale_for(conf->rcv_buf);
 	c->rto = net->tcp.rto_initial;
-	c->last_rx = c->last_tx = c->last_bare = tick_of(now);
+	c->last_rx = c->last_tx = tick_of(now);
 	if (conf->timestamps)
 		c->flags |= TCP_F_TS;
 	if (conf->wscale)
@@ -251,14 +251,14 @@ void tcp_dead_told(struct net *net, struct tcp_conn *c)
 	c->flags |= TCP_F_DEAD_TOLD | TCP_F_ON_DEAD;
 	c->events = 0;
 	c->next_dead = net->tcp.dead;
-	net->tcp.dead = c;
+	net->tcp.dead = handle_index(c->handle) + 1;
 }
 
 void tcp_reap(struct net *net)
 {
-	struct tcp_conn *c;
+	while (net->tcp.dead) {
+		struct tcp_conn *c = &net->tcp.conns[net->tcp.dead - 1];
 
-	while ((c = net->tcp.dead)) {
 		net->tcp.dead = c->next_dead;
 		c->flags &= ~(u32)TCP_F_ON_DEAD;
 		if (c->flags & TCP_F_RELEASED) {

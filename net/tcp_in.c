@@ -278,12 +278,13 @@ static enum step check_ack(struct net *net, struct tcp_conn *c,
 /* It has passed all checks. What is kept of every segment, whatever becomes of
  * its data: TS.Recent (RFC 7323 section 4.3, by the sequence number that it
  * came with) and when it came. */
-static void hear(struct tcp_conn *c, const struct tcp_seg *s, u64 now)
+static void hear(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
+		 u64 now)
 {
 	if (s->len || s->flags & TCP_FIN || seq_lt(c->snd_una, s->ack))
 		c->last_rx = tick_of(now);
 	else
-		c->last_bare = tick_of(now);
+		tcp_is_there(net, c, now);
 	if (c->flags & TCP_F_TS && seq_le(s->seq, c->last_ack_sent))
 		tcp_renew_ts(c, s->opt.tsval, now);
 }
@@ -422,7 +423,7 @@ static void other_states(struct net *net, struct tcp_conn *c,
 	    check_sequence(net, c, s, now) == DROP ||
 	    check_ack(net, c, p, s, now) == DROP)
 		return;
-	hear(c, s, now);
+	hear(net, c, s, now);
 	trim(net, c, s);
 	if (take_ack(net, c, s, now) == DROP)
 		return;

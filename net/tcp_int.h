@@ -419,6 +419,8 @@ static inline u32 tcp_deadline(u64 now, u32 ticks)
 
 /* Keepalive, or the end of a connection that is closed for good: keep_at. */
 void tcp_arm_keep(struct net *net, struct tcp_conn *c, u64 now);
+/* A segment that tells nothing new has come: the peer is there. */
+void tcp_is_there(struct net *net, struct tcp_conn *c, u64 now);
 
 static inline void tcp_arm_rto(struct net *net, struct tcp_conn *c, u64 now)
 {

@@ -127,6 +127,19 @@ void tcp_arm_keep(struct net *net, struct tcp_conn *c, u64 now)
 	tcp_arm(net, c, c->keep_at);
 }
 
+void tcp_is_there(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u64 idle = net->conf.tcp.keep_idle_ms * 1000ull;
+	u32 at = tcp_deadline(now, ticks_of_us(idle));
+
+	if (!c->keep_at || c->flags & TCP_F_NO_RECV)
+		return;
+	c->keep_probes = 0;
+	if (tick_before(c->keep_at,
+			at)) /* the timer is early, and looks again */
+		c->keep_at = at;
+}
+
 void tcp_give_up(struct net *net, struct tcp_conn *c, u64 now)
 {
 	tcp_send_rst(net, c, now);
@@ -138,8 +151,7 @@ static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 idle = ticks_of_us(conf->keep_idle_ms * 1000ull);
 	u32 interval = ticks_of_us(conf->keep_interval_ms * 1000ull);
-	u32 silence =
-		min(tick_of(now) - c->last_rx, tick_of(now) - c->last_bare);
+	u32 silence = tick_of(now) - c->last_rx; /* bare ACKs: keep_at */
 
 	/* Nobody is there to whom it could matter (RFC 1122 section 4.2.2.17,
 	 * RFC 6429). */

@@ -139,8 +139,7 @@ static struct tcp_conn naked(const struct tcp_conn *c)
 	struct tcp_conn n = *c;
 
 	n.rx_head = n.rx_tail = n.rx_next = n.ooo = NULL;
-	n.next_ready = n.next_out = n.next_dead = NULL;
-	n.listener = NULL;
+	n.next_ready = n.next_out = NULL;
 	n.link = n.timer.node = (struct list){ 0 };
 	return n;
 }

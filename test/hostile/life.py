@@ -93,7 +93,7 @@ def kill_often(server, kills):
 
 
 def kill_many(args):
-    server = Server(args, "--restart")
+    server = Server(args, "--restart", "--mbufs", "2048")
     time.sleep(1.2)
     before = server.stat()["mbufs_free"]
     loads = [Load(i) for i in range(4)]
