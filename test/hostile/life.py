@@ -26,8 +26,8 @@ LEAVES = 1 / 64      # share of messages after which a peer leaves
 # Seconds that an application lives, from to, in turns. It serves after some
 # ms. After a life shorter than the pause before it, 10 ms at first, ix doubles
 # the pause; the long life makes up for that.
-LIVES = ((0, 0.02), (0.025, 0.05))
-KILL_LIMIT = 0.5     # seconds for each kill, else something is wrong
+LIVES = ((0, 0.02), (0.06, 0.09))
+KILL_LIMIT = 0.8     # seconds for each kill, else something is wrong
 
 
 class Load(threading.Thread):
@@ -105,7 +105,7 @@ def kill_many(args):
     began = time.monotonic()
     kills = kill_often(server, args.kills)
     took = time.monotonic() - began
-    alive = wait_for(server.answers)
+    alive = wait_for(server.answers, 30)
     for t in loads:
         t.stop = True
     for t in loads:
