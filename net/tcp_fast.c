@@ -253,9 +253,11 @@ static COLD bool may_follow(const struct net *net, const struct tcp_conn *c,
 }
 
 /* @len bytes at @addr are in flight now, and their segment carries the ACK. */
-static inline void in_flight(struct net *net, struct tcp_conn *c, u32 range,
+static inline void in_flight(struct net *net, struct tcp_conn *c,
 			     const u8 *addr, u32 len, u64 now)
 {
+	u32 range = tcp_range_take(net);
+
 	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
 	if (likely(!c->sndq_bytes)) {
 		c->sndq_head = range;
@@ -286,7 +288,6 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 {
 	const struct neigh *e;
 	struct mbuf *m;
-	u32 range;
 
 	if (unlikely(len - 1 >= TCP_COPY_MAX || len > c->mss_snd ||
 		     len > c->snd_wnd ||
@@ -297,11 +298,10 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
 	if (unlikely(!m))
 		return false;
-	range = tcp_range_take(net);
 	push_headers(net, c, m, len, cksum_copy(0, m->data, addr, len), e, now);
 	net->txq[net->ntx++] = m;
 	net->stat->tx_copied_bytes += len;
-	in_flight(net, c, range, addr, len, now);
+	in_flight(net, c, addr, len, now);
 	return true;
 }
 
