@@ -6,11 +6,11 @@
 #include "net/net.h"
 
 enum {
-	ICMP_ERROR_NS = 1000000, /* one error per millisecond, */
-	ICMP_ERROR_BURST = 50,	 /* after so many at once */
-	ICMP_QUOTE = 64,	 /* bytes of L4 in our errors */
-	IP_MIN_MTU = 68,	 /* RFC 791 */
-	IP_SAFE_MTU = 576,	 /* when a router does not say (RFC 1191, 5) */
+	ICMP_ERRORS = 64,	/* on average, in each */
+	ICMP_PERIOD_SHIFT = 26, /* 2^26 ns: 67 ms */
+	ICMP_QUOTE = 64,	/* bytes of L4 in our errors */
+	IP_MIN_MTU = 68,	/* RFC 791 */
+	IP_SAFE_MTU = 576,	/* when a router does not say (RFC 1191, 5) */
 };
 
 static enum net_verdict drop(struct net *net, struct mbuf *m)
@@ -133,15 +133,19 @@ enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 	return NET_DONE;
 }
 
-/* A virtual clock that each error moves on, and that may run ahead by the
- * burst: a token bucket in one word. */
+/* So many a period that nobody can count by his own what others were sent: by
+ * that it was told which ports are open to them (SAD DNS, CVE-2020-25705). */
 static bool may_send(struct net *net, u64 now)
 {
-	u64 at = max(net->icmp_at, now);
+	u64 period = (now >> ICMP_PERIOD_SHIFT) + 1; /* 0: none yet */
 
-	if (at - now > (u64)ICMP_ERROR_BURST * ICMP_ERROR_NS)
+	if (net->icmp_period != period) {
+		net->icmp_period = period;
+		net->icmp_left = net_budget(net, ICMP_ERRORS, period);
+	}
+	if (!net->icmp_left)
 		return false;
-	net->icmp_at = at + ICMP_ERROR_NS;
+	net->icmp_left--;
 	return true;
 }
 

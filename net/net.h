@@ -65,12 +65,24 @@ struct net {
 
 	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
 	u32 ntx;
-	u64 icmp_at; /* when the next ICMP error is due, ns (rate limit) */
+	u64 icmp_period; /* which icmp_left is for */
+	u32 icmp_left;	 /* ICMP errors that may go in it */
 
 	struct arp arp;
 	struct tcp tcp;
 	struct udp udp;
 };
+
+/* How much may go in the @period-th period of what strangers make us send, all
+ * of them together: @mean on average, half of it at least. Nobody can foresee
+ * it, so that who counts what he gets learns nothing of what others got. */
+static inline u32 net_budget(const struct net *net, u32 mean, u64 period)
+{
+	const u64 what[] = { mean, period };
+	u32 random = (u32)hash_sip(net->secret, what, sizeof(what));
+
+	return (mean + 1) / 2 + (u32)((u64)random * (mean + 1ull) >> 32);
+}
 
 /* What net_in() says about a packet. */
 enum net_verdict {

@@ -6,18 +6,8 @@
 /* What the next step should do. */
 enum step { GO_ON, DROP };
 
-/* How many in this second, all connections together: the setting on average,
- * half of it at least. Nobody can foresee it, so that counting those that one
- * connection gets tells nothing of what others got (CVE-2016-5696). */
-static u32 challenge_budget(const struct net *net, u64 second)
-{
-	u32 mean = net->conf.tcp.challenge_acks;
-	u32 random = (u32)hash_sip(net->secret, &second, sizeof(second));
-
-	return (mean + 1) / 2 + (u32)((u64)random * (mean + 1ull) >> 32);
-}
-
-/* RFC 5961 section 7: the limit that is mostly felt is the connection's own. */
+/* RFC 5961 section 7: the limit that is mostly felt is the connection's own;
+ * that of all together tells nothing (CVE-2016-5696). */
 static bool may_challenge(struct net *net, const struct tcp_conn *c, u64 now)
 {
 	struct tcp *t = &net->tcp;
@@ -29,7 +19,8 @@ static bool may_challenge(struct net *net, const struct tcp_conn *c, u64 now)
 		return false;
 	if (t->challenge_second != second) {
 		t->challenge_second = second;
-		t->challenges_left = challenge_budget(net, second);
+		t->challenges_left =
+			net_budget(net, net->conf.tcp.challenge_acks, second);
 	}
 	return t->challenges_left;
 }

@@ -206,24 +206,48 @@ static void unreachable_quotes(void **state)
 	assert_memory_equal(t->eth->dst, fix_peer_mac, 6);
 }
 
-static void errors_are_limited(void **state)
-{
-	struct fixture *f = *state;
-	int n = 0;
+enum { PERIOD_MS = 68, ERRORS = 64 }; /* of net/icmp.c, rounded up */
 
-	for (int i = 0; i < 200; i++) {
+/* How many are sent in a period, however many are deserved. */
+static u32 errors_of_a_period(struct fixture *f)
+{
+	u32 n = 0;
+
+	fix_pass(f, PERIOD_MS * FIX_MS);
+	for (u32 i = 0; i < 3 * ERRORS; i++) {
 		fix_in(f, fix_udp(f, 1, 2, "x", 1));
 		while (fix_tx(f))
 			n++;
 	}
-	assert_in_range(n, 45, 55);
-	assert_int_equal(f->stat.drop_icmp, 200 - n);
-	fix_pass(f, 10 * FIX_MS); /* ten more have come together */
-	for (n = 0; n < 20; n++)
-		fix_in(f, fix_udp(f, 1, 2, "x", 1));
-	for (n = 0; fix_tx(f); n++)
-		;
-	assert_in_range(n, 9, 11);
+	return n;
+}
+
+static void errors_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	u32 sum = 0;
+
+	for (u32 i = 0; i < 500; i++) {
+		u32 n = errors_of_a_period(f);
+
+		assert_in_range(n, ERRORS / 2, ERRORS / 2 * 3);
+		sum += n;
+	}
+	assert_int_equal(f->stat.drop_icmp, 500 * 3 * ERRORS - sum);
+	assert_in_range(sum / 500, ERRORS - 3, ERRORS + 3);
+}
+
+/* Who counts his own sees neither one more that went to another, nor twenty:
+ * numbers far apart are all as likely. */
+static void the_limit_cannot_be_foreseen(void **state)
+{
+	struct fixture *f = *state;
+	u32 seen[4] = { 0 };
+
+	for (u32 i = 0; i < 400; i++)
+		seen[(errors_of_a_period(f) - ERRORS / 2) * 4 / (ERRORS + 1)]++;
+	for (u32 i = 0; i < ARRAY_SIZE(seen); i++)
+		assert_in_range(seen[i], 60, 140);
 }
 
 static void no_errors_about(void **state)
@@ -255,10 +279,15 @@ static void no_errors_about(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(echo_of_any_size),	  TEST(echo_refused),
-		TEST(tells_tcp),	  TEST(hard_and_soft),
-		TEST(quoted_lies),	  TEST(error_goes_to_the_flows_owner),
-		TEST(unreachable_quotes), TEST(errors_are_limited),
+		TEST(echo_of_any_size),
+		TEST(echo_refused),
+		TEST(tells_tcp),
+		TEST(hard_and_soft),
+		TEST(quoted_lies),
+		TEST(error_goes_to_the_flows_owner),
+		TEST(unreachable_quotes),
+		TEST(errors_are_limited),
+		TEST(the_limit_cannot_be_foreseen),
 		TEST(no_errors_about),
 	};
 
