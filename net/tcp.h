@@ -270,7 +270,8 @@ struct tcp {
 	u32 nranges_used; /* of tcp_ranges(), ever */
 	u32 ranges_left;  /* of those that all share */
 	struct tcp_want {
-		u32 until; /* tick: so long does it count */
+		bool counts;
+		u32 until; /* ... so long: tick */
 		u32 held;  /* by who went short */
 	} want[TCP_NR_POOLS];
 	struct timer watch; /* set while somebody goes short */

@@ -38,7 +38,7 @@ void tcp_short(struct net *net, enum tcp_pool pool, u32 held)
 	struct tcp *t = &net->tcp;
 	u32 until = net->wheel.tick + 2 * t->patience;
 
-	t->want[pool] = (struct tcp_want){ until, held };
+	t->want[pool] = (struct tcp_want){ true, until, held };
 	if (!timer_is_set(&t->watch))
 		watch_again(net);
 }
@@ -167,9 +167,14 @@ static void relieve(struct net *net, enum tcp_pool pool, struct tcp_conn *c,
 	}
 }
 
-static bool wanted(const struct tcp *t, enum tcp_pool pool, u32 tick)
+/* Forgets a want that is over: the watch ends with the last one, and a tick
+ * comes round again. */
+static bool wanted(struct tcp *t, enum tcp_pool pool, u32 tick)
 {
-	return t->want[pool].until - tick - 1 < 2 * t->patience;
+	struct tcp_want *w = &t->want[pool];
+
+	w->counts = w->counts && tick_before(tick, w->until);
+	return w->counts;
 }
 
 /* Most of a pool is there again. What is everybody's own need only be there
@@ -201,7 +206,7 @@ void tcp_watch(void *arg, struct timer *timer, u64 now)
 		if (c && c->state != TCP_CLOSED && wanted(t, p, tick)) {
 			relieve(net, p, c, now);
 			if (relieved(net, p))
-				t->want[p].until = tick;
+				t->want[p].counts = false;
 		}
 		again |= wanted(t, p, tick);
 	}

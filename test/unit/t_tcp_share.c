@@ -213,6 +213,25 @@ static void nobody_is_reset_unless_another_goes_short(void **state)
 	assert_false(timer_is_set(&f->net.tcp.watch));
 }
 
+/* Nor because of what was never wanted, or long ago, when ticks come round to
+ * where that ended. */
+static void a_want_does_not_come_round(void **state)
+{
+	const u64 round = 1ull << (32 + TICK_SHIFT);
+	struct fixture *f = *state;
+	struct link greedy[GREEDY], honest;
+
+	while (f->now < round - 3 * PATIENCE_MS * FIX_MS)
+		tcp_pass(f, min(round / 4,
+				round - f->now - 2 * PATIENCE_MS * FIX_MS));
+	open_greedy(f, greedy, GREEDY, 0);
+	honest = open_link(f, PEER_PORT, PEER_WND);
+	tcp_short(&f->net, TCP_POOL_MBUFS, UINT32_MAX);
+	rounds(f, &honest, greedy, GREEDY, 3 * PATIENCE_MS, TCP_OWN_RANGES);
+	assert_true(f->now > round);
+	assert_int_equal(f->stat.tcp_cut_send, 0);
+}
+
 static void who_goes_on_is_not_reset(void **state)
 {
 	struct fixture *f = *state;
@@ -560,6 +579,7 @@ int main(void)
 		TCP_TEST(what_is_given_back_is_there_again),
 		TCP_TEST(who_takes_nothing_is_reset),
 		TCP_TEST(nobody_is_reset_unless_another_goes_short),
+		TCP_TEST(a_want_does_not_come_round),
 		TCP_TEST(who_goes_on_is_not_reset),
 		TCP_TEST(a_byte_now_and_then_is_not_going_on),
 		TCP_TEST(who_has_but_his_own_is_not_reset),
