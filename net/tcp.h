@@ -131,10 +131,10 @@ struct tcp_conn {
 	struct mbuf *ooo;     /* out of order, by sequence */
 	u32 rx_bytes;	      /* in rx_head..rx_tail */
 	u32 rx_told;	      /* of those, the application knows of */
-	u32 ooo_bytes;
-	u16 rx_mbufs; /* pinned in both lists */
-	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
+	u32 rx_mbufs;	      /* pinned in both lists */
 	u32 last_rx;  /* tick of the last segment with data or a new ACK */
+	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
+	u16 mss_peer; /* largest segment the peer takes, options included */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc;
 	u8 error; /* errno of the outcome; opening: of ICMP's last word */
@@ -145,8 +145,7 @@ struct tcp_conn {
 	u32 sndq_head, sndq_tail; /* struct tcp_range, index + 1 */
 	u32 head_off; /* bytes of the head range already acknowledged */
 	u32 nxt_range, nxt_off; /* where snd_nxt stands: range, offset */
-	u16 sndq_ranges;
-	u16 mss_peer; /* largest segment the peer takes, options included */
+	u32 sndq_ranges;
 	u32 snd_wl1, max_wnd;
 	u32 cwnd, ssthresh, recover;
 	u32 cc_acked;	  /* bytes towards the next cwnd increase */

@@ -216,7 +216,6 @@ static void drop_run(struct net *net, struct tcp_conn *c, struct mbuf **at)
 	while (m != end) {
 		struct mbuf *next = m->next;
 
-		c->ooo_bytes -= m->len;
 		c->rx_mbufs--;
 		mbuf_free(net->pool, m);
 		m = next;
@@ -245,7 +244,6 @@ static void put_run(struct net *net, struct tcp_conn *c, struct mbuf *before,
 	m->next = after;
 	*at = m;
 	c->ooo_runs++;
-	c->ooo_bytes += m->len;
 	c->rx_mbufs++;
 	if (before)
 		join(net, c, before, m);
@@ -311,7 +309,6 @@ void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 			c->ooo_runs--;
 		else
 			c->ooo->last = m->last;
-		c->ooo_bytes -= m->len;
 		c->rx_mbufs--;
 		if (dup >= m->len) {
 			mbuf_free(net->pool, m);
@@ -330,5 +327,4 @@ void tcp_ooo_free(struct net *net, struct tcp_conn *c)
 	mbuf_free_chain(net->pool, c->ooo);
 	c->ooo = NULL;
 	c->ooo_runs = 0;
-	c->ooo_bytes = 0;
 }

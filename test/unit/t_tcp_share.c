@@ -298,15 +298,24 @@ static bool put_segment(struct fixture *f, struct link *l)
 	return l->c->rcv_nxt != before;
 }
 
+static u32 out_of_order(const struct link *l)
+{
+	u32 bytes = 0;
+
+	for (const struct mbuf *m = l->c->ooo; m; m = m->next)
+		bytes += m->len;
+	return bytes;
+}
+
 /* Behind a hole of one segment. */
 static bool put_ahead(struct fixture *f, struct link *l, u32 ahead)
 {
-	u32 before = l->c->ooo_bytes;
+	u32 before = out_of_order(l);
 
 	tcp_put_at(f, &l->p, l->p.seq + ahead * sizeof(payload), TCP_ACK,
 		   payload, sizeof(payload));
 	tcp_drain(f);
-	return l->c->ooo_bytes != before;
+	return out_of_order(l) != before;
 }
 
 static void read_all(struct fixture *f, struct link *l)
