@@ -519,17 +519,14 @@ static inline bool nothing_due(const struct tcp_conn *c)
 		      c->snd_nxt - c->snd_una == c->sndq_bytes);
 }
 
-/* There is no room left: @c and those behind it come before those that have
- * had some, and want more. */
-static COLD void put_off(struct tcp *t, struct tcp_conn *c)
+/* There is no room left: @c and those behind it, up to *@last, come before
+ * those that have had some, and want more. */
+static COLD void put_off(struct tcp *t, struct tcp_conn *c,
+			 struct tcp_conn **last)
 {
-	struct tcp_conn **tail = &c->next_out;
-
-	while (*tail)
-		tail = &(*tail)->next_out;
-	*tail = t->out_head;
+	*last = t->out_head;
 	if (!t->out_head)
-		t->out_tail = tail;
+		t->out_tail = last;
 	t->out_head = c;
 	c->flags |= TCP_F_ON_OUT;
 }
@@ -538,7 +535,7 @@ void tcp_output_all(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
 	/* Whoever marks himself again meanwhile waits for the next call. */
-	struct tcp_conn *c = t->out_head;
+	struct tcp_conn *c = t->out_head, **last = t->out_tail;
 
 	t->out_head = NULL;
 	t->out_tail = &t->out_head;
@@ -550,7 +547,7 @@ void tcp_output_all(struct net *net, u64 now)
 		if (unlikely(c->flags & TCP_F_RELEASED)) {
 			tcp_conn_put(net, c);
 		} else if (unlikely(!net_tx_room(net, 2))) {
-			put_off(t, c);
+			put_off(t, c, last);
 			return;
 		} else if (!nothing_due(c)) {
 			tcp_output(net, c, now);
