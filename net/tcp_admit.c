@@ -5,9 +5,10 @@
  *   at the SYN               its listener has a backlog, and a share of those
  *                            that may be half-open; who has waited longest
  *                            there without an answer makes room
- *   when confirmed           its source has a share: the fewer are left the
- *                            less, so that nobody takes the last of them; or a
- *                            fixed one (tcp.per_source, tcp.per_port)
+ *   when confirmed           its source has a share: a few are each source's
+ *                            own, and the last ones are for those; beyond, the
+ *                            fewer are left the less; or a fixed one
+ *                            (tcp.per_source, tcp.per_port)
  *   nearly all taken         who is closed for good and stuck ends; and where
  *                            tcp.recycle_idle allows it, who is silent longest
  *   all taken                the oldest TIME-WAIT ends, or the oldest half-open
@@ -19,6 +20,7 @@
 #include "net/tcp_int.h"
 
 enum {
+	OWN_CONNS = 8, /* of a source */
 	/* How many times what is left: alone, one may have n of n + 1. */
 	SOURCE_SHARE = 8,
 	HALF_OPEN_SHARE = 2, /* of a listener */
@@ -36,16 +38,28 @@ static u32 *source_count(const struct net *net, struct be32 source)
 	return &t->sources[tcp_hash(net, source.raw, 0) >> t->source_shift];
 }
 
+/* Many sources together leave one in RESERVE, else each newcomer would find
+ * but the one that the last of them could not have. */
+static u64 source_share(const struct net *net)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	u32 left = conf->max_conns - net->tcp.ncounted;
+	u32 kept = conf->max_conns / RESERVE;
+
+	if (conf->per_source)
+		return conf->per_source;
+	return max(SOURCE_SHARE * (u64)(left - min(left, kept)),
+		   (u64)OWN_CONNS);
+}
+
 bool tcp_in_share(const struct net *net, struct be32 source, struct be16 port)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	const struct tcp *t = &net->tcp;
-	u64 left = conf->max_conns - t->ncounted;
 
 	if (conf->per_port && t->ports[be16_host(port)] >= conf->per_port)
 		return false;
-	return *source_count(net, source) <
-	       (conf->per_source ? conf->per_source : SOURCE_SHARE * left);
+	return *source_count(net, source) < source_share(net);
 }
 
 void tcp_count(struct net *net, struct tcp_conn *c)

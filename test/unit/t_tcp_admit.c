@@ -74,7 +74,31 @@ static void one_source_leaves_room(void **state)
 	}
 	p = peer(100, 0);
 	assert_false(knock(f, &p));
-	assert_int_equal(f->stat.drop_tcp_share, 2);
+	assert_int_equal(f->stat.drop_tcp_conns, 1);
+}
+
+/* Who is not alone has less, and still all of them together leave some. */
+static void many_sources_leave_room(void **state)
+{
+	enum { SOURCES = 100, MOST = 1024 };
+	struct fixture *f = *state;
+	struct tcp_peer p;
+	u32 refused = 0;
+
+	open_world(f, MOST, 64);
+	for (u32 i = 0; refused < SOURCES; i++) {
+		p = peer(i % SOURCES, (u16)(i / SOURCES));
+		refused = enter(f, &p) ? 0 : refused + 1;
+	}
+	for (u16 i = 0; i < 8; i++) {
+		p = peer(SOURCES + 1, i);
+		assert_non_null(enter(f, &p));
+	}
+	for (u16 i = 0; i < 8; i++) {
+		p = peer(SOURCES + 2, i);
+		assert_non_null(enter(f, &p));
+	}
+	assert_int_equal(f->stat.tcp_recycled, 0);
 }
 
 /* As many as it may, not as many as it had begun. What is only begun, perhaps
@@ -300,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(one_source_leaves_room),
+		TCP_TEST(many_sources_leave_room),
 		TCP_TEST(share_counts_the_confirmed),
 		TCP_TEST(port_has_a_limit),
 		TCP_TEST(half_open_crowd_nobody_out),
