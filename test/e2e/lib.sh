@@ -14,7 +14,7 @@
 # at the end, whatever happens.
 set -u
 build=$1 nic=$2
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ "$nic" = tap ] && [ -z "${IX_TEST_INSIDE:-}" ]; then
 	unshare -Urn true 2>/dev/null || {
 		echo "skipped: no user namespaces here"

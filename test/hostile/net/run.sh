@@ -27,7 +27,7 @@ fi
 attacker=${ATTACKER:-$(dirname "$ix_path")/../test/hostile/net/attacker}
 LIMIT=600
 net=$(cd "$(dirname "$0")" && pwd)
-. "$net/../../e2e/lib.sh" unused "$nic"
+. "$net/../../e2e/lib.sh" "$(dirname "$ix_path")/.." "$nic"
 ix=$ix_path echo=$echo_path kv=$kv_path
 
 # Small tables, so that they can be filled, and short times for what only time
