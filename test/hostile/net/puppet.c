@@ -147,6 +147,15 @@ static void take(struct attack *a, struct puppet *p, const struct tcp_hdr *t,
 		puppet_send(a, p, 0, NULL, 0, TCP_ACK);
 }
 
+/* Not one that is about an earlier connection of that name, or an earlier
+ * handshake: the server would keep what is thought to be gone. */
+static bool reset_counts(const struct puppet *p, const struct tcp_hdr *t)
+{
+	if (p->state == P_ASKS)
+		return t->flags & TCP_ACK && be32_host(t->ack) == p->snd_nxt;
+	return be32_host(t->seq) == p->rcv_nxt;
+}
+
 void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
 		  const struct tcp_hdr *t, uint32_t len)
 {
@@ -157,7 +166,8 @@ void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
 		return;
 	p->heard++;
 	if (t->flags & TCP_RST) {
-		p->state = P_GONE;
+		if (reset_counts(p, t))
+			p->state = P_GONE;
 		return;
 	}
 	if (p->ts && t->off >> 4 == 8) {
