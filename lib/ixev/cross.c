@@ -238,10 +238,8 @@ static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
 	ixev_tx_taken(ctx, (uint32_t)ret);
 	if ((uint64_t)ret == asked(t, c)) { /* more than in that call */
 		ixev_work(t, ctx);
-	} else if (ctx->unacked == ctx->untaken && !(ctx->flags & CTX_WORK)) {
-		ctx->flags |= CTX_WORK;
-		ctx->next_work = t->starved;
-		t->starved = ctx;
+	} else if (ctx->unacked == ctx->untaken) {
+		ixev_starve(t, ctx);
 	} /* else a sent will come */
 }
 

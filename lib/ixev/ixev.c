@@ -108,7 +108,7 @@ static inline void dispatch(struct ixev_thread *t, const struct ix_event *ev)
 		on_rare(t, ev);
 }
 
-/* SENDV took nothing, and no sent will come: tried again at each crossing. */
+/* Tried again at each crossing, after its events: they may have made room. */
 static void retry_starved(struct ixev_thread *t)
 {
 	struct ixev_ctx *ctx;
@@ -148,8 +148,6 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 		return;
 	}
 	ixev_results(t);
-	if (unlikely(t->starved))
-		retry_starved(t);
 	ev = ix_event(t->ix, 0);
 	end = ev + ix_nevents(t->ix);
 	for (; ev < end; ev++) {
@@ -157,6 +155,8 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 		__builtin_prefetch((void *)(uintptr_t)ev[1].addr);
 		dispatch(t, ev);
 	}
+	if (unlikely(t->starved))
+		retry_starved(t);
 }
 
 void ixev_wait(void)

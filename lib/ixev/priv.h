@@ -104,8 +104,9 @@ struct ixev_tslot {		  /* a timer of the application */
 struct ixev_thread {
 	struct ix_thread *ix;
 	struct ixev_ctx *work, **work_tail; /* through ctx->next_work */
-	struct ixev_ctx *starved; /* SENDV took nothing, and nothing is in
-				   * flight that could bring a sent */
+	struct ixev_ctx *starved; /* could not send, for lack of ranges or
+				   * memory, and nothing is in flight that
+				   * could bring a sent */
 	struct ixev_node *nodes;  /* free */
 	struct ixev_buf *buf;	  /* being filled; at first full, below */
 	struct ixev_buf *bufs;	  /* free */
@@ -141,6 +142,17 @@ static inline void ixev_work(struct ixev_thread *t, struct ixev_ctx *ctx)
 	ctx->next_work = NULL;
 	*t->work_tail = ctx;
 	t->work_tail = &ctx->next_work;
+}
+
+/* Work after the next crossing. What is on the work list comes back here from
+ * there, if need be. */
+static inline void ixev_starve(struct ixev_thread *t, struct ixev_ctx *ctx)
+{
+	if (ctx->flags & CTX_WORK)
+		return;
+	ctx->flags |= CTX_WORK;
+	ctx->next_work = t->starved;
+	t->starved = ctx;
 }
 
 /* Calls the handler if it wants to hear of any of @reasons, and remembers the

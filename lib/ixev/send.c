@@ -114,6 +114,18 @@ static inline bool store(struct ixev_thread *t, struct ixev_ctx *ctx,
 	return true;
 }
 
+/* There was no memory for it. If nothing is on its way whose sent would make
+ * room, it is tried again after each crossing. Returns -EAGAIN. */
+static __attribute__((noinline, cold)) ssize_t no_memory(struct ixev_thread *t,
+							 struct ixev_ctx *ctx)
+{
+	if (ctx->unacked)
+		return -EAGAIN;
+	ctx->trig_mask |= IXEVOUT;
+	ixev_starve(t, ctx);
+	return -EAGAIN;
+}
+
 /* What does not fit the buffer at hand: goes on in the next. */
 static __attribute__((noinline)) ssize_t send_long(struct ixev_ctx *ctx,
 						   const char *from,
@@ -136,7 +148,7 @@ static __attribute__((noinline)) ssize_t send_long(struct ixev_ctx *ctx,
 		done += n;
 	}
 	if (!done)
-		return -EAGAIN;
+		return no_memory(t, ctx);
 	ixev_work(t, ctx);
 	return done;
 }
@@ -154,7 +166,7 @@ static __attribute__((noinline)) ssize_t send_any(struct ixev_ctx *ctx,
 	if (unlikely(todo > IXEV_BUF_SIZE - t->buf->pos))
 		return send_long(ctx, addr, todo);
 	if (unlikely(!store(t, ctx, t->buf, addr, (uint32_t)todo)))
-		return -EAGAIN;
+		return no_memory(t, ctx);
 	ixev_work(t, ctx);
 	return todo;
 }
@@ -199,7 +211,7 @@ ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len)
 		     at - t->arena > t->arena_len - len))
 		return ixev_send(ctx, addr, len);
 	if (unlikely(!append(t, ctx, (char *)at, (uint32_t)todo, NULL)))
-		return -EAGAIN;
+		return no_memory(t, ctx);
 	ixev_work(t, ctx);
 	return todo;
 }

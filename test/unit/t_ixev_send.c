@@ -83,6 +83,41 @@ static void starved(void **state)
 	assert_int_equal(fake_count(f, IX_SENDV, 1), i);
 }
 
+static void send_late(struct conn *c, unsigned int reason)
+{
+	if (reason & IXEVOUT && ixev_send(&c->ctx, "late", 4) == 4)
+		ixev_set_handler(&c->ctx, 0, conn_handler);
+}
+
+/* Others have all transmit memory; with nothing of one's own in flight no sent
+ * tells when there is some again. */
+static void no_memory(void **state)
+{
+	enum { PIECES = 64 };
+	const size_t piece = FAKE_ARENA / PIECES;
+	struct conn *other = open_conn(), *c = open_conn();
+	static char buf[100000];
+	void *held[PIECES];
+	int n = 0;
+
+	while (n < PIECES && (held[n] = ix_alloc_pages(piece)))
+		n++;
+	while (ixev_send(&other->ctx, buf, sizeof(buf)) > 0)
+		;
+	on_event = send_late;
+	ixev_set_handler(&c->ctx, IXEVOUT, conn_handler);
+	assert_int_equal(ixev_send(&c->ctx, "late", 4), -EAGAIN);
+	ixev_wait();
+	ixev_wait();
+	assert_int_equal(fake_count(f, IX_SENDV, 2), 0);
+	while (n)
+		ix_free_pages(held[--n], piece);
+	ixev_wait();
+	ixev_wait();
+	assert_memory_equal(f->stream[2], "late", 4);
+	assert_int_equal(fake_count(f, IX_SENDV, 2), 1);
+}
+
 static void limit(void **state)
 {
 	struct conn *c = open_conn();
@@ -205,7 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(echoes),	T(read_during_push), T(read_piece_by_piece),
 		T(short_sends), T(starved),	     T(limit),
-		T(many_sends),	T(zero_copy),
+		T(no_memory),	T(many_sends),	     T(zero_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
