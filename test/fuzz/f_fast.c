@@ -166,6 +166,7 @@ static void same_ranges(const struct pair *p)
 
 	SAME(p, dp.net.tcp.range_free, "free ranges");
 	SAME(p, dp.net.tcp.nranges_used, "ranges used");
+	SAME(p, dp.net.tcp.ranges_left, "ranges left");
 	for (u32 i = 0; i < a->nranges_used; i++) {
 		const struct tcp_range *x = &a->ranges[i], *y = &b->ranges[i];
 
