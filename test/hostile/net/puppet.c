@@ -245,7 +245,8 @@ bool prepare(struct attack *a, uint16_t bytes)
 	}
 	puppet_send(a, p, 0, "\r\n", 2, TCP_ACK | TCP_PSH);
 	sync_up(a);
-	for (u32 i = 0; i < 1000 && !p->got; i++)
+	for (u64 t = now_ns();
+	     !p->got && now_ns() - t < LIMIT_S * 1000000000ull;)
 		hear(a, 1);
 	if (!p->got)
 		return success(a, "the value was not stored");
