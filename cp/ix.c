@@ -2,8 +2,12 @@
 /* The `ix` command. */
 #include "cp/ix.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static command_fn cmd_help, cmd_version;
 
@@ -43,6 +47,19 @@ static int cmd_version(int argc, char **argv)
 	return 0;
 }
 
+/* What we open must not become the program's stdin, stdout or stderr, nor
+ * stderr ours; and whose SIGCHLD is ignored hears of nobody's end. */
+static int settle(void)
+{
+	int fd;
+
+	signal(SIGCHLD, SIG_DFL);
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -1 : close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -50,6 +67,8 @@ int main(int argc, char **argv)
 	/* A dataplane's memory is nobody's to look into or to trace, not even
 	 * of the same user, and not even now. */
 	prctl(PR_SET_DUMPABLE, 0);
+	if (settle())
+		return EXIT_FAILURE;
 	name += !strncmp(name, "--", 2) ? 2 : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
