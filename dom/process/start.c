@@ -43,11 +43,10 @@ static int drop_rights(const struct proc_user *u)
 						      CAPNG_CLEAR_AMBIENT));
 		return err ? -EPERM : 0;
 	}
-	/* Only who has CAP_SETPCAP can, and only he has to, clear the bounding
-	 * set. */
-	if (!geteuid())
-		for (unsigned long cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
-			;
+	/* Only who has CAP_SETPCAP can, and only he has to: root, and whoever
+	 * has been put into a user namespace. */
+	for (unsigned long cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
+		;
 	err = capng_apply(
 		(capng_select_t)(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT));
 	return err ? -EPERM : 0;

@@ -232,7 +232,7 @@ def main():
         elif args.mount:
             mount_and_not(args)
         else:
-            for part in (descriptors, children):
+            for part in (descriptors, children, bounding):
                 part(args)
     finally:
         shutil.rmtree(args.tmp)
