@@ -15,10 +15,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -135,6 +137,22 @@ static void volunteer(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* A that had our priority, or might give itself one, could keep D from its
+ * core. */
+static void be_ordinary(void)
+{
+	const struct sched_param none = { 0 };
+	const struct rlimit no = { 0 };
+	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+	if (getpriority(PRIO_PROCESS, 0) < 0)
+		setpriority(PRIO_PROCESS, 0, 0);
+	setrlimit(RLIMIT_RTPRIO, &no);
+	setrlimit(RLIMIT_NICE, &no);
+}
+
 /* Own session: no terminal's signals, and no process group with D in it. */
 static int prepare(const struct proc *p, struct proc_failure *f)
 {
@@ -145,6 +163,7 @@ static int prepare(const struct proc *p, struct proc_failure *f)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	volunteer();
+	be_ordinary();
 	f->step = "control group";
 	err = proc_cgroup_enter(&p->cgroup);
 	if (err)

@@ -88,7 +88,7 @@ def priority(args):
             resource.setrlimit(13, (40, 40))  # RLIMIT_NICE
 
     look = ("import os, resource\n"
-            "print(os.sched_getscheduler(0), os.getpriority(0, 0),"
+            "print(os.sched_getscheduler(0), min(os.getpriority(0, 0), 0),"
             " resource.getrlimit(13)[1], resource.getrlimit(14)[1])")
     for what, before in (
             ("nice", better),
@@ -232,7 +232,7 @@ def main():
         elif args.mount:
             mount_and_not(args)
         else:
-            for part in (descriptors, children, bounding):
+            for part in (descriptors, children, priority, bounding):
                 part(args)
     finally:
         shutil.rmtree(args.tmp)
