@@ -76,7 +76,8 @@ static int map_user(uid_t uid, gid_t gid)
 	return err;
 }
 
-/* In the child, which is process 1. */
+/* In the child, which is process 1. What the machine mounts and unmounts later
+ * on, it does here, too: nothing is held for A. */
 int proc_fence_settle(const struct proc_fence *f)
 {
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -86,7 +87,7 @@ int proc_fence_settle(const struct proc_fence *f)
 		err = map_user(f->uid, f->gid);
 	if (err || !f->namespaces)
 		return err;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ||
 	    mount("proc", "/proc", "proc", flags, NULL))
 		return -errno;
 	/* Not every machine has this directory. */

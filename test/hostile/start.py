@@ -232,7 +232,7 @@ def main():
         elif args.mount:
             mount_and_not(args)
         else:
-            for part in (descriptors, children, priority, bounding):
+            for part in (descriptors, children, priority, bounding, mounts):
                 part(args)
     finally:
         shutil.rmtree(args.tmp)
