@@ -70,7 +70,8 @@ static void keep_rights(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* A's status to D; all that is left of the life ends with us. */
+/* A's status to D; A has ended, and what else is left of the life, in our
+ * namespace, ends with us. */
 static _Noreturn void end(int status)
 {
 	if (write(STATUS_FD, &status, sizeof(status)) != sizeof(status))
@@ -97,7 +98,8 @@ static void take_signal(pid_t app)
 	if (si.ssi_signo == SIGCHLD)
 		collect(app);
 	else
-		kill(app, (int)si.ssi_signo);
+		kill(app, si.ssi_signo == PROC_END_SIGNAL ? SIGKILL
+							  : (int)si.ssi_signo);
 }
 
 /* Signals may come from A, as many as it likes: the end is a point in time. */
@@ -110,8 +112,10 @@ static _Noreturn void keep(pid_t app)
 	for (;;) {
 		u64 now = host_clock_os() / NS_PER_MS;
 
-		if (deadline && now >= deadline)
+		if (deadline && now >= deadline) {
+			kill(app, SIGKILL);
 			end(SIGKILL);
+		}
 		poll(fds, 2, deadline ? (int)(deadline - now) : -1);
 		if (fds[0].revents)
 			take_signal(app);

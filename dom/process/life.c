@@ -32,7 +32,6 @@ enum {
 struct watch {
 	struct proc *p;
 	int signal_fd;
-	int pid_fd;   /* the keeper's; -1: none */
 	pid_t pid;    /* the keeper's, 0 between lives */
 	int status;   /* of the last life */
 	u64 born;     /* ms; 0: not yet */
@@ -47,6 +46,12 @@ static u64 now_ms(void)
 
 /* ---- signals to ix */
 
+/* Without a namespace A would outlive the keeper. */
+static void kill_life(const struct watch *w)
+{
+	kill(w->pid, w->p->fence.namespaces ? SIGKILL : PROC_END_SIGNAL);
+}
+
 /* A, in a session of its own, gets none from the terminal. */
 static void pass_on(struct watch *w)
 {
@@ -59,7 +64,7 @@ static void pass_on(struct watch *w)
 		return;
 	if (w->deadline) { /* again, or only another copy of it? */
 		if (now_ms() > w->deadline - GRACE_MS + SAME_MS)
-			kill(w->pid, SIGKILL);
+			kill_life(w);
 		return;
 	}
 	w->deadline = now_ms() + GRACE_MS;
@@ -101,12 +106,12 @@ static int status_of(int status_fd)
 	return status;
 }
 
-/* What concerns the main thread, for at most @ms (-1: any time). True: the
- * life has ended. */
-static bool look_out(struct watch *w, int ms)
+/* What concerns the main thread, for at most @ms (-1: any time). True: @fd,
+ * which may be -1, can be read, or says that nothing comes. */
+static bool look_out(struct watch *w, int fd, int ms)
 {
 	struct pollfd fds[] = {
-		{ .fd = w->pid_fd, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN },
 		{ .fd = w->signal_fd, .events = POLLIN },
 		{ .fd = w->p->report_fd, .events = POLLIN },
 	};
@@ -125,16 +130,41 @@ static bool look_out(struct watch *w, int ms)
 	return fds[0].revents;
 }
 
-/* Until all of the life has ended; A's status as wait() tells it. */
-static int await_end(struct watch *w, int status_fd)
+/* Until @fd can be read; whoever does not go when told to is killed. */
+static void await(struct watch *w, int fd)
 {
-	while (!look_out(w, timeout(w))) {
+	while (!look_out(w, fd, timeout(w))) {
 		if (w->deadline && now_ms() >= w->deadline) {
-			kill(w->pid, SIGKILL);
+			kill_life(w);
 			w->deadline = 0;
 		}
 	}
+}
+
+/* The pipe is closed by the exec, or says why there was none. Until then A may
+ * be stopped, if others of its user are about. */
+static struct proc_failure await_exec(struct watch *w, int exec_fd)
+{
+	struct proc_failure f;
+
+	await(w, exec_fd);
+	if (read(exec_fd, &f, sizeof(f)) != sizeof(f))
+		return (struct proc_failure){ 0 };
+	return f;
+}
+
+/* Until all of the life has ended; A's status as wait() tells it. */
+static int await_end(struct watch *w, int status_fd)
+{
+	int pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+
+	if (pid_fd < 0) /* nobody would tell us */
+		kill_life(w);
+	else
+		await(w, pid_fd);
 	waitpid(w->pid, NULL, 0);
+	close(pid_fd);
+	w->pid = 0;
 	return status_of(status_fd);
 }
 
@@ -172,35 +202,32 @@ static void back_off(struct watch *w, u64 ms)
 	u64 until = now_ms() + ms, now;
 
 	while ((now = now_ms()) < until && !w->leaving)
-		look_out(w, (int)(until - now));
+		look_out(w, -1, (int)(until - now));
 }
 
 /* Connections are closed properly only if A was told to go, and went. */
 static int live(struct watch *w, char **argv, int settings_fd, u64 pause)
 {
 	struct proc_failure f;
-	int status_fd, status;
+	struct proc_life life;
+	int status = 0;
 	pid_t pid;
 
 	back_off(w, pause);
 	if (w->leaving)
 		return w->status;
-	pid = proc_start(w->p, argv, settings_fd, &status_fd, &f);
+	pid = proc_start(w->p, argv, settings_fd, &life);
 	if (pid < 0)
 		return cannot(w->p, "process", pid);
 	w->pid = pid;
-	if (f.err) {
-		close(status_fd);
-		return failed(w, &f);
-	}
-	w->pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 	w->deadline = 0;
+	f = await_exec(w, life.exec_fd);
 	w->born = now_ms();
-	status = await_end(w, status_fd);
-	close(w->pid_fd);
-	w->pid_fd = -1;
-	close(status_fd);
-	w->pid = 0;
+	if (!f.err)
+		status = await_end(w, life.status_fd);
+	proc_life_close(&life);
+	if (f.err)
+		return failed(w, &f);
 	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		w->p->linger_ns = LINGER_MS * (u64)NS_PER_MS;
 	tell_crash(w, status);
@@ -309,7 +336,7 @@ static int open_host(struct proc *p, const struct conf *conf)
 int proc_run(const struct conf *conf, char **argv, int settings_fd)
 {
 	struct proc p = { .program = argv[0] };
-	struct watch w = { .p = &p, .pid_fd = -1 };
+	struct watch w = { .p = &p };
 	int err, status = 1;
 
 	if (open_signals(&w) || proc_reports_open(&p))

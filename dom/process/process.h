@@ -191,18 +191,24 @@ int proc_confine(const struct proc *p);
 /* fault.c: D survives a truncated counter file of @h; NULL: no more. */
 void proc_faults_survive(struct host *h);
 
-/* start.c: a life begins. The keeper's pid, or -errno; @f: why A did not
- * begin, f->err 0 if it did. A's status, as wait() tells it, can be read from
- * @status_fd (the caller's) when the keeper has ended. */
-pid_t proc_start(struct proc *p, char **argv, int settings_fd, int *status_fd,
-		 struct proc_failure *f);
+/* What the caller can read of a life. */
+struct proc_life {
+	int exec_fd;   /* at A's begin: nothing, or a proc_failure */
+	int status_fd; /* when the keeper has ended: A's status as of wait() */
+};
+
+/* start.c: a life begins. The keeper's pid, or -errno. */
+pid_t proc_start(struct proc *p, char **argv, int settings_fd,
+		 struct proc_life *life);
+void proc_life_close(struct proc_life *life);
 /* ... in the child: A's rights, and exec. */
 _Noreturn void proc_become(const struct proc *p, char **argv, int settings_fd,
 			   int exec_fd);
 /* Once, in D: what A finds in its environment. */
 void proc_environment(void);
 
-/* keeper.c: what D's child does. */
+/* keeper.c: what D's child does. Told by this signal, it kills A. */
+#define PROC_END_SIGNAL SIGUSR1
 _Noreturn void proc_keep(const struct proc *p, char **argv, int settings_fd,
 			 int exec_fd, int status_fd);
 

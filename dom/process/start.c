@@ -154,20 +154,18 @@ void proc_become(const struct proc *p, char **argv, int settings_fd,
 	_exit(127);
 }
 
-/* The pipe is closed by the exec, or says why there was none. */
-static void await_exec(int exec_fd, struct proc_failure *f)
+void proc_life_close(struct proc_life *life)
 {
-	if (read(exec_fd, f, sizeof(*f)) != sizeof(*f))
-		*f = (struct proc_failure){ 0 };
+	close(life->exec_fd);
+	close(life->status_fd);
 }
 
-pid_t proc_start(struct proc *p, char **argv, int settings_fd, int *status_fd,
-		 struct proc_failure *f)
+pid_t proc_start(struct proc *p, char **argv, int settings_fd,
+		 struct proc_life *life)
 {
 	int exec_fd[2], status[2];
 	pid_t pid;
 
-	*f = (struct proc_failure){ 0 };
 	if (pipe2(exec_fd, O_CLOEXEC))
 		return -errno;
 	if (pipe2(status, O_CLOEXEC)) {
@@ -182,9 +180,8 @@ pid_t proc_start(struct proc *p, char **argv, int settings_fd, int *status_fd,
 		proc_keep(p, argv, settings_fd, exec_fd[1], status[1]);
 	close(exec_fd[1]);
 	close(status[1]);
-	if (pid > 0)
-		await_exec(exec_fd[0], f);
-	close(exec_fd[0]);
-	*status_fd = status[0];
+	*life = (struct proc_life){ exec_fd[0], status[0] };
+	if (pid < 0)
+		proc_life_close(life);
 	return pid;
 }

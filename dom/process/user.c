@@ -15,11 +15,13 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -172,9 +174,15 @@ static const char *reason(int err)
 
 /* ---- may it begin? */
 
+/* As who we are for files; access() would ask for who we really are. */
+static bool may_execute(const char *path)
+{
+	return !faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);
+}
+
 /* Can @u execute @program, and load the domain's object? Asked of the kernel
- * by a child that is @u: YES, NO, or it did not come to answer. A program
- * without a slash is in the PATH. */
+ * by a child with the rights of @u, but not his to kill or stop: YES, NO, or it
+ * did not come to answer. A program without a slash is in the PATH. */
 static int reaches(const struct proc_user *u, const char *program)
 {
 	const char *lib = getenv(IX_ENV_LIBDIR);
@@ -182,11 +190,16 @@ static int reaches(const struct proc_user *u, const char *program)
 	pid_t pid = fork();
 
 	if (!pid) {
-		if (setgroups(0, NULL) || setgid(u->gid) || setuid(u->uid))
+		if (setgroups(0, NULL))
 			_exit(UNKNOWN);
-		if (strchr(program, '/') && access(program, X_OK))
+		setfsgid(u->gid);
+		setfsuid(u->uid); /* takes what root may do with files, too */
+		if ((uid_t)setfsuid((uid_t)-1) != u->uid ||
+		    (gid_t)setfsgid((gid_t)-1) != u->gid)
+			_exit(UNKNOWN);
+		if (strchr(program, '/') && !may_execute(program))
 			_exit(NO);
-		_exit(lib && access(lib, X_OK) ? NO : YES);
+		_exit(lib && !may_execute(lib) ? NO : YES);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return UNKNOWN;

@@ -232,7 +232,8 @@ def main():
         elif args.mount:
             mount_and_not(args)
         else:
-            for part in (descriptors, children, priority, bounding, mounts):
+            for part in (descriptors, children, priority, bounding, alone,
+                         stopped, mounts):
                 part(args)
     finally:
         shutil.rmtree(args.tmp)
