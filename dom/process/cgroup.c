@@ -4,12 +4,14 @@
  * much of the CPUs the application may have. What belongs to no process, as
  * unmapped memfds and pages of files, counts too.
  *
- *	cgroup v2	beside the nearest group above ours that hands the
- *			controllers down: a group with processes cannot
+ *	cgroup v2	one, below the nearest group from ours upwards that
+ *			hands down all controllers that are to be had: a group
+ *			with processes cannot
  *	cgroup v1	below ours, once for each controller
  *
- * Named ix-PID, PID being D's. What cannot be had is said, and not an error:
- * an ordinary user has no groups.
+ * Named ix-PID-NAMESPACE, PID being D's in its pid namespace: others, who share
+ * the hierarchy, may have the same number. What cannot be had is said, and is
+ * not an error: an ordinary user has no groups.
  */
 #include "dom/process/process.h"
 
@@ -112,20 +114,31 @@ static bool hands_down(const char *dir, const char *controller)
 	return has_word(path, controller);
 }
 
-/* v2: from our own group upwards. */
-static bool place_v2(const char *controller, char *out, size_t len)
+/* How many of the limits' controllers does @dir hand down? What it does, all
+ * above it do. */
+static u32 controllers(const char *dir, const struct conf *c)
+{
+	return hands_down(dir, "memory") + hands_down(dir, "pids") +
+	       (c->app_cpu && hands_down(dir, "cpu"));
+}
+
+/* v2: from our own group upwards; "": nowhere. One place for all limits, since
+ * a process is in one group. */
+static void find_v2(struct proc_cgroup *g, const struct conf *c)
 {
 	char mount[128], own[PROC_CGROUP_PATH - 160];
+	u32 most;
 
 	if (!mount_point("", mount, sizeof(mount)) ||
 	    !own_path("", own, sizeof(own)))
-		return false;
-	for (;;) {
-		snprintf(out, len, "%s%s", mount, strcmp(own, "/") ? own : "");
-		if (hands_down(out, controller))
-			return true;
-		if (!strcmp(own, "/") || !*own)
-			return false;
+		return;
+	most = controllers(mount, c);
+	if (!strcmp(own, "/"))
+		*own = 0;
+	while (most) {
+		snprintf(g->v2, sizeof(g->v2), "%s%s", mount, own);
+		if (!*own || controllers(g->v2, c) == most)
+			return;
 		*strrchr(own, '/') = 0;
 	}
 }
@@ -146,16 +159,26 @@ static bool place_v1(const char *controller, char *out, size_t len)
 
 /* ---- groups */
 
+/* Of the pids that we know. */
+static unsigned long namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
+}
+
 /* What a D that died has left is removed; it has no processes any more. */
 static void sweep(const char *dir)
 {
+	const unsigned long ours = namespace();
 	DIR *d = opendir(dir);
 	struct dirent *e;
+	unsigned long ns;
 	int pid;
 
 	while (d && (e = readdir(d)))
-		if (sscanf(e->d_name, "ix-%d", &pid) == 1 && kill(pid, 0) &&
-		    errno == ESRCH)
+		if (sscanf(e->d_name, "ix-%d-%lu", &pid, &ns) == 2 &&
+		    ns == ours && kill(pid, 0) && errno == ESRCH)
 			unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 	if (d)
 		closedir(d);
@@ -166,7 +189,8 @@ static const char *group(struct proc_cgroup *g, const char *place, int *err)
 {
 	char *dir = g->dir[g->n];
 
-	snprintf(dir, sizeof(g->dir[0]), "%s/ix-%d", place, (int)getpid());
+	snprintf(dir, sizeof(g->dir[0]), "%s/ix-%d-%lu", place, (int)getpid(),
+		 namespace());
 	for (u32 i = 0; i < g->n; i++)
 		if (!strcmp(g->dir[i], dir))
 			return g->dir[i];
@@ -187,11 +211,13 @@ struct limit {
 static int set(struct proc_cgroup *g, const struct limit *l)
 {
 	char place[PROC_CGROUP_PATH - 32];
-	bool v2 = place_v2(l->controller, place, sizeof(place));
+	bool v2 = g->v2[0] && hands_down(g->v2, l->controller);
 	const char *dir;
 	int err = 0;
 
-	if (!v2 && !place_v1(l->controller, place, sizeof(place)))
+	if (v2)
+		snprintf(place, sizeof(place), "%s", g->v2);
+	else if (!place_v1(l->controller, place, sizeof(place)))
 		return -ENOENT;
 	dir = group(g, place, &err);
 	if (!dir)
@@ -268,6 +294,7 @@ static void limit_cpu(struct proc_cgroup *g, const struct conf *c)
 void proc_cgroup_open(struct proc_cgroup *g, const struct conf *c)
 {
 	memset(g, 0, sizeof(*g));
+	find_v2(g, c);
 	limit_memory(g, c);
 	limit_threads(g, c);
 	limit_cpu(g, c);

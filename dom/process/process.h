@@ -98,7 +98,8 @@ enum { PROC_CGROUP_PATH = 512, PROC_CGROUPS = 3 };
 struct proc_cgroup {
 	u32 n; /* one, or one for each controller */
 	char dir[PROC_CGROUPS + 1][PROC_CGROUP_PATH];
-	char text[160]; /* for people */
+	char v2[PROC_CGROUP_PATH - 32]; /* below it one is made; "": none */
+	char text[160];			/* for people */
 };
 
 /* Why A did not begin. The step is a text of D's program, whose copy the child
