@@ -7,22 +7,41 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TRIES = 10 };
 
-/* Locked before it gets its name: a reader takes it for stale otherwise. */
+/* Nobody else can open it until it is locked, nor find it: who locked it first
+ * could keep us from starting, and a reader would take it for stale. */
+static int make_locked(const char *path)
+{
+	mode_t mask = umask(0177);
+	int fd, err;
+
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	umask(mask);
+	if (fd < 0)
+		return -errno;
+	if (!flock(fd, LOCK_SH | LOCK_NB) && !fchmod(fd, 0644 & ~mask))
+		return fd;
+	err = -errno;
+	close(fd);
+	unlink(path);
+	return err;
+}
+
 static int create(struct statfile *f)
 {
 	char fresh[sizeof(f->path) + 8];
 	int err;
 
 	snprintf(fresh, sizeof(fresh), "%s.new", f->path);
-	unlink(fresh);
-	f->fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	f->fd = make_locked(fresh);
 	if (f->fd < 0)
-		return -errno;
-	if (flock(f->fd, LOCK_SH | LOCK_NB) || ftruncate(f->fd, STATFILE_BYTES))
+		return f->fd;
+	if (ftruncate(f->fd, STATFILE_BYTES))
 		goto close;
 	f->page = mmap(NULL, STATFILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 		       f->fd, 0);

@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,37 @@ enum { USER = 4242, MOST = 64 };
 
 static char dir[] = "/tmp/t_statfile.XXXXXX";
 static struct statfile_found found[MOST];
+
+static mode_t when_locked;
+
+/* libc's is not linked then. */
+int flock(int fd, int operation)
+{
+	struct stat st;
+
+	if (operation & LOCK_SH && !fstat(fd, &st))
+		when_locked = st.st_mode & 0777;
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+/* Whoever could open the file before it is locked could lock it first. */
+static void locked_before_others_see_it(void **state)
+{
+	struct statfile f;
+	struct stat st;
+
+	assert_int_equal(statfile_create(&f, dir, 0), 0);
+	assert_int_equal(when_locked, 0600);
+	assert_int_equal(stat(f.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	statfile_remove(&f);
+	umask(077);
+	assert_int_equal(statfile_create(&f, dir, 0), 0);
+	assert_int_equal(stat(f.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	statfile_remove(&f);
+	assert_int_equal(umask(022), 077);
+}
 
 static void live(void **state)
 {
@@ -328,6 +360,7 @@ static int cleanup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(locked_before_others_see_it),
 		cmocka_unit_test(live),
 		cmocka_unit_test(stale),
 		cmocka_unit_test(foreign),
