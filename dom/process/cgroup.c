@@ -259,14 +259,19 @@ static void limit_memory(struct proc_cgroup *g, const struct conf *c)
 {
 	struct limit l = { "memory", "memory.max", "memory.limit_in_bytes", "",
 			   "" };
+	/* Where that is counted. */
+	struct limit swap = { "memory", "memory.swap.max",
+			      "memory.memsw.limit_in_bytes", "0", "" };
 	u64 bytes = c->app_memory;
 	char have[32];
 
 	if (!bytes)
 		bytes = memory_available() / 4 * 3 + c->arena;
 	snprintf(l.value, sizeof(l.value), "%lu", bytes);
+	snprintf(swap.value_v1, sizeof(swap.value_v1), "%lu", bytes);
 	snprintf(have, sizeof(have), "%lu MB", bytes >> 20);
 	say(g, set(g, &l), "memory", have);
+	set(g, &swap);
 }
 
 static void limit_threads(struct proc_cgroup *g, const struct conf *c)

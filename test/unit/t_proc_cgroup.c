@@ -76,9 +76,10 @@ int __real_mkdir(const char *path, mode_t mode);
 int __wrap_mkdir(const char *path, mode_t mode);
 int __wrap_mkdir(const char *path, mode_t mode)
 {
-	static const char *const files[] = { "memory.max", "pids.max",
-					     "cpu.max", "cgroup.procs",
-					     "cgroup.subtree_control" };
+	static const char *const files[] = {
+		"memory.max", "memory.swap.max", "pids.max",
+		"cpu.max",    "cgroup.procs",	 "cgroup.subtree_control"
+	};
 
 	if (__real_mkdir(path, mode))
 		return -1;
@@ -153,6 +154,7 @@ static void expect_one_below(const char *path)
 	snprintf(want, sizeof(want), "%s/ix-%d-", at(path), (int)getpid());
 	assert_memory_equal(g.dir[0], want, strlen(want));
 	assert_string_equal(get(g.dir[0], "memory.max"), "1048576");
+	assert_string_equal(get(g.dir[0], "memory.swap.max"), "0");
 	assert_string_equal(get(g.dir[0], "pids.max"), "7");
 	assert_int_equal(proc_cgroup_enter(&g), 0);
 	assert_string_equal(get(g.dir[0], "cgroup.procs"), "0");
