@@ -119,12 +119,13 @@ u32 dp_overrun(struct dp *dp, u64 now);
 
 /* Ends the thread's life: aborts all connections with RST, takes back what the
  * application holds, transmits, and gives all buffers back to the pool except
- * those that the NIC still holds (close it next). Nothing but dp_init() or
- * dp_renew() may follow. */
+ * those that the NIC still holds (close it next). Only dp_overrun(),
+ * dp_init() and dp_renew() may follow. */
 void dp_shutdown(struct dp *dp, u64 now);
 
-/* After dp_shutdown(): ready for another application. The NIC with its
- * buffers, and the neighbours' addresses, stay. */
+/* After dp_shutdown(), and whatever the network brought since then: ready for
+ * another application. The neighbours' addresses stay, and the NIC with its
+ * buffers; all others are the pool's. */
 void dp_renew(struct dp *dp);
 
 /* rx.c: takes at most B packets from the NIC (and B from other threads)

@@ -105,6 +105,7 @@ static void drain(struct dp *dp, u64 now)
 	struct net *net = &dp->net;
 	bool taken = true;
 
+	arp_flush(net);
 	while (net->ntx && taken)
 		taken = dp_tx(dp, now) > 0;
 	dp_tx(dp, now);
@@ -138,7 +139,6 @@ void dp_shutdown(struct dp *dp, u64 now)
 			udp_unbind(net, i);
 	}
 	dp_user_timers_cancel(dp);
-	arp_flush(net);
 	drain(dp, now);
 	dp_events_drop(dp);
 	dp->stat->mbufs_free = dp->pool.nfree;
@@ -154,6 +154,7 @@ void dp_renew(struct dp *dp)
 		if (l->port)
 			tcp_unlisten(net, l->ip, l->port, dp->now);
 	}
+	drain(dp, dp->now); /* the network was served on */
 	dp->down = NULL;
 	dp->up = NULL;
 	dp->nevents = 0;

@@ -257,6 +257,43 @@ static void renewed(void **state)
 	rig_end(r);
 }
 
+/* A ping by 10.0.0.@from, which has to be asked for first. */
+static void ping_of_stranger(struct rig *r, u8 from)
+{
+	u8 f[42] = {
+		[6] = 2,     [11] = from, [12] = 8,	       /* Ethernet */
+		[14] = 0x45, [17] = 28,	  [22] = 64, [23] = 1, /* IP: ICMP */
+		[26] = 10,   [29] = from, [30] = 10, [33] = 1, [34] = 8,
+	};
+
+	memcpy(f, r->nic.q.mac, 6);
+	rig_fix(f, sizeof(f));
+	assert_true(fake_nic_inject(&r->nic, f, sizeof(f)));
+}
+
+/* Without an application the network is served: what then waits for somebody's
+ * address, or for the NIC, must not be in buffers that begin anew. */
+static void renewed_after_strangers(void **state)
+{
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	dp_shutdown(&r->dp, r->now);
+	dp_renew(&r->dp);
+	r->nic.hold = true;
+	for (u8 i = 10; i < 20; i++)
+		ping_of_stranger(r, i);
+	dp_overrun(&r->dp, r->now);
+	assert_int_not_equal(r->dp.net.arp.npending, 0);
+	r->nic.hold = false;
+	fake_nic_release(&r->nic);
+	dp_renew(&r->dp);
+	fake_nic_release(&r->nic);
+	assert_int_equal(r->dp.net.arp.npending, 0);
+	assert_int_equal(r->dp.pool.nfree, r->dp.pool.total);
+	rig_end(r);
+}
+
 /* Data behind holes has filled the pool: what fills the holes gets in. */
 static void pool_full_of_holes(void **state)
 {
@@ -305,6 +342,7 @@ int main(void)
 		cmocka_unit_test(shutdown_with_all),
 		cmocka_unit_test(shutdown_of_many),
 		cmocka_unit_test(renewed),
+		cmocka_unit_test(renewed_after_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
