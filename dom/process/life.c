@@ -205,7 +205,18 @@ static void back_off(struct watch *w, u64 ms)
 		look_out(w, -1, (int)(until - now));
 }
 
-/* Connections are closed properly only if A was told to go, and went. */
+/* The exit status. Connections are closed properly only if A was told to go,
+ * and went. */
+static int ended(struct watch *w, int status)
+{
+	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		w->p->linger_ns = LINGER_MS * (u64)NS_PER_MS;
+	tell_crash(w, status);
+	if (WIFSIGNALED(status))
+		return SIGNALLED + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
 static int live(struct watch *w, char **argv, int settings_fd, u64 pause)
 {
 	struct proc_failure f;
@@ -226,14 +237,7 @@ static int live(struct watch *w, char **argv, int settings_fd, u64 pause)
 	if (!f.err)
 		status = await_end(w, life.status_fd);
 	proc_life_close(&life);
-	if (f.err)
-		return failed(w, &f);
-	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
-		w->p->linger_ns = LINGER_MS * (u64)NS_PER_MS;
-	tell_crash(w, status);
-	if (WIFSIGNALED(status))
-		return SIGNALLED + WTERMSIG(status);
-	return WEXITSTATUS(status);
+	return f.err ? failed(w, &f) : ended(w, status);
 }
 
 /* With fresh shared memory, user and threads: nothing of a former life is
