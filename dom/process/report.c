@@ -22,7 +22,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { LINE = 512, PATIENCE_NS = 5000000, LAST_MS = 100 };
+enum {
+	LINE = 512,
+	PATIENCE_NS = 5000000,
+	LAST_MS = 100,
+	BY_FILTER = 1, /* the kernel's SYS_SECCOMP */
+};
 
 static struct proc *speaker; /* signal handlers take no argument */
 
@@ -81,6 +86,8 @@ static void on_refused(int sig, siginfo_t *si, void *context)
 	int err = errno;
 
 	(void)sig;
+	if (si->si_code != BY_FILTER) /* somebody's kill() */
+		return;
 	if (speaker && si->si_syscall == SYS_write)
 		hand_over(speaker, (const void *)iov, (size_t)r[REG_RDX]);
 	else if (speaker && si->si_syscall == SYS_writev)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -171,13 +173,30 @@ static void from_threads(void **state)
 	close(fd[0]);
 }
 
+/* The signal for refused calls, sent by somebody, with the number of one. */
+static void not_refused(void **state)
+{
+	int fd[2];
+
+	proc_reports_close(&p); /* the handler is cmocka's in a test */
+	assert_int_equal(proc_reports_open(&p), 0);
+	assert_int_equal(pipe(fd), 0);
+	become_stderr(fd[1]);
+	assert_int_equal(sigqueue(getpid(), SIGSYS,
+				  (union sigval){ .sival_int = SYS_write }),
+			 0);
+	proc_reports(&p);
+	assert_string_equal(heard(fd[0]), "");
+	close(fd[0]);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(full_pipe), T(stopped_terminal), T(closed),
-		T(races),     T(from_threads),
+		T(races),     T(from_threads),	   T(not_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
