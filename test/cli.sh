@@ -61,6 +61,8 @@ expect 2 "which program" "$ix" run $wire
 expect 2 "which program" "$ix" run $wire --
 expect 2 "--conf: a file is missing" "$ix" run --conf
 expect 2 "cannot be read" "$ix" run --conf "$dir/absent" -- true
+expect 1 "no 921" "$ix" run $wire --arena 900G -- true
+expect 1 "there is no core 1023 here" "$ix" run $wire --cores 1023 -- true
 expect 1 "not in this version" "$ix" run $wire --domain vm -- true
 expect 127 "No such file" "$ix" run $wire -- "$dir/absent"
 expect 126 "Permission denied" "$ix" run $wire -- "$dir"
@@ -84,6 +86,22 @@ expect 0 "Seccomp:	2" "$ix" run $wire -- cat /proc/self/status
 expect 139 "was ended by signal 11" "$ix" run $wire -- sh -c 'kill -11 $$'
 out=$("$ix" run --quiet $wire -- true 2>&1)
 [ -z "$out" ] || fail "--quiet says: $out"
+
+# A signal at any moment, the first included, is obeyed as by any program.
+for sig in 2 15; do
+	python3 -c 'import os, signal, sys
+sig = int(sys.argv[1])
+signal.pthread_sigmask(signal.SIG_BLOCK, [sig])
+os.kill(os.getpid(), sig)
+os.execv(sys.argv[2], sys.argv[2:])' $sig \
+		"$ix" run $wire -- touch "$dir/began" 2>/dev/null
+	got=$?
+	[ $got = $((128 + sig)) ] || fail "signal $sig: exit $got"
+	[ ! -e "$dir/began" ] || fail "signal $sig: the program began"
+done
+# A program that never comes.
+expect 0 "sleep has not attached to its dataplane for 5 s" \
+	"$ix" run --quiet $wire -- sleep 6
 
 # Which system calls it may make.
 printf '# no directories\n-mkdir\n+ptrace\n' >"$dir/calls"

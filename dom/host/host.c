@@ -24,19 +24,68 @@ int host_fail_at(int err, char *why, size_t why_len, const char *what,
 
 /* ---- settings */
 
-static int first_core(u16 *core)
+int host_pin(u32 core)
 {
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return -errno;
-	for (u16 i = 0; i < CPU_SETSIZE; i++) {
-		if (CPU_ISSET(i, &set)) {
-			*core = i;
-			return 0;
-		}
+	CPU_ZERO(&set);
+	CPU_SET(core, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/* "0-3,6" */
+static void print_cores(const cpu_set_t *set, char *out, size_t len)
+{
+	size_t used = 0;
+
+	for (u32 i = 0, last; i < CPU_SETSIZE && used < len; i++) {
+		if (!CPU_ISSET(i, set))
+			continue;
+		for (last = i; last + 1 < CPU_SETSIZE; last++)
+			if (!CPU_ISSET(last + 1, set))
+				break;
+		used += (size_t)snprintf(out + used, len - used,
+					 last > i ? "%s%u-%u" : "%s%u",
+					 used ? "," : "", i, last);
+		i = last;
 	}
-	return -EINVAL;
+}
+
+static int no_core(u32 core, const cpu_set_t *set, int err, char *why,
+		   size_t why_len)
+{
+	char list[128] = "";
+
+	if (err != -EINVAL) {
+		snprintf(list, sizeof(list), "core %u", core);
+		return host_fail(err, why, why_len, list);
+	}
+	print_cores(set, list, sizeof(list));
+	snprintf(why, why_len,
+		 "cores: there is no core %u here, or we may not use it; there "
+		 "are %s",
+		 core, list);
+	return err;
+}
+
+/* Tried, since the kernel lets us have some that we did not begin on. */
+static int check_cores(struct conf_cores *cores, char *why, size_t why_len)
+{
+	cpu_set_t set;
+	int err = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return host_fail(-errno, why, why_len, "cores");
+	for (u32 i = 0; !cores->n && i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &set))
+			cores->core[cores->n++] = (u16)i;
+	for (u32 i = 0; i < cores->n && !err; i++) {
+		err = host_pin(cores->core[i]);
+		if (err)
+			no_core(cores->core[i], &set, err, why, why_len);
+	}
+	sched_setaffinity(0, sizeof(set), &set);
+	return err;
 }
 
 /* What 0 and "auto" stand for. */
@@ -47,85 +96,11 @@ static int derive(struct conf *c, char *why, size_t why_len)
 
 	if (!tcp->max_ranges)
 		tcp->max_ranges = 4 * tcp->max_conns;
-	if (!c->cores.n) {
-		err = first_core(&c->cores.core[0]);
-		if (err)
-			return host_fail(err, why, why_len, "cores");
-		c->cores.n = 1;
-	}
-	return host_address(c, why, why_len);
+	err = check_cores(&c->cores, why, why_len);
+	return err ? err : host_address(c, why, why_len);
 }
 
-/* ---- memory and NIC */
-
-int host_pin(u32 core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(core, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
-/* Each thread's frames near its core. Before the NIC is opened: on a loaded
- * machine the kernel takes seconds to find large pages, and who has an address
- * must answer for it. AF_XDP moreover pins all memory in the pages it finds;
- * shared memory has only small ones yet. */
-static int settle_memory(struct host *h, char *why, size_t why_len)
-{
-	char what[32] = "cores";
-	cpu_set_t before;
-	int err = sched_getaffinity(0, sizeof(before), &before) ? -errno : 0;
-
-	for (u32 i = 0; i < h->nthreads && !err; i++) {
-		snprintf(what, sizeof(what), "core %u", h->conf.cores.core[i]);
-		err = host_pin(h->conf.cores.core[i]);
-		if (!err)
-			hugemem_touch(host_frames(h, i), host_frames_len(h));
-	}
-	if (!err && h->mem.arena.fd >= 0 && !strncmp(h->conf.nic, "xdp:", 4))
-		hugemem_touch(h->mem.arena.base, h->mem.arena.len);
-	sched_setaffinity(0, sizeof(before), &before);
-	return err ? host_fail(err, why, why_len, what) : 0;
-}
-
-static int open_memory(struct host *h, const struct host_domain *domain,
-		       char *why, size_t why_len)
-{
-	int err = hugemem_open(&h->mem, host_frames_len(h) * h->nthreads,
-			       h->conf.arena, domain->shared,
-			       (enum hugemem_want)h->conf.pages, why, why_len);
-
-	return err ? err : settle_memory(h, why, why_len);
-}
-
-/* All buffers are free, or the NIC's, which has forgotten them. */
-static void renew_pool(struct host_thread *t)
-{
-	struct mbuf_pool *p = &t->dp->pool;
-
-	mbuf_pool_init(p, p->mbufs, p->frames, p->app_frames, p->total);
-	t->dp->nic->ops->wait(t->dp->nic, 0);
-}
-
-int host_renew_memory(struct host *h)
-{
-	struct nic *nic = h->nic;
-	char why[NIC_WHY];
-	int err;
-
-	if (nic->suspend)
-		nic->suspend(nic);
-	err = hugemem_renew(&h->mem);
-	if (!err)
-		err = settle_memory(h, why, sizeof(why));
-	if (err || !nic->resume)
-		return err;
-	err = nic->resume(nic);
-	for (u32 i = 0; i < h->nthreads && !err; i++)
-		renew_pool(&h->threads[i]);
-	return err;
-}
+/* ---- NIC */
 
 static int open_nic(struct host *h, char *why, size_t why_len)
 {
@@ -233,7 +208,7 @@ int host_open(struct host **out, const struct conf *conf,
 	if (err)
 		goto fail;
 	h->nthreads = h->conf.cores.n;
-	err = open_memory(h, domain, why, why_len);
+	err = host_open_memory(h, domain, why, why_len);
 	if (!err)
 		err = open_nic(h, why, why_len);
 	if (!err && open_forward(h))

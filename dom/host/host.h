@@ -4,7 +4,8 @@
  * running elastic threads. What differs between domains, who calls the
  * application and where the batches lie, is theirs.
  *
- *   host.c    open: memory, NIC, threads; close
+ *   host.c    open: cores, memory, NIC, threads; close
+ *   memory.c  memory: is there so much, and then at its place
  *   thread.c  one thread: struct dp and what it needs
  *   net.c     addresses and neighbours, from the settings or from Linux
  *   run.c     the loop around dp_step(): idling, stopping
@@ -147,8 +148,15 @@ static inline u8 *host_frames(const struct host *h, u32 thread)
 /* host.c: the calling thread to @core. 0 or -errno. */
 int host_pin(u32 core);
 
-/* host.c: shared memory of which nobody else has a part. 0 or -errno. */
+/* memory.c: checked, mapped, resident; -EINTR: a signal that the domain blocks
+ * has come meanwhile. */
+int host_open_memory(struct host *h, const struct host_domain *domain,
+		     char *why, size_t why_len);
+/* ... shared memory of which nobody else has a part. 0 or -errno. */
 int host_renew_memory(struct host *h);
+
+/* thread.c: bytes of t->mem. */
+size_t host_thread_bytes(const struct conf *conf);
 
 /* "WHAT: reason of @err" to @why; returns @err. */
 int host_fail(int err, char *why, size_t why_len, const char *what);
@@ -168,10 +176,10 @@ void host_close_thread(struct host_thread *t);
 int host_address(struct conf *conf, char *why, size_t why_len);
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len);
 
-/* With ports_only: what Linux knows of its neighbours, and that it is to find out
- * about those that we want to know: answers to ARP go to Linux. It may take its
- * time: elastic threads call host_read_neighbours() only if there is no other
- * thread that does. */
+/* With ports_only: what Linux knows of its neighbours, and that it is to find
+ * out about those that we want to know: answers to ARP go to Linux. It may take
+ * its time: elastic threads call host_read_neighbours() only if there is no
+ * other thread that does. */
 void host_read_neighbours(struct host *h);
 /* What has been read, and announcements that the NIC has left to Linux; what is
  * wanted is left for host_read_neighbours(). Waits for nobody. */

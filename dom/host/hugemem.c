@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum {
+	POPULATE_WRITE = 23,  /* MADV_POPULATE_WRITE, Linux 5.14 */
 	COLLAPSE = 25,	      /* MADV_COLLAPSE, Linux 6.1 */
 	PAGES_2MB = 21 << 26, /* for MAP_HUGETLB and MFD_HUGETLB */
 	FUTURE_WRITE = 0x10,  /* F_SEAL_FUTURE_WRITE, Linux 5.1 */
@@ -209,13 +210,35 @@ void hugemem_private_free(void *p, size_t len)
 		munmap(p, round_up(len));
 }
 
-void hugemem_touch(u8 *base, size_t len)
+/* Linux before 5.14 knows no other way. */
+static int populate(u8 *base, size_t len)
 {
+	if (!madvise(base, len, POPULATE_WRITE))
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
 	for (size_t i = 0; i < len; i += 4096)
 		*(volatile u8 *)(base + i) = 0;
-	/* Shared memory gets no transparent huge pages where
-	 * shmem_enabled = never; this asks for them all the same. */
-	madvise(base, len & ~((size_t)HUGEMEM_ALIGN - 1), COLLAPSE);
+	return 0;
+}
+
+/* Shared memory gets no transparent huge pages where shmem_enabled = never;
+ * COLLAPSE asks for them all the same, of what has a page already: the rest
+ * need not be made and copied. */
+int hugemem_touch(u8 *base, size_t len)
+{
+	int err = 0;
+
+	for (size_t i = 0, n; i < len && !err; i += n) {
+		n = HUGEMEM_ALIGN - ((size_t)(base + i) & (HUGEMEM_ALIGN - 1));
+		n = min(n, len - i);
+		err = populate(base + i, min(n, (size_t)4096));
+		if (!err && n == HUGEMEM_ALIGN)
+			madvise(base + i, n, COLLAPSE);
+		if (!err)
+			err = populate(base + i, n);
+	}
+	return err;
 }
 
 /* ---- which pages are they? From /proc/self/smaps. */

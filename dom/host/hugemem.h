@@ -65,8 +65,9 @@ void *hugemem_private(size_t len);
 void hugemem_private_free(void *p, size_t len);
 
 /* Makes [@base, @base + @len) resident, on the NUMA node of the calling
- * thread's core. */
-void hugemem_touch(u8 *base, size_t len);
+ * thread's core, zeroed or as it is. @base is a multiple of the page size. 0 or
+ * -errno. */
+int hugemem_touch(u8 *base, size_t len);
 
 /* Finds out which pages the touched part of the region really got. */
 void hugemem_check(struct hugemem *m);

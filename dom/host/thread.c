@@ -73,6 +73,11 @@ static size_t dp_room(void)
 	return (sizeof(struct dp) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
+size_t host_thread_bytes(const struct conf *conf)
+{
+	return dp_room() + dp_bytes(&conf->dp);
+}
+
 static int init_dp(struct host_thread *t)
 {
 	struct host *h = t->host;
@@ -110,12 +115,12 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 				   .clock = *clock,
 				   .core = h->conf.cores.core[i],
 				   .stat.fd = -1 };
-	host_pin(t->core); /* as settle_memory() could */
+	host_pin(t->core); /* as host_open_memory() could */
 	err = open_stat(t);
 	if (err)
 		return host_fail_at(err, why, why_len, "counter page",
 				    t->stat.path);
-	t->mem_len = dp_room() + dp_bytes(&h->conf.dp);
+	t->mem_len = host_thread_bytes(&h->conf);
 	t->mem = hugemem_private(t->mem_len);
 	if (!t->mem)
 		return host_fail(-ENOMEM, why, why_len, "dataplane memory");

@@ -13,12 +13,13 @@
  * the hierarchy, may have the same number. What cannot be had is said, and is
  * not an error: an ordinary user has no groups.
  */
+#include "dom/host/available.h"
+#include "dom/host/cgroups.h"
 #include "dom/process/process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,54 +59,6 @@ static bool has_word(const char *path, const char *word)
 	return found;
 }
 
-/* Ours in the hierarchy of @controller ("": v2), from /proc/self/cgroup:
- * "5:memory:/a/b", "0::/a/b". */
-static bool own_path(const char *controller, char *out, size_t len)
-{
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	char line[512], *names, *path, *name;
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = 0;
-		names = strchr(line, ':');
-		path = names ? strchr(names + 1, ':') : NULL;
-		if (!path)
-			continue;
-		*path++ = 0;
-		names++;
-		found = !*names && !*controller;
-		while (!found && (name = strsep(&names, ",")))
-			found = *name && !strcmp(name, controller);
-		if (found)
-			snprintf(out, len, "%s", path);
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
-/* Mount point of @controller's hierarchy ("": v2). */
-static bool mount_point(const char *controller, char *out, size_t len)
-{
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	struct mntent *m;
-	bool found = false;
-
-	while (f && !found && (m = getmntent(f))) {
-		if (*controller)
-			found = !strcmp(m->mnt_type, "cgroup") &&
-				hasmntopt(m, controller);
-		else
-			found = !strcmp(m->mnt_type, "cgroup2");
-		if (found)
-			snprintf(out, len, "%s", m->mnt_dir);
-	}
-	if (f)
-		endmntent(f);
-	return found;
-}
-
 static bool hands_down(const char *dir, const char *controller)
 {
 	char path[PROC_CGROUP_PATH + 64];
@@ -129,8 +82,8 @@ static void find_v2(struct proc_cgroup *g, const struct conf *c)
 	char mount[128], own[PROC_CGROUP_PATH - 160];
 	u32 most;
 
-	if (!mount_point("", mount, sizeof(mount)) ||
-	    !own_path("", own, sizeof(own)))
+	if (!cgroups_mount("", mount, sizeof(mount)) ||
+	    !cgroups_own("", own, sizeof(own)))
 		return;
 	most = controllers(mount, c);
 	if (!strcmp(own, "/"))
@@ -148,8 +101,8 @@ static bool place_v1(const char *controller, char *out, size_t len)
 {
 	char mount[128], own[PROC_CGROUP_PATH - 160];
 
-	if (!mount_point(controller, mount, sizeof(mount)) ||
-	    !own_path(controller, own, sizeof(own)))
+	if (!cgroups_mount(controller, mount, sizeof(mount)) ||
+	    !cgroups_own(controller, own, sizeof(own)))
 		return false;
 	snprintf(out, len, "%s%s", mount, strcmp(own, "/") ? own : "");
 	if (access(out, W_OK))
@@ -241,20 +194,6 @@ static void say(struct proc_cgroup *g, int err, const char *what,
 			 err == -ENOENT ? "no cgroup" : strerror(-err));
 }
 
-static u64 memory_available(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	u64 kb = 0;
-
-	while (f && !kb && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu", &kb) != 1)
-			kb = 0;
-	if (f)
-		fclose(f);
-	return kb << 10;
-}
-
 static void limit_memory(struct proc_cgroup *g, const struct conf *c)
 {
 	struct limit l = { "memory", "memory.max", "memory.limit_in_bytes", "",
@@ -266,7 +205,7 @@ static void limit_memory(struct proc_cgroup *g, const struct conf *c)
 	char have[32];
 
 	if (!bytes)
-		bytes = memory_available() / 4 * 3 + c->arena;
+		bytes = available_machine() / 4 * 3 + c->arena;
 	snprintf(l.value, sizeof(l.value), "%lu", bytes);
 	snprintf(swap.value_v1, sizeof(swap.value_v1), "%lu", bytes);
 	snprintf(have, sizeof(have), "%lu MB", bytes >> 20);

@@ -26,6 +26,7 @@ enum {
 	BACKOFF_MAX_MS = 5000,
 	NOT_RUN = 126, /* exit statuses, as a shell's */
 	SIGNALLED = 128,
+	ATTACH_MS = 5000, /* a program that has not by then may never */
 };
 
 /* The main thread's view of it all. */
@@ -36,6 +37,7 @@ struct watch {
 	int status;   /* of the last life */
 	u64 born;     /* ms; 0: not yet */
 	u64 deadline; /* ms; 0: A has not been asked to go */
+	u64 expected; /* ms: A's first attachment; 0: it came, or it is said */
 	bool leaving; /* no more restarts */
 };
 
@@ -85,15 +87,38 @@ static int open_signals(struct watch *w)
 	return w->signal_fd < 0 ? -errno : 0;
 }
 
+/* A signal before there was anything to end, as to any other program. */
+static void release_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* ---- one life of A */
 
 static int timeout(const struct watch *w)
 {
-	u64 now = now_ms();
+	u64 now = now_ms(), next = w->deadline ? w->deadline : w->expected;
 
-	if (!w->deadline)
+	if (!next)
 		return -1;
-	return w->deadline > now ? (int)(w->deadline - now) : 0;
+	return next > now ? (int)(next - now) : 0;
+}
+
+/* A program that is not linked with libix, say: nobody answers its peers. */
+static void expect(struct watch *w)
+{
+	if (!w->expected || now_ms() < w->expected)
+		return;
+	w->expected = 0;
+	if (!w->leaving && !proc_threads_came(w->p))
+		proc_say(
+			w->p,
+			"ix: %s has not attached to its dataplane for %d s: is "
+			"it linked with libix, and does it call it?\n",
+			w->p->program, ATTACH_MS / 1000);
 }
 
 /* What the keeper has said of A; it was killed, or A with it, if nothing. */
@@ -134,6 +159,7 @@ static bool look_out(struct watch *w, int fd, int ms)
 static void await(struct watch *w, int fd)
 {
 	while (!look_out(w, fd, timeout(w))) {
+		expect(w);
 		if (w->deadline && now_ms() >= w->deadline) {
 			kill_life(w);
 			w->deadline = 0;
@@ -234,6 +260,7 @@ static int live(struct watch *w, char **argv, int settings_fd, u64 pause)
 	w->deadline = 0;
 	f = await_exec(w, life.exec_fd);
 	w->born = now_ms();
+	w->expected = w->born + ATTACH_MS;
 	if (!f.err)
 		status = await_end(w, life.status_fd);
 	proc_life_close(&life);
@@ -358,5 +385,7 @@ int proc_run(const struct conf *conf, char **argv, int settings_fd)
 	proc_confine_free(&p);
 	proc_reports_close(&p);
 	close(w.signal_fd);
+	if (err == -EINTR)
+		release_signals();
 	return status;
 }

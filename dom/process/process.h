@@ -66,6 +66,7 @@ struct proc_thread {
 	pid_t tid;     /* 0: not yet started */
 	bool done;     /* has left, or is about to */
 	bool attached; /* a thread of A, from PROC_ATTACH to PROC_DETACH */
+	bool came;     /* ... at least once in this life */
 	u64 limit_ns;  /* between two looks at the network */
 	struct proc_limit limit;
 	int err;     /* why it does not begin */
@@ -152,6 +153,8 @@ void proc_shm_close(struct proc *p);
 
 /* thread.c: starts all elastic threads; 0 or -errno, then stop them. */
 int proc_threads_start(struct proc *p);
+/* Has A attached to one of them in this life? */
+bool proc_threads_came(const struct proc *p);
 /* Makes them end their connections, and leave. */
 void proc_threads_stop(struct proc *p);
 /* A handler for the signal that proc_threads_stop() uses. */

@@ -167,6 +167,7 @@ static int attach(struct proc_thread *t)
 	dp->arena.app_base = READ_ONCE(t->down->arena);
 	dp->pool.app_frames = READ_ONCE(t->down->frames) + offset;
 	t->attached = true;
+	WRITE_ONCE(t->came, true);
 	return 0;
 }
 
@@ -289,6 +290,14 @@ int proc_threads_start(struct proc *p)
 		err = err ? err : p->threads[i].err;
 	}
 	return err;
+}
+
+bool proc_threads_came(const struct proc *p)
+{
+	for (u32 i = 0; i < p->nthreads; i++)
+		if (READ_ONCE(p->threads[i].came))
+			return true;
+	return false;
 }
 
 /* How many have not left; wakes them. */

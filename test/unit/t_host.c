@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,12 +131,33 @@ static void refuse(const char *name, const char *text, const char *words)
 
 static void refusals(void **state)
 {
-	refuse("cores", "1023", "core 1023: ");
+	refuse("cores", "1023",
+	       "there is no core 1023 here, or we may not use "
+	       "it; there are 0");
+	refuse("arena", "900G", "no 921");
 	refuse("nic", "wire:/nonexistent/w", "/nonexistent/w");
 	refuse("nic", "tunnel:x", "tunnel");
 	refuse("stat_dir", "/nonexistent/d", "counter page /nonexistent/d/");
 	refuse("arp.static", "10.0.1.1=02:00:00:00:00:01",
 	       "10.0.1.1 is not on our link");
+}
+
+/* A signal that waits for its turn ends the preparations. */
+static void interrupted(void **state)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
+	sigset_t set, old;
+	int sig;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		sigemptyset(&set);
+		sigaddset(&set, signals[i]);
+		sigprocmask(SIG_BLOCK, &set, &old);
+		raise(signals[i]);
+		refuse("mbufs", "1024", "preparing memory: Interrupted");
+		sigwait(&set, &sig);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+	}
 }
 
 /* ---- a host at rest */
@@ -267,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(interrupted),
 		cmocka_unit_test_setup_teardown(opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),

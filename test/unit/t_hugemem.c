@@ -35,7 +35,7 @@ static void check_report(struct hugemem *m, enum hugemem_want want)
 {
 	char text[64];
 
-	hugemem_touch(m->frames.base, m->frames.len);
+	assert_int_equal(hugemem_touch(m->frames.base, m->frames.len), 0);
 	hugemem_check(m);
 	hugemem_describe(m, text, sizeof(text));
 	print_message("wanted %d: %s\n", want, text);
@@ -146,6 +146,30 @@ static void renewed(void **state)
 	hugemem_close(&m);
 }
 
+/* Also what begins and ends within a large page; and what is there stays. */
+static void touched(void **state)
+{
+	enum { FROM = 12288, LEN = 2 * HUGEMEM_ALIGN - 3 * FROM };
+	unsigned char resident[LEN / 4096];
+	struct hugemem m;
+
+	(void)state;
+	for (int shared = 0; shared < 2; shared++) {
+		assert_int_equal(hugemem_open(&m, FRAMES, ARENA, shared,
+					      HUGEMEM_WANT_SMALL, why,
+					      sizeof(why)),
+				 0);
+		m.frames.base[FROM] = 5;
+		assert_int_equal(hugemem_touch(m.frames.base + FROM, LEN), 0);
+		mincore(m.frames.base + FROM, LEN, resident);
+		for (size_t i = 0; i < sizeof(resident); i++)
+			assert_int_equal(resident[i] & 1, 1);
+		assert_int_equal(m.frames.base[FROM], 5);
+		hugemem_close(&m);
+	}
+	assert_int_equal(hugemem_touch((u8 *)4096, HUGEMEM_ALIGN), -ENOMEM);
+}
+
 static void private_memory(void **state)
 {
 	u8 *p = hugemem_private(12345);
@@ -175,6 +199,7 @@ int main(void)
 		cmocka_unit_test(shared_kinds),
 		cmocka_unit_test(seals),
 		cmocka_unit_test(renewed),
+		cmocka_unit_test(touched),
 		cmocka_unit_test(private_memory),
 		cmocka_unit_test(too_much),
 	};
