@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of settings: defaults, set by name, arguments, checks. */
+/* The table of settings: defaults, set by name, arguments. */
 #include "conf/conf.h"
 
 #include <errno.h>
@@ -47,6 +47,15 @@ static bool same_name(const char *a, const char *b)
 		b++;
 	}
 	return !*a && !*b;
+}
+
+static bool begins(const char *name, const char *with)
+{
+	while (*with && fold(*name) == fold(*with)) {
+		name++;
+		with++;
+	}
+	return !*with;
 }
 
 const struct setting *conf_find(const char *name)
@@ -108,10 +117,36 @@ static const char *nearest(const char *name)
 	return best;
 }
 
+/* "tcp.rto" is the beginning of three: @out "a, b or c". False: of none. */
+static bool completions(const char *name, char *out, size_t len)
+{
+	enum { MOST = 6 };
+	const char *found[MOST + 1];
+	size_t n = 0, used = 0;
+
+	for (size_t i = 0; i < conf_nr_settings && n <= MOST; i++)
+		if (begins(conf_settings[i].name, name))
+			found[n++] = conf_settings[i].name;
+	for (size_t i = 0; i < min(n, (size_t)MOST) && used < len; i++)
+		used += (size_t)snprintf(out + used, len - used, "%s%s",
+					 !i	      ? ""
+					 : i + 1 == n ? " or "
+						      : ", ",
+					 found[i]);
+	if (n > MOST && used < len)
+		snprintf(out + used, len - used, " or another");
+	return n;
+}
+
 static int unknown(const char *name, struct conf_err *e)
 {
 	const char *s = nearest(name);
+	char list[256];
 
+	if (*name && completions(name, list, sizeof(list)))
+		return conf_error(e, -ENOENT,
+				  "there is no setting %s; did you mean %s?",
+				  name, list);
 	if (s)
 		return conf_error(e, -ENOENT,
 				  "there is no setting %s; did you mean %s?",
@@ -178,75 +213,4 @@ int conf_arg(struct conf *c, int argc, char **argv, struct conf_err *e)
 	if (argc < 2)
 		return conf_error(e, -EINVAL, "--%s: a value is missing", name);
 	return (err = set(c, s, argv[1], e)) ? err : 2;
-}
-
-/* ---- do they fit each other? */
-
-static int check_address(const struct conf *c, struct conf_err *e)
-{
-	struct be32 gw = c->dp.net.gateway;
-
-	if (!c->ip.ip.raw && !c->dp.net.ports_only)
-		return conf_error(e, -EINVAL,
-				  "ip is missing: an address of our own with "
-				  "prefix, such as --ip 10.0.0.1/24 (or "
-				  "--ports_only to share the host's)");
-	if (c->ip.ip.raw && gw.raw &&
-	    ((gw.raw ^ c->ip.ip.raw) & c->ip.mask.raw))
-		return conf_error(e, -EINVAL,
-				  "gateway: not on the link that ip describes");
-	if (c->dp.net.mtu && c->dp.net.mtu < 576)
-		return conf_error(e, -EINVAL, "mtu: below 576 (RFC 791)");
-	return 0;
-}
-
-static int check_ports_only(const struct conf *c, struct conf_err *e)
-{
-	if (!c->dp.net.ports_only)
-		return 0;
-	if (!c->ports.port[0])
-		return conf_error(e, -EINVAL,
-				  "ports_only: say which with --port");
-	if (strncmp(c->nic, "xdp:", 4))
-		return conf_error(e, -EINVAL,
-				  "ports_only: only an xdp NIC can share the "
-				  "host's address");
-	return 0;
-}
-
-static int check_tcp(const struct tcp_conf *t, struct conf_err *e)
-{
-	if (t->rto_min_us > t->rto_max_us)
-		return conf_error(e, -EINVAL,
-				  "tcp.rto_min is above tcp.rto_max");
-	if (t->rto_initial_us > t->rto_max_us)
-		return conf_error(e, -EINVAL,
-				  "tcp.rto_initial is above tcp.rto_max");
-	if (t->port_min > t->port_max)
-		return conf_error(e, -EINVAL,
-				  "tcp.port_min is above tcp.port_max");
-	if (t->mss && t->mss < 64)
-		return conf_error(e, -EINVAL, "tcp.mss: below 64");
-	if (!t->wscale && t->rcv_buf > 65535)
-		return conf_error(e, -EINVAL,
-				  "tcp.rcv_buf above 65535 needs tcp.wscale");
-	return 0;
-}
-
-int conf_check(const struct conf *c, struct conf_err *e)
-{
-	int err;
-
-	if (!c->nic[0])
-		return conf_error(e, -EINVAL,
-				  "nic is missing: --nic xdp:IFACE, tap:NAME "
-				  "or wire:PATH");
-	if (c->ring_size & (c->ring_size - 1))
-		return conf_error(e, -EINVAL, "ring_size: not a power of two");
-	err = check_address(c, e);
-	if (!err)
-		err = check_ports_only(c, e);
-	if (!err)
-		err = check_tcp(&c->dp.net.tcp, e);
-	return err;
 }

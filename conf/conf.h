@@ -4,7 +4,8 @@
  *
  *   type.c   text <-> field, one pair of functions per type
  *   addr.c   ... addresses and lists
- *   conf.c   the table: defaults, set by name, arguments, checks
+ *   conf.c   the table: defaults, set by name, arguments
+ *   check.c  do the settings fit each other?
  *   text.c   help, dump, and the `name = value` form that `ix run`
  *            hands to the domain
  *   file.c   the settings file (libconfig); only `ix` links it
@@ -72,7 +73,7 @@ struct conf {
 	u32 app_timeout_us;
 	u32 app_threads, app_cpu; /* %; 0: no limit */
 	u64 app_memory;		  /* bytes; 0: from what is free */
-	u64 arena; /* bytes */
+	u64 arena;		  /* bytes */
 	struct dp_conf dp;
 };
 
@@ -143,12 +144,19 @@ int conf_set(struct conf *c, const char *name, const char *text,
  * `--name`. Arguments used (1 or 2), or as conf_set(). */
 int conf_arg(struct conf *c, int argc, char **argv, struct conf_err *e);
 
-/* Do the settings fit each other? 0 or -EINVAL. */
-int conf_check(const struct conf *c, struct conf_err *e);
-
 /* Formats into @e; returns @err, so that callers can return it. */
 int conf_error(struct conf_err *e, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* ---- check.c */
+
+/* Do the settings fit each other? 0 or -EINVAL. */
+int conf_check(const struct conf *c, struct conf_err *e);
+
+/* Is @gateway a host on the link of @ip and @mask? All zero is none, and fits.
+ * 0 or -EINVAL. */
+int conf_check_gateway(struct be32 gateway, struct be32 ip, struct be32 mask,
+		       struct conf_err *e);
 
 /* ---- text.c */
 

@@ -47,11 +47,26 @@ static u64 load_uint(const struct setting *s, const void *field)
 	return v;
 }
 
+/* " (1 to 256)", as the user writes them; empty: any. */
+static void print_range(const struct setting *s, char *out, size_t len)
+{
+	char lo[32], hi[32];
+
+	*out = 0;
+	if (!s->min && !s->max)
+		return;
+	conf_types[s->type].print(s, &s->min, lo, sizeof(lo));
+	conf_types[s->type].print(s, &s->max, hi, sizeof(hi));
+	snprintf(out, len, " (%s to %s)", lo, hi);
+}
+
 int conf_wrong(const struct setting *s, const char *text, struct conf_err *e)
 {
-	return conf_error(e, -EINVAL, "%s: \"%s\" is not %s%s%s", s->name, text,
-			  conf_types[s->type].what, s->arg[0] ? ", " : "",
-			  s->arg);
+	char range[80];
+
+	print_range(s, range, sizeof(range));
+	return conf_error(e, -EINVAL, "%s: \"%s\" is not %s%s", s->name, text,
+			  conf_types[s->type].what, range);
 }
 
 bool conf_take_number(const char **text, u64 *v)
@@ -167,10 +182,7 @@ static int parse_duration(const struct setting *s, void *field,
 		return conf_wrong(s, text, e);
 	factor = unit_factor(time_units, ARRAY_SIZE(time_units), p);
 	if (!factor && (*p || v))
-		return conf_error(e, -EINVAL,
-				  "%s: \"%s\" is not a duration: a number and "
-				  "ns, us, ms, s or min, such as 50ms",
-				  s->name, text);
+		return conf_wrong(s, text, e);
 	if (__builtin_mul_overflow(v, factor, &v) || v % unit)
 		return conf_error(e, -EINVAL, "%s: %s is not a multiple of 1%s",
 				  s->name, text, s->arg);
@@ -256,18 +268,23 @@ const struct conf_type conf_types[CONF_NR_TYPES] = {
 	[CONF_BOOL] = { "true or false", parse_bool, print_bool },
 	[CONF_U32] = { "a number", parse_u32, print_u32 },
 	[CONF_SIZE] = { "a size, such as 64K or 1G", parse_size, print_size },
-	[CONF_DURATION] = { "a duration, stored in", parse_duration,
-			    print_duration },
+	[CONF_DURATION] = { "a duration: a number and ns, us, ms, s or min, "
+			    "such as 50ms",
+			    parse_duration, print_duration },
 	[CONF_STRING] = { "a text", parse_string, print_string },
 	[CONF_ENUM] = { "one of", parse_enum, print_enum },
-	[CONF_IP] = { "an IPv4 address", conf_parse_ip, conf_print_ip },
-	[CONF_CIDR] = { "an IPv4 address with prefix", conf_parse_cidr,
-			conf_print_cidr },
-	[CONF_MAC] = { "an Ethernet address or auto", conf_parse_mac,
-		       conf_print_mac },
-	[CONF_PORTS] = { "a list of ports", conf_parse_ports,
+	[CONF_IP] = { "an IPv4 address, such as 10.0.0.1", conf_parse_ip,
+		      conf_print_ip },
+	[CONF_CIDR] = { "an IPv4 address with prefix, such as 10.0.0.1/24",
+			conf_parse_cidr, conf_print_cidr },
+	[CONF_MAC] = { "an Ethernet address, such as 02:00:00:00:00:01, or "
+		       "auto",
+		       conf_parse_mac, conf_print_mac },
+	[CONF_PORTS] = { "a list of ports, such as 80,443", conf_parse_ports,
 			 conf_print_ports },
-	[CONF_CORES] = { "a list of cores", conf_parse_cores,
-			 conf_print_cores },
-	[CONF_ARP] = { "a list of neighbours", conf_parse_arp, conf_print_arp },
+	[CONF_CORES] = { "a list of cores, such as 0,2 or 0-3",
+			 conf_parse_cores, conf_print_cores },
+	[CONF_ARP] = { "a list of neighbours, such as "
+		       "10.0.0.2=02:00:00:00:00:02",
+		       conf_parse_arp, conf_print_arp },
 };

@@ -75,6 +75,7 @@ int nic_ifinfo(const char *ifname, struct nic_ifinfo *info)
 	if (err)
 		goto out;
 	info->up = ifr.ifr_flags & IFF_UP;
+	info->loopback = ifr.ifr_flags & IFF_LOOPBACK;
 	query_driver(fd, ifname, info);
 	query_queues(fd, ifname, info);
 out:

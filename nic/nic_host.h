@@ -44,6 +44,7 @@ struct nic_ifinfo {
 	u8 mac[6];
 	u32 mtu;
 	bool up;
+	bool loopback;
 	char driver[32]; /* empty when unknown */
 	u32 rx_queues;	 /* in use now */
 	u32 tx_queues;

@@ -52,6 +52,19 @@ static bool parse(const char *arg, struct tap_spec *s)
 	return true;
 }
 
+/* Linux asks for no rights to open it, but who made it may. */
+static int no_tun(int err, char *why, size_t why_len)
+{
+	if (err == -EPERM || err == -EACCES)
+		return nic_fail(err, why, why_len,
+				"/dev/net/tun may not be opened by us: \"chmod "
+				"666 /dev/net/tun\" as root");
+	if (err == -ENOENT || err == -ENODEV)
+		return nic_fail(err, why, why_len,
+				"/dev/net/tun is missing: \"modprobe tun\"");
+	return nic_fail(err, why, why_len, "/dev/net/tun: %s", strerror(-err));
+}
+
 static int no_device(int err, const char *ifname, const char *step, char *why,
 		     size_t why_len)
 {
@@ -60,9 +73,6 @@ static int no_device(int err, const char *ifname, const char *step, char *why,
 				"making TAP device %s is not permitted: run as "
 				"root, or inside \"unshare -Urn\"",
 				ifname);
-	if (err == -ENOENT || err == -ENODEV)
-		return nic_fail(err, why, why_len,
-				"/dev/net/tun is missing: \"modprobe tun\"");
 	if (err == -EBUSY)
 		return nic_fail(err, why, why_len,
 				"TAP device %s is in use by another program, "
@@ -72,7 +82,8 @@ static int no_device(int err, const char *ifname, const char *step, char *why,
 			step, strerror(-err));
 }
 
-/* One descriptor more of the device; the first one makes it. */
+/* One descriptor more of the device; the first one makes it. Or -errno of
+ * @step; NULL: of opening /dev/net/tun. */
 static int open_queue(const char *ifname, bool multi, const char **step)
 {
 	struct ifreq ifr = {
@@ -80,7 +91,7 @@ static int open_queue(const char *ifname, bool multi, const char **step)
 	};
 	int fd, err;
 
-	*step = "open /dev/net/tun";
+	*step = NULL;
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -202,6 +213,8 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 	for (u32 i = 0; i < cfg->nqueues; i++) {
 		int fd = open_queue(s->ifname, cfg->nqueues > 1, &step);
 
+		if (fd < 0 && !step)
+			return no_tun(fd, why, why_len);
 		if (fd < 0)
 			return no_device(fd, s->ifname, step, why, why_len);
 		t->queues[i].fd = t->nic.fd[i] = fd;

@@ -54,6 +54,13 @@ expect 2 "mtu: \"big\" is not a number" "$ix" run --mtu big -- true
 expect 2 "batch: 1000 is out of range 1 to 256" \
 	"$ix" run --batch=1000 -- true
 expect 2 "such as 50ms" "$ix" run --tcp.rto_min 50 -- true
+expect 2 "such as 50ms (100us to 1min)" "$ix" run --tcp.rto_min -5ms -- true
+expect 2 "tcp.rto_initial, tcp.rto_min or tcp.rto_max?" \
+	"$ix" run --tcp.rto 5ms -- true
+expect 2 "a multicast address" \
+	"$ix" run --nic tap:t --ip 224.0.0.9/24 -- true
+expect 2 "gateway: 10.0.0.255 is the broadcast address" \
+	"$ix" run $wire --gateway 10.0.0.255 -- true
 expect 2 "value is missing" "$ix" run --mtu
 expect 2 "nic is missing" "$ix" run -- true
 expect 2 "ip is missing" "$ix" run --nic tap:t -- true
@@ -204,6 +211,19 @@ if [ "$(id -u)" = 0 ]; then
 		--nic wire:/tmp/ix-cli-$$ --ip 10.0.0.1/24 \
 		--stat_dir "$dir/root" -- true
 	rm -f /tmp/ix-cli-$$
+fi
+
+# Who may not make a TAP device is told from who may not open its maker.
+tap_as_user() {
+	unshare -m sh -c 'mount -t tmpfs none /mnt && mknod /mnt/tun c 10 200 &&
+		chmod "$1" /mnt/tun && mount --bind /mnt/tun /dev/net/tun &&
+		shift && exec setpriv --reuid 4242 --regid 4242 --clear-groups \
+			"$@" --nic tap:ix-cli --ip 10.0.0.1/24 -- true' \
+		sh "$1" "$ix" run --quiet --stat_dir "/tmp/ix-cli-$$.d"
+}
+if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ]; then
+	expect 1 "/dev/net/tun may not be opened by us" tap_as_user 600
+	expect 1 "making TAP device ix-cli is not permitted" tap_as_user 666
 fi
 
 [ "$failed" = 0 ] && echo "cli: ok"

@@ -125,6 +125,11 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 	err = nic_open(&cfg, &h->nic, why, why_len);
 	if (err)
 		return err;
+	if (c->dp.net.mtu > h->nic->mtu) {
+		snprintf(why, why_len, "mtu: %u is above the link's, %u: %s",
+			 c->dp.net.mtu, h->nic->mtu, c->nic);
+		return -EMSGSIZE;
+	}
 	for (u32 i = 0; c->mac.set && i < h->nthreads; i++)
 		memcpy(h->nic->q[i]->mac, c->mac.b, sizeof(c->mac.b));
 	return 0;

@@ -58,11 +58,18 @@ static int check_free(const struct net_conf *net, char *why, size_t why_len)
 	return port ? host_fail(port, why, why_len, "Linux's ports") : 0;
 }
 
+static int wrong(const struct conf_err *e, char *why, size_t why_len)
+{
+	snprintf(why, why_len, "%s", e->text);
+	return -EINVAL;
+}
+
 /* The host's own address, which Linux goes on using for other ports. */
 static int share_address(struct conf *conf, char *why, size_t why_len)
 {
 	struct net_conf *net = &conf->dp.net;
 	struct be32 ip, mask, gateway;
+	struct conf_err e;
 	char name[64];
 	int err;
 
@@ -78,6 +85,8 @@ static int share_address(struct conf *conf, char *why, size_t why_len)
 		net->ip = ip;
 		net->netmask = mask;
 	}
+	if (conf_check_gateway(net->gateway, net->ip, net->netmask, &e))
+		return wrong(&e, why, why_len);
 	if (!net->gateway.raw)
 		net->gateway = gateway;
 	share_ports(conf);

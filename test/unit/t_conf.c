@@ -219,6 +219,36 @@ static void names(void **state)
 	bad("rto_min", "1ms", -ENOENT, "did you mean tcp.rto_min?");
 	bad("zzzzzzzzz", "1", -ENOENT, "--help lists them");
 	bad("", "1", -ENOENT, "no setting");
+	bad("tcp.rto", "1ms", -ENOENT,
+	    "did you mean tcp.rto_initial, tcp.rto_min or tcp.rto_max?");
+	bad("tcp.rto-m", "1ms", -ENOENT,
+	    "did you mean tcp.rto_min or tcp.rto_max?");
+	bad("bat", "1", -ENOENT, "did you mean batch?");
+	bad("tcp", "1", -ENOENT, " or another?");
+}
+
+/* What is allowed is said, and nothing that is the help's alone. */
+static void allowed(void **state)
+{
+	bad("tcp.rto_min", "-5ms", -EINVAL,
+	    "\"-5ms\" is not a duration: a number and ns, us, ms, s or min, "
+	    "such as 50ms (100us to 1min)");
+	bad("batch", "many", -EINVAL, "\"many\" is not a number (1 to 256)");
+	bad("arena", "big", -EINVAL,
+	    "is not a size, such as 64K or 1G (2M to 1T)");
+	bad("ip", "here/24", -EINVAL, "prefix, such as 10.0.0.1/24");
+	bad("mac", "x", -EINVAL, "such as 02:00:00:00:00:01, or auto");
+	bad("port", "http", -EINVAL, "ports, such as 80,443");
+	for (size_t i = 0; i < conf_nr_settings; i++) {
+		const struct setting *s = &conf_settings[i];
+
+		if (s->type == CONF_STRING)
+			continue;
+		assert_true(conf_set(&conf, s->name, "?", &err) < 0);
+		if (s->arg[0] && s->type != CONF_ENUM &&
+		    strstr(err.text, s->arg) && s->type != CONF_DURATION)
+			fail_msg("%s", err.text);
+	}
 }
 
 static int arg(const char *a, const char *b)
@@ -259,12 +289,34 @@ static void check_fails(const char *name, const char *text, const char *words)
 
 static void checks(void **state)
 {
+	static const char *const hosts[] = {
+		"10.0.0.0/31",	 "10.0.0.255/31",      "10.0.0.0/32",
+		"10.0.0.255/16", "223.255.255.254/24", NULL
+	};
+
 	assert_int_equal(conf_check(&conf, &err), -EINVAL);
 	ok("nic", "xdp:eth0");
 	assert_int_equal(conf_check(&conf, &err), -EINVAL);
 	ok("ip", "10.0.0.1/24");
 	assert_int_equal(conf_check(&conf, &err), 0);
 	check_fails("gateway", "10.0.1.1", "not on the link");
+	check_fails("gateway", "10.0.0.1", "our own address");
+	check_fails("gateway", "10.0.0.0", "the network itself");
+	check_fails("gateway", "10.0.0.255", "the broadcast address");
+	check_fails("ip", "10.0.0.0/24", "10.0.0.0 is the address of the net");
+	check_fails("ip", "10.0.0.255/24", "broadcast address of its network");
+	check_fails("ip", "10.0.0.127/25", "broadcast address of its network");
+	check_fails("ip", "255.255.255.255/32", "is the broadcast address");
+	check_fails("ip", "224.0.0.1/24", "a multicast address");
+	check_fails("ip", "239.255.255.255/8", "a multicast address");
+	check_fails("ip", "240.0.0.1/24", "nobody may use");
+	check_fails("ip", "127.0.0.1/8", "a loopback address");
+	check_fails("ip", "0.1.2.3/8", "this network");
+	for (const char *const *ip = hosts; *ip; ip++) {
+		ok("ip", *ip);
+		assert_int_equal(conf_check(&conf, &err), 0);
+	}
+	ok("ip", "10.0.0.1/24");
 	check_fails("mtu", "68", "below 576");
 	check_fails("ports_only", "true", "--port");
 	check_fails("tcp.rto_max", "10ms", "rto_min is above");
@@ -410,6 +462,7 @@ int main(void)
 		cmocka_unit_test_setup(type_addresses, setup),
 		cmocka_unit_test_setup(type_lists, setup),
 		cmocka_unit_test_setup(names, setup),
+		cmocka_unit_test_setup(allowed, setup),
 		cmocka_unit_test_setup(arguments, setup),
 		cmocka_unit_test_setup(checks, setup),
 		cmocka_unit_test_setup(files, setup),

@@ -135,6 +135,7 @@ static void refusals(void **state)
 	       "there is no core 1023 here, or we may not use "
 	       "it; there are 0");
 	refuse("arena", "900G", "no 921");
+	refuse("mtu", "9000", "mtu: 9000 is above the link's, 1");
 	refuse("nic", "wire:/nonexistent/w", "/nonexistent/w");
 	refuse("nic", "tunnel:x", "tunnel");
 	refuse("stat_dir", "/nonexistent/d", "counter page /nonexistent/d/");

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Do the settings fit each other? */
+#include "conf/conf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+/* What @ip is, if not an address of one host (RFC 1122 3.2.1.3, RFC 3021);
+ * NULL: it is one. */
+static const char *no_host(u32 ip, u32 mask)
+{
+	if (ip >> 24 == 0)
+		return "in 0.0.0.0/8, \"this network\"";
+	if (ip >> 24 == 127)
+		return "a loopback address";
+	if (ip == ~0u)
+		return "the broadcast address";
+	if (ip >> 28 == 14)
+		return "a multicast address";
+	if (ip >> 28 == 15)
+		return "in 240.0.0.0/4, which nobody may use";
+	if (~mask < 2)
+		return NULL; /* /31, /32: all are hosts */
+	if (!(ip & ~mask))
+		return "the address of the network itself";
+	if (!(~ip & ~mask))
+		return "the broadcast address of its network";
+	return NULL;
+}
+
+static int check_host(const char *name, struct be32 ip, struct be32 mask,
+		      struct conf_err *e)
+{
+	const char *what = no_host(be32_host(ip), be32_host(mask));
+	char text[INET_ADDRSTRLEN];
+
+	if (!what)
+		return 0;
+	inet_ntop(AF_INET, &ip, text, sizeof(text));
+	return conf_error(e, -EINVAL, "%s: %s is %s, not one of a host", name,
+			  text, what);
+}
+
+int conf_check_gateway(struct be32 gateway, struct be32 ip, struct be32 mask,
+		       struct conf_err *e)
+{
+	if (!gateway.raw)
+		return 0;
+	if (gateway.raw == ip.raw)
+		return conf_error(e, -EINVAL, "gateway: our own address");
+	if ((gateway.raw ^ ip.raw) & mask.raw)
+		return conf_error(e, -EINVAL,
+				  "gateway: not on the link that ip describes");
+	return check_host("gateway", gateway, mask, e);
+}
+
+static int check_address(const struct conf *c, struct conf_err *e)
+{
+	struct be32 gw = c->dp.net.gateway;
+	int err;
+
+	if (!c->ip.ip.raw && !c->dp.net.ports_only)
+		return conf_error(e, -EINVAL,
+				  "ip is missing: an address of our own with "
+				  "prefix, such as --ip 10.0.0.1/24 (or "
+				  "--ports_only to share the host's)");
+	if (c->ip.ip.raw) {
+		err = check_host("ip", c->ip.ip, c->ip.mask, e);
+		if (!err)
+			err = conf_check_gateway(gw, c->ip.ip, c->ip.mask, e);
+		if (err)
+			return err;
+	}
+	if (c->dp.net.mtu && c->dp.net.mtu < 576)
+		return conf_error(e, -EINVAL, "mtu: below 576 (RFC 791)");
+	return 0;
+}
+
+static int check_ports_only(const struct conf *c, struct conf_err *e)
+{
+	if (!c->dp.net.ports_only)
+		return 0;
+	if (!c->ports.port[0])
+		return conf_error(e, -EINVAL,
+				  "ports_only: say which with --port");
+	if (strncmp(c->nic, "xdp:", 4))
+		return conf_error(e, -EINVAL,
+				  "ports_only: only an xdp NIC can share the "
+				  "host's address");
+	return 0;
+}
+
+static int check_tcp(const struct tcp_conf *t, struct conf_err *e)
+{
+	if (t->rto_min_us > t->rto_max_us)
+		return conf_error(e, -EINVAL,
+				  "tcp.rto_min is above tcp.rto_max");
+	if (t->rto_initial_us > t->rto_max_us)
+		return conf_error(e, -EINVAL,
+				  "tcp.rto_initial is above tcp.rto_max");
+	if (t->port_min > t->port_max)
+		return conf_error(e, -EINVAL,
+				  "tcp.port_min is above tcp.port_max");
+	if (t->mss && t->mss < 64)
+		return conf_error(e, -EINVAL, "tcp.mss: below 64");
+	if (!t->wscale && t->rcv_buf > 65535)
+		return conf_error(e, -EINVAL,
+				  "tcp.rcv_buf above 65535 needs tcp.wscale");
+	return 0;
+}
+
+int conf_check(const struct conf *c, struct conf_err *e)
+{
+	int err;
+
+	if (!c->nic[0])
+		return conf_error(e, -EINVAL,
+				  "nic is missing: --nic xdp:IFACE, tap:NAME "
+				  "or wire:PATH");
+	if (c->ring_size & (c->ring_size - 1))
+		return conf_error(e, -EINVAL, "ring_size: not a power of two");
+	err = check_address(c, e);
+	if (!err)
+		err = check_ports_only(c, e);
+	if (!err)
+		err = check_tcp(&c->dp.net.tcp, e);
+	return err;
+}
