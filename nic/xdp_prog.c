@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Loads and attaches the XDP program. Its object is part of our binary. */
+#include "nic/xdp_owner.h"
 #include "nic/xdp_prog.h"
 
 #include <bpf/bpf.h>
@@ -77,20 +78,34 @@ static int no_load(int err, char *why, size_t why_len)
 			strerror(-err));
 }
 
+static int taken(const char *ifname, const struct nic_ifinfo *info, char *why,
+		 size_t why_len)
+{
+	struct xdp_owner o;
+	char who[64] = "";
+
+	xdp_owner_find(&o, info->index);
+	if (o.pid)
+		snprintf(who, sizeof(who), ", process %d, %s", o.pid, o.comm);
+	if (!strcmp(o.program, "steer"))
+		return nic_fail(-EBUSY, why, why_len,
+				"another dataplane of IX (XDP program id %u%s) "
+				"has %s: stop it first, or take another "
+				"interface",
+				o.id, who, ifname);
+	return nic_fail(-EBUSY, why, why_len,
+			"another XDP program (id %u, \"%s\"%s) is attached to "
+			"%s: stop its owner, or \"ip link set dev %s xdp off\"",
+			o.id, o.program, who, ifname, ifname);
+}
+
 static int no_attach(int err, const char *ifname, const struct nic_ifinfo *info,
 		     char *why, size_t why_len)
 {
-	u32 id = 0;
-
 	switch (err) {
 	case -EBUSY:
 	case -EEXIST:
-		bpf_xdp_query_id(info->index, 0, &id);
-		return nic_fail(-EBUSY, why, why_len,
-				"another XDP program (id %u) is attached to "
-				"%s: stop its owner, or \"ip link set dev %s "
-				"xdp off\"",
-				id, ifname, ifname);
+		return taken(ifname, info, why, why_len);
 	case -ERANGE:
 		return nic_fail(err, why, why_len,
 				"the MTU of %s (%u) or of its peer is too "

@@ -89,6 +89,12 @@ static int check_if(struct xdp_nic *x, struct nic_ifinfo *info, char *why,
 	if (err)
 		return nic_fail(err, why, why_len, "cannot ask for %s: %s",
 				x->ifname, strerror(-err));
+	if (info->loopback)
+		return nic_fail(-EINVAL, why, why_len,
+				"%s is the loopback interface: Linux does not "
+				"look for neighbours there; make a veth pair, "
+				"or use --nic tap:NAME",
+				x->ifname);
 	if (!info->up)
 		return nic_fail(-ENETDOWN, why, why_len,
 				"%s is down: \"ip link set dev %s up\"",

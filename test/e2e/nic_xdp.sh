@@ -39,7 +39,7 @@ for mode in pingpong flood; do
 done
 
 # What cannot work says why.
-ok "second program is told" says "another XDP program" \
+ok "second program is told" says "another dataplane of IX .*process [0-9]*, xdp_raw) has" \
 	on_a timeout 10 "$raw" --nic xdp:ix0 --ip 10.77.0.13 --seconds 1 echo
 ok "missing interface" says "no interface .nix9.; there are: .*ix0" \
 	on_a timeout 10 "$raw" --nic xdp:nix9 --ip 10.77.0.13 echo

@@ -102,7 +102,8 @@ ok "Linux keeps its own address" pings 10.77.0.1
 ok "counts connections" counts tcp_passive_opens 8
 ok "found by name" "$ix" stat e2e
 ok "no CPU when idle" idles
-ok "a second one is told why not" says 'another XDP program\|busy' \
+ok "a second one is told who has it" \
+	says "another dataplane of IX (XDP program id [0-9]*, process $server, ix)" \
 	ip netns exec $tag-a "$ix" run --nic xdp:ix0 --ip 10.77.0.9/24 \
 	--cores 0,1 -- "$echo"
 ok "SIGTERM ends it in order" stop
@@ -123,5 +124,18 @@ ok "our port" echoes 10.77.0.1 7 shared
 ok "Linux answers pings" pings 10.77.0.1
 ok "Linux refuses other ports" refused $tag-b 10.77.0.1 8
 ok "ends" stop
+
+# Refused.
+other() {
+	in_ns $tag-a "$ix" run "$@" -- "$echo"
+}
+ok "an MTU above the link's" says "mtu: 9000 is above the link's, 1500" \
+	other --nic xdp:ix0 --ip 10.77.0.9/24 --cores 0,1 --mtu 9000
+ok "loopback" says "lo is the loopback interface" \
+	other --nic xdp:lo --ip 10.77.0.9/24
+ok "a gateway off the host's link" says "gateway: not on the link" \
+	other --nic xdp:ix0 --ports_only --port 7 --gateway 10.78.0.1
+ok "the host's address as gateway" says "gateway: our own address" \
+	other --nic xdp:ix0 --ports_only --port 7 --gateway 10.77.0.1
 
 exit $failed
