@@ -9,7 +9,6 @@
 #define ENOENT 2
 #define EINTR 4
 #define EIO 5
-#define E2BIG 7
 #define EBADF 9
 #define EAGAIN 11
 #define ENOMEM 12
@@ -24,7 +23,6 @@
 #define ERANGE 34
 #define ENOSYS 38
 #define EPROTO 71
-#define EOVERFLOW 75
 #define EMSGSIZE 90
 #define EPROTONOSUPPORT 93
 #define EOPNOTSUPP 95
@@ -36,12 +34,10 @@
 #define ECONNABORTED 103
 #define ECONNRESET 104
 #define ENOBUFS 105
-#define EISCONN 106
 #define ENOTCONN 107
 #define ESHUTDOWN 108
 #define ETIMEDOUT 110
 #define ECONNREFUSED 111
-#define EHOSTDOWN 112
 #define EHOSTUNREACH 113
 #define EALREADY 114
 #define EINPROGRESS 115

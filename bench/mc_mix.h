@@ -29,7 +29,7 @@ enum mc_mix { MC_ETC, MC_USR, MC_GET };
 struct mc_record {
 	uint8_t text_len;
 	uint8_t key_len;
-	uint16_t value_at; /* in mc_values */
+	uint16_t value_at; /* in what mc_values_make() made */
 	uint32_t value_len;
 	char text[MC_TEXT];
 };

@@ -4,7 +4,7 @@
  * threads but the forwarding rings. Functions by file, in packet order:
  *
  *   loop.c        dp_step: START HERE
- *   rx.c          dp_rx: NIC -> net_in
+ *   rx.c          dp_rx: NIC -> tcp_fast_in, or eth_in
  *   forward.c     packets that came to the wrong thread
  *   event.c       dp_events: what TCP and UDP have to say -> ix_up
  *   syscall.c     dp_dispatch: ix_down -> TCP and UDP
@@ -129,7 +129,7 @@ void dp_shutdown(struct dp *dp, u64 now);
 void dp_renew(struct dp *dp);
 
 /* rx.c: takes at most B packets from the NIC (and B from other threads)
- * through net_in(); returns how many. */
+ * to the protocols; returns how many. */
 u32 dp_rx(struct dp *dp, u64 now);
 
 /* event.c: fills dp->up->events anew; what does not fit waits. */

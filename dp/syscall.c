@@ -3,10 +3,14 @@
  * The gate in wall 2: batched system calls, from an application that may be
  * hostile and may rewrite its batch while we read it.
  *
- * Each descriptor and each scatter/gather entry is copied once into our own
- * memory; from there on only the copy is looked at. Then everything is
- * checked, and only then anything is done: a call that answers an errno has
- * changed nothing.
+ * What a decision rests on is read once into our own memory; from there on only
+ * the copy is looked at. Then everything is checked, and only then anything is
+ * done: a call that answers an errno has changed nothing.
+ *
+ * Some of it is read twice, which is safe where the second reading decides
+ * anew: call_any() copies a descriptor whose first word call_one() has seen,
+ * and whatever that was takes the op from its copy; and whether the next call
+ * names the same connection only says whether an answer may wait for it.
  */
 #include "dp/gate.h"
 

@@ -3,8 +3,9 @@
  * The protocols of one elastic thread: functions of (state, packet, now). No
  * clock, no NIC, no application, no allocation but from pools.
  *
- *   in:   net_in -> arp_in | ip_in -> icmp_in | udp_in | tcp_in
- *   out:  tcp_output, udp_send, icmp_* -> ip_out -> (arp) -> net_tx -> txq
+ *   in:   tcp_fast_in, or
+ *         eth_in -> arp_in | ip_in -> icmp_in | udp_in | tcp_in
+ *   out:  tcp_output, udp_sendv, icmp_* -> ip_out -> arp_send -> net_tx -> txq
  *
  * Nothing here calls up: TCP and UDP put what the application should know on
  * net->ready; dp/event.c turns it into event conditions.

@@ -39,12 +39,11 @@ struct nicq_ops {
 };
 
 enum {
-	NIC_GATHER = 1,	       /* tx sends mbuf.ext[] in place */
+	NIC_GATHER = 1,		 /* tx sends mbuf.ext[] in place */
 	NIC_RX_CSUM_PARTIAL = 2, /* packets of the same machine carry only the
 				  * pseudo header's sum (veth, TAP): accept */
-	NIC_TX_CSUM = 4,       /* TCP/UDP checksum is filled in below: set the
-				* pseudo header's sum only */
-	NIC_NO_RSS = 8,	       /* cannot steer by our table: forward instead */
+	NIC_TX_CSUM = 4,	 /* TCP/UDP checksum is filled in below: set the
+				  * pseudo header's sum only */
 };
 
 /* Reception takes what is free above nic_ample(), then a few at a time, and
@@ -67,7 +66,6 @@ struct nicq {
 	u32 caps;		/* NIC_* */
 	u16 mtu;		/* bytes of IP in a frame */
 	u8 mac[6];
-	/* The memory that ext[] ranges must lie in (checked at the wall). */
 	/* UDP sends whose memory the NIC no longer reads: a list through
 	 * mbuf.nextpkt, emptied and freed by the dataplane. */
 	struct mbuf *sent;

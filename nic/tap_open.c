@@ -164,8 +164,6 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 	q->q.ops = &tap_ops;
 	q->q.mtu = t->nic.mtu;
 	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL;
-	if (t->nic.nqueues > 1)
-		q->q.caps |= NIC_NO_RSS;
 	memcpy(q->q.mac, t->nic.mac, 6);
 }
 

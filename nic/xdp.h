@@ -75,7 +75,7 @@ struct xdp_q {
 	u32 target;	/* wanted value of posted: grows with bursts */
 	u32 target_min, target_max; /* bounds of target, <= size of fill */
 	u32 calm;		    /* batches since the last burst */
-	bool frags;  /* a packet may have several descriptors */
+	bool frags;		    /* a packet may have several descriptors */
 	bool busy_poll;
 
 	/* transmit */

@@ -26,8 +26,6 @@ static void set_caps(struct xdp_nic *x)
 		caps |= NIC_GATHER;
 	if (!strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun"))
 		caps |= NIC_RX_CSUM_PARTIAL;
-	if (!x->nic.rss_control && x->nic.nqueues > 1)
-		caps |= NIC_NO_RSS;
 	for (u32 i = 0; i < x->nic.nqueues; i++)
 		x->queues[i].q.q.caps = caps;
 }

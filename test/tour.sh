@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Every `file:function` that doc/tour.md names exists: tour.sh SOURCE_DIR
+# Every `file:function` that a document names exists: tour.sh SOURCE_DIR
 set -u
 cd "${1:-.}" || exit 1
-names=$(grep -oE '`[A-Za-z0-9_./-]+\.[a-zS]+:[A-Za-z0-9_]+`' doc/tour.md |
+names=$(grep -ohE '`[A-Za-z0-9_./-]+\.[a-zS]+:[A-Za-z0-9_]+`' \
+	doc/*.md README.md bench/README.md |
 	tr -d '`' | sort -u)
 bad=0
 

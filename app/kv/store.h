@@ -30,7 +30,6 @@ enum {
 	KV_MONTH = 60 * 60 * 24 * 30, /* longer expiry times are dates */
 	KV_PREFIX = 6,		      /* strlen("VALUE ") */
 	KV_NUMBER = 20,		      /* digits of UINT64_MAX */
-	KV_HEAD_MAX = KV_PREFIX + KV_KEY_MAX + 2 * (1 + 10) + 2,
 };
 
 /* The text is what `get` answers, ready to be sent:

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Maps that lie: every file, function and other name_with_underscore that a
+comment of a header or a document speaks of is one of the source or, of
+Linux's, is used there.  maps.py SOURCE_DIR"""
+import os
+import re
+import sys
+
+# Of others: Linux, memcached, the original IX; names that are put together.
+ELSEWHERE = {"xdp_desc", "gro_flush_timeout", "napi_defer_hard_irqs",
+             "rps_cpus", "protocol_binary.h", "churn_rst"}
+DOCS = re.compile(r"\.md$")
+CODE = re.compile(r"\.(c|h|S|def|py|sh|build|txt|ld|pkt|bpf\.c)$")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+QUOTED = re.compile(r"`([^`\n]+)`")
+FILE = re.compile(r"(?<![\w./*-])((?:[\w-]+/)*[\w-]+\.(?:c|h|S|def|sh|py|md))\b(?!/)")
+CALL = re.compile(r"\b([A-Za-z_]\w*)\(\)")
+NAME = re.compile(r"(?<![\w./$%-])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b(?![*/.-])")
+
+
+def tree(top):
+    for here, dirs, files in os.walk(top):
+        dirs[:] = [d for d in dirs
+                   if not d.startswith((".git", "build", "corpus"))]
+        for f in files:
+            yield os.path.relpath(os.path.join(here, f), top)
+
+
+def read(top, path):
+    with open(os.path.join(top, path), encoding="utf-8",
+              errors="replace") as f:
+        return f.read()
+
+
+def is_file(name, where, paths, stems):
+    near = os.path.normpath(os.path.join(os.path.dirname(where), name))
+    if not {near, name, "include/" + name, "include/compat/" + name}.isdisjoint(
+            paths):
+        return True
+    return "/" not in name and name in stems
+
+
+def check(where, text, paths, stems, words):
+    """What @text, of file @where, names that is nowhere."""
+    for m in FILE.finditer(text):
+        if m.group(1) not in ELSEWHERE and not is_file(m.group(1), where, paths, stems):
+            yield m.group(1), "no such file"
+    for m in CALL.finditer(text):
+        if m.group(1) not in words:
+            yield m.group(1) + "()", "no such function"
+    for m in NAME.finditer(text):
+        if m.group(1) not in words | ELSEWHERE:
+            yield m.group(1), "no such name"
+
+
+def main(top):
+    paths = set(tree(top))
+    stems = {os.path.basename(p) for p in paths}
+    product, everything = set(), set()
+    for p in sorted(paths):
+        if CODE.search(p) and p != "test/maps.py":
+            found = re.findall(r"\w+", COMMENT.sub(" ", read(top, p)))
+            found += [w.lower() for w in found]  # doc/abi.md: calls, events
+            everything.update(found)
+            if not p.startswith(("test/", "bench/")):
+                product.update(found)
+    bad = seen = 0
+    for p in sorted(paths):
+        if p.endswith(".h"):
+            text = "\n".join(COMMENT.findall(read(top, p)))
+        elif DOCS.search(p):
+            text = "\n".join(QUOTED.findall(read(top, p)))
+        else:
+            continue
+        seen += 1
+        tests = p.startswith(("test/", "bench/")) or DOCS.search(p)
+        words = everything if tests else product
+        for name, what in sorted(set(check(p, text, paths, stems, words))):
+            print(f"{p}: {name}: {what}")
+            bad += 1
+    if seen < 50:
+        print(f"{top}: {seen} headers and documents are not IX's")
+        bad += 1
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "."))
