@@ -77,6 +77,7 @@ struct nicq {
 	bool tx_pending;
 	u64 nr_kicks; /* system calls made by kick() */
 	u64 nr_drops; /* received packets lost for want of buffers */
+	u64 nr_late; /* ... though there were some: not yet in the NIC's ring */
 	u32 nr_posted; /* buffers of the pool that wait for reception */
 };
 

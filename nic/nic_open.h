@@ -91,8 +91,8 @@ struct nic {
 	 * buffer kept. 0 or -errno. */
 	void (*suspend)(struct nic *nic);
 	int (*resume)(struct nic *nic);
-	/* Adds up packets lost before they reached us into q->nr_drops; may
-	 * be NULL. Any thread. */
+	/* Adds up packets lost before they reached us into q->nr_drops and
+	 * nr_late; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);
 	void (*close)(struct nic *nic);
 };

@@ -25,7 +25,7 @@ struct xdp_nic {
 	struct nic_config cfg; /* for resume() */
 	struct xdp_queue {
 		struct xdp_q q;
-		u64 drops; /* of sockets closed by suspend() */
+		u64 lost; /* by this socket, and counted in q */
 		struct xsk_socket *xsk;
 		/* libxdp keeps pointers to these. */
 		struct xsk_ring_prod fill, tx;
@@ -40,6 +40,24 @@ int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg);
 
 /* Harmless if not open. */
 void xdp_sockets_close(struct xdp_nic *x);
+
+/* What the kernel has lost for want of a buffer in a ring: because the pool has
+ * none left for it, or because our thread did not come to it in time. In copy
+ * mode a packet without buffer is in both of rx_dropped and
+ * rx_fill_ring_empty_descs. */
+static inline void xdp_count_lost(struct xdp_queue *x,
+				  const struct xdp_statistics *st)
+{
+	u64 lost = st->rx_ring_full +
+		   max(st->rx_dropped, st->rx_fill_ring_empty_descs);
+	struct nicq *q = &x->q.q;
+
+	if (q->pool && READ_ONCE(q->pool->nfree) > nic_ample(q->pool))
+		q->nr_late += lost - x->lost;
+	else
+		q->nr_drops += lost - x->lost;
+	x->lost = lost;
+}
 
 /* Does a packet of @mtu bytes take more than one frame? */
 static inline bool xdp_needs_frags(u32 mtu)

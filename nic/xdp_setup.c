@@ -162,9 +162,7 @@ static void update_drops(struct nic *nic)
 
 		memset(&st, 0, sizeof(st));
 		if (!getsockopt(q->fd, SOL_XDP, XDP_STATISTICS, &st, &len))
-			q->q.nr_drops = xdp_nic_of(nic)->queues[i].drops +
-					st.rx_dropped + st.rx_ring_full +
-					st.rx_fill_ring_empty_descs;
+			xdp_count_lost(&xdp_nic_of(nic)->queues[i], &st);
 	}
 }
 
@@ -195,7 +193,7 @@ static void suspend(struct nic *nic)
 
 	update_drops(nic);
 	for (u32 i = 0; i < nic->nqueues; i++)
-		x->queues[i].drops = nic->q[i]->nr_drops;
+		x->queues[i].lost = 0;
 	xdp_sockets_close(x);
 }
 

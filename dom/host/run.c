@@ -191,6 +191,7 @@ static void chores(struct host_thread *t, u64 now)
 	t->chores_at = now + CHORES_NS;
 	if (nic->update_drops && t->index == 0)
 		nic->update_drops(nic);
+	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
 	if (!t->host->neighbours.apart)
 		host_read_neighbours(t->host);
 	host_follow_neighbours(t, now);

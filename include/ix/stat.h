@@ -33,7 +33,8 @@
 	X(events, "event conditions raised")                               \
 	X(events_deferred, "iterations in which the event array was full") \
 	/* drops, by reason */                                             \
-	X(drop_no_buffer, "no receive buffer free")                        \
+	X(drop_no_buffer, "no receive buffer free: see mbufs")             \
+	X(drop_late, "NIC's ring ran empty or full: thread too slow")      \
 	X(drop_tx_full, "transmit queue or pool full")                     \
 	X(drop_short, "frame shorter than its headers say")                \
 	X(drop_not_ours, "address or protocol not for us")                 \
