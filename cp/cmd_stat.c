@@ -1,49 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* ix stat [PID|NAME]: counters of running dataplanes. */
 #include "cp/ix.h"
-#include "dom/host/statfile.h"
+#include "cp/stat.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { MAX_PAGES = 1024 };
-
-struct counter {
-	const char *name, *help;
-	size_t offset;
-};
 
 #define COUNTER(name_, help_) \
 	{ #name_, help_, offsetof(struct ix_stat, name_) },
-static const struct counter counters[] = { IX_COUNTERS(COUNTER) };
+const struct stat_counter stat_counters[] = { IX_COUNTERS(COUNTER) };
 #undef COUNTER
 
-struct options {
-	const char *who; /* pid or name; NULL: all */
-	const char *dir;
-	bool json, all;
-	unsigned int watch; /* ms between reports; 0: one */
-};
-
-static u64 value(const struct statfile_found *f, const struct counter *c)
-{
-	return *(const u64 *)((const char *)&f->page.stat + c->offset);
-}
+const size_t stat_nr_counters = ARRAY_SIZE(stat_counters);
 
 static bool wanted(const struct statfile_found *f, const char *who)
 {
 	return !who || f->pid == atoi(who) || !strcmp(f->page.name, who);
 }
 
-static int find(const struct options *o, struct statfile_found *out)
+int stat_find(const struct stat_options *o, struct statfile_found *out)
 {
-	int n = statfile_list(o->dir, out, MAX_PAGES), kept = 0;
+	int n = statfile_list(o->dir, out, STAT_PAGES), kept = 0;
 
 	for (int i = 0; i < n; i++) {
 		if (wanted(&out[i], o->who))
@@ -55,10 +38,10 @@ static int find(const struct options *o, struct statfile_found *out)
 /* ---- for people: counter, one column per thread */
 
 static bool any_nonzero(const struct statfile_found *f, int n,
-			const struct counter *c)
+			const struct stat_counter *c)
 {
 	for (int i = 0; i < n; i++)
-		if (value(&f[i], c))
+		if (stat_value(&f[i], c))
 			return true;
 	return false;
 }
@@ -90,9 +73,29 @@ static void print_owner(uid_t uid)
 		printf(" of user %u", uid);
 }
 
+/* What ps calls it: `ix`, or the program itself in domain inline. It chooses
+ * its name, and so may others for it. */
+static void print_comm(pid_t pid)
+{
+	char path[32], comm[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "re");
+	if (f && fgets(comm, sizeof(comm), f)) {
+		comm[strcspn(comm, "\n")] = 0;
+		for (char *c = comm; *c; c++)
+			*c = isprint((unsigned char)*c) ? *c : '?';
+		printf(" (%s)", comm);
+	}
+	if (f)
+		fclose(f);
+}
+
 static void print_process(const struct statfile_found *f, int n, bool all)
 {
 	printf("%s, process %d", f->page.name, (int)f->pid);
+	print_comm(f->pid);
 	if (f->owner != geteuid())
 		print_owner(f->owner);
 	printf(": %s\n", f->page.about);
@@ -100,13 +103,14 @@ static void print_process(const struct statfile_found *f, int n, bool all)
 	for (int i = 0; i < n; i++)
 		printf(" %9u (%u)", f[i].thread, f[i].page.core);
 	putchar('\n');
-	for (size_t c = 0; c < ARRAY_SIZE(counters); c++) {
-		if (!all && !any_nonzero(f, n, &counters[c]))
+	for (size_t c = 0; c < stat_nr_counters; c++) {
+		if (!all && !any_nonzero(f, n, &stat_counters[c]))
 			continue;
-		printf("  %-24s", counters[c].name);
+		printf("  %-24s", stat_counters[c].name);
 		for (int i = 0; i < n; i++)
-			printf(" %13" PRIu64, value(&f[i], &counters[c]));
-		printf("  %s\n", counters[c].help);
+			printf(" %13" PRIu64,
+			       stat_value(&f[i], &stat_counters[c]));
+		printf("  %s\n", stat_counters[c].help);
 	}
 	for (int i = 0; i < n; i++)
 		print_batches(&f[i]);
@@ -148,9 +152,9 @@ static void print_json_thread(const struct statfile_found *f)
 	print_json_string(f->page.name);
 	printf(", \"about\": ");
 	print_json_string(f->page.about);
-	for (size_t c = 0; c < ARRAY_SIZE(counters); c++)
-		printf(", \"%s\": %" PRIu64, counters[c].name,
-		       value(f, &counters[c]));
+	for (size_t c = 0; c < stat_nr_counters; c++)
+		printf(", \"%s\": %" PRIu64, stat_counters[c].name,
+		       stat_value(f, &stat_counters[c]));
 	printf(", \"rx_batch\": [");
 	for (int i = 0; i < IX_BATCH_BUCKETS; i++)
 		printf("%s%" PRIu64, i ? ", " : "", f->page.stat.rx_batch[i]);
@@ -167,82 +171,37 @@ static void print_json(const struct statfile_found *f, int n)
 	printf("]\n");
 }
 
-/* ---- --watch: what has changed, per second */
-
-static bool is_gauge(const struct counter *c)
-{
-	return !strncmp(c->help, "gauge", 5);
-}
-
-static void print_change(const struct statfile_found *f,
-			 const struct statfile_found *old, double s)
-{
-	printf("%s %d.%u:", f->page.name, (int)f->pid, f->thread);
-	for (size_t c = 0; c < ARRAY_SIZE(counters); c++) {
-		u64 now = value(f, &counters[c]);
-		u64 before = value(old, &counters[c]);
-
-		if (is_gauge(&counters[c]))
-			printf(" %s=%" PRIu64, counters[c].name, now);
-		else if (now != before)
-			printf(" %s=%.0f/s", counters[c].name,
-			       (double)(now - before) / s);
-	}
-	putchar('\n');
-	fflush(stdout);
-}
-
-/* The same thread's page among @n others, or NULL: it is new. */
-static const struct statfile_found *same(const struct statfile_found *f,
-					 const struct statfile_found *old,
-					 int n)
-{
-	for (int i = 0; i < n; i++) {
-		if (old[i].owner == f->owner && old[i].pid == f->pid &&
-		    old[i].thread == f->thread)
-			return &old[i];
-	}
-	return NULL;
-}
-
-/* Until all of them have ended. */
-static void watch(const struct options *o, struct statfile_found *f, int n)
-{
-	struct timespec pause = { o->watch / 1000,
-				  (long)(o->watch % 1000) * 1000000 };
-	static struct statfile_found old[MAX_PAGES];
-
-	while (n) {
-		int before = n;
-
-		memcpy(old, f, sizeof(*f) * (size_t)n);
-		nanosleep(&pause, NULL);
-		n = find(o, f);
-		for (int i = 0; i < n; i++) {
-			const struct statfile_found *was =
-				same(&f[i], old, before);
-
-			if (was)
-				print_change(&f[i], was, o->watch / 1000.0);
-		}
-	}
-}
-
 static int usage(FILE *f, int status)
 {
 	fprintf(f, "Usage: ix stat [OPTIONS] [PID|NAME]\n"
 		   "Counters of running dataplanes, one column per elastic "
 		   "thread.\n\n"
-		   "  --all         also those that are zero\n"
+		   "  --all         also those that are zero; with --watch all "
+		   "that change\n"
 		   "  --json        an array with one object per thread\n"
-		   "  --watch[=MS]  rates, every MS milliseconds [1000], until "
-		   "it ends\n"
+		   "  --watch[=MS]  a table of rates, a line a thread every MS "
+		   "milliseconds [1000],\n"
+		   "                until it ends\n"
 		   "  --dir DIR     as the setting stat_dir\n");
 	return status;
 }
 
+static bool parse_ms(const char *text, unsigned int *ms)
+{
+	char *end;
+	unsigned long n = text ? strtoul(text, &end, 10) : 1000;
+
+	*ms = (unsigned int)n;
+	if (!text || (isdigit((unsigned char)*text) && !*end &&
+		      n >= STAT_WATCH_MIN && n <= STAT_WATCH_MAX))
+		return true;
+	fprintf(stderr, "ix: --watch=%s: milliseconds are from %d to %d\n",
+		text, STAT_WATCH_MIN, STAT_WATCH_MAX);
+	return false;
+}
+
 /* 0, or the exit status + 1. */
-static int parse(struct options *o, int argc, char **argv)
+static int parse(struct stat_options *o, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "all", no_argument, NULL, 'a' },
@@ -254,7 +213,7 @@ static int parse(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	*o = (struct options){ .dir = "" };
+	*o = (struct stat_options){ .dir = "" };
 	while ((c = getopt_long(argc, argv, "ajw::d:h", known, NULL)) != -1) {
 		switch (c) {
 		case 'a':
@@ -264,8 +223,8 @@ static int parse(struct options *o, int argc, char **argv)
 			o->json = true;
 			break;
 		case 'w':
-			o->watch = optarg ? (unsigned int)atoi(optarg) : 1000;
-			o->watch = max(o->watch, 10u);
+			if (!parse_ms(optarg, &o->watch))
+				return EXIT_USAGE + 1;
 			break;
 		case 'd':
 			o->dir = optarg;
@@ -284,20 +243,20 @@ static int parse(struct options *o, int argc, char **argv)
 
 int cmd_stat(int argc, char **argv)
 {
-	static struct statfile_found found[MAX_PAGES];
-	struct options o;
+	static struct statfile_found found[STAT_PAGES];
+	struct stat_options o;
 	int n = parse(&o, argc, argv);
 
 	if (n)
 		return n - 1;
-	n = find(&o, found);
+	n = stat_find(&o, found);
 	if (o.json)
 		print_json(found, n);
 	else if (!n)
 		fprintf(stderr, "ix: no dataplane%s%s is running\n",
 			o.who ? " called " : "", o.who ? o.who : "");
 	else if (o.watch)
-		watch(&o, found, n);
+		stat_watch(&o, found, n);
 	else
 		print_text(found, n, o.all);
 	return n ? 0 : 1;

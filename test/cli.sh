@@ -182,7 +182,7 @@ for _ in $(seq 100); do
 	[ -e "$page" ] && break
 	sleep 0.05
 done
-expect 0 'bad?[2Jname, process' "$ix" stat --dir "$dir/s"
+expect 0 "bad?[2Jname, process $job (ix)" "$ix" stat --dir "$dir/s"
 expect 0 '"bad?[2Jname"' "$ix" stat --dir "$dir/s" --json
 "$ix" stat --dir "$dir/s" --json | python3 -c 'import json, os, sys
 thread, = json.load(sys.stdin)
@@ -191,10 +191,20 @@ assert thread["user"] == os.geteuid() and thread["rx_packets"] == 0' ||
 "$ix" stat --dir "$dir/s" --watch=10 >"$dir/watch" 2>&1 &
 watch=$!
 for _ in $(seq 100); do
-	[ -s "$dir/watch" ] && break
+	[ "$(wc -l <"$dir/watch")" -gt 25 ] && break
 	sleep 0.05
 done
-grep -q 'bad?.*mbufs_total=' "$dir/watch" || fail "--watch: $(cat "$dir/watch")"
+# A table: header, twenty lines, header; as many columns in all.
+awk 'NR % 21 == 1 { if (!/rx pkt\/s .*batch .*conns .*drops\/s/) exit 1; next }
+	!/^bad\?/ || NF != 9 || length > 80 { exit 1 }
+	END { if (NR < 25) exit 1 }' "$dir/watch" ||
+	fail "--watch: $(cat "$dir/watch")"
+timeout 2 "$ix" stat --dir "$dir/s" --all --watch=10 >"$dir/watch_all"
+grep -q 'bad?.*mbufs_total=' "$dir/watch_all" ||
+	fail "--all --watch: $(cat "$dir/watch_all")"
+for ms in 0 5 -1 x 10x 99999999999; do
+	expect 2 "milliseconds are from 10 to" "$ix" stat --watch=$ms
+done
 truncate -s 0 "$page"
 wait $watch
 got=$?
