@@ -266,7 +266,7 @@ static void report(const struct raw *r, const char *mode)
 			 "%llu ns\n",
 	       mode, (unsigned long long)r->packets, seconds,
 	       (double)r->packets / seconds, (unsigned long long)r->lost,
-	       (unsigned long long)r->q->nr_drops,
+	       (unsigned long long)(r->q->nr_drops + r->q->nr_late),
 	       (unsigned long long)r->q->nr_kicks,
 	       r->rtt.n ? hist_mean(&r->rtt) : 0.0,
 	       (unsigned long long)hist_quantile(&r->rtt, 0.5),

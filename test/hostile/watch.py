@@ -75,10 +75,10 @@ class Control:
 
 
 def drops():
-    """Packets that found no buffer."""
+    """Packets that found no buffer, or the thread late."""
     out = subprocess.run([IX, "stat", "--dir", STATDIR, "--json"],
                          capture_output=True, text=True).stdout
-    return sum(map(int, re.findall(r'"drop_no_buffer": (\d+)', out)))
+    return sum(map(int, re.findall(r'"drop_(?:no_buffer|late)": (\d+)', out)))
 
 
 def delays():
