@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP."""
+"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP,
+at the start."""
 
 from collections import namedtuple
 
@@ -148,4 +149,19 @@ TCP = [
            "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
 ]
 
-MUTANTS = GATE + LIVES + LIMITS + TCP
+STARTS = [
+    Mutant("memory is not compared with what there is", "dom/host/available.c",
+           "\tif (shared + n->private <= room)", "\tif (1)",
+           ["t_available"]),
+    Mutant("a control group around ours does not count", "dom/host/cgroups.c",
+           "\t\tif (strlen(dir) <= root)", "\t\tif (1)", ["t_available"]),
+    Mutant("memory is prepared whatever signal comes", "dom/host/memory.c",
+           "signalled() ? -EINTR", "0 ? -EINTR", ["t_host"]),
+    Mutant("a broadcast address may be ours", "conf/check.c",
+           "\tif (!(~ip & ~mask))", "\tif (0)", ["t_conf"]),
+    Mutant("what we are late for is blamed on the pool", "nic/xdp_host.h",
+           "\t\tq->nr_late += lost - x->lost;",
+           "\t\tq->nr_drops += lost - x->lost;", ["t_xdp_ring"]),
+]
+
+MUTANTS = GATE + LIVES + LIMITS + TCP + STARTS
