@@ -88,6 +88,13 @@ static s64 call_REJECT(struct dp *dp, const struct ix_call *c, u64 now)
 	return 0;
 }
 
+/* Back-pressure: the rest of the batch must not fill the hole. */
+static COLD void answered_short(struct dp *dp, struct tcp_conn *conn)
+{
+	tcp_answer_short(&dp->net, conn);
+	dp->stat->calls_short++;
+}
+
 static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 			     u32 done, bool more, u64 now)
 {
@@ -108,8 +115,8 @@ static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 		taken = tcp_answer_later(&dp->net, conn, done, addr, sg.len);
 	else
 		taken = tcp_answer(&dp->net, conn, done, addr, sg.len, now);
-	if (unlikely(taken < sg.len))
-		dp->stat->calls_short += taken >= 0;
+	if (unlikely(taken < sg.len) && taken >= 0)
+		answered_short(dp, conn);
 	return taken;
 }
 
@@ -124,18 +131,18 @@ static COLD s64 answer_many(struct dp *dp, struct tcp_conn *conn, u32 at,
 	if (unlikely(total < 0))
 		return total;
 	for (u32 i = 0; i < nsgs; i++) {
-		const u8 *addr = (const u8 *)(uintptr_t)sg[i].addr;
-		s64 n = i ? tcp_send(&dp->net, conn, addr, sg[i].len)
-			  : tcp_answer_later(&dp->net, conn, done, addr,
-					     sg[i].len);
+		s64 n = tcp_answer_later(&dp->net, conn, i ? 0 : done,
+					 (const u8 *)(uintptr_t)sg[i].addr,
+					 sg[i].len);
 
-		if (unlikely(n < 0))
-			return taken ? taken : n;
+		if (unlikely(n < 0)) /* the first one's: no other can fail */
+			return n;
 		taken += n;
 		if (unlikely(n < sg[i].len))
 			break;
 	}
-	dp->stat->calls_short += taken < total;
+	if (unlikely(taken < total))
+		answered_short(dp, conn);
 	return taken;
 }
 

@@ -81,6 +81,7 @@ enum tcp_flags {
 	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una; or SYN */
 	TCP_F_COUNTED = 1 << 22,    /* among those that take a share */
 	TCP_F_FIN_HELD = 1 << 23,   /* the peer's, behind a hole: fin_seq */
+	TCP_F_SHORT = 1 << 24,	    /* SENDV was short, in crossing short_at */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -178,6 +179,7 @@ struct tcp_conn {
 	struct tcp_mark recv_mark;
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 fin_seq;	/* TCP_F_FIN_HELD */
+	u32 short_at;	/* TCP_F_SHORT: lower bits of the crossings till then */
 } ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");
@@ -322,6 +324,10 @@ s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
 /* The same, but nothing goes before tcp_output_all(): more follows. */
 s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
 		     const u8 *addr, u32 len);
+
+/* An answer took less than asked: until the next crossing answers of @c take
+ * nothing, so that no byte overtakes those. */
+void tcp_answer_short(const struct net *net, struct tcp_conn *c);
 
 /* The oldest @bytes delivered bytes are given back: -EINVAL if more than
  * are out, -ENOTCONN. Opens the window. */

@@ -28,11 +28,11 @@ enum {
 	       TCP_F_FIN_QUEUED | TCP_F_PROBE | TCP_F_REXMIT | TCP_F_FIN_HELD,
 };
 
-/* Established, with timestamps, and nothing unusual going on? */
-static inline bool plain(const struct tcp_conn *c)
+/* Established, with timestamps, and nothing of @rare going on? */
+static inline bool plain(const struct tcp_conn *c, u32 rare)
 {
 	return c->calm == TCP_ESTABLISHED &&
-	       (c->flags & (RARE | TCP_F_TS)) == TCP_F_TS;
+	       (c->flags & (rare | TCP_F_TS)) == TCP_F_TS;
 }
 
 /* Native words of headers, neighbours put together as they lie in memory. */
@@ -147,7 +147,7 @@ static inline bool take_segment(struct net *net, struct tcp_conn *c,
 	u32 tsval = be32_host(f->tsval), acked = ack - c->snd_una;
 	u8 news = 0;
 
-	if (unlikely(!plain(c) || c->ooo || seq != c->rcv_nxt ||
+	if (unlikely(!plain(c, RARE) || c->ooo || seq != c->rcv_nxt ||
 		     len > c->rcv_adv - seq ||
 		     acked > c->snd_max - c->snd_una || !(acked | len) ||
 		     seq_lt(tsval, c->ts_recent) || seq_lt(seq, c->snd_wl1) ||
@@ -305,6 +305,20 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	return true;
 }
 
+void tcp_answer_short(const struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_SHORT;
+	c->short_at = (u32)net->stat->crossings;
+}
+
+/* In this crossing? */
+static bool was_short(const struct net *net, struct tcp_conn *c)
+{
+	if (c->short_at != (u32)net->stat->crossings)
+		c->flags &= ~(u32)TCP_F_SHORT;
+	return c->flags & TCP_F_SHORT;
+}
+
 s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
 		     const u8 *addr, u32 len)
 {
@@ -315,7 +329,7 @@ s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
 	if (err)
 		return err;
 	tcp_recv_done(net, c, done);
-	return tcp_send(net, c, addr, len);
+	return was_short(net, c) ? 0 : tcp_send(net, c, addr, len);
 }
 
 s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
@@ -323,7 +337,7 @@ s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
 {
 	if (unlikely(done > c->rx_told))
 		return -EINVAL;
-	if (unlikely(!plain(c)))
+	if (unlikely(!plain(c, RARE | TCP_F_SHORT)))
 		return tcp_answer_later(net, c, done, addr, len);
 	if (likely(done))
 		tcp_give_back(net, c, done);

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IX_ABI_VERSION 3
+#define IX_ABI_VERSION 4
 
 /*
  * Calls. Each gets one result: >= 0 on success, else a negative errno, and
@@ -29,8 +29,10 @@
  *   ACCEPT       handle (from knock), cookie 0
  *   REJECT       handle (from knock)         0; the peer gets a reset
  *   SENDV        handle, sg, n, done         bytes taken, may be fewer than
- *                                            asked: wait for sent; first a
- *                                            RECV_DONE of done bytes
+ *                                            asked: wait for sent, and
+ *                                            the batch's later ones for this
+ *                                            handle take 0; first a RECV_DONE
+ *                                            of done bytes
  *   RECV_DONE    handle, n = bytes           0; oldest bytes first
  *   CLOSE        handle, n = IX_CLOSE_*      0; FIN after what is queued. Not
  *                                            yet connected: IX_CLOSE_ALL only

@@ -5,7 +5,8 @@
  * and their neighbours, so that the checks behind the first are reached.
  *
  * A call that failed must have changed nothing: batches of one call are run
- * against a copy of all connections. Of what was aborted nothing is heard.
+ * against a copy of all connections. Of what was aborted nothing is heard. No
+ * SENDV overtakes one that was short.
  */
 #include "fuzz.h"
 
@@ -164,6 +165,32 @@ static void check_results(const struct rig *r, u32 ncalls)
 		invariant(r->up.results[i] > -134);
 }
 
+static bool short_sendv(const struct rig *r, u32 i)
+{
+	const struct ix_call *c = &r->down.calls[i];
+	u64 asked = 0;
+
+	if (c->op != IX_SENDV || r->up.results[i] < 0)
+		return false;
+	for (u32 k = 0; k < c->n; k++)
+		asked += r->down.sgs[c->sg + k].len;
+	return (u64)r->up.results[i] < asked;
+}
+
+static void check_order(const struct rig *r)
+{
+	const struct ix_call *c = r->down.calls;
+
+	for (u32 i = 0; i < r->up.nresults; i++) {
+		if (!short_sendv(r, i))
+			continue;
+		for (u32 k = i + 1; k < r->up.nresults; k++)
+			invariant(c[k].op != IX_SENDV ||
+				  c[k].handle != c[i].handle ||
+				  r->up.results[k] <= 0);
+	}
+}
+
 static void cross(struct rig *r, struct names *names, struct names *silent)
 {
 	u32 ncalls = r->down.ncalls;
@@ -178,6 +205,7 @@ static void cross(struct rig *r, struct names *names, struct names *silent)
 	} else {
 		rig_run(r);
 		check_results(r, ncalls);
+		check_order(r);
 		learn_all(names, r, r->up.nresults);
 		learn_aborted(silent, r, r->up.nresults);
 	}
@@ -192,6 +220,7 @@ static void flush(struct rig *r, struct names *names, struct names *silent)
 
 	dp_flush(&r->dp, r->now);
 	check_results(r, ncalls);
+	check_order(r);
 	learn_all(names, r, r->up.nresults);
 	learn_aborted(silent, r, r->up.nresults);
 	r->down.ncalls = 0;

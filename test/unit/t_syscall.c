@@ -311,6 +311,49 @@ static void back_pressure(void **state)
 	assert_int_equal(r->stat.calls_failed, 0);
 }
 
+/* Ranges that nothing joins, until no more can be queued: how many. */
+static u32 fill_ranges(struct rig *r, u64 handle)
+{
+	const u32 limit = r->conf.net.tcp.conn_ranges;
+
+	for (u32 i = 0; i < limit + 1; i++)
+		rig_send(r, handle, 2 * i, 1);
+	return limit;
+}
+
+/* After a short SENDV those that follow in the batch take nothing, though they
+ * could: where the last range ends none is needed. Other connections, what is
+ * given back, and the next batch have no part in it. */
+static void no_overtaking(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct tcp_conn *conn = &r->dp.net.tcp.conns[handle_index(f->conn)];
+	struct rig_peer p;
+	u64 other = rig_accept_ts(r, &p, 43);
+	u32 at, after;
+
+	rig_inject_tcp(r, &f->peer, TCP_ACK, "0123456789", 10);
+	assert_int_equal(rig_poll(r), 1);
+	at = fill_ranges(r, f->conn);
+	after = r->down.ncalls;
+	rig_send(r, f->conn, 2 * at - 1, 1)->done = 10;
+	rig_send(r, f->conn, 2 * at - 1, 0);
+	rig_send(r, f->conn, 2 * at - 1, 0)->n = 2; /* and the next one's */
+	rig_send(r, other, 2 * at - 1, 1);
+	rig_run(r);
+	for (u32 i = 0; i < at; i++)
+		assert_int_equal(r->up.results[i], 1);
+	for (u32 i = at; i < after + 3; i++)
+		assert_int_equal(r->up.results[i], 0);
+	assert_int_equal(r->up.results[after + 3], 1);
+	assert_int_equal(r->stat.calls_short, 3);
+	assert_int_equal(conn->rx_told, 0);
+	rig_send(r, f->conn, 2 * at - 1, 1);
+	assert_int_equal(rig_one(r), 1);
+	rig_drain(r);
+}
+
 static void recv_done_bounds(void **state)
 {
 	struct fixture *f = *state;
@@ -896,20 +939,35 @@ static void ports_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GATE_TEST(count_is_a_lie),   GATE_TEST(full_batch),
-		GATE_TEST(unknown_op),	     GATE_TEST(forged_handles),
-		GATE_TEST(stale_handles),    GATE_TEST(dead_not_told),
-		GATE_TEST(ranges),	     GATE_TEST(sg_counts),
-		GATE_TEST(all_or_nothing),   GATE_TEST(gathers_in_order),
-		GATE_TEST(back_pressure),    GATE_TEST(recv_done_bounds),
-		GATE_TEST(answers),	     GATE_TEST(answer_after_close),
-		GATE_TEST(answer_and_close), GATE_TEST(udp_recv_done_bounds),
-		GATE_TEST(racing_range),     GATE_TEST(wrong_states),
-		GATE_TEST(knock_states),     GATE_TEST(dialing),
-		GATE_TEST(dial_closed),	     GATE_TEST(dial_aborted),
-		GATE_TEST(dial_closed_late), GATE_TEST(addresses),
-		GATE_TEST(timer_limits),     GATE_TEST(cancel_due_timer),
-		GATE_TEST(connection_limit), GATE_TEST(ports_of_others),
+		GATE_TEST(count_is_a_lie),
+		GATE_TEST(full_batch),
+		GATE_TEST(unknown_op),
+		GATE_TEST(forged_handles),
+		GATE_TEST(stale_handles),
+		GATE_TEST(dead_not_told),
+		GATE_TEST(ranges),
+		GATE_TEST(sg_counts),
+		GATE_TEST(all_or_nothing),
+		GATE_TEST(gathers_in_order),
+		GATE_TEST(back_pressure),
+		GATE_TEST(no_overtaking),
+		GATE_TEST(recv_done_bounds),
+		GATE_TEST(answers),
+		GATE_TEST(answer_after_close),
+		GATE_TEST(answer_and_close),
+		GATE_TEST(udp_recv_done_bounds),
+		GATE_TEST(racing_range),
+		GATE_TEST(wrong_states),
+		GATE_TEST(knock_states),
+		GATE_TEST(dialing),
+		GATE_TEST(dial_closed),
+		GATE_TEST(dial_aborted),
+		GATE_TEST(dial_closed_late),
+		GATE_TEST(addresses),
+		GATE_TEST(timer_limits),
+		GATE_TEST(cancel_due_timer),
+		GATE_TEST(connection_limit),
+		GATE_TEST(ports_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
