@@ -46,7 +46,7 @@ static void ask(u64 handle)
 	e->down->sgs[i] = (struct ix_sg){ .addr = (u64)e->arena, .len = SIZE };
 	c->handle = handle;
 	c->sg = i;
-	c->n = 1;
+	c->nsgs = 1;
 	waiting += SIZE;
 }
 
@@ -54,13 +54,13 @@ static void client_event(const struct ix_event *ev)
 {
 	struct ix_call *c;
 
-	if (ev->type == IX_EV_CONNECTED && !ev->len)
+	if (ev->type == IX_EV_CONNECTED && !ev->error)
 		handles[nhandles++] = ev->handle;
 	if (ev->type != IX_EV_RECV)
 		return;
 	c = call(IX_RECV_DONE);
 	c->handle = ev->handle;
-	c->n = ev->len;
+	c->bytes = ev->len;
 	waiting -= ev->len;
 	answered++;
 }

@@ -42,7 +42,7 @@ static void send_message(int end, u64 handle)
 				       .len = MESSAGE };
 	c->handle = handle;
 	c->sg = i;
-	c->n = 1;
+	c->nsgs = 1;
 }
 
 static void recv_done(int end, const struct ix_event *ev)
@@ -50,7 +50,7 @@ static void recv_done(int end, const struct ix_event *ev)
 	struct ix_call *c = call(end, IX_RECV_DONE);
 
 	c->handle = ev->handle;
-	c->n = ev->len;
+	c->bytes = ev->len;
 }
 
 static void server_event(const struct ix_event *ev)
@@ -66,7 +66,7 @@ static void server_event(const struct ix_event *ev)
 
 static void client_event(const struct ix_event *ev)
 {
-	if (ev->type == IX_EV_CONNECTED && !ev->len) {
+	if (ev->type == IX_EV_CONNECTED && !ev->error) {
 		opened++;
 		send_message(LAB_CLIENT, ev->handle);
 	} else if (ev->type == IX_EV_RECV) {
@@ -94,7 +94,7 @@ static void listen_on_all(void)
 		struct ix_call *c = call(LAB_SERVER, IX_LISTEN);
 
 		c->port = (u16)(PORT + i);
-		c->n = 4096;
+		c->backlog = 4096;
 	}
 }
 

@@ -19,6 +19,14 @@ static inline bool full(struct dp *dp)
 	return true;
 }
 
+_Static_assert(offsetof(struct ix_event, type) == 0 &&
+		       offsetof(struct ix_event, port) == 2 &&
+		       offsetof(struct ix_event, len) == 4,
+	       "event_write() writes them as one word");
+_Static_assert(offsetof(struct ix_event, acked) + 4 ==
+		       offsetof(struct ix_event, room),
+	       "event_sent() writes them as one word");
+
 /* Type, port 0 and length are one store. The array is the application's to
  * read: what a type has no use for need not be written. */
 static inline void event_write(struct ix_event *e, u16 type, u32 len,

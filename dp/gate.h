@@ -82,19 +82,35 @@ static inline struct udp_sock *find_udp(struct dp *dp, u64 handle)
 
 /* ---- memory */
 
+/* Of an entry len and pad, which must be 0, in one word. */
+static inline u64 sg_len(const struct ix_sg *sg)
+{
+	_Static_assert(offsetof(struct ix_sg, len) + 4 ==
+				       offsetof(struct ix_sg, pad) &&
+			       offsetof(struct ix_sg, len) % 8 == 0,
+		       "one word");
+	return READ_ONCE(*(const u64 *)&sg->len);
+}
+
 /* An application's range becomes ours if it lies in the arena. An empty range
  * refers to nothing. */
-static inline bool translate(const struct dp_arena *a, struct ix_sg *sg)
+static inline bool translate(const struct dp_arena *a, u64 *addr, u64 len)
 {
-	u64 off = sg->addr - a->app_base; /* wraps below the arena: too big */
+	u64 off = *addr - a->app_base; /* wraps below the arena: too big */
 
-	if (unlikely(off > a->len || sg->len > a->len - off)) {
-		if (sg->len)
+	if (unlikely(off > a->len || len > a->len - off)) {
+		if (len)
 			return false;
 		off = 0;
 	}
-	sg->addr = (u64)(uintptr_t)(a->base + off);
+	*addr = (u64)(uintptr_t)(a->base + off);
 	return true;
+}
+
+/* Of an entry that translate() refused. */
+static inline s64 sg_errno(u64 len)
+{
+	return len > UINT32_MAX ? -EINVAL : -EFAULT;
 }
 
 /* The scatter/gather list of a call, @n entries from @first on: copied,
@@ -104,6 +120,7 @@ static inline s64 take_sgs(struct dp *dp, u64 first, u32 n,
 {
 	const struct ix_sg *in = dp->down->sgs;
 	s64 total = 0;
+	u64 len;
 
 	if (unlikely(n - 1 >= IX_MAX_SG_PER_CALL))
 		return -EINVAL;
@@ -111,8 +128,10 @@ static inline s64 take_sgs(struct dp *dp, u64 first, u32 n,
 		return -EINVAL;
 	for (u32 i = 0; i < n; i++) {
 		COPY_IN(&out[i], &in[first + i]);
-		if (unlikely(!translate(&dp->arena, &out[i])))
-			return -EFAULT;
+		len = sg_len(&out[i]);
+		if (unlikely(len > UINT32_MAX ||
+			     !translate(&dp->arena, &out[i].addr, len)))
+			return sg_errno(len);
 		total += out[i].len;
 	}
 	return total;

@@ -54,7 +54,7 @@ static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
 	err = check_port(dp, c->port);
 	if (err)
 		return err;
-	return tcp_listen(&dp->net, ip, c->port, c->n);
+	return tcp_listen(&dp->net, ip, c->port, c->backlog);
 }
 
 static s64 call_UNLISTEN(struct dp *dp, const struct ix_call *c, u64 now)
@@ -95,27 +95,28 @@ static COLD void answered_short(struct dp *dp, struct tcp_conn *conn)
 	dp->stat->calls_short++;
 }
 
+/* @more: another call for @conn follows, which may go in the same segment. */
 static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 			     u32 done, bool more, u64 now)
 {
 	const struct ix_sg *shared;
-	const u8 *addr;
-	struct ix_sg sg;
+	u64 addr, len;
+	const u8 *data;
 	s64 taken;
 
 	if (unlikely(at >= IX_MAX_SGS))
 		return -EINVAL;
 	shared = &dp->down->sgs[at];
-	sg.addr = READ_ONCE(shared->addr);
-	sg.len = READ_ONCE(shared->len);
-	if (unlikely(!translate(&dp->arena, &sg)))
-		return -EFAULT;
-	addr = (const u8 *)(uintptr_t)sg.addr;
+	addr = READ_ONCE(shared->addr);
+	len = sg_len(shared);
+	if (unlikely(!translate(&dp->arena, &addr, len)))
+		return sg_errno(len);
+	data = (const u8 *)(uintptr_t)addr;
 	if (unlikely(more))
-		taken = tcp_answer_later(&dp->net, conn, done, addr, sg.len);
+		taken = tcp_answer_later(&dp->net, conn, done, data, (u32)len);
 	else
-		taken = tcp_answer(&dp->net, conn, done, addr, sg.len, now);
-	if (unlikely(taken < sg.len) && taken >= 0)
+		taken = tcp_answer(&dp->net, conn, done, data, (u32)len, now);
+	if (unlikely((u64)taken < len)) /* not an errno */
 		answered_short(dp, conn);
 	return taken;
 }
@@ -146,23 +147,14 @@ static COLD s64 answer_many(struct dp *dp, struct tcp_conn *conn, u32 at,
 	return taken;
 }
 
-/* @arg: both of ix_call's sg and done. @more: another call for @conn follows,
- * which may go in the same segment. */
-static inline s64 answer(struct dp *dp, struct tcp_conn *conn, u32 n, u64 arg,
-			 bool more, u64 now)
-{
-	u32 at = (u32)arg, done = (u32)(arg >> 32);
-
-	return likely(n == 1) ? answer_one(dp, conn, at, done, more, now)
-			      : answer_many(dp, conn, at, n, done);
-}
-
 static s64 call_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
 {
 	s64 err;
 	struct tcp_conn *conn = find_own(dp, c->handle, &err);
 
-	return conn ? answer(dp, conn, c->n, c->arg, true, now) : err;
+	if (!conn)
+		return err;
+	return answer_many(dp, conn, c->sg, c->nsgs, c->done);
 }
 
 static s64 call_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
@@ -170,7 +162,7 @@ static s64 call_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
 	s64 err;
 	struct tcp_conn *conn = find_own(dp, c->handle, &err);
 
-	return conn ? tcp_recv_done(&dp->net, conn, c->n) : err;
+	return conn ? tcp_recv_done(&dp->net, conn, c->bytes) : err;
 }
 
 static s64 call_CLOSE(struct dp *dp, const struct ix_call *c, u64 now)
@@ -180,9 +172,9 @@ static s64 call_CLOSE(struct dp *dp, const struct ix_call *c, u64 now)
 
 	if (!conn)
 		return err;
-	if (c->n != IX_CLOSE_ALL && c->n != IX_CLOSE_WRITE)
+	if (c->how != IX_CLOSE_ALL && c->how != IX_CLOSE_WRITE)
 		return -EINVAL;
-	return tcp_close(&dp->net, conn, c->n == IX_CLOSE_ALL, now);
+	return tcp_close(&dp->net, conn, c->how == IX_CLOSE_ALL, now);
 }
 
 static s64 call_ABORT(struct dp *dp, const struct ix_call *c, u64 now)
@@ -234,16 +226,16 @@ static s64 call_UDP_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
 		return err;
 	if (!ip.raw || !c->port)
 		return -EINVAL;
-	err = take_sgs(dp, c->sg, c->n, sg);
+	err = take_sgs(dp, c->sg, c->nsgs, sg);
 	if (err < 0)
 		return err;
 	return udp_sendv(&dp->net, handle_index(c->handle), ip, c->port, sg,
-			 c->n, c->cookie, now);
+			 c->nsgs, c->cookie, now);
 }
 
 static s64 call_UDP_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
 {
-	u64 off = c->arg - dp->pool.app_frames;
+	u64 off = c->addr - dp->pool.app_frames;
 
 	if (!find_udp(dp, c->handle))
 		return -EBADF;
@@ -255,7 +247,7 @@ static s64 call_UDP_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
 
 static s64 call_TIMER_SET(struct dp *dp, const struct ix_call *c, u64 now)
 {
-	return dp_user_timer_set(dp, c->cookie, c->arg, now);
+	return dp_user_timer_set(dp, c->cookie, c->delay, now);
 }
 
 static s64 call_TIMER_CANCEL(struct dp *dp, const struct ix_call *c, u64 now)
@@ -265,9 +257,23 @@ static s64 call_TIMER_CANCEL(struct dp *dp, const struct ix_call *c, u64 now)
 
 /* ---- the batch */
 
-#define CALL_ENTRY(name) [IX_##name] = call_##name,
+#define CALL_ENTRY(name, uses) [IX_##name] = call_##name,
+#define CALL_USES(name, uses) [IX_##name] = (uses),
 static call_fn *const call_table[IX_NR_CALLS] = { IX_CALLS(CALL_ENTRY) };
+static const u8 call_uses[IX_NR_CALLS] = { IX_CALLS(CALL_USES) };
 #undef CALL_ENTRY
+#undef CALL_USES
+
+/* What is to mean something one day must mean nothing until then. */
+static bool rest_is_zero(const struct ix_call *c, u32 uses)
+{
+	return (uses & IX_USES_PORT || !c->port) &&
+	       (uses & IX_USES_N || !c->n) &&
+	       (uses & IX_USES_HANDLE || !c->handle) &&
+	       (uses & IX_USES_SG || !c->sg) &&
+	       (uses & IX_USES_DONE || !c->done) &&
+	       (uses & IX_USES_IP || !(c->ip.q[0] | c->ip.q[1]));
+}
 
 static COLD s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 {
@@ -276,26 +282,40 @@ static COLD s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 	COPY_IN(&c, shared);
 	if (unlikely(c.op >= IX_NR_CALLS))
 		return -ENOSYS;
+	if (unlikely(!rest_is_zero(&c, call_uses[c.op])))
+		return -EINVAL;
 	return call_table[c.op](dp, &c, now);
 }
 
-/* The one that makes up nearly all batches needs three words of the
- * descriptor, each read once. For any other the whole is copied. */
+_Static_assert(offsetof(struct ix_call, op) == 0 &&
+		       offsetof(struct ix_call, port) == 2 &&
+		       offsetof(struct ix_call, nsgs) == 4,
+	       "call_one() reads them as one word");
+_Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
+		       offsetof(struct ix_call, done) ==
+			       offsetof(struct ix_call, arg) + 4,
+	       "call_one() reads them as one word");
+
+/* The one that makes up nearly all batches, a SENDV of one range, port 0, needs
+ * three words of the descriptor, each read once. For any other the whole is
+ * copied. */
 static inline s64 call_one(struct dp *dp, const struct ix_call *shared,
 			   bool last, u64 now)
 {
+	const u64 usual = IX_SENDV | 1ull << 32;
 	u64 head = READ_ONCE(*(const u64 *)shared);
-	u64 handle = READ_ONCE(shared->handle);
+	u64 handle = READ_ONCE(shared->handle), arg;
 	struct tcp_conn *conn;
 	s64 err;
 
-	if (unlikely((u16)head != IX_SENDV))
+	if (unlikely(head != usual))
 		return call_any(dp, shared, now);
 	conn = find_own(dp, handle, &err);
 	if (unlikely(!conn))
 		return err;
-	return answer(dp, conn, (u32)(head >> 32), READ_ONCE(shared->arg),
-		      !last && READ_ONCE(shared[1].handle) == handle, now);
+	arg = READ_ONCE(shared->arg);
+	return answer_one(dp, conn, (u32)arg, (u32)(arg >> 32),
+			  !last && READ_ONCE(shared[1].handle) == handle, now);
 }
 
 /* A batch whose count is a lie has no result to put an errno in: none of its

@@ -72,8 +72,8 @@ void ixev_on_connected(struct ixev_thread *t, const struct ix_event *ev)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
 
-	if (ev->len) {
-		ixev_on_dead(t, ctx, (int)ev->len);
+	if (ev->error) {
+		ixev_on_dead(t, ctx, (int)ev->error);
 		return;
 	}
 	ctx->flags = (uint16_t)((ctx->flags & ~CTX_DIALING) | CTX_OPEN);
@@ -88,7 +88,7 @@ void ixev_on_knock(struct ixev_thread *t, const struct ix_event *ev)
 	struct ip_tuple id = {
 		.src_ip = ix_addr_to_v4(&ev->ip),
 		.src_port = ev->port,
-		.dst_port = (uint16_t)ev->len,
+		.dst_port = (uint16_t)ev->local_port,
 	};
 	struct ixev_ctx *ctx = ixev_ops.accept ? ixev_ops.accept(&id) : NULL;
 	struct ix_call *c = ixev_call(t, ctx ? IX_ACCEPT : IX_REJECT, 0);
@@ -192,7 +192,7 @@ static void take_back(struct ixev_thread *t, struct ixev_ctx *ctx)
 		c = ixev_call(t, IX_CLOSE, 0);
 		c->handle = (uint64_t)ctx->handle;
 		c->cookie = (uintptr_t)ctx;
-		c->n = IX_CLOSE_ALL;
+		c->how = IX_CLOSE_ALL;
 	}
 }
 

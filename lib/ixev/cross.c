@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Before and after the crossing: contexts with work -> calls; results. */
-#include <string.h>
-
 #include "lib/ixev/priv.h"
 
 enum { CALLS_PER_CTX = 2 };
@@ -41,9 +39,8 @@ int64_t ixev_call_now(struct ixev_thread *t, struct ix_call *c)
 static inline struct ix_call *put(struct ix_thread *ix, uint16_t op,
 				  const struct ixev_ctx *ctx, uint32_t n)
 {
-	struct ix_call *c = &ix->port.down->calls[ix->ncalls++];
+	struct ix_call *c = ix_call_new(ix, op);
 
-	c->op = op;
 	c->n = n;
 	c->handle = (uint64_t)ctx->handle;
 	c->cookie = (uintptr_t)ctx;
@@ -61,9 +58,7 @@ static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
 	struct ix_call *c;
 
 	for (;;) {
-		sg[i].addr = (uintptr_t)n->addr + off;
-		sg[i].len = n->len - off;
-		i++;
+		ixev_put_range(&sg[i++], n->addr + off, n->len - off);
 		if (likely(n == ctx->tx_tail) || i == IX_MAX_SG_PER_CALL)
 			break;
 		off = 0;
@@ -147,6 +142,15 @@ static inline bool answered(const struct ixev_ctx *ctx)
 	       ctx->tx_next == ctx->tx_tail;
 }
 
+_Static_assert(offsetof(struct ix_call, op) == 0 &&
+		       offsetof(struct ix_call, port) == 2 &&
+		       offsetof(struct ix_call, nsgs) == 4,
+	       "put_answer() writes them as one word");
+_Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
+		       offsetof(struct ix_call, done) ==
+			       offsetof(struct ix_call, arg) + 4,
+	       "put_answer() writes them as one word");
+
 /* What work() writes for it, at @c and @sg, which is entry @at. Neighbouring
  * fields in one word: the dataplane reads them so. */
 static inline void put_answer(struct ixev_ctx *ctx, struct ix_call *c,
@@ -160,8 +164,7 @@ static inline void put_answer(struct ixev_ctx *ctx, struct ix_call *c,
 	c->handle = (uint64_t)ctx->handle;
 	c->cookie = (uintptr_t)ctx;
 	c->arg = at | (uint64_t)ctx->rx_done << 32;
-	sg->addr = (uintptr_t)n->addr + off;
-	sg->len = n->len - off;
+	ixev_put_range(sg, n->addr + off, n->len - off);
 	ctx->rx_done = 0;
 	ctx->flags ^= CTX_WORK | CTX_SENDV; /* done; under way */
 }
@@ -216,7 +219,7 @@ static uint64_t asked(struct ixev_thread *t, const struct ix_call *c)
 	uint64_t bytes = 0;
 	uint32_t i;
 
-	for (i = 0; i < c->n; i++)
+	for (i = 0; i < c->nsgs; i++)
 		bytes += sg[i].len;
 	return bytes;
 }

@@ -79,7 +79,7 @@ static void on_rare(struct ixev_thread *t, const struct ix_event *ev)
 		break;
 	case IX_EV_DEAD:
 		ixev_on_dead(t, (struct ixev_ctx *)(uintptr_t)ev->cookie,
-			     (int)ev->len);
+			     (int)ev->error);
 		break;
 	case IX_EV_UDP_RECV:
 		ixev_on_udp_recv(t, ev);
@@ -199,9 +199,10 @@ int ixev_listen(const struct ix_addr *ip, uint16_t port, uint32_t backlog)
 {
 	struct ix_call *c = ixev_call(self, IX_LISTEN, 0);
 
-	c->ip = ip ? *ip : (struct ix_addr){ .q = { 0, 0 } };
+	if (ip)
+		c->ip = *ip;
 	c->port = port;
-	c->n = backlog;
+	c->backlog = backlog;
 	return (int)ixev_call_now(self, c);
 }
 
@@ -209,7 +210,8 @@ int ixev_unlisten(const struct ix_addr *ip, uint16_t port)
 {
 	struct ix_call *c = ixev_call(self, IX_UNLISTEN, 0);
 
-	c->ip = ip ? *ip : (struct ix_addr){ .q = { 0, 0 } };
+	if (ip)
+		c->ip = *ip;
 	c->port = port;
 	return (int)ixev_call_now(self, c);
 }

@@ -21,6 +21,7 @@
 #define LIB_IXEV_PRIV_H
 
 #include <errno.h>
+#include <string.h>
 
 #include "ix/ix.h"
 #include "ix/ixev.h"
@@ -44,8 +45,8 @@ enum {
 	CTX_TX_ERROR = 2048,	  /* SENDV failed: nothing more can be sent */
 	CTX_SALVAGE = 4096,	  /* rx_addr is in ctx->salvage */
 	CTX_ABORT_SENT = 8192,
-	CTX_SENDV = 16384, /* a SENDV in the batch: one at a time, or a
-			    * short one would leave a hole */
+	CTX_SENDV = 16384, /* a SENDV in the batch: its result tells where the
+			    * next one begins */
 	CTX_FRESH = 32768, /* neither dialed nor accepted */
 	CTX_NO_SEND =
 		CTX_FRESH | CTX_DEAD | CTX_CLOSING | CTX_SHUT | CTX_TX_ERROR,
@@ -241,6 +242,17 @@ static inline bool ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx,
 		ixev_buf_put(t, n->buf);
 	ixev_node_put(t, n);
 	return true;
+}
+
+/* In one word with what must be 0: the dataplane reads it so. */
+static inline void ixev_put_range(struct ix_sg *sg, const char *addr,
+				  uint64_t len)
+{
+	_Static_assert(offsetof(struct ix_sg, len) + 4 ==
+			       offsetof(struct ix_sg, pad),
+		       "one word");
+	sg->addr = (uintptr_t)addr;
+	memcpy(&sg->len, &len, sizeof(len));
 }
 
 /* ---- cross.c */

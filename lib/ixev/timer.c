@@ -136,7 +136,7 @@ static void slot_push(struct ixev_thread *t, struct ixev_tslot *s)
 		c->cookie = cookie_of(t, s);
 		s->step = s->delay < STEP_NS ? s->delay : STEP_NS;
 		s->delay -= s->step;
-		c->arg = s->step;
+		c->delay = s->step;
 	}
 }
 

@@ -19,7 +19,8 @@ int ixev_udp_bind(struct ixev_udp *u, const struct ix_addr *ip, uint16_t port,
 	u->handler = handler;
 	c = ixev_call(t, IX_UDP_BIND, 0);
 	c->cookie = (uintptr_t)u;
-	c->ip = ip ? *ip : (struct ix_addr){ .q = { 0, 0 } };
+	if (ip)
+		c->ip = *ip;
 	c->port = port;
 	ret = ixev_call_now(t, c);
 	if (ret < 0)
@@ -42,7 +43,7 @@ static void give_back(struct ixev_thread *t, uint64_t handle, uint64_t addr)
 	struct ix_call *c = ixev_call(t, IX_UDP_RECV_DONE, 0);
 
 	c->handle = handle;
-	c->arg = addr;
+	c->addr = addr;
 }
 
 /* Is it one that was put together? */
@@ -92,8 +93,7 @@ ssize_t ixev_udp_send(struct ixev_udp *u, const struct ix_addr *ip,
 	}
 	c = ixev_call(t, IX_UDP_SENDV, 1);
 	sg = ix_sgs_new(t->ix, 1);
-	sg->addr = (uintptr_t)b + b->pos;
-	sg->len = (uint32_t)len;
+	ixev_put_range(sg, (char *)b + b->pos, (uint32_t)len);
 	memcpy((char *)b + b->pos, addr, len);
 	b->pos += (uint32_t)len;
 	b->refs++;
@@ -101,7 +101,7 @@ ssize_t ixev_udp_send(struct ixev_udp *u, const struct ix_addr *ip,
 	c->cookie = (uintptr_t)b;
 	c->ip = *ip;
 	c->port = port;
-	c->n = 1;
+	c->nsgs = 1;
 	c->sg = ix_sgs_take(t->ix, 1);
 	return (ssize_t)len;
 }

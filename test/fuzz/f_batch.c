@@ -95,6 +95,23 @@ static void add_sg(struct rig *r, struct fuzz_in *in, u32 i)
 	};
 }
 
+/* Else the gate would not look at what comes behind. */
+static void clear_rest(struct ix_call *c)
+{
+#define USES(name, uses) uses,
+	static const u8 used[IX_NR_CALLS + 1] = { IX_CALLS(USES) };
+#undef USES
+	u8 uses = used[c->op];
+
+	c->port = uses & IX_USES_PORT ? c->port : 0;
+	c->n = uses & IX_USES_N ? c->n : 0;
+	c->handle = uses & IX_USES_HANDLE ? c->handle : 0;
+	c->sg = uses & IX_USES_SG ? c->sg : 0;
+	c->done = uses & IX_USES_DONE ? c->done : 0;
+	if (!(uses & IX_USES_IP))
+		c->ip = (struct ix_addr){ 0 };
+}
+
 static void add_call(struct rig *r, const struct names *names,
 		     struct fuzz_in *in)
 {
@@ -121,6 +138,8 @@ static void add_call(struct rig *r, const struct names *names,
 	} else {
 		c->arg = address(r, in);
 	}
+	if (c->port != 9)
+		clear_rest(c);
 }
 
 /* Bytes as they are. */

@@ -334,10 +334,12 @@ static void add_call(struct pair *p, struct fuzz_in *in)
 
 		if (kind % 4 == 1) {
 			c->op = IX_RECV_DONE;
-			c->n = done;
+			c->sg = 0;
+			c->bytes = done;
 		} else if (kind == 2) {
 			c->op = IX_CLOSE;
-			c->n = n & 1 ? IX_CLOSE_ALL : IX_CLOSE_WRITE;
+			c->sg = 0;
+			c->how = n & 1 ? IX_CLOSE_ALL : IX_CLOSE_WRITE;
 		} else {
 			c->done = done;
 		}

@@ -31,7 +31,7 @@ static void populate(struct rig *r)
 	h = rig_accept(r, &p, 2);
 	c = rig_call(r, IX_CLOSE);
 	c->handle = h;
-	c->n = IX_CLOSE_WRITE;
+	c->how = IX_CLOSE_WRITE;
 	rig_run(r);
 	h = rig_accept_ts(r, &p, 3);
 	rig_send(r, h, 0, 300);
@@ -54,14 +54,14 @@ static void answer(struct rig *r, const struct ix_event *e)
 	case IX_EV_RECV:
 		c = rig_call(r, e->len ? IX_RECV_DONE : IX_CLOSE);
 		c->handle = e->handle;
-		c->n = e->len;
+		c->bytes = e->len;
 		if (e->len)
 			rig_send(r, e->handle, e->len, e->len);
 		break;
 	case IX_EV_UDP_RECV:
 		c = rig_call(r, IX_UDP_RECV_DONE);
 		c->handle = e->handle;
-		c->arg = e->addr;
+		c->addr = e->addr;
 		break;
 	}
 }

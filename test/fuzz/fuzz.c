@@ -150,7 +150,7 @@ void fuzz_check_events(const struct rig *r)
 			      e->type == IX_EV_UDP_RECV ||
 			      e->type == IX_EV_UDP_PART;
 
-		check(e->type < IX_NR_EVENTS, "fuzz: event type");
+		check(e->type < IX_EV_MOVED, "fuzz: event type");
 		check(!buffer || (off < pool && e->len <= MBUF_SIZE &&
 				  off % MBUF_SIZE + e->len <= MBUF_SIZE),
 		      "fuzz: event outside the pool");

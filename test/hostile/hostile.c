@@ -95,15 +95,15 @@ static void knock(struct rogue *r, const struct ix_event *e)
 {
 	struct slot *s;
 
-	if (e->len == OWN_PORT && !r->knocked) {
+	if (e->local_port == OWN_PORT && !r->knocked) {
 		r->knocked = e->handle;
 		return;
 	}
-	if (e->len == HOARD_PORT && r->hoards) {
+	if (e->local_port == HOARD_PORT && r->hoards) {
 		ix_accept(r->t, e->handle, HOARDED);
 		return;
 	}
-	s = e->len == ECHO_PORT ? slot_new(e->handle) : NULL;
+	s = e->local_port == ECHO_PORT ? slot_new(e->handle) : NULL;
 	if (s)
 		ix_accept(r->t, e->handle, (uint64_t)(s - slots));
 	else

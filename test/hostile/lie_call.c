@@ -122,9 +122,8 @@ static int64_t sgs(struct rogue *r, uint32_t n, uint32_t first)
 	struct ix_call *c = ix_call_new(r->t, IX_SENDV);
 
 	c->handle = r->own;
-	c->n = n;
+	c->nsgs = n;
 	c->sg = first;
-	c->done = 0;
 	return result(r);
 }
 

@@ -40,14 +40,14 @@ static void *changer(void *arg)
 		d->calls[i].handle = ~x->good_handle;
 		d->sgs[i].addr = x->good_addr - (1ull << 40);
 		d->sgs[i].len = UINT32_MAX;
-		d->calls[i].n = UINT32_MAX;
+		d->calls[i].nsgs = UINT32_MAX;
 		d->calls[i].sg = UINT32_MAX;
 		d->calls[i].done = UINT32_MAX;
 		d->calls[i].op = 40000;
 		d->calls[i].handle = x->good_handle;
 		d->sgs[i].addr = x->good_addr;
 		d->sgs[i].len = 1;
-		d->calls[i].n = 1;
+		d->calls[i].nsgs = 1;
 		d->calls[i].sg = i;
 		d->calls[i].done = 0;
 		d->calls[i].op = IX_SENDV;
@@ -83,7 +83,7 @@ static bool descriptors(struct rogue *r)
 			      .good_addr = (uintptr_t)r->mem };
 	for (uint32_t i = 0; i < BATCH; i++) { /* leftovers are true calls */
 		race.down->calls[i] = (struct ix_call){
-			.op = IX_SENDV, .handle = r->own, .n = 1, .sg = i
+			.op = IX_SENDV, .handle = r->own, .nsgs = 1, .sg = i
 		};
 		race.down->sgs[i] = (struct ix_sg){ race.good_addr, 1, 0 };
 	}
@@ -129,9 +129,10 @@ static void *list_changer(void *arg)
 static void put_lists(struct rogue *r, uint64_t last)
 {
 	for (uint32_t i = 0; i < LISTS; i++)
-		r->t->port.down->calls[i] = (struct ix_call){
-			.op = IX_SENDV, .handle = r->own, .n = LIST, .sg = FIRST
-		};
+		r->t->port.down->calls[i] = (struct ix_call){ .op = IX_SENDV,
+							      .handle = r->own,
+							      .nsgs = LIST,
+							      .sg = FIRST };
 	for (uint32_t i = FIRST; i < IX_MAX_SGS; i++)
 		r->t->port.down->sgs[i] = (struct ix_sg){ last, 1, 0 };
 }

@@ -9,10 +9,10 @@ Mutant = namedtuple("Mutant", "name file old new tests")
 
 GATE = [
     Mutant("a range may end behind the arena", "dp/gate.h",
-           "sg->len > a->len - off", "sg->len > a->len", ["t_syscall"]),
+           "len > a->len - off", "len > a->len", ["t_syscall"]),
     Mutant("a range may begin below the arena", "dp/gate.h",
-           "if (unlikely(off > a->len || sg->len > a->len - off)) {",
-           "if (unlikely(sg->len > a->len - off)) {", ["t_syscall"]),
+           "if (unlikely(off > a->len || len > a->len - off)) {",
+           "if (unlikely(len > a->len - off)) {", ["t_syscall"]),
     Mutant("a list may end behind the array", "dp/gate.h",
            "n > IX_MAX_SGS - first", "n > IX_MAX_SGS", ["t_syscall"]),
     Mutant("a handle's generation is not looked at", "dp/gate.h",
@@ -42,15 +42,25 @@ GATE = [
            "\t\tout[i].len = in[first + i].len;\n\t\ttotal += out[i].len;",
            ["t_gate_step"]),
     Mutant("a single range is fetched twice", "dp/syscall.c",
-           "\taddr = (const u8 *)(uintptr_t)sg.addr;\n\tif (unlikely(more))",
-           "\taddr = (const u8 *)(uintptr_t)sg.addr;\n"
-           "\tsg.len = READ_ONCE(shared->len);\n\tif (unlikely(more))",
+           "\tdata = (const u8 *)(uintptr_t)addr;\n\tif (unlikely(more))",
+           "\tdata = (const u8 *)(uintptr_t)addr;\n"
+           "\tlen = READ_ONCE(shared->len);\n\tif (unlikely(more))",
            ["t_gate_step"]),
     Mutant("a handle is fetched twice", "dp/syscall.c",
-           "\tif (unlikely(!conn))\n\t\treturn err;\n\treturn answer(",
+           "\tif (unlikely(!conn))\n\t\treturn err;\n\targ = ",
            "\tif (unlikely(!conn))\n\t\treturn err;\n\tconn = &dp->net.tcp."
            "conns[handle_index(READ_ONCE(shared->handle))];\n"
-           "\treturn answer(", ["t_gate_step"]),
+           "\targ = ", ["t_gate_step"]),
+    Mutant("what a call does not use may be anything", "dp/syscall.c",
+           "if (unlikely(!rest_is_zero(&c, call_uses[c.op])))", "if (0)",
+           ["t_syscall"]),
+    Mutant("a SENDV's port may be anything", "dp/syscall.c",
+           "if (unlikely(head != usual))",
+           "if (unlikely((u16)head != IX_SENDV || head >> 32 != 1))",
+           ["t_syscall"]),
+    Mutant("a range's pad may be anything", "dp/gate.h",
+           "return READ_ONCE(*(const u64 *)&sg->len);",
+           "return READ_ONCE(sg->len);", ["t_syscall"]),
 ]
 
 LIVES = [

@@ -98,7 +98,7 @@ static void take_recv(struct run *r, struct event *e,
 static u32 flow_of_knock(struct run *r, const struct ix_event *from)
 {
 	struct flow_id id = { .peer_port = from->port,
-			      .our_port = (u16)from->len };
+			      .our_port = (u16)from->local_port };
 	u32 flow = flow_of(r, &id);
 
 	r->flows[flow].handle = from->handle;

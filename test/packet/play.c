@@ -106,14 +106,16 @@ void play_call(struct run *r)
 	else
 		c = rig_call(r->rig, op);
 	c->cookie = st->flow;
-	c->handle = f->handle;
-	c->port = (u16)st->arg[0];
+	if (op == IX_LISTEN || op == IX_UNLISTEN || op == IX_CONNECT)
+		c->port = (u16)st->arg[0];
+	else
+		c->handle = f->handle;
 	if (op == IX_LISTEN)
-		c->n = (u32)st->arg[1];
+		c->backlog = (u32)st->arg[1];
 	else if (op == IX_RECV_DONE)
-		c->n = (u32)st->arg[0];
+		c->bytes = (u32)st->arg[0];
 	else if (op == IX_CLOSE)
-		c->n = *st->word == 's' ? IX_CLOSE_WRITE : IX_CLOSE_ALL;
+		c->how = *st->word == 's' ? IX_CLOSE_WRITE : IX_CLOSE_ALL;
 	if (op == IX_CONNECT) {
 		c->ip = addr_of_ipv4(rig_peer_ip);
 		f->id = (struct flow_id){ .peer = rig_peer_ip,

@@ -160,14 +160,14 @@ static void send_some(struct node *n, struct conn *c)
 		u32 at = off % SIM_SLOT;
 		u32 part = min(len, SIM_SLOT - at);
 
-		if (call->n + 2 < pieces && part > 1)
+		if (call->nsgs + 2 < pieces && part > 1)
 			part = 1 + sim_random(s, part);
 		stream_fill(&c->out, off, base + at, part);
 		n->down.sgs[n->nsgs++] = (struct ix_sg){
 			.addr = APP_ARENA + (u64)(base + at - n->arena),
 			.len = part,
 		};
-		call->n++;
+		call->nsgs++;
 		len -= part;
 		off += part;
 	}
@@ -176,7 +176,7 @@ static void send_some(struct node *n, struct conn *c)
 
 static void close_conn(struct node *n, struct conn *c, u32 how)
 {
-	node_call(n, conn_nr(n, c), IX_CLOSE)->n = how;
+	node_call(n, conn_nr(n, c), IX_CLOSE)->how = how;
 	c->fin = true;
 	c->closed = how == IX_CLOSE_ALL;
 }
@@ -190,7 +190,7 @@ static void give_back(struct node *n, struct conn *c)
 		return;
 	if (sim_chance(s, 20))
 		bytes = 1 + sim_random(s, bytes);
-	node_call(n, conn_nr(n, c), IX_RECV_DONE)->n = bytes;
+	node_call(n, conn_nr(n, c), IX_RECV_DONE)->bytes = bytes;
 	c->held -= bytes;
 	if (c->held)
 		c->dirty = true;
@@ -340,9 +340,9 @@ void app_event(struct node *n, const struct ix_event *e)
 	switch (e->type) {
 	case IX_EV_CONNECTED:
 		c->handle = e->handle;
-		c->connected = !e->len;
-		if (e->len)
-			conn_end(n, c, e->len);
+		c->connected = !e->error;
+		if (e->error)
+			conn_end(n, c, e->error);
 		break;
 	case IX_EV_RECV:
 		on_sent(n, c, e);
@@ -352,7 +352,7 @@ void app_event(struct node *n, const struct ix_event *e)
 		on_sent(n, c, e);
 		break;
 	case IX_EV_DEAD:
-		conn_end(n, c, e->len);
+		conn_end(n, c, e->error);
 		break;
 	default:
 		sim_fail(n->sim, "node %u: event %u", n->nr, e->type);
@@ -366,7 +366,7 @@ void app_start(struct node *n)
 	struct ix_call *c = node_call(n, SIM_CONNS, IX_LISTEN);
 
 	c->port = SIM_PORT;
-	c->n = n->backlog;
+	c->backlog = n->backlog;
 }
 
 bool app_idle(const struct node *n)

@@ -271,12 +271,12 @@ static void call_send(struct host *h, u32 conn, u32 len)
 	h->down.sgs[i] =
 		(struct ix_sg){ .addr = ARENA_APP + h->arena_at, .len = len };
 	c->sg = i;
-	c->n = 1;
+	c->nsgs = 1;
 }
 
 static void give_back(struct host *h, u32 conn, u32 len)
 {
-	call(h, conn, IX_RECV_DONE)->n = len;
+	call(h, conn, IX_RECV_DONE)->bytes = len;
 	h->conns[conn].unread -= len;
 }
 
@@ -348,7 +348,7 @@ static void on_event(enum end e, struct host *h, const struct ix_event *ev)
 		on_knock(h, ev);
 		return;
 	case IX_EV_CONNECTED:
-		check(!ev->len, "who connects is let in");
+		check(!ev->error, "who connects is let in");
 		c->handle = ev->handle;
 		c->open = true;
 		return;
@@ -403,7 +403,7 @@ static void listen_all(struct world *w)
 	struct ix_call *c = call(&w->host[SERVER], 0, IX_LISTEN);
 
 	c->port = PORT;
-	c->n = NHONEST + NGREEDY;
+	c->backlog = NHONEST + NGREEDY;
 	step(w);
 }
 

@@ -25,9 +25,9 @@ static int64_t sendv(struct fake *f, const struct ix_down *down,
 	int64_t taken = 0;
 	uint32_t i, n;
 
-	if (!c->n || c->n > IX_MAX_SG_PER_CALL || c->handle >= FAKE_HANDLES)
+	if (!c->nsgs || c->nsgs > IX_MAX_SG_PER_CALL || c->handle >= FAKE_HANDLES)
 		return -EINVAL;
-	for (i = 0; i < c->n; i++) {
+	for (i = 0; i < c->nsgs; i++) {
 		const struct ix_sg *sg = &down->sgs[c->sg + i];
 
 		if (!sg->len || !in_arena(sg->addr, sg->len))
@@ -64,7 +64,7 @@ static int64_t answer(struct fake *f, const struct ix_down *down,
 		return give_back(f, c->handle, c->done) ? -EINVAL
 							: sendv(f, down, c);
 	case IX_RECV_DONE:
-		return give_back(f, c->handle, c->n);
+		return give_back(f, c->handle, c->bytes);
 	case IX_UDP_SENDV:
 		return down->sgs[c->sg].len;
 	case IX_CONNECT:
@@ -186,7 +186,7 @@ void fake_knock(struct fake *f, uint64_t handle)
 
 	ev->ip = ix_addr_v4(0x0a000002);
 	ev->port = (uint16_t)(10000 + handle);
-	ev->len = 7;
+	ev->local_port = 7;
 }
 
 void fake_recv(struct fake *f, uint64_t handle, void *ctx, const void *data,
@@ -216,7 +216,7 @@ void fake_sent(struct fake *f, uint64_t handle, void *ctx, uint32_t len,
 
 void fake_dead(struct fake *f, uint64_t handle, void *ctx, int error)
 {
-	fake_event(f, IX_EV_DEAD, handle, (uintptr_t)ctx)->len =
+	fake_event(f, IX_EV_DEAD, handle, (uintptr_t)ctx)->error =
 		(uint32_t)error;
 }
 

@@ -131,7 +131,7 @@ struct ix_call *rig_send(struct rig *r, u64 handle, u32 off, u32 len)
 	u32 i = r->down.ncalls - 1;
 
 	c->handle = handle;
-	c->n = 1;
+	c->nsgs = 1;
 	c->sg = i;
 	r->down.sgs[i] =
 		(struct ix_sg){ .addr = RIG_ARENA_APP + off, .len = len };
@@ -374,7 +374,7 @@ s64 rig_listen(struct rig *r, u32 backlog)
 	struct ix_call *c = rig_call(r, IX_LISTEN);
 
 	c->port = RIG_PORT;
-	c->n = backlog;
+	c->backlog = backlog;
 	return rig_one(r);
 }
 

@@ -74,7 +74,7 @@ static void ranges(struct rig *r)
 
 	for (u32 i = 1; i < RANGES; i++)
 		r->down.sgs[c->sg + i] = r->down.sgs[c->sg];
-	c->n = RANGES;
+	c->nsgs = RANGES;
 }
 
 static void datagram(struct rig *r)
@@ -94,7 +94,7 @@ static void given_back(struct rig *r)
 	struct ix_call *c = rig_call(r, IX_RECV_DONE);
 
 	c->handle = conn;
-	c->n = 0;
+	c->bytes = 0;
 }
 
 static void far_address(struct rig *r)
@@ -112,7 +112,7 @@ static void long_range(struct rig *r)
 static void bad_list(struct rig *r)
 {
 	r->down.calls[0].sg = UINT32_MAX;
-	r->down.calls[0].n = UINT32_MAX;
+	r->down.calls[0].nsgs = UINT32_MAX;
 }
 
 static void bad_handle(struct rig *r)

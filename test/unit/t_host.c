@@ -193,7 +193,7 @@ static void timer(void **state)
 	attach(a);
 	a->down.calls[0] = (struct ix_call){ .op = IX_TIMER_SET,
 					     .cookie = 5,
-					     .arg = 20000000 };
+					     .delay = 20000000 };
 	assert_int_equal(run(a, 1, IX_RUN_FLUSH), 0);
 	assert_true(a->up.results[0] > 0);
 	before = host_clock_os();
@@ -215,7 +215,7 @@ static void *listener(void *arg)
 
 	attach(s);
 	s->down.calls[0] =
-		(struct ix_call){ .op = IX_LISTEN, .port = 7, .n = 8 };
+		(struct ix_call){ .op = IX_LISTEN, .port = 7, .backlog = 8 };
 	i = wait_for(s, 1, IX_EV_KNOCK);
 	if (i < 0)
 		return NULL;
@@ -226,7 +226,7 @@ static void *listener(void *arg)
 	sem_post(&accepted);
 	/* The other side ends: its reset is the last thing we hear. */
 	i = wait_for(s, 0, IX_EV_DEAD);
-	return i < 0 ? NULL : (void *)(uintptr_t)s->up.events[i].len;
+	return i < 0 ? NULL : (void *)(uintptr_t)s->up.events[i].error;
 }
 
 static void connection(void **state)
@@ -247,8 +247,8 @@ static void connection(void **state)
 		};
 		i = wait_for(b, 1, IX_EV_CONNECTED);
 		assert_true(i >= 0);
-	} while (b->up.events[i].len == ECONNREFUSED); /* not yet listening */
-	assert_int_equal(b->up.events[i].len, 0);
+	} while (b->up.events[i].error == ECONNREFUSED); /* not yet listening */
+	assert_int_equal(b->up.events[i].error, 0);
 	run(b, 0, IX_RUN_FLUSH); /* the handshake's last ACK */
 	sem_wait(&accepted);
 	host_detach(&b->host->threads[0]);

@@ -71,7 +71,7 @@ static void dial(void **state)
 	ixev_ctx_init(&c->ctx);
 	ixev_dial(&c->ctx, &id);
 	ev = fake_event(f, IX_EV_CONNECTED, 2, (uintptr_t)c);
-	ev->len = ECONNREFUSED;
+	ev->error = ECONNREFUSED;
 	ixev_wait();
 	ixev_wait();
 	assert_int_equal(c->dialed, 1);
@@ -103,7 +103,7 @@ static struct conn *dial_as(uint64_t handle)
 
 static void connected(struct conn *c, int error)
 {
-	fake_event(f, IX_EV_CONNECTED, handle_of(c), (uintptr_t)c)->len =
+	fake_event(f, IX_EV_CONNECTED, handle_of(c), (uintptr_t)c)->error =
 		(uint32_t)error;
 	ixev_wait();
 }
@@ -117,7 +117,7 @@ static void dial_and_close(void **state)
 	ixev_close(&c->ctx);
 	ixev_wait();
 	assert_int_equal(fake_count(f, IX_CLOSE, 1), 1);
-	assert_int_equal(fake_last(f, IX_CLOSE, 1)->n, IX_CLOSE_ALL);
+	assert_int_equal(fake_last(f, IX_CLOSE, 1)->how, IX_CLOSE_ALL);
 	assert_int_equal(f->flushes, 2);
 	connected(c, ECANCELED);
 	assert_int_equal(c->released, 0);

@@ -68,14 +68,14 @@ static void half_close(void **state)
 	assert_int_equal(ixev_shutdown_write(&c->ctx), 0);
 	ixev_wait();
 	assert_int_equal(fake_count(f, IX_CLOSE, 1), 1);
-	assert_int_equal(fake_last(f, IX_CLOSE, 1)->n, IX_CLOSE_WRITE);
+	assert_int_equal(fake_last(f, IX_CLOSE, 1)->how, IX_CLOSE_WRITE);
 	recv_data(c, "answer");
 	ixev_wait();
 	assert_int_equal(ixev_recv(&c->ctx, buf, 8), 6);
 	ixev_close(&c->ctx);
 	ixev_wait();
 	assert_int_equal(fake_count(f, IX_CLOSE, 1), 2);
-	assert_int_equal(fake_last(f, IX_CLOSE, 1)->n, IX_CLOSE_ALL);
+	assert_int_equal(fake_last(f, IX_CLOSE, 1)->how, IX_CLOSE_ALL);
 }
 
 static void abort_conn(void **state)

@@ -21,7 +21,7 @@ static void receives(void **state)
 	assert_memory_equal(buf, "lowo", 4);
 	ixev_wait();
 	assert_int_equal(fake_count(f, IX_RECV_DONE, 1), 1); /* coalesced */
-	assert_int_equal(fake_last(f, IX_RECV_DONE, 1)->n, 7);
+	assert_int_equal(fake_last(f, IX_RECV_DONE, 1)->bytes, 7);
 	assert_int_equal(ixev_recv(&c->ctx, buf, 16), 4);
 	assert_memory_equal(buf, "rld!", 4);
 	assert_int_equal(ixev_recv(&c->ctx, buf, 16), -EAGAIN);
@@ -49,7 +49,7 @@ static void many_ranges(void **state)
 	for (i = 0; i < 1500; i++)
 		assert_int_equal(buf[i], (char)i);
 	ixev_wait();
-	assert_int_equal(fake_last(f, IX_RECV_DONE, 1)->n, 1500);
+	assert_int_equal(fake_last(f, IX_RECV_DONE, 1)->bytes, 1500);
 }
 
 static void fin(void **state)
@@ -69,7 +69,7 @@ static void fin(void **state)
 	ixev_close(&c->ctx);
 	ixev_wait();
 	assert_memory_equal(f->stream[1], "still", 5);
-	assert_int_equal(fake_last(f, IX_CLOSE, 1)->n, IX_CLOSE_ALL);
+	assert_int_equal(fake_last(f, IX_CLOSE, 1)->how, IX_CLOSE_ALL);
 	fake_dead(f, 1, c, 0);
 	ixev_wait();
 	assert_int_equal(c->released, 0);
@@ -90,7 +90,7 @@ static void salvage(void **state)
 	fake_recv(f, 1, c, NULL, 0);
 	fake_dead(f, 1, c, 0);
 	ixev_wait();
-	assert_int_equal(fake_last(f, IX_CLOSE, 1)->n, IX_CLOSE_WRITE);
+	assert_int_equal(fake_last(f, IX_CLOSE, 1)->how, IX_CLOSE_WRITE);
 	memset(f->rx, 0, FAKE_RX);
 	ixev_wait();
 	assert_int_equal(ixev_recv(&c->ctx, buf, 3), 3);

@@ -23,7 +23,7 @@ static void echoes(void **state)
 	ixev_wait();
 	assert_int_equal(f->nlog, before + 1);
 	assert_int_equal(f->log[before].op, IX_SENDV);
-	assert_int_equal(f->log[before].n, 1); /* coalesced */
+	assert_int_equal(f->log[before].nsgs, 1); /* coalesced */
 	assert_int_equal(f->log[before].done, 8);
 	assert_memory_equal(f->stream[1], "pingpong", 8);
 }

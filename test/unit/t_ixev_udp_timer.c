@@ -82,7 +82,7 @@ static void udp_parts(void **state)
 		ixev_wait();
 		assert_int_equal(ndatagrams, n);
 		assert_int_equal(fake_count(f, IX_UDP_RECV_DONE, u.handle), n);
-		assert_int_equal(fake_last(f, IX_UDP_RECV_DONE, u.handle)->arg,
+		assert_int_equal(fake_last(f, IX_UDP_RECV_DONE, u.handle)->addr,
 				 (uintptr_t)last);
 		if (n == 1)
 			ixev_udp_recv_done(&u, kept);
@@ -185,7 +185,7 @@ static void timer(void **state)
 	assert_true(ixev_timer_init(&a.timer, ring, &a));
 	assert_int_equal(ixev_timer_add(&a.timer, tv), 0);
 	ixev_wait();
-	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->arg, 1000500000);
+	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->delay, 1000500000);
 	fake_event(f, IX_EV_TIMER, 0, last_set());
 	ixev_wait();
 	assert_int_equal(a.rings, 1);
@@ -227,7 +227,7 @@ static void timer_coalesces(void **state)
 	ixev_timer_add_ns(&a.timer, 2);
 	ixev_wait();
 	assert_int_equal(fake_count(f, IX_TIMER_SET, 0), 1);
-	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->arg, 2);
+	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->delay, 2);
 	old = last_set();
 	ixev_timer_add_ns(&a.timer, 3);	    /* runs already: moved */
 	fake_event(f, IX_EV_TIMER, 0, old); /* which crosses with its expiry */
@@ -282,7 +282,7 @@ static void timer_fails(void **state)
 	f->answer[IX_TIMER_SET] = 0;
 	ixev_wait();
 	assert_int_equal(fake_count(f, IX_TIMER_SET, 0), 3);
-	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->arg, 77);
+	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->delay, 77);
 	fake_event(f, IX_EV_TIMER, 0, last_set());
 	ixev_wait();
 	assert_int_equal(a.rings, 1);
@@ -304,7 +304,7 @@ static void timer_long(void **state)
 		ixev_wait();
 	}
 	assert_int_equal(a.rings, 1);
-	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->arg,
+	assert_int_equal(fake_last(f, IX_TIMER_SET, 0)->delay,
 			 4ull * 3600 * 1000000000);
 }
 

@@ -163,7 +163,7 @@ static void reaped_after_crossing(void **state)
 	rig_inject_tcp(r, &p, TCP_RST | TCP_ACK, NULL, 0);
 	assert_int_equal(rig_poll(r), 1);
 	assert_int_equal(r->up.events[0].type, IX_EV_DEAD);
-	assert_int_equal(r->up.events[0].len, ECONNRESET);
+	assert_int_equal(r->up.events[0].error, ECONNRESET);
 	assert_true(r->dp.pool.nfree < free_before);
 	rig_run(r);
 	assert_int_equal(r->dp.pool.nfree, free_before);
@@ -189,8 +189,8 @@ static void shutdown_with_all(void **state)
 	}
 	c = rig_call(r, IX_UDP_BIND);
 	c->port = 53;
-	rig_call(r, IX_TIMER_SET)->arg = RIG_MS;
-	rig_call(r, IX_TIMER_SET)->arg = 0;
+	rig_call(r, IX_TIMER_SET)->delay = RIG_MS;
+	rig_call(r, IX_TIMER_SET)->delay = 0;
 	rig_run(r);
 	rig_sleep(r, 100000);
 	rig_inject_udp(r, 1000, 53, "x", 1);
@@ -237,7 +237,7 @@ static void renewed(void **state)
 	rig_start(r);
 	rig_listen(r, 4);
 	old = rig_accept(r, &p, 7);
-	rig_call(r, IX_TIMER_SET)->arg = RIG_MS;
+	rig_call(r, IX_TIMER_SET)->delay = RIG_MS;
 	timer = (u64)rig_one(r);
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "data", 4);
 	assert_int_equal(rig_poll(r), 1);
