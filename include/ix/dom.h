@@ -12,6 +12,10 @@
 
 #include "ix/abi.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One elastic thread as its application thread sees it. */
 struct ix_port {
 	struct ix_down *down;
@@ -51,6 +55,10 @@ struct ix_domain {
  * writes one line for the user to @why. */
 __attribute__((visibility("default")))
 int ix_domain_open(struct ix_domain **out, char *why, size_t why_len);
+
+#ifdef __cplusplus
+}
+#endif
 
 /* Environment set by `ix run`. */
 #define IX_ENV_DOMAIN "IX_DOMAIN"     /* inline | process | vm */

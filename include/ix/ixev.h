@@ -5,6 +5,13 @@
  * old header names are in include/compat). Everything is per elastic thread: a
  * context belongs to the thread that accepted or dialed it. No locks.
  *
+ * ixev_init() and ixev_set_send_limit() are called once, before other threads
+ * are here; ixev_stopped(), ixev_now() and all that takes no context by a
+ * thread after its ixev_init_thread(); what takes a context, a socket or a
+ * timer by the thread that it belongs to. Handlers may call everything but
+ * ixev_wait(), ixev_poll(), ixev_loop() and ixev_exit_thread(). Errors are
+ * answered as -errno; errno is not set. Lengths are bytes.
+ *
  *	ixev_init(&ops);              once per process
  *	ixev_init_thread();           once per elastic thread
  *	while (1) ixev_wait();        or ixev_loop()
@@ -31,6 +38,10 @@
 #include "ix/abi.h"
 
 #pragma GCC visibility push(default)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct ixev_ctx;
 struct ixev_node;
@@ -121,15 +132,18 @@ struct ixev_ctx {
 	uint64_t reserved;
 } __attribute__((aligned(8)));
 
-_Static_assert(sizeof(struct ixev_ctx) <= 128, "idle connections are small");
+/* Idle connections are small. */
+IX_STATIC_ASSERT(sizeof(struct ixev_ctx) <= 128);
 
 /* ---- process and thread */
 
-/* Opens the domain (ix_init() unless done). 0 or -errno. */
+/* Opens the domain (ix_init() unless done). 0 or its -errno. @ops is copied. */
 int ixev_init(struct ixev_conn_ops *ops);
 
 /* Attaches the calling thread to the next free elastic thread, and listens on
- * the ports that `ix run` was given. 0 or -errno. */
+ * the ports that `ix run` was given. 0, -EBUSY (done before, or no elastic
+ * thread is free), -ENODEV (no ixev_init()), -ENOMEM, or what ix_attach() and
+ * ixev_listen() say. */
 int ixev_init_thread(void);
 
 /* Aborts the thread's connections and gives its memory back. Contexts that
@@ -155,13 +169,15 @@ bool ixev_stopped(void);
 /* ns, monotonic: when the events being handled were taken. */
 uint64_t ixev_now(void);
 
-/* Listens on this thread; @ip NULL: any. 0 or -errno. */
+/* Listens on this thread; @ip NULL: any. Done at once: 0 or what ix_listen()
+ * and ix_unlisten() say, or why the dataplane has gone. */
 int ixev_listen(const struct ix_addr *ip, uint16_t port, uint32_t backlog);
 int ixev_unlisten(const struct ix_addr *ip, uint16_t port);
 
 /* ---- connections */
 
-/* Prepares a context: no handler, nothing queued. */
+/* Prepares a context: no handler, nothing queued. It is the caller's memory,
+ * and must stay from accept() or ixev_dial() until release(). */
 void ixev_ctx_init(struct ixev_ctx *ctx);
 
 /* @mask: IXEV*. Events that came while they were masked, and data that is
@@ -197,7 +213,8 @@ static inline void *ixev_recv_zc(struct ixev_ctx *ctx, size_t len)
 }
 
 /* The first contiguous unread bytes, *@len of them, without consuming them:
- * consume with ixev_recv_zc(). NULL and 0: nothing there. */
+ * consume with ixev_recv_zc(). NULL and 0: nothing there. Readable until they
+ * are consumed or the handler returns. */
 static inline const void *ixev_recv_peek(const struct ixev_ctx *ctx,
 					 size_t *len)
 {
@@ -257,7 +274,9 @@ struct ixev_udp {
 	ixev_udp_handler_t handler;
 };
 
-/* @ip NULL: any; @port 0: one is chosen. 0 or -errno. */
+/* @ip NULL: any; @port 0: one is chosen. Done at once: 0, -EINVAL (not a thread
+ * of ixev), or what ix_udp_bind() says. @u must stay until ixev_udp_unbind().
+ */
 int ixev_udp_bind(struct ixev_udp *u, const struct ix_addr *ip, uint16_t port,
 		  ixev_udp_handler_t handler);
 void ixev_udp_unbind(struct ixev_udp *u);
@@ -283,12 +302,17 @@ struct ixev_timer {
 int ixev_timer_init(struct ixev_timer *t, ixev_timer_handler_t h, void *arg);
 
 /* Calls t->handler(t->arg) once, after @tv; set again if it was running.
- * Belongs to the calling thread. 0 or -errno. */
+ * Belongs to the calling thread; @t must stay until it has run or is cancelled.
+ * 0, -EINVAL (not a thread of ixev), -ENOMEM. */
 int ixev_timer_add(struct ixev_timer *t, struct timeval tv);
 int ixev_timer_add_ns(struct ixev_timer *t, uint64_t ns);
 
 /* Harmless if it is not running. */
 void ixev_timer_cancel(struct ixev_timer *t);
+
+#ifdef __cplusplus
+}
+#endif
 
 #pragma GCC visibility pop
 

@@ -13,6 +13,10 @@
 
 #pragma GCC visibility push(default)
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { MEMPOOL_DEFAULT_CHUNKSIZE = 128, MEMPOOL_MAGIC = 0x12911776 };
 
 /* What a free object holds. */
@@ -98,6 +102,10 @@ static inline void mempool_free(struct mempool *m, void *ptr)
 	m->head = h;
 	m->num_free++;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #pragma GCC visibility pop
 
