@@ -152,7 +152,7 @@ static int serve_all(void)
 }
 
 static const char usage[] =
-	"usage: ix run [OPTIONS] -- echo [--port N] [--udp] [--size N]\n"
+	"usage: ix run [OPTIONS] -- %s [--port N] [--udp] [--size N]\n"
 	"Sends back what it receives.\n"
 	"  --port N   TCP port (default: what `ix run` was given, else 7)\n"
 	"  --udp      UDP on the same port, too\n"
@@ -171,6 +171,11 @@ static long number(const char *name, const char *s, long max)
 	fprintf(stderr, "echo: --%s takes a number from 1 to %ld, not '%s'\n",
 		name, max, s);
 	return -1;
+}
+
+static int help(void)
+{
+	return printf(usage, program_invocation_short_name) < 0 ? 2 : 1;
 }
 
 /* 0: go on; else exit with status - 1. */
@@ -196,7 +201,7 @@ static int parse(int argc, char **argv)
 		else if (c == 'u')
 			opt.udp = true;
 		else if (c == 'h')
-			return fputs(usage, stdout) < 0 ? 2 : 1;
+			return help();
 		if (c == '?' || n < 0)
 			return 3;
 	}

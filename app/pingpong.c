@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pingpong: options and the table. See pingpong.h. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +9,9 @@
 #include "pingpong.h"
 
 static const char usage[] =
-	"usage: ix run [OPTIONS] -- pingpong --server [--port N]\n"
-	"       ix run [OPTIONS] -- pingpong --client IP [--port N] ...\n"
-	"       pingpong --linux --server | --client IP ...\n"
+	"usage: ix run [OPTIONS] -- %1$s --server [--port N]\n"
+	"       ix run [OPTIONS] -- %1$s --client IP [--port N] ...\n"
+	"       %1$s --linux --server | --client IP ...\n"
 	"Sends messages to and fro over TCP and tells the one-way time.\n"
 	"  --server         send messages back\n"
 	"  --client IP      measure against the server at IP\n"
@@ -163,7 +164,7 @@ static void parse(struct pp_options *o, int argc, char **argv)
 				option_number("busy-poll", optarg, 1000000);
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			printf(usage, program_invocation_short_name);
 			exit(0);
 		default:
 			exit(2);

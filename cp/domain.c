@@ -14,12 +14,8 @@
 #include <unistd.h>
 
 /* Directory of the domains' objects, seen from the directory of `ix`: build
- * tree, installed, Debian's multiarch. */
-static const char *const libdirs[] = {
-	"../dom",
-	"../lib/ix",
-	"../lib/x86_64-linux-gnu/ix",
-};
+ * tree, installed. */
+static const char *const libdirs[] = { "../dom", IX_MODULES };
 
 static int own_dir(char out[PATH_MAX])
 {

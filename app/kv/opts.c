@@ -14,7 +14,7 @@ enum {
 };
 
 static const char usage[] =
-	"usage: kv [-m megabytes] [-I max-item-bytes] [-M] [-p port]\n"
+	"usage: %s [-m megabytes] [-I max-item-bytes] [-M] [-p port]\n"
 	"\n"
 	"A memcached: text, meta and binary protocol. To be started by `ix "
 	"run`.\n"
@@ -39,9 +39,15 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static void tell_usage(FILE *f)
+{
+	fprintf(f, usage, program_invocation_short_name);
+}
+
 static void wrong(const char *what, const char *text)
 {
-	fprintf(stderr, "kv: %s: %s\n%s", what, text, usage);
+	fprintf(stderr, "kv: %s: %s\n", what, text);
+	tell_usage(stderr);
 	exit(2);
 }
 
@@ -104,10 +110,10 @@ void kv_parse_opts(struct kv_opts *o, int argc, char **argv)
 						   UINT16_MAX);
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			tell_usage(stdout);
 			exit(0);
 		default: /* getopt has said what is wrong */
-			fputs(usage, stderr);
+			tell_usage(stderr);
 			exit(2);
 		}
 	}

@@ -137,7 +137,7 @@ def unacked(s):
     return struct.unpack_from("I", info, 24)[0]
 
 
-TREE = ("cp/ix", "lib/libix.so", "dom/libix-process.so", "app/echo",
+TREE = ("cp/ix", "lib/libix.so.0", "dom/libix-process.so", "app/echo",
         "test/hostile/spy")
 
 
