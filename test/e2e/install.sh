@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The installed package: what is where, and a newcomer's programs on it, each
+# built with no more than pkg-config tells, and talked to by Linux's clients.
+#
+#	install.sh BUILDDIR tap PREFIX LIBDIR
+. "$(dirname "$0")/lib.sh"
+prefix=$3 libdir=$4
+example=$here/../../example
+dest=$tmp/dest
+root=$dest$prefix
+lib=$root/$libdir
+
+meson install -C "$build" --no-rebuild --destdir "$dest" >"$tmp/log" 2>&1 || {
+	tail -5 "$tmp/log"
+	echo "FAILED: meson install"
+	exit 1
+}
+chmod 755 "$tmp" "$dest"
+ix=$root/bin/ix
+export PKG_CONFIG_SYSROOT_DIR=$dest PKG_CONFIG_LIBDIR=$lib/pkgconfig
+export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+
+all_below() {
+	! grep -v -e '^#' -e "^$dest" "$build/meson-logs/install-log.txt" &&
+		grep -c . "$build/meson-logs/install-log.txt"
+}
+
+present() {
+	for f in bin/{ix,ixload,ix-echo,ix-kv,ix-pingpong} \
+		include/ix/{ix,ixev,abi,dom,mempool,stat}.h \
+		include/ix-compat/{ix.h,ixev.h,ix/stddef.h} \
+		"$libdir"/{libix.so,libix.so.0} \
+		"$libdir"/ix/libix-{inline,process}.so \
+		"$libdir"/pkgconfig/{ix,ix-compat}.pc; do
+		[ -e "$root/$f" ] || {
+			echo "$f is missing"
+			return 1
+		}
+	done
+}
+
+# A command of Linux or of another package.
+no_others() {
+	! ls "$root"/bin | grep -v '^ix'
+}
+
+headers_alone() { # COMPILER...
+	for h in "$root"/include/ix/*.h; do
+		echo "#include <ix/${h##*/}>"
+	done | "$@" -Wall -Wextra -Werror -fsyntax-only \
+		$(pkg-config --cflags ix) -
+}
+
+builds() { # NAME SOURCE PACKAGE COMPILER...
+	name=$1 source=$2 package=$3
+	shift 3
+	"$@" -Wall "$source" -o "$tmp/$name" \
+		$(pkg-config --cflags --libs "$package")
+}
+
+said_by() { # PATTERN COMMAND...
+	pattern=$1
+	shift
+	timeout 20 "$@" 2>&1 | grep -m 1 -e "$pattern"
+}
+
+echoes() {
+	timeout 60 socat -t 20 - TCP:$ip_ix:$1 <"$tmp/data" | cmp - "$tmp/data"
+}
+
+# Two requests on one connection.
+hello() {
+	curl -sSv --max-time 20 http://$ip_ix:80/{a,b} >"$tmp/got" 2>"$tmp/trace"
+	grep -qi 're-using.* connection' "$tmp/trace" &&
+		[ "$(cat "$tmp/got")" = $'Hello from IX\nHello from IX' ]
+}
+
+# Its last request may come with the FIN.
+hello_pipelined() {
+	n=$(for _ in $(seq 100); do printf 'GET / HTTP/1.1\r\n\r\n'; done |
+		timeout 20 socat -t 10 - TCP:$ip_ix:80 | grep -c '^Hello')
+	echo "$n answers"
+	[ "$n" = 100 ]
+}
+
+through_proxy() {
+	curl -sS --max-time 60 http://$ip_ix:8080/data | cmp - "$tmp/data"
+}
+
+ticks() {
+	timeout 20 nc -d $ip_ix 37 | head -3 >"$tmp/got"
+	cat "$tmp/got"
+	[ "$(wc -l <"$tmp/got")" = 3 ]
+}
+
+whoami() {
+	echo hello | timeout 20 socat -t 2 - \
+		UDP:$ip_ix:9,sourceport=4321 >"$tmp/got"
+	cat "$tmp/got"
+	[ "$(cat "$tmp/got")" = "$ip_peer 4321" ]
+}
+
+ends() {
+	stop_server
+}
+
+ok "is all below the directory it was told" all_below
+ok "is complete" present
+ok "brings no program of another's name" no_others
+ok "the library has a soname" said_by 'SONAME.*libix\.so\.0\]' \
+	readelf -d "$lib/libix.so"
+ok "headers are C11" headers_alone cc -std=c11 -x c
+ok "headers are C++17" headers_alone c++ -std=c++17 -x c++
+ok "the version is told" said_by "$("$build/cp/ix" version |
+	sed 's/ix \(.*\),.*/^\1$/')" pkg-config --modversion ix
+for name in echo echo_ix http proxy udp; do
+	ok "$name.c is C11" builds $name "$example/$name.c" ix cc -std=c11 -Wextra \
+		-Werror -Wno-unused-parameter
+done
+ok "clock.cc is C++17" builds clock "$example/clock.cc" ix c++ -std=c++17 \
+	-Wextra -Werror
+for name in echoserver echoclient; do
+	ok "the original's $name" builds $name "$here/../compat/$name.c" \
+		ix-compat cc -std=gnu11
+done
+[ $failed = 0 ] || exit 1
+
+head -c 3000000 /dev/urandom >"$tmp/data"
+topology
+
+# The package's own programs find the library and the modules.
+for domain in process inline; do
+	IX_RUN_OPTIONS="$IX_RUN_OPTIONS --domain $domain" \
+		serve 7 --port 7 -- "$root/bin/ix-echo"
+	ok "ix-echo, domain $domain" echoes 7
+	ok "... and ends" ends
+done
+
+# Others' as those of any library in a directory of one's own.
+export LD_LIBRARY_PATH=$lib
+for name in echo echo_ix; do
+	serve 7 --port 7 -- "$tmp/$name"
+	ok "$name" echoes 7
+	ok "... and has nothing left over" at_rest
+	ok "... and ends" ends
+done
+serve 80 --port 80 -- "$tmp/http"
+ok "http" hello
+ok "http, pipelined" hello_pipelined
+ok "... and ends" ends
+
+python3 -m http.server -d "$tmp" -b $ip_peer 8000 >"$tmp/peer" 2>&1 &
+jobs="$jobs $!"
+serve 8080 --port 8080 -- "$tmp/proxy" $ip_peer 8000
+ok "proxy" through_proxy
+ok "proxy, again" through_proxy
+ok "... and has nothing left over" at_rest
+ok "... and ends" ends
+
+serve 37 --port 37 -- "$tmp/clock"
+ok "clock" ticks
+ok "... and ends" ends
+
+serve 0 --port 9 -- "$tmp/udp"
+ok "udp" whoami
+ok "... and ends" ends
+exit $failed
