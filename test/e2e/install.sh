@@ -6,10 +6,10 @@
 #	install.sh BUILDDIR tap PREFIX LIBDIR
 . "$(dirname "$0")/lib.sh"
 prefix=$3 libdir=$4
-example=$here/../../example
 dest=$tmp/dest
 root=$dest$prefix
 lib=$root/$libdir
+example=$root/share/doc/ix/examples
 
 meson install -C "$build" --no-rebuild --destdir "$dest" >"$tmp/log" 2>&1 || {
 	tail -5 "$tmp/log"
@@ -32,7 +32,12 @@ present() {
 		include/ix-compat/{ix.h,ixev.h,ix/stddef.h} \
 		"$libdir"/{libix.so,libix.so.0} \
 		"$libdir"/ix/libix-{inline,process}.so \
-		"$libdir"/pkgconfig/{ix,ix-compat}.pc; do
+		"$libdir"/pkgconfig/{ix,ix-compat}.pc \
+		share/man/man1/{ix,ix-run,ix-stat,ixload}.1 \
+		share/man/man3/{ix,ixev}.3 share/man/man5/ix.conf.5 \
+		share/man/man7/ix_abi.7 \
+		share/doc/ix/examples/{echo.c,echo_ix.c,http.c,proxy.c,udp.c,clock.cc}
+	do
 		[ -e "$root/$f" ] || {
 			echo "$f is missing"
 			return 1

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Manual pages: no mistake that groff knows of, and nothing left out of what
+# they describe.
+#	man.sh SOURCE_DIR BUILD_DIR
+set -u
+src=$1 build=$2
+failed=0
+declare -A pages # by name.section
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+for page in "$src"/man/*.[1-9] "$build"/man/*.[1-9]; do
+	pages[${page##*/}]=$page
+done
+[ ${#pages[@]} -ge 8 ] || fail "only ${#pages[@]} pages"
+
+# text PAGE: as a reader sees it
+text() {
+	groff -mandoc -Tascii -P-cbou -rLL=200n "${pages[$1]}" 2>/dev/null
+}
+
+# names PAGE WHAT NAME...: each is in it, as a word
+names() {
+	page=$1 what=$2
+	shift 2
+	[ $# -gt 3 ] || fail "$what: not understood"
+	text=$(text "$page")
+	for name in "$@"; do
+		grep -qE -e "(^|[^A-Za-z0-9_.-])$name([^A-Za-z0-9_]|$)" \
+			<<<"$text" || fail "$page: no $what $name"
+	done
+}
+
+functions() { # HEADER
+	tr '\n' ' ' <"$src/include/ix/$1.h" | sed 's|/\*[^*]*\*/||g' |
+		grep -oE '[ *](ix|ixev|mempool)_[a-z0-9_]+\([a-z]' |
+		tr -d ' *(' | sed 's/.$//' | sort -u
+}
+
+listed() { # LIST of abi.h
+	sed -n "/^#define $1(X)/,/[^\\]\$/p" "$src/include/ix/abi.h" |
+		grep -oE 'X\([A-Z_]+\)' | tr -d 'X()'
+}
+
+options() { # COMMAND...
+	"$@" --help | grep -oE '^ +(-[a-z], +)?--[a-z-]+' | grep -oE -- '--.*'
+}
+
+for page in "${!pages[@]}"; do
+	said=$(groff -ww -mandoc -Tutf8 -z "${pages[$page]}" 2>&1)
+	[ -z "$said" ] || fail "$page: $said"
+	text "$page" | grep -n '@[A-Z]*@' && fail "$page: not filled in"
+	# Others of ours that it refers to.
+	while read -r _ name section _; do
+		[ "${pages[$name.$section]:-}" ] ||
+			fail "$page: no page $name($section)"
+	done < <(grep -E '^\.Xr ix' "${pages[$page]}")
+done
+
+names ix-run.1 setting $(sed -n 's/^S("\([^"]*\)".*/--\1/p' \
+	"$src/conf/conf.def")
+names ix.1 command $("$build/cp/ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+names ix-stat.1 option $(options "$build/cp/ix" stat)
+names ixload.1 option $(options "$build/bench/ixload")
+names ix.3 function $(functions ix)
+names ixev.3 function $(functions ixev) $(functions mempool)
+names ix_abi.7 call $(listed IX_CALLS)
+names ix_abi.7 event $(listed IX_EVENTS)
+
+# Counters that it explains exist.
+for name in $(sed -n 's/^\.It Va //p' "${pages[ix-stat.1]}" |
+	grep -oE '[a-z]+_[a-z_]+[a-z]( |$)'); do
+	grep -q "X($name" "$src/include/ix/stat.h" || fail "no counter $name"
+done
+
+# The example is a settings file.
+conf=$(mktemp)
+sed -n '/^\.Bd -literal$/,/^\.Ed/p' "${pages[ix.conf.5]}" | grep -v '^\.' >"$conf"
+"$build/cp/ix" conf --check "$conf" >/dev/null || fail "the example of ix.conf.5"
+rm -f "$conf"
+
+[ $failed = 0 ] && echo "man: ${#pages[@]} pages"
+exit $failed
