@@ -74,7 +74,27 @@ names ix_abi.7 event $(listed IX_EVENTS)
 # Counters that it explains exist.
 for name in $(sed -n 's/^\.It Va //p' "${pages[ix-stat.1]}" |
 	grep -oE '[a-z]+_[a-z_]+[a-z]( |$)'); do
-	grep -q "X($name" "$src/include/ix/stat.h" || fail "no counter $name"
+	grep -q "X(${name% }," "$src/include/ix/stat.h" || fail "no counter $name"
+done
+
+# doc/programming.md: all examples, and nothing that does not exist.
+doc=$src/doc/programming.md
+for file in "$src"/example/*; do
+	grep -qF "**\`example/${file##*/}\`**" "$doc" ||
+		fail "$doc: not a word of ${file##*/}"
+done
+for name in $(grep -oE '\b(ix|ixev)_[a-z_]+' "$doc" | sort -u); do
+	grep -qw "$name" "$src"/include/ix/*.h || fail "$doc: $name"
+done
+for name in $(grep -oE -- '--[a-z]+[a-z_.]+' "$doc" | sort -u); do
+	grep -qE "Fl ${name#--}( |\$)" "${pages[ix-run.1]}" \
+		"${pages[ix-stat.1]}" "${pages[ixload.1]}" || case $name in
+	--prefix | --destdir | --cflags | --libs | --dump) ;;
+	*) fail "$doc: no option $name" ;;
+	esac
+done
+for name in $(grep -oE '`[a-z]+_[a-z_]+`' "$doc" | tr -d '\`' | grep -v '^ix'); do
+	grep -q "X($name," "$src/include/ix/stat.h" || fail "$doc: $name"
 done
 
 # The example is a settings file.
