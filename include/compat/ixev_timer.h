@@ -3,6 +3,8 @@
 #ifndef COMPAT_IXEV_TIMER_H
 #define COMPAT_IXEV_TIMER_H
 
-#include <ix/ixev.h>
+#include <sys/time.h>
+
+#include "../ix/ixev.h"
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-#include <ix/mempool.h>
-#include <ix/stddef.h>
+#include "ix/mem.h"
+#include "ix/mempool.h"
 
 #endif

@@ -5,12 +5,17 @@
 
 #include <stddef.h>
 
-#include <ix/compiler.h>
-#include <ix/types.h>
+#include "compiler.h"
+#include "types.h"
 
 #ifndef container_of
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr)-offsetof(type, member)))
+#endif
+
+#ifndef container_of_var
+#define container_of_var(ptr, var, member) \
+	container_of(ptr, __typeof__(*(var)), member)
 #endif
 
 #ifndef ARRAY_SIZE

@@ -3,7 +3,7 @@
 #ifndef COMPAT_NET_IP_H
 #define COMPAT_NET_IP_H
 
-#include <ix/types.h>
+#include "../ix/types.h"
 
 /* Host byte order. */
 #define MAKE_IP_ADDR(a, b, c, d)                         \
