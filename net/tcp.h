@@ -169,7 +169,8 @@ struct tcp_conn {
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
 	u32 next_dead;	  /* index + 1 */
-	u32 listener;	  /* index + 1, until accepted */
+	u16 listener;	  /* index + 1, until accepted */
+	u16 short_at; /* TCP_F_SHORT: lower bits of the crossings till then */
 	union {
 		struct {
 			u32 iss, irs; /* until established */
@@ -179,7 +180,6 @@ struct tcp_conn {
 	struct tcp_mark recv_mark;
 	u32 challenged; /* tick of the last challenge ACK */
 	u32 fin_seq;	/* TCP_F_FIN_HELD */
-	u32 short_at;	/* TCP_F_SHORT: lower bits of the crossings till then */
 } ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");

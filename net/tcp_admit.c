@@ -97,7 +97,7 @@ static struct tcp_listener *listener_of(struct net *net,
 void tcp_enter_listener(struct net *net, struct tcp_listener *l,
 			struct tcp_conn *c)
 {
-	c->listener = (u32)(l - net->tcp.listeners) + 1;
+	c->listener = (u16)(l - net->tcp.listeners + 1);
 	l->waiting++;
 	l->nhalf++;
 	net->tcp.nhalf++;

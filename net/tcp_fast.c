@@ -308,13 +308,13 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 void tcp_answer_short(const struct net *net, struct tcp_conn *c)
 {
 	c->flags |= TCP_F_SHORT;
-	c->short_at = (u32)net->stat->crossings;
+	c->short_at = (u16)net->stat->crossings;
 }
 
 /* In this crossing? */
 static bool was_short(const struct net *net, struct tcp_conn *c)
 {
-	if (c->short_at != (u32)net->stat->crossings)
+	if (c->short_at != (u16)net->stat->crossings)
 		c->flags &= ~(u32)TCP_F_SHORT;
 	return c->flags & TCP_F_SHORT;
 }

@@ -35,7 +35,7 @@ GATE = [
            "return was_short(net, c) ? 0 : tcp_send(net, c, addr, len);",
            "return tcp_send(net, c, addr, len);", ["t_syscall"]),
     Mutant("a short SENDV is never forgotten", "net/tcp_fast.c",
-           "if (c->short_at != (u32)net->stat->crossings)", "if (0)",
+           "if (c->short_at != (u16)net->stat->crossings)", "if (0)",
            ["t_syscall"]),
     Mutant("a list's range is fetched twice", "dp/gate.h",
            "\t\ttotal += out[i].len;",
