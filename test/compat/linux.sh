@@ -5,12 +5,8 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 compat=$build/test/compat/compat_
 
-peer() {
-	on_b python3 "$here/../e2e/peer.py" "$@"
-}
-
 clients() { # COMMAND HOST PORT [NUMBER...]
-	on_b python3 "$here/clients.py" "$@"
+	on_b python3 "$(dirname "$0")/clients.py" "$@"
 }
 
 topology
