@@ -65,8 +65,4 @@ int ix_domain_open(struct ix_domain **out, char *why, size_t why_len);
 #define IX_ENV_SETTINGS "IX_SETTINGS" /* fd of a file with all settings */
 #define IX_ENV_LIBDIR "IX_LIBDIR"     /* where the domains' objects are */
 
-#ifdef __cplusplus
-}
-#endif
-
 #endif

@@ -11,9 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
 #pragma GCC visibility push(default)
 
 #ifdef __cplusplus
@@ -111,8 +108,4 @@ static inline void mempool_free(struct mempool *m, void *ptr)
 #endif
 
 #pragma GCC visibility pop
-#ifdef __cplusplus
-}
-#endif
-
 #endif
