@@ -43,7 +43,7 @@ functions() { # HEADER
 
 listed() { # LIST of abi.h
 	sed -n "/^#define $1(X)/,/[^\\]\$/p" "$src/include/ix/abi.h" |
-		grep -oE 'X\([A-Z_]+\)' | tr -d 'X()'
+		grep -oE 'X\([A-Z_]+[,)]' | tr -d ',)' | sed 's/^X(//'
 }
 
 options() { # COMMAND...

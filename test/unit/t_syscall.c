@@ -308,6 +308,8 @@ static void sg_counts(void **state)
 		c->handle = f->conn;
 		c->sg = cases[i].sg;
 		c->nsgs = cases[i].n;
+		/* What lies behind the array could be taken, too. */
+		memset(&f->r->up, 0, sizeof(struct ix_sg));
 		assert_int_equal(rig_one(f->r), cases[i].result);
 	}
 }
