@@ -133,6 +133,7 @@ int statfile_list(const char *dir, struct statfile_found *out, int max)
 	struct list list = { out, 0, max };
 
 	statdir_each(dir, list_dir, &list);
-	qsort(out, (size_t)list.n, sizeof(*out), by_owner_pid_thread);
+	if (list.n)
+		qsort(out, (size_t)list.n, sizeof(*out), by_owner_pid_thread);
 	return list.n;
 }
