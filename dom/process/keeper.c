@@ -157,7 +157,9 @@ static void be_ordinary(void)
 	setrlimit(RLIMIT_NICE, &no);
 }
 
-/* Own session: no terminal's signals, and no process group with D in it. */
+/* Own process group, in which D is not: no signals of the terminal's, and none
+ * to D by kill(0). Not a session of its own: the scheduler shares a core among
+ * sessions first (autogroups), and each hand-over would cross that border. */
 static int prepare(const struct proc *p, struct proc_failure *f)
 {
 	sigset_t all;
@@ -165,7 +167,7 @@ static int prepare(const struct proc *p, struct proc_failure *f)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	setsid();
+	setpgid(0, 0);
 	volunteer();
 	be_ordinary();
 	f->step = "control group";

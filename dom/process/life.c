@@ -54,7 +54,7 @@ static void kill_life(const struct watch *w)
 	kill(w->pid, w->p->fence.namespaces ? SIGKILL : PROC_END_SIGNAL);
 }
 
-/* A, in a session of its own, gets none from the terminal. */
+/* A, in a process group of its own, gets none from the terminal. */
 static void pass_on(struct watch *w)
 {
 	struct signalfd_siginfo si;
