@@ -110,6 +110,7 @@ static int no_back_ways(scmp_filter_ctx f)
 		{ "ioctl", 1, 0x8901 /* FIOSETOWN */ },
 		{ "ioctl", 1, 0x8902 /* SIOCSPGRP */ },
 		{ "ioctl", 1, 0x5412 /* TIOCSTI */ },
+		{ "ioctl", 1, 0x5410 /* TIOCSPGRP: Ctrl-C is D's */ },
 		{ "setpriority", 0, 1 },
 		{ "setpriority", 0, 2 },
 		{ "ioprio_set", 0, 2 },

@@ -33,6 +33,8 @@ static bool signals(struct rogue *r)
 	ok &= DENIED(fcntl(0, F_SETOWN, d));
 	ok &= DENIED(fcntl(0, F_SETOWN, -d));
 	ok &= DENIED(ioctl(0, 0x8901 /* FIOSETOWN */, &d));
+	/* Nor is the terminal's Ctrl-C taken away from D. */
+	ok &= DENIED(ioctl(0, 0x5410 /* TIOCSPGRP */, &d)) && errno == EPERM;
 	ok &= DENIED(kill(-d, 0));
 	ok &= DENIED(syscall(SYS_kill, (1ull << 32) + (uint64_t)d, 0));
 	ok &= DENIED(syscall(SYS_rt_sigqueueinfo, d, SIGTERM, &info));
