@@ -34,16 +34,9 @@ enum { CPU_PERIOD_US = 100000 };
 static int write_file(const char *dir, const char *file, const char *text)
 {
 	char path[PROC_CGROUP_PATH + 64];
-	int fd, err = 0;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
+	return proc_fence_write(path, text);
 }
 
 static bool has_word(const char *path, const char *word)

@@ -44,7 +44,7 @@ pid_t proc_fence_fork(const struct proc_fence *f)
 	return pid < 0 ? -errno : pid;
 }
 
-static int write_text(const char *path, const char *text)
+int proc_fence_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	int err = 0;
@@ -66,11 +66,11 @@ static int map_user(uid_t uid, gid_t gid)
 	snprintf(users, sizeof(users), "%u %u 1", uid, uid);
 	snprintf(groups, sizeof(groups), "%u %u 1", gid, gid);
 	prctl(PR_SET_DUMPABLE, 1);
-	err = write_text("/proc/self/setgroups", "deny");
+	err = proc_fence_write("/proc/self/setgroups", "deny");
 	if (!err)
-		err = write_text("/proc/self/uid_map", users);
+		err = proc_fence_write("/proc/self/uid_map", users);
 	if (!err)
-		err = write_text("/proc/self/gid_map", groups);
+		err = proc_fence_write("/proc/self/gid_map", groups);
 	if (prctl(PR_SET_DUMPABLE, 0) && !err)
 		err = -errno;
 	return err;

@@ -132,12 +132,8 @@ static _Noreturn void keep(pid_t app)
  * that is not dumpable may not write this file of its own. */
 static void volunteer(void)
 {
-	int fd;
-
 	prctl(PR_SET_DUMPABLE, 1);
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, "1000", 4) == 4)
-		close(fd);
+	proc_fence_write("/proc/self/oom_score_adj", "1000");
 	prctl(PR_SET_DUMPABLE, 0);
 }
 

@@ -228,6 +228,8 @@ void proc_fence_find(struct proc_fence *f);
 pid_t proc_fence_fork(const struct proc_fence *f);
 /* In the child: mounts; in A: Landlock. 0 or -errno. */
 int proc_fence_settle(const struct proc_fence *f);
+/* A word to the kernel, into a file that is there. 0 or -errno. */
+int proc_fence_write(const char *path, const char *text);
 int proc_fence_landlock(const struct proc_fence *f);
 
 /* cgroup.c: a group with the limits of the settings; what cannot be had is

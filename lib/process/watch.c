@@ -71,7 +71,8 @@ static u64 now_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-/* One request to end may come twice, from the terminal and from D. */
+/* One request to end may come twice, passed on by D, and to us as to all that
+ * was started with D. */
 static void on_signal(int sig)
 {
 	static u64 first;
