@@ -134,28 +134,28 @@ static const struct command {
 		    const struct kv_words *words, int arg);
 	int arg;
 	int min, max; /* words, the command itself and noreply included */
-	bool noreply; /* understood as last word */
+	int noreply;  /* understood as last of so many at least; 0: never */
 } commands[] = {
-	{ NAME("set"), kv_cmd_store, KV_SET, 5, 6, true },
-	{ NAME("add"), kv_cmd_store, KV_ADD, 5, 6, true },
-	{ NAME("replace"), kv_cmd_store, KV_REPLACE, 5, 6, true },
-	{ NAME("append"), kv_cmd_store, KV_APPEND, 5, 6, true },
-	{ NAME("prepend"), kv_cmd_store, KV_PREPEND, 5, 6, true },
-	{ NAME("cas"), kv_cmd_store, KV_CAS, 6, 7, true },
-	{ NAME("delete"), cmd_delete, 0, 2, 4, true },
-	{ NAME("incr"), cmd_arith, true, 3, 4, true },
-	{ NAME("decr"), cmd_arith, false, 3, 4, true },
-	{ NAME("touch"), cmd_touch, 0, 3, 4, true },
-	{ NAME("flush_all"), cmd_flush, 0, 1, 3, true },
-	{ NAME("verbosity"), kv_cmd_verbosity, 0, 2, 3, true },
-	{ NAME("stats"), cmd_stats, 0, 1, KV_WORDS, false },
-	{ NAME("version"), cmd_version, 0, 1, KV_WORDS, false },
-	{ NAME("quit"), cmd_quit, 0, 1, KV_WORDS, false },
-	{ NAME("cache_memlimit"), kv_cmd_memlimit, 0, 2, 3, true },
-	{ NAME("lru_crawler"), kv_cmd_crawler, 0, 1, KV_WORDS, false },
-	{ NAME("slabs"), kv_cmd_slabs, 0, 1, KV_WORDS, true },
-	{ NAME("watch"), kv_cmd_refuse, KV_NO_WATCH, 1, KV_WORDS, true },
-	{ NAME("shutdown"), kv_cmd_refuse, KV_NO_SHUTDOWN, 1, KV_WORDS, false },
+	{ NAME("set"), kv_cmd_store, KV_SET, 5, 6, 1 },
+	{ NAME("add"), kv_cmd_store, KV_ADD, 5, 6, 1 },
+	{ NAME("replace"), kv_cmd_store, KV_REPLACE, 5, 6, 1 },
+	{ NAME("append"), kv_cmd_store, KV_APPEND, 5, 6, 1 },
+	{ NAME("prepend"), kv_cmd_store, KV_PREPEND, 5, 6, 1 },
+	{ NAME("cas"), kv_cmd_store, KV_CAS, 6, 7, 1 },
+	{ NAME("delete"), cmd_delete, 0, 2, 4, 3 },
+	{ NAME("incr"), cmd_arith, true, 3, 4, 1 },
+	{ NAME("decr"), cmd_arith, false, 3, 4, 1 },
+	{ NAME("touch"), cmd_touch, 0, 3, 4, 1 },
+	{ NAME("flush_all"), cmd_flush, 0, 1, 3, 1 },
+	{ NAME("verbosity"), kv_cmd_verbosity, 0, 2, 3, 1 },
+	{ NAME("stats"), cmd_stats, 0, 1, KV_WORDS, 0 },
+	{ NAME("version"), cmd_version, 0, 1, KV_WORDS, 0 },
+	{ NAME("quit"), cmd_quit, 0, 1, KV_WORDS, 0 },
+	{ NAME("cache_memlimit"), kv_cmd_memlimit, 0, 2, 3, 1 },
+	{ NAME("lru_crawler"), kv_cmd_crawler, 0, 1, KV_WORDS, 0 },
+	{ NAME("slabs"), kv_cmd_slabs, 0, 1, KV_WORDS, 1 },
+	{ NAME("watch"), kv_cmd_refuse, KV_NO_WATCH, 1, KV_WORDS, 1 },
+	{ NAME("shutdown"), kv_cmd_refuse, KV_NO_SHUTDOWN, 1, KV_WORDS, 0 },
 };
 
 static bool is_meta(const struct kv_word *w)
@@ -195,7 +195,7 @@ void kv_command(struct kv_worker *w, struct kv_proto *p,
 	}
 	c = find(&words->w[0]);
 	if (c && words->n >= c->min && words->n <= c->max) {
-		p->noreply = c->noreply &&
+		p->noreply = c->noreply && words->n >= c->noreply &&
 			     kv_word_is(&words->w[words->n - 1], "noreply");
 		c->run(w, p, words, c->arg);
 	} else if (!c && is_http(words)) {

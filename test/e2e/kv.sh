@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # kv against the clients that people use, and against a stock memcached, which
-# is the control: what fails there, too, says nothing about kv.
+# is the control: what fails there, too, says nothing about kv. IX_SEED=N: other
+# random commands to both.
 LIMIT=200
 . "$(dirname "$0")/lib.sh"
 
@@ -72,7 +73,7 @@ if [ -n "$memcached" ]; then
 	queues 1
 	serve 11211 -- "$kv"
 	ok "kv answers as stock memcached does" on_b python3 \
-		"$here/kv_diff.py" $ip_ix 11211 127.0.0.1 $stock
+		"$here/kv_diff.py" $ip_ix 11211 127.0.0.1 $stock ${IX_SEED:-1}
 	stop_server
 fi
 

@@ -168,7 +168,8 @@ def gets():
 def others():
     return line(*spoil(pick((
         [b"delete", key()] + noreply(), [b"delete", key(), b"0"] + noreply(),
-        [b"delete", key(), b"5"], [b"touch", key(), exptime()] + noreply(),
+        [b"delete", key(), b"5"], [b"delete", b"noreply"],
+        [b"touch", key(), exptime()] + noreply(),
         [b"verbosity", b"1"] + noreply(), [b"verbosity"],
         [b"flush_all"] + pick(([], [b"0"], [b"-1"])) + noreply(),
         [b"nonsense", b"1"], [b"GET", b"k0"], [b"mx", b"k0"], [b"m"], [b"\r"],

@@ -31,6 +31,10 @@ static void test_noreply(void **state)
 		    "flush_all noreply\r\nverbosity 1 noreply\r\nget a\r\n"
 		    "cas a 0 0 1 5 noreply\r\nx\r\nset a 0 0 x noreply\r\n",
 		    "VALUE a 0 1\r\n2\r\nEND\r\nEND\r\n");
+	/* To delete, alone, it is a key. */
+	kv_dialogue("set noreply 0 0 1\r\nx\r\ndelete noreply\r\n"
+		    "delete noreply noreply\r\nversion noreply\r\n",
+		    "STORED\r\nDELETED\r\nVERSION " KV_VERSION "\r\n");
 }
 
 static void test_cas(void **state)
