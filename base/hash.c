@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/hash.h"
 
-#include "base/mem.h"
+#include "base/word.h"
 
 const u8 rss_symmetric_key[RSS_KEY_LEN] = {
 	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
@@ -56,7 +56,7 @@ u64 hash_sip(const u64 key[2], const void *data, size_t len)
 	u64 m;
 
 	for (size_t left = len; left >= 8; left -= 8, p += 8) {
-		memcpy(&m, p, 8);
+		m = load64(p);
 		v[3] ^= m;
 		sip_round(v);
 		sip_round(v);

@@ -28,16 +28,13 @@ static enum net_verdict echo(struct net *net, struct mbuf *m,
 	struct icmp_hdr *icmp = p->l4;
 	struct be32 src = p->ip->dst, dst = p->ip->src;
 	u8 tos = p->ip->tos & 0xfc;
-	u16 cksum;
 
 	if (!net->conf.icmp_echo || net->conf.ports_only ||
 	    p->l4_len + IPV4_LEN > net->mtu)
 		return drop(net, m);
-	memcpy(&cksum, &icmp->cksum, 2);
-	cksum = (u16)~cksum_fold((u64)(u16)~cksum +
-				 (u16)~be16(ICMP_ECHO << 8).raw +
-				 be16(ICMP_ECHO_REPLY << 8).raw);
-	memcpy(&icmp->cksum, &cksum, 2);
+	icmp->cksum = (u16)~cksum_fold((u64)(u16)~icmp->cksum +
+				       (u16)~be16(ICMP_ECHO << 8).raw +
+				       be16(ICMP_ECHO_REPLY << 8).raw);
 	icmp->type = ICMP_ECHO_REPLY;
 	m->data = p->l4;
 	m->len = p->first_len;

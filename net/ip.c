@@ -3,7 +3,7 @@
  * here, once. Nothing is reassembled, nothing that we send may be cut up. */
 #include "base/cksum.h"
 #include "base/errno.h"
-#include "base/mem.h"
+#include "base/word.h"
 #include "net/header.h"
 
 enum {
@@ -21,16 +21,10 @@ static COLD enum net_verdict drop(struct net *net, struct mbuf *m, u64 *reason)
 	return NET_DONE;
 }
 
-/* One of the header's words, as it lies in memory. */
-static inline u64 word(const struct ipv4_hdr *ip, int i)
-{
-	return ((const struct be32 *)ip)[i].raw;
-}
-
 static inline u64 sum20(const struct ipv4_hdr *ip)
 {
-	return word(ip, 0) + word(ip, 1) + word(ip, 2) + word(ip, 3) +
-	       word(ip, 4);
+	return (u64)load32(ip) + load32(&ip->id) + load32(&ip->ttl) +
+	       ip->src.raw + ip->dst.raw;
 }
 
 /* Header length, 0 if it is a lie or an option has no business here: source

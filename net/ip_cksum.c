@@ -2,7 +2,7 @@
 /* Checksums of what IP carries: over the pseudo header and all the parts that
  * a packet may consist of. */
 #include "base/cksum.h"
-#include "base/mem.h"
+#include "base/word.h"
 #include "net/net.h"
 #include "nic/nic.h"
 
@@ -91,9 +91,9 @@ void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
 {
 	u32 len = (u32)(m->data + m->len - (u8 *)l4);
 	u64 addresses = (u64)src.raw + dst.raw;
-	u16 sum = 0;
+	u16 sum;
 
-	memcpy(field, &sum, sizeof(sum));
+	store16(field, 0);
 	if (unlikely(net->caps & NIC_TX_CSUM))
 		sum = offload_cksum(m, l4, addresses, proto);
 	else if (unlikely(m->next || m->next_ext))
@@ -102,5 +102,5 @@ void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
 		sum = (u16)~cksum_fold(cksum_add(addresses + be16(proto).raw +
 							 be16((u16)len).raw,
 						 l4, len));
-	memcpy(field, &sum, sizeof(sum));
+	store16(field, sum);
 }

@@ -126,8 +126,8 @@ _Static_assert(sizeof(struct tcp_hdr) == TCP_LEN, "wire format");
 struct pkt {
 	const struct eth_hdr *eth;
 	const struct ipv4_hdr *ip;
-	void *l4;    /* in the first fragment */
-	u32 l4_len;  /* header and payload, over all fragments */
+	void *l4;      /* in the first fragment */
+	u32 l4_len;    /* header and payload, over all fragments */
 	u32 first_len; /* of it in the first fragment */
 };
 

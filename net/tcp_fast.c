@@ -48,13 +48,13 @@ static inline u64 pair(u32 first, u32 second)
 static inline bool plain_frame(const struct net *net, const struct mbuf *m,
 			       const struct frame *f)
 {
-	u32 type_ihl = tcp_load32(&f->eth.type) & 0xffffff;
-	u32 frag_proto = tcp_load32(&f->ip.frag) &
+	u32 type_ihl = load32(&f->eth.type) & 0xffffff;
+	u32 frag_proto = load32(&f->ip.frag) &
 			 (be16(IP_MF | IP_OFFSET).raw | 0xffu << 24);
-	u32 off_flags = tcp_load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
+	u32 off_flags = load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
 
 	return !(m->len < sizeof(*f) || m->next ||
-		 (tcp_load64(f->eth.dst) ^ tcp_load64(net->mac)) << 16 ||
+		 (load64(f->eth.dst) ^ load64(net->mac)) << 16 ||
 		 type_ihl != (be16(ETH_TYPE_IPV4).raw | 0x45 << 16) ||
 		 frag_proto != (u32)IP_PROTO_TCP << 24 ||
 		 f->ip.dst.raw != net->conf.ip.raw ||
@@ -69,8 +69,8 @@ static inline bool sums_hold(const struct net *net, const struct mbuf *m,
 	u32 len = m->len - ETH_LEN - IPV4_LEN;
 	u64 addrs = (u64)f->ip.src.raw + f->ip.dst.raw;
 	u64 pseudo = addrs + be16(IP_PROTO_TCP).raw + be16((u16)len).raw;
-	u64 ip = addrs + tcp_load32(&f->ip) + tcp_load32(&f->ip.id) +
-		 tcp_load32(&f->ip.ttl);
+	u64 ip =
+		addrs + load32(&f->ip) + load32(&f->ip.id) + load32(&f->ip.ttl);
 
 	if (unlikely(!cksum_holds(ip)))
 		return false;
@@ -181,8 +181,7 @@ u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 
 		if (unlikely(!plain_frame(net, m, f) || !sums_hold(net, m, f)))
 			break;
-		c = tcp_lookup(net, tcp_load64(&f->ip.src),
-			       tcp_load32(&f->tcp.sport));
+		c = tcp_lookup(net, load64(&f->ip.src), load32(&f->tcp.sport));
 		if (unlikely(!c || !take_segment(net, c, m, f, now)))
 			break;
 	}
@@ -198,8 +197,8 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 				const struct neigh *e, u64 now)
 {
 	struct frame *f = (struct frame *)(m->data - sizeof(*f));
-	u64 addrs = tcp_load64(&c->raddr);
-	u32 ports = tcp_load32(&c->rport);
+	u64 addrs = load64(&c->raddr);
+	u32 ports = load32(&c->rport);
 	u32 lens = be16((u16)(len + IPV4_LEN + TCP_TS_LEN)).raw;
 	u32 rest = TCP_TS_LEN << 2 | (TCP_ACK | TCP_PSH) << 8 |
 		   (u32)tcp_advertise(net, c).raw << 16;
@@ -223,17 +222,16 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 	m->data = (u8 *)f;
 	m->len = len + sizeof(*f);
 	/* Words of eight bytes; that of the address runs on into the next. */
-	tcp_store64(f->eth.dst, tcp_load64(e->mac));
-	tcp_store64(f->eth.src, tcp_load64(net->mac));
-	tcp_store64(&f->ip, ip0);
-	tcp_store32(&f->ip.ttl, IP_TTL | IP_PROTO_TCP << 8 |
-					(u32)(u16)~cksum_fold(ip_sum) << 16);
-	tcp_store64(&f->ip.src, addrs);
-	tcp_store64(&f->tcp, tcp0);
-	tcp_store64(&f->tcp.ack, tcp1);
-	tcp_store64(&f->tcp.cksum,
-		    pair((u16)~cksum_fold(sum), be32(TS_WORD).raw));
-	tcp_store64(&f->tsval, ts);
+	store64(f->eth.dst, load64(e->mac));
+	store64(f->eth.src, load64(net->mac));
+	store64(&f->ip, ip0);
+	store32(&f->ip.ttl, IP_TTL | IP_PROTO_TCP << 8 |
+				    (u32)(u16)~cksum_fold(ip_sum) << 16);
+	store64(&f->ip.src, addrs);
+	store64(&f->tcp, tcp0);
+	store64(&f->tcp.ack, tcp1);
+	store64(&f->tcp.cksum, pair((u16)~cksum_fold(sum), be32(TS_WORD).raw));
+	store64(&f->tsval, ts);
 }
 
 /* All that is queued is in flight, not overdue, and both windows let @len bytes

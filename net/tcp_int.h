@@ -6,6 +6,7 @@
 #include "base/errno.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/word.h"
 #include "net/net.h"
 
 enum {
@@ -41,33 +42,6 @@ struct tcp_seg {
 	struct tcp_opts opt;
 };
 
-/* As they lie in memory. */
-static inline u64 tcp_load64(const void *p)
-{
-	u64 x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
-
-static inline u32 tcp_load32(const void *p)
-{
-	u32 x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
-
-static inline void tcp_store64(void *p, u64 x)
-{
-	memcpy(p, &x, sizeof(x));
-}
-
-static inline void tcp_store32(void *p, u32 x)
-{
-	memcpy(p, &x, sizeof(x));
-}
-
 /* tcp_table.c */
 /* Multiply-shift with secret odd factors: which flows collide cannot be known
  * from outside. Twice, as once leaves consecutive ports in a lattice, which
@@ -91,8 +65,8 @@ static inline struct tcp_conn *tcp_lookup(const struct net *net, u64 addrs,
 		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
 
 		if (likely(t->table[i].hash == hash &&
-			   tcp_load64(&c->raddr) == addrs &&
-			   tcp_load32(&c->rport) == ports))
+			   load64(&c->raddr) == addrs &&
+			   load32(&c->rport) == ports))
 			return c;
 	}
 	return NULL;

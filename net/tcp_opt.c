@@ -6,17 +6,12 @@ enum { MAX_WSCALE = 14 }; /* RFC 7323 section 2.3 */
 
 static u32 get32(const u8 *p)
 {
-	struct be32 x;
-
-	memcpy(&x, p, 4);
-	return be32_host(x);
+	return be32_host((struct be32){ load32(p) });
 }
 
 static u8 *put32(u8 *p, u32 x)
 {
-	struct be32 raw = be32(x);
-
-	memcpy(p, &raw, 4);
+	store32(p, be32(x).raw);
 	return p + 4;
 }
 

@@ -5,7 +5,7 @@
 
 static u32 hash_of(const struct net *net, const struct tcp_conn *c)
 {
-	return tcp_hash(net, tcp_load64(&c->raddr), tcp_load32(&c->rport));
+	return tcp_hash(net, load64(&c->raddr), load32(&c->rport));
 }
 
 void tcp_table_add(struct net *net, struct tcp_conn *c)
