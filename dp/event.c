@@ -77,9 +77,9 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 		return true;
 	if (full(dp))
 		return false;
-	e = event_put(dp, IX_EV_KNOCK, be16_host(c->lport), 0, c->handle);
-	e->port = be16_host(c->rport);
-	e->ip = addr_of_ipv4(c->raddr);
+	e = event_put(dp, IX_EV_KNOCK, be16_host(c->flow.lport), 0, c->handle);
+	e->port = be16_host(c->flow.rport);
+	e->ip = addr_of_ipv4(c->flow.raddr);
 	c->events &= ~TCP_EV_KNOCK;
 	c->flags |= TCP_F_KNOCKED;
 	return true;

@@ -198,8 +198,7 @@ static void undeliverable(struct net *net, const struct neigh *e)
 					      .hard = true };
 
 		if (ip->proto == IP_PROTO_TCP)
-			tcp_icmp(net, ip->dst, ip->src, h->dport, h->sport,
-				 &msg);
+			tcp_icmp(net, flow_sent(ip, h), &msg);
 	}
 }
 

@@ -37,13 +37,7 @@ void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type)
 	net_tx(net, m);
 }
 
-u32 net_flow_group(const struct net *net, struct be32 raddr, struct be32 laddr,
-		   struct be16 rport, struct be16 lport)
+u32 net_flow_group(const struct net *net, struct flow flow)
 {
-	struct {
-		struct be32 src, dst;
-		struct be16 sport, dport;
-	} PACKED tuple = { raddr, laddr, rport, lport };
-
-	return hash_toeplitz(net->rss_key, &tuple, sizeof(tuple)) % RSS_TABLE;
+	return hash_toeplitz(net->rss_key, &flow, sizeof(flow)) % RSS_TABLE;
 }

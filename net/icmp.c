@@ -82,6 +82,7 @@ static enum net_verdict undelivered(struct net *net, struct mbuf *m,
 	const struct icmp_hdr *icmp = p->l4;
 	const struct ipv4_hdr *q = (const void *)(icmp + 1);
 	const struct tcp_hdr *t;
+	struct flow flow;
 	u32 have = p->first_len - ICMP_LEN, qlen, to;
 	struct tcp_icmp msg;
 
@@ -95,15 +96,15 @@ static enum net_verdict undelivered(struct net *net, struct mbuf *m,
 	if (msg.mtu && msg.mtu < IP_MIN_MTU)
 		return drop(net, m);
 	if (q->proto == IP_PROTO_TCP) {
-		t = (const void *)((const u8 *)q + qlen);
-		to = net->group_owner[net_flow_group(net, q->dst, q->src,
-						     t->dport, t->sport)];
+		t = (const struct tcp_hdr *)((const u8 *)q + qlen);
+		flow = flow_sent(q, t);
+		to = net->group_owner[net_flow_group(net, flow)];
 		if (to != net->thread && !(m->flags & MBUF_FORWARDED)) {
 			*owner = to;
 			return NET_FORWARD;
 		}
 		msg.seq = be32_host(t->seq);
-		tcp_icmp(net, q->dst, q->src, t->dport, t->sport, &msg);
+		tcp_icmp(net, flow, &msg);
 	}
 	mbuf_free_chain(net->pool, m);
 	return NET_DONE;

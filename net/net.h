@@ -150,9 +150,8 @@ static inline void net_tx(struct net *net, struct mbuf *m)
 	net->txq[net->ntx++] = m;
 }
 
-/* Flow group of a packet that comes from (@raddr, @rport) to us. */
-u32 net_flow_group(const struct net *net, struct be32 raddr, struct be32 laddr,
-		   struct be16 rport, struct be16 lport);
+/* Flow group of a packet that we receive. */
+u32 net_flow_group(const struct net *net, struct flow flow);
 
 /* eth.c, ip.c */
 

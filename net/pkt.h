@@ -5,6 +5,7 @@
 
 #include "base/be.h"
 #include "base/mbuf.h"
+#include "base/word.h"
 
 enum {
 	ETH_LEN = 14,
@@ -119,6 +120,56 @@ _Static_assert(sizeof(struct ipv4_hdr) == IPV4_LEN, "wire format");
 _Static_assert(sizeof(struct icmp_hdr) == ICMP_LEN, "wire format");
 _Static_assert(sizeof(struct udp_hdr) == UDP_LEN, "wire format");
 _Static_assert(sizeof(struct tcp_hdr) == TCP_LEN, "wire format");
+
+/* Between whom, as it lies in a packet that we receive. */
+struct flow {
+	union {
+		struct {
+			struct be32 raddr, laddr; /* the other's, ours */
+		};
+		u64 addrs;
+	};
+	union {
+		struct {
+			struct be16 rport, lport;
+		};
+		u32 ports;
+	};
+} PACKED ALIGNED(4);
+
+_Static_assert(sizeof(struct flow) == 12, "what RSS hashes");
+_Static_assert(offsetof(struct ipv4_hdr, dst) ==
+		       offsetof(struct ipv4_hdr, src) + sizeof(struct be32),
+	       "flow.addrs");
+_Static_assert(offsetof(struct tcp_hdr, sport) == 0 &&
+		       offsetof(struct tcp_hdr, dport) == 2 &&
+		       offsetof(struct udp_hdr, sport) == 0 &&
+		       offsetof(struct udp_hdr, dport) == 2,
+	       "flow.ports");
+
+static inline struct flow flow_make(struct be32 raddr, struct be32 laddr,
+				    struct be16 rport, struct be16 lport)
+{
+	return (struct flow){
+		.addrs = raddr.raw | (u64)laddr.raw << 32,
+		.ports = rport.raw | (u32)lport.raw << 16,
+	};
+}
+
+/* Of a received packet; @l4: TCP or UDP. */
+static inline struct flow flow_received(const struct ipv4_hdr *ip,
+					const void *l4)
+{
+	return (struct flow){ .addrs = load64(&ip->src), .ports = load32(l4) };
+}
+
+/* Of one that we sent. */
+static inline struct flow flow_sent(const struct ipv4_hdr *ip, const void *l4)
+{
+	struct flow f = flow_received(ip, l4);
+
+	return flow_make(f.laddr, f.raddr, f.lport, f.rport);
+}
 
 /* A received IPv4 packet after ip_in(): all headers (for TCP with its
  * options) lie in the first fragment, lengths agree, the packet is trimmed to

@@ -27,9 +27,9 @@
 #include "base/be.h"
 #include "base/mbuf.h"
 #include "base/timer.h"
+#include "net/pkt.h"
 
 struct net;
-struct pkt;
 enum net_verdict;
 
 enum tcp_state {
@@ -99,10 +99,8 @@ struct tcp_mark {
 
 /* One connection: 5 cache lines. Sequence numbers and RFC 9293 names. */
 struct tcp_conn {
-	/* --- found by: line 0. Addresses and ports lie as in a segment that
-	 * we receive. */
-	struct be32 raddr, laddr;
-	struct be16 rport, lport;
+	/* --- line 0: found by */
+	struct flow flow;
 	union {
 		struct {
 			u8 state; /* enum tcp_state */
@@ -433,8 +431,7 @@ struct tcp_icmp {
 
 /* ... as a router, a host or ARP tells it (RFC 1191, 5927: the quoted sequence
  * number must be in flight). */
-void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
-	      struct be16 rport, struct be16 lport, const struct tcp_icmp *msg);
+void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg);
 
 /* Closes everything, each connection after what it has queued; what knocks is
  * reset. Returns how many are not closed yet: call again until 0. */

@@ -68,9 +68,9 @@ void tcp_count(struct net *net, struct tcp_conn *c)
 	net->tcp.ncounted++;
 	if (!(c->flags & TCP_F_PASSIVE))
 		return;
-	++*source_count(net, c->raddr);
+	++*source_count(net, c->flow.raddr);
 	if (net->conf.tcp.per_port)
-		net->tcp.ports[be16_host(c->lport)]++;
+		net->tcp.ports[be16_host(c->flow.lport)]++;
 }
 
 void tcp_uncount(struct net *net, struct tcp_conn *c)
@@ -81,9 +81,9 @@ void tcp_uncount(struct net *net, struct tcp_conn *c)
 	net->tcp.ncounted--;
 	if (!(c->flags & TCP_F_PASSIVE))
 		return;
-	--*source_count(net, c->raddr);
+	--*source_count(net, c->flow.raddr);
 	if (net->conf.tcp.per_port)
-		net->tcp.ports[be16_host(c->lport)]--;
+		net->tcp.ports[be16_host(c->flow.lport)]--;
 }
 
 /* ---- a listener's queues */

@@ -66,11 +66,10 @@ int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now)
 
 /* May the flow be used for a new connection? One in TIME-WAIT may, once its
  * timestamps have moved on (RFC 6191): they tick every 1.05 ms. */
-static bool flow_free(struct net *net, struct be32 raddr, struct be16 rport,
-		      struct be16 lport, u64 now)
+static bool flow_free(struct net *net, struct flow flow, u64 now)
 {
 	const u32 two_ticks = ticks_of_us(2100);
-	struct tcp_conn *old = tcp_find(net, raddr, net->conf.ip, rport, lport);
+	struct tcp_conn *old = tcp_find(net, flow);
 	u32 since;
 
 	if (!old)
@@ -84,28 +83,29 @@ static bool flow_free(struct net *net, struct be32 raddr, struct be16 rport,
 	return true;
 }
 
-/* RFC 6056 section 3.3.3: a secret hash of the destination says where to
- * begin, a counter where to go on. Only ports whose answers come to this
- * thread's flow groups will do. */
-static int choose_port(struct net *net, struct be32 dst, struct be16 dport,
-		       struct be16 *lport, u8 *group, u64 now)
+/* Our port of @flow. RFC 6056 section 3.3.3: a secret hash of the destination
+ * says where to begin, a counter where to go on. Only ports whose answers come
+ * to this thread's flow groups will do. */
+static int choose_port(struct net *net, struct flow *flow, u8 *group, u64 now)
 {
 	u32 low = net->conf.tcp.port_min;
 	u32 range = (u32)net->conf.tcp.port_max - low + 1;
-	u64 start = hash_sip(net->secret, &dst, sizeof(dst)) + dport.raw;
+	u64 start = hash_sip(net->secret, &flow->raddr, sizeof(flow->raddr)) +
+		    flow->rport.raw;
 
 	for (u32 i = 0; i < min(range, (u32)PORT_TRIES); i++) {
 		u64 at = (start & 0xffffffff) + net->tcp.port_hint++;
-		struct be16 port = be16((u16)(low + at % range));
-		u32 g = net_flow_group(net, dst, net->conf.ip, dport, port);
+		u16 port = (u16)(low + at % range);
+		u32 g;
 
+		flow->lport = be16(port);
+		g = net_flow_group(net, *flow);
 		if (net->tcp.port_tries++ >= PORT_BUDGET)
 			return -EAGAIN;
 		if (net->group_owner[g] != net->thread ||
-		    !flow_free(net, dst, dport, port, now) ||
-		    tcp_find_listener(net, net->conf.ip, be16_host(port)))
+		    !flow_free(net, *flow, now) ||
+		    tcp_find_listener(net, flow->laddr, port))
 			continue;
-		*lport = port;
 		*group = (u8)g;
 		return 0;
 	}
@@ -115,7 +115,8 @@ static int choose_port(struct net *net, struct be32 dst, struct be16 dport,
 int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 		struct tcp_conn **out, u64 now)
 {
-	struct be16 dport = be16(port), lport;
+	struct flow flow =
+		flow_make(dst, net->conf.ip, be16(port), (struct be16){ 0 });
 	struct tcp_conn *c;
 	u8 group;
 	int err;
@@ -126,11 +127,11 @@ int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 		return -EINVAL;
 	if (!ip_on_link(net, dst) && !net->conf.gateway.raw)
 		return -EHOSTUNREACH;
-	err = choose_port(net, dst, dport, &lport, &group, now);
+	err = choose_port(net, &flow, &group, now);
 	if (err)
 		return err;
 	tcp_relieve(net, now);
-	c = tcp_conn_new(net, dst, net->conf.ip, dport, lport, group, now);
+	c = tcp_conn_new(net, flow, group, now);
 	if (!c)
 		return -ENOBUFS;
 	c->cookie = cookie;

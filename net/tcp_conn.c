@@ -122,11 +122,7 @@ static u32 conn_take_or_recycle(struct net *net)
  * the next (RFC 6191). */
 static void choose_iss(struct net *net, struct tcp_conn *c, u64 now)
 {
-	struct {
-		u32 raddr, laddr;
-		u16 rport, lport;
-	} flow = { c->raddr.raw, c->laddr.raw, c->rport.raw, c->lport.raw };
-	u64 hash = hash_sip(net->secret, &flow, sizeof(flow));
+	u64 hash = hash_sip(net->secret, &c->flow, sizeof(c->flow));
 
 	c->iss = (u32)(now >> 12) + (u32)hash;
 	c->ts_offset = (u32)(hash >> 32);
@@ -142,9 +138,8 @@ static u8 wscale_for(u32 buf)
 	return shift;
 }
 
-struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
-			      struct be32 laddr, struct be16 rport,
-			      struct be16 lport, u8 group, u64 now)
+struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
+			      u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 i = conn_take_or_recycle(net);
@@ -157,10 +152,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
 	gen = handle_gen(c->handle);
 	memset(c, 0, sizeof(*c));
 	c->handle = handle_make(group, gen + !gen, i); /* none is 0 */
-	c->raddr = raddr;
-	c->laddr = laddr;
-	c->rport = rport;
-	c->lport = lport;
+	c->flow = flow;
 	c->group = group;
 	c->cc = conf->cc;
 	c->wscale_rcv = wscale_for(conf->rcv_buf);

@@ -181,7 +181,7 @@ u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 
 		if (unlikely(!plain_frame(net, m, f) || !sums_hold(net, m, f)))
 			break;
-		c = tcp_lookup(net, load64(&f->ip.src), load32(&f->tcp.sport));
+		c = tcp_find(net, flow_received(&f->ip, &f->tcp));
 		if (unlikely(!c || !take_segment(net, c, m, f, now)))
 			break;
 	}
@@ -197,8 +197,8 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 				const struct neigh *e, u64 now)
 {
 	struct frame *f = (struct frame *)(m->data - sizeof(*f));
-	u64 addrs = load64(&c->raddr);
-	u32 ports = load32(&c->rport);
+	u64 addrs = c->flow.addrs;
+	u32 ports = c->flow.ports;
 	u32 lens = be16((u16)(len + IPV4_LEN + TCP_TS_LEN)).raw;
 	u32 rest = TCP_TS_LEN << 2 | (TCP_ACK | TCP_PSH) << 8 |
 		   (u32)tcp_advertise(net, c).raw << 16;
@@ -292,7 +292,7 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 		     (c->sndq_bytes && !may_follow(net, c, addr, len, now)) ||
 		     net->caps & NIC_TX_CSUM || !net_tx_room(net, 2)))
 		return false;
-	e = arp_hint(net, c->neigh, ip_next_hop(net, c->raddr));
+	e = arp_hint(net, c->neigh, ip_next_hop(net, c->flow.raddr));
 	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
 	if (unlikely(!m))
 		return false;

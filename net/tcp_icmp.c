@@ -20,10 +20,9 @@ static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu)
 	tcp_mark_out(net, c);
 }
 
-void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
-	      struct be16 rport, struct be16 lport, const struct tcp_icmp *msg)
+void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg)
 {
-	struct tcp_conn *c = tcp_find(net, raddr, laddr, rport, lport);
+	struct tcp_conn *c = tcp_find(net, flow);
 
 	/* RFC 5927 section 4.1: only about what is in flight. */
 	if (!c || seq_lt(msg->seq, c->snd_una) || !seq_lt(msg->seq, c->snd_max))

@@ -285,7 +285,8 @@ static enum step take_ack(struct net *net, struct tcp_conn *c,
 			  const struct tcp_seg *s, u64 now)
 {
 	if (c->state == TCP_SYN_RCVD) {
-		if (c->listener && !tcp_in_share(net, c->raddr, c->lport)) {
+		if (c->listener &&
+		    !tcp_in_share(net, c->flow.raddr, c->flow.lport)) {
 			net->stat->drop_tcp_share++;
 			tcp_abort(net, c, now);
 			return DROP;
@@ -473,16 +474,16 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 			u64 now, u32 *owner)
 {
 	const struct tcp_hdr *h = p->l4;
+	struct flow flow = flow_received(p->ip, h);
 	struct tcp_conn *c;
 	struct tcp_seg s;
 	u32 group = 0, hlen;
 
 	if (!parse(net, m, p, &s))
 		goto drop;
-	c = tcp_find(net, p->ip->src, p->ip->dst, h->sport, h->dport);
+	c = tcp_find(net, flow);
 	if (!c) {
-		group = net_flow_group(net, p->ip->src, p->ip->dst, h->sport,
-				       h->dport);
+		group = net_flow_group(net, flow);
 		*owner = net->group_owner[group];
 		if (*owner != net->thread && !(m->flags & MBUF_FORWARDED))
 			return NET_FORWARD;

@@ -45,8 +45,7 @@ struct tcp_seg {
 /* tcp_table.c */
 /* Multiply-shift with secret odd factors: which flows collide cannot be known
  * from outside. Twice, as once leaves consecutive ports in a lattice, which
- * linear probing feels. The upper bits are the best. @addrs: source and
- * destination, @ports: the same, as in a segment received. */
+ * linear probing feels. The upper bits are the best. */
 static inline u32 tcp_hash(const struct net *net, u64 addrs, u32 ports)
 {
 	u64 x = addrs * net->tcp.factor[0] + ports * net->tcp.factor[1];
@@ -54,30 +53,21 @@ static inline u32 tcp_hash(const struct net *net, u64 addrs, u32 ports)
 	return (u32)(((x ^ x >> 32) * net->tcp.factor[1]) >> 32);
 }
 
-static inline struct tcp_conn *tcp_lookup(const struct net *net, u64 addrs,
-					  u32 ports)
+static inline struct tcp_conn *tcp_find(const struct net *net, struct flow flow)
 {
 	const struct tcp *t = &net->tcp;
-	u32 hash = tcp_hash(net, addrs, ports);
+	u32 hash = tcp_hash(net, flow.addrs, flow.ports);
 
 	for (u32 i = hash >> t->table_shift; t->table[i].conn;
 	     i = (i + 1) & t->table_mask) {
 		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
 
 		if (likely(t->table[i].hash == hash &&
-			   load64(&c->raddr) == addrs &&
-			   load32(&c->rport) == ports))
+			   c->flow.addrs == flow.addrs &&
+			   c->flow.ports == flow.ports))
 			return c;
 	}
 	return NULL;
-}
-
-static inline struct tcp_conn *tcp_find(struct net *net, struct be32 raddr,
-					struct be32 laddr, struct be16 rport,
-					struct be16 lport)
-{
-	return tcp_lookup(net, (u64)laddr.raw << 32 | raddr.raw,
-			  (u32)lport.raw << 16 | rport.raw);
 }
 
 void tcp_table_add(struct net *net, struct tcp_conn *c);
@@ -92,9 +82,8 @@ struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
 bool tcp_is_named(const struct tcp_conn *c);
 /* A connection in the table, with sequence numbers and timestamps offset
  * chosen; NULL when none is free. */
-struct tcp_conn *tcp_conn_new(struct net *net, struct be32 raddr,
-			      struct be32 laddr, struct be16 rport,
-			      struct be16 lport, u8 group, u64 now);
+struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
+			      u64 now);
 /* The end of a connection, with an errno or 0: DEAD (or CONNECTED with the
  * error) is raised if the application knows it, else it is freed. */
 void tcp_die(struct net *net, struct tcp_conn *c, u8 error);

@@ -53,7 +53,7 @@ static inline void emit_words(struct net *net, struct tcp_conn *c,
 {
 	u32 len, hlen = TCP_LEN + nopt * 4;
 	u64 sum = payload_sum(net, m, &len);
-	u32 first = c->lport.raw | (u32)c->rport.raw << 16;
+	u32 first = c->flow.lport.raw | (u32)c->flow.rport.raw << 16;
 	u32 second = be32(seq).raw;
 	u32 third = be32(flags & TCP_ACK ? c->rcv_nxt : 0).raw;
 	u32 fourth = hlen << 2 | (u32)flags << 8 | (u32)wnd.raw << 16;
@@ -61,7 +61,8 @@ static inline void emit_words(struct net *net, struct tcp_conn *c,
 	u64 pseudo;
 
 	len += hlen;
-	pseudo = ip_pseudo_sum(c->laddr, c->raddr, IP_PROTO_TCP, (u16)len);
+	pseudo = ip_pseudo_sum(c->flow.laddr, c->flow.raddr, IP_PROTO_TCP,
+			       (u16)len);
 	sum = cksum_fold(sum) + pseudo + first + second + third + fourth;
 	h[0] = first;
 	h[1] = second;
@@ -75,7 +76,8 @@ static inline void emit_words(struct net *net, struct tcp_conn *c,
 		h[4] = cksum_fold(pseudo);
 	else
 		h[4] = (u16)~cksum_fold(sum);
-	ip_out(net, m, c->laddr, c->raddr, IP_PROTO_TCP, 0, &c->neigh, now);
+	ip_out(net, m, c->flow.laddr, c->flow.raddr, IP_PROTO_TCP, 0, &c->neigh,
+	       now);
 }
 
 static void acknowledged(struct tcp_conn *c)

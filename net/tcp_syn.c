@@ -47,8 +47,7 @@ static void passive_open(struct net *net, struct tcp_listener *l,
 		net->stat->drop_tcp_backlog++;
 		return;
 	}
-	c = tcp_conn_new(net, p->ip->src, p->ip->dst, h->sport, h->dport, group,
-			 now);
+	c = tcp_conn_new(net, flow_received(p->ip, h), group, now);
 	if (!c) {
 		net->stat->drop_tcp_conns++;
 		return;

@@ -253,8 +253,7 @@ static enum net_verdict no_port(struct net *net, struct mbuf *m,
 		if (port < net->conf.tcp.port_min ||
 		    port > net->conf.tcp.port_max)
 			*owner = net->group_owner[net_flow_group(
-				net, p->ip->src, p->ip->dst, udp->sport,
-				udp->dport)];
+				net, flow_received(p->ip, udp))];
 		if (*owner != net->thread)
 			return NET_FORWARD;
 	}

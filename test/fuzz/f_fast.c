@@ -280,9 +280,9 @@ static void segment(struct pair *p, struct fuzz_in *in)
 	*ip = (struct ipv4_hdr){ .ver_ihl = 0x45,
 				 .ttl = 64,
 				 .proto = IP_PROTO_TCP,
-				 .src = c->raddr,
-				 .dst = c->laddr };
-	*h = (struct tcp_hdr){ .sport = c->rport, .dport = c->lport };
+				 .src = c->flow.raddr,
+				 .dst = c->flow.laddr };
+	*h = (struct tcp_hdr){ .sport = c->flow.rport, .dport = c->flow.lport };
 	h->seq = be32(c->rcv_nxt + p->ahead[i] + (odd & 4 ? near(in) : 0));
 	h->ack = be32(c->snd_una +
 		      (odd & 8 ? fuzz_16(in) % (flight + 1) : flight));

@@ -79,12 +79,12 @@ static void headers(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
 		.ver_ihl = 0x45,
 		.ttl = 64,
 		.proto = IP_PROTO_TCP,
-		.src = c->raddr.raw ? c->raddr : rig_peer_ip,
+		.src = c->flow.raddr.raw ? c->flow.raddr : rig_peer_ip,
 		.dst = rig_ip,
 	};
 	*h = (struct tcp_hdr){
-		.sport = c->rport.raw ? c->rport : be16(777),
-		.dport = c->lport.raw ? c->lport : be16(RIG_PORT),
+		.sport = c->flow.rport.raw ? c->flow.rport : be16(777),
+		.dport = c->flow.lport.raw ? c->flow.lport : be16(RIG_PORT),
 		.flags = fuzz_8(in),
 	};
 	h->seq = be32(c->rcv_nxt + delta(in));

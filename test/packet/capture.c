@@ -20,7 +20,7 @@ static bool is_pattern(const u8 *p, u32 off, u32 len)
 static u32 flow_of(struct run *r, const struct flow_id *id)
 {
 	for (u32 i = 1; i < MAX_FLOW; i++) {
-		struct flow *f = &r->flows[i];
+		struct script_flow *f = &r->flows[i];
 
 		if (f->id.peer_port != id->peer_port)
 			continue;
@@ -32,7 +32,7 @@ static u32 flow_of(struct run *r, const struct flow_id *id)
 	return 0;
 }
 
-static void learn(struct flow *f, const struct seg *s)
+static void learn(struct script_flow *f, const struct seg *s)
 {
 	if (s->flags & TCP_SYN && (!f->iss_known || s->seq != f->iss)) {
 		f->iss = s->seq;
@@ -46,7 +46,7 @@ static void learn(struct flow *f, const struct seg *s)
 	}
 }
 
-static void relate(const struct flow *f, struct seg *s)
+static void relate(const struct script_flow *f, struct seg *s)
 {
 	s->seq -= f->iss;
 	if (s->flags & TCP_ACK)
@@ -85,7 +85,7 @@ static void capture_packet(struct run *r, const struct fake_frame *frame)
 static void take_recv(struct run *r, struct event *e,
 		      const struct ix_event *from)
 {
-	struct flow *f = &r->flows[e->flow];
+	struct script_flow *f = &r->flows[e->flow];
 	const u8 *data = r->rig->frames + (from->addr - RIG_APP_FRAMES);
 
 	snprintf(e->word, sizeof(e->word), from->len ? "recv" : "eof");

@@ -38,7 +38,7 @@ static bool same(s64 expected, s64 got)
 	return expected == got || (expected == ANY && got != ABSENT);
 }
 
-static bool same_opts(const struct flow *f, const struct seg *want,
+static bool same_opts(const struct script_flow *f, const struct seg *want,
 		      const struct seg *got)
 {
 	const struct opts *w = &want->opt, *g = &got->opt;

@@ -9,7 +9,7 @@
 
 /* ---- what the peer sends */
 
-static void fill_opts(struct run *r, struct flow *f, struct seg *s)
+static void fill_opts(struct run *r, struct script_flow *f, struct seg *s)
 {
 	struct opts *o = &s->opt;
 
@@ -39,7 +39,7 @@ static void show_input(const struct run *r, const struct seg *s)
 
 void play_segment(struct run *r)
 {
-	struct flow *f = &r->flows[r->stmt->flow];
+	struct script_flow *f = &r->flows[r->stmt->flow];
 	struct seg s = r->stmt->seg;
 	u8 frame[FAKE_FRAME_MAX], data[FAKE_FRAME_MAX];
 	u32 n;
@@ -62,7 +62,7 @@ void play_segment(struct run *r)
 
 void play_icmp(struct run *r)
 {
-	struct flow *f = &r->flows[r->stmt->flow];
+	struct script_flow *f = &r->flows[r->stmt->flow];
 	bool needfrag = !strcmp(r->stmt->word, "needfrag");
 	u8 frame[FAKE_FRAME_MAX];
 	u32 n = wire_icmp_build(
@@ -91,7 +91,7 @@ void play_call(struct run *r)
 		{ "shutdown", IX_CLOSE },  { "abort", IX_ABORT },
 	};
 	const struct stmt *st = r->stmt;
-	struct flow *f = &r->flows[st->flow];
+	struct script_flow *f = &r->flows[st->flow];
 	struct ix_call *c;
 	u16 op = IX_NR_CALLS;
 
@@ -126,7 +126,7 @@ void play_call(struct run *r)
 
 void play_result(struct run *r, const struct stmt *st, s64 got)
 {
-	struct flow *f = &r->flows[st->flow];
+	struct script_flow *f = &r->flows[st->flow];
 	bool send = !strcmp(st->word, "send");
 	s64 want = st->has_result ? st->result : send ? st->arg[0] : 0;
 

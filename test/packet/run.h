@@ -35,7 +35,7 @@ struct event {
 };
 
 /* A connection, from the peer's side (irs, seq) and the application's. */
-struct flow {
+struct script_flow {
 	struct flow_id id;
 	u32 iss; /* the dataplane's */
 	bool iss_known, ts_known;
@@ -49,7 +49,7 @@ struct run {
 	struct rig *rig;
 	u64 start, line; /* the script's begin; the last statement's time */
 	bool started, verbose;
-	struct flow flows[MAX_FLOW];
+	struct script_flow flows[MAX_FLOW];
 	struct packet packets[MAX_QUEUE];
 	u32 np;
 	struct event events[MAX_QUEUE];

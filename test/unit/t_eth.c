@@ -83,8 +83,9 @@ static void flow_groups(void **state)
 	u32 seen[RSS_TABLE] = { 0 }, used = 0;
 
 	for (u16 port = 1; port <= 2000; port++) {
-		u32 g = net_flow_group(&f->net, FIX_PEER, FIX_IP, be16(port),
-				       be16(80));
+		u32 g = net_flow_group(
+			&f->net,
+			flow_make(FIX_PEER, FIX_IP, be16(port), be16(80)));
 
 		assert_true(g < RSS_TABLE);
 		used += !seen[g]++;

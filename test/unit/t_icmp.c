@@ -93,10 +93,10 @@ static void tells_tcp(void **state)
 	fix_in(f, fix_icmp(f, ICMP_UNREACHABLE, ICMP_UNREACH_NEEDFRAG, 1400, &q,
 			   sizeof(q)));
 	assert_int_equal(tcp_stub.icmps, 1);
-	assert_int_equal(tcp_stub.raddr.raw, FIX_FAR.raw);
-	assert_int_equal(tcp_stub.laddr.raw, FIX_IP.raw);
-	assert_int_equal(tcp_stub.rport, 1234);
-	assert_int_equal(tcp_stub.lport, 80);
+	assert_int_equal(tcp_stub.flow.raddr.raw, FIX_FAR.raw);
+	assert_int_equal(tcp_stub.flow.laddr.raw, FIX_IP.raw);
+	assert_int_equal(be16_host(tcp_stub.flow.rport), 1234);
+	assert_int_equal(be16_host(tcp_stub.flow.lport), 80);
 	assert_int_equal(tcp_stub.icmp.seq, 0xdeadbeef);
 	assert_int_equal(tcp_stub.icmp.mtu, 1400);
 	/* a router of before 1990 */

@@ -50,7 +50,8 @@ static struct tcp_conn *enter(struct fixture *f, struct tcp_peer *p)
 	if (!knock(f, p))
 		return NULL;
 	tcp_put(f, p, TCP_ACK, NULL, 0);
-	c = tcp_find(&f->net, p->ip, FIX_IP, be16(p->port), be16(p->our_port));
+	c = tcp_find(&f->net, flow_make(p->ip, FIX_IP, be16(p->port),
+					be16(p->our_port)));
 	assert_non_null(c);
 	assert_int_equal(tcp_news(f, c), TCP_EV_KNOCK);
 	assert_int_equal(tcp_accept(&f->net, c, 1), 0);
@@ -199,8 +200,8 @@ static void unanswered_make_room(void **state)
 	tcp_drain(f);
 	assert_true(knock(f, &p[2]));
 	assert_int_equal(f->stat.tcp_recycled, 1);
-	assert_null(tcp_find(&f->net, p[0].ip, FIX_IP, be16(p[0].port),
-			     be16(PORT)));
+	assert_null(tcp_find(&f->net, flow_make(p[0].ip, FIX_IP,
+						be16(p[0].port), be16(PORT))));
 	assert_false(knock(f, &p[3]));
 	/* Confirmed, it is safe. */
 	tcp_put(f, &p[2], TCP_ACK, NULL, 0);

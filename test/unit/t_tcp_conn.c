@@ -139,9 +139,9 @@ static void ports_belong_to_the_thread(void **state)
 	for (int i = 0; i < 16; i++) {
 		assert_int_equal(
 			tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now), 0);
-		assert_int_equal(net_flow_group(&f->net, FIX_PEER, FIX_IP,
-						c->rport, c->lport),
-				 c->group);
+		assert_int_equal(net_flow_group(&f->net, c->flow), c->group);
+		assert_int_equal(c->flow.raddr.raw, FIX_PEER.raw);
+		assert_int_equal(c->flow.laddr.raw, FIX_IP.raw);
 		assert_int_equal(f->group_owner[c->group], 2);
 	}
 	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now),
@@ -265,7 +265,7 @@ static void iss_follows_rfc6528(void **state)
 	first = a->iss;
 	offset = a->ts_offset;
 	f->net.conf.tcp.port_min = f->net.conf.tcp.port_max =
-		be16_host(a->lport);
+		be16_host(a->flow.lport);
 	tcp_abort(&f->net, a, f->now);
 	tcp_output_all(&f->net, f->now);
 	f->now += 4096 * 1000;

@@ -215,8 +215,8 @@ static void random_segment(struct fixture *f, u64 *seed)
 	if (t->nconns_used)
 		c = &t->conns[test_random(seed) % t->nconns_used];
 	if (c && c->state != TCP_CLOSED) {
-		p.port = be16_host(c->rport);
-		p.our_port = be16_host(c->lport);
+		p.port = be16_host(c->flow.rport);
+		p.our_port = be16_host(c->flow.lport);
 		p.ts = c->flags & TCP_F_TS && test_random(seed) % 16;
 		p.seq = near(c->rcv_nxt, test_random(seed));
 		p.ack = near(c->snd_max, test_random(seed));

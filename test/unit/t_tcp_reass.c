@@ -11,8 +11,8 @@ static u8 stream[STREAM];
 
 static struct tcp_conn *conn(struct fixture *f)
 {
-	struct tcp_conn *c = tcp_conn_new(&f->net, FIX_PEER, FIX_IP, be16(1),
-					  be16(2), 0, f->now);
+	struct flow flow = flow_make(FIX_PEER, FIX_IP, be16(1), be16(2));
+	struct tcp_conn *c = tcp_conn_new(&f->net, flow, 0, f->now);
 	u64 seed = 99;
 
 	for (u32 i = 0; i < STREAM; i++)

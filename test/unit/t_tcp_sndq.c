@@ -16,8 +16,8 @@ static struct model m;
 
 static struct tcp_conn *conn(struct fixture *f)
 {
-	struct tcp_conn *c = tcp_conn_new(&f->net, FIX_PEER, FIX_IP, be16(1),
-					  be16(2), 0, f->now);
+	struct flow flow = flow_make(FIX_PEER, FIX_IP, be16(1), be16(2));
+	struct tcp_conn *c = tcp_conn_new(&f->net, flow, 0, f->now);
 
 	c->state = TCP_ESTABLISHED;
 	m = (struct model){ 0 };

@@ -11,10 +11,9 @@ static void model(void **state)
 
 	assert_true(t->table_mask + 1 >= 24);
 	for (u32 i = 0; i < 16; i++) {
-		t->conns[i].raddr = be32(0x0a000002 + i / 4);
-		t->conns[i].laddr = FIX_IP;
-		t->conns[i].rport = be16((u16)(1000 + i % 4));
-		t->conns[i].lport = be16(80);
+		t->conns[i].flow =
+			flow_make(be32(0x0a000002 + i / 4), FIX_IP,
+				  be16((u16)(1000 + i % 4)), be16(80));
 	}
 	for (int round = 0; round < 20000; round++) {
 		u32 i = test_random(&seed) % 16;
@@ -37,8 +36,7 @@ static void model(void **state)
 		for (u32 j = 0; j < 16; j++) {
 			const struct tcp_conn *c = &t->conns[j];
 
-			assert_ptr_equal(tcp_find(&f->net, c->raddr, c->laddr,
-						  c->rport, c->lport),
+			assert_ptr_equal(tcp_find(&f->net, c->flow),
 					 in[j] ? c : NULL);
 		}
 	}
@@ -48,23 +46,27 @@ static void model(void **state)
 	}
 }
 
+static struct tcp_conn *find(const struct net *n, struct be32 raddr,
+			     struct be32 laddr, struct be16 rport,
+			     struct be16 lport)
+{
+	return tcp_find(n, flow_make(raddr, laddr, rport, lport));
+}
+
 static void every_part_of_the_flow_counts(void **state)
 {
 	struct fixture *f = *state;
 	struct tcp_conn *c = &f->net.tcp.conns[0];
 	struct net *n = &f->net;
 
-	c->raddr = FIX_PEER;
-	c->laddr = FIX_IP;
-	c->rport = be16(1);
-	c->lport = be16(2);
+	c->flow = flow_make(FIX_PEER, FIX_IP, be16(1), be16(2));
 	tcp_table_add(n, c);
-	assert_non_null(tcp_find(n, FIX_PEER, FIX_IP, be16(1), be16(2)));
-	assert_null(tcp_find(n, FIX_FAR, FIX_IP, be16(1), be16(2)));
-	assert_null(tcp_find(n, FIX_PEER, FIX_FAR, be16(1), be16(2)));
-	assert_null(tcp_find(n, FIX_PEER, FIX_IP, be16(2), be16(2)));
-	assert_null(tcp_find(n, FIX_PEER, FIX_IP, be16(1), be16(1)));
-	assert_null(tcp_find(n, FIX_PEER, FIX_IP, be16(2), be16(1)));
+	assert_non_null(find(n, FIX_PEER, FIX_IP, be16(1), be16(2)));
+	assert_null(find(n, FIX_FAR, FIX_IP, be16(1), be16(2)));
+	assert_null(find(n, FIX_PEER, FIX_FAR, be16(1), be16(2)));
+	assert_null(find(n, FIX_PEER, FIX_IP, be16(2), be16(2)));
+	assert_null(find(n, FIX_PEER, FIX_IP, be16(1), be16(1)));
+	assert_null(find(n, FIX_PEER, FIX_IP, be16(2), be16(1)));
 	tcp_table_del(n, c);
 }
 

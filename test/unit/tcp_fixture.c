@@ -222,8 +222,8 @@ void tcpfix_listen(struct fixture *f, u32 backlog)
 
 static struct tcp_conn *find(struct fixture *f, const struct tcp_peer *p)
 {
-	return tcp_find(&f->net, p->ip, FIX_IP, be16(p->port),
-			be16(p->our_port));
+	return tcp_find(&f->net, flow_make(p->ip, FIX_IP, be16(p->port),
+					   be16(p->our_port)));
 }
 
 struct tcp_conn *tcp_shake(struct fixture *f, struct tcp_peer *p)

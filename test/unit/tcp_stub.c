@@ -22,13 +22,9 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 	return NET_DONE;
 }
 
-void tcp_icmp(struct net *net, struct be32 raddr, struct be32 laddr,
-	      struct be16 rport, struct be16 lport, const struct tcp_icmp *msg)
+void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg)
 {
 	tcp_stub.icmps++;
-	tcp_stub.raddr = raddr;
-	tcp_stub.laddr = laddr;
-	tcp_stub.rport = be16_host(rport);
-	tcp_stub.lport = be16_host(lport);
+	tcp_stub.flow = flow;
 	tcp_stub.icmp = *msg;
 }

@@ -11,8 +11,7 @@ struct tcp_stub {
 	u32 frame_len;	/* over all fragments */
 	bool cksum_ok;
 	u32 icmps;
-	struct be32 raddr, laddr;
-	u16 rport, lport;
+	struct flow flow;
 	struct tcp_icmp icmp;
 };
 

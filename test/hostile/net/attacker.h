@@ -67,7 +67,7 @@ void honest_run(struct honest *h, uint32_t server, uint16_t port, bool kv,
 uint64_t now_ns(void);
 
 /* ---- what is heard of honest connections */
-struct flow {
+struct attack_flow {
 	uint32_t ip;
 	uint32_t to_ix;	    /* the client's next sequence number */
 	uint32_t to_client; /* ... and the server's */
@@ -115,7 +115,7 @@ struct attack {
 	uint16_t sync, sync_heard;
 	/* coming in */
 	struct honest *honest;
-	struct flow flows[65536]; /* by the client's port */
+	struct attack_flow flows[65536]; /* by the client's port */
 	struct puppet puppets[PUPPETS];
 	uint32_t npuppets;
 	bool silent_arp, half_open;

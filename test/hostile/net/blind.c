@@ -24,7 +24,7 @@ static const enum client victims[] = { C_IDLE, C_SMALL, C_BULK };
 static struct seg forged(const struct attack *a, enum client i,
 			 const struct sweep *s, int32_t at, uint32_t nth)
 {
-	const struct flow *f = &a->flows[a->honest->port[i]];
+	const struct attack_flow *f = &a->flows[a->honest->port[i]];
 	/* Never sent; and sent long ago. */
 	const uint32_t ack = nth % 2 ? 1u << 30 : 0u - (1u << 30);
 
@@ -160,7 +160,7 @@ static bool one_budget(struct attack *a)
 {
 	static const struct sweep s = { .flags = TCP_SYN };
 	const struct manner good = { .win = 65535, .ts = true, .acks = true };
-	const struct flow *idle = &a->flows[a->honest->port[C_IDLE]];
+	const struct attack_flow *idle = &a->flows[a->honest->port[C_IDLE]];
 	struct seg one = forged(a, C_IDLE, &s, 1001, 0);
 	uint32_t before;
 

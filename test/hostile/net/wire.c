@@ -118,13 +118,14 @@ static void hear_arp(struct attack *a, const u8 *frame)
 static void follow(struct attack *a, const struct ipv4_hdr *ip,
 		   const struct tcp_hdr *t, u32 len, bool to_ix)
 {
-	struct flow *f = &a->flows[be16_host(to_ix ? t->sport : t->dport)];
+	struct attack_flow *f =
+		&a->flows[be16_host(to_ix ? t->sport : t->dport)];
 	u32 end = be32_host(t->seq) + len + !!(t->flags & (TCP_SYN | TCP_FIN));
 	const u8 *ts = (const u8 *)(t + 1);
 	struct be32 x;
 
 	if (t->flags & TCP_SYN)
-		*f = to_ix ? (struct flow){ .to_ix = end } : *f;
+		*f = to_ix ? (struct attack_flow){ .to_ix = end } : *f;
 	if (!to_ix) {
 		f->answers++;
 		if (t->flags & TCP_SYN || (s32)(end - f->to_client) > 0)
