@@ -79,7 +79,7 @@ int lab_open(struct lab *lab, const struct dp_conf *conf)
 		err = open_end(lab, end, conf);
 	for (int end = 0; !err && end < 2; end++)
 		err = arp_add_static(&lab->end[end].dp->net, be32(LAB_IP(!end)),
-				     lab->end[!end].dp->net.mac);
+				     lab->end[!end].dp->net.src.mac);
 	return err;
 }
 

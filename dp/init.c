@@ -48,8 +48,8 @@ static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 	struct net *net = &dp->net;
 
 	net->conf = s->conf->net;
-	memcpy(net->mac, s->nic->mac, sizeof(net->mac));
-	net->type_ipv4 = be16(ETH_TYPE_IPV4);
+	memcpy(net->src.mac, s->nic->mac, sizeof(net->src.mac));
+	net->src.type = be16(ETH_TYPE_IPV4);
 	net->mtu = net->conf.mtu && net->conf.mtu < s->nic->mtu ? net->conf.mtu
 								: s->nic->mtu;
 	net->caps = s->nic->caps;

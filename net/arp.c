@@ -39,7 +39,7 @@ void arp_out(struct net *net, u16 op, const u8 dst[6], const u8 tha[6],
 	a->hlen = 6;
 	a->plen = 4;
 	a->op = be16(op);
-	memcpy(a->sha, net->mac, 6);
+	memcpy(a->sha, net->src.mac, 6);
 	a->spa = net->conf.ip;
 	memcpy(a->tha, tha, 6);
 	a->tpa = tpa;

@@ -36,6 +36,10 @@ struct neigh {
 	struct timer timer;
 };
 
+/* A frame's destination is copied as a word of eight bytes; what is behind is
+ * overwritten by its source. */
+_Static_assert(offsetof(struct neigh, mac) + 8 <= sizeof(struct neigh), "");
+
 struct arp {
 	struct neigh entries[ARP_ENTRIES];
 	u32 count;

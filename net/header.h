@@ -32,7 +32,7 @@ static inline void eth_push(const struct net *net, struct mbuf *m,
 	struct eth_hdr *eth = (struct eth_hdr *)mbuf_push(m, ETH_LEN);
 
 	memcpy(eth->dst, dst, 6);
-	memcpy(eth->src, net->mac, 6);
+	memcpy(eth->src, net->src.mac, 6);
 	eth->type = be16(type);
 }
 

@@ -109,7 +109,7 @@ static inline bool maybe_martian(const struct net *net, struct be32 src)
 static inline bool is_ours(const struct net *net, const struct pkt *p)
 {
 	return p->ip->dst.raw == net->conf.ip.raw &&
-	       !memcmp(p->eth->dst, net->mac, 6);
+	       !memcmp(p->eth->dst, net->src.mac, 6);
 }
 
 /* "All headers in the first fragment" of struct pkt, for TCP. */

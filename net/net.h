@@ -48,8 +48,7 @@ struct net_conf {
 
 struct net {
 	struct net_conf conf;
-	u8 mac[6];
-	struct be16 type_ipv4; /* as it follows in a frame */
+	struct eth_src src; /* of our IPv4 frames */
 	u16 mtu;
 	u32 caps; /* of the NIC: NIC_* */
 	struct mbuf_pool *pool;

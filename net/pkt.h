@@ -68,6 +68,17 @@ struct eth_hdr {
 	struct be16 type;
 } PACKED;
 
+/* Its second half: who sends, and what. */
+struct eth_src {
+	union {
+		struct {
+			u8 mac[6];
+			struct be16 type;
+		};
+		u64 word;
+	};
+};
+
 struct arp_hdr {
 	struct be16 htype, ptype;
 	u8 hlen, plen;
@@ -115,6 +126,12 @@ struct tcp_hdr {
 } PACKED;
 
 _Static_assert(sizeof(struct eth_hdr) == ETH_LEN, "wire format");
+_Static_assert(sizeof(struct eth_src) == 8 &&
+		       offsetof(struct eth_hdr, src) + 8 == ETH_LEN &&
+		       offsetof(struct eth_src, type) ==
+			       offsetof(struct eth_hdr, type) -
+				       offsetof(struct eth_hdr, src),
+	       "wire format");
 _Static_assert(sizeof(struct arp_hdr) == ARP_LEN, "wire format");
 _Static_assert(sizeof(struct ipv4_hdr) == IPV4_LEN, "wire format");
 _Static_assert(sizeof(struct icmp_hdr) == ICMP_LEN, "wire format");

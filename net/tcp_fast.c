@@ -54,7 +54,7 @@ static inline bool plain_frame(const struct net *net, const struct mbuf *m,
 	u32 off_flags = load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
 
 	return !(m->len < sizeof(*f) || m->next ||
-		 (load64(f->eth.dst) ^ load64(net->mac)) << 16 ||
+		 (load64(f->eth.dst) ^ net->src.word) << 16 ||
 		 type_ihl != (be16(ETH_TYPE_IPV4).raw | 0x45 << 16) ||
 		 frag_proto != (u32)IP_PROTO_TCP << 24 ||
 		 f->ip.dst.raw != net->conf.ip.raw ||
@@ -223,7 +223,7 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 	m->len = len + sizeof(*f);
 	/* Words of eight bytes; that of the address runs on into the next. */
 	store64(f->eth.dst, load64(e->mac));
-	store64(f->eth.src, load64(net->mac));
+	store64(f->eth.src, net->src.word);
 	store64(&f->ip, ip0);
 	store32(&f->ip.ttl, IP_TTL | IP_PROTO_TCP << 8 |
 				    (u32)(u16)~cksum_fold(ip_sum) << 16);

@@ -21,8 +21,8 @@ static void configure(struct net *net)
 		.tcp = { .port_min = FIX_PORT_MIN, .port_max = FIX_PORT_MAX },
 	};
 	net->mtu = FIX_MTU;
-	memcpy(net->mac, fix_mac, 6);
-	net->type_ipv4 = be16(ETH_TYPE_IPV4);
+	memcpy(net->src.mac, fix_mac, 6);
+	net->src.type = be16(ETH_TYPE_IPV4);
 	net->secret[0] = 1;
 	net->secret[1] = 2;
 	net->nthreads = 1;
@@ -361,7 +361,7 @@ struct fix_frame *fix_tx(struct fixture *f)
 	flatten(t, m);
 	mbuf_free_chain(&f->pool, m);
 	t->eth = (struct eth_hdr *)t->bytes;
-	assert_memory_equal(t->eth->src, net->mac, 6);
+	assert_memory_equal(t->eth->src, net->src.mac, 6);
 	if (be16_host(t->eth->type) == ETH_TYPE_ARP)
 		t->arp = (struct arp_hdr *)(t->eth + 1);
 	else
