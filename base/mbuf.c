@@ -26,7 +26,7 @@ void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
 
 static u8 *copy_ext(u8 *to, const struct mbuf *m)
 {
-	for (int i = 0; i < m->next_ext; i++) {
+	for (int i = 0; i < m->nr_ext; i++) {
 		memcpy(to, m->ext[i].addr, m->ext[i].len);
 		to += m->ext[i].len;
 	}
@@ -56,7 +56,6 @@ bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m)
 	m->len = len;
 	mbuf_free_chain(p, m->next);
 	m->next = NULL;
-	m->nfrags = 0;
-	m->next_ext = 0;
+	m->nr_ext = 0;
 	return true;
 }

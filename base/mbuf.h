@@ -12,6 +12,7 @@
 #ifndef BASE_MBUF_H
 #define BASE_MBUF_H
 
+#include "base/be.h"
 #include "base/panic.h"
 #include "base/types.h"
 
@@ -24,6 +25,13 @@ enum {
 			   * are short */
 };
 
+enum mbuf_flags {
+	MBUF_CSUM_OK = 1,   /* the NIC has checked L4, or it never left RAM */
+	MBUF_FORWARDED = 2, /* by another thread: not to be forwarded again */
+	MBUF_HELD = 4,	    /* UDP receive: the application has it */
+	MBUF_TELL = 8,	    /* transmit: the sender is told when it is sent */
+};
+
 /* A range of the application's memory sent in place, behind the frame's own
  * bytes. @addr is valid in the dataplane. */
 struct mbuf_ext {
@@ -32,44 +40,45 @@ struct mbuf_ext {
 	u32 pad;
 };
 
+/* The union belongs to whoever has the packet, and means nothing before it has
+ * written it. */
 struct mbuf {
-	struct mbuf *next; /* next fragment of a packet, or list link */
+	struct mbuf *next; /* fragment of the packet, or TCP's next buffer */
 	u8 *data;	   /* first valid byte */
 	u32 len;	   /* valid bytes in this frame */
 	u32 index;	   /* of frame and mbuf in the pool */
-	/* TCP receive: where the bytes stand in the stream */
-	u32 seq;
-	u16 off_done;	      /* bytes of this mbuf already given back */
-	u8 nfrags;	      /* fragments after this one (first of a packet) */
-	u8 next_ext;	      /* used entries of ext[] (transmit) */
-	struct mbuf *nextpkt; /* list of packets, each a chain */
-	u32 handle; /* UDP: socket index + 1 whose send this is, or 0 */
+	u16 flags;	   /* enum mbuf_flags */
+	u16 nr_ext;	   /* used entries of ext[] */
+	u32 pad;
 	union {
-		u16 port;     /* UDP receive: source port, host order;
-			       * UDP transmit: generation of the socket */
-		u16 off_told; /* TCP receive: bytes the app knows of */
+		struct {		   /* received by TCP: tcp_reass.c */
+			struct mbuf *last; /* of a run out of order, in its
+					    * first */
+			u32 seq;	   /* ... of the first byte */
+			u16 off_done;	   /* bytes already given back */
+			u16 off_told;	   /* bytes the application knows of */
+		} tcp;
+		struct {			  /* received by UDP: udp.c */
+			struct mbuf *next, *prev; /* datagrams of the socket */
+			struct mbuf *parts;	  /* the datagram's bytes before
+						   * these, a chain; or NULL */
+			struct be32 saddr;
+			u16 sport;
+			u16 sock; /* index of the socket that holds it */
+		} udp;
+		struct {		   /* to be sent */
+			struct mbuf *next; /* packet: waiting for its address,
+					    * or sent and to be told */
+			u64 cookie;	   /* MBUF_TELL: the sender's */
+			u16 sock, gen; /* ... its socket, see udp_sender() */
+		} tx;
 	};
-	u16 flags; /* MBUF_* */
-	struct {
-		u32 saddr; /* UDP receive: IPv4 source, network order */
-		u32 parts; /* ... what comes before it in the datagram: index
-			    * + 1 of the first of a chain, or 0 */
-	} udp;
-	union {
-		u64 cookie;	   /* UDP transmit: whom to tell */
-		struct mbuf *last; /* TCP receive: first of a run out of order:
-				    * the last of it */
-	};
-	struct mbuf_ext ext[MBUF_MAX_EXT];
+	struct mbuf_ext ext[MBUF_MAX_EXT]; /* to be sent, in place */
 };
 
-enum {
-	MBUF_CSUM_OK = 1,   /* the NIC has checked L4, or it never left RAM */
-	MBUF_FORWARDED = 2, /* by another thread: not to be forwarded again */
-	MBUF_HELD = 4, /* UDP receive: with the application, see net/udp.c */
-};
-
-_Static_assert(sizeof(struct mbuf) == 128, "two cache lines");
+_Static_assert(sizeof(struct mbuf) == 2 * CACHE_LINE &&
+		       offsetof(struct mbuf, ext) == CACHE_LINE,
+	       "the second line is touched by gathered transmission only");
 
 /* One thread's buffers: a stack, so that the warmest buffer goes out first. */
 struct mbuf_pool {
@@ -110,14 +119,8 @@ static inline struct mbuf *mbuf_alloc(struct mbuf_pool *p)
 	m->next = NULL;
 	m->data = p->frames + i * MBUF_SIZE + MBUF_HEADROOM;
 	m->len = 0;
-	/* Neighbours in memory: two stores. */
-	m->seq = 0;
-	m->off_done = 0;
-	m->nfrags = 0;
-	m->next_ext = 0;
-	m->handle = 0;
-	m->off_told = 0;
 	m->flags = 0;
+	m->nr_ext = 0;
 	return m;
 }
 
@@ -136,6 +139,19 @@ static inline void mbuf_free_chain(struct mbuf_pool *p, struct mbuf *m)
 
 		mbuf_free(p, m);
 		m = next;
+	}
+}
+
+/* A transmitted packet comes back: its buffers are free, unless the sender is
+ * to be told. Then it goes in front of @tell, a list through tx.next. */
+static inline void mbuf_sent(struct mbuf_pool *p, struct mbuf *m,
+			     struct mbuf **tell)
+{
+	if (unlikely(m->flags & MBUF_TELL)) {
+		m->tx.next = *tell;
+		*tell = m;
+	} else {
+		mbuf_free_chain(p, m);
 	}
 }
 
@@ -198,7 +214,7 @@ static inline u32 mbuf_packet_len(const struct mbuf *m)
 
 	for (; m; m = m->next) {
 		len += m->len;
-		for (int i = 0; i < m->next_ext; i++)
+		for (int i = 0; i < m->nr_ext; i++)
 			len += m->ext[i].len;
 	}
 	return len;

@@ -67,7 +67,7 @@ struct dp {
 	u32 timer_free;
 	struct list timers_due;
 
-	/* UDP sends done, not yet told, oldest first: through mbuf.nextpkt */
+	/* UDP sends done, not yet told, oldest first: through mbuf.tx.next */
 	struct mbuf *udp_sent, **udp_sent_tail;
 
 	struct dp_forward *forward; /* rings to and from the other threads */

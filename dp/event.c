@@ -256,14 +256,14 @@ static void udp_recv_event(struct dp *dp, const struct udp_sock *s,
 				       udp_handle(dp, s));
 
 	e->addr = mbuf_app_addr(&dp->pool, m->data);
-	e->port = m->port;
-	e->ip = addr_of_ipv4((struct be32){ m->udp.saddr });
+	e->port = m->udp.sport;
+	e->ip = addr_of_ipv4(m->udp.saddr);
 }
 
 /* There must be room for the oldest datagram and all its parts. */
 static bool udp_fits(struct dp *dp, const struct udp_sock *s)
 {
-	const struct mbuf *part = udp_parts(&dp->net, s->head);
+	const struct mbuf *part = s->head->udp.parts;
 	u32 room = IX_MAX_EVENTS - dp->nevents;
 
 	for (; part; part = part->next)
@@ -275,7 +275,7 @@ static bool udp_fits(struct dp *dp, const struct udp_sock *s)
 static void tell_datagram(struct dp *dp, struct udp_sock *s)
 {
 	struct mbuf *m = udp_deliver(&dp->net, s);
-	const struct mbuf *part = udp_parts(&dp->net, m);
+	const struct mbuf *part = m->udp.parts;
 
 	for (; part; part = part->next)
 		event_put(dp, IX_EV_UDP_PART, part->len, s->cookie,
@@ -299,11 +299,11 @@ static void udp_events(struct dp *dp)
 /* The list is newest first. */
 static void append_sent(struct dp *dp, struct mbuf *m)
 {
-	struct mbuf *next, *oldest = NULL, **tail = &m->nextpkt;
+	struct mbuf *next, *oldest = NULL, **tail = &m->tx.next;
 
 	for (; m; m = next) {
-		next = m->nextpkt;
-		m->nextpkt = oldest;
+		next = m->tx.next;
+		m->tx.next = oldest;
 		oldest = m;
 	}
 	*dp->udp_sent_tail = oldest;
@@ -330,9 +330,9 @@ static void udp_sent_events(struct dp *dp)
 		const struct udp_sock *s = udp_sender(&dp->net, m);
 
 		if (s)
-			event_put(dp, IX_EV_UDP_SENT, 0, m->cookie,
+			event_put(dp, IX_EV_UDP_SENT, 0, m->tx.cookie,
 				  udp_handle(dp, s));
-		dp->udp_sent = m->nextpkt;
+		dp->udp_sent = m->tx.next;
 		if (!dp->udp_sent)
 			dp->udp_sent_tail = &dp->udp_sent;
 		mbuf_free_chain(&dp->pool, m);
@@ -378,7 +378,7 @@ void dp_events_drop(struct dp *dp)
 
 	collect_sent(dp);
 	while ((m = dp->udp_sent)) {
-		dp->udp_sent = m->nextpkt;
+		dp->udp_sent = m->tx.next;
 		mbuf_free_chain(&dp->pool, m);
 	}
 	dp->udp_sent_tail = &dp->udp_sent;

@@ -10,8 +10,8 @@ static inline u64 bytes_of(struct mbuf *const *pkts, u32 n)
 	for (u32 i = 0; i < n; i++) {
 		const struct mbuf *m = pkts[i];
 
-		bytes += likely(!m->next && !m->next_ext) ? m->len
-							  : mbuf_packet_len(m);
+		bytes += likely(!m->next && !m->nr_ext) ? m->len
+							: mbuf_packet_len(m);
 	}
 	return bytes;
 }

@@ -74,7 +74,7 @@ void arp_send_pending(struct net *net, struct neigh *e)
 	e->pending = NULL;
 	e->npending = 0;
 	while (m) {
-		struct mbuf *next = m->nextpkt;
+		struct mbuf *next = m->tx.next;
 
 		eth_out(net, m, e->mac, ETH_TYPE_IPV4);
 		m = next;
@@ -104,9 +104,9 @@ static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 		return;
 	}
 	while (*at)
-		at = &(*at)->nextpkt;
+		at = &(*at)->tx.next;
 	*at = m;
-	m->nextpkt = NULL;
+	m->tx.next = NULL;
 	e->npending++;
 	net->arp.npending++;
 }
@@ -190,7 +190,7 @@ void arp_announce(struct net *net)
  * knows that better than we: TCP need not try again. */
 static void undeliverable(struct net *net, const struct neigh *e)
 {
-	for (const struct mbuf *m = e->pending; m; m = m->nextpkt) {
+	for (const struct mbuf *m = e->pending; m; m = m->tx.next) {
 		const struct ipv4_hdr *ip = (const struct ipv4_hdr *)m->data;
 		const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
 		const struct tcp_icmp msg = { .seq = be32_host(h->seq),

@@ -30,7 +30,7 @@ struct neigh {
 	u8 npending;
 	bool sure; /* resolved; else a SYN's word */
 	bool used; /* ... and sent to since it was VALID, or STALE, first */
-	struct mbuf *pending; /* IP packets, through mbuf.nextpkt */
+	struct mbuf *pending; /* IP packets, through mbuf.tx.next */
 	u32 confirmed;	      /* tick; while asking: when that began */
 	u32 doubted;	      /* tick of the last doubt */
 	struct timer timer;

@@ -47,7 +47,7 @@ static void drop_pending(struct net *net, struct neigh *e)
 	while (e->pending) {
 		struct mbuf *m = e->pending;
 
-		e->pending = m->nextpkt;
+		e->pending = m->tx.next;
 		net->stat->drop_no_route++;
 		net_tx_drop(net, m);
 	}
@@ -108,7 +108,7 @@ void arp_flush(struct net *net)
 		while (e->pending) {
 			struct mbuf *m = e->pending;
 
-			e->pending = m->nextpkt;
+			e->pending = m->tx.next;
 			mbuf_free_chain(net->pool, m);
 		}
 		e->npending = 0;

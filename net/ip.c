@@ -50,18 +50,13 @@ static COLD u32 options_len(const struct ipv4_hdr *ip, u32 have)
 
 void ip_trim(struct net *net, struct mbuf *m, u32 len)
 {
-	struct mbuf *first = m;
-	u8 nfrags = 0;
-
 	while (m->len < len) {
 		len -= m->len;
 		m = m->next;
-		nfrags++;
 	}
 	m->len = len;
 	mbuf_free_chain(net->pool, m->next);
 	m->next = NULL;
-	first->nfrags = nfrags;
 }
 
 /* Does the frame hold the @total bytes that IP claims? Cuts off padding. */
@@ -232,7 +227,7 @@ static COLD u32 chain_len(const struct mbuf *m)
 int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 	   u8 proto, u8 tos, u16 *neigh, u64 now)
 {
-	u32 len = likely(!m->next && !m->next_ext) ? m->len : chain_len(m);
+	u32 len = likely(!m->next && !m->nr_ext) ? m->len : chain_len(m);
 
 	ip_push(m, len, src, dst, proto, tos);
 	if (likely(ip_on_link(net, dst)))

@@ -50,7 +50,7 @@ static COLD u64 sum_rest(const struct mbuf *m, u32 at, u32 *end)
 			sum = add_part(sum, m->data, m->len, at);
 			at += m->len;
 		}
-		for (int i = 0; i < m->next_ext; i++) {
+		for (int i = 0; i < m->nr_ext; i++) {
 			sum = add_part(sum, m->ext[i].addr, m->ext[i].len, at);
 			at += m->ext[i].len;
 		}
@@ -96,7 +96,7 @@ void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
 	store16(field, 0);
 	if (unlikely(net->caps & NIC_TX_CSUM))
 		sum = offload_cksum(m, l4, addresses, proto);
-	else if (unlikely(m->next || m->next_ext))
+	else if (unlikely(m->next || m->nr_ext))
 		sum = chain_cksum(m, l4, addresses, proto);
 	else
 		sum = (u16)~cksum_fold(cksum_add(addresses + be16(proto).raw +

@@ -130,12 +130,7 @@ static inline bool net_tx_room(const struct net *net, u32 n)
 /* Gives up a packet that we wanted to send. */
 static inline void net_tx_drop(struct net *net, struct mbuf *m)
 {
-	if (m->handle) {
-		m->nextpkt = net->udp.sent;
-		net->udp.sent = m;
-	} else {
-		mbuf_free_chain(net->pool, m);
-	}
+	mbuf_sent(net->pool, m, &net->udp.sent);
 }
 
 /* Queues a complete frame; takes @m in any case (full: counted drop). */

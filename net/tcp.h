@@ -377,9 +377,9 @@ static inline bool tcp_next_rx(struct tcp_conn *c, const u8 **data, u32 *len)
 
 	if (!m)
 		return false;
-	*data = m->data + m->off_told;
-	*len = m->len - m->off_told;
-	m->off_told = (u16)m->len;
+	*data = m->data + m->tcp.off_told;
+	*len = m->len - m->tcp.off_told;
+	m->tcp.off_told = (u16)m->len;
 	c->rx_next = m->next;
 	c->rx_told += *len;
 	return true;

@@ -121,6 +121,7 @@ static inline u8 take_data(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		c->rcv_nxt += len;
 		c->rx_bytes += len;
 		c->rx_mbufs++;
+		m->tcp.off_done = m->tcp.off_told = 0;
 		c->rx_head = c->rx_tail = c->rx_next = m;
 	}
 	tcp_data_taken(net, c);

@@ -33,7 +33,7 @@ static inline u64 payload_sum(const struct net *net, const struct mbuf *m,
 			      u32 *len)
 {
 	*len = m->len;
-	if (likely(!m->next && !m->next_ext))
+	if (likely(!m->next && !m->nr_ext))
 		return net->caps & NIC_TX_CSUM ? 0
 					       : cksum_add(0, m->data, m->len);
 	if (net->caps & NIC_TX_CSUM) {
@@ -141,7 +141,7 @@ static bool gather(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
 		off = 0;
 		i = r->next;
 	}
-	m->next_ext = n;
+	m->nr_ext = n;
 	return true;
 }
 
@@ -161,7 +161,6 @@ static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
 			if (!last->next)
 				return false;
 			last = last->next;
-			m->nfrags++;
 			continue;
 		}
 		memcpy(last->data + last->len, r->addr + off, part);

@@ -103,8 +103,8 @@ static void append(struct net *net, struct tcp_conn *c, struct mbuf *m)
 	if (coalesce(net, c, m))
 		return;
 	m->next = NULL;
-	m->off_done = 0;
-	m->off_told = 0;
+	m->tcp.off_done = 0;
+	m->tcp.off_told = 0;
 	if (c->rx_tail)
 		c->rx_tail->next = m;
 	else
@@ -136,10 +136,10 @@ void tcp_give_back_part(struct net *net, struct tcp_conn *c, u32 bytes)
 {
 	while (bytes) {
 		struct mbuf *m = c->rx_head;
-		u32 left = m->len - m->off_done;
+		u32 left = m->len - m->tcp.off_done;
 
 		if (bytes < left) {
-			m->off_done += (u16)bytes;
+			m->tcp.off_done += (u16)bytes;
 			return;
 		}
 		bytes -= left;
@@ -175,7 +175,7 @@ int tcp_recv_done(struct net *net, struct tcp_conn *c, u32 bytes)
 
 static u32 run_end(const struct mbuf *run)
 {
-	return run->last->seq + run->last->len;
+	return run->tcp.last->tcp.seq + run->tcp.last->len;
 }
 
 /* Copies what follows @to behind it, if there is room. */
@@ -196,20 +196,20 @@ static bool absorb(struct net *net, struct tcp_conn *c, struct mbuf *to,
 static void join(struct net *net, struct tcp_conn *c, struct mbuf *a,
 		 struct mbuf *b)
 {
-	struct mbuf *tail = a->last, *rest = b->next, *last = b->last;
+	struct mbuf *tail = a->tcp.last, *rest = b->next, *last = b->tcp.last;
 
 	c->ooo_runs--;
 	if (absorb(net, c, tail, b)) {
 		tail->next = rest;
-		a->last = last == b ? tail : last;
+		a->tcp.last = last == b ? tail : last;
 	} else {
-		a->last = last;
+		a->tcp.last = last;
 	}
 }
 
 static void drop_run(struct net *net, struct tcp_conn *c, struct mbuf **at)
 {
-	struct mbuf *m = *at, *end = m->last->next;
+	struct mbuf *m = *at, *end = m->tcp.last->next;
 
 	*at = end;
 	c->ooo_runs--;
@@ -226,9 +226,9 @@ static void drop_run(struct net *net, struct tcp_conn *c, struct mbuf **at)
 static void make_room(struct net *net, struct tcp_conn *c, struct mbuf **at,
 		      struct mbuf *m)
 {
-	while (*at && seq_lt((*at)->seq, m->seq + m->len)) {
-		if (seq_lt(m->seq + m->len, run_end(*at))) {
-			m->len = (*at)->seq - m->seq;
+	while (*at && seq_lt((*at)->tcp.seq, m->tcp.seq + m->len)) {
+		if (seq_lt(m->tcp.seq + m->len, run_end(*at))) {
+			m->len = (*at)->tcp.seq - m->tcp.seq;
 			return;
 		}
 		drop_run(net, c, at);
@@ -240,14 +240,14 @@ static void put_run(struct net *net, struct tcp_conn *c, struct mbuf *before,
 {
 	struct mbuf *after = *at;
 
-	m->last = m;
+	m->tcp.last = m;
 	m->next = after;
 	*at = m;
 	c->ooo_runs++;
 	c->rx_mbufs++;
 	if (before)
 		join(net, c, before, m);
-	if (after && run_end(before ? before : m) == after->seq)
+	if (after && run_end(before ? before : m) == after->tcp.seq)
 		join(net, c, before ? before : m, after);
 }
 
@@ -257,22 +257,22 @@ static void insert(struct net *net, struct tcp_conn *c, struct mbuf *m)
 	struct mbuf *before = NULL, **at = &c->ooo;
 	u32 dup;
 
-	while (*at && seq_le((*at)->seq, m->seq)) {
+	while (*at && seq_le((*at)->tcp.seq, m->tcp.seq)) {
 		before = *at;
-		at = &before->last->next;
+		at = &before->tcp.last->next;
 	}
-	if (before && seq_le(m->seq, run_end(before))) {
-		dup = run_end(before) - m->seq;
+	if (before && seq_le(m->tcp.seq, run_end(before))) {
+		dup = run_end(before) - m->tcp.seq;
 		if (dup >= m->len)
 			goto drop;
 		mbuf_pull(m, dup);
-		m->seq += dup;
+		m->tcp.seq += dup;
 	} else {
 		before = NULL;
 	}
 	make_room(net, c, at, m);
 	if (!before && c->ooo_runs == OOO_RUNS &&
-	    m->seq + m->len != (*at ? (*at)->seq : m->seq)) {
+	    m->tcp.seq + m->len != (*at ? (*at)->tcp.seq : m->tcp.seq)) {
 		net->stat->drop_tcp_holes++;
 		goto drop;
 	}
@@ -288,7 +288,7 @@ void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
 	while (m) {
 		struct mbuf *next = m->next;
 
-		m->seq = seq;
+		m->tcp.seq = seq;
 		seq += m->len;
 		if (m->len)
 			insert(net, c, m);
@@ -300,15 +300,15 @@ void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
 
 void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 {
-	while (c->ooo && seq_le(c->ooo->seq, c->rcv_nxt)) {
+	while (c->ooo && seq_le(c->ooo->tcp.seq, c->rcv_nxt)) {
 		struct mbuf *m = c->ooo;
-		u32 dup = c->rcv_nxt - m->seq;
+		u32 dup = c->rcv_nxt - m->tcp.seq;
 
 		c->ooo = m->next;
-		if (m->last == m)
+		if (m->tcp.last == m)
 			c->ooo_runs--;
 		else
-			c->ooo->last = m->last;
+			c->ooo->tcp.last = m->tcp.last;
 		c->rx_mbufs--;
 		if (dup >= m->len) {
 			mbuf_free(net->pool, m);

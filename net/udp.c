@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UDP: sockets and input. A datagram's buffer goes: NIC -> socket's queue ->
- * application (held)
- * -> pool. One that is held is on a list of its socket in both directions:
- * nextpkt onwards, next back; and carries MBUF_HELD and the socket, so that
- * giving it back is O(1) and a wrong address is noticed.
+ * UDP: sockets and input. A datagram goes: NIC -> the socket's queue ->
+ * application (held) -> pool. One that is held is on a doubly linked list of
+ * its socket and carries MBUF_HELD and the socket's index, so that giving it
+ * back is O(1) and a wrong address is noticed.
  */
 #include "net/udp.h"
 
@@ -106,14 +105,9 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 	return i - 1;
 }
 
-struct mbuf *udp_parts(const struct net *net, const struct mbuf *m)
-{
-	return m->udp.parts ? &net->pool->mbufs[m->udp.parts - 1] : NULL;
-}
-
 static void free_datagram(struct net *net, struct mbuf *m)
 {
-	mbuf_free_chain(net->pool, udp_parts(net, m));
+	mbuf_free_chain(net->pool, m->udp.parts);
 	m->flags = 0;
 	mbuf_free(net->pool, m);
 }
@@ -121,7 +115,7 @@ static void free_datagram(struct net *net, struct mbuf *m)
 static void free_list(struct net *net, struct mbuf *m)
 {
 	while (m) {
-		struct mbuf *next = m->nextpkt;
+		struct mbuf *next = m->udp.next;
 
 		free_datagram(net, m);
 		m = next;
@@ -180,17 +174,17 @@ struct mbuf *udp_deliver(struct net *net, struct udp_sock *s)
 
 	if (!m)
 		return NULL;
-	s->head = m->nextpkt;
+	s->head = m->udp.next;
 	if (!s->head)
 		s->tail = &s->head;
 	s->nqueued--;
 	s->held++;
-	m->handle = udp_index(&net->udp, s) + 1;
 	m->flags |= MBUF_HELD;
-	m->next = NULL;
-	m->nextpkt = s->held_head;
+	m->udp.sock = (u16)udp_index(&net->udp, s);
+	m->udp.prev = NULL;
+	m->udp.next = s->held_head;
 	if (s->held_head)
-		s->held_head->next = m;
+		s->held_head->udp.prev = m;
 	s->held_head = m;
 	return m;
 }
@@ -205,14 +199,14 @@ int udp_recv_done(struct net *net, u32 sock, const u8 *data)
 	if (off >= (u64)pool->total * MBUF_SIZE)
 		return -EINVAL;
 	m = mbuf_of_offset(pool, off);
-	if (!(m->flags & MBUF_HELD) || m->handle != sock + 1 || m->data != data)
+	if (!(m->flags & MBUF_HELD) || m->udp.sock != sock || m->data != data)
 		return -EINVAL;
-	if (m->next)
-		m->next->nextpkt = m->nextpkt;
+	if (m->udp.prev)
+		m->udp.prev->udp.next = m->udp.next;
 	else
-		s->held_head = m->nextpkt;
-	if (m->nextpkt)
-		m->nextpkt->next = m->next;
+		s->held_head = m->udp.next;
+	if (m->udp.next)
+		m->udp.next->udp.prev = m->udp.prev;
 	s->held--;
 	free_datagram(net, m);
 	return 0;
@@ -227,9 +221,7 @@ static struct mbuf *last_first(struct mbuf *first)
 		before = before->next;
 	last = before->next;
 	before->next = NULL;
-	last->udp.parts = first->index + 1;
-	last->udp.saddr = first->udp.saddr;
-	last->port = first->port;
+	last->udp.parts = first;
 	return last;
 }
 
@@ -276,6 +268,27 @@ static bool room(struct net *net, const struct udp_sock *s)
 	return false;
 }
 
+/* In one piece, if it fits a frame. */
+static void queue(struct net *net, struct udp_sock *s, struct mbuf *m,
+		  const struct pkt *p)
+{
+	const struct udp_hdr *udp = p->l4;
+	struct be32 saddr = p->ip->src;
+	u16 sport = be16_host(udp->sport);
+
+	mbuf_pull(m, (u32)((u8 *)(p->l4) - m->data) + UDP_LEN);
+	m->udp.parts = NULL;
+	if (unlikely(m->next) && !mbuf_flatten(net->pool, m))
+		m = last_first(m);
+	m->udp.saddr = saddr;
+	m->udp.sport = sport;
+	m->udp.next = NULL;
+	*s->tail = m;
+	s->tail = &m->udp.next;
+	s->nqueued++;
+	udp_mark_ready(net, s);
+}
+
 enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 			u32 *owner)
 {
@@ -300,17 +313,6 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 		return drop(net, m, &net->stat->drop_checksum);
 	if (unlikely(!room(net, s)))
 		return drop(net, m, &net->stat->drop_udp_full);
-	m->port = be16_host(udp->sport);
-	m->udp.saddr = p->ip->src.raw;
-	m->udp.parts = 0;
-	mbuf_pull(m, (u32)((u8 *)(p->l4) - m->data) + UDP_LEN);
-	/* In one piece, if it fits a frame. */
-	if (unlikely(m->next) && !mbuf_flatten(net->pool, m))
-		m = last_first(m);
-	m->nextpkt = NULL;
-	*s->tail = m;
-	s->tail = &m->nextpkt;
-	s->nqueued++;
-	udp_mark_ready(net, s);
+	queue(net, s, m, p);
 	return NET_DONE;
 }

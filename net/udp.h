@@ -24,7 +24,7 @@ struct udp_sock {
 	u64 cookie;
 	u32 held;		   /* datagrams with the application */
 	u32 nqueued;		   /* datagrams not yet delivered */
-	struct mbuf *head, **tail; /* queue, through mbuf.nextpkt */
+	struct mbuf *head, **tail; /* queue, through mbuf.udp.next */
 	struct udp_sock *next_ready;
 	bool ready;
 	u16 next_hash; /* index + 1 */
@@ -40,7 +40,7 @@ struct udp {
 	u16 port_count;	  /* ephemeral ports chosen so far */
 	struct udp_sock *ready_head, **ready_tail;
 	/* Sends that never reached the NIC (no neighbour, queue full), like
-	 * nicq.sent: a list through mbuf.nextpkt, see udp_take_sent(). */
+	 * nicq.sent: a list through mbuf.tx.next, see udp_take_sent(). */
 	struct mbuf *sent;
 };
 
@@ -78,13 +78,10 @@ int udp_recv_done(struct net *net, u32 sock, const u8 *data);
 struct udp_sock *udp_next_ready(struct net *net);
 void udp_mark_ready(struct net *net, struct udp_sock *s);
 
-/* The oldest datagram, or NULL: data and len are the payload, port and
- * udp.saddr its source. It counts as held by the application until
- * udp_recv_done(data) or udp_unbind(). */
+/* The oldest datagram, or NULL: its payload is udp.parts, then data and len;
+ * udp.saddr and udp.sport its source. It counts as held by the application
+ * until udp_recv_done(data) or udp_unbind(). */
 struct mbuf *udp_deliver(struct net *net, struct udp_sock *s);
-
-/* What comes before @m in its datagram, through mbuf.next; or NULL. */
-struct mbuf *udp_parts(const struct net *net, const struct mbuf *m);
 
 /* Sends that ended without the NIC, or NULL: to be treated like nicq.sent. */
 struct mbuf *udp_take_sent(struct net *net);

@@ -27,7 +27,6 @@ static bool copy(struct net *net, struct mbuf *m, const struct ix_sg *sg, u32 n,
 				last = last->next;
 				if (!last)
 					return false;
-				m->nfrags++;
 				continue;
 			}
 			s = cksum_copy(0, last->data + last->len, src, part);
@@ -48,7 +47,7 @@ static void gather(struct net *net, struct mbuf *m, const struct ix_sg *sg,
 	u32 at = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		struct mbuf_ext *e = &m->ext[m->next_ext];
+		struct mbuf_ext *e = &m->ext[m->nr_ext];
 		u64 s;
 
 		if (!sg[i].len)
@@ -58,7 +57,7 @@ static void gather(struct net *net, struct mbuf *m, const struct ix_sg *sg,
 		s = cksum_add(0, e->addr, e->len);
 		*sum += at & 1 ? cksum_shift(s) : cksum_fold(s);
 		at += e->len;
-		m->next_ext++;
+		m->nr_ext++;
 	}
 	net->stat->tx_gathered_bytes += at;
 }
@@ -114,14 +113,15 @@ s64 udp_sendv(struct net *net, u32 sock, struct be32 dst, u16 port,
 		return -ENOBUFS;
 	}
 	header(net, m, s, dst, port, (u32)total, sum);
-	m->handle = sock + 1;
-	m->port = s->gen;
-	m->cookie = cookie;
+	m->flags |= MBUF_TELL;
+	m->tx.sock = (u16)sock;
+	m->tx.gen = s->gen;
+	m->tx.cookie = cookie;
 	if (ip_out(net, m, net->conf.ip, dst, IP_PROTO_UDP, 0, &s->neigh,
 		   now)) {
 		/* An error is all the answer: no udp_sent after it. */
 		invariant(net->udp.sent == m);
-		net->udp.sent = m->nextpkt;
+		net->udp.sent = m->tx.next;
 		mbuf_free_chain(net->pool, m);
 		return -EHOSTUNREACH;
 	}
@@ -138,7 +138,7 @@ struct mbuf *udp_take_sent(struct net *net)
 
 struct udp_sock *udp_sender(struct net *net, const struct mbuf *m)
 {
-	struct udp_sock *s = &net->udp.socks[m->handle - 1];
+	struct udp_sock *s = &net->udp.socks[m->tx.sock];
 
-	return s->port && s->gen == m->port ? s : NULL;
+	return s->port && s->gen == m->tx.gen ? s : NULL;
 }

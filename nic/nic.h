@@ -22,9 +22,8 @@ struct nicq_ops {
 	int (*rx)(struct nicq *q, struct mbuf **pkts, int n, u64 now);
 
 	/* Takes packets in order; returns how many were taken, 0 to @n. A
-	 * taken packet belongs to the NIC, which frees it into q->pool (and
-	 * reports a UDP send, see q->sent) when the wire has it. The rest
-	 * stays the caller's. */
+	 * taken packet belongs to the NIC, and goes to nicq_tx_done() when the
+	 * wire has it. The rest stays the caller's. */
 	int (*tx)(struct nicq *q, struct mbuf **pkts, int n, u64 now);
 
 	/* Makes sure that what tx() took goes out. Called once per iteration
@@ -66,8 +65,8 @@ struct nicq {
 	u32 caps;		/* NIC_* */
 	u16 mtu;		/* bytes of IP in a frame */
 	u8 mac[6];
-	/* UDP sends whose memory the NIC no longer reads: a list through
-	 * mbuf.nextpkt, emptied and freed by the dataplane. */
+	/* Packets with MBUF_TELL whose memory the NIC no longer reads: a list
+	 * through mbuf.tx.next, newest first, which the caller empties. */
 	struct mbuf *sent;
 	/* Set by the caller: an eventfd that ends wait(), so that another
 	 * thread can wake this one; 0: none. Back ends that sleep on
@@ -84,12 +83,7 @@ struct nicq {
 /* For back ends: what becomes of a transmitted mbuf. */
 static inline void nicq_tx_done(struct nicq *q, struct mbuf *m)
 {
-	if (unlikely(m->handle)) {
-		m->nextpkt = q->sent;
-		q->sent = m;
-	} else {
-		mbuf_free_chain(q->pool, m);
-	}
+	mbuf_sent(q->pool, m, &q->sent);
 }
 
 #endif

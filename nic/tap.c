@@ -59,7 +59,6 @@ static struct mbuf *take(struct tap_q *t, u32 len)
 	for (len -= m->len; len; len -= m->len) {
 		m = m->next = t->ready[used++];
 		m->len = min(len, (u32)MBUF_ROOM);
-		first->nfrags++;
 	}
 	t->nready -= used;
 	for (u32 i = 0; i < t->nready; i++) {
@@ -137,7 +136,7 @@ static bool write_one(struct tap_q *t, const struct mbuf *m)
 	iov[n++] = (struct iovec){ &h, sizeof(h) };
 	for (; m && n < TAP_MAX_IOV - MBUF_MAX_EXT; m = m->next) {
 		iov[n++] = (struct iovec){ m->data, m->len };
-		for (int i = 0; i < m->next_ext; i++)
+		for (int i = 0; i < m->nr_ext; i++)
 			iov[n++] = (struct iovec){ (void *)m->ext[i].addr,
 						   m->ext[i].len };
 	}

@@ -101,7 +101,7 @@ static __attribute__((noinline)) bool send_pieces(struct wire_queue *w,
 
 static inline bool whole(const struct mbuf *m)
 {
-	return !m->next && !m->next_ext && m->len - 1 < RING_MAX_FRAME;
+	return !m->next && !m->nr_ext && m->len - 1 < RING_MAX_FRAME;
 }
 
 static inline bool send_mbuf(struct wire_queue *w, struct ring_tx *tx,
@@ -123,7 +123,7 @@ static int send_simple(struct wire_queue *w, struct mbuf **pkts, int n)
 	for (i = 0; i < n; i++) {
 		struct mbuf *m = pkts[i];
 
-		if (unlikely(!whole(m) || m->handle) ||
+		if (unlikely(!whole(m) || m->flags & MBUF_TELL) ||
 		    unlikely(!ring_put(&tx, m->data, m->len, 0)))
 			break;
 		mbuf_free(pool, m);

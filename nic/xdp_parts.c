@@ -36,7 +36,7 @@ static u32 put_parts(struct xdp_q *q, const struct mbuf *m)
 
 	for (; m; m = m->next) {
 		n += put_range(q, at + n, m->data, m->len, most - n);
-		for (int i = 0; i < m->next_ext; i++)
+		for (int i = 0; i < m->nr_ext; i++)
 			n += put_range(q, at + n, m->ext[i].addr, m->ext[i].len,
 				       most - n);
 	}

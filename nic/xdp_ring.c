@@ -80,12 +80,8 @@ static inline void take(struct mbuf *m, u8 *umem, const struct xdp_frame *f)
 	m->next = NULL;
 	m->data = umem + f->addr;
 	m->len = f->len;
-	m->off_done = 0;
-	m->nfrags = 0;
-	m->next_ext = 0;
-	m->handle = 0;
-	m->port = 0;
 	m->flags = 0;
+	m->nr_ext = 0;
 }
 
 /* Whole packets in single frames. */
@@ -131,7 +127,6 @@ static struct mbuf *rx_chain(struct xdp_q *q, u32 *head, u32 end)
 		m->next = mbuf_at(q, &f[i & q->rx.mask]);
 		m = m->next;
 		take(m, q->umem, &f[i & q->rx.mask]);
-		first->nfrags++;
 	}
 	q->posted -= i - *head;
 	*head = i;
@@ -218,7 +213,7 @@ static int xdp_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
 	for (i = 0; i < n; i++) {
 		struct mbuf *m = pkts[i];
 
-		if (likely(!m->next && !m->next_ext)) {
+		if (likely(!m->next && !m->nr_ext)) {
 			if (unlikely(!tx_room(q)))
 				break;
 			xdp_tx_single(q, m);

@@ -59,7 +59,6 @@ static struct mbuf *chain_of(struct mbuf_pool *pool, const struct fake_frame *f)
 		off += n;
 		*at = m;
 		at = &m->next;
-		head->nfrags += m != head;
 		if (!n)
 			break;
 	}
@@ -95,7 +94,7 @@ static void send_one(struct fake_nic *f, const struct mbuf *m)
 
 	for (; m; m = m->next) {
 		at = put(at, m->data, m->len);
-		for (int i = 0; i < m->next_ext; i++)
+		for (int i = 0; i < m->nr_ext; i++)
 			at = put(at, m->ext[i].addr, m->ext[i].len);
 	}
 	if (fifo_full(&f->out)) {

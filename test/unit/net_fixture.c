@@ -57,7 +57,7 @@ static void free_sent(struct fixture *f)
 	struct mbuf *m = udp_take_sent(&f->net), *next;
 
 	for (; m; m = next) {
-		next = m->nextpkt;
+		next = m->tx.next;
 		mbuf_free_chain(&f->pool, m);
 	}
 }
@@ -109,8 +109,6 @@ struct mbuf *fix_raw(struct fixture *f, const void *bytes, u32 len)
 		len -= m->len;
 		*at = m;
 		at = &m->next;
-		if (m != first)
-			first->nfrags++;
 	} while (len);
 	return first;
 }
@@ -287,7 +285,6 @@ void fix_split(struct fixture *f, struct mbuf *m, u32 at)
 	m->len = at;
 	rest->next = m->next;
 	m->next = rest;
-	m->nfrags++;
 }
 
 enum net_verdict fix_in(struct fixture *f, struct mbuf *m)
@@ -312,7 +309,7 @@ static void flatten(struct fix_frame *t, const struct mbuf *m)
 {
 	for (; m; m = m->next) {
 		append(t, m->data, m->len);
-		for (int i = 0; i < m->next_ext; i++)
+		for (int i = 0; i < m->nr_ext; i++)
 			append(t, m->ext[i].addr, m->ext[i].len);
 	}
 }
@@ -356,8 +353,9 @@ struct fix_frame *fix_tx(struct fixture *f)
 	t->len = 0;
 	t->ip = NULL;
 	t->arp = NULL;
-	t->handle = m->handle;
-	t->cookie = m->cookie;
+	t->tell = m->flags & MBUF_TELL;
+	t->sock = m->tx.sock;
+	t->cookie = m->tx.cookie;
 	flatten(t, m);
 	mbuf_free_chain(&f->pool, m);
 	t->eth = (struct eth_hdr *)t->bytes;

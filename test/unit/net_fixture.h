@@ -45,7 +45,8 @@ struct fix_frame {
 	void *l4;
 	u32 l4_len;
 	struct arp_hdr *arp; /* NULL unless ARP */
-	u32 handle;
+	bool tell;	     /* MBUF_TELL, for: */
+	u16 sock;
 	u64 cookie;
 };
 

@@ -335,7 +335,7 @@ static struct mbuf *shape(struct fixture *f, u64 *seed, const u8 *src)
 	for (u32 i = 0; i < test_random(seed) % (MBUF_MAX_EXT + 1); i++) {
 		m->ext[i].addr = src + test_random(seed) % 100;
 		m->ext[i].len = 1 + test_random(seed) % 100;
-		m->next_ext++;
+		m->nr_ext++;
 	}
 	if (test_random(seed) % 2) {
 		struct mbuf *n = mbuf_alloc(&f->pool);
@@ -345,7 +345,7 @@ static struct mbuf *shape(struct fixture *f, u64 *seed, const u8 *src)
 		if (test_random(seed) % 2) {
 			n->ext[0].addr = src;
 			n->ext[0].len = 1 + test_random(seed) % 50;
-			n->next_ext = 1;
+			n->nr_ext = 1;
 		}
 		m->next = n;
 	}

@@ -59,7 +59,7 @@ static void chains(void **state)
 	a->next = b;
 	a->len = 100;
 	b->len = 20;
-	a->next_ext = 2;
+	a->nr_ext = 2;
 	a->ext[0].len = 1000;
 	a->ext[1].len = 3;
 	assert_int_equal(mbuf_packet_len(a), 1123);
@@ -76,10 +76,9 @@ static void flattens(void **state)
 	u8 *frame = mbuf_frame(&pool, a);
 
 	a->next = b;
-	a->nfrags = 1;
 	a->len = 3;
 	memcpy(a->data, "own", 3);
-	a->next_ext = 1;
+	a->nr_ext = 1;
 	a->ext[0] = (struct mbuf_ext){ .addr = range, .len = 5 };
 	b->len = MBUF_ROOM;
 	memset(b->data, 'b', MBUF_ROOM);
@@ -89,7 +88,7 @@ static void flattens(void **state)
 	assert_memory_equal(a->data, "ownrangebb", 10);
 	assert_int_equal(a->data[a->len - 1], 'b');
 	assert_null(a->next);
-	assert_int_equal(a->next_ext + a->nfrags, 0);
+	assert_int_equal(a->nr_ext, 0);
 	assert_int_equal(pool.nfree, TOTAL - 1);
 
 	a->next = mbuf_alloc(&pool);

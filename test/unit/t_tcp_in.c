@@ -152,7 +152,7 @@ static void check(struct fixture *f)
 		counted += c->state >= TCP_ESTABLISHED &&
 			   c->state != TCP_TIME_WAIT;
 		for (const struct mbuf *m = c->rx_head; m; m = m->next) {
-			bytes += m->len - m->off_done;
+			bytes += m->len - m->tcp.off_done;
 			buffers++;
 		}
 		for (const struct mbuf *m = c->ooo; m; m = m->next)

@@ -49,19 +49,19 @@ static void check(struct fixture *f, const struct tcp_conn *c)
 	const struct mbuf *last = NULL; /* of the run */
 
 	for (const struct mbuf *m = c->rx_head; m; m = m->next)
-		bytes += m->len - m->off_done;
+		bytes += m->len - m->tcp.off_done;
 	assert_int_equal(bytes, c->rx_bytes);
 	for (const struct mbuf *m = c->ooo; m; m = m->next) {
 		if (last) {
-			assert_int_equal(m->seq, end);
+			assert_int_equal(m->tcp.seq, end);
 		} else {
-			assert_true(seq_lt(end, m->seq)); /* a hole */
-			last = m->last;
+			assert_true(seq_lt(end, m->tcp.seq)); /* a hole */
+			last = m->tcp.last;
 			runs++;
 		}
 		if (m == last)
 			last = NULL;
-		end = m->seq + m->len;
+		end = m->tcp.seq + m->len;
 		assert_true(m->len > 0);
 	}
 	assert_null(last);

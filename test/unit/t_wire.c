@@ -136,9 +136,8 @@ static void test_gather(void **state)
 	m = frame(&a, 100, 1, 9);
 	m->ext[0] = (struct mbuf_ext){ app, 300, 0 };
 	m->ext[1] = (struct mbuf_ext){ app, 1, 0 };
-	m->next_ext = 2;
+	m->nr_ext = 2;
 	m->next = frame(&a, 50, 1, 9);
-	m->nfrags = 1;
 	assert_true(send(&a, 0, m, 0));
 	assert_int_equal(queue(&b, 0)->ops->rx(queue(&b, 0), &m, 1, 0), 1);
 	assert_int_equal(m->len, 451);

@@ -298,16 +298,15 @@ static void test_rx_frags(void **state)
 	deliver(r, 70, true); /* the rest comes later */
 	assert_int_equal(rx(r, pkts, 8), 2);
 	m = pkts[0];
-	assert_int_equal(m->nfrags, 2);
 	assert_int_equal(mbuf_packet_len(m), 251);
 	assert_int_equal(m->next->len, 101);
 	assert_int_equal(m->next->next->len, 50);
 	assert_null(m->next->next->next);
-	assert_int_equal(pkts[1]->nfrags, 0);
+	assert_null(pkts[1]->next);
 	assert_int_equal(rx(r, pkts + 2, 8), 0);
 	deliver(r, 71, false);
 	assert_int_equal(rx(r, pkts + 2, 8), 1);
-	assert_int_equal(pkts[2]->nfrags, 1);
+	assert_null(pkts[2]->next->next);
 	for (int i = 0; i < 3; i++)
 		mbuf_free_chain(&r->pool, pkts[i]);
 	assert_int_equal(r->pool.nfree + r->q.posted, FRAMES);
@@ -421,7 +420,7 @@ static struct mbuf *gather(struct rig *r)
 	m->ext[0] = (struct mbuf_ext){ .addr = arena + 100, .len = 200 };
 	m->ext[1] =
 		(struct mbuf_ext){ .addr = arena + MBUF_SIZE - 50, .len = 150 };
-	m->next_ext = 2;
+	m->nr_ext = 2;
 	return m;
 }
 
@@ -456,7 +455,6 @@ static void test_tx_flatten(void **state)
 	u32 first = r->tx.producer;
 
 	m->next = packet(r, 10);
-	m->nfrags = 1;
 	assert_int_equal(tx(r, &m, 1), 1);
 	assert_int_equal(r->tx.producer - first, 1);
 	assert_int_equal(r->tx.frame[first % RING].len, 54 + 350 + 10);
@@ -503,7 +501,7 @@ static void test_tx_report(void **state)
 	struct rig *r = *state;
 	struct mbuf *m = packet(r, 60);
 
-	m->handle = 7;
+	m->flags = MBUF_TELL;
 	tx(r, &m, 1);
 	complete(r, 1);
 	assert_ptr_equal(r->q.q.sent, m);
