@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a broken invariant does. The core only calls it; each place that the
- * core is linked into defines it (host: print and abort; guest: hypercall). */
+/* What a broken invariant does. The core only calls it; what the core is
+ * linked into defines it: panic_libc.c prints and aborts. */
 #ifndef BASE_PANIC_H
 #define BASE_PANIC_H
 

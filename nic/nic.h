@@ -5,7 +5,7 @@
  * batch. Only kick() and wait() may leave the dataplane (a system call, or in
  * a guest an exit); everything else touches memory only.
  *
- * Opening a NIC (nic/nic_open.h) is host code and not on this path.
+ * Opening a NIC (nic/nic_open.h) needs libc and is not on this path.
  */
 #ifndef NIC_NIC_H
 #define NIC_NIC_H

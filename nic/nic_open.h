@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening a NIC: host code, shared by all back ends, off the packet's way.
+ * Opening a NIC, for all back ends: needs libc, off the packet's way.
  *
  *   nic_open()  "xdp:IFACE"  nic/xdp_setup.c   AF_XDP on a network interface
  *               "tap:NAME"   nic/tap_open.c    TAP device, made if absent

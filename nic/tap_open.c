@@ -2,7 +2,7 @@
 /* Makes or joins a TAP device: a descriptor per queue, Linux's side up and,
  * if asked, with an address. Needs CAP_NET_ADMIN in the own network
  * namespace only, so that a user namespace suffices. */
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 #include "nic/nic_open.h"
 #include "nic/tap.h"
 
@@ -204,7 +204,7 @@ static struct tap_nic *alloc_nic(const struct nic_config *cfg)
 static int start(struct tap_nic *t, const struct nic_config *cfg,
 		 const struct tap_spec *s, char *why, size_t why_len)
 {
-	struct nic_ifinfo info;
+	struct linux_ifinfo info;
 	const char *step;
 	int err;
 
@@ -220,7 +220,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 	step = "bring up";
 	err = configure(s);
 	if (!err)
-		err = nic_ifinfo(s->ifname, &info);
+		err = linux_ifinfo(s->ifname, &info);
 	if (err)
 		return no_device(err, s->ifname, step, why, why_len);
 	if (info.mtu + ETH_OVERHEAD > TAP_MAX_PARTS * MBUF_ROOM)

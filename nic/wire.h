@@ -90,7 +90,7 @@ struct wire_impairer {
 struct wire_queue;
 
 /* System calls, kept apart from the fast path. */
-struct wire_host {
+struct wire_exits {
 	void (*wake)(struct wire_door *door);
 	void (*wait)(struct wire_queue *w, u64 ns);
 };
@@ -98,7 +98,7 @@ struct wire_host {
 struct wire_queue {
 	struct nicq q;
 	struct wire_shared *shared;
-	const struct wire_host *host; /* NULL: never sleeps */
+	const struct wire_exits *exits; /* NULL: never sleeps */
 	u8 end;
 	u8 queue;
 	u16 rx_turn;	/* source queue that is served first */
@@ -138,7 +138,7 @@ u64 wire_next_due(const struct wire_queue *w);
 /* Has something arrived? */
 bool wire_pending(const struct wire_queue *w);
 
-/* wire_link.c (host): the memory and the two ends */
+/* wire_link.c: the memory and the two ends */
 
 struct wire_conf {
 	const char *path; /* file to share */
@@ -170,7 +170,7 @@ int wire_link_pair(struct wire_link *a, const struct wire_conf *conf_a,
 
 void wire_link_close(struct wire_link *l);
 
-/* wire_open.c (host) */
+/* wire_open.c */
 
 /* "PATH,loss=0.01,delay=1ms,seed=7,...": the options into @conf, the length
  * of PATH. -EINVAL with @why. */

@@ -67,7 +67,7 @@ static void wait_door(struct wire_queue *w, u64 ns)
 		sleep_at_door(w, min(ns, (u64)3600 * 1000000000));
 }
 
-static const struct wire_host host = { .wake = wake, .wait = wait_door };
+static const struct wire_exits exits = { .wake = wake, .wait = wait_door };
 
 static void *map(int fd)
 {
@@ -164,7 +164,7 @@ static int queues_open(struct wire_link *l, const struct wire_conf *conf)
 		l->queues[i] = queue_new(l, i, conf);
 		if (!l->queues[i])
 			return -ENOMEM;
-		l->queues[i]->host = l->fd < 0 ? NULL : &host;
+		l->queues[i]->exits = l->fd < 0 ? NULL : &exits;
 	}
 	announce(l->shared, l->end, l->nqueues);
 	return 0;

@@ -252,8 +252,8 @@ static void wire_kick(struct nicq *q)
 		u32 to = (u32)__builtin_ctz(left);
 		struct wire_door *door = &w->shared->doors[!w->end][to];
 
-		if (unlikely(READ_ONCE(door->waiting)) && w->host) {
-			w->host->wake(door);
+		if (unlikely(READ_ONCE(door->waiting)) && w->exits) {
+			w->exits->wake(door);
 			q->nr_kicks++;
 		}
 	}
@@ -269,11 +269,11 @@ static void wire_wait(struct nicq *q, u64 ns)
 	struct wire_queue *w = container_of(q, struct wire_queue, q);
 	u64 due = wire_next_due(w);
 
-	if (!w->host)
+	if (!w->exits)
 		return;
 	if (due != UINT64_MAX)
 		ns = due <= w->now ? 0 : min(ns, due - w->now);
-	w->host->wait(w, ns);
+	w->exits->wait(w, ns);
 }
 
 bool wire_pending(const struct wire_queue *w)

@@ -51,8 +51,8 @@ struct xdp_ring {
 
 struct xdp_q;
 
-/* The system calls: the only ways out of the dataplane. Set up by the host;
- * in a guest these are hypercalls. */
+/* The system calls: the only ways out of the dataplane, see xdp_exit.c. A
+ * pointer, since in a guest they are hypercalls. */
 struct xdp_exits {
 	/* Starts transmission; copies up to a budget of packets. */
 	void (*send)(struct xdp_q *q);

@@ -16,17 +16,17 @@ enum {
 
 /* Errors mean "not now" (EAGAIN, EBUSY, ENOBUFS) or a link that is down: the
  * rings keep the packets, and the next kick tries again. */
-static void host_send(struct xdp_q *q)
+static void sys_send(struct xdp_q *q)
 {
 	sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
 }
 
-static void host_recv(struct xdp_q *q)
+static void sys_recv(struct xdp_q *q)
 {
 	recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
-static void host_poll(struct xdp_q *q, u64 ns)
+static void sys_poll(struct xdp_q *q, u64 ns)
 {
 	struct pollfd p[] = {
 		{ .fd = q->fd, .events = POLLIN },
@@ -40,10 +40,10 @@ static void host_poll(struct xdp_q *q, u64 ns)
 	ppoll(p, q->q.wake_fd ? 2 : 1, &ts, NULL);
 }
 
-const struct xdp_exits xdp_host_exits = {
-	.send = host_send,
-	.recv = host_recv,
-	.poll = host_poll,
+const struct xdp_exits xdp_syscalls = {
+	.send = sys_send,
+	.recv = sys_recv,
+	.poll = sys_poll,
 };
 
 void xdp_busy_poll(int fd)

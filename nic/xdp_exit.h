@@ -6,7 +6,7 @@
 
 #include "nic/xdp.h"
 
-extern const struct xdp_exits xdp_host_exits;
+extern const struct xdp_exits xdp_syscalls;
 
 /* Lets the socket's system calls poll the driver. Interrupts stay on unless
  * the administrator holds them back (napi_defer_hard_irqs,

@@ -78,7 +78,7 @@ static int no_load(int err, char *why, size_t why_len)
 			strerror(-err));
 }
 
-static int taken(const char *ifname, const struct nic_ifinfo *info, char *why,
+static int taken(const char *ifname, const struct linux_ifinfo *info, char *why,
 		 size_t why_len)
 {
 	struct xdp_owner o;
@@ -99,8 +99,8 @@ static int taken(const char *ifname, const struct nic_ifinfo *info, char *why,
 			o.id, o.program, who, ifname, ifname);
 }
 
-static int no_attach(int err, const char *ifname, const struct nic_ifinfo *info,
-		     char *why, size_t why_len)
+static int no_attach(int err, const char *ifname,
+		     const struct linux_ifinfo *info, char *why, size_t why_len)
 {
 	switch (err) {
 	case -EBUSY:
@@ -126,7 +126,7 @@ static int no_attach(int err, const char *ifname, const struct nic_ifinfo *info,
 }
 
 int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
-		    const char *ifname, const struct nic_ifinfo *info,
+		    const char *ifname, const struct linux_ifinfo *info,
 		    bool frags, char *why, size_t why_len)
 {
 	int err = load(p, cfg, frags);

@@ -3,7 +3,7 @@
 #ifndef NIC_XDP_PROG_H
 #define NIC_XDP_PROG_H
 
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 #include "nic/nic_open.h"
 
 struct xdp_prog {
@@ -17,7 +17,7 @@ struct xdp_prog {
 /* Loads and attaches: in the driver if it can, else generic unless
  * NIC_ZEROCOPY asks for more. @frags: packets may have several buffers. */
 int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
-		    const char *ifname, const struct nic_ifinfo *info,
+		    const char *ifname, const struct linux_ifinfo *info,
 		    bool frags, char *why, size_t why_len);
 
 /* Writes what is ours into the program, not loaded yet. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens AF_XDP on an interface: looks it over, steers its queues, attaches
  * the program, opens the sockets; or says what stands in the way. */
-#include "nic/xdp_host.h"
+#include "nic/xdp_nic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,14 +72,14 @@ static int no_socket(int err, const struct xdp_nic *x,
 			x->ifname, strerror(-err));
 }
 
-static int check_if(struct xdp_nic *x, struct nic_ifinfo *info, char *why,
+static int check_if(struct xdp_nic *x, struct linux_ifinfo *info, char *why,
 		    size_t why_len)
 {
 	char names[160];
-	int err = nic_ifinfo(x->ifname, info);
+	int err = linux_ifinfo(x->ifname, info);
 
 	if (err == -ENODEV) {
-		nic_ifnames(names, sizeof(names));
+		linux_ifnames(names, sizeof(names));
 		return nic_fail(err, why, why_len,
 				"no interface \"%s\"; there are: %s", x->ifname,
 				names);
@@ -116,8 +116,8 @@ static int set_groups(struct nic *nic)
 
 /* With more hardware queues than ours, packets on the others would be lost:
  * they must be kept away by the indirection table. */
-static int set_rss(struct xdp_nic *x, const struct nic_ifinfo *info, char *why,
-		   size_t why_len)
+static int set_rss(struct xdp_nic *x, const struct linux_ifinfo *info,
+		   char *why, size_t why_len)
 {
 	u32 n = x->nic.nqueues;
 
@@ -240,7 +240,7 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 		 size_t why_len)
 {
-	struct nic_ifinfo info;
+	struct linux_ifinfo info;
 	int err = check_if(x, &info, why, why_len);
 
 	if (err)

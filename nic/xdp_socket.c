@@ -6,7 +6,7 @@
  *                          <- socket 1: fill, comp, rx, tx   shared umem
  *                          ...
  */
-#include "nic/xdp_host.h"
+#include "nic/xdp_nic.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	if (!q->sent_at)
 		return -ENOMEM;
 	q->fd = x->nic.fd[i] = xsk_socket__fd(xq->xsk);
-	q->exits = &xdp_host_exits;
+	q->exits = &xdp_syscalls;
 	q->q.ops = &xdp_ops;
 	q->q.mtu = x->nic.mtu;
 	memcpy(q->q.mac, x->nic.mac, 6);

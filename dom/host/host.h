@@ -19,7 +19,7 @@
 #include "dom/host/clock.h"
 #include "dom/host/hugemem.h"
 #include "dom/host/statfile.h"
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 #include "nic/nic_open.h"
 
 struct host;
@@ -58,7 +58,7 @@ struct host_neighbours {
 	pthread_mutex_t lock; /* all below: held for no longer than a copy */
 	bool apart;	      /* read by a thread that is no elastic one */
 	int n, nwanted;
-	struct nic_neigh e[HOST_NEIGHBOURS];
+	struct linux_neigh e[HOST_NEIGHBOURS];
 	struct be32 wanted[HOST_WANTED];
 };
 

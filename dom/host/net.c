@@ -25,7 +25,7 @@ static void share_ports(struct conf *conf)
 	struct tcp_conf *tcp = &conf->dp.net.tcp;
 
 	*ports = (struct ports){ .min = tcp->port_min, .max = tcp->port_max };
-	if (nic_host_port_chosen(ports)) {
+	if (linux_port_chosen(ports)) {
 		ports->min = tcp->port_min = 1;
 		ports->max = tcp->port_max = 0;
 	}
@@ -36,7 +36,7 @@ static void share_ports(struct conf *conf)
 static int check_free(const struct net_conf *net, char *why, size_t why_len)
 {
 	const char *protocol;
-	int port = nic_host_port_taken(net->ip, &net->ports, &protocol);
+	int port = linux_port_taken(net->ip, &net->ports, &protocol);
 
 	if (port > 0) {
 		snprintf(why, why_len,
@@ -47,7 +47,7 @@ static int check_free(const struct net_conf *net, char *why, size_t why_len)
 		return -EADDRINUSE;
 	}
 	if (!port)
-		port = nic_host_port_chosen(&net->ports);
+		port = linux_port_chosen(&net->ports);
 	if (port > 0) {
 		snprintf(why, why_len,
 			 "ports_only: Linux may choose port %d for itself: "
@@ -74,7 +74,7 @@ static int share_address(struct conf *conf, char *why, size_t why_len)
 	int err;
 
 	xdp_iface(conf, name, sizeof(name));
-	err = nic_host_addr(name, &ip, &mask, &gateway);
+	err = linux_addr(name, &ip, &mask, &gateway);
 	if (err) {
 		snprintf(why, why_len,
 			 "ports_only: %s has no IPv4 address to share: %s",
@@ -119,7 +119,7 @@ static int add_static(struct net *net, struct be32 ip, const u8 mac[6],
 void host_read_neighbours(struct host *h)
 {
 	struct host_neighbours *known = &h->neighbours;
-	struct nic_neigh found[HOST_NEIGHBOURS];
+	struct linux_neigh found[HOST_NEIGHBOURS];
 	struct be32 wanted[HOST_WANTED];
 	char name[64];
 	int n, nwanted;
@@ -133,8 +133,8 @@ void host_read_neighbours(struct host *h)
 	memcpy(wanted, known->wanted, sizeof(wanted));
 	pthread_mutex_unlock(&known->lock);
 	for (int i = 0; i < nwanted; i++)
-		nic_host_resolve(name, wanted[i]);
-	n = nic_host_neighbours(name, found, HOST_NEIGHBOURS);
+		linux_resolve(name, wanted[i]);
+	n = linux_neighbours(name, found, HOST_NEIGHBOURS);
 	if (n < 0)
 		return; /* the last ones will do */
 	pthread_mutex_lock(&known->lock);
@@ -208,7 +208,7 @@ static int open_announcements(struct host_thread *t, char *why, size_t why_len)
 	if (strncmp(conf->nic, "xdp:", 4) || conf->dp.net.ports_only)
 		return 0;
 	xdp_iface(conf, name, sizeof(name));
-	fd = nic_host_announcements(name);
+	fd = linux_announcements(name);
 	if (fd < 0)
 		return host_fail(fd, why, why_len, "packet socket for ARP");
 	t->arp_fd = fd;

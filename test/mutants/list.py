@@ -175,7 +175,7 @@ STARTS = [
            "signalled() ? -EINTR", "0 ? -EINTR", ["t_host"]),
     Mutant("a broadcast address may be ours", "conf/check.c",
            "\tif (!(~ip & ~mask))", "\tif (0)", ["t_conf"]),
-    Mutant("what we are late for is blamed on the pool", "nic/xdp_host.h",
+    Mutant("what we are late for is blamed on the pool", "nic/xdp_nic.h",
            "\t\tq->nr_late += lost - x->lost;",
            "\t\tq->nr_drops += lost - x->lost;", ["t_xdp_ring"]),
 ]

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "nic/xdp_host.h"
+#include "nic/xdp_nic.h"
 
 enum {
 	FRAMES = 256,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which ports Linux's own sockets have, and which they may choose. */
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -105,7 +105,7 @@ static int choice(u64 set[1024])
 	return 0;
 }
 
-int nic_host_port_chosen(const struct ports *ports)
+int linux_port_chosen(const struct ports *ports)
 {
 	u64 set[1024] = { 0 };
 	int err = choice(set);
@@ -118,8 +118,8 @@ int nic_host_port_chosen(const struct ports *ports)
 	return err;
 }
 
-int nic_host_port_taken(struct be32 ip, const struct ports *ports,
-			const char **protocol)
+int linux_port_taken(struct be32 ip, const struct ports *ports,
+		     const char **protocol)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		FILE *f = fopen(tables[i].path, "re");

@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* What Linux knows about an interface: addresses, neighbours, hardware. */
-#ifndef NIC_NIC_HOST_H
-#define NIC_NIC_HOST_H
+#ifndef NIC_LINUX_H
+#define NIC_LINUX_H
 
 #include "base/be.h"
 #include "base/ports.h"
 
-struct nic_neigh {
+struct linux_neigh {
 	struct be32 ip;
 	u8 mac[6];
 };
 
 /* The kernel's usable IPv4 neighbours (ARP entries) on @ifname. Returns how
  * many were written to @out, at most @max, or -errno. */
-int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max);
+int linux_neighbours(const char *ifname, struct linux_neigh *out, int max);
 
 /* Has the kernel find out the neighbour @ip, or see whether it is still there.
  * The answer is in its table later. 0 or -errno. */
-int nic_host_resolve(const char *ifname, struct be32 ip);
+int linux_resolve(const char *ifname, struct be32 ip);
 
 /* A socket, not blocking, from which gratuitous ARP frames of @ifname can be
  * read; or -errno. */
-int nic_host_announcements(const char *ifname);
+int linux_announcements(const char *ifname);
 
 /* First IPv4 address of @ifname, its netmask, and the gateway of the default
  * route over it (zero: none). Pointers may be NULL. 0, -ENODEV, -EADDRNOTAVAIL
  * when there is no address, or another -errno. */
-int nic_host_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
-		  struct be32 *gw);
+int linux_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
+	       struct be32 *gw);
 
 /* One of @ports that a socket of Linux has on @ip (listening, bound, or
  * connected) in this network namespace, and its *@protocol, for a message. 0:
  * none, or -errno. */
-int nic_host_port_taken(struct be32 ip, const struct ports *ports,
-			const char **protocol);
+int linux_port_taken(struct be32 ip, const struct ports *ports,
+		     const char **protocol);
 
 /* One of @ports that Linux may give to a socket of its own that asks for none
  * (ip_local_port_range without ip_local_reserved_ports). 0: none, or -errno. */
-int nic_host_port_chosen(const struct ports *ports);
+int linux_port_chosen(const struct ports *ports);
 
-struct nic_ifinfo {
+struct linux_ifinfo {
 	int index;
 	u8 mac[6];
 	u32 mtu;
@@ -52,9 +52,9 @@ struct nic_ifinfo {
 };
 
 /* 0 or -errno (-ENODEV: no such interface). */
-int nic_ifinfo(const char *ifname, struct nic_ifinfo *info);
+int linux_ifinfo(const char *ifname, struct linux_ifinfo *info);
 
 /* Names of all interfaces, for a message: "eth0, veth1". */
-void nic_ifnames(char *out, size_t len);
+void linux_ifnames(char *out, size_t len);
 
 #endif

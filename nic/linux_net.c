@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What Linux knows about IPv4 on an interface, asked by rtnetlink: needed
  * where Linux keeps the address and resolves neighbours for us. */
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -92,7 +92,7 @@ static const void *attr(const struct nlmsghdr *nh, size_t hdr_len, int type,
 
 struct neigh_dump {
 	int ifindex, n, max;
-	struct nic_neigh *out;
+	struct linux_neigh *out;
 };
 
 static void add_neigh(const struct nlmsghdr *nh, void *arg)
@@ -111,7 +111,7 @@ static void add_neigh(const struct nlmsghdr *nh, void *arg)
 	d->n++;
 }
 
-int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max)
+int linux_neighbours(const char *ifname, struct linux_neigh *out, int max)
 {
 	struct neigh_dump d = { .max = max, .out = out };
 	int err;
@@ -124,7 +124,7 @@ int nic_host_neighbours(const char *ifname, struct nic_neigh *out, int max)
 }
 
 /* As if the kernel had a packet to send. */
-int nic_host_resolve(const char *ifname, struct be32 ip)
+int linux_resolve(const char *ifname, struct be32 ip)
 {
 	struct {
 		struct nlmsghdr nh;
@@ -199,8 +199,8 @@ static void add_route(const struct nlmsghdr *nh, void *arg)
 	d->metric = metric ? *metric : 0;
 }
 
-int nic_host_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
-		  struct be32 *gw)
+int linux_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
+	       struct be32 *gw)
 {
 	struct addr_dump d = { .ifindex = (int)if_nametoindex(ifname) };
 	int err;

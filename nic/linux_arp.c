@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What others on a link announce of themselves, where our own way to hear it
  * takes only what is addressed to us. */
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 enum { SENDER = 28, TARGET = 38 }; /* protocol addresses in an ARP frame */
 
-int nic_host_announcements(const char *ifname)
+int linux_announcements(const char *ifname)
 {
 	struct sock_filter same[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SENDER),

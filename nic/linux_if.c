@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an interface is: index, MAC, MTU, driver, queues. */
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -28,7 +28,7 @@ static int query_ethtool(int fd, const char *ifname, void *cmd)
 	return ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
 }
 
-static void query_driver(int fd, const char *ifname, struct nic_ifinfo *info)
+static void query_driver(int fd, const char *ifname, struct linux_ifinfo *info)
 {
 	struct ethtool_drvinfo drv = { .cmd = ETHTOOL_GDRVINFO };
 
@@ -38,7 +38,7 @@ static void query_driver(int fd, const char *ifname, struct nic_ifinfo *info)
 }
 
 /* Drivers without channels have one queue. */
-static void query_queues(int fd, const char *ifname, struct nic_ifinfo *info)
+static void query_queues(int fd, const char *ifname, struct linux_ifinfo *info)
 {
 	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 
@@ -50,7 +50,7 @@ static void query_queues(int fd, const char *ifname, struct nic_ifinfo *info)
 	info->max_queues = ch.max_combined ? ch.max_combined : ch.max_rx;
 }
 
-int nic_ifinfo(const char *ifname, struct nic_ifinfo *info)
+int linux_ifinfo(const char *ifname, struct linux_ifinfo *info)
 {
 	struct ifreq ifr;
 	int fd, err;
@@ -83,7 +83,7 @@ out:
 	return err;
 }
 
-void nic_ifnames(char *out, size_t len)
+void linux_ifnames(char *out, size_t len)
 {
 	struct if_nameindex *all = if_nameindex();
 	size_t used = 0;

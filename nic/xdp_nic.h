@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* AF_XDP on the host: an interface with its program, umem and sockets. */
-#ifndef NIC_XDP_HOST_H
-#define NIC_XDP_HOST_H
+/* AF_XDP, off the packet's way: an interface with its program, umem and
+ * sockets. */
+#ifndef NIC_XDP_NIC_H
+#define NIC_XDP_NIC_H
 
 #include <xdp/xsk.h>
 

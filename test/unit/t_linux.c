@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nic/host_net.c, host_if.c and host_ports.c: what Linux says about an
+/* nic/linux_net.c, linux_if.c and linux_ports.c: what Linux says about an
  * interface of a network namespace of our own. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "nic/nic_host.h"
+#include "nic/linux.h"
 
 static const struct be32 ip_7 = { 0x0700090a };
 
@@ -23,37 +23,37 @@ static void test_addr(void **state)
 {
 	struct be32 ip, mask, gw;
 
-	assert_int_equal(nic_host_addr("h0", &ip, &mask, &gw), 0);
+	assert_int_equal(linux_addr("h0", &ip, &mask, &gw), 0);
 	assert_int_equal(be32_host(ip), 0x0a090001);
 	assert_int_equal(be32_host(mask), 0xffffff00);
 	assert_int_equal(be32_host(gw), 0x0a0900fe);
-	assert_int_equal(nic_host_addr("h0", NULL, NULL, NULL), 0);
-	assert_int_equal(nic_host_addr("h1", &ip, &mask, &gw), -EADDRNOTAVAIL);
+	assert_int_equal(linux_addr("h0", NULL, NULL, NULL), 0);
+	assert_int_equal(linux_addr("h1", &ip, &mask, &gw), -EADDRNOTAVAIL);
 	assert_int_equal(gw.raw, 0);
-	assert_int_equal(nic_host_addr("h9", &ip, &mask, &gw), -ENODEV);
+	assert_int_equal(linux_addr("h9", &ip, &mask, &gw), -ENODEV);
 }
 
 static void test_neighbours(void **state)
 {
 	static const u8 mac[6] = { 2, 0, 0, 0, 0, 7 };
-	struct nic_neigh n[4];
+	struct linux_neigh n[4];
 
-	assert_int_equal(nic_host_neighbours("h0", n, 4), 2);
+	assert_int_equal(linux_neighbours("h0", n, 4), 2);
 	if (n[0].ip.raw != ip_7.raw)
 		n[0] = n[1];
 	assert_int_equal(n[0].ip.raw, ip_7.raw);
 	assert_memory_equal(n[0].mac, mac, 6);
-	assert_int_equal(nic_host_neighbours("h0", n, 1), 1);
-	assert_int_equal(nic_host_neighbours("h1", n, 4), 0);
-	assert_int_equal(nic_host_neighbours("h9", n, 4), -ENODEV);
+	assert_int_equal(linux_neighbours("h0", n, 1), 1);
+	assert_int_equal(linux_neighbours("h1", n, 4), 0);
+	assert_int_equal(linux_neighbours("h9", n, 4), -ENODEV);
 }
 
 static void test_ifinfo(void **state)
 {
-	struct nic_ifinfo info;
+	struct linux_ifinfo info;
 	char names[64], cut[3];
 
-	assert_int_equal(nic_ifinfo("h0", &info), 0);
+	assert_int_equal(linux_ifinfo("h0", &info), 0);
 	assert_true(info.up);
 	assert_true(info.index > 0);
 	assert_int_equal(info.mtu, 1400);
@@ -61,12 +61,12 @@ static void test_ifinfo(void **state)
 	assert_string_equal(info.driver, "veth");
 	assert_int_equal(info.rx_queues, 2);
 	assert_int_equal(info.tx_queues, 2);
-	assert_int_equal(nic_ifinfo("h1", &info), 0);
+	assert_int_equal(linux_ifinfo("h1", &info), 0);
 	assert_false(info.up);
-	assert_int_equal(nic_ifinfo("h9", &info), -ENODEV);
-	nic_ifnames(names, sizeof(names));
+	assert_int_equal(linux_ifinfo("h9", &info), -ENODEV);
+	linux_ifnames(names, sizeof(names));
 	assert_non_null(strstr(names, "h0"));
-	nic_ifnames(cut, sizeof(cut));
+	linux_ifnames(cut, sizeof(cut));
 	assert_true(strlen(cut) < sizeof(cut));
 }
 
@@ -74,8 +74,8 @@ static int taken(u16 port, const char *protocol)
 {
 	struct ports p = { .named = { 9, port } };
 	const char *found;
-	int got = nic_host_port_taken((struct be32){ htonl(0x0a090001) }, &p,
-				      &found);
+	int got = linux_port_taken((struct be32){ htonl(0x0a090001) }, &p,
+				   &found);
 
 	if (got)
 		assert_string_equal(found, protocol);
@@ -152,14 +152,14 @@ static void test_ports_chosen(void **state)
 	struct ports named = { .named = { 7, 40100 } };
 
 	write_file("/proc/sys/net/ipv4/ip_local_port_range", "40005 50000");
-	assert_int_equal(nic_host_port_chosen(&range), 40005);
-	assert_int_equal(nic_host_port_chosen(&named), 40100);
+	assert_int_equal(linux_port_chosen(&range), 40005);
+	assert_int_equal(linux_port_chosen(&named), 40100);
 	write_file("/proc/sys/net/ipv4/ip_local_reserved_ports",
 		   "8,40005-40009,40100");
-	assert_int_equal(nic_host_port_chosen(&range), 40010);
-	assert_int_equal(nic_host_port_chosen(&named), 0);
+	assert_int_equal(linux_port_chosen(&range), 40010);
+	assert_int_equal(linux_port_chosen(&named), 0);
 	write_file("/proc/sys/net/ipv4/ip_local_port_range", "41000 50000");
-	assert_int_equal(nic_host_port_chosen(&range), 0);
+	assert_int_equal(linux_port_chosen(&range), 0);
 }
 
 static bool make_namespace(void)
