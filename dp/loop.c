@@ -2,23 +2,33 @@
 /*
  * START HERE: one iteration of an elastic thread, run to completion.
  *
- *	NIC -> dp_rx -> tcp_fast_in, or tcp_in    event conditions
- *	                                \-> dp_events ----> application
- *	                                                        |
- *	NIC <- dp_tx <-- tcp_answer <---------- dp_dispatch <---+
- *	             <-- tcp_output_all <-- or it is queued
+ *	application's batch -> calls_in -> timers -> output -> dp_tx -> NIC
+ *	application <---------------------- dp_events <- dp_rx <------- NIC
  *
- * The batch comes first, output right after it: the acknowledgement of data
- * that the application has just answered rides on the answer. When reception
- * raised no event there is nobody to wait for, and the next iteration, which
- * follows at once, sends what is due.
+ * A SENDV's segment is built while the call is dispatched, if it can be; what
+ * could not be sent then is sent by output(). Output comes right after the
+ * calls: the acknowledgement of data that the application has just answered
+ * rides on the answer. When reception raised no event there is nobody to wait
+ * for, and the next iteration, which follows at once, sends what is due.
  */
 #include "base/errno.h"
 #include "dp/dp.h"
 
-static void output(struct dp *dp, u64 now)
+/* The batch, and with it the application's last look at connections that it
+ * was told are dead: their data goes, too. */
+static void calls_in(struct dp *dp, u64 now)
+{
+	dp_dispatch(dp, now);
+	tcp_reap(&dp->net);
+}
+
+static void timers(struct dp *dp, u64 now)
 {
 	wheel_run(&dp->net.wheel, &dp->net, now);
+}
+
+static void output(struct dp *dp, u64 now)
+{
 	tcp_output_all(&dp->net, now);
 }
 
@@ -37,21 +47,10 @@ static void publish(struct dp *dp)
 	dp->stat->drop_no_buffer = dp->nic->nr_drops;
 }
 
-int dp_step(struct dp *dp, bool calls, u64 now)
+/* @packets: how many came and went. */
+static int account(struct dp *dp, u32 packets)
 {
-	u32 work;
-
-	dp->now = now;
-	if (calls) {
-		dp_dispatch(dp, now);
-		tcp_reap(&dp->net);
-	}
-	output(dp, now);
-	work = dp_tx(dp, now);
-	work += dp_rx(dp, now);
-	dp_events(dp, now);
-
-	if (!work && !dp->nevents && !work_waiting(dp)) {
+	if (!packets && !dp->nevents && !work_waiting(dp)) {
 		dp->stat->polls_empty++;
 		if (unlikely(dp->stat->mbufs_free != dp->pool.nfree ||
 			     dp->stat->mbufs_posted != dp->nic->nr_posted))
@@ -61,6 +60,21 @@ int dp_step(struct dp *dp, bool calls, u64 now)
 	dp->stat->iterations++;
 	publish(dp);
 	return (int)dp->nevents;
+}
+
+int dp_step(struct dp *dp, bool calls, u64 now)
+{
+	u32 sent, received;
+
+	dp->now = now;
+	if (calls)
+		calls_in(dp, now);
+	timers(dp, now);
+	output(dp, now);
+	sent = dp_tx(dp, now);
+	received = dp_rx(dp, now);
+	dp_events(dp, now);
+	return account(dp, sent + received);
 }
 
 u64 dp_next_deadline(const struct dp *dp, u64 now)
@@ -74,6 +88,7 @@ void dp_flush(struct dp *dp, u64 now)
 {
 	dp->now = now;
 	dp_dispatch(dp, now);
+	timers(dp, now);
 	output(dp, now);
 	dp_tx(dp, now);
 	publish(dp);
@@ -86,6 +101,7 @@ u32 dp_overrun(struct dp *dp, u64 now)
 	dp->now = now;
 	tcp_app_away(&dp->net.tcp, now);
 	received = dp_rx(dp, now);
+	timers(dp, now);
 	output(dp, now);
 	dp_tx(dp, now);
 	publish(dp);
