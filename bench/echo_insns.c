@@ -9,14 +9,13 @@
  * Only the server is counted: its dataplane, libix, ixev and the handler. The
  * client asks 64 connections at a time, so that batches are full.
  */
-#include "bench/lab.h"
 #include "conf/conf.h"
 #include "ix/ix.h"
 #include "ix/ixev.h"
+#include "test/lab/lab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { CONNS = 64, PORT = 7, SIZE = 64, WARM = 100 };
 
@@ -29,17 +28,12 @@ static u32 nhandles;
 
 static struct ix_call *call(u16 op)
 {
-	struct ix_down *down = lab.end[LAB_CLIENT].down;
-	struct ix_call *c = &down->calls[down->ncalls++];
-
-	memset(c, 0, sizeof(*c));
-	c->op = op;
-	return c;
+	return lab_call(&lab.end[LAB_CLIENT], op);
 }
 
 static void ask(u64 handle)
 {
-	struct lab_end *e = &lab.end[LAB_CLIENT];
+	struct lab_node *e = &lab.end[LAB_CLIENT];
 	struct ix_call *c = call(IX_SENDV);
 	u32 i = e->down->ncalls - 1;
 
@@ -77,7 +71,7 @@ static void next_round(void)
 
 static void client_step(void)
 {
-	struct lab_end *e = &lab.end[LAB_CLIENT];
+	struct lab_node *e = &lab.end[LAB_CLIENT];
 	int n = lab_step(&lab, LAB_CLIENT, true);
 
 	e->down->ncalls = 0;
@@ -109,7 +103,7 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 /* Never waits: without events the caller lets the client go on. */
 static int run_io(struct ix_port *port)
 {
-	struct lab_end *e = &lab.end[LAB_SERVER];
+	struct lab_node *e = &lab.end[LAB_SERVER];
 
 	if (port->down->flags & IX_RUN_FLUSH)
 		dp_flush(e->dp, lab.now);

@@ -4,12 +4,11 @@
  * on each, lets them idle, and looks at what the server's dataplane has made
  * resident meanwhile, tables, buffers and everything.
  */
-#include "bench/lab.h"
 #include "conf/conf.h"
+#include "test/lab/lab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	PORTS = 16, /* that the server listens on: source ports are few */
@@ -23,12 +22,7 @@ static u64 opened, accepted, answered, failed;
 
 static struct ix_call *call(int end, u16 op)
 {
-	struct ix_down *down = lab.end[end].down;
-	struct ix_call *c = &down->calls[down->ncalls++];
-
-	memset(c, 0, sizeof(*c));
-	c->op = op;
-	return c;
+	return lab_call(&lab.end[end], op);
 }
 
 /* The same 64 bytes for everybody. */
@@ -80,7 +74,7 @@ static void client_event(const struct ix_event *ev)
 /* One iteration; at most 256 events make at most 512 calls. */
 static void step(int end, void (*handle)(const struct ix_event *))
 {
-	struct lab_end *e = &lab.end[end];
+	struct lab_node *e = &lab.end[end];
 	int n = lab_step(&lab, end, true);
 
 	e->down->ncalls = 0;
@@ -107,7 +101,7 @@ static void dial(u64 i)
 	c->cookie = i;
 }
 
-static size_t resident(const struct lab_end *e)
+static size_t resident(const struct lab_node *e)
 {
 	return lab_resident(e->mem, e->mem_len) +
 	       lab_resident(e->frames, e->frames_len);
@@ -136,7 +130,7 @@ static void open_all(u64 n)
 int main(int argc, char **argv)
 {
 	u64 n = argc > 1 ? strtoull(argv[1], NULL, 10) : 250000;
-	const struct lab_end *server = &lab.end[LAB_SERVER];
+	const struct lab_node *server = &lab.end[LAB_SERVER];
 	struct conf conf;
 	size_t before, after;
 

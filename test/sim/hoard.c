@@ -16,8 +16,7 @@
 #include <string.h>
 
 #include "base/panic.h"
-#include "dp/dp.h"
-#include "nic/wire.h"
+#include "test/lab/lab.h"
 
 enum {
 	NHONEST = 32,
@@ -31,7 +30,6 @@ enum {
 	LIMIT = 400000, /* steps until something must have happened */
 };
 
-#define ARENA_APP 0x10000000ull
 #define STEP_NS 2000ull
 #define STEP_MAX_NS 1000000ull
 
@@ -46,10 +44,7 @@ struct conn {
 };
 
 struct host {
-	struct dp *dp;
-	struct ix_stat stat;
-	struct ix_down down;
-	struct ix_up up;
+	struct lab_node node;
 	struct conn conns[NHONEST + NGREEDY];
 	u32 nconns;
 	u16 who[IX_MAX_CALLS]; /* made down.calls[i] */
@@ -70,7 +65,6 @@ struct world {
 	struct hub hub;
 	u64 now;
 	u32 depth; /* requests on the way, of an honest client */
-	u8 group_owner[RSS_TABLE];
 };
 
 static void check(bool ok, const char *what)
@@ -195,32 +189,24 @@ static struct dp_conf conf_of(enum end e)
 static void open_host(struct world *w, enum end e, struct nicq *q)
 {
 	struct host *h = &w->host[e];
-	struct dp_conf conf = conf_of(e);
-	struct dp_setup s = {
-		.conf = &conf,
+	struct dp_conf dp = conf_of(e);
+	const struct lab_node_conf conf = {
+		.dp = &dp,
 		.nic = q,
-		.stat = &h->stat,
-		.mem = zeroed(dp_bytes(&conf)),
-		.frames = zeroed((size_t)conf.mbufs * MBUF_SIZE),
-		.arena = { ARENA_APP, zeroed(ARENA), ARENA },
-		.down = &h->down,
-		.up = &h->up,
-		.nthreads = 1,
-		.group_owner = w->group_owner,
-		.rss_key = rss_symmetric_key,
+		.arena_len = ARENA,
 		.secret = { e, 1 },
+		.apart = true,
 	};
 
-	h->dp = zeroed(sizeof(*h->dp));
 	memset(q->mac, 0, sizeof(q->mac));
 	q->mac[5] = (u8)e;
-	check(!dp_init(h->dp, &s, w->now), "dp_init");
+	check(!lab_node_open(&h->node, &conf, w->now), "a dataplane");
 	for (enum end other = 0; other < NR_ENDS; other++) {
 		const u8 mac[6] = { [5] = (u8)other };
 
 		if (other != e)
-			arp_add_static(&h->dp->net, be32(0x0a000001 + other),
-				       mac);
+			arp_add_static(&h->node.dp->net,
+				       be32(0x0a000001 + other), mac);
 	}
 }
 
@@ -246,30 +232,29 @@ static struct world *open_world(void)
 
 static struct ix_call *call(struct host *h, u32 conn, u16 op)
 {
-	u32 i = h->down.ncalls++;
-	struct ix_call *c = &h->down.calls[i];
+	struct ix_call *c = lab_call(&h->node, op);
 
-	h->who[i] = (u16)conn;
-	*c = (struct ix_call){ .op = op, .handle = h->conns[conn].handle };
+	h->who[c - h->node.down->calls] = (u16)conn;
+	c->handle = h->conns[conn].handle;
 	return c;
 }
 
 static bool room(const struct host *h)
 {
-	return h->down.ncalls + 4 <= IX_MAX_CALLS;
+	return h->node.down->ncalls + 4 <= IX_MAX_CALLS;
 }
 
 /* Never where the last one ended: a range of its own. */
 static void call_send(struct host *h, u32 conn, u32 len)
 {
 	struct ix_call *c = call(h, conn, IX_SENDV);
-	u32 i = h->down.ncalls - 1;
+	u32 i = h->node.down->ncalls - 1;
 
 	h->arena_at += len + 1;
 	if (h->arena_at + len > ARENA)
 		h->arena_at = 0;
-	h->down.sgs[i] =
-		(struct ix_sg){ .addr = ARENA_APP + h->arena_at, .len = len };
+	h->node.down->sgs[i] =
+		(struct ix_sg){ .addr = LAB_ARENA + h->arena_at, .len = len };
 	c->sg = i;
 	c->nsgs = 1;
 }
@@ -312,18 +297,18 @@ static void on_sendv(enum end e, struct host *h, u32 conn, s64 taken)
 /* Results first: what is given back goes with the next batch. */
 static void on_results(enum end e, struct host *h)
 {
-	u32 n = h->down.ncalls;
+	u32 n = h->node.down->ncalls;
 	struct {
 		u16 op, conn;
 		s64 result;
 	} made[IX_MAX_CALLS];
 
 	for (u32 i = 0; i < n; i++) {
-		made[i].op = h->down.calls[i].op;
+		made[i].op = h->node.down->calls[i].op;
 		made[i].conn = h->who[i];
-		made[i].result = h->up.results[i];
+		made[i].result = h->node.up->results[i];
 	}
-	h->down.ncalls = 0;
+	h->node.down->ncalls = 0;
 	for (u32 i = 0; i < n; i++) {
 		if (made[i].op == IX_SENDV && h->conns[made[i].conn].open)
 			on_sendv(e, h, made[i].conn, made[i].result);
@@ -375,12 +360,12 @@ static bool step_host(struct world *w, enum end e)
 		if (h->conns[i].open)
 			work(w, e, h, i);
 	}
-	calls = h->down.ncalls;
-	n = dp_step(h->dp, true, w->now);
+	calls = h->node.down->ncalls;
+	n = dp_step(h->node.dp, true, w->now);
 	on_results(e, h);
 	for (int i = 0; i < n; i++)
-		on_event(e, h, &h->up.events[i]);
-	return calls || n >= 0 || h->down.ncalls;
+		on_event(e, h, &h->node.up->events[i]);
+	return calls || n >= 0 || h->node.down->ncalls;
 }
 
 /* When nothing moves, the clock jumps to the next timer. */
@@ -392,7 +377,7 @@ static void step(struct world *w)
 	for (enum end e = 0; e < NR_ENDS; e++)
 		busy |= step_host(w, e);
 	for (enum end e = 0; e < NR_ENDS && !busy; e++)
-		wait = min(wait, dp_next_deadline(w->host[e].dp, w->now));
+		wait = min(wait, dp_next_deadline(w->host[e].node.dp, w->now));
 	w->now += busy ? STEP_NS : min(max(wait, STEP_NS), STEP_MAX_NS);
 }
 
@@ -448,10 +433,10 @@ static void fill(struct world *w)
 	u32 quiet = 0;
 
 	for (u32 i = 0; quiet < 2000; i++) {
-		u64 before = h->stat.calls;
+		u64 before = h->node.stat.calls;
 
 		step(w);
-		quiet = h->stat.calls - before > NHONEST ? 0 : quiet + 1;
+		quiet = h->node.stat.calls - before > NHONEST ? 0 : quiet + 1;
 		check(i < LIMIT, "the greedy ones get enough");
 	}
 }
@@ -473,8 +458,8 @@ int main(void)
 	connect_some(w, GREEDY, NGREEDY);
 	fill(w);
 	printf("filled: %u ranges of %u left, %u buffers of %u\n",
-	       server->dp->net.tcp.ranges_left, server_conf.max_ranges,
-	       server->dp->pool.nfree, server->dp->pool.total);
+	       server->node.dp->net.tcp.ranges_left, server_conf.max_ranges,
+	       server->node.dp->pool.nfree, server->node.dp->pool.total);
 	for (u32 i = 0; i < ARRAY_SIZE(depths); i++) {
 		u64 beside;
 
@@ -484,8 +469,8 @@ int main(void)
 		       depths[i], (unsigned long long)beside,
 		       (unsigned long long)alone[i],
 		       100.0 * (double)beside / (double)alone[i],
-		       (unsigned long long)(server->stat.tcp_cut_send +
-					    server->stat.tcp_cut_recv));
+		       (unsigned long long)(server->node.stat.tcp_cut_send +
+					    server->node.stat.tcp_cut_recv));
 		check(beside * 10 >= alone[i] * 8,
 		      "who is honest gets 80 % done");
 	}
