@@ -11,21 +11,20 @@
  * A frame goes to the queue that the receiver's indirection table names for
  * the Toeplitz hash of its 4-tuple, as a NIC with RSS does it.
  *
- * Impairments act where a frame is sent, decided by a generator from a seed,
- * on the time that the caller passes: with a virtual clock every run of one
- * seed is the same.
+ * Impairments (impair.h) act where a frame is sent: with a virtual clock every
+ * run of one seed is the same.
  */
 #ifndef NIC_WIRE_H
 #define NIC_WIRE_H
 
 #include "base/hash.h"
 #include "base/ring.h"
+#include "nic/impair.h"
 #include "nic/nic.h"
 
 enum {
 	WIRE_MAX_QUEUES = 16, /* per end */
 	WIRE_GRAINS = 8192,   /* per ring: 128 KB */
-	WIRE_DELAYED = 4096,  /* frames on the way, per queue */
 	WIRE_MAGIC = 0x65726977,
 	WIRE_VERSION = 1,
 	WIRE_PATIENCE_NS = 10000000, /* with an end that does not read */
@@ -55,36 +54,9 @@ struct wire_shared {
 	struct wire_door doors[2][WIRE_MAX_QUEUES];
 };
 
-/* Probabilities are per 2^32. All zero: none. */
-struct wire_impair {
-	u64 seed;
-	u32 loss, dup, corrupt, reorder;
-	u64 delay_ns;
-	u64 jitter_ns;	/* 0 to this much more, order kept */
-	u64 reorder_ns; /* what a reordered frame comes late by, at most;
-			 * 0: twice the delay, at least 100 us */
-	u64 rate_bps;	/* of the link, 0: unlimited */
-};
-
-/* A frame on its way. A heap by (due, order). */
-struct wire_delayed {
-	u64 due;
-	u32 order;
-	u16 slot;
-	u16 len;
-};
-
 struct wire_impairer {
-	struct wire_impair conf;
-	u64 rng;
-	u64 line_free; /* when the line has sent what it has, ns */
-	u64 last_due;
-	u64 dropped; /* heap full */
-	u32 order;
-	u32 count; /* in heap */
-	struct wire_delayed heap[WIRE_DELAYED];
-	u16 free[WIRE_DELAYED]; /* slots: free[count] is the next */
-	u8 frames[WIRE_DELAYED][RING_MAX_FRAME];
+	struct impair path;
+	struct transit transit;
 };
 
 struct wire_queue;
@@ -120,7 +92,7 @@ size_t wire_ring_at(u32 end, u32 from, u32 to);
 size_t wire_bytes(void);
 
 /* Fills in one queue on shared memory that is set up. @impairer: zeroed,
- * conf filled in, or NULL. */
+ * path.conf filled in, or NULL. */
 void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,
 		     enum wire_end end, u32 queue,
 		     struct wire_impairer *impairer);
@@ -145,7 +117,7 @@ struct wire_conf {
 	int end;	  /* WIRE_A, WIRE_B, or -1: the one that is free */
 	u32 nqueues;	  /* 0: 1 */
 	u16 mtu;	  /* 0: 1500 */
-	struct wire_impair impair;
+	struct impair_conf impair;
 };
 
 /* One opened end. */

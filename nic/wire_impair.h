@@ -21,7 +21,7 @@ u32 wire_steer(const struct wire_queue *w, const u8 *p, u32 len);
 bool wire_send(struct wire_queue *w, const u8 *frame, u32 len);
 void wire_publish(struct wire_queue *w);
 
-/* wire_impair.c: decides over one packet and puts it on its way. */
+/* wire_impair.c: puts one packet on its way, or it is lost. */
 void wire_impair_init(struct wire_impairer *im);
 void wire_impair_tx(struct wire_queue *w, const struct mbuf *m, u64 now);
 

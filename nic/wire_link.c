@@ -128,27 +128,21 @@ static void announce(struct wire_shared *sh, enum wire_end end, u32 nqueues)
 	store_release(&info->open, 1);
 }
 
-static bool impaired(const struct wire_impair *i)
-{
-	return i->loss || i->dup || i->corrupt || i->reorder || i->delay_ns ||
-	       i->jitter_ns || i->rate_bps;
-}
-
 static struct wire_queue *queue_new(struct wire_link *l, u32 nr,
 				    const struct wire_conf *conf)
 {
 	struct wire_queue *w = calloc(1, sizeof(*w));
 	struct wire_impairer *im = NULL;
 
-	if (w && impaired(&conf->impair)) {
+	if (w && impair_wanted(&conf->impair)) {
 		im = calloc(1, sizeof(*im));
 		if (!im) {
 			free(w);
 			return NULL;
 		}
-		im->conf = conf->impair;
+		im->path.conf = conf->impair;
 		/* Queues of one end must not draw the same numbers. */
-		im->conf.seed += ((u64)nr << 32) + ((u64)l->end << 48);
+		im->path.conf.seed += ((u64)nr << 32) + ((u64)l->end << 48);
 	}
 	if (w) {
 		wire_queue_init(w, l->shared, l->end, nr, im);

@@ -48,6 +48,8 @@ static const struct option {
 	}
 	OPTION("seed", plain_units, 9e15, impair.seed),
 	OPTION("loss", part_units, 4294967295.0, impair.loss),
+	OPTION("burst", part_units, 4294967295.0, impair.burst),
+	OPTION("burst-length", plain_units, 1e6, impair.burst_len),
 	OPTION("dup", part_units, 4294967295.0, impair.dup),
 	OPTION("corrupt", part_units, 4294967295.0, impair.corrupt),
 	OPTION("reorder", part_units, 4294967295.0, impair.reorder),
@@ -55,6 +57,8 @@ static const struct option {
 	OPTION("delay", time_units, 1e12, impair.delay_ns),
 	OPTION("jitter", time_units, 1e12, impair.jitter_ns),
 	OPTION("rate", rate_units, 1e15, impair.rate_bps),
+	OPTION("queue", plain_units, 4294967295.0, impair.queue),
+	OPTION("mark", plain_units, 4294967295.0, impair.mark),
 	OPTION("mtu", plain_units, MBUF_ROOM - 14, mtu),
 #undef OPTION
 };
@@ -121,9 +125,10 @@ int wire_parse(struct wire_conf *conf, const char *spec, char *why,
 		if (n >= sizeof(text) || !parse_option(conf, text)) {
 			snprintf(why, why_len,
 				 "wire: bad option \"%.*s\"; known: end=a|b "
-				 "seed=N loss=P dup=P corrupt=P reorder=P "
-				 "delay=TIME jitter=TIME reorder-time=TIME "
-				 "rate=BPS mtu=N",
+				 "seed=N loss=P burst=P burst-length=N dup=P "
+				 "corrupt=P reorder=P delay=TIME jitter=TIME "
+				 "reorder-time=TIME rate=BPS queue=BYTES "
+				 "mark=BYTES mtu=N",
 				 (int)n, p);
 			return -EINVAL;
 		}

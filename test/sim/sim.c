@@ -65,7 +65,7 @@ static struct wire_conf wire_conf(struct sim *s)
 {
 	struct wire_conf c = { .nqueues = 1 };
 
-	c.impair = (struct wire_impair){
+	c.impair = (struct impair_conf){
 		.seed = s->seed,
 		.loss = part(s, 10),
 		.dup = part(s, 5),

@@ -228,7 +228,7 @@ static u32 parts(double p)
 }
 
 /* What comes out of a bad wire, as a hash; counts in @got. */
-static u64 run_impaired(struct wire_impair impair, u32 n, u32 *got, bool *order)
+static u64 run_impaired(struct impair_conf impair, u32 n, u32 *got, bool *order)
 {
 	struct wire_conf bad = { .impair = impair }, good = { 0 };
 	struct side a, b;
@@ -259,7 +259,7 @@ static u64 run_impaired(struct wire_impair impair, u32 n, u32 *got, bool *order)
 
 static void test_impairments(void **state)
 {
-	struct wire_impair im = { .seed = 5, .loss = parts(0.1) };
+	struct impair_conf im = { .seed = 5, .loss = parts(0.1) };
 	u32 got, again;
 	bool order;
 	u64 hash;
@@ -272,17 +272,17 @@ static void test_impairments(void **state)
 	im.seed = 6;
 	assert_true(hash != run_impaired(im, 5000, &again, &order));
 
-	im = (struct wire_impair){ .dup = parts(0.2), .delay_ns = MS };
+	im = (struct impair_conf){ .dup = parts(0.2), .delay_ns = MS };
 	run_impaired(im, 5000, &got, &order);
 	assert_in_range(got, 5800, 6200);
 	assert_true(order);
 
-	im = (struct wire_impair){ .delay_ns = MS, .jitter_ns = MS };
+	im = (struct impair_conf){ .delay_ns = MS, .jitter_ns = MS };
 	run_impaired(im, 5000, &got, &order);
 	assert_int_equal(got, 5000);
 	assert_true(order);
 
-	im = (struct wire_impair){ .delay_ns = MS, .reorder = parts(0.1) };
+	im = (struct impair_conf){ .delay_ns = MS, .reorder = parts(0.1) };
 	run_impaired(im, 5000, &got, &order);
 	assert_int_equal(got, 5000);
 	assert_false(order);
