@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "bench/hist.h"
-#include "bench/rng.h"
+#include "bench/ixload/rng.h"
 
 enum { N = 100000 };
 

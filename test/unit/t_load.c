@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 
 enum { STEP = 1000, MS = 1000000, SEC = 1000000000 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench/proto_mc.c and mc_mix.c: answers in pieces of every size, right and
- * wrong ones; requests as a server would read them; sizes of the mixes.
+ * bench/ixload/proto_mc.c and mc_mix.c: answers in pieces of every size, right
+ * and wrong ones; requests as a server would read them; sizes of the mixes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/load.h"
-#include "bench/mc_mix.h"
+#include "bench/ixload/load.h"
+#include "bench/ixload/mc_mix.h"
 
 static char sent[65536];
 static uint32_t nsent, most; /* most: that send() takes, 0: all */

@@ -9,7 +9,7 @@
  *	RUN       warm-up, then the measured time
  *	(DRAIN)   threads by themselves: last answers
  */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 #include "bench/clock.h"
 
 #include <errno.h>

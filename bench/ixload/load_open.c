@@ -7,8 +7,8 @@
  *
  *	Poisson clock -> arrivals[] -> first connection with room -> server
  */
-#include "bench/load.h"
-#include "bench/rng.h"
+#include "bench/ixload/load.h"
+#include "bench/ixload/rng.h"
 
 #include <errno.h>
 #include <math.h>

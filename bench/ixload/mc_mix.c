@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memcached workloads: the records of each mix. */
-#include "bench/mc_mix.h"
-#include "bench/rng.h"
+#include "bench/ixload/mc_mix.h"
+#include "bench/ixload/rng.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * loop: requests are made when their time has come, see load_open.c. A
  * connection that has served its --msgs-per-conn is closed and reopened.
  */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 
 #include <errno.h>
 

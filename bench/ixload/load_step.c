@@ -7,9 +7,9 @@
  *	OPEN -> PRELOAD -> RUN -> DRAIN -> end
  *	  main says so when all threads are ready; from RUN on by the clock
  */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 #include "bench/clock.h"
-#include "bench/rng.h"
+#include "bench/ixload/rng.h"
 
 #include <errno.h>
 #include <stdlib.h>

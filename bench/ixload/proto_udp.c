@@ -5,8 +5,8 @@
  * Requests in flight are reqs[head .. head + out); the number of a request is
  * the value that head has when it is the oldest.
  */
-#include "bench/load.h"
-#include "bench/rng.h"
+#include "bench/ixload/load.h"
+#include "bench/ixload/rng.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Random numbers for load, not for secrets: splitmix64. */
-#ifndef BENCH_RNG_H
-#define BENCH_RNG_H
+#ifndef BENCH_IXLOAD_RNG_H
+#define BENCH_IXLOAD_RNG_H
 
 #include <stdint.h>
 

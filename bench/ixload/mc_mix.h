@@ -11,8 +11,8 @@
  * A record's key and value depend on its number and the seed only, so that
  * every answer can be checked, whoever stored it.
  */
-#ifndef BENCH_MC_MIX_H
-#define BENCH_MC_MIX_H
+#ifndef BENCH_IXLOAD_MC_MIX_H
+#define BENCH_IXLOAD_MC_MIX_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What ixload tells: the progress line, and the result as text or JSON. */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 #include "bench/clock.h"
 
 #include <stdio.h>

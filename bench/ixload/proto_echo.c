@@ -6,8 +6,8 @@
  * another connection do not go unnoticed. The pattern never changes: it is
  * sent from where it lies.
  */
-#include "bench/load.h"
-#include "bench/rng.h"
+#include "bench/ixload/load.h"
+#include "bench/ixload/rng.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ixload's options: one table makes parser and help. */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 #include "bench/clock.h"
 
 #include <arpa/inet.h>

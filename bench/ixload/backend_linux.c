@@ -4,7 +4,7 @@
  * non-blocking sockets without Nagle's delay. With --busy-poll the thread
  * never sleeps and the kernel polls the NIC's queue for the sockets.
  */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 #include "bench/clock.h"
 
 #include <errno.h>

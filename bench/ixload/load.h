@@ -13,8 +13,8 @@
  * load_ctl. Times are ns of CLOCK_MONOTONIC, read once per batch by the back
  * end (load_thread.now).
  */
-#ifndef BENCH_LOAD_H
-#define BENCH_LOAD_H
+#ifndef BENCH_IXLOAD_LOAD_H
+#define BENCH_IXLOAD_LOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,9 +11,9 @@
  * Requests are built in one buffer per thread; what the back end does not
  * take at once is kept with the connection.
  */
-#include "bench/load.h"
-#include "bench/mc_mix.h"
-#include "bench/rng.h"
+#include "bench/ixload/load.h"
+#include "bench/ixload/mc_mix.h"
+#include "bench/ixload/rng.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * lies, what is sent lies in the arena; the clock is read once per batch of
  * events.
  */
-#include "bench/load.h"
+#include "bench/ixload/load.h"
 #include "bench/clock.h"
 
 #include <errno.h>
