@@ -15,7 +15,8 @@
  *   tcp_icmp.c   what ICMP says about our segments
  *   tcp_opt.c    options
  *   tcp_reass.c  out-of-order data
- *   tcp_cc.c     congestion control
+ *   tcp_cc.c     congestion control: states, what the algorithms share
+ *   cc_newreno.c ... NewReno
  *   tcp_timer.c  all timers of a connection
  *   tcp_sndq.c   the send queue
  *   tcp_share.c  what connections share, and who is cut when it is short
@@ -73,15 +74,17 @@ enum tcp_flags {
 	TCP_F_ON_OUT = 8192,	 /* on net->tcp.out */
 	TCP_F_DEAD_TOLD = 16384, /* the application has no name for it */
 	TCP_F_FIN_RCVD = 32768,
-	TCP_F_RTO_RECOVERY = 65536, /* after a timeout, until recover acked */
-	TCP_F_PROBE = 1 << 17,	    /* send what the window takes, or a byte */
-	TCP_F_RELEASED = 1 << 18,   /* gone; waits until it is off all lists */
-	TCP_F_ON_DEAD = 1 << 19,    /* on net->tcp.dead, see tcp_reap() */
-	TCP_F_ACTIVE = 1 << 20,	    /* opened by the application */
-	TCP_F_REXMIT = 1 << 21,	    /* resend one segment at snd_una; or SYN */
-	TCP_F_COUNTED = 1 << 22,    /* among those that take a share */
-	TCP_F_FIN_HELD = 1 << 23,   /* the peer's, behind a hole: fin_seq */
-	TCP_F_SHORT = 1 << 24,	    /* SENDV was short, in crossing short_at */
+	TCP_F_RTO_RECOVERY = 65536,  /* after a timeout, until recover acked */
+	TCP_F_PROBE = 1 << 17,	     /* send what the window takes, or a byte */
+	TCP_F_RELEASED = 1 << 18,    /* gone; waits until it is off all lists */
+	TCP_F_ON_DEAD = 1 << 19,     /* on net->tcp.dead, see tcp_reap() */
+	TCP_F_ACTIVE = 1 << 20,	     /* opened by the application */
+	TCP_F_REXMIT = 1 << 21,	     /* resend one segment at snd_una; or SYN */
+	TCP_F_COUNTED = 1 << 22,     /* among those that take a share */
+	TCP_F_FIN_HELD = 1 << 23,    /* the peer's, behind a hole: fin_seq */
+	TCP_F_SHORT = 1 << 24,	     /* SENDV was short, in crossing short_at */
+	TCP_F_CC_STATE = 1 << 25,    /* has a struct tcp_cc_state */
+	TCP_F_ECN_REDUCED = 1 << 26, /* by a mark, until recover is acked */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -147,7 +150,10 @@ struct tcp_conn {
 	u32 sndq_ranges;
 	u32 snd_wl1, max_wnd;
 	u32 cwnd, ssthresh, recover;
-	u32 cc_acked;	  /* bytes towards the next cwnd increase */
+	union {
+		u32 cc_acked; /* bytes towards the next cwnd increase */
+		u32 cc_state; /* TCP_F_CC_STATE: index + 1 */
+	};
 	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */
 	u8 keep_probes;
 	u8 ooo_runs; /* in ooo */
@@ -182,6 +188,8 @@ struct tcp_conn {
 
 _Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");
 
+struct tcp_cc_state;
+
 struct tcp_listener {
 	struct be32 ip; /* zero: any */
 	u16 port;	/* 0: free */
@@ -197,10 +205,21 @@ struct tcp_listener {
 struct tcp_cc {
 	const char *name;
 	void (*init)(struct tcp_conn *c, u32 init_segs);
-	void (*acked)(struct tcp_conn *c, u32 bytes, u64 now);
-	/* Fast retransmit; @flight bytes were in flight. */
-	void (*loss)(struct tcp_conn *c, u32 flight, u64 now);
-	void (*timeout)(struct tcp_conn *c, u64 now); /* RTO */
+	/* Outside of fast recovery, the window being what limits: @bytes were
+	 * acknowledged. @rtt: a round trip measured by that, in units of
+	 * 1024 ns; 0: none. */
+	void (*acked)(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
+		      u64 now);
+	/* Fast recovery begins, @flight bytes were in flight: sets ssthresh.
+	 * cwnd is recovery's until it ends. */
+	void (*loss)(struct net *net, struct tcp_conn *c, u32 flight, u64 now);
+	/* RTO: sets both. */
+	void (*timeout)(struct net *net, struct tcp_conn *c, u64 now);
+	/* The last loss or timeout was none: both as they were before. */
+	void (*undo)(struct net *net, struct tcp_conn *c);
+	/* Instead of acked(), limited or not: an ACK of @bytes, perhaps 0,
+	 * says that the network marked a segment (RFC 3168 ECE). */
+	void (*ecn)(struct net *net, struct tcp_conn *c, u32 bytes, u64 now);
 };
 
 enum { TCP_CC_NEWRENO, TCP_NR_CC };
@@ -267,7 +286,11 @@ struct tcp {
 	struct tcp_range *ranges;
 	u32 range_free;	  /* list, index + 1 */
 	u32 nranges_used; /* of tcp_ranges(), ever */
-	u32 ranges_left;  /* of those that all share */
+	struct tcp_cc_state *cc_states;
+	u32 cc_free;	 /* list, index + 1 */
+	u32 ncc_used;	 /* of tcp_cc_states(), ever */
+	u32 cc_hand;	 /* index of the one seen last */
+	u32 ranges_left; /* of those that all share */
 	struct tcp_want {
 		bool counts;
 		u32 until; /* ... so long: tick */

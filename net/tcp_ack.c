@@ -11,7 +11,7 @@ static void leave_recovery(struct tcp_conn *c)
 
 	/* RFC 6582 section 3.2 step 3, the choice without a burst. */
 	c->cwnd = min(c->ssthresh, max(flight, (u32)c->mss_snd) + c->mss_snd);
-	c->flags &= ~(u32)TCP_F_RECOVERY;
+	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_ECN_REDUCED);
 	c->dupacks = 0;
 }
 
@@ -25,8 +25,8 @@ static void partial_ack(struct tcp_conn *c, u32 acked)
 }
 
 /* @acked new bytes were acknowledged: what that means for the window. */
-static void grow_or_recover(struct tcp_conn *c, u32 acked, bool limited,
-			    u64 now)
+static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
+			    u32 rtt, bool limited, u64 now)
 {
 	bool done = seq_le(c->recover, c->snd_una);
 
@@ -39,21 +39,22 @@ static void grow_or_recover(struct tcp_conn *c, u32 acked, bool limited,
 	}
 	c->dupacks = 0;
 	if (limited)
-		tcp_cc_of(c)->acked(c, acked, now);
-	if (unlikely(c->flags & TCP_F_RTO_RECOVERY) && done)
-		c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
+		tcp_cc_of(c)->acked(net, c, acked, rtt, now);
+	if (done)
+		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 }
 
 bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 {
 	u32 acked = ack - c->snd_una;
-	u32 data = min(acked, c->sndq_bytes);
+	u32 data = min(acked, c->sndq_bytes), rtt = 0;
 	bool limited = c->snd_max - c->snd_una >= c->cwnd / 2;
 	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
 
 	if (c->flags & TCP_F_RTT_TIMED && seq_le(c->rtt_seq, ack)) {
 		c->flags &= ~(u32)TCP_F_RTT_TIMED;
-		tcp_rtt_update(net, c, tcp_us(now) - c->rtt_at);
+		rtt = max(tcp_us(now) - c->rtt_at, 1u);
+		tcp_rtt_update(net, c, rtt);
 	}
 	/* RTO stays backed off until there is a sample (Karn; RFC 6298 section
 	 * 5.7). */
@@ -65,7 +66,7 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 		c->snd_nxt = ack;
 		tcp_sndq_seek(net, c);
 	}
-	grow_or_recover(c, acked, limited, now);
+	grow_or_recover(net, c, acked, rtt, limited, now);
 	if (ack == c->snd_max) {
 		c->rto_at = 0;
 		if (!c->sndq_bytes) /* the peer took a probe's byte */
@@ -103,7 +104,9 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->dupacks == 1)
 		c->recover = c->snd_max;
 	if (c->dupacks == TCP_DUPACKS) {
-		tcp_cc_of(c)->loss(c, c->recover - c->snd_una, now);
+		tcp_cc_of(c)->loss(net, c, c->recover - c->snd_una, now);
+		/* And the three that have left (RFC 5681 section 3.2). */
+		c->cwnd = c->ssthresh + TCP_DUPACKS * c->mss_snd;
 		c->recover = c->snd_max;
 		c->flags |= TCP_F_RECOVERY | TCP_F_REXMIT;
 		net->stat->tcp_fast_retransmits++;

@@ -1,63 +1,132 @@
 /* SPDX-License-Identifier: MIT */
-/* Congestion control: NewReno (RFC 5681, RFC 6582), window in bytes. */
-#include "net/tcp_int.h"
-
-static void newreno_init(struct tcp_conn *c, u32 init_segs)
-{
-	c->cwnd = init_segs * c->mss_snd;
-	c->ssthresh = UINT32_MAX;
-	c->cc_acked = 0;
-}
-
-/* RFC 5681 section 3.1, with appropriate byte counting (RFC 3465): two
- * segments per ACK in slow start, but one after a timeout. */
-static void newreno_acked(struct tcp_conn *c, u32 bytes, u64 now)
-{
-	u32 limit = c->flags & TCP_F_RTO_RECOVERY ? 1 : 2;
-
-	(void)now;
-	if (c->cwnd < c->ssthresh) {
-		c->cwnd += min(bytes, limit * c->mss_snd);
-		return;
-	}
-	c->cc_acked += bytes;
-	if (c->cc_acked >= c->cwnd) {
-		c->cc_acked -= c->cwnd;
-		c->cwnd += c->mss_snd;
-	}
-}
-
-/* RFC 5681 equation 4. */
-static u32 half(const struct tcp_conn *c, u32 flight)
-{
-	return max(flight / 2, 2u * c->mss_snd);
-}
-
-static void newreno_loss(struct tcp_conn *c, u32 flight, u64 now)
-{
-	(void)now;
-	c->ssthresh = half(c, flight);
-	c->cwnd = c->ssthresh + TCP_DUPACKS * c->mss_snd;
-}
-
-static void newreno_timeout(struct tcp_conn *c, u64 now)
-{
-	(void)now;
-	/* Only the first timeout of a segment halves. */
-	if (!c->backoff)
-		c->ssthresh = half(c, c->snd_max - c->snd_una);
-	c->cwnd = c->mss_snd;
-	c->cc_acked = 0;
-}
-
-static const struct tcp_cc newreno = {
-	.name = "newreno",
-	.init = newreno_init,
-	.acked = newreno_acked,
-	.loss = newreno_loss,
-	.timeout = newreno_timeout,
-};
+/* What the algorithms of congestion control share: the pool of their states,
+ * taking a reduction back, one reduction per window. */
+#include "net/tcp_cc.h"
 
 const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC] = {
-	[TCP_CC_NEWRENO] = &newreno,
+	[TCP_CC_NEWRENO] = &newreno_cc,
 };
+
+/* ---- the pool */
+
+enum { LOOKS = 4 }; /* at states for one whose owner is idle */
+
+u32 tcp_cc_states(const struct tcp_conf *conf)
+{
+	return conf->max_conns / TCP_CC_SHARE;
+}
+
+size_t tcp_cc_bytes(const struct tcp_conf *conf)
+{
+	return sizeof(struct tcp_cc_state) * (size_t)tcp_cc_states(conf);
+}
+
+/* Nothing in flight, and not for a while: it will begin with an initial window,
+ * whatever it knew. */
+static bool is_idle(const struct tcp_conn *c, u64 now)
+{
+	return c->snd_una == c->snd_max && tcp_was_idle(c, now);
+}
+
+/* From an idle one to @c. */
+static u32 take_over(struct net *net, u64 now)
+{
+	struct tcp *t = &net->tcp;
+
+	for (u32 i = 0; i < min((u32)LOOKS, t->ncc_used); i++) {
+		struct tcp_conn *c;
+
+		if (++t->cc_hand >= t->ncc_used)
+			t->cc_hand = 0;
+		c = &t->conns[t->cc_states[t->cc_hand].owner - 1];
+		if (is_idle(c, now)) {
+			tcp_cc_put(net, c);
+			return t->cc_hand + 1;
+		}
+	}
+	return 0;
+}
+
+/* Index + 1. */
+static u32 take(struct net *net, u64 now)
+{
+	struct tcp *t = &net->tcp;
+	u32 i = t->cc_free;
+
+	if (!i && t->ncc_used < tcp_cc_states(&net->conf.tcp))
+		return ++t->ncc_used;
+	if (!i)
+		i = take_over(net, now);
+	if (i)
+		t->cc_free = t->cc_states[i - 1].next;
+	return i;
+}
+
+struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp_cc_state *s = tcp_cc_state(net, c);
+	u32 i;
+
+	if (likely(s))
+		return s;
+	i = take(net, now);
+	if (!i) {
+		net->stat->tcp_cc_short++;
+		return NULL;
+	}
+	s = &net->tcp.cc_states[i - 1];
+	*s = (struct tcp_cc_state){ .owner = tcp_index(&net->tcp, c) + 1,
+				    .acked = c->cc_acked };
+	c->cc_state = i;
+	c->flags |= TCP_F_CC_STATE;
+	return s;
+}
+
+void tcp_cc_put(struct net *net, struct tcp_conn *c)
+{
+	struct tcp_cc_state *s = tcp_cc_state(net, c);
+
+	if (!s)
+		return;
+	s->owner = 0;
+	s->next = net->tcp.cc_free;
+	net->tcp.cc_free = c->cc_state;
+	c->flags &= ~(u32)TCP_F_CC_STATE;
+	c->cc_acked = 0;
+}
+
+/* ---- reductions */
+
+void tcp_cc_remember(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp_cc_state *s = tcp_cc_need(net, c, now);
+
+	if (!s)
+		return;
+	s->undo = !(c->flags & TCP_F_RECOVERY);
+	s->prior_cwnd = c->cwnd;
+	s->prior_ssthresh = c->ssthresh;
+}
+
+void tcp_cc_undo(struct net *net, struct tcp_conn *c)
+{
+	struct tcp_cc_state *s = tcp_cc_state(net, c);
+
+	if (!s || !s->undo)
+		return;
+	s->undo = false;
+	c->cwnd = max(c->cwnd, s->prior_cwnd);
+	c->ssthresh = max(c->ssthresh, s->prior_ssthresh);
+}
+
+bool tcp_cc_may_reduce(const struct tcp_conn *c)
+{
+	return !(c->flags &
+		 (TCP_F_ECN_REDUCED | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY));
+}
+
+void tcp_cc_reduced(struct tcp_conn *c)
+{
+	c->recover = c->snd_max;
+	c->flags |= TCP_F_ECN_REDUCED;
+}

@@ -246,6 +246,13 @@ void tcp_share_begin(struct tcp_conn *c);
 /* @c was refused a range. */
 void tcp_range_refused(struct net *net, const struct tcp_conn *c);
 
+/* tcp_cc.c */
+/* How many states, and the memory for them. */
+u32 tcp_cc_states(const struct tcp_conf *conf);
+size_t tcp_cc_bytes(const struct tcp_conf *conf);
+/* @c's, if it has one, is free again. */
+void tcp_cc_put(struct net *net, struct tcp_conn *c);
+
 /* tcp_sndq.c */
 /* @i: index + 1. */
 static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)

@@ -75,6 +75,7 @@
 	X(tcp_out_of_order, "segments received out of order")              \
 	X(tcp_zero_window_probes, "window probes sent")                    \
 	X(tcp_keepalive_probes, "keepalive probes sent")                   \
+	X(tcp_cc_short, "congestion control found no state left")          \
 	X(tcp_range_short, "sendv that found no send range for it left")   \
 	X(tcp_cut_send, "resets of who held send ranges and took nothing") \
 	X(tcp_cut_recv, "resets of who held buffers that were not taken")  \

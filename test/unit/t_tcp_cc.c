@@ -1,91 +1,77 @@
 /* SPDX-License-Identifier: MIT */
-#include "test.h"
+/* The pool of states of congestion control. */
+#include "cc_fixture.h"
 
-#include "net/tcp_int.h"
-
-enum { MSS = 1000 };
-
-static const struct tcp_cc *cc;
-
-static struct tcp_conn fresh(void)
+static void taken_and_given_back(void **state)
 {
-	struct tcp_conn c = { .mss_snd = MSS };
+	struct cc_fix *f = *state;
+	struct tcp_conn *c = cc_conn(f, 3, TCP_CC_NEWRENO);
+	struct tcp_cc_state *s;
 
-	cc = tcp_cc_ops[TCP_CC_NEWRENO];
-	cc->init(&c, 10);
-	return c;
+	assert_null(cc_state(f, c));
+	c->cc_acked = 700;
+	s = tcp_cc_need(&f->net, c, f->now);
+	assert_ptr_equal(s, cc_state(f, c));
+	assert_ptr_equal(s, tcp_cc_need(&f->net, c, f->now));
+	assert_int_equal(s->owner, 4);
+	assert_int_equal(*tcp_cc_acked(&f->net, c), 700);
+	tcp_cc_put(&f->net, c);
+	assert_null(cc_state(f, c));
+	assert_int_equal(*tcp_cc_acked(&f->net, c), 0);
+	tcp_cc_put(&f->net, c);
+	assert_int_equal(f->net.tcp.ncc_used, 1);
 }
 
-static void initial_window(void **state)
+static void fill(struct cc_fix *f)
 {
-	struct tcp_conn c = fresh();
+	for (u32 i = 0; i < CC_STATES; i++) {
+		struct tcp_conn *c = cc_conn(f, i, TCP_CC_NEWRENO);
 
-	assert_string_equal(cc->name, "newreno");
-	assert_int_equal(c.cwnd, 10 * MSS);
-	assert_true(c.ssthresh > 1u << 30);
-}
-
-static void slow_start(void **state)
-{
-	struct tcp_conn c = fresh();
-
-	cc->acked(&c, MSS, 0);
-	assert_int_equal(c.cwnd, 11 * MSS);
-	cc->acked(&c, 500, 0);
-	assert_int_equal(c.cwnd, 11 * MSS + 500);
-	cc->acked(&c, 8 * MSS, 0); /* RFC 3465: at most two segments */
-	assert_int_equal(c.cwnd, 13 * MSS + 500);
-}
-
-static void congestion_avoidance(void **state)
-{
-	struct tcp_conn c = fresh();
-
-	c.ssthresh = c.cwnd;
-	for (int i = 0; i < 10; i++) {
-		assert_int_equal(c.cwnd, 10 * MSS);
-		cc->acked(&c, MSS, 0);
+		assert_non_null(tcp_cc_need(&f->net, c, f->now));
+		c->snd_max = c->snd_una + 1;
 	}
-	assert_int_equal(c.cwnd, 11 * MSS); /* one per window */
-	for (int i = 0; i < 11; i++)
-		cc->acked(&c, MSS, 0);
-	assert_int_equal(c.cwnd, 12 * MSS);
 }
 
-static void loss_halves_flight(void **state)
+/* Without one it goes on, and that is counted. */
+static void none_left(void **state)
 {
-	struct tcp_conn c = fresh();
+	struct cc_fix *f = *state;
+	struct tcp_conn *c = cc_conn(f, CC_STATES, TCP_CC_NEWRENO);
 
-	cc->loss(&c, 8 * MSS, 0);
-	assert_int_equal(c.ssthresh, 4 * MSS);
-	assert_int_equal(c.cwnd, 7 * MSS); /* and the three that left */
-	cc->loss(&c, MSS, 0);
-	assert_int_equal(c.ssthresh, 2 * MSS);
+	fill(f);
+	assert_null(tcp_cc_need(&f->net, c, f->now));
+	assert_int_equal(f->stat.tcp_cc_short, 1);
+	newreno_cc.loss(&f->net, c, 10 * MSS, f->now);
+	assert_int_equal(f->stat.tcp_cc_short, 2);
+	assert_int_equal(c->ssthresh, 5 * MSS);
+	newreno_cc.undo(&f->net, c);
+	assert_int_equal(c->ssthresh, 5 * MSS);
+	tcp_cc_put(&f->net, &f->conns[1]);
+	assert_ptr_equal(tcp_cc_need(&f->net, c, f->now), &f->states[1]);
 }
 
-static void timeout_halves_once(void **state)
+/* Who has been silent for an RTO and has nothing in flight gives way. */
+static void idle_one_gives_way(void **state)
 {
-	struct tcp_conn c = fresh();
+	struct cc_fix *f = *state;
+	struct tcp_conn *c = cc_conn(f, CC_STATES, TCP_CC_NEWRENO);
+	u64 later = f->now + (1001ull << TICK_SHIFT);
 
-	c.snd_max = 8 * MSS;
-	cc->timeout(&c, 0);
-	assert_int_equal(c.ssthresh, 4 * MSS);
-	assert_int_equal(c.cwnd, MSS);
-	c.backoff = 1;
-	c.snd_max = 2 * MSS;
-	cc->timeout(&c, 0);
-	assert_int_equal(c.ssthresh, 4 * MSS);
-	assert_int_equal(c.cwnd, MSS);
+	fill(f);
+	f->conns[1].snd_max = f->conns[1].snd_una;
+	assert_null(tcp_cc_need(&f->net, c, f->now));
+	assert_ptr_equal(tcp_cc_need(&f->net, c, later), &f->states[1]);
+	assert_int_equal(f->states[1].owner, CC_STATES + 1);
+	assert_null(cc_state(f, &f->conns[1]));
+	assert_non_null(cc_state(f, &f->conns[0]));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(initial_window),
-		cmocka_unit_test(slow_start),
-		cmocka_unit_test(congestion_avoidance),
-		cmocka_unit_test(loss_halves_flight),
-		cmocka_unit_test(timeout_halves_once),
+		CC_TEST(taken_and_given_back),
+		CC_TEST(none_left),
+		CC_TEST(idle_one_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp_fixture.h"
 
+#include "net/tcp_cc.h"
+
 void tcpfix_renew(struct fixture *f)
 {
 	size_t bytes = (tcp_bytes(&f->net.conf.tcp) + 63) & ~63ul;
@@ -46,6 +48,15 @@ int tcpfix_setup(void **state)
 	return 0;
 }
 
+static u32 cc_states_free(const struct tcp *t)
+{
+	u32 n = 0;
+
+	for (u32 i = t->cc_free; i; i = t->cc_states[i - 1].next)
+		n++;
+	return n;
+}
+
 static u32 ranges_free(const struct tcp *t)
 {
 	u32 n = 0;
@@ -64,6 +75,7 @@ int tcpfix_teardown(void **state)
 	tcp_output_all(&f->net, f->now);
 	assert_int_equal(t->nconn_free, t->nconns_used);
 	assert_int_equal(ranges_free(t), t->nranges_used);
+	assert_int_equal(cc_states_free(t), t->ncc_used);
 	assert_int_equal(f->stat.tcp_conns, 0);
 	assert_int_equal(f->stat.tcp_time_wait, 0);
 	assert_int_equal(t->ncounted, 0);
