@@ -67,14 +67,32 @@ for threads in 1 2; do
 	stop_server
 done
 
-if [ -n "$memcached" ]; then
+# Both fresh, the same commands to both.
+compare() {
 	stock_stop
 	stock_start
-	queues 1
 	serve 11211 -- "$kv"
-	ok "kv answers as stock memcached does" on_b python3 \
-		"$here/kv_diff.py" $ip_ix 11211 127.0.0.1 $stock ${IX_SEED:-1}
+	on_b python3 "$here/kv_diff.py" $ip_ix 11211 127.0.0.1 $stock \
+		${IX_SEED:-1} >"$tmp/compare" 2>&1
+	compared=$?
+	cat "$tmp/compare"
 	stop_server
+	return $compared
+}
+
+# memcached's own threads race with its commands, once in some hundred runs: a
+# difference is kv's if it is there again. kv has one thread here, and does the
+# same for the same commands.
+compare_twice() {
+	compare && return
+	echo "once more, both fresh:"
+	compare
+}
+
+if [ -n "$memcached" ]; then
+	queues 1
+	ok "kv answers as stock memcached does" compare_twice
+	[ "$(grep -c seed "$tmp/out")" = 1 ] || cat "$tmp/out"
 fi
 
 # ---- the command line
