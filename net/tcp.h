@@ -109,7 +109,7 @@ struct tcp_conn {
 			u8 state; /* enum tcp_state */
 			u8 dupacks, backoff, probes;
 		};
-		u32 calm; /* TCP_ESTABLISHED: and none of the others */
+		u32 state_word; /* TCP_ESTABLISHED: and none of those */
 	};
 	u32 flags;  /* enum tcp_flags */
 	u8 events;  /* enum tcp_event, pending */
@@ -169,7 +169,7 @@ struct tcp_conn {
 	u32 ts_offset;
 	struct timer timer; /* the earliest of the *_at, or earlier */
 
-	/* --- links */
+	/* --- line 4: links */
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
 	u32 next_dead;	  /* index + 1 */
@@ -186,7 +186,18 @@ struct tcp_conn {
 	u32 fin_seq;	/* TCP_F_FIN_HELD */
 } ALIGNED(CACHE_LINE);
 
-_Static_assert(sizeof(struct tcp_conn) <= 320, "idle connections are small");
+_Static_assert(sizeof(struct tcp_conn) == 5 * CACHE_LINE,
+	       "idle connections are small");
+_Static_assert(offsetof(struct tcp_conn, ts_recent) == 1 * CACHE_LINE &&
+		       offsetof(struct tcp_conn, acked) == 2 * CACHE_LINE &&
+		       offsetof(struct tcp_conn, srtt) == 3 * CACHE_LINE &&
+		       offsetof(struct tcp_conn, next_ready) == 4 * CACHE_LINE,
+	       "what is used together lies together");
+_Static_assert(offsetof(struct tcp_conn, state) ==
+			       offsetof(struct tcp_conn, state_word) &&
+		       offsetof(struct tcp_conn, probes) ==
+			       offsetof(struct tcp_conn, state_word) + 3,
+	       "state_word covers them, the state lowest");
 
 struct tcp_cc_state;
 

@@ -31,7 +31,7 @@ enum {
 /* Established, with timestamps, and nothing of @rare going on? */
 static inline bool plain(const struct tcp_conn *c, u32 rare)
 {
-	return c->calm == TCP_ESTABLISHED &&
+	return c->state_word == TCP_ESTABLISHED &&
 	       (c->flags & (rare | TCP_F_TS)) == TCP_F_TS;
 }
 
