@@ -47,21 +47,15 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 {
 	u32 acked = ack - c->snd_una;
-	u32 data = min(acked, c->sndq_bytes), rtt = 0;
+	u32 data = min(acked, c->sndq_bytes), rtt;
 	bool limited = c->snd_max - c->snd_una >= c->cwnd / 2;
 	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
 
-	if (c->flags & TCP_F_RTT_TIMED && seq_le(c->rtt_seq, ack)) {
-		c->flags &= ~(u32)TCP_F_RTT_TIMED;
-		rtt = max(tcp_us(now) - c->rtt_at, 1u);
-		tcp_rtt_update(net, c, rtt);
-	}
+	rtt = tcp_take_acked(net, c, ack, data, now);
 	/* RTO stays backed off until there is a sample (Karn; RFC 6298 section
 	 * 5.7). */
 	c->backoff = 0;
 	c->probes = 0;
-	tcp_sndq_ack(net, c, data);
-	c->snd_una = ack;
 	if (unlikely(seq_lt(c->snd_nxt, ack))) {
 		c->snd_nxt = ack;
 		tcp_sndq_seek(net, c);
@@ -74,10 +68,8 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 	} else {
 		tcp_arm_rto(net, c, now);
 	}
-	if (data) {
-		c->acked += data;
+	if (data)
 		tcp_ready(net, c, TCP_EV_SENT);
-	}
 	if (c->sndq_bytes || tcp_fin_queued(c))
 		tcp_mark_out(net, c);
 	return fin;
@@ -134,9 +126,7 @@ void tcp_update_window(struct net *net, struct tcp_conn *c,
 	/* SND.WL2 =< SEG.ACK follows: it was not above SND.UNA. */
 	if (seq_lt(s->seq, c->snd_wl1))
 		return;
-	c->snd_wl1 = s->seq;
-	if (s->wnd != c->snd_wnd)
-		tcp_new_window(net, c, s->wnd);
+	tcp_take_window(net, c, s->seq, s->wnd);
 }
 
 /* Also for a FIN-WAIT-2 that nobody waits for any more. */

@@ -80,63 +80,19 @@ static inline bool sums_hold(const struct net *net, const struct mbuf *m,
 	return likely(cksum_holds(cksum_add(pseudo, &f->tcp, len)));
 }
 
-/* Everything acknowledged that was in flight, all of it one range. */
-static inline void all_acked(struct net *net, struct tcp_conn *c, u32 acked)
-{
-	tcp_range_put(net, c->sndq_head);
-	c->sndq_head = c->sndq_tail = c->nxt_range = 0;
-	c->head_off = c->nxt_off = 0;
-	c->sndq_ranges = 0;
-	c->sndq_bytes = 0;
-	c->rto_at = 0;
-	c->acked += acked;
-}
-
 /* Returns what the application should know of it. */
 static inline u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 {
 	u32 acked = ack - c->snd_una;
 
-	if (unlikely(ack != c->snd_max || acked != c->sndq_bytes ||
-		     c->sndq_ranges != 1 || c->snd_nxt != ack ||
-		     acked >= c->cwnd / 2)) {
+	if (unlikely(ack != c->snd_max || ack != c->snd_nxt ||
+		     acked != c->sndq_bytes || acked >= c->cwnd / 2)) {
 		tcp_ack_advance(net, c, ack, now);
 		return 0;
 	}
-	if (unlikely(c->flags & TCP_F_RTT_TIMED)) {
-		c->flags &= ~(u32)TCP_F_RTT_TIMED;
-		tcp_rtt_update(net, c, tcp_us(now) - c->rtt_at);
-	}
-	all_acked(net, c, acked);
-	c->snd_una = ack;
+	tcp_take_acked(net, c, ack, acked, now);
+	c->rto_at = 0;
 	return TCP_EV_SENT;
-}
-
-static inline u8 take_data(struct net *net, struct tcp_conn *c, struct mbuf *m,
-			   u32 len)
-{
-	if (unlikely(c->rx_head)) {
-		tcp_rx_append(net, c, m, len);
-	} else {
-		c->rcv_nxt += len;
-		c->rx_bytes += len;
-		c->rx_mbufs++;
-		m->tcp.off_done = m->tcp.off_told = 0;
-		c->rx_head = c->rx_tail = c->rx_next = m;
-	}
-	tcp_data_taken(net, c);
-	return TCP_EV_RECV;
-}
-
-/* The window that a segment with sequence number @seq tells. */
-static inline void take_window(struct net *net, struct tcp_conn *c,
-			       const struct frame *f, u32 seq)
-{
-	u32 wnd = (u32)be16_host(f->tcp.win) << c->wscale_snd;
-
-	if (unlikely(wnd != c->snd_wnd))
-		tcp_new_window(net, c, wnd);
-	c->snd_wl1 = seq;
 }
 
 /* A frame with sound headers and sums. False: not done. */
@@ -154,15 +110,17 @@ static inline bool take_segment(struct net *net, struct tcp_conn *c,
 		     seq_lt(tsval, c->ts_recent) || seq_lt(seq, c->snd_wl1) ||
 		     (len && !tcp_rx_room(net, c, len, true))))
 		return false;
-	if (seq_le(seq, c->last_ack_sent))
-		tcp_renew_ts(c, tsval, now);
+	tcp_take_ts(c, seq, tsval, now);
 	c->last_rx = tick_of(now);
 	if (acked)
 		news = take_ack(net, c, ack, now);
-	take_window(net, c, f, seq);
+	tcp_take_window(net, c, seq,
+			(u32)be16_host(f->tcp.win) << c->wscale_snd);
 	if (len) {
 		mbuf_pull(m, sizeof(*f));
-		news |= take_data(net, c, m, len);
+		tcp_rx_append_one(net, c, m, len);
+		tcp_data_taken(net, c);
+		news |= TCP_EV_RECV;
 	} else {
 		mbuf_free(net->pool, m);
 	}

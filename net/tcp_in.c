@@ -276,8 +276,8 @@ static void hear(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		c->last_rx = tick_of(now);
 	else
 		tcp_is_there(net, c, now);
-	if (c->flags & TCP_F_TS && seq_le(s->seq, c->last_ack_sent))
-		tcp_renew_ts(c, s->opt.tsval, now);
+	if (c->flags & TCP_F_TS)
+		tcp_take_ts(c, s->seq, s->opt.tsval, now);
 }
 
 /* Fifth, what the ACK does. DROP when the connection is gone. */
@@ -355,8 +355,9 @@ static enum step take_text(struct net *net, struct tcp_conn *c,
 	}
 	if (s->len) {
 		s->m = NULL;
-		tcp_rx_append(net, c, m, s->len);
+		tcp_rx_append(net, c, m);
 		tcp_data_taken(net, c);
+		tcp_ready(net, c, TCP_EV_RECV);
 	}
 	if (unlikely(c->ooo)) {
 		/* A hole was filled (RFC 5681 section 4.2). */

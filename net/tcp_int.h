@@ -131,6 +131,15 @@ void tcp_update_window(struct net *net, struct tcp_conn *c,
 		       const struct tcp_seg *s);
 /* The peer's window changed to @wnd bytes. */
 void tcp_new_window(struct net *net, struct tcp_conn *c, u32 wnd);
+
+/* The window of a segment that began at @seq is the latest. */
+static inline void tcp_take_window(struct net *net, struct tcp_conn *c, u32 seq,
+				   u32 wnd)
+{
+	c->snd_wl1 = seq;
+	if (unlikely(wnd != c->snd_wnd))
+		tcp_new_window(net, c, wnd);
+}
 /* Our FIN was acknowledged. False when that ends the connection. */
 bool tcp_fin_acked(struct net *net, struct tcp_conn *c, u64 now);
 
@@ -147,6 +156,13 @@ static inline void tcp_renew_ts(struct tcp_conn *c, u32 tsval, u64 now)
 {
 	c->ts_recent = tsval;
 	c->ts_recent_at = (u16)(now >> TCP_TS_AGE_SHIFT);
+}
+
+/* ... of the segment that began at @seq: section 4.3, step 2. */
+static inline void tcp_take_ts(struct tcp_conn *c, u32 seq, u32 tsval, u64 now)
+{
+	if (seq_le(seq, c->last_ack_sent))
+		tcp_renew_ts(c, tsval, now);
 }
 
 enum { TCP_COPY_MAX = 255 }; /* longer payloads are worth gathering */
@@ -176,9 +192,26 @@ static inline struct be16 tcp_advertise(const struct net *net,
 }
 
 /* tcp_reass.c */
-/* Payload in order: to the receive list. Takes the chain @m of @len bytes. */
-void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m,
-		   u32 len);
+/* tcp_rx_append_one() behind others, for the list only. */
+void tcp_rx_append_slow(struct net *net, struct tcp_conn *c, struct mbuf *m);
+/* The buffer @m of payload, whose @len bytes are the next: to the receive list.
+ * Its next is NULL. */
+static inline void tcp_rx_append_one(struct net *net, struct tcp_conn *c,
+				     struct mbuf *m, u32 len)
+{
+	c->rcv_nxt += len;
+	c->rx_bytes += len;
+	m->tcp.off_done = m->tcp.off_told = 0;
+	if (unlikely(c->rx_head)) {
+		tcp_rx_append_slow(net, c, m);
+	} else {
+		c->rx_mbufs++;
+		c->rx_head = c->rx_tail = c->rx_next = m;
+	}
+}
+
+/* A chain of such buffers. */
+void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m);
 /* Payload out of order: keeps what is new. Takes @m. */
 void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		    u32 seq);
@@ -288,8 +321,22 @@ static inline int tcp_may_send(const struct tcp_conn *c)
 	return unlikely(c->flags & TCP_F_FIN_QUEUED) ? -EPIPE : 0;
 }
 
-/* Forgets @bytes at the head of the send queue. */
-void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes);
+void tcp_sndq_ack_slow(struct net *net, struct tcp_conn *c, u32 bytes);
+
+/* Forgets @bytes at the head of the send queue: mostly all, in one range. */
+static inline void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes)
+{
+	if (unlikely(bytes != c->sndq_bytes || c->sndq_ranges != 1)) {
+		tcp_sndq_ack_slow(net, c, bytes);
+		return;
+	}
+	tcp_range_put(net, c->sndq_head);
+	c->sndq_head = c->sndq_tail = c->nxt_range = 0;
+	c->head_off = c->nxt_off = 0;
+	c->sndq_ranges = 0;
+	c->sndq_bytes = 0;
+}
+
 void tcp_sndq_free(struct net *net, struct tcp_conn *c);
 /* Puts the cursor where snd_nxt stands. */
 void tcp_sndq_seek(struct net *net, struct tcp_conn *c);
@@ -456,6 +503,31 @@ static inline void tcp_rtt_update(struct net *net, struct tcp_conn *c, u32 us)
 			(u32)(delta < 0 ? -delta : delta) - (c->rttvar >> 2);
 	}
 	tcp_rto_restore(net, c);
+}
+
+/* The timed segment is acknowledged. Returns the round trip: not 0. */
+static inline u32 tcp_rtt_stop(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u32 rtt = max(tcp_us(now) - c->rtt_at, 1u);
+
+	c->flags &= ~(u32)TCP_F_RTT_TIMED;
+	tcp_rtt_update(net, c, rtt);
+	return rtt;
+}
+
+/* @ack is new: @bytes of the send queue are acknowledged. Returns the round
+ * trip that this measured, 0: none. */
+static inline u32 tcp_take_acked(struct net *net, struct tcp_conn *c, u32 ack,
+				 u32 bytes, u64 now)
+{
+	u32 rtt = 0;
+
+	if (unlikely(c->flags & TCP_F_RTT_TIMED) && seq_le(c->rtt_seq, ack))
+		rtt = tcp_rtt_stop(net, c, now);
+	tcp_sndq_ack(net, c, bytes);
+	c->snd_una = ack;
+	c->acked += bytes;
+	return rtt;
 }
 
 /* Our timestamp clock: 1.05 ms per tick (RFC 7323 section 5.4: 1 ms to 1 s),

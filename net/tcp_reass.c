@@ -87,7 +87,7 @@ static bool coalesce(struct net *net, struct tcp_conn *c, struct mbuf *m)
 
 	if (likely(c->rx_mbufs < net->conf.tcp.rcv_mbufs &&
 		   mbuf_plenty(net->pool, 4 * c->rx_mbufs)) ||
-	    !tail || tailroom(net, tail) < m->len)
+	    tailroom(net, tail) < m->len)
 		return false;
 	memcpy(tail->data + tail->len, m->data, m->len);
 	tail->len += m->len;
@@ -98,37 +98,29 @@ static bool coalesce(struct net *net, struct tcp_conn *c, struct mbuf *m)
 	return true;
 }
 
-static void append(struct net *net, struct tcp_conn *c, struct mbuf *m)
+void tcp_rx_append_slow(struct net *net, struct tcp_conn *c, struct mbuf *m)
 {
 	if (coalesce(net, c, m))
 		return;
-	m->next = NULL;
-	m->tcp.off_done = 0;
-	m->tcp.off_told = 0;
-	if (c->rx_tail)
-		c->rx_tail->next = m;
-	else
-		c->rx_head = m;
+	c->rx_tail->next = m;
 	c->rx_tail = m;
 	if (!c->rx_next)
 		c->rx_next = m;
 	c->rx_mbufs++;
 }
 
-void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 len)
+void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m)
 {
-	c->rcv_nxt += len;
-	c->rx_bytes += len;
 	while (m) {
 		struct mbuf *next = m->next;
 
+		m->next = NULL;
 		if (likely(m->len))
-			append(net, c, m);
+			tcp_rx_append_one(net, c, m, m->len);
 		else
 			mbuf_free(net->pool, m);
 		m = next;
 	}
-	tcp_ready(net, c, TCP_EV_RECV);
 }
 
 /* Gives back the oldest @bytes, buffer after buffer. */
@@ -316,7 +308,8 @@ void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 		}
 		mbuf_pull(m, dup);
 		m->next = NULL;
-		tcp_rx_append(net, c, m, m->len);
+		tcp_rx_append_one(net, c, m, m->len);
+		tcp_ready(net, c, TCP_EV_RECV);
 	}
 }
 

@@ -86,7 +86,7 @@ static void drop_head(struct net *net, struct tcp_conn *c)
 	tcp_range_put(net, i);
 }
 
-void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes)
+void tcp_sndq_ack_slow(struct net *net, struct tcp_conn *c, u32 bytes)
 {
 	c->sndq_bytes -= bytes;
 	while (bytes) {

@@ -100,8 +100,7 @@ void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
 	take_syn(net, c, s, now);
 	if (ack) {
 		if (c->flags & TCP_F_RTT_TIMED)
-			tcp_rtt_update(net, c, tcp_us(now) - c->rtt_at);
-		c->flags &= ~(u32)TCP_F_RTT_TIMED;
+			tcp_rtt_stop(net, c, now);
 		c->snd_una = s->ack;
 		tcp_established(net, c, now);
 		tcp_ack_now(net, c);

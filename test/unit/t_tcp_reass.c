@@ -106,7 +106,7 @@ static void arrive(struct fixture *f, struct tcp_conn *c, u32 at, u32 len,
 	if (!m)
 		return;
 	if (seq == c->rcv_nxt) {
-		tcp_rx_append(&f->net, c, m, len);
+		tcp_rx_append(&f->net, c, m);
 		tcp_ooo_drain(&f->net, c);
 	} else {
 		tcp_ooo_insert(&f->net, c, m, seq);
@@ -170,7 +170,7 @@ static void coalescing_spares_buffers(void **state)
 
 	f->net.conf.tcp.rcv_mbufs = 8;
 	for (u32 at = 0; at < 10000; at += 10)
-		tcp_rx_append(&f->net, c, fix_raw(f, stream + at, 10), 10);
+		tcp_rx_append(&f->net, c, fix_raw(f, stream + at, 10));
 	assert_true(c->rx_mbufs < 20);
 	assert_int_equal(c->rx_bytes, 10000);
 	drain(f, c, &read, &seed);
@@ -290,7 +290,7 @@ static void few_buffers_for_many_segments(void **state)
 		tcp_ooo_insert(&f->net, c, fix_raw(f, stream + i, 1),
 			       c->rcv_nxt + i);
 	assert_int_equal(c->rx_mbufs, 1);
-	tcp_rx_append(&f->net, c, fix_raw(f, stream, 1), 1);
+	tcp_rx_append(&f->net, c, fix_raw(f, stream, 1));
 	tcp_ooo_drain(&f->net, c);
 	assert_memory_equal(c->rx_head->next->data, stream + 1, 1000);
 	tcp_release(&f->net, c);
@@ -324,7 +324,7 @@ static void more_buffers_than_16_bits_count(void **state)
 	struct tcp_conn *c = conn(f);
 
 	c->rx_mbufs = UINT16_MAX;
-	tcp_rx_append(&f->net, c, fix_raw(f, "abc", 3), 3);
+	tcp_rx_append(&f->net, c, fix_raw(f, "abc", 3));
 	assert_int_equal(c->rx_mbufs, UINT16_MAX + 1);
 	tcp_release(&f->net, c);
 }
