@@ -209,36 +209,6 @@ static COLD bool may_follow(const struct net *net, const struct tcp_conn *c,
 	       after <= net->conf.tcp.snd_buf && tcp_range_due(net, c);
 }
 
-/* @len bytes at @addr are in flight now, and their segment carries the ACK. */
-static inline void in_flight(struct net *net, struct tcp_conn *c,
-			     const u8 *addr, u32 len, u64 now)
-{
-	u32 range = tcp_range_take(net);
-
-	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
-	if (likely(!c->sndq_bytes)) {
-		c->sndq_head = range;
-	} else {
-		tcp_range_at(net, c->sndq_tail)->next = range;
-		tcp_range_count(net, c);
-	}
-	c->sndq_tail = range;
-	c->sndq_ranges++;
-	c->sndq_bytes += len;
-	c->snd_nxt += len;
-	c->snd_max = c->snd_nxt;
-	if (unlikely(tcp_rtt_wanted(c, now)))
-		tcp_rtt_start(c, now);
-	c->flags &= ~(u32)(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
-	c->last_ack_sent = c->rcv_nxt;
-	c->delack_at = 0;
-	if (unlikely(tcp_was_idle(c, now)) && c->sndq_bytes == len)
-		tcp_restart_idle(net, c);
-	c->last_tx = tick_of(now);
-	if (likely(!c->rto_at))
-		tcp_arm_rto(net, c, now);
-}
-
 /* One small segment that may go. False: not done. */
 static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 				const u8 *addr, u32 len, u64 now)
@@ -258,7 +228,14 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	push_headers(net, c, m, len, cksum_copy(0, m->data, addr, len), e, now);
 	net->txq[net->ntx++] = m;
 	net->stat->tx_copied_bytes += len;
-	in_flight(net, c, addr, len, now);
+	tcp_ack_sent(c);
+	tcp_leave_idle(net, c, now);
+	tcp_sndq_append(net, c, addr, len);
+	c->snd_nxt += len;
+	tcp_sent_new(c, now);
+	c->last_tx = tick_of(now);
+	if (likely(!c->rto_at))
+		tcp_arm_rto(net, c, now);
 	return true;
 }
 

@@ -293,7 +293,7 @@ static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)
 	return &net->tcp.ranges[i - 1];
 }
 
-/* Index + 1. For who may have it: tcp_range_due(). */
+/* Index + 1. */
 static inline u32 tcp_range_take(struct net *net)
 {
 	struct tcp *t = &net->tcp;
@@ -304,6 +304,27 @@ static inline u32 tcp_range_take(struct net *net)
 		return i;
 	}
 	return ++t->nranges_used;
+}
+
+/* @len bytes at @addr: to the end of the send queue, by a range of their own.
+ * Returns it; the cursor is the caller's to put there if they do not go at
+ * once. For who may have it: tcp_range_due(). */
+static inline u32 tcp_sndq_append(struct net *net, struct tcp_conn *c,
+				  const u8 *addr, u32 len)
+{
+	u32 range = tcp_range_take(net);
+
+	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
+	if (likely(!c->sndq_bytes)) {
+		c->sndq_head = range;
+	} else {
+		tcp_range_at(net, c->sndq_tail)->next = range;
+		tcp_range_count(net, c);
+	}
+	c->sndq_tail = range;
+	c->sndq_ranges++;
+	c->sndq_bytes += len;
+	return range;
 }
 
 /* One of its own. */
@@ -357,8 +378,6 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
 void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
 /* Segment size after options, from peer's MSS and our MTU. */
 void tcp_set_mss(struct net *net, struct tcp_conn *c);
-/* What cwnd says is old: no more than an initial window at once. */
-COLD void tcp_restart_idle(const struct net *net, struct tcp_conn *c);
 
 static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
 {
@@ -453,6 +472,17 @@ static inline bool tcp_was_idle(const struct tcp_conn *c, u64 now)
 	return tick_of(now) - c->last_tx > c->rto;
 }
 
+/* What cwnd says is old: no more than an initial window at once. */
+COLD void tcp_restart_idle(const struct net *net, struct tcp_conn *c);
+
+/* New data is about to be sent. */
+static inline void tcp_leave_idle(const struct net *net, struct tcp_conn *c,
+				  u64 now)
+{
+	if (unlikely(tcp_was_idle(c, now)) && c->snd_nxt == c->snd_una)
+		tcp_restart_idle(net, c);
+}
+
 /* Microseconds (of 1024 ns) for timing round trips. */
 static inline u32 tcp_us(u64 now)
 {
@@ -513,6 +543,22 @@ static inline u32 tcp_rtt_stop(struct net *net, struct tcp_conn *c, u64 now)
 	c->flags &= ~(u32)TCP_F_RTT_TIMED;
 	tcp_rtt_update(net, c, rtt);
 	return rtt;
+}
+
+/* Sequence numbers that are new, up to snd_nxt, have been sent. */
+static inline void tcp_sent_new(struct tcp_conn *c, u64 now)
+{
+	c->snd_max = c->snd_nxt;
+	if (unlikely(tcp_rtt_wanted(c, now)))
+		tcp_rtt_start(c, now);
+}
+
+/* A segment with our latest ACK has been sent. */
+static inline void tcp_ack_sent(struct tcp_conn *c)
+{
+	c->last_ack_sent = c->rcv_nxt;
+	c->flags &= ~(u32)(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
+	c->delack_at = 0;
 }
 
 /* @ack is new: @bytes of the send queue are acknowledged. Returns the round

@@ -80,13 +80,6 @@ static inline void emit_words(struct net *net, struct tcp_conn *c,
 	       now);
 }
 
-static void acknowledged(struct tcp_conn *c)
-{
-	c->last_ack_sent = c->rcv_nxt;
-	c->flags &= ~(u32)(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
-	c->delack_at = 0;
-}
-
 static void emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 		 u8 flags, u64 now)
 {
@@ -105,7 +98,7 @@ static void emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 		emit_words(net, c, m, seq, flags, wnd, NULL, 0, now);
 	}
 	if (likely(flags & TCP_ACK))
-		acknowledged(c);
+		tcp_ack_sent(c);
 }
 
 static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
@@ -118,7 +111,7 @@ static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		   be16((u16)min(net->conf.tcp.rcv_buf, 65535u)), opt, n / 4,
 		   now);
 	if (flags & TCP_ACK)
-		acknowledged(c);
+		tcp_ack_sent(c);
 }
 
 /* Refers to @len bytes from (@i, @off) on in place; false if they are in too
@@ -308,9 +301,7 @@ static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 {
 	c->snd_nxt += len;
 	if (seq_lt(c->snd_max, c->snd_nxt)) {
-		c->snd_max = c->snd_nxt;
-		if (tcp_rtt_wanted(c, now))
-			tcp_rtt_start(c, now);
+		tcp_sent_new(c, now);
 	} else {
 		c->flags &= ~(u32)TCP_F_RTT_TIMED; /* Karn */
 		net->stat->tcp_retransmits++;
@@ -418,8 +409,7 @@ static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
 
 	if (!len && !fin)
 		return false;
-	if (!ahead && tcp_was_idle(c, now))
-		tcp_restart_idle(net, c);
+	tcp_leave_idle(net, c, now);
 	if (len == unsent)
 		flags |= TCP_PSH;
 	if (fin)

@@ -26,6 +26,7 @@ static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 		c->nxt_off = tail->len;
 	}
 	tail->len += len;
+	c->sndq_bytes += len;
 	return true;
 }
 
@@ -38,19 +39,11 @@ static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
 		tcp_range_refused(net, c);
 		return false;
 	}
-	i = tcp_range_take(net);
-	tcp_range_count(net, c);
-	*tcp_range_at(net, i) = (struct tcp_range){ addr, len, 0 };
-	if (c->sndq_tail)
-		tcp_range_at(net, c->sndq_tail)->next = i;
-	else
-		c->sndq_head = i;
-	c->sndq_tail = i;
+	i = tcp_sndq_append(net, c, addr, len);
 	if (!c->nxt_range) {
 		c->nxt_range = i;
 		c->nxt_off = 0;
 	}
-	c->sndq_ranges++;
 	return true;
 }
 
@@ -64,7 +57,6 @@ s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len)
 	if (!take || (!extend_tail(net, c, addr, take) &&
 		      !append_range(net, c, addr, take)))
 		return 0;
-	c->sndq_bytes += take;
 	tcp_mark_out(net, c);
 	return take;
 }

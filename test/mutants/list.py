@@ -159,8 +159,8 @@ TCP = [
     Mutant("a soft ICMP error ends an opening", "net/tcp_icmp.c",
            "msg->hard && c->state == TCP_SYN_SENT",
            "c->state == TCP_SYN_SENT", ["icmp_soft"]),
-    Mutant("an answer at once takes no shared range", "net/tcp_fast.c",
-           "\t\ttcp_range_count(net, c);\n", "", ["replay_fast"]),
+    Mutant("a range more takes no shared one", "net/tcp_int.h",
+           "\t\ttcp_range_count(net, c);\n", "", ["t_tcp_share"]),
     Mutant("the fast path does not say when it sent", "net/tcp_fast.c",
            "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
 ]
