@@ -9,6 +9,14 @@
 /* Neighbours that are put together by shifting: the first is the lowest. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian");
 
+static inline u16 load16(const void *p)
+{
+	u16 x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
 static inline u32 load32(const void *p)
 {
 	u32 x;

@@ -1,40 +1,102 @@
 /* SPDX-License-Identifier: MIT */
-/* Prepending IPv4 and Ethernet headers: what every packet out goes through. */
+/*
+ * Writing headers: what every packet out goes through, each in one place. In
+ * words, as the checksums take them; neighbouring fields lie in one.
+ */
 #ifndef NET_HEADER_H
 #define NET_HEADER_H
 
 #include "base/cksum.h"
-#include "base/mem.h"
+#include "base/word.h"
 #include "net/net.h"
 
+/* ---- TCP */
+
+enum {
+	TCP_TS_WORD = 0x0101080a, /* NOP NOP kind length */
+	TCP_TS_LEN = 12,	  /* with it: RFC 7323 appendix A */
+};
+
+/* All but options, checksum and urgent pointer; returns the sum of it. @ports:
+ * source and destination. @hlen: of the header with its options. */
+static inline u64 tcp_write(struct tcp_hdr *h, u32 ports, struct be32 seq,
+			    struct be32 ack, u32 hlen, u8 flags,
+			    struct be16 win)
+{
+	u32 rest = hlen << 2 | (u32)flags << 8 | (u32)win.raw << 16;
+
+	store32(h, ports);
+	h->seq = seq;
+	h->ack = ack;
+	store32(&h->off, rest);
+	return (u64)ports + seq.raw + ack.raw + rest;
+}
+
+/* Timestamps as the only option; returns the sum of it. */
+static inline u64 tcp_write_ts(void *opt, u32 tsval, u32 tsecr)
+{
+	struct be32 *w = opt;
+
+	w[0] = be32(TCP_TS_WORD);
+	w[1] = be32(tsval);
+	w[2] = be32(tsecr);
+	return (u64)w[0].raw + w[1].raw + w[2].raw;
+}
+
+/* ... and an urgent pointer that says nothing. */
+static inline void tcp_write_cksum(struct tcp_hdr *h, u16 cksum)
+{
+	store32(&h->cksum, cksum);
+}
+
+/* ---- IPv4 */
+
 /* @len: bytes behind the header. DF set, never cut up, so the identification
- * is of no use (RFC 6864, 4.1). Written in words, as the sum takes them. */
-static inline void ip_push(struct mbuf *m, u32 len, struct be32 src,
-			   struct be32 dst, u8 proto, u8 tos)
+ * is of no use (RFC 6864, 4.1). */
+static inline void ip_write(struct ipv4_hdr *ip, u32 len, struct be32 src,
+			    struct be32 dst, u8 proto, u8 tos)
 {
 	u32 first = 0x45 | (u32)tos << 8 |
 		    (u32)be16((u16)(len + IPV4_LEN)).raw << 16;
 	u32 second = (u32)be16(IP_DF).raw << 16;
 	u32 third = IP_TTL | (u32)proto << 8;
 	u64 sum = (u64)first + second + third + src.raw + dst.raw;
-	struct be32 *ip = (struct be32 *)mbuf_push(m, IPV4_LEN);
 
-	ip[0].raw = first;
-	ip[1].raw = second;
-	ip[2].raw = third | (u32)(u16)~cksum_fold(sum) << 16;
-	ip[3] = src;
-	ip[4] = dst;
+	store32(ip, first);
+	store32(&ip->id, second);
+	store32(&ip->ttl, third | (u32)(u16)~cksum_fold(sum) << 16);
+	ip->src = src;
+	ip->dst = dst;
+}
+
+static inline void ip_push(struct mbuf *m, u32 len, struct be32 src,
+			   struct be32 dst, u8 proto, u8 tos)
+{
+	ip_write((struct ipv4_hdr *)mbuf_push(m, IPV4_LEN), len, src, dst,
+		 proto, tos);
+}
+
+/* ---- Ethernet */
+
+/* @dst: eight bytes that begin with the address; the others are overwritten.
+ * @src: struct eth_src's word. */
+static inline void eth_write(struct eth_hdr *eth, u64 dst, u64 src)
+{
+	store64(eth->dst, dst);
+	store64(eth->src, src);
 }
 
 static inline void eth_push(const struct net *net, struct mbuf *m,
 			    const u8 dst[6], u16 type)
 {
-	struct eth_hdr *eth = (struct eth_hdr *)mbuf_push(m, ETH_LEN);
+	struct eth_src src = net->src;
 
-	memcpy(eth->dst, dst, 6);
-	memcpy(eth->src, net->src.mac, 6);
-	eth->type = be16(type);
+	src.type = be16(type);
+	eth_write((struct eth_hdr *)mbuf_push(m, ETH_LEN),
+		  load32(dst) | (u64)load16(dst + 4) << 32, src.word);
 }
+
+/* ---- neighbours */
 
 /* Whom to hand a packet for @dst to; zero: no route. */
 static inline struct be32 ip_next_hop(const struct net *net, struct be32 dst)

@@ -188,6 +188,12 @@ static inline struct flow flow_sent(const struct ipv4_hdr *ip, const void *l4)
 	return flow_make(f.laddr, f.raddr, f.lport, f.rport);
 }
 
+/* Source and destination port of what we send there. */
+static inline u32 flow_ports_out(struct flow f)
+{
+	return f.ports << 16 | f.ports >> 16;
+}
+
 /* A received IPv4 packet after ip_in(): all headers (for TCP with its
  * options) lie in the first fragment, lengths agree, the packet is trimmed to
  * what IP says. mbuf.data still points at the Ethernet header. */

@@ -21,8 +21,7 @@ struct frame {
 } PACKED;
 
 enum {
-	TS_WORD = 0x0101080a, /* NOP NOP kind length */
-	TCP_TS_LEN = TCP_LEN + 12,
+	HLEN = TCP_LEN + TCP_TS_LEN,
 	/* Conditions that only the long way knows. */
 	RARE = TCP_F_NO_RECV | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
 	       TCP_F_FIN_QUEUED | TCP_F_PROBE | TCP_F_REXMIT | TCP_F_FIN_HELD,
@@ -33,12 +32,6 @@ static inline bool plain(const struct tcp_conn *c, u32 rare)
 {
 	return c->state_word == TCP_ESTABLISHED &&
 	       (c->flags & (rare | TCP_F_TS)) == TCP_F_TS;
-}
-
-/* Native words of headers, neighbours put together as they lie in memory. */
-static inline u64 pair(u32 first, u32 second)
-{
-	return first | (u64)second << 32;
 }
 
 /* ---- in */
@@ -59,8 +52,8 @@ static inline bool plain_frame(const struct net *net, const struct mbuf *m,
 		 frag_proto != (u32)IP_PROTO_TCP << 24 ||
 		 f->ip.dst.raw != net->conf.ip.raw ||
 		 be16_host(f->ip.len) != m->len - ETH_LEN ||
-		 off_flags != (TCP_TS_LEN << 2 | TCP_ACK << 8) ||
-		 f->ts_kind.raw != be32(TS_WORD).raw);
+		 off_flags != (HLEN << 2 | TCP_ACK << 8) ||
+		 f->ts_kind.raw != be32(TCP_TS_WORD).raw);
 }
 
 static inline bool sums_hold(const struct net *net, const struct mbuf *m,
@@ -156,41 +149,21 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 				const struct neigh *e, u64 now)
 {
 	struct frame *f = (struct frame *)(m->data - sizeof(*f));
-	u64 addrs = c->flow.addrs;
-	u32 ports = c->flow.ports;
-	u32 lens = be16((u16)(len + IPV4_LEN + TCP_TS_LEN)).raw;
-	u32 rest = TCP_TS_LEN << 2 | (TCP_ACK | TCP_PSH) << 8 |
-		   (u32)tcp_advertise(net, c).raw << 16;
-	u64 ip0 = pair(0x45 | lens << 16, (u32)be16(IP_DF).raw << 16);
-	u64 tcp0 = pair(ports << 16 | ports >> 16, be32(c->snd_nxt).raw);
-	u64 tcp1 = pair(be32(c->rcv_nxt).raw, rest);
-	u64 ts = pair(be32(tcp_tsval(c, now)).raw, be32(c->ts_recent).raw);
-	u64 ip_sum;
+	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
+	u32 tcp_len = len + HLEN;
+	u64 headers;
 
-	addrs = addrs << 32 | addrs >> 32;
-	ip_sum = (addrs & 0xffffffff) + (addrs >> 32);
-	sum = cksum_add64(sum, tcp0);
-	sum = cksum_add64(sum, tcp1);
-	sum = cksum_add64(sum, ts);
-	/* IP's length is that of TCP and its header's 20 bytes. */
-	sum = cksum_add64(sum, ip_sum + be32(TS_WORD).raw + lens +
-				       be16(IP_PROTO_TCP).raw +
-				       (u16)~be16(IPV4_LEN).raw);
-	ip_sum += 0x45 + (lens << 16) + ((u32)be16(IP_DF).raw << 16) +
-		  (IP_TTL | IP_PROTO_TCP << 8);
 	m->data = (u8 *)f;
 	m->len = len + sizeof(*f);
-	/* Words of eight bytes; that of the address runs on into the next. */
-	store64(f->eth.dst, load64(e->mac));
-	store64(f->eth.src, net->src.word);
-	store64(&f->ip, ip0);
-	store32(&f->ip.ttl, IP_TTL | IP_PROTO_TCP << 8 |
-				    (u32)(u16)~cksum_fold(ip_sum) << 16);
-	store64(&f->ip.src, addrs);
-	store64(&f->tcp, tcp0);
-	store64(&f->tcp.ack, tcp1);
-	store64(&f->tcp.cksum, pair((u16)~cksum_fold(sum), be32(TS_WORD).raw));
-	store64(&f->tsval, ts);
+	eth_write(&f->eth, load64(e->mac), net->src.word);
+	ip_write(&f->ip, tcp_len, src, dst, IP_PROTO_TCP, 0);
+	headers = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)tcp_len);
+	headers += tcp_write(&f->tcp, flow_ports_out(c->flow), be32(c->snd_nxt),
+			     be32(c->rcv_nxt), HLEN, TCP_ACK | TCP_PSH,
+			     tcp_advertise(net, c));
+	headers += tcp_write_ts(&f->ts_kind, tcp_tsval(c, now), c->ts_recent);
+	sum = cksum_add64(sum, headers);
+	tcp_write_cksum(&f->tcp, (u16)~cksum_fold(sum));
 }
 
 /* All that is queued is in flight, not overdue, and both windows let @len bytes

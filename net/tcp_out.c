@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Choosing and building segments. */
-#include "base/cksum.h"
+#include "net/header.h"
 #include "net/tcp_int.h"
 #include "nic/nic.h"
 
@@ -26,92 +26,96 @@ void tcp_set_mss(struct net *net, struct tcp_conn *c)
 
 /* ---- building */
 
-enum { TS_LEN = 12 };
+/* What a segment's checksum covers, so far. */
+struct covered {
+	u64 sum;
+	u32 len;
+};
 
-/* What goes into the checksum behind the header, and how long it is. */
-static inline u64 payload_sum(const struct net *net, const struct mbuf *m,
-			      u32 *len)
+static inline struct covered cover_payload(const struct net *net,
+					   const struct mbuf *m)
 {
-	*len = m->len;
-	if (likely(!m->next && !m->nr_ext))
-		return net->caps & NIC_TX_CSUM ? 0
-					       : cksum_add(0, m->data, m->len);
-	if (net->caps & NIC_TX_CSUM) {
-		*len = mbuf_packet_len(m);
-		return 0;
-	}
-	return ip_payload_sum(m, len);
+	struct covered cov = { 0, m->len };
+
+	if (unlikely(net->caps & NIC_TX_CSUM))
+		cov.len = mbuf_packet_len(m);
+	else if (likely(!m->next && !m->nr_ext))
+		cov.sum = cksum_add(0, m->data, m->len);
+	else
+		cov.sum = ip_payload_sum(m, &cov.len);
+	return cov;
 }
 
-/* Header and addresses of a segment whose payload, if any, is in @m. The
- * words of the header are summed as they are written. @opt: @nopt words of
- * options. */
-static inline void emit_words(struct net *net, struct tcp_conn *c,
-			      struct mbuf *m, u32 seq, u8 flags,
-			      struct be16 wnd, const u32 *opt, u32 nopt,
-			      u64 now)
+/* Below, the NIC wants the pseudo header's sum alone, not inverted. */
+static inline u16 cksum_of(const struct net *net, struct covered cov,
+			   struct be32 src, struct be32 dst)
 {
-	u32 len, hlen = TCP_LEN + nopt * 4;
-	u64 sum = payload_sum(net, m, &len);
-	u32 first = c->flow.lport.raw | (u32)c->flow.rport.raw << 16;
-	u32 second = be32(seq).raw;
-	u32 third = be32(flags & TCP_ACK ? c->rcv_nxt : 0).raw;
-	u32 fourth = hlen << 2 | (u32)flags << 8 | (u32)wnd.raw << 16;
-	u32 *h = (u32 *)mbuf_push(m, hlen);
-	u64 pseudo;
+	u64 pseudo = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)cov.len);
 
-	len += hlen;
-	pseudo = ip_pseudo_sum(c->flow.laddr, c->flow.raddr, IP_PROTO_TCP,
-			       (u16)len);
-	sum = cksum_fold(sum) + pseudo + first + second + third + fourth;
-	h[0] = first;
-	h[1] = second;
-	h[2] = third;
-	h[3] = fourth;
-	for (u32 i = 0; i < nopt; i++) {
-		h[5 + i] = opt[i];
-		sum += opt[i];
-	}
 	if (unlikely(net->caps & NIC_TX_CSUM))
-		h[4] = cksum_fold(pseudo);
-	else
-		h[4] = (u16)~cksum_fold(sum);
-	ip_out(net, m, c->flow.laddr, c->flow.raddr, IP_PROTO_TCP, 0, &c->neigh,
-	       now);
+		return cksum_fold(pseudo);
+	return (u16)~cksum_fold(cksum_add64(cov.sum, pseudo));
+}
+
+/* The header of a segment whose payload, if any, is in @m: room for @nopt bytes
+ * of options is left behind it. */
+static inline struct tcp_hdr *push_header(const struct tcp_conn *c,
+					  struct mbuf *m, u32 seq, u8 flags,
+					  struct be16 win, u32 nopt,
+					  struct covered *cov)
+{
+	u32 hlen = TCP_LEN + nopt;
+	struct tcp_hdr *h = (struct tcp_hdr *)mbuf_push(m, hlen);
+	u64 sum = tcp_write(h, flow_ports_out(c->flow), be32(seq),
+			    be32(flags & TCP_ACK ? c->rcv_nxt : 0), hlen, flags,
+			    win);
+
+	cov->sum = cksum_add64(cov->sum, sum);
+	cov->len += hlen;
+	return h;
+}
+
+static inline void emit_header(struct net *net, struct tcp_conn *c,
+			       struct mbuf *m, struct tcp_hdr *h,
+			       struct covered cov, u64 now)
+{
+	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
+
+	tcp_write_cksum(h, cksum_of(net, cov, src, dst));
+	if (likely(h->flags & TCP_ACK))
+		tcp_ack_sent(c);
+	ip_out(net, m, src, dst, IP_PROTO_TCP, 0, &c->neigh, now);
 }
 
 static void emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 		 u8 flags, u64 now)
 {
-	struct be16 wnd = tcp_advertise(net, c);
+	struct covered cov = cover_payload(net, m);
+	struct be16 win = tcp_advertise(net, c);
+	u32 nopt = likely(c->flags & TCP_F_TS) ? TCP_TS_LEN : 0;
+	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt, &cov);
 
-	/* The layout of RFC 7323 appendix A, which fast paths look for. */
-	if (likely(c->flags & TCP_F_TS)) {
-		const u32 ts[TS_LEN / 4] = {
-			be32(0x0101080a).raw,
-			be32(tcp_tsval(c, now)).raw,
-			be32(c->ts_recent).raw,
-		};
+	/* In the layout that fast paths look for. */
+	if (likely(nopt)) {
+		u64 sum = tcp_write_ts(h + 1, tcp_tsval(c, now), c->ts_recent);
 
-		emit_words(net, c, m, seq, flags, wnd, ts, TS_LEN / 4, now);
-	} else {
-		emit_words(net, c, m, seq, flags, wnd, NULL, 0, now);
+		cov.sum = cksum_add64(cov.sum, sum);
 	}
-	if (likely(flags & TCP_ACK))
-		tcp_ack_sent(c);
+	emit_header(net, c, m, h, cov, now);
 }
 
 static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		     u8 flags, u64 now)
 {
-	u32 opt[TCP_MAX_OPT / 4];
-	u32 n = tcp_opt_syn((u8 *)opt, c, mss_ours(net), tcp_tsval(c, now));
+	u8 opt[TCP_MAX_OPT];
+	u32 n = tcp_opt_syn(opt, c, mss_ours(net), tcp_tsval(c, now));
+	struct be16 win = be16((u16)min(net->conf.tcp.rcv_buf, 65535u));
+	struct covered cov = { 0 };
+	struct tcp_hdr *h = push_header(c, m, c->iss, flags, win, n, &cov);
 
-	emit_words(net, c, m, c->iss, flags,
-		   be16((u16)min(net->conf.tcp.rcv_buf, 65535u)), opt, n / 4,
-		   now);
-	if (flags & TCP_ACK)
-		tcp_ack_sent(c);
+	memcpy(h + 1, opt, n);
+	cov.sum = cksum_add(cov.sum, opt, n);
+	emit_header(net, c, m, h, cov, now);
 }
 
 /* Refers to @len bytes from (@i, @off) on in place; false if they are in too
@@ -257,6 +261,9 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
 	u32 hlen = (u32)(in->off >> 4) * 4;
 	u32 len = p->l4_len - hlen + !!(in->flags & TCP_SYN) +
 		  !!(in->flags & TCP_FIN);
+	struct be32 seq = { 0 }, ack = { 0 };
+	struct covered cov = { 0, TCP_LEN };
+	u8 flags = TCP_RST;
 	struct mbuf *m;
 	struct tcp_hdr *h;
 
@@ -265,21 +272,16 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
 	m = mbuf_alloc(net->pool);
 	if (!m)
 		return;
-	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
-	*h = (struct tcp_hdr){
-		.sport = in->dport,
-		.dport = in->sport,
-		.off = TCP_LEN << 2,
-	};
 	if (in->flags & TCP_ACK) {
-		h->seq = in->ack;
-		h->flags = TCP_RST;
+		seq = in->ack;
 	} else {
-		h->ack = be32(be32_host(in->seq) + len);
-		h->flags = TCP_RST | TCP_ACK;
+		ack = be32(be32_host(in->seq) + len);
+		flags |= TCP_ACK;
 	}
-	ip_l4_cksum_set(net, m, h, &h->cksum, p->ip->dst, p->ip->src,
-			IP_PROTO_TCP);
+	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
+	cov.sum = tcp_write(h, flow_ports_out(flow_received(p->ip, in)), seq,
+			    ack, TCP_LEN, flags, (struct be16){ 0 });
+	tcp_write_cksum(h, cksum_of(net, cov, p->ip->dst, p->ip->src));
 	ip_out(net, m, p->ip->dst, p->ip->src, IP_PROTO_TCP, 0, NULL, now);
 	net->stat->tcp_rst_out++;
 }
