@@ -161,6 +161,9 @@ TCP = [
            "c->state == TCP_SYN_SENT", ["icmp_soft"]),
     Mutant("a range more takes no shared one", "net/tcp_int.h",
            "\t\ttcp_range_count(net, c);\n", "", ["t_tcp_share"]),
+    Mutant("a flag that is new does not close the fast path",
+           "net/tcp_fast.c", "(c->flags & ~any) == TCP_F_TS",
+           "(c->flags & ~any & 0x1ffffff) == TCP_F_TS", ["t_tcp_in"]),
     Mutant("the fast path does not say when it sent", "net/tcp_fast.c",
            "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
 ]

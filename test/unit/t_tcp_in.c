@@ -89,6 +89,49 @@ static void acknowledgements_by_every_way(void **state)
 	}
 }
 
+/* A flag of which nobody has said that it may be set. */
+static void new_flags_close_the_fast_path(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c;
+	u32 flag, ntx;
+
+	f->net.conf.tcp.timestamps = true;
+	p.ts = true;
+	c = tcp_accepted(f, &p);
+	tcp_drain(f);
+	for (flag = TCP_F_SHORT << 1;; flag <<= 1) {
+		struct be32 ts[] = { be32(0x0101080a), be32(p.tsval),
+				     be32(p.tsecr) };
+		struct fix_seg s = { .src = p.ip,
+				     .sport = p.port,
+				     .dport = p.our_port,
+				     .seq = p.seq,
+				     .ack = p.ack,
+				     .flags = TCP_ACK,
+				     .win = p.wnd,
+				     .opt = (const u8 *)ts,
+				     .opt_len = sizeof(ts) };
+		struct mbuf *m = fix_tcp(f, &s, "x", 1);
+
+		c->flags |= flag;
+		assert_int_equal(tcp_fast_in(&f->net, &m, 1, f->now), !flag);
+		if (flag)
+			mbuf_free(f->net.pool, m);
+		ntx = f->net.ntx;
+		assert_int_equal(tcp_answer(&f->net, c, 0, data, 1, f->now), 1);
+		assert_int_equal(f->net.ntx - ntx, !flag);
+		c->flags &= ~flag;
+		tcp_output_all(&f->net, f->now);
+		p.ack += 1;
+		tcp_put(f, &p, TCP_ACK, NULL, 0);
+		if (!flag)
+			break;
+	}
+	assert_int_equal(tcp_news(f, c), TCP_EV_RECV | TCP_EV_SENT);
+}
+
 static void wrong_thread_is_forwarded(void **state)
 {
 	struct fixture *f = *state;
@@ -375,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(receives_by_every_way),
 		TCP_TEST(acknowledgements_by_every_way),
+		TCP_TEST(new_flags_close_the_fast_path),
 		TCP_TEST(wrong_thread_is_forwarded),
 		TCP_TEST(checksum_and_options),
 		TCP_TEST(challenges_in_all_are_random),
