@@ -11,6 +11,9 @@
 #include "base/mem.h"
 #include "dp/dp.h"
 
+/* The application has answered the knock, or has itself connected. */
+enum { KNOWN = TCP_F_ACCEPTED | TCP_F_ACTIVE };
+
 static inline bool full(struct dp *dp)
 {
 	if (likely(dp->nevents < IX_MAX_EVENTS))
@@ -161,7 +164,7 @@ static bool tell_dead(struct dp *dp, struct tcp_conn *c)
  * now; *@left: because the array is full. */
 static bool begin(struct dp *dp, struct tcp_conn *c, bool *left)
 {
-	if (!(c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))) {
+	if (!(c->flags & KNOWN)) {
 		*left = !tell_knock(dp, c);
 		return false;
 	}
@@ -174,13 +177,13 @@ static bool begin(struct dp *dp, struct tcp_conn *c, bool *left)
 	return c->events;
 }
 
-/* False: the array is full, and something is left to tell. */
-static COLD bool tell(struct dp *dp, struct tcp_conn *c)
+/* All that there is, in order. False: the array is full, and something is left
+ * to tell. */
+static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 {
-	const u32 known = TCP_F_ACCEPTED | TCP_F_ACTIVE;
 	bool left = false;
 
-	if ((c->events & TCP_EV_CONNECTED || !(c->flags & known) ||
+	if ((c->events & TCP_EV_CONNECTED || !(c->flags & KNOWN) ||
 	     c->flags & TCP_F_NO_RECV) &&
 	    !begin(dp, c, &left))
 		return !left;
@@ -195,18 +198,16 @@ static COLD bool tell(struct dp *dp, struct tcp_conn *c)
 
 /* Nothing but data and acknowledgements, of a connection that the application
  * knows? */
-static inline bool usual(const struct tcp_conn *c)
+static inline bool data_only(const struct tcp_conn *c)
 {
-	const u32 known = TCP_F_ACCEPTED | TCP_F_ACTIVE;
-
 	return !(c->events & ~(TCP_EV_RECV | TCP_EV_SENT)) &&
-	       c->flags & known && !(c->flags & TCP_F_NO_RECV);
+	       c->flags & KNOWN && !(c->flags & TCP_F_NO_RECV);
 }
 
-/* Begins what tell() does, with room for one at @e; returns what follows @e.
- * All is told unless c->events still says something. */
-static inline struct ix_event *tell_usual(struct dp *dp, struct tcp_conn *c,
-					  struct ix_event *e)
+/* Writes at most one event, to @e, and returns the place of the next. What it
+ * has not told is left in c->events, for tell_slow(). */
+static inline struct ix_event *tell(struct dp *dp, struct tcp_conn *c,
+				    struct ix_event *e)
 {
 	const u8 *data;
 	u32 len;
@@ -231,13 +232,13 @@ static void tcp_events(struct dp *dp)
 	struct tcp_conn *c;
 
 	while (!dp->full && (c = tcp_next_ready(&dp->net))) {
-		if (likely(e < events + IX_MAX_EVENTS && usual(c))) {
-			e = tell_usual(dp, c, e);
+		if (likely(e < events + IX_MAX_EVENTS && data_only(c))) {
+			e = tell(dp, c, e);
 			if (likely(!c->events))
 				continue;
 		}
 		dp->nevents = (u32)(e - events);
-		if (!tell(dp, c))
+		if (!tell_slow(dp, c))
 			tcp_mark_ready(&dp->net, c, 0);
 		e = events + dp->nevents;
 	}

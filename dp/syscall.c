@@ -8,7 +8,7 @@
  * done: a call that answers an errno has changed nothing.
  *
  * Some of it is read twice, which is safe where the second reading decides
- * anew: call_any() copies a descriptor whose first word call_one() has seen,
+ * anew: call_slow() copies a descriptor whose first word call() has seen,
  * and whatever that was takes the op from its copy; and whether the next call
  * names the same connection only says whether an answer may wait for it.
  */
@@ -275,7 +275,7 @@ static bool rest_is_zero(const struct ix_call *c, u32 uses)
 	       (uses & IX_USES_IP || !(c->ip.q[0] | c->ip.q[1]));
 }
 
-static COLD s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
+static COLD s64 call_slow(struct dp *dp, const struct ix_call *shared, u64 now)
 {
 	struct ix_call c;
 
@@ -290,26 +290,26 @@ static COLD s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 _Static_assert(offsetof(struct ix_call, op) == 0 &&
 		       offsetof(struct ix_call, port) == 2 &&
 		       offsetof(struct ix_call, nsgs) == 4,
-	       "call_one() reads them as one word");
+	       "call() reads them as one word");
 _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
 		       offsetof(struct ix_call, done) ==
 			       offsetof(struct ix_call, arg) + 4,
-	       "call_one() reads them as one word");
+	       "call() reads them as one word");
 
 /* The one that makes up nearly all batches, a SENDV of one range, port 0, needs
  * three words of the descriptor, each read once. For any other the whole is
  * copied. */
-static inline s64 call_one(struct dp *dp, const struct ix_call *shared,
-			   bool last, u64 now)
+static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
+		       u64 now)
 {
-	const u64 usual = IX_SENDV | 1ull << 32;
+	const u64 sendv_of_one = IX_SENDV | 1ull << 32;
 	u64 head = READ_ONCE(*(const u64 *)shared);
 	u64 handle = READ_ONCE(shared->handle), arg;
 	struct tcp_conn *conn;
 	s64 err;
 
-	if (unlikely(head != usual))
-		return call_any(dp, shared, now);
+	if (unlikely(head != sendv_of_one))
+		return call_slow(dp, shared, now);
 	conn = find_own(dp, handle, &err);
 	if (unlikely(!conn))
 		return err;
@@ -335,7 +335,7 @@ void dp_dispatch(struct dp *dp, u64 now)
 		return;
 	}
 	for (u32 i = 0; i < n; i++) {
-		s64 result = call_one(dp, &dp->down->calls[i], i + 1 == n, now);
+		s64 result = call(dp, &dp->down->calls[i], i + 1 == n, now);
 
 		up->results[i] = result;
 		failed += result < 0;

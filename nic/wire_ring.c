@@ -114,7 +114,7 @@ static inline bool send_mbuf(struct wire_queue *w, struct ring_tx *tx,
 
 /* To a peer with one queue, packets in one piece: with the ring's state in
  * registers. Returns how many it could take. */
-static int send_simple(struct wire_queue *w, struct mbuf **pkts, int n)
+static int send(struct wire_queue *w, struct mbuf **pkts, int n)
 {
 	struct mbuf_pool *pool = w->q.pool;
 	struct ring_tx tx = w->tx[0];
@@ -133,7 +133,7 @@ static int send_simple(struct wire_queue *w, struct mbuf **pkts, int n)
 	return i;
 }
 
-static int send_any(struct wire_queue *w, struct mbuf **pkts, int n)
+static int send_slow(struct wire_queue *w, struct mbuf **pkts, int n)
 {
 	bool one_queue = one_peer_queue(w);
 	int i;
@@ -151,8 +151,8 @@ static int send_any(struct wire_queue *w, struct mbuf **pkts, int n)
 }
 
 /* With an impairer, or with nobody at the other end. */
-static COLD int tx_slow(struct wire_queue *w, struct mbuf **pkts, int n,
-			u64 now)
+static COLD int wire_tx_slow(struct wire_queue *w, struct mbuf **pkts, int n,
+			     u64 now)
 {
 	for (int i = 0; i < n; i++) {
 		if (w->impairer)
@@ -174,11 +174,11 @@ static int wire_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	w->now = now;
 	wire_rss_refresh(w);
 	if (unlikely(w->impairer || unplugged(w)))
-		return tx_slow(w, pkts, n, now);
+		return wire_tx_slow(w, pkts, n, now);
 	if (likely(one_peer_queue(w)))
-		i = send_simple(w, pkts, n);
+		i = send(w, pkts, n);
 	if (unlikely(i < n))
-		i += send_any(w, pkts + i, n - i);
+		i += send_slow(w, pkts + i, n - i);
 	if (likely(w->tx[0].prod != w->tx[0].published))
 		w->full_since = 0;
 	wire_publish(w);

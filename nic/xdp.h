@@ -18,19 +18,19 @@
 #include "nic/nic.h"
 
 enum {
-	XDP_RING_SIZE = 2048,  /* entries, default */
-	XDP_FILL_BATCH = 32,   /* empty frames are handed over so many at a
-				* time, to touch the kernel's line rarely */
-	XDP_FILL_CALM = 512,   /* empty frames posted while traffic is calm:
-				* fewer frames are warmer ones */
-	XDP_FILL_SHORT = 64,   /* ... when they are short: two batches, that the
-				* kernel is never without */
-	XDP_CALM_POLLS = 4096, /* batches without a burst that make it so */
-	XDP_MAX_PARTS = 16,    /* descriptors per packet; the kernel's limit
-				* is MAX_SKB_FRAGS, 17 */
-	XDP_PART_MORE = 1,     /* xdp_frame.options: the packet goes on in the
-				* next descriptor (XDP_PKT_CONTD) */
-	XDP_WAKEUP_FLAG = 1,   /* *flags: the kernel wants a system call */
+	XDP_RING_SIZE = 2048, /* entries, default */
+	XDP_FILL_BATCH = 32,  /* empty frames are handed over so many at a
+			       * time, to touch the kernel's line rarely */
+	XDP_FILL_LOW = 512,   /* empty frames posted while no burst comes:
+			       * fewer frames are warmer ones */
+	XDP_FILL_SHORT = 64,  /* ... when they are short: two batches, that the
+			       * kernel is never without */
+	XDP_LOW_POLLS = 4096, /* batches without one that make it so */
+	XDP_MAX_PARTS = 16,   /* descriptors per packet; the kernel's limit
+			       * is MAX_SKB_FRAGS, 17 */
+	XDP_PART_MORE = 1,    /* xdp_frame.options: the packet goes on in the
+			       * next descriptor (XDP_PKT_CONTD) */
+	XDP_WAKEUP_FLAG = 1,  /* *flags: the kernel wants a system call */
 };
 
 /* struct xdp_desc of the kernel. */
@@ -74,7 +74,7 @@ struct xdp_q {
 			 * fill ring, in the driver, or unread in rx */
 	u32 target;	/* wanted value of posted: grows with bursts */
 	u32 target_min, target_max; /* bounds of target, <= size of fill */
-	u32 calm;		    /* batches since the last burst */
+	u32 no_burst;		    /* batches since the last burst */
 	bool frags;		    /* a packet may have several descriptors */
 	bool busy_poll;
 

@@ -60,10 +60,10 @@ static void adapt(struct xdp_q *q, u32 avail)
 {
 	if (unlikely(avail > q->target / 4)) {
 		q->target = min(q->target * 2, q->target_max);
-		q->calm = 0;
-	} else if (unlikely(++q->calm == XDP_CALM_POLLS)) {
+		q->no_burst = 0;
+	} else if (unlikely(++q->no_burst == XDP_LOW_POLLS)) {
 		q->target = max(q->target / 2, q->target_min);
-		q->calm = 0;
+		q->no_burst = 0;
 	}
 }
 

@@ -76,7 +76,7 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	 * whenever it cannot fill it up. */
 	q->target_min = x->nic.zero_copy
 				? q->target_max
-				: min(q->target_max, (u32)XDP_FILL_CALM);
+				: min(q->target_max, (u32)XDP_FILL_LOW);
 	q->target = q->target_min;
 	q->frags = sg;
 	q->busy_poll = cfg->busy_poll && x->nic.zero_copy;

@@ -145,7 +145,7 @@ static unsigned long cookie_of(const struct bsys_desc *d, const struct conn *c)
 	return d->sysnr <= KSYS_UDP_SENDV ? d->argd : 0;
 }
 
-static void call_one(struct compat *t, struct bsys_desc *d)
+static void call(struct compat *t, struct bsys_desc *d)
 {
 	unsigned long cookie = 0;
 	struct conn *c = NULL;
@@ -168,5 +168,5 @@ void compat_calls(struct compat *t, struct bsys_desc *d, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr && !t->gone; i++)
-		call_one(t, &d[i]);
+		call(t, &d[i]);
 }

@@ -77,7 +77,7 @@ void ixev_on_connected(struct ixev_thread *t, const struct ix_event *ev)
 		return;
 	}
 	ctx->flags = (uint16_t)((ctx->flags & ~CTX_DIALING) | CTX_OPEN);
-	if (ctx->untaken || (ctx->flags & CTX_RARE))
+	if (ctx->untaken || (ctx->flags & CTX_CONTROL))
 		ixev_work(t, ctx);
 	if (!(ctx->flags & CTX_CLOSING) && ixev_ops.dialed)
 		ixev_ops.dialed(ctx, 0);
@@ -100,7 +100,7 @@ void ixev_on_knock(struct ixev_thread *t, const struct ix_event *ev)
 	ctx->handle = (hid_t)ev->handle;
 	ctx->owner = t;
 	ctx->flags = (uint16_t)((ctx->flags & ~CTX_FRESH) | CTX_OPEN);
-	if (ctx->flags & CTX_RARE)
+	if (ctx->flags & CTX_CONTROL)
 		ixev_work(t, ctx);
 }
 
@@ -196,7 +196,7 @@ static void take_back(struct ixev_thread *t, struct ixev_ctx *ctx)
 	}
 }
 
-bool ixev_rare_work(struct ixev_thread *t, struct ixev_ctx *ctx)
+bool ixev_control(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	if (ctx->flags & CTX_DIAL_FAILED) {
 		ctx->flags &= (uint16_t)~CTX_DIAL_FAILED;

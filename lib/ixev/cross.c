@@ -103,8 +103,8 @@ static void tell_late(struct ixev_ctx *ctx)
 }
 
 /* What its handler and others did to a context, in at most two calls. */
-static __attribute__((noinline)) void work(struct ixev_thread *t,
-					   struct ixev_ctx *ctx)
+static __attribute__((noinline)) void work_slow(struct ixev_thread *t,
+						struct ixev_ctx *ctx)
 {
 	struct ix_thread *ix = t->ix;
 
@@ -112,7 +112,7 @@ static __attribute__((noinline)) void work(struct ixev_thread *t,
 		tell_late(ctx);
 	if (unlikely(ctx->ref_tail && !ctx->unacked))
 		ixev_run_refs(ctx);
-	if (unlikely(ctx->flags & CTX_RARE) && !ixev_rare_work(t, ctx))
+	if (unlikely(ctx->flags & CTX_CONTROL) && !ixev_control(t, ctx))
 		return;
 	if (unlikely(ix->ncalls > IX_MAX_CALLS - CALLS_PER_CTX ||
 		     ix->nsgs > IX_MAX_SGS - IX_MAX_SG_PER_CALL))
@@ -137,7 +137,7 @@ static __attribute__((noinline)) void work(struct ixev_thread *t,
 /* One range to send, and nothing else to be done? */
 static inline bool answered(const struct ixev_ctx *ctx)
 {
-	return !(ctx->flags & (CTX_RARE | CTX_SENDV)) && !ctx->ref_tail &&
+	return !(ctx->flags & (CTX_CONTROL | CTX_SENDV)) && !ctx->ref_tail &&
 	       !(ctx->trig_mask & ctx->en_mask) && ctx->tx_next &&
 	       ctx->tx_next == ctx->tx_tail;
 }
@@ -145,16 +145,16 @@ static inline bool answered(const struct ixev_ctx *ctx)
 _Static_assert(offsetof(struct ix_call, op) == 0 &&
 		       offsetof(struct ix_call, port) == 2 &&
 		       offsetof(struct ix_call, nsgs) == 4,
-	       "put_answer() writes them as one word");
+	       "work_slow() writes them as one word");
 _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
 		       offsetof(struct ix_call, done) ==
 			       offsetof(struct ix_call, arg) + 4,
-	       "put_answer() writes them as one word");
+	       "work_slow() writes them as one word");
 
-/* What work() writes for it, at @c and @sg, which is entry @at. Neighbouring
- * fields in one word: the dataplane reads them so. */
-static inline void put_answer(struct ixev_ctx *ctx, struct ix_call *c,
-			      struct ix_sg *sg, uint32_t at)
+/* What work_slow() writes for it, at @c and @sg, which is entry @at.
+ * Neighbouring fields in one word: the dataplane reads them so. */
+static inline void work(struct ixev_ctx *ctx, struct ix_call *c,
+			struct ix_sg *sg, uint32_t at)
 {
 	const struct ixev_node *n = ctx->tx_next;
 	uint64_t head = IX_SENDV | 1ull << 32;
@@ -184,7 +184,7 @@ static void work_all(struct ixev_thread *t)
 	for (; ctx; ctx = next) {
 		next = ctx->next_work;
 		if (likely(answered(ctx) && c <= last && nsgs < IX_MAX_SGS)) {
-			put_answer(ctx, c, &down->sgs[nsgs], nsgs);
+			work(ctx, c, &down->sgs[nsgs], nsgs);
 			c++;
 			nsgs++;
 			continue;
@@ -192,7 +192,7 @@ static void work_all(struct ixev_thread *t)
 		ctx->flags &= (uint16_t)~CTX_WORK;
 		ix->ncalls = (uint32_t)(c - down->calls);
 		ix->nsgs = nsgs;
-		work(t, ctx);
+		work_slow(t, ctx);
 		c = &down->calls[ix->ncalls];
 		nsgs = ix->nsgs;
 	}
@@ -248,7 +248,7 @@ static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
 
 /* -EBADF of a handle that was valid: it died just now, and dead is coming;
  * but a failed accept is the last that is heard of a connection. */
-static void rare_result(struct ixev_thread *t, const struct ix_call *c,
+static void result_slow(struct ixev_thread *t, const struct ix_call *c,
 			int64_t ret)
 {
 	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
@@ -293,7 +293,7 @@ void ixev_results(struct ixev_thread *t)
 
 	for (; n; n--, c++, ret++) {
 		if (unlikely(c->op != IX_SENDV)) {
-			rare_result(t, c, *ret);
+			result_slow(t, c, *ret);
 			continue;
 		}
 		ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;

@@ -68,7 +68,7 @@ static void on_sent(struct ixev_thread *t, const struct ix_event *ev)
 	ixev_tell(ctx, IXEVOUT);
 }
 
-static void on_rare(struct ixev_thread *t, const struct ix_event *ev)
+static void on_event_slow(struct ixev_thread *t, const struct ix_event *ev)
 {
 	switch (ev->type) {
 	case IX_EV_KNOCK:
@@ -98,14 +98,14 @@ static void on_rare(struct ixev_thread *t, const struct ix_event *ev)
 	}
 }
 
-static inline void dispatch(struct ixev_thread *t, const struct ix_event *ev)
+static inline void on_event(struct ixev_thread *t, const struct ix_event *ev)
 {
 	if (likely(ev->type == IX_EV_RECV))
 		on_recv(t, ev);
 	else if (likely(ev->type == IX_EV_SENT))
 		on_sent(t, ev);
 	else
-		on_rare(t, ev);
+		on_event_slow(t, ev);
 }
 
 /* Tried again at each crossing, after its events: they may have made room. */
@@ -153,7 +153,7 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 	for (; ev < end; ev++) {
 		__builtin_prefetch((void *)(uintptr_t)ev[1].cookie);
 		__builtin_prefetch((void *)(uintptr_t)ev[1].addr);
-		dispatch(t, ev);
+		on_event(t, ev);
 	}
 	if (unlikely(t->starved))
 		retry_starved(t);

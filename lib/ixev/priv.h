@@ -50,9 +50,9 @@ enum {
 	CTX_FRESH = 32768, /* neither dialed nor accepted */
 	CTX_NO_SEND =
 		CTX_FRESH | CTX_DEAD | CTX_CLOSING | CTX_SHUT | CTX_TX_ERROR,
-	/* something rarer than data is to be done before the crossing */
-	CTX_RARE = CTX_DEAD | CTX_DIALING | CTX_CLOSING | CTX_SHUT |
-		   CTX_DIAL_FAILED | CTX_TX_ERROR,
+	/* ixev_control() is to be called before the crossing */
+	CTX_CONTROL = CTX_DEAD | CTX_DIALING | CTX_CLOSING | CTX_SHUT |
+		      CTX_DIAL_FAILED | CTX_TX_ERROR,
 };
 
 /* A way seldom taken: kept out of its caller. */
@@ -280,8 +280,9 @@ void ixev_on_fin(struct ixev_thread *t, struct ixev_ctx *ctx);
 void ixev_on_dead(struct ixev_thread *t, struct ixev_ctx *ctx, int error);
 /* SENDV was refused with errno @error. */
 void ixev_on_tx_error(struct ixev_thread *t, struct ixev_ctx *ctx, int error);
-/* Work of contexts with CTX_RARE. False: nothing else to do for it. */
-bool ixev_rare_work(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* Connection control for a context with CTX_CONTROL: what is not data. False:
+ * nothing is left to be done for it. */
+bool ixev_control(struct ixev_thread *t, struct ixev_ctx *ctx);
 
 /* ---- udp.c */
 

@@ -154,8 +154,8 @@ static __attribute__((noinline)) ssize_t send_long(struct ixev_ctx *ctx,
 }
 
 /* Not all of it, or in the next buffer, or growing the last range. */
-static __attribute__((noinline)) ssize_t send_any(struct ixev_ctx *ctx,
-						  const void *addr, size_t len)
+static __attribute__((noinline)) ssize_t send_slow(struct ixev_ctx *ctx,
+						   const void *addr, size_t len)
 {
 	ssize_t todo = admit(ctx, len);
 	struct ixev_thread *t;
@@ -171,7 +171,7 @@ static __attribute__((noinline)) ssize_t send_any(struct ixev_ctx *ctx,
 	return todo;
 }
 
-/* Usual is a whole message that fits the buffer at hand, with all before it
+/* Inline: a whole message that fits the buffer at hand, with all before it
  * taken by the dataplane. The copy comes last, so that little outlives the
  * call of memcpy(). */
 ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
@@ -188,7 +188,7 @@ ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
 	n = t->nodes;
 	if (unlikely(len - 1 >= IXEV_BUF_SIZE - b->pos || !n || ctx->tx_next ||
 		     ctx->unacked + len > ixev_send_limit))
-		return send_any(ctx, addr, len);
+		return send_slow(ctx, addr, len);
 	t->nodes = n->next;
 	to = (char *)b + b->pos;
 	b->refs++;

@@ -55,7 +55,7 @@ GATE = [
            "if (unlikely(!rest_is_zero(&c, call_uses[c.op])))", "if (0)",
            ["t_syscall"]),
     Mutant("a SENDV's port may be anything", "dp/syscall.c",
-           "if (unlikely(head != usual))",
+           "if (unlikely(head != sendv_of_one))",
            "if (unlikely((u16)head != IX_SENDV || head >> 32 != 1))",
            ["t_syscall"]),
     Mutant("a range's pad may be anything", "dp/gate.h",

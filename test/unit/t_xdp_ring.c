@@ -259,7 +259,7 @@ static void test_short(void **state)
 	assert_true(r->q.posted > RING - XDP_FILL_BATCH);
 }
 
-/* More frames are posted after a burst, fewer when it is calm again. */
+/* More frames are posted after a burst, fewer when no other has come. */
 static void test_adapt(void **state)
 {
 	struct rig *r = *state;
@@ -274,7 +274,7 @@ static void test_adapt(void **state)
 		mbuf_free(&r->pool, pkts[n]);
 	rx(r, pkts, RING);
 	assert_int_equal(r->q.posted, RING);
-	for (u32 i = 0; i < 2 * XDP_CALM_POLLS; i++) {
+	for (u32 i = 0; i < 2 * XDP_LOW_POLLS; i++) {
 		deliver(r, 64, false);
 		assert_int_equal(rx(r, pkts, RING), 1);
 		mbuf_free(&r->pool, pkts[0]);
