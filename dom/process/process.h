@@ -59,7 +59,7 @@ struct proc_limit {
 struct proc_thread {
 	struct proc *proc;
 	struct host_thread *host;
-	struct proc_bells *bells;
+	struct proc_turns *turns;
 	struct proc_up *up;
 	const struct proc_down *down;
 	pthread_t id;
@@ -124,7 +124,7 @@ struct proc {
 	struct proc_fence fence;
 	struct proc_cgroup cgroup;
 	struct proc_info *info; /* the up memfd, writable here alone */
-	struct proc_bells *bells;
+	struct proc_turns *turns;
 	const struct proc_down *down; /* follows them */
 	int up_fd, down_fd;
 	int alive[2];	    /* pipe: A has the first end, nobody writes */

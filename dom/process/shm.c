@@ -68,11 +68,11 @@ int proc_shm_open(struct proc *p)
 	p->alive[0] = p->alive[1] = p->up_fd = p->down_fd = -1;
 	p->info = make("ix-up", proc_up_bytes(n), PROT_READ | PROT_WRITE,
 		       FUTURE_WRITE, &p->up_fd);
-	p->bells = make("ix-down", proc_down_bytes(n), PROT_READ | PROT_WRITE,
+	p->turns = make("ix-down", proc_down_bytes(n), PROT_READ | PROT_WRITE,
 			0, &p->down_fd);
-	if (p->bells) /* only A writes what follows the bells */
-		p->down = read_only((u8 *)p->bells + PROC_BELLS,
-				    proc_down_bytes(n) - PROC_BELLS);
+	if (p->turns) /* only A writes what follows the turns */
+		p->down = read_only((u8 *)p->turns + PROC_TURNS,
+				    proc_down_bytes(n) - PROC_TURNS);
 	if (!p->info || !p->down || pipe2(p->alive, O_CLOEXEC)) {
 		int err = errno ? -errno : -ENOMEM;
 
@@ -96,10 +96,10 @@ void proc_shm_close(struct proc *p)
 
 	if (p->info)
 		munmap(p->info, proc_up_bytes(n));
-	if (p->bells)
-		munmap(p->bells, proc_down_bytes(n));
+	if (p->turns)
+		munmap(p->turns, proc_down_bytes(n));
 	p->info = NULL;
-	p->bells = NULL;
+	p->turns = NULL;
 	p->down = NULL;
 	close_fd(&p->up_fd);
 	close_fd(&p->down_fd);

@@ -6,19 +6,21 @@
  *	           D             A        sealed against
  *	up         read/write    read     resizing, new writable mappings
  *	down       read          write    resizing
- *	 bells     read/write    write
+ *	 turns     read/write    write
  *	frames     read/write    read     resizing, new writable mappings
  *	arena      read          write    resizing
  *
  *	up:    | info | thread 0's proc_up | thread 1's | ...
- *	down: | bells | thread 0's proc_down | thread 1's | ...
+ *	down: | turns | thread 0's proc_down | thread 1's | ...
  *
- * The bells are the words that the two sides sleep on. Both can write both,
- * since futex(2) takes a detour for words that are mapped read-only. All that
- * D reads there is whether A's turn has changed; who scribbles on D's word
- * hangs himself.
+ * The turns are the futex words that the two sides sleep on. Both sides map
+ * both of them writable, since futex(2) takes a slower path for read-only
+ * mappings. D trusts nothing there: all that it reads is whether A's turn has
+ * changed and whether A says that it sleeps. An A that overwrites D's word only
+ * makes its own waiting wrong.
  *
- * and a pipe whose other end only D holds: its hang-up tells A that D died.
+ * A also inherits a pipe whose other end only D holds: its hang-up tells A that
+ * D died.
  */
 #ifndef DOM_PROCESS_SHM_H
 #define DOM_PROCESS_SHM_H
@@ -34,11 +36,11 @@ enum {
 	PROC_MAX_PORTS = 32,
 };
 
-struct proc_bells {
+struct proc_turns {
 	struct handover_side d, a; /* D's and A's turns */
 };
 
-enum { PROC_BELLS = IX_MAX_THREADS * sizeof(struct proc_bells) };
+enum { PROC_TURNS = IX_MAX_THREADS * sizeof(struct proc_turns) };
 
 enum proc_op { PROC_RUN, PROC_ATTACH, PROC_DETACH };
 
@@ -67,7 +69,7 @@ struct proc_down {
 	struct ix_down down;
 } ALIGNED(PROC_PAGE);
 
-_Static_assert(PROC_BELLS % PROC_PAGE == 0, "pages of their own");
+_Static_assert(PROC_TURNS % PROC_PAGE == 0, "pages of their own");
 _Static_assert(sizeof(struct proc_info) <= PROC_PAGE, "one page");
 _Static_assert(offsetof(struct proc_up, up) == 64, "cache lines");
 _Static_assert(offsetof(struct proc_down, down) == 64, "cache lines");
@@ -79,7 +81,7 @@ static inline size_t proc_up_bytes(u32 nthreads)
 
 static inline size_t proc_down_bytes(u32 nthreads)
 {
-	return PROC_BELLS + nthreads * sizeof(struct proc_down);
+	return PROC_TURNS + nthreads * sizeof(struct proc_down);
 }
 
 #endif

@@ -105,7 +105,7 @@ static u64 woken(struct proc_thread *t, struct stay *s)
  */
 static int next_turn(struct proc_thread *t, u32 *turn)
 {
-	const struct handover_side *a = &t->bells->a;
+	const struct handover_side *a = &t->turns->a;
 	u64 now = host_now(&t->host->clock), until = UINT64_MAX;
 	struct stay s = { .began = now };
 	u32 last = *turn;
@@ -117,7 +117,7 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 	}
 	if (unlikely(!proc_limit_begin(&t->limit, now, s.due)))
 		until = host_clock_os() + (s.due - now);
-	while (unlikely(handover_wait(&t->bells->d, a, last, until, turn)) &&
+	while (unlikely(handover_wait(&t->turns->d, a, last, until, turn)) &&
 	       !host_stopping())
 		until = woken(t, &s);
 	proc_limit_end(&t->limit);
@@ -141,7 +141,7 @@ static int first_turn(struct proc_thread *t, u32 *turn)
 
 	if (since - t->host->worked_at >= t->limit_ns)
 		look_around(t);
-	while ((*turn = load_acquire(&t->bells->a.turn)) == last) {
+	while ((*turn = load_acquire(&t->turns->a.turn)) == last) {
 		u64 vacant = host_now(&t->host->clock) - since;
 
 		if (host_stopping())
@@ -200,12 +200,12 @@ static void serve(struct proc_thread *t)
 	while (!(likely(t->attached) ? next_turn(t, &turn)
 				     : first_turn(t, &turn))) {
 		t->up->status = cross(t);
-		handover_pass(&t->bells->d, &t->bells->a, turn);
+		handover_pass(&t->turns->d, &t->turns->a, turn);
 	}
 	/* Whoever waits for an answer: goodbye. */
 	t->up->status = -ESHUTDOWN;
-	handover_pass(&t->bells->d, &t->bells->a,
-		      load_acquire(&t->bells->a.turn));
+	handover_pass(&t->turns->d, &t->turns->a,
+		      load_acquire(&t->turns->a.turn));
 }
 
 static void *elastic_thread(void *arg)
@@ -253,7 +253,7 @@ static int start(struct proc *p, u32 i)
 				   .host = &p->host->threads[i],
 				   .limit_ns = p->host->conf.app_timeout_us *
 					       1000ull,
-				   .bells = &p->bells[i],
+				   .turns = &p->turns[i],
 				   .up = &ups[i],
 				   .down = &p->down[i] };
 	return -pthread_create(&t->id, NULL, elastic_thread, t);

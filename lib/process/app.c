@@ -25,18 +25,18 @@ struct proc_domain proc_dom = { .lock = PTHREAD_MUTEX_INITIALIZER };
 /* Hands over, and waits for the answer. */
 static int cross(u32 thread, enum proc_op op)
 {
-	struct proc_bells *b = &proc_dom.bells[thread];
+	struct proc_turns *t = &proc_dom.turns[thread];
 	u32 turn = ++proc_dom.turn[thread], theirs;
 
 	if (unlikely(READ_ONCE(proc_dom.end)))
 		return -(int)proc_dom.end;
 	proc_dom.down[thread].op = op;
-	handover_pass(&b->a, &b->d, turn);
-	theirs = load_acquire(&b->d.turn);
+	handover_pass(&t->a, &t->d, turn);
+	theirs = load_acquire(&t->d.turn);
 	while (theirs != turn) {
 		if (unlikely(READ_ONCE(proc_dom.end)))
 			return -(int)proc_dom.end;
-		handover_wait(&b->a, &b->d, theirs, UINT64_MAX, &theirs);
+		handover_wait(&t->a, &t->d, theirs, UINT64_MAX, &theirs);
 	}
 	return proc_dom.up[thread].status;
 }
@@ -158,10 +158,10 @@ static int map_all(const int fd[5])
 	if (!up || proc_dom.info->version != PROC_VERSION)
 		return -EPROTO;
 	proc_dom.up = (const struct proc_up *)(up + PROC_PAGE);
-	proc_dom.bells = map(fd[1], size_of(fd[1]), rw, PROC_PAGE);
-	if (!proc_dom.bells)
+	proc_dom.turns = map(fd[1], size_of(fd[1]), rw, PROC_PAGE);
+	if (!proc_dom.turns)
 		return -ENOMEM;
-	proc_dom.down = (void *)((u8 *)proc_dom.bells + PROC_BELLS);
+	proc_dom.down = (void *)((u8 *)proc_dom.turns + PROC_TURNS);
 	proc_dom.frames =
 		map(fd[2], proc_dom.info->frames_len, PROT_READ, LARGE_PAGE);
 	proc_dom.arena = map(fd[3], proc_dom.info->arena_len, rw, LARGE_PAGE);

@@ -13,7 +13,7 @@ struct proc_domain {
 	struct ix_domain domain;
 	const struct proc_info *info;
 	const struct proc_up *up; /* nthreads of them */
-	struct proc_bells *bells;
+	struct proc_turns *turns;
 	struct proc_down *down;
 	u8 *frames, *arena;
 	u32 turn[IX_MAX_THREADS];

@@ -56,22 +56,22 @@ static bool looks_around(void)
 
 /* ---- A */
 
-static struct proc_bells *bells(void)
+static struct proc_turns *words(void)
 {
-	return &p.bells[0];
+	return &p.turns[0];
 }
 
 /* Crosses once: D's answer. */
 static int cross(enum proc_op op, u32 flags)
 {
-	u32 turn = bells()->a.turn + 1, theirs;
+	u32 turn = words()->a.turn + 1, theirs;
 
 	down->op = op;
 	down->down.ncalls = 0;
 	down->down.flags = flags;
-	handover_pass(&bells()->a, &bells()->d, turn);
-	while ((theirs = load_acquire(&bells()->d.turn)) != turn)
-		handover_wait(&bells()->a, &bells()->d, theirs, UINT64_MAX,
+	handover_pass(&words()->a, &words()->d, turn);
+	while ((theirs = load_acquire(&words()->d.turn)) != turn)
+		handover_wait(&words()->a, &words()->d, theirs, UINT64_MAX,
 			      &theirs);
 	return p.threads[0].up->status;
 }
@@ -157,7 +157,7 @@ static int setup(void **state)
 	at = mmap(NULL, proc_down_bytes(1), PROT_READ | PROT_WRITE, MAP_SHARED,
 		  p.down_fd, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
-	down = (void *)(at + PROC_BELLS);
+	down = (void *)(at + PROC_TURNS);
 	assert_int_equal(proc_threads_start(&p), 0);
 	return 0;
 }
@@ -166,7 +166,7 @@ static int teardown(void **state)
 {
 	proc_threads_stop(&p);
 	host_renew(p.host);
-	munmap((u8 *)down - PROC_BELLS, proc_down_bytes(1));
+	munmap((u8 *)down - PROC_TURNS, proc_down_bytes(1));
 	proc_shm_close(&p);
 	host_close(p.host);
 	proc_confine_free(&p);
@@ -240,7 +240,7 @@ static void attach_again(void)
 
 static void turns(void)
 {
-	bells()->a.turn++;
+	words()->a.turn++;
 }
 
 /* ... crosses all the time, with nothing that receives, or does not cross, but
@@ -258,38 +258,38 @@ static void never_receives(void **state)
 
 static void wake(void)
 {
-	futex(&bells()->a.turn, FUTEX_WAKE, INT_MAX, 0, NULL, 0);
+	futex(&words()->a.turn, FUTEX_WAKE, INT_MAX, 0, NULL, 0);
 	usleep(EVERY_US);
 }
 
 /* D's sleep goes on, on a word where nobody wakes it. */
 static void requeue(void)
 {
-	futex(&bells()->a.turn, FUTEX_REQUEUE, 0, INT_MAX, &down->pad, 0);
+	futex(&words()->a.turn, FUTEX_REQUEUE, 0, INT_MAX, &down->pad, 0);
 	usleep(EVERY_US);
 }
 
 static void wake_and_requeue(void)
 {
-	futex(&bells()->a.turn, FUTEX_CMP_REQUEUE, 1, INT_MAX, &down->pad,
-	      bells()->a.turn);
+	futex(&words()->a.turn, FUTEX_CMP_REQUEUE, 1, INT_MAX, &down->pad,
+	      words()->a.turn);
 	usleep(EVERY_US);
 }
 
 static void wake_op(void)
 {
-	futex(&down->pad, FUTEX_WAKE_OP, INT_MAX, INT_MAX, &bells()->a.turn,
-	      FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, bells()->a.turn));
+	futex(&down->pad, FUTEX_WAKE_OP, INT_MAX, INT_MAX, &words()->a.turn,
+	      FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, words()->a.turn));
 	usleep(EVERY_US);
 }
 
 /* What D sleeps on is nobody's, for the kernel's priority inheritance. */
 static void lock(void)
 {
-	futex(&bells()->a.turn, FUTEX_TRYLOCK_PI, 0, 0, NULL, 0);
-	futex(&bells()->a.turn, FUTEX_UNLOCK_PI, 0, 0, NULL, 0);
-	futex(&bells()->a.turn, FUTEX_CMP_REQUEUE_PI, 1, INT_MAX, &down->pad,
-	      bells()->a.turn);
+	futex(&words()->a.turn, FUTEX_TRYLOCK_PI, 0, 0, NULL, 0);
+	futex(&words()->a.turn, FUTEX_UNLOCK_PI, 0, 0, NULL, 0);
+	futex(&words()->a.turn, FUTEX_CMP_REQUEUE_PI, 1, INT_MAX, &down->pad,
+	      words()->a.turn);
 	usleep(EVERY_US);
 }
 
