@@ -16,6 +16,7 @@
 #ifndef DP_DP_H
 #define DP_DP_H
 
+#include "base/ref.h"
 #include "ix/abi.h"
 #include "net/net.h"
 #include "nic/nic.h"
@@ -45,9 +46,9 @@ enum user_timer_state {
 struct user_timer {
 	struct timer timer;
 	u64 cookie;
-	u32 gen;   /* of the handle; 23 bits used */
-	u32 next;  /* free list, index + 1 */
-	u32 state; /* enum user_timer_state */
+	u32 gen;	   /* of the handle; 23 bits used */
+	struct ref32 next; /* free list */
+	u32 state;	   /* enum user_timer_state */
 };
 
 struct dp {
@@ -64,7 +65,7 @@ struct dp {
 
 	/* user timers */
 	struct user_timer *timers;
-	u32 timer_free;
+	struct ref32 timer_free;
 	struct list timers_due;
 
 	/* UDP sends done, not yet told, oldest first: through mbuf.tx.next */

@@ -19,7 +19,7 @@ void dp_user_timers_init(struct dp *dp)
 
 		timer_init(&u->timer, TIMER_USER);
 		u->next = dp->timer_free;
-		dp->timer_free = i;
+		dp->timer_free = ref32(i - 1);
 	}
 }
 
@@ -45,7 +45,7 @@ static void put(struct dp *dp, struct user_timer *u)
 	u->gen++;
 	u->state = USER_TIMER_FREE;
 	u->next = dp->timer_free;
-	dp->timer_free = (u32)(u - dp->timers) + 1;
+	dp->timer_free = ref32((u32)(u - dp->timers));
 }
 
 /* Rounded up to a tick: never early. */
@@ -56,9 +56,9 @@ s64 dp_user_timer_set(struct dp *dp, u64 cookie, u64 delay, u64 now)
 
 	if (delay > DELAY_MAX_NS)
 		return -EINVAL;
-	if (!dp->timer_free)
+	if (!dp->timer_free.raw)
 		return -ENOBUFS;
-	u = &dp->timers[dp->timer_free - 1];
+	u = &dp->timers[ref32_index(dp->timer_free)];
 	dp->timer_free = u->next;
 	u->cookie = cookie;
 	u->state = USER_TIMER_SET;

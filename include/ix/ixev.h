@@ -295,7 +295,7 @@ typedef void (*ixev_timer_handler_t)(void *arg);
 struct ixev_timer {
 	ixev_timer_handler_t handler;
 	void *arg;
-	int timer_id; /* ixev's: slot + 1, 0: not running */
+	int timer_id; /* ixev's: slot, 0: not running */
 };
 
 /* Nonzero on success, as in the original. */

@@ -96,7 +96,7 @@ struct ixev_tslot {		  /* a timer of the application */
 	uint64_t delay;		  /* ns, beyond the step being waited for */
 	uint64_t step;
 	uint32_t gen;  /* changes when the slot is freed */
-	uint32_t next; /* free or work list, index + 1 */
+	uint32_t next; /* free or work list, 0: its end */
 	bool set;      /* the dataplane has a timer for it */
 	bool want;     /* it is to be set at the crossing */
 	bool work;     /* on the work list */
@@ -121,7 +121,7 @@ struct ixev_thread {
 	bool gone_told;
 	int error; /* of run_io */
 
-	struct ixev_tslot *tslots;
+	struct ixev_tslot *tslots; /* the first is not used: 0 is none */
 	uint32_t ntslots, tslot_free, tslot_work;
 
 	struct ixev_datagram *parts;	 /* of a datagram, so far, or NULL */

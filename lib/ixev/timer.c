@@ -17,7 +17,8 @@ enum { MIN_SLOTS = 64, MAX_SLOTS = 1 << 24 };
 
 static bool grow(struct ixev_thread *t)
 {
-	uint32_t n = t->ntslots ? t->ntslots * 2 : MIN_SLOTS, i;
+	uint32_t n = t->ntslots ? t->ntslots * 2 : MIN_SLOTS;
+	uint32_t first = t->ntslots ? t->ntslots : 1, i;
 	struct ixev_tslot *s;
 
 	if (n > MAX_SLOTS)
@@ -27,9 +28,9 @@ static bool grow(struct ixev_thread *t)
 		return false;
 	t->tslots = s;
 	memset(s + t->ntslots, 0, (n - t->ntslots) * sizeof(*s));
-	for (i = n; i-- > t->ntslots;) {
+	for (i = n; i-- > first;) {
 		s[i].next = t->tslot_free;
-		t->tslot_free = i + 1;
+		t->tslot_free = i;
 	}
 	t->ntslots = n;
 	return true;
@@ -39,7 +40,8 @@ static struct ixev_tslot *slot_of(struct ixev_thread *t, uint64_t cookie)
 {
 	uint32_t i = (uint32_t)cookie;
 
-	if (i >= t->ntslots || t->tslots[i].gen != (uint32_t)(cookie >> 32))
+	if (!i || i >= t->ntslots ||
+	    t->tslots[i].gen != (uint32_t)(cookie >> 32))
 		return NULL;
 	return &t->tslots[i];
 }
@@ -50,7 +52,7 @@ static void slot_work(struct ixev_thread *t, struct ixev_tslot *s)
 		return;
 	s->work = true;
 	s->next = t->tslot_work;
-	t->tslot_work = (uint32_t)(s - t->tslots) + 1;
+	t->tslot_work = (uint32_t)(s - t->tslots);
 }
 
 static void slot_free(struct ixev_thread *t, struct ixev_tslot *s)
@@ -58,7 +60,7 @@ static void slot_free(struct ixev_thread *t, struct ixev_tslot *s)
 	s->gen++;
 	s->timer = NULL;
 	s->next = t->tslot_free;
-	t->tslot_free = (uint32_t)(s - t->tslots) + 1;
+	t->tslot_free = (uint32_t)(s - t->tslots);
 }
 
 int ixev_timer_init(struct ixev_timer *t, ixev_timer_handler_t h, void *arg)
@@ -79,12 +81,12 @@ int ixev_timer_add_ns(struct ixev_timer *timer, uint64_t ns)
 	if (!timer->timer_id) {
 		if (!t->tslot_free && !grow(t))
 			return -ENOMEM;
-		s = &t->tslots[t->tslot_free - 1];
+		s = &t->tslots[t->tslot_free];
 		timer->timer_id = (int)t->tslot_free;
 		t->tslot_free = s->next;
 		s->timer = timer;
 	} else {
-		s = &t->tslots[timer->timer_id - 1];
+		s = &t->tslots[timer->timer_id];
 	}
 	s->delay = ns;
 	s->want = true;
@@ -105,7 +107,7 @@ void ixev_timer_cancel(struct ixev_timer *timer)
 
 	if (!t || !timer->timer_id)
 		return;
-	s = &t->tslots[timer->timer_id - 1];
+	s = &t->tslots[timer->timer_id];
 	timer->timer_id = 0;
 	s->timer = NULL;
 	s->want = false;
@@ -149,7 +151,7 @@ void ixev_timer_push(struct ixev_thread *t)
 
 	t->tslot_work = 0;
 	while (list) {
-		s = &t->tslots[list - 1];
+		s = &t->tslots[list];
 		list = s->next;
 		s->work = false;
 		slot_push(t, s);
