@@ -13,13 +13,12 @@ import argparse
 import os
 import random
 import signal
-import socket
-import struct
 import threading
 import time
 
-from server import (Server, check, connect, enter, finish, receive, unacked,
-                    wait_for)
+from server import Server, connect, enter
+from lab import (Lab, check, finish, receive, reset_on_close, unacked,
+                 wait_for)
 
 SIZES = (1, 64, 1500, 9000, 60000)  # of messages
 LEAVES = 1 / 64      # share of messages after which a peer leaves
@@ -53,8 +52,7 @@ class Load(threading.Thread):
                 while not self.stop and self.rng.random() > LEAVES:
                     self.one(s)
                 if self.rng.random() < 0.5:  # a reset
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                 struct.pack("ii", 1, 0))
+                    reset_on_close(s)
             except OSError:
                 self.cut += 1
             s.close()
@@ -80,7 +78,7 @@ def kill_often(server, kills):
     until = time.monotonic() + kills * KILL_LIMIT
     while n < kills and time.monotonic() < until:
         pid = server.app()
-        if server.d.poll() is not None:
+        if server.poll() is not None:
             break
         if not pid or pid == last:  # between two lives
             time.sleep(0.001)
@@ -101,7 +99,7 @@ def kill_many(args):
         t.start()
     os.kill(server.app(), signal.SIGKILL)  # what is allocated once
     wait_for(server.answers)
-    sizes = [memory(server.d.pid)]
+    sizes = [memory(server.pid)]
     began = time.monotonic()
     kills = kill_often(server, args.kills)
     took = time.monotonic() - began
@@ -112,7 +110,7 @@ def kill_many(args):
         t.join()
     time.sleep(2)
     stat = server.stat()
-    sizes.append(memory(server.d.pid))
+    sizes.append(memory(server.pid))
     check(f"{kills} kills: the dataplane goes on",
           alive and kills == args.kills, f"({took / kills * 1000:.0f} ms each)")
     check("no wrong byte", not sum(t.wrong for t in loads),
@@ -159,7 +157,7 @@ def stop_and_go(args):
           receive(s, len(data)) == data)
     overruns = server.stat()["app_overruns"]
     check("one overrun is counted", 1 <= overruns <= 3, f"({overruns})")
-    server.d.send_signal(signal.SIGTERM)
+    server.send_signal(signal.SIGTERM)
     check("SIGTERM: peers get a FIN, not a reset", s.recv(1) == b"")
     s.close()
     check("SIGTERM: status 0", server.end() == 0)
@@ -176,15 +174,15 @@ def dies(args):
     except ConnectionResetError:
         reset = True
     check("a crash: peers get a reset", reset)
-    check("a crash: status 128 + 11", server.d.wait(10) == 128 + 11)
+    check("a crash: status 128 + 11", server.wait(10) == 128 + 11)
     server.end()
 
 
 def dataplane_dies(args):
     server = Server(args)
     app = server.app()
-    server.d.kill()
-    server.d.wait()
+    server.kill()
+    server.wait()
 
     def gone():
         try:
@@ -233,6 +231,7 @@ def main():
     p.add_argument("--kills", type=int, default=1000)
     args = p.parse_args()
     enter()
+    args.lab = Lab()
     stop_and_go(args)
     dies(args)
     dataplane_dies(args)

@@ -9,10 +9,13 @@ Ends when STOPFILE exists, or after SECONDS."""
 
 import os
 import random
-import socket
 import sys
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "tool"))
+from lab import connect, receive  # noqa: E402
 
 ADDRESS, SECONDS, STOP = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 BYSTANDERS = 8
@@ -23,41 +26,20 @@ counts = [0] * BYSTANDERS
 worst = [0.0] * BYSTANDERS
 
 
-def connect(port, until):
-    while True:
-        try:
-            s = socket.create_connection((ADDRESS, port), timeout=1)
-            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return s
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-
-
-def receive(s, n):
-    data = b""
-    while len(data) < n:
-        piece = s.recv(n - len(data))
-        if not piece:
-            return None
-        data += piece
-    return data
+def open_until(port, end):
+    return connect(ADDRESS, port, 1, patience=end - time.monotonic())
 
 
 def bystander(i, end):
     rng = random.Random(i)
     try:
-        s = connect(7, end)
+        s = open_until(7, end)
         s.settimeout(LIMIT)
         while time.monotonic() < end and not os.path.exists(STOP):
             sent = rng.randbytes(rng.choice((1, 64, 700, 4000)))
             began = time.monotonic()
             s.sendall(sent)
-            got = receive(s, len(sent))
-            if got is None:
-                raise ValueError("closed")
-            if got != sent:
+            if receive(s, len(sent)) != sent:
                 raise ValueError("wrong bytes")
             worst[i] = max(worst[i], time.monotonic() - began)
             counts[i] += 1
@@ -70,7 +52,7 @@ def toy(end):
     """Takes and forgets what the application sends; the first is soon reset."""
     while time.monotonic() < end:
         try:
-            s = connect(8, end)
+            s = open_until(8, end)
             s.settimeout(None)
             s.sendall(b"play with me")
             while s.recv(65536):
@@ -84,7 +66,7 @@ def hoarded(end):
     """Sends as much as is taken."""
     while time.monotonic() < end:
         try:
-            s = connect(9, end)
+            s = open_until(9, end)
             s.settimeout(3)
             while True:
                 s.sendall(b"keep this" * 100000)

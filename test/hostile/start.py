@@ -11,14 +11,13 @@ import argparse
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-from server import check, finish, open_tree, wait_for
+from server import open_tree
+from lab import Lab, check, finish, run_command, skip, wait_for
 
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"  # everybody's
@@ -33,12 +32,11 @@ ALONE = ("unshare", "-Ur", "sh", "-c",
 
 
 def command(args, *program, user="root", under=()):
-    tmp = tempfile.mkdtemp(dir=args.tmp)
-    os.chmod(tmp, 0o777)
-    return [*under, args.ix, "run", "--quiet", "--domain", "process", "--nic",
-            f"wire:{tmp}/wire", "--ip", "10.0.0.1/24", "--stat_dir",
-            os.path.join(tmp, "stat"), "--arena", "16M", "--user", user, "--",
-            *program]
+    tmp = args.lab.directory(0o777)
+    return [*under, *run_command(
+        args.ix, f"wire:{tmp}/wire", "10.0.0.1", program, "--quiet",
+        "--domain", "process", "--stat_dir", os.path.join(tmp, "stat"),
+        "--arena", "16M", "--user", user)]
 
 
 def run(args, *program, **how):
@@ -221,22 +219,18 @@ def main():
         p.add_argument("--" + name, action="store_true")
     args = p.parse_args()
     if os.geteuid():
-        print("skipped: needs root")
-        sys.exit(77)
+        skip("needs root")
+    args.lab = Lab()
     open_tree(args)
-    args.tmp = tempfile.mkdtemp(prefix="ix-start-")
-    os.chmod(args.tmp, 0o777)
-    try:
-        if args.stop:
-            stop_all(args)
-        elif args.mount:
-            mount_and_not(args)
-        else:
-            for part in (descriptors, children, priority, bounding, alone,
-                         stopped, mounts):
-                part(args)
-    finally:
-        shutil.rmtree(args.tmp)
+    args.tmp = args.lab.directory(0o777)
+    if args.stop:
+        stop_all(args)
+    elif args.mount:
+        mount_and_not(args)
+    else:
+        for part in (descriptors, children, priority, bounding, alone, stopped,
+                     mounts):
+            part(args)
     finish()
 
 

@@ -20,12 +20,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-from server import (Server, check, connect, enter, finish, open_tree, receive,
-                    wait_for)
+from server import Server, connect, enter, open_tree
+from lab import Lab, check, finish, receive, skip, wait_for
 
 NOBODY = 65534
 SHARED = ("up", "down", "frames", "arena")
@@ -57,10 +56,10 @@ def running(exe, user=None):
 def two_tenants(args):
     """Neither can see, signal or read the other."""
     one = Server(args)
-    pids = [one.d.pid, one.app()]
+    pids = [one.pid, one.app()]
     two = Server(args, number=1, ready=None,
                  program=[args.spy, "look", *map(str, pids)])
-    code = two.d.wait(20)
+    code = two.wait(20)
     check("a tenant cannot reach another one", code == 0, two.said()[-300:]
           if code else "")
     two.end()
@@ -97,8 +96,7 @@ def next_user(server, user):
 
 def orphans(args):
     """What a life has made ends with it; the next one's bytes are its own."""
-    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
-    os.chmod(tmp, 0o777)
+    tmp = args.lab.directory(0o777)
     server = Server(args, "--restart", program=[
         args.spy, "orphans", os.path.join(tmp, "once"), args.echo])
     first = server.app()
@@ -119,12 +117,11 @@ def orphans(args):
     server = Server(args, program=[
         args.spy, "orphans", os.path.join(tmp, "twice"), args.echo])
     check("orphans again", wait_for(lambda: len(running(args.spy)) == 8))
-    server.d.kill()
-    server.d.wait()
+    server.kill()
+    server.wait()
     check("the dataplane is killed: no orphan stays",
           wait_for(lambda: not running(args.spy) and not running(args.echo)))
     server.end()
-    shutil.rmtree(tmp)
 
 
 class Accomplice(threading.Thread):
@@ -150,8 +147,7 @@ class Accomplice(threading.Thread):
 
 def accomplice(args):
     """Memory that somebody else has kept is not used again."""
-    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
-    os.chmod(tmp, 0o777)
+    tmp = args.lab.directory(0o777)
     other = Accomplice(os.path.join(tmp, "socket"))
     server = Server(args, "--restart", program=[
         args.spy, "pass", os.path.join(tmp, "socket"), args.echo])
@@ -170,7 +166,6 @@ def accomplice(args):
     frames = mmap.mmap(other.lives[0][2], 0, prot=mmap.PROT_READ)
     check("old buffers show nothing", frames.find(secret[:64]) < 0)
     check("SIGTERM ends it", server.end() == 0)
-    shutil.rmtree(tmp)
 
 
 def exhaustion(args):
@@ -205,12 +200,11 @@ def refused(args, what, *options, says, program=None, under=()):
 
 
 def users(args):
-    closed = tempfile.mkdtemp(prefix="ix-tenants-")  # 0700
+    closed = args.lab.directory(0o700)
     program = os.path.join(closed, "echo")
     shutil.copy(args.echo, program)
     refused(args, "a program that its user cannot reach is refused",
             says="--user", program=[program])
-    shutil.rmtree(closed)
     refused(args, "--user of a missing user", "--user", "no-such-user",
             says="there is none")
     refused(args, "--user that is not in the namespace", "--user", "nobody",
@@ -261,8 +255,7 @@ def kill_probe(args):
 def window(args):
     """From its first line on nobody of the same user looks into ix: here it
     waits for its settings."""
-    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
-    os.chmod(tmp, 0o777)
+    tmp = args.lab.directory(0o777)
     fifo = os.path.join(tmp, "conf")
     os.mkfifo(fifo, 0o666)
     as_user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
@@ -280,15 +273,13 @@ def window(args):
           "Permission" in r.stderr, "" if r.stderr else "(it is open)")
     d.kill()
     d.wait()
-    shutil.rmtree(tmp)
 
 
 def ordinary(args):
     """Without root: what an ordinary user has."""
     as_user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
                "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
-    tmp = tempfile.mkdtemp(prefix="ix-tenants-")
-    os.chmod(tmp, 0o777)
+    tmp = args.lab.directory(0o777)
     for what, limit, program in (
             ("an ordinary user's", "", ["/bin/sh", "-c", "ls /proc; id -u"]),
             ("without namespaces: one process, that signals only itself",
@@ -313,7 +304,6 @@ def ordinary(args):
             pids = [w for w in r.stdout.split() if w.isdigit()]
             ok &= set(pids) <= {"1", "2", "3", str(NOBODY)} and "1" in pids
         check(what, ok, "" if ok else r.stdout[-300:] + r.stderr[-300:])
-    shutil.rmtree(tmp)
 
 
 def main():
@@ -323,12 +313,12 @@ def main():
     p.add_argument("--probe", action="store_true")
     args = p.parse_args()
     if os.geteuid():
-        print("skipped: needs root")
-        sys.exit(77)
+        skip("needs root")
     if args.probe:
         kill_probe(args)
         finish()
     enter("-n")
+    args.lab = Lab()
     open_tree(args)
     two_tenants(args)
     orphans(args)

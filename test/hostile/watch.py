@@ -23,9 +23,12 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "tool"))
+from lab import connect, counters, unacked  # noqa: E402
 
 ADDRESS, CORE, SECONDS, STOP, IX, STATDIR = sys.argv[1], int(sys.argv[2]), \
     float(sys.argv[3]), *sys.argv[4:]
@@ -76,9 +79,8 @@ class Control:
 
 def drops():
     """Packets that found no buffer, or the thread late."""
-    out = subprocess.run([IX, "stat", "--dir", STATDIR, "--json"],
-                         capture_output=True, text=True).stdout
-    return sum(map(int, re.findall(r'"drop_(?:no_buffer|late)": (\d+)', out)))
+    return sum(t["drop_no_buffer"] + t["drop_late"]
+               for t in counters(IX, STATDIR))
 
 
 def delays():
@@ -182,24 +184,8 @@ class Bytes:
 
     def __init__(self, control):
         self.silence = Silence("bytes", control)
-        self.s = self.connect()
-
-    def connect(self):
-        until = time.monotonic() + 10
-        while True:
-            try:
-                s = socket.create_connection((ADDRESS, 7), timeout=1)
-                s.setblocking(False)
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return s
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
-
-    def unacked(self):
-        info = self.s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-        return struct.unpack_from("I", info, 24)[0]
+        self.s = connect(ADDRESS, 7, 1, patience=10)
+        self.s.setblocking(False)
 
     def ask(self, now):
         if self.silence.asked is None:
@@ -207,7 +193,7 @@ class Bytes:
             self.silence.ask(now)
 
     def look(self, now):
-        if self.silence.asked is not None and not self.unacked():
+        if self.silence.asked is not None and not unacked(self.s):
             self.silence.answer(now)
         try:
             if not self.s.recv(4096):

@@ -5,32 +5,15 @@ into all that both share, and then cuts the file.
 
     wire.py IX ECHO"""
 
-import json
 import mmap
 import os
 import random
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 
-failed = False
-
-
-def check(what, ok, detail=""):
-    global failed
-    failed |= not ok
-    print(f"{'ok' if ok else 'FAILED'}: {what} {detail}", flush=True)
-
-
-def wait_for(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "tool"))
+from lab import Ix, Lab, check, finish, wait_for  # noqa: E402
 
 
 def scribble(path, seconds):
@@ -47,39 +30,27 @@ def scribble(path, seconds):
 
 def main():
     ix, echo = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as tmp:
-        wire, log = os.path.join(tmp, "wire"), open(tmp + "/log", "w+")
-        d = subprocess.Popen(
-            [ix, "run", "--domain", "process", "--nic",
-             "wire:" + wire, "--ip", "10.0.0.1/24", "--stat_dir", tmp + "/s",
-             "--", echo], stdout=log, stderr=log)
+    lab = Lab()
+    nic = lab.wire()
+    wire = nic.removeprefix("wire:")
+    server = Ix(lab, ix, nic, "10.0.0.1", [echo], "--domain", "process")
 
-        def sleeps():
-            out = subprocess.run([ix, "stat", "--dir", tmp + "/s", "--json"],
-                                 capture_output=True, text=True).stdout
-            threads = json.loads(out or "[]")
-            return threads[0]["sleeps"] if threads else 0
+    def sleeps():
+        return server.stat().get("sleeps", 0)
 
-        check("it runs", wait_for(lambda: sleeps() > 2))
-        scribble(wire, 2)
-        check("nonsense in all that is shared", d.poll() is None,
-              f"status {d.poll()}")
-        os.truncate(wire, 0)
-        before = sleeps()
-        check("the file is cut: it goes on",
-              wait_for(lambda: sleeps() > before + 2) and d.poll() is None,
-              f"status {d.poll()}")
-        d.send_signal(signal.SIGTERM)
-        try:
-            status = d.wait(10)
-        except subprocess.TimeoutExpired:
-            d.kill()
-            status = "does not end"
-        check("and ends in order", status == 0, f"status {status}")
-        if failed:
-            log.seek(0)
-            print(log.read())
-    sys.exit(failed)
+    check("it runs", wait_for(lambda: sleeps() > 2, 20))
+    scribble(wire, 2)
+    check("nonsense in all that is shared", server.poll() is None,
+          f"status {server.poll()}")
+    os.truncate(wire, 0)
+    before = sleeps()
+    check("the file is cut: it goes on",
+          wait_for(lambda: sleeps() > before + 2, 20) and
+          server.poll() is None, f"status {server.poll()}")
+    status = server.end()
+    check("and ends in order", status == 0,
+          f"status {status}: {server.said()}" if status else "")
+    finish()
 
 
 main()

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""The laboratory: what starts programs on IX, and their peers, for the figures
+(bench/) and for the tests.
+
+    process.py  Lab: processes, namespaces and files, and their end
+    net.py      network namespaces, veth pairs, being root of a namespace
+    ix.py       `ix run`: its command, when it serves, its counters, its parts
+    sock.py     the Linux end: sockets
+    check.py    what a test says
+
+Whoever uses it makes one Lab first. That takes over SIGINT, SIGTERM, SIGHUP
+and SIGALRM, and all that has been started or made through it is gone when the
+program ends, whichever way."""
+
+from lab.check import check, finish, skip
+from lab.ix import Ix, counters, run_command, user_option
+from lab.net import Veth, enter, inside
+from lab.process import (Cannot, Ended, Failed, Interrupted, Lab, Process,
+                         last_line, sh, wait_for)
+from lab.sock import connect, receive, reset_on_close, unacked
+
+__all__ = [
+    "Cannot", "Ended", "Failed", "Interrupted", "Ix", "Lab", "Process", "Veth",
+    "check", "connect", "counters", "enter", "finish", "inside", "last_line",
+    "receive", "reset_on_close", "run_command", "sh", "skip",
+    "unacked", "user_option", "wait_for"]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Networks of our own."""
+
+import os
+import subprocess
+import sys
+
+from lab.process import Cannot, last_line, sh
+
+INSIDE = "IX_LAB_INSIDE"
+
+
+class Veth:
+    """Two network namespaces, of server and client, ix0 in both:
+
+        netns ...-s  10.x.y.1  ix0 ==== veth ==== ix0  10.x.y.2  netns ...-c
+    """
+
+    def __init__(self, lab, server, client):
+        if os.geteuid():
+            raise Cannot("needs root: network namespaces and AF_XDP "
+                         "(CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF)")
+        self.names = {k: f"ix-lab-{os.getpid()}-{k}" for k in "sc"}
+        for k in "sc":
+            lab.netns.append(self.names[k])
+            sh("ip", "netns", "add", self.names[k], error=Cannot)
+        self.ip("s", "link", "add", "ix0", "type", "veth", "peer", "name",
+                "ix0", "netns", self.names["c"])
+        for k, address in (("s", server), ("c", client)):
+            self.ip(k, "link", "set", "lo", "up")
+            self.ip(k, "addr", "add", address + "/24", "dev", "ix0")
+            self.ip(k, "link", "set", "ix0", "up")
+
+    def ip(self, k, *args):
+        sh("ip", "-n", self.names[k], *args, error=Cannot)
+
+    def on(self, k):
+        """What goes before a command there."""
+        return ["ip", "netns", "exec", self.names[k]]
+
+    def sysctl(self, k, setting):
+        """If there is such a thing."""
+        sh(*self.on(k), "sysctl", "-qw", setting, error=None)
+
+
+def inside():
+    """Are we in the namespaces of enter()?"""
+    return INSIDE in os.environ
+
+
+def enter(flags="-Urn"):
+    """Begins the program again in namespaces of its own: of the network, and
+    of users unless told, in which we are root; all in them ends with them."""
+    if inside():
+        sh("ip", "link", "set", "lo", "up")
+        return
+    if not os.access("/dev/net/tun", os.W_OK):
+        raise Cannot("/dev/net/tun cannot be opened")
+    r = subprocess.run(["unshare", flags, "true"], capture_output=True,
+                       text=True)
+    if r.returncode:
+        raise Cannot(f"unshare {flags}: {last_line(r.stderr)}")
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", flags, sys.executable, *sys.argv])
