@@ -1,28 +1,88 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions per echo on the server: to be run under
+ * Instructions per message on the server, for bench/figures/counts.py:
  *
- *	valgrind --tool=callgrind --toggle-collect=counted_wait
+ *	valgrind --tool=callgrind --toggle-collect=run_program
+ *		--toggle-collect=client_turn insns PROGRAM ROUNDS
  *
- * by bench/run. Two dataplanes on one wire in one thread; the server's
- * application is an ordinary ixev program, for whom this file is the domain.
- * Only the server is counted: its dataplane, libix, ixev and the handler. The
- * client asks 64 connections at a time, so that batches are full.
+ * Two dataplanes on one wire in one thread. The server's application is one of
+ * our programs as it is, but for the name of its main(); this file is the
+ *domain that it runs in. Counted is what happens in run_program() and not in
+ *client_turn(): the server's dataplane, libix, ixev and the program. The client
+ *asks on 64 connections at a time, so that batches are full. Of two runs the
+ *difference is what the rounds cost that one has more than the other.
  */
 #include "conf/conf.h"
 #include "ix/ix.h"
-#include "ix/ixev.h"
 #include "test/lab/lab.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { CONNS = 64, PORT = 7, SIZE = 64, WARM = 100 };
+enum { CONNS = 64, PORT = 7, WARM = 100, MAX_ARGS = 8 };
 
+/* The programs' main()s: see bench/meson.build. */
+int app_echo_main(int argc, char **argv);
+int example_echo_ix_main(void);
+int app_kv_main(int argc, char **argv);
+
+static int echo_ix_main(int argc, char **argv)
+{
+	return example_echo_ix_main();
+}
+
+struct exchange {
+	const char *question, *answer;
+};
+
+#define TEXT64 \
+	"64 bytes that come back as they are, every one of them compared."
+_Static_assert(sizeof(TEXT64) == 64 + 1, "the message of all echo figures");
+
+/* Facebook's USR: most are a GET of a key of 19 bytes, a value of 2. */
+#define KEY "a-key-of-19-letters"
+
+static const struct program {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *argv[MAX_ARGS];
+	struct exchange first; /* once on each connection */
+	struct exchange usual;
+} programs[] = {
+	{
+		.name = "echo",
+		.main = app_echo_main,
+		.argv = { "echo" },
+		.first = { TEXT64, TEXT64 },
+		.usual = { TEXT64, TEXT64 },
+	},
+	{
+		.name = "echo_ix",
+		.main = echo_ix_main,
+		.argv = { "echo_ix" },
+		.first = { TEXT64, TEXT64 },
+		.usual = { TEXT64, TEXT64 },
+	},
+	{
+		.name = "kv_get",
+		.main = app_kv_main,
+		.argv = { "kv", "-m", "2", "-I", "64k" },
+		.first = { "set " KEY " 0 0 2\r\nme\r\n", "STORED\r\n" },
+		.usual = { "get " KEY "\r\n",
+			   "VALUE " KEY " 0 2\r\nme\r\nEND\r\n" },
+	},
+};
+
+static const struct program *program;
 static struct lab lab;
-static u64 rounds, answered, waiting;
-static u64 handles[CONNS];
-static u32 nhandles;
+static u64 rounds, last_round;
+static u32 nopen, waiting; /* connections that are open; without answer yet */
+static struct client_conn {
+	u64 handle;
+	size_t got; /* bytes of the answer */
+} conns[CONNS];
 
 /* ---- the client: bare calls and events, not counted */
 
@@ -31,45 +91,77 @@ static struct ix_call *call(u16 op)
 	return lab_call(&lab.end[LAB_CLIENT], op);
 }
 
-static void ask(u64 handle)
+static const struct exchange *exchange(void)
+{
+	return rounds > 1 ? &program->usual : &program->first;
+}
+
+static void ask(struct client_conn *conn)
 {
 	struct lab_node *e = &lab.end[LAB_CLIENT];
 	struct ix_call *c = call(IX_SENDV);
 	u32 i = e->down->ncalls - 1;
 
-	e->down->sgs[i] = (struct ix_sg){ .addr = (u64)e->arena, .len = SIZE };
-	c->handle = handle;
+	e->down->sgs[i] = (struct ix_sg){
+		.addr = (u64)e->arena,
+		.len = (u32)strlen(exchange()->question),
+	};
+	c->handle = conn->handle;
 	c->sg = i;
 	c->nsgs = 1;
-	waiting += SIZE;
+	conn->got = 0;
+	waiting++;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "insns: %s: %s\n", program->name, what);
+	exit(1);
+}
+
+static void on_recv(struct client_conn *conn, const struct ix_event *ev)
+{
+	const char *answer = exchange()->answer;
+	struct ix_call *c = call(IX_RECV_DONE);
+
+	c->handle = ev->handle;
+	c->bytes = ev->len;
+	if (!ev->len || ev->len > strlen(answer) - conn->got ||
+	    memcmp((void *)ev->addr, answer + conn->got, ev->len))
+		fail("wrong answer");
+	conn->got += ev->len;
+	if (conn->got == strlen(answer))
+		waiting--;
 }
 
 static void client_event(const struct ix_event *ev)
 {
-	struct ix_call *c;
+	struct client_conn *conn = &conns[ev->cookie];
 
-	if (ev->type == IX_EV_CONNECTED && !ev->error)
-		handles[nhandles++] = ev->handle;
-	if (ev->type != IX_EV_RECV)
-		return;
-	c = call(IX_RECV_DONE);
-	c->handle = ev->handle;
-	c->bytes = ev->len;
-	waiting -= ev->len;
-	answered++;
+	if (ev->type == IX_EV_CONNECTED && !ev->error) {
+		conn->handle = ev->handle;
+		nopen++;
+	} else if (ev->type == IX_EV_RECV) {
+		on_recv(conn, ev);
+	} else if (ev->type != IX_EV_SENT) {
+		fail("a connection has ended");
+	}
 }
 
 /* All answers are there: the next question on every connection. */
 static void next_round(void)
 {
-	if (nhandles < CONNS || waiting)
+	char *arena = (char *)lab.end[LAB_CLIENT].arena;
+
+	if (nopen < CONNS || waiting)
 		return;
 	rounds++;
-	for (u32 i = 0; i < CONNS; i++)
-		ask(handles[i]);
+	strcpy(arena, exchange()->question);
+	for (int i = 0; i < CONNS; i++)
+		ask(&conns[i]);
 }
 
-static void client_step(void)
+static __attribute__((noinline)) void client_turn(void)
 {
 	struct lab_node *e = &lab.end[LAB_CLIENT];
 	int n = lab_step(&lab, LAB_CLIENT, true);
@@ -78,15 +170,17 @@ static void client_step(void)
 	for (int i = 0; i < n; i++)
 		client_event(&e->up->events[i]);
 	next_round();
+	__asm__ volatile(""); /* not a tail call */
 }
 
 static void connect_all(void)
 {
-	for (int i = 0; i < CONNS; i++) {
+	for (u64 i = 0; i < CONNS; i++) {
 		struct ix_call *c = call(IX_CONNECT);
 
 		c->ip = addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
 		c->port = PORT;
+		c->cookie = i;
 	}
 }
 
@@ -100,14 +194,19 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 	return 0;
 }
 
-/* Never waits: without events the caller lets the client go on. */
+/* Never waits: without events the program comes again. */
 static int run_io(struct ix_port *port)
 {
 	struct lab_node *e = &lab.end[LAB_SERVER];
 
-	if (port->down->flags & IX_RUN_FLUSH)
+	if (port->down->flags & IX_RUN_FLUSH) {
 		dp_flush(e->dp, lab.now);
-	else if (lab_step(&lab, LAB_SERVER, true) < 0)
+		return 0;
+	}
+	client_turn();
+	if (rounds > last_round)
+		return -ESHUTDOWN;
+	if (lab_step(&lab, LAB_SERVER, true) < 0)
 		e->up->nevents = 0;
 	return 0;
 }
@@ -120,43 +219,7 @@ static void close_domain(struct ix_domain *d)
 {
 }
 
-/* ---- the server */
-
-static void echo(struct ixev_ctx *ctx, unsigned int reason)
-{
-	const void *data;
-	size_t len;
-
-	while ((data = ixev_recv_peek(ctx, &len))) {
-		ssize_t n = ixev_send(ctx, data, len);
-
-		if (n <= 0)
-			break;
-		ixev_recv_zc(ctx, (size_t)n);
-	}
-}
-
-static struct ixev_ctx *accept_conn(struct ip_tuple *id)
-{
-	struct ixev_ctx *ctx = malloc(sizeof(*ctx));
-
-	if (ctx) {
-		ixev_ctx_init(ctx);
-		ixev_set_handler(ctx, IXEVIN | IXEVHUP, echo);
-	}
-	return ctx;
-}
-
-static void release(struct ixev_ctx *ctx)
-{
-	free(ctx);
-}
-
-static void dialed(struct ixev_ctx *ctx, long ret)
-{
-}
-
-static int start_server(void)
+static int open_domain(void)
 {
 	static const uint16_t ports[] = { PORT, 0 };
 	static struct ix_domain domain = {
@@ -170,56 +233,49 @@ static int start_server(void)
 		.detach = nothing,
 		.close = close_domain,
 	};
-	static struct ixev_conn_ops ops = { .accept = accept_conn,
-					    .release = release,
-					    .dialed = dialed };
-	int err;
 
 	domain.arena = lab.end[LAB_SERVER].arena;
 	domain.arena_len = lab.end[LAB_SERVER].arena_len;
-	err = ix_init_domain(&domain);
-	if (!err)
-		err = ixev_init(&ops);
-	return err ? err : ixev_init_thread();
+	return ix_init_domain(&domain);
 }
 
 /* What callgrind counts. */
-static __attribute__((noinline)) void counted_wait(void)
+static __attribute__((noinline)) int run_program(void)
 {
-	ixev_wait();
+	int argc = 0;
+	int status;
+
+	while (program->argv[argc])
+		argc++;
+	status = program->main(argc, (char **)program->argv);
 	__asm__ volatile(""); /* not a tail call */
+	return status;
 }
 
-/* Until the client has asked @n times more. */
-static u64 serve(u64 n, void (*wait)(void))
+static int usage(void)
 {
-	u64 before = answered, until = rounds + n;
-
-	while (rounds < until) {
-		wait();
-		client_step();
-	}
-	return answered - before;
+	fputs("usage: insns echo|echo_ix|kv_get ROUNDS\n", stderr);
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	u64 n = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000, echoes;
 	struct conf conf;
 
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		if (argc == 3 && !strcmp(programs[i].name, argv[1]))
+			program = &programs[i];
+	if (!program)
+		return usage();
+	last_round = WARM + strtoull(argv[2], NULL, 10);
 	conf_init(&conf);
 	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
-	if (lab_open(&lab, &conf.dp) || start_server()) {
-		fputs("echo_insns: cannot start\n", stderr);
-		return 1;
-	}
+	if (lab_open(&lab, &conf.dp) || open_domain())
+		fail("cannot start");
 	connect_all();
-	serve(WARM, ixev_wait);
-	echoes = serve(n, counted_wait);
-	printf("{\"echoes\":%lu,\"rounds\":%lu,\"rx_packets\":%lu,"
-	       "\"tx_packets\":%lu}\n",
-	       (unsigned long)echoes, (unsigned long)n,
-	       (unsigned long)lab.end[LAB_SERVER].stat.rx_packets,
-	       (unsigned long)lab.end[LAB_SERVER].stat.tx_packets);
+	if (run_program())
+		fail("has failed");
+	printf("{\"messages\":%lu,\"compiler\":\"%s\"}\n",
+	       (unsigned long)last_round * CONNS, __VERSION__);
 	return 0;
 }

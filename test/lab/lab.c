@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ARENA = 4 << 20, STEP_NS = 2000, PAGE = 4096 };
+enum { ARENA = 32 << 20, STEP_NS = 2000, PAGE = 4096 };
 
 /* Aligned to MBUF_SIZE, zeroed; what is read or written behind @len faults. */
 static void *map(struct lab_mem *m, size_t len)

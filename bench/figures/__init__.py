@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""What bench/run measures.
+
+    bench.py    the two sides, their servers and clients
+    veth.py     over a veth pair, against Linux and a bare NIC
+    process.py  what wall 2 costs
+    counts.py   instructions and bytes: exact, whatever else the machine does
+    report.py   the table, the raw numbers, bench/README.md
+
+A scenario is a function of a Bench; the first line of its docstring says
+what it measures. It returns {"unit": ..., "values": ..., "rows": [(what, value,
+target, how)]}, where how is ">=" or "<="."""
+
+from figures import counts, process, veth
+
+# In the order of the README's table.
+SCENARIOS = {
+    "echo": veth.echo,
+    "pingpong": veth.pingpong,
+    "churn": veth.churn,
+    "churn_rst": veth.churn_rst,
+    "wire": veth.wire,
+    "insns": counts.instructions,
+    "memory": counts.memory,
+    "batch": veth.batch,
+    "process_echo": process.echo,
+    "process_pingpong": process.pingpong,
+}

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Over a veth pair, against Linux and a bare NIC; and over the wire."""
+
+from figures.bench import medians
+
+
+def echo(bench):
+    """64 B echo, 64 connections, over veth: messages per second"""
+    def run(kind):
+        if kind == "raw":
+            r = bench.with_server(kind, bench.raw_client("flood"))
+            return r["per_second"]
+        r = bench.with_server(kind, bench.ixload("ix", "--conns", "64"),
+                              one_core=True)
+        return r["msgs_per_sec"]
+
+    v = bench.compare(run, "ix", "linux", "linux-busy", "linux-helped", "raw")
+    m = medians(v)
+    return {"unit": "msg/s", "values": v, "rows": [
+        ("echo 64 B x 64 over veth: IX / Linux epoll on one core",
+         m["ix"] / m["linux"], 5, ">="),
+        ("echo 64 B x 64 over veth: IX / Linux busy-polling on one core",
+         m["ix"] / m["linux-busy"], None, ""),
+        ("echo 64 B x 64 over veth: IX / Linux epoll, its TCP receive on the "
+         "client's core", m["ix"] / m["linux-helped"], None, ""),
+        ("echo 64 B x 64 over veth: IX / raw AF_XDP",
+         m["ix"] / m["raw"], 0.70, ">=")]}
+
+
+def pingpong(bench):
+    """64 B ping-pong, same stack at both ends, over veth: ns one way"""
+    def run(kind):
+        if kind == "raw":
+            r = bench.with_server(kind, bench.raw_client("pingpong"))
+            return r["rtt_ns"]["mean"] / 2
+        more = ["--busy-poll", "50"] if kind == "linux-busy" else []
+        r = bench.with_server(kind, bench.ixload(
+            "ix" if kind == "ix" else "linux", "--conns", "1", *more))
+        return r["latency_ns"]["mean"] / 2
+
+    v = bench.compare(run, "ix", "linux", "linux-busy", "raw")
+    m = medians(v)
+    return {"unit": "ns one way", "values": v, "rows": [
+        ("ping-pong 64 B one way: Linux / IX", m["linux"] / m["ix"], 8, ">="),
+        ("ping-pong 64 B one way: Linux busy-polling / IX",
+         m["linux-busy"] / m["ix"], None, ""),
+        ("ping-pong 64 B one way: IX / raw AF_XDP",
+         m["ix"] / m["raw"], 1.5, "<=")]}
+
+
+# The client closes first and so keeps TIME-WAIT: 64512 ports must be enough
+# for what it opens meanwhile.
+CHURN_PORTS = ["--tcp.port_min", "1024", "--tcp.port_max", "65535",
+               "--tcp.time_wait", "1ms"]
+
+
+def measure_churn(bench, what, target, how, *options):
+    client = bench.ixload("ix", "--conns", "64", "--msgs-per-conn", "1",
+                          *options, extra=CHURN_PORTS)
+
+    def run(kind):
+        return bench.with_server(kind, client, one_core=True)["conns_per_sec"]
+
+    v = bench.compare(run, "ix", "linux", "linux-helped")
+    m = medians(v)
+    return {"unit": "conn/s", "values": v, "rows": [
+        (f"connect, 64 B echo, {what}: IX / Linux on one core",
+         m["ix"] / m["linux"], target, how),
+        (f"connect, 64 B echo, {what}: IX / Linux, its TCP receive on the "
+         "client's core", m["ix"] / m["linux-helped"], None, "")]}
+
+
+def churn(bench):
+    """connect, one 64 B echo, close; over veth: connections per second"""
+    return measure_churn(bench, "close", 5, ">=")
+
+
+def churn_rst(bench):
+    """the same, closed by reset as in the paper"""
+    return measure_churn(bench, "reset", None, "", "--rst")
+
+
+def wire(bench):
+    """64 B echo, 64 connections, in-memory wire: messages per second"""
+    # With B = 64 and 64 connections one core waits while the other works.
+    extra = ("--batch", "32")
+
+    def run(kind):
+        nic = bench.wire()
+        return bench.with_server(
+            kind, bench.ixload("ix", "--conns", "64", nic=nic, extra=extra),
+            nic=nic, extra=extra)["msgs_per_sec"]
+
+    v = bench.compare(run, "ix")
+    return {"unit": "msg/s", "values": v, "rows": [
+        ("echo 64 B x 64 on the wire, one core each side, B = 32, M/s",
+         v["ix"]["median"] / 1e6, 4, ">=")]}
+
+
+def batch(bench):
+    """batch bound B of the server, 64 B echo, 256 connections, over veth"""
+    domain = "process" if bench.has_process() else "inline"
+
+    def run(kind):
+        return bench.with_server(
+            "ix", bench.ixload("ix", "--conns", "256"), domain=domain,
+            extra=["--batch", kind[2:]])["msgs_per_sec"]
+
+    bounds = (1, 2, 8, 16, 64)
+    v = bench.compare(run, *(f"B={b}" for b in bounds))
+    m = medians(v)
+    return {"unit": "msg/s", "values": v, "rows": [
+        (f"batch bound, domain {domain}: B = {b} / B = 1",
+         m[f"B={b}"] / m["B=1"],
+         1.29 if b == 16 and domain == "process" else None, ">=")
+        for b in bounds[1:]]}
