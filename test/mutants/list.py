@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP,
-at the start."""
+"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP, at the
+start, in pace."""
 
 from collections import namedtuple
 
@@ -183,4 +183,16 @@ STARTS = [
            "\t\tq->nr_drops += lost - x->lost;", ["t_xdp_ring"]),
 ]
 
-MUTANTS = GATE + LIVES + LIMITS + TCP + STARTS
+# Nothing is wrong after these, only slower.
+PACE = [
+    Mutant("no segment takes the fast path", "dp/rx.c",
+           "\t\ti += tcp_fast_in(&dp->net, pkts + i, (u32)n - i, now);\n", "",
+           ["baseline"]),
+    Mutant("a segment costs some instructions more", "net/tcp_fast.c",
+           "\tfor (i = 0; i < n; i++) {\n\t\tstruct mbuf *m = pkts[i];",
+           "\tfor (i = 0; i < n; i++) {\n"
+           "\t\tfor (volatile int j = 0; j < 4; j++)\n\t\t\t;\n"
+           "\t\tstruct mbuf *m = pkts[i];", ["baseline"]),
+]
+
+MUTANTS = GATE + LIVES + LIMITS + TCP + STARTS + PACE
