@@ -7,7 +7,10 @@ set -u
 build=$1
 demo=$(cd "$(dirname "$0")/../.." && pwd)/bench/demo
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+TMPDIR=$(mktemp -d) # for the demo's files
+export TMPDIR
+chmod 755 "$TMPDIR"
+trap 'rm -rf "$out" "$TMPDIR"' EXIT
 failed=0
 
 for p in memcached memccp unshare; do
@@ -24,7 +27,8 @@ fail() {
 }
 
 left() { # PID of a demo
-	ip netns list 2>/dev/null | grep "ix-demo-$1-"
+	ls "$TMPDIR"
+	ip netns list 2>/dev/null | grep "ix-lab-$1-"
 	grep -lz "^IX_DEMO_TEST=$$\$" /proc/[0-9]*/environ 2>/dev/null |
 		grep -v "/$$/"
 }
@@ -35,6 +39,7 @@ for mode in xdp tap wire; do
 	status=$?
 	if [ $status = 0 ] && [ "$(tail -1 "$out")" = "demo: ok" ]; then
 		echo "ok: $mode: $(grep 'in favour' "$out")"
+		[ -z "$(ls "$TMPDIR")" ] || fail "$mode: left: $(ls "$TMPDIR")"
 	elif grep -q 'FAILED: .*\(needs root\|not permitted\|/dev/net/tun\)' \
 		"$out"; then
 		echo "$mode cannot be had: $(tail -1 "$out")"
