@@ -11,6 +11,7 @@
  *   tcp_fast.c   the usual segment, in and out, in one go
  *   tcp_in.c     segment arrival
  *   tcp_syn.c    ... of those that open
+ *   tcp_cookie.c ... when nothing more can be kept of them
  *   tcp_ack.c    acknowledgements, loss recovery
  *   tcp_icmp.c   what ICMP says about our segments
  *   tcp_opt.c    options
@@ -206,8 +207,9 @@ struct tcp_listener {
 	u16 port;	/* 0: free */
 	u16 pad;
 	u32 backlog;
-	u32 waiting; /* in both lists */
-	u32 nhalf;   /* ... in this one: SYN-RECEIVED, oldest first */
+	u32 waiting;	   /* in both lists */
+	u32 nhalf;	   /* ... in this one: SYN-RECEIVED, oldest first */
+	u32 cookie_period; /* of the last SYN cookie, + 1; 0: none yet */
 	struct list half;
 	struct list conns; /* established, not accepted */
 };
@@ -257,7 +259,7 @@ struct tcp_conf {
 	u32 init_cwnd; /* segments (RFC 6928) */
 	u32 mss;       /* of both sides; 0: from the MTU */
 	u8 cc;
-	bool timestamps, wscale;
+	bool timestamps, wscale, syn_cookies;
 	u16 port_min, port_max; /* ephemeral ports */
 	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */
 	u32 challenge_interval_ms; /* ... and between two of a connection */

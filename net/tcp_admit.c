@@ -3,8 +3,9 @@
  * Who may have a connection, and who gives one up when they run short.
  *
  *   at the SYN               its listener has a backlog, and a share of those
- *                            that may be half-open; who has waited longest
- *                            there without an answer makes room
+ *                            that may be half-open; beyond, a cookie is sent
+ *                            (tcp_cookie.c), or, with tcp.syn_cookies off, who
+ *                            has waited longest without an answer makes room
  *   when confirmed           its source has a share: a few are each source's
  *                            own, and the last ones are for those; beyond, the
  *                            fewer are left the less; or a fixed one
@@ -148,13 +149,20 @@ static bool recycle_unanswered(struct net *net, const struct tcp_listener *l)
 	return c && c->probes && recycle(net, c);
 }
 
+bool tcp_may_accept(const struct tcp_listener *l)
+{
+	return l->waiting - l->nhalf < l->backlog;
+}
+
+/* With SYN cookies nobody need go for a newcomer. */
 bool tcp_may_queue(struct net *net, const struct tcp_listener *l)
 {
 	u32 limit = max(net->conf.tcp.max_conns / 2, 1u);
 	u32 left = limit - min(limit, net->tcp.nhalf);
 
-	return (l->waiting < l->backlog && l->nhalf < HALF_OPEN_SHARE * left) ||
-	       recycle_unanswered(net, l);
+	if (l->waiting < l->backlog && l->nhalf < HALF_OPEN_SHARE * left)
+		return true;
+	return !net->conf.tcp.syn_cookies && recycle_unanswered(net, l);
 }
 
 /* Not one whose end is still to be told. */

@@ -122,7 +122,7 @@ static u32 conn_take_or_recycle(struct net *net)
  * other half hides the uptime in timestamps (RFC 7323 section 5.4); being a
  * function of the flow, it keeps timestamps growing from one incarnation to
  * the next (RFC 6191). */
-static void choose_iss(struct net *net, struct tcp_conn *c, u64 now)
+static void choose_iss(const struct net *net, struct tcp_conn *c, u64 now)
 {
 	u64 hash = hash_sip(net->secret, &c->flow, sizeof(c->flow));
 
@@ -140,22 +140,13 @@ static u8 wscale_for(u32 buf)
 	return shift;
 }
 
-struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
-			      u64 now)
+void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
+		   u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
-	u32 i = conn_take_or_recycle(net);
-	struct tcp_conn *c;
-	u32 gen;
 
-	if (i == UINT32_MAX)
-		return NULL;
-	c = &net->tcp.conns[i];
-	gen = handle_gen(c->handle);
 	memset(c, 0, sizeof(*c));
-	c->handle = handle_make(group, gen + !gen, i); /* none is 0 */
 	c->flow = flow;
-	c->group = group;
 	c->cc = conf->cc;
 	c->wscale_rcv = wscale_for(conf->rcv_buf);
 	c->rto = net->tcp.rto_initial;
@@ -167,6 +158,22 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
 	timer_init(&c->timer, TIMER_TCP);
 	list_init(&c->link);
 	choose_iss(net, c, now);
+}
+
+struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
+			      u64 now)
+{
+	u32 i = conn_take_or_recycle(net);
+	struct tcp_conn *c;
+	u32 gen;
+
+	if (i == UINT32_MAX)
+		return NULL;
+	c = &net->tcp.conns[i];
+	gen = handle_gen(c->handle);
+	tcp_conn_init(net, c, flow, now);
+	c->handle = handle_make(group, gen + !gen, i); /* none is 0 */
+	c->group = group;
 	tcp_table_add(net, c);
 	net->stat->tcp_conns++;
 	return c;

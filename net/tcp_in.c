@@ -438,10 +438,10 @@ static void arrive(struct net *net, struct tcp_conn *c, const struct pkt *p,
 		tcp_die(net, c, 0);
 		c = NULL;
 	}
-	if (!c) {
-		tcp_no_connection(net, p, s, group, now);
+	if (!c)
+		c = tcp_no_connection(net, p, s, group, now);
+	if (!c)
 		return;
-	}
 	if (c->state == TCP_SYN_SENT) {
 		tcp_syn_sent(net, c, p, s, now);
 		return;

@@ -91,6 +91,9 @@ void tcp_die(struct net *net, struct tcp_conn *c, u8 error);
 void tcp_conn_put(struct net *net, struct tcp_conn *c);
 /* Frees it without telling anyone. */
 void tcp_release(struct net *net, struct tcp_conn *c);
+/* A new one, apart from the table and the pool; with a handle of 0. */
+void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
+		   u64 now);
 void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_established(struct net *net, struct tcp_conn *c, u64 now);
 
@@ -102,6 +105,8 @@ void tcp_count(struct net *net, struct tcp_conn *c);
 void tcp_uncount(struct net *net, struct tcp_conn *c);
 /* May @l have one more half-open? Another one may have to go for it. */
 bool tcp_may_queue(struct net *net, const struct tcp_listener *l);
+/* May @l have one more that is confirmed at once? */
+bool tcp_may_accept(const struct tcp_listener *l);
 void tcp_enter_listener(struct net *net, struct tcp_listener *l,
 			struct tcp_conn *c);
 /* Half-open until now. */
@@ -113,12 +118,32 @@ void tcp_relieve(struct net *net, u64 now);
 void tcp_make_room(struct net *net);
 
 /* tcp_syn.c */
-/* No connection has this segment's flow: 3.10.7.1 (CLOSED), .2 (LISTEN). */
-void tcp_no_connection(struct net *net, const struct pkt *p,
-		       const struct tcp_seg *s, u8 group, u64 now);
+/* No connection has this segment's flow: 3.10.7.1 (CLOSED), .2 (LISTEN). One
+ * that a cookie opens is returned, to take the segment. */
+struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
+				   const struct tcp_seg *s, u8 group, u64 now);
+/* What the SYN @s says of the peer. */
+void tcp_take_syn(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
+		  u64 now);
+/* A connection in SYN-RECEIVED for the SYN @s, whose flow is that of @p; NULL
+ * when none is free, counted. */
+struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
+				  const struct pkt *p, const struct tcp_seg *s,
+				  u8 group, u64 now);
 /* 3.10.7.3: SYN-SENT. */
 void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
 		  const struct tcp_seg *s, u64 now);
+
+/* tcp_cookie.c */
+/* Answers a SYN that @l has no place for. */
+void tcp_cookie_send(struct net *net, struct tcp_listener *l,
+		     const struct pkt *p, const struct tcp_seg *s, u64 now);
+/* Has @l sent any that may still come back? */
+bool tcp_cookies_out(const struct tcp_listener *l, u64 now);
+/* The connection that the ACK @s opens, or NULL: no cookie, or no room. */
+struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
+				 const struct pkt *p, const struct tcp_seg *s,
+				 u8 group, u64 now);
 
 /* tcp_ack.c */
 /* @ack is new: takes what it acknowledges off the send queue. Returns true if
@@ -373,6 +398,8 @@ void tcp_send_ack(struct net *net, struct tcp_conn *c, u64 now);
 /* A segment that the peer must answer (RFC 9293 section 3.8.4). */
 void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now);
+/* A SYN-ACK that is not repeated. */
+void tcp_send_syn_ack(struct net *net, struct tcp_conn *c, u64 now);
 /* Answers a segment that has no connection (RFC 9293 3.10.7.1). */
 void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
 void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);

@@ -226,6 +226,14 @@ void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now)
 	send_bare(net, c, c->snd_una - 1, TCP_ACK, now);
 }
 
+void tcp_send_syn_ack(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct mbuf *m = mbuf_alloc(net->pool);
+
+	if (m)
+		emit_syn(net, c, m, TCP_SYN | TCP_ACK, now);
+}
+
 void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now)
 {
 	u8 flags = c->state == TCP_SYN_RCVD ? TCP_SYN | TCP_ACK : TCP_SYN;

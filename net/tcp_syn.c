@@ -5,8 +5,8 @@
 
 enum { MSS_DEFAULT = 536 }; /* RFC 9293 section 3.7.1 */
 
-static void take_syn(struct net *net, struct tcp_conn *c,
-		     const struct tcp_seg *s, u64 now)
+void tcp_take_syn(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
+		  u64 now)
 {
 	c->irs = s->seq;
 	c->rcv_nxt = s->seq + 1;
@@ -31,9 +31,29 @@ static void take_syn(struct net *net, struct tcp_conn *c,
 	c->snd_wl1 = s->seq;
 }
 
-static void passive_open(struct net *net, struct tcp_listener *l,
-			 const struct pkt *p, const struct tcp_seg *s, u8 group,
-			 u64 now)
+struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
+				  const struct pkt *p, const struct tcp_seg *s,
+				  u8 group, u64 now)
+{
+	struct tcp_conn *c =
+		tcp_conn_new(net, flow_received(p->ip, p->l4), group, now);
+
+	if (!c) {
+		net->stat->drop_tcp_conns++;
+		return NULL;
+	}
+	net->stat->tcp_passive_opens++;
+	c->flags |= TCP_F_PASSIVE;
+	c->state = TCP_SYN_RCVD;
+	tcp_enter_listener(net, l, c);
+	tcp_take_syn(net, c, s, now);
+	arp_learn(net, p->ip->src, p->eth->src, now);
+	return c;
+}
+
+static void syn_to_listener(struct net *net, struct tcp_listener *l,
+			    const struct pkt *p, const struct tcp_seg *s,
+			    u8 group, u64 now)
 {
 	const struct tcp_hdr *h = p->l4;
 	struct tcp_conn *c;
@@ -41,42 +61,37 @@ static void passive_open(struct net *net, struct tcp_listener *l,
 	tcp_relieve(net, now);
 	if (!tcp_in_share(net, p->ip->src, h->dport)) {
 		net->stat->drop_tcp_share++;
-		return;
-	}
-	if (!tcp_may_queue(net, l)) {
+	} else if (tcp_may_queue(net, l)) {
+		c = tcp_open_passive(net, l, p, s, group, now);
+		if (c)
+			tcp_mark_out(net, c);
+	} else if (net->conf.tcp.syn_cookies && tcp_may_accept(l)) {
+		tcp_cookie_send(net, l, p, s, now);
+	} else {
 		net->stat->drop_tcp_backlog++;
-		return;
 	}
-	c = tcp_conn_new(net, flow_received(p->ip, h), group, now);
-	if (!c) {
-		net->stat->drop_tcp_conns++;
-		return;
-	}
-	net->stat->tcp_passive_opens++;
-	c->flags |= TCP_F_PASSIVE;
-	c->state = TCP_SYN_RCVD;
-	tcp_enter_listener(net, l, c);
-	take_syn(net, c, s, now);
-	arp_learn(net, p->ip->src, p->eth->src, now);
-	tcp_mark_out(net, c);
 }
 
-void tcp_no_connection(struct net *net, const struct pkt *p,
-		       const struct tcp_seg *s, u8 group, u64 now)
+struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
+				   const struct tcp_seg *s, u8 group, u64 now)
 {
+	const u8 which = s->flags & (TCP_SYN | TCP_ACK);
 	const struct tcp_hdr *h = p->l4;
 	struct tcp_listener *l =
 		tcp_find_listener(net, p->ip->dst, be16_host(h->dport));
 
 	if (s->flags & TCP_RST)
-		return;
-	if (l && (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-		passive_open(net, l, p, s, group, now);
-		return;
+		return NULL;
+	if (l && which == TCP_SYN) {
+		syn_to_listener(net, l, p, s, group, now);
+		return NULL;
 	}
+	if (l && which == TCP_ACK && tcp_cookies_out(l, now))
+		return tcp_cookie_take(net, l, p, s, group, now);
 	net->stat->drop_tcp_no_conn++;
 	if (!l || s->flags & TCP_ACK)
 		tcp_reset_reply(net, p, now);
+	return NULL;
 }
 
 void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
@@ -97,7 +112,7 @@ void tcp_syn_sent(struct net *net, struct tcp_conn *c, const struct pkt *p,
 	}
 	if (!(s->flags & TCP_SYN))
 		return;
-	take_syn(net, c, s, now);
+	tcp_take_syn(net, c, s, now);
 	if (ack) {
 		if (c->flags & TCP_F_RTT_TIMED)
 			tcp_rtt_stop(net, c, now);

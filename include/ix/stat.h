@@ -65,6 +65,9 @@
 	X(tcp_conns, "gauge: connections now, TIME-WAIT included")         \
 	X(tcp_time_wait, "gauge: connections in TIME-WAIT")                \
 	X(tcp_recycled, "connections ended early to make room")            \
+	X(tcp_cookies_sent, "SYNs answered by a cookie: backlog full")     \
+	X(tcp_cookies_taken, "connections opened by a cookie")             \
+	X(tcp_cookies_bad, "ACKs that should be a cookie and are none")    \
 	X(tcp_rst_in, "resets accepted")                                   \
 	X(tcp_rst_out, "resets sent")                                      \
 	X(tcp_challenge_acks, "challenge ACKs sent (RFC 5961)")            \

@@ -179,6 +179,7 @@ void play_conf(struct run *r)
 		SETTING(mss, 1),
 		SETTING(timestamps, 1),
 		SETTING(wscale, 1),
+		SETTING(syn_cookies, 1),
 		SETTING(challenge_acks, 1),
 		SETTING(challenge_interval_ms, 1000000),
 #undef SETTING

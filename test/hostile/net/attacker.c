@@ -91,9 +91,9 @@ static void set_mark(struct attack *a)
 	a->mark_pings = a->honest->pings;
 }
 
-static bool must_go_on(const struct attack *a, int client)
+static bool must_go_on(int client)
 {
-	return client != C_IDLE && !(client == C_CHURN && a->full);
+	return client != C_IDLE;
 }
 
 /* The first client that has had no answer to a message sent after the mark,
@@ -101,7 +101,7 @@ static bool must_go_on(const struct attack *a, int client)
 static int waits(const struct attack *a)
 {
 	for (int i = 0; i < NR_CLIENTS; i++)
-		if (must_go_on(a, i) && a->honest->messages[i] < a->mark[i] + 2)
+		if (must_go_on(i) && a->honest->messages[i] < a->mark[i] + 2)
 			return i;
 	return a->honest->pings < a->mark_pings + 2 ? NR_CLIENTS : -1;
 }
@@ -113,7 +113,7 @@ bool more(struct attack *a)
 	if (a->gone || *a->why || a->honest->harmed)
 		return false;
 	if (since < a->least ||
-	    (waits(a) >= 0 && since < a->limit_s * 1000ull * MS))
+	    (waits(a) >= 0 && since < LIMIT_S * 1000ull * MS))
 		return true;
 	if (waits(a) >= 0)
 		success(a, "client %d gets no answers meanwhile", waits(a));
@@ -135,11 +135,8 @@ void wait_more(struct attack *a)
 
 static bool all_go_on(struct attack *a, const char *when)
 {
-	a->limit_s = a->full ? NEWCOMER_S : LIMIT_S;
-	a->full = false;
 	once_more(a, 0);
 	wait_more(a);
-	a->limit_s = LIMIT_S;
 	if (a->honest->harmed)
 		success(a, "%s", a->honest->why);
 	return !*a->why || success(a, "%s", when);
@@ -320,7 +317,6 @@ int main(int argc, char **argv)
 	a->ix = ntohl(inet_addr(argv[2]));
 	a->port = (uint16_t)atoi(argv[3]);
 	a->kv = !strcmp(argv[4], "kv");
-	a->limit_s = LIMIT_S;
 	a->stat = argv[5];
 	if (wire_open(a, argv[1])) {
 		printf("FAIL %s: no way to the server\n", kind->name);

@@ -31,8 +31,7 @@
 
 enum {
 	LIMIT_S = 8, /* an answer later than that is harm: three lost SYNs of
-		      * Linux take 7 s; */
-	NEWCOMER_S = 17, /* of one who came while it was full, four: 15 s */
+		      * Linux take 7 s */
 	PUPPETS = 2304,
 	HOARDERS = 1100,
 	MSS = 1448,
@@ -119,10 +118,8 @@ struct attack {
 	struct puppet puppets[PUPPETS];
 	uint32_t npuppets;
 	bool silent_arp, half_open;
-	bool full; /* newcomers need not get in while it lasts */
 	/* this attack */
 	uint64_t began, least;
-	uint32_t limit_s; /* for more() */
 	uint64_t mark[NR_CLIENTS], mark_pings;
 	uint64_t rng;
 	char why[200]; /* it has succeeded */

@@ -5,18 +5,21 @@
 enum { STRANGERS = 0x0a510500 /* 10.81.5.0 to 10.81.8.255: nobody is there */ };
 
 /* Of run.sh's tcp.max_conns half may be half-open; and the clients. */
-enum { CONNS_MOST = 2048 / 2 + 16 };
+enum { CONNS_MOST = 2048 / 2 + 16, NEWCOMERS = 20 };
 
-/* As more(); but the first second only fills what can be filled, and whoever
- * is connected has to go on then. */
+/* As more(); but the first second only fills what can be filled. From then on
+ * whoever is connected has to go on, and NEWCOMERS to get in: more than would
+ * by luck. */
 static bool more_when_full(struct attack *a)
 {
 	enum { FILL_MS = 1000, STEADY_MS = 1001 };
 
 	if (a->least == STEADY_MS * 1000000ull)
 		return more(a);
-	if (now_ns() - a->began > FILL_MS * 1000000ull)
+	if (now_ns() - a->began > FILL_MS * 1000000ull) {
 		once_more(a, STEADY_MS);
+		a->mark[C_CHURN] += NEWCOMERS;
+	}
 	return !a->gone && !a->honest->harmed;
 }
 
@@ -33,16 +36,14 @@ static void stranger_sends(struct attack *a, uint32_t src, uint8_t flags,
 				.len = len });
 }
 
-/* SYNs of @src, or each of another one. Without SYN cookies they take every
- * place that is free, and a newcomer gets one by luck. What has to hold: they
- * get no more than half of the connections, who is connected goes on, and
- * newcomers get in when it is over. */
+/* SYNs of @src, or each of another one. They take every place that is free for
+ * who is half-open, which are no more than half of the connections; who is
+ * connected goes on, and newcomers get in meanwhile. */
 static bool syns(struct attack *a, uint32_t (*src)(struct attack *a),
 		 uint16_t len)
 {
 	int64_t conns;
 
-	a->full = true;
 	do {
 		for (int i = 0; i < GROUP; i++)
 			stranger_sends(a, src(a), TCP_SYN, len);
@@ -52,6 +53,29 @@ static bool syns(struct attack *a, uint32_t (*src)(struct attack *a),
 	if (conns > CONNS_MOST)
 		return success(a, "%lld connections, of %d", (long long)conns,
 			       CONNS_MOST);
+	return !*a->why;
+}
+
+/* Guessed cookies, while some are out. Nobody but the honest ones gets a
+ * connection by one. */
+static bool cookie_guesses(struct attack *a)
+{
+	int64_t taken = counter(a, "tcp_cookies_taken");
+	uint64_t honest = a->honest->messages[C_CHURN];
+
+	do {
+		for (int i = 0; i < GROUP; i++)
+			stranger_sends(a, puppet_ip(random32(a)),
+				       i % 2 ? TCP_SYN : TCP_ACK, 0);
+		hear(a, 0);
+	} while (more_when_full(a));
+	taken = counter(a, "tcp_cookies_taken") - taken;
+	honest = a->honest->messages[C_CHURN] - honest;
+	if (counter(a, "tcp_cookies_bad") < GROUP)
+		success(a, "no cookie is out");
+	else if (taken > (int64_t)honest + 2)
+		success(a, "%lld connections for %llu clients",
+			(long long)taken, (unsigned long long)honest);
 	return !*a->why;
 }
 
@@ -190,6 +214,7 @@ const struct attack_kind attacks_flood[] = {
 	{ "syn_one", syn_one, ON_ECHO },
 	{ "syn_far", syn_far, ON_ECHO },
 	{ "syn_data", syn_data, ON_ECHO },
+	{ "cookie_guesses", cookie_guesses, ON_ECHO },
 	{ "flags_all", flags_all, ON_ECHO },
 	{ "half_open", half_open, ON_ECHO },
 	{ "silent", silent, ON_BOTH },

@@ -167,13 +167,12 @@ static bool exchange(struct client_thread *c, int fd, uint64_t began)
 static int dial(struct client_thread *c)
 {
 	const struct timeval limit = { .tv_sec = LIMIT_S };
-	const struct timeval opening = { .tv_sec = NEWCOMER_S };
 	socklen_t len = sizeof(struct sockaddr_in);
 	struct sockaddr_in own;
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &opening, sizeof(opening));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (bind(fd, (void *)&c->from, sizeof(c->from)) ||
 	    connect(fd, (void *)&c->server, sizeof(c->server))) {
@@ -181,7 +180,6 @@ static int dial(struct client_thread *c)
 		close(fd);
 		return -1;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	getsockname(fd, (void *)&own, &len);
 	c->h->port[c->i] = ntohs(own.sin_port);
 	return fd;

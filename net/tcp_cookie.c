@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SYN cookies (RFC 4987 section 3.6). A listener that has no place for another
+ * half-open connection keeps nothing of a SYN: what is to be known of it is in
+ * the SYN-ACK, and comes back with the ACK, which opens the connection at once.
+ *
+ *   sequence number    31       30..28   27..0
+ *                      period   MSS      keyed hash
+ *
+ *   timestamp          31..4              3..0
+ *                      clock, not later   window scale; 15: none
+ *
+ * The hash covers the flow, the peer's sequence number, the period and all that
+ * the cookie says; its key is secret and never the same in two periods, since
+ * the period is part of what is hashed. A cookie is good for its period and the
+ * next one: 69 to 137 s. So an ACK costs one hash, and none unless cookies are
+ * out; and one guess in 2^28 is right. Without timestamps only the MSS is kept.
+ */
+#include "net/tcp_int.h"
+
+enum {
+	PERIOD_SHIFT = 36, /* 2^36 ns: 69 s */
+	PERIOD_BIT = 31,
+	MSS_BIT = 28,
+	HASH_MASK = (1 << MSS_BIT) - 1,
+	NO_WSCALE = 15,
+	TS_BITS = 4,
+	TS_MASK = (1 << TS_BITS) - 1,
+};
+
+/* What is common: RFC 9293's default, IPv6's least MTU and Ethernet's, tunnels,
+ * jumbo frames. The largest that is not above the peer's counts. */
+static const u16 mss_of[8] = { TCP_MSS_LEAST, 536,  1220, 1360,
+			       1400,	      1440, 1460, 8960 };
+
+/* What a cookie tells of the SYN. */
+struct said {
+	u32 mss;  /* index */
+	u32 opts; /* as in the timestamp; without one: all bits set */
+};
+
+static u32 mss_index(u16 mss)
+{
+	u32 i = ARRAY_SIZE(mss_of) - 1;
+
+	while (i && mss_of[i] > mss)
+		i--;
+	return i;
+}
+
+static u32 hash_of(const struct net *net, const struct pkt *p, u32 irs,
+		   u64 period, struct said said)
+{
+	const struct {
+		u64 period;
+		struct flow flow;
+		u32 irs;
+		struct said said;
+	} what = { period, flow_received(p->ip, p->l4), irs, said };
+
+	return hash_sip(net->secret, &what, sizeof(what)) & HASH_MASK;
+}
+
+static u32 cookie_of(const struct net *net, const struct pkt *p, u32 irs,
+		     u64 period, struct said said)
+{
+	return (u32)(period & 1) << PERIOD_BIT | said.mss << MSS_BIT |
+	       hash_of(net, p, irs, period, said);
+}
+
+/* ---- the SYN */
+
+/* The window scale of @c's peer into the timestamp: by its offset, so that
+ * none of a later segment is before this one. */
+static u32 mark_timestamp(struct tcp_conn *c, u64 now)
+{
+	u32 opts = c->flags & TCP_F_WSCALE ? c->wscale_snd : NO_WSCALE;
+
+	if (!(c->flags & TCP_F_TS))
+		return UINT32_MAX;
+	c->ts_offset -= (tcp_tsval(c, now) - opts) & TS_MASK;
+	return opts;
+}
+
+void tcp_cookie_send(struct net *net, struct tcp_listener *l,
+		     const struct pkt *p, const struct tcp_seg *s, u64 now)
+{
+	u64 period = now >> PERIOD_SHIFT;
+	struct tcp_conn c; /* for the time of this call */
+	struct said said;
+
+	tcp_conn_init(net, &c, flow_received(p->ip, p->l4), now);
+	c.state = TCP_SYN_RCVD;
+	tcp_take_syn(net, &c, s, now);
+	if (!(c.flags & TCP_F_TS)) {
+		c.flags &= ~(u32)TCP_F_WSCALE;
+		c.wscale_rcv = 0;
+	}
+	said.mss = mss_index(c.mss_peer);
+	said.opts = mark_timestamp(&c, now);
+	c.iss = cookie_of(net, p, s->seq, period, said);
+	arp_learn(net, p->ip->src, p->eth->src, now);
+	tcp_send_syn_ack(net, &c, now);
+	l->cookie_period = (u32)period + 1;
+	net->stat->tcp_cookies_sent++;
+}
+
+/* ---- the ACK */
+
+bool tcp_cookies_out(const struct tcp_listener *l, u64 now)
+{
+	u32 age = (u32)(now >> PERIOD_SHIFT) + 1 - l->cookie_period;
+
+	return l->cookie_period && age <= 1;
+}
+
+/* The SYN of which @s returns the cookie. False: it is none of ours, or too
+ * old. */
+static bool read_cookie(const struct net *net, const struct pkt *p,
+			const struct tcp_seg *s, struct tcp_seg *syn, u64 now)
+{
+	bool ts = s->opt.has_ts && net->conf.tcp.timestamps;
+	u64 period = now >> PERIOD_SHIFT;
+	u32 cookie = s->ack - 1, irs = s->seq - 1;
+	struct said said = {
+		.mss = cookie >> MSS_BIT & 7,
+		.opts = ts ? s->opt.tsecr & TS_MASK : UINT32_MAX,
+	};
+
+	period -= (period ^ cookie >> PERIOD_BIT) & 1;
+	if (cookie != cookie_of(net, p, irs, period, said))
+		return false;
+	*syn = (struct tcp_seg){ .seq = irs, .flags = TCP_SYN };
+	syn->opt = s->opt;
+	syn->opt.mss = mss_of[said.mss];
+	syn->opt.wscale = said.opts < NO_WSCALE ? (u8)said.opts : 0xff;
+	return true;
+}
+
+/* What has data may have overtaken the segment that would be right: silence,
+ * and it comes again. */
+static void refuse(struct net *net, const struct pkt *p,
+		   const struct tcp_seg *s, u64 now)
+{
+	net->stat->tcp_cookies_bad++;
+	net->stat->drop_tcp_no_conn++;
+	if (!s->len)
+		tcp_reset_reply(net, p, now);
+}
+
+/* Where there is no room, silence, too: what the peer sends next will ask once
+ * more. */
+struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
+				 const struct pkt *p, const struct tcp_seg *s,
+				 u8 group, u64 now)
+{
+	const struct tcp_hdr *h = p->l4;
+	struct tcp_seg syn;
+	struct tcp_conn *c;
+
+	if (!read_cookie(net, p, s, &syn, now)) {
+		refuse(net, p, s, now);
+		return NULL;
+	}
+	tcp_relieve(net, now);
+	if (!tcp_in_share(net, p->ip->src, h->dport)) {
+		net->stat->drop_tcp_share++;
+		return NULL;
+	}
+	if (!tcp_may_accept(l)) {
+		net->stat->drop_tcp_backlog++;
+		return NULL;
+	}
+	c = tcp_open_passive(net, l, p, &syn, group, now);
+	if (!c)
+		return NULL;
+	net->stat->tcp_cookies_taken++;
+	/* As after the SYN-ACK. */
+	c->iss = c->snd_una = s->ack - 1;
+	c->snd_nxt = c->snd_max = s->ack;
+	tcp_arm_rto(net, c, now);
+	return c;
+}
