@@ -8,16 +8,13 @@ void newreno_init(struct tcp_conn *c, u32 init_segs)
 	c->ssthresh = UINT32_MAX;
 }
 
-/* RFC 5681 section 3.1, with appropriate byte counting (RFC 3465): two
- * segments per ACK in slow start, but one after a timeout. */
 void newreno_acked(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 		   u64 now)
 {
-	u32 limit = c->flags & TCP_F_RTO_RECOVERY ? 1 : 2;
 	u32 *acked = tcp_cc_acked(net, c);
 
 	if (c->cwnd < c->ssthresh) {
-		c->cwnd += min(bytes, limit * c->mss_snd);
+		tcp_cc_slow_start(c, bytes);
 		return;
 	}
 	*acked += bytes;
@@ -59,7 +56,7 @@ void newreno_ecn(struct net *net, struct tcp_conn *c, u32 bytes, u64 now)
 		return;
 	c->ssthresh = half(c, c->snd_max - c->snd_una);
 	c->cwnd = min(c->cwnd, c->ssthresh);
-	tcp_cc_reduced(c);
+	tcp_cc_reduced(net, c);
 }
 
 const struct tcp_cc newreno_cc = {

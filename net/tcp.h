@@ -18,6 +18,9 @@
  *   tcp_reass.c  out-of-order data
  *   tcp_cc.c     congestion control: states, what the algorithms share
  *   cc_newreno.c ... NewReno
+ *   cc_cubic.c   ... CUBIC
+ *   cc_dctcp.c   ... DCTCP
+ *   cc_hystart.c ... HyStart++, its first slow start
  *   tcp_timer.c  all timers of a connection
  *   tcp_sndq.c   the send queue
  *   tcp_share.c  what connections share, and who is cut when it is short
@@ -68,7 +71,7 @@ enum tcp_flags {
 	TCP_F_NO_RECV = 64,    /* application closed: data is answered by RST */
 	TCP_F_ACCEPTED = 128,  /* the application has it: it has a cookie */
 	TCP_F_KNOCKED = 256,   /* knock delivered, answer awaited */
-	TCP_F_PASSIVE = 512,   /* came from a listener */
+	TCP_F_ECN = 512,       /* both sides know it (RFC 3168) */
 	TCP_F_RECOVERY = 1024, /* fast recovery, until recover is acked */
 	TCP_F_RTT_TIMED = 2048,	 /* rtt_seq is being timed */
 	TCP_F_ON_READY = 4096,	 /* on net->tcp.ready */
@@ -86,6 +89,7 @@ enum tcp_flags {
 	TCP_F_SHORT = 1 << 24,	     /* SENDV was short, in crossing short_at */
 	TCP_F_CC_STATE = 1 << 25,    /* has a struct tcp_cc_state */
 	TCP_F_ECN_REDUCED = 1 << 26, /* by a mark, until recover is acked */
+	TCP_F_PASSIVE = 1 << 27,     /* came from a listener */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -235,7 +239,7 @@ struct tcp_cc {
 	void (*ecn)(struct net *net, struct tcp_conn *c, u32 bytes, u64 now);
 };
 
-enum { TCP_CC_NEWRENO, TCP_NR_CC };
+enum { TCP_CC_NEWRENO, TCP_CC_CUBIC, TCP_CC_DCTCP, TCP_NR_CC };
 extern const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC];
 
 struct tcp_conf {

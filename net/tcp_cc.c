@@ -5,6 +5,8 @@
 
 const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC] = {
 	[TCP_CC_NEWRENO] = &newreno_cc,
+	[TCP_CC_CUBIC] = &cubic_cc,
+	[TCP_CC_DCTCP] = &dctcp_cc,
 };
 
 /* ---- the pool */
@@ -125,8 +127,12 @@ bool tcp_cc_may_reduce(const struct tcp_conn *c)
 		 (TCP_F_ECN_REDUCED | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY));
 }
 
-void tcp_cc_reduced(struct tcp_conn *c)
+void tcp_cc_reduced(const struct net *net, struct tcp_conn *c)
 {
+	struct tcp_cc_state *s = tcp_cc_state(net, c);
+
+	if (s)
+		s->undo = false;
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_ECN_REDUCED;
 }

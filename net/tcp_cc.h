@@ -15,6 +15,35 @@
 
 enum { TCP_CC_SHARE = 6 }; /* connections per struct tcp_cc_state */
 
+/* Times are counted in units of 2^20 ns, sequence numbers are the connection's,
+ * windows are bytes. */
+
+struct cubic {	   /* RFC 9438 */
+	u32 w_max; /* where the window was when it was too large */
+	u32 w_est; /* what Reno would have reached */
+	u32 k;	   /* from epoch until w_max is reached again */
+	u32 epoch; /* when congestion avoidance began, less what was idle */
+	u32 last;  /* when it last grew */
+};
+
+struct hystart {       /* RFC 9406; round trips in units of 1024 ns, 0: none */
+	u32 last_min;  /* shortest of the round before, */
+	u32 min;       /* and of this one, */
+	u32 base;      /* and when conservative slow start began, in that */
+	u32 round_end; /* sequence number */
+	u8 samples;    /* of this round, up to a few */
+	u8 rounds;     /* in conservative slow start, this one included */
+	bool begun;
+};
+
+struct dctcp {	       /* RFC 8257 */
+	u32 alpha;     /* part of the bytes that is marked, of 2^20 */
+	u32 acked;     /* in this observation window, */
+	u32 marked;    /* of those, */
+	u32 round_end; /* ... which ends here */
+	bool begun;
+};
+
 struct tcp_cc_state {
 	u32 owner; /* index + 1; 0: free */
 	union {
@@ -23,9 +52,17 @@ struct tcp_cc_state {
 	};
 	/* Before the last reduction; and whether that can be taken back. */
 	u32 prior_cwnd, prior_ssthresh;
-	u8 undo;
-	u8 pad[3];
+	bool undo;
+	u8 stage, prior_stage; /* enum cubic_stage */
+	union {
+		struct cubic cubic;
+		struct hystart hystart; /* while ssthresh is not set */
+		struct dctcp dctcp;
+	};
 };
+
+_Static_assert(sizeof(struct tcp_cc_state) <= 8 * TCP_CC_SHARE,
+	       "eight bytes for every connection");
 
 static inline struct tcp_cc_state *tcp_cc_state(const struct net *net,
 						const struct tcp_conn *c)
@@ -53,8 +90,22 @@ void tcp_cc_undo(struct net *net, struct tcp_conn *c);
 /* May a mark reduce the window? Once for all that was in flight then, lost or
  * marked (RFC 3168 section 6.1.2). */
 bool tcp_cc_may_reduce(const struct tcp_conn *c);
-/* A mark has reduced it. */
-void tcp_cc_reduced(struct tcp_conn *c);
+/* A mark has reduced it: for good. */
+void tcp_cc_reduced(const struct net *net, struct tcp_conn *c);
+
+static inline u32 tcp_cc_time(u64 now)
+{
+	return (u32)(now >> 20);
+}
+
+/* Slow start outside of the first: RFC 5681 section 3.1, with appropriate byte
+ * counting (RFC 3465): two segments per ACK, but one after a timeout. */
+static inline void tcp_cc_slow_start(struct tcp_conn *c, u32 bytes)
+{
+	u32 limit = c->flags & TCP_F_RTO_RECOVERY ? 1 : 2;
+
+	c->cwnd += min(bytes, limit * c->mss_snd);
+}
 
 /* cc_newreno.c: also for those without a state. */
 void newreno_init(struct tcp_conn *c, u32 init_segs);
@@ -65,5 +116,17 @@ void newreno_timeout(struct net *net, struct tcp_conn *c, u64 now);
 void newreno_ecn(struct net *net, struct tcp_conn *c, u32 bytes, u64 now);
 
 extern const struct tcp_cc newreno_cc;
+
+/* cc_cubic.c */
+extern const struct tcp_cc cubic_cc;
+/* The integer part of the cube root. */
+u32 cubic_root(u64 x);
+
+/* cc_dctcp.c */
+extern const struct tcp_cc dctcp_cc;
+
+/* cc_hystart.c: the first slow start, @bytes acknowledged. Sets ssthresh when
+ * it is over. */
+void hystart_acked(struct tcp_conn *c, struct hystart *h, u32 bytes, u32 rtt);
 
 #endif
