@@ -178,7 +178,7 @@ TCP = [
            "\t\ttcp_range_count(net, c);\n", "", ["t_tcp_share"]),
     Mutant("a flag that is new does not close the fast path",
            "net/tcp_fast.c", "(c->flags & ~any) == TCP_F_TS",
-           "(c->flags & ~any & 0x1ffffff) == TCP_F_TS", ["t_tcp_in"]),
+           "(c->flags & ~any & 0x1fffffff) == TCP_F_TS", ["t_tcp_in"]),
     Mutant("the fast path does not say when it sent", "net/tcp_fast.c",
            "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
 ]
