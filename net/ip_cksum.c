@@ -4,7 +4,6 @@
 #include "base/cksum.h"
 #include "base/word.h"
 #include "net/net.h"
-#include "nic/nic.h"
 
 /* Adds a part that begins @at bytes into what is summed. */
 static inline u64 add_part(u64 sum, const void *data, u32 len, u32 at)

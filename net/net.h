@@ -13,6 +13,7 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
+#include "base/caps.h"
 #include "base/handle.h"
 #include "base/hash.h"
 #include "base/mbuf.h"

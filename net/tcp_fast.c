@@ -10,7 +10,6 @@
  */
 #include "net/header.h"
 #include "net/tcp_int.h"
-#include "nic/nic.h"
 
 /* With timestamps, in the layout of RFC 7323 appendix A. */
 struct frame {

@@ -2,7 +2,6 @@
 /* Choosing and building segments. */
 #include "net/header.h"
 #include "net/tcp_int.h"
-#include "nic/nic.h"
 
 /* ---- windows and sizes */
 

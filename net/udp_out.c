@@ -3,7 +3,6 @@
 #include "base/cksum.h"
 #include "base/errno.h"
 #include "net/net.h"
-#include "nic/nic.h"
 
 enum { UDP_GATHER_MIN = 256 }; /* below, copying is cheaper than a range */
 

@@ -10,8 +10,9 @@
 #ifndef NIC_NIC_H
 #define NIC_NIC_H
 
-#include "base/types.h"
+#include "base/caps.h"
 #include "base/mbuf.h"
+#include "base/types.h"
 
 struct nicq;
 
@@ -35,14 +36,6 @@ struct nicq_ops {
 
 	/* Blocks until a packet may be there or @ns have passed. */
 	void (*wait)(struct nicq *q, u64 ns);
-};
-
-enum {
-	NIC_GATHER = 1,		 /* tx sends mbuf.ext[] in place */
-	NIC_RX_CSUM_PARTIAL = 2, /* packets of the same machine carry only the
-				  * pseudo header's sum (veth, TAP): accept */
-	NIC_TX_CSUM = 4,	 /* TCP/UDP checksum is filled in below: set the
-				  * pseudo header's sum only */
 };
 
 /* Reception takes what is free above nic_ample(), then a few at a time, and
