@@ -4,7 +4,7 @@
  * threads but the forwarding rings. Functions by file, in packet order:
  *
  *   loop.c        dp_step: START HERE
- *   rx.c          dp_rx: NIC -> tcp_fast_in, or eth_in
+ *   rx.c          dp_rx: NIC -> net_rx
  *   forward.c     packets that came to the wrong thread
  *   event.c       dp_events: what TCP and UDP have to say -> ix_up
  *   syscall.c     dp_dispatch: ix_down -> TCP and UDP

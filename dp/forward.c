@@ -85,7 +85,6 @@ void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m)
 static void receive(struct dp *dp, const struct ring_frame *f, u64 now)
 {
 	struct mbuf *m = mbuf_alloc(&dp->pool);
-	u32 owner;
 
 	if (unlikely(!m)) {
 		dp->stat->drop_forward++;
@@ -94,7 +93,7 @@ static void receive(struct dp *dp, const struct ring_frame *f, u64 now)
 	memcpy(m->data, f->data, f->len);
 	m->len = f->len;
 	m->flags = (u8)f->flags | MBUF_FORWARDED;
-	if (net_in(&dp->net, m, now, &owner) != NET_DONE)
+	if (!net_rx(&dp->net, &m, 1, now))
 		mbuf_free_chain(&dp->pool, m);
 }
 

@@ -15,24 +15,14 @@ static void share(struct dp *dp, const struct mbuf *m)
 	}
 }
 
-/* What others must have, too, or instead. */
-static COLD void pass_on(struct dp *dp, struct mbuf *m,
-			 enum net_verdict verdict, u32 owner)
+/* @m is for other threads (too). */
+static COLD void pass_on(struct dp *dp, struct mbuf *m)
 {
-	if (verdict == NET_SHARE)
+	if (dp->net.owner == NET_ALL)
 		share(dp, m);
 	else
-		dp_forward_push(dp, owner, m);
+		dp_forward_push(dp, dp->net.owner, m);
 	mbuf_free_chain(&dp->pool, m);
-}
-
-static inline void receive(struct dp *dp, struct mbuf *m, u64 now)
-{
-	u32 owner = dp->net.thread;
-	enum net_verdict verdict = eth_in(&dp->net, m, now, &owner);
-
-	if (unlikely(verdict != NET_DONE))
-		pass_on(dp, m, verdict, owner);
 }
 
 /* The headers of the whole batch are on their way from memory (or from the
@@ -71,9 +61,9 @@ static u32 receive_nic(struct dp *dp, u64 now)
 		return 0;
 	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n));
 	for (u32 i = 0; i < (u32)n; i++) {
-		i += tcp_fast_in(&dp->net, pkts + i, (u32)n - i, now);
+		i += net_rx(&dp->net, pkts + i, (u32)n - i, now);
 		if (unlikely(i < (u32)n))
-			receive(dp, pkts[i], now);
+			pass_on(dp, pkts[i]);
 	}
 	return (u32)n;
 }

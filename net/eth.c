@@ -3,7 +3,7 @@
 #include "net/header.h"
 
 /* Everything but IPv4. */
-static COLD enum net_verdict other_in(struct net *net, struct mbuf *m, u64 now)
+static COLD bool other_in(struct net *net, struct mbuf *m, u64 now)
 {
 	const struct eth_hdr *eth = (const struct eth_hdr *)m->data;
 
@@ -13,14 +13,15 @@ static COLD enum net_verdict other_in(struct net *net, struct mbuf *m, u64 now)
 		net->stat->drop_not_ours++;
 	} else {
 		arp_in(net, m, now);
+		net->owner = NET_ALL;
 		if (!(m->flags & MBUF_FORWARDED))
-			return NET_SHARE;
+			return false;
 	}
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
-enum net_verdict eth_in(struct net *net, struct mbuf *m, u64 now, u32 *owner)
+static bool eth_in(struct net *net, struct mbuf *m, u64 now)
 {
 	struct pkt p;
 
@@ -28,7 +29,19 @@ enum net_verdict eth_in(struct net *net, struct mbuf *m, u64 now, u32 *owner)
 	if (unlikely(m->len < ETH_LEN ||
 		     p.eth->type.raw != be16(ETH_TYPE_IPV4).raw))
 		return other_in(net, m, now);
-	return ip_in(net, m, &p, now, owner);
+	return ip_in(net, m, &p, now);
+}
+
+u32 net_rx(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
+{
+	u32 i = 0;
+
+	for (;;) {
+		i += tcp_fast_in(net, pkts + i, n - i, now);
+		if (likely(i == n) || !eth_in(net, pkts[i], now))
+			return i;
+		i++;
+	}
 }
 
 void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type)

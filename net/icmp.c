@@ -13,17 +13,16 @@ enum {
 	IP_SAFE_MTU = 576,	/* when a router does not say (RFC 1191, 5) */
 };
 
-static enum net_verdict drop(struct net *net, struct mbuf *m)
+static bool drop(struct net *net, struct mbuf *m)
 {
 	net->stat->drop_icmp++;
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
 /* The question becomes the answer; the checksum changes by the type alone
  * (RFC 1624). */
-static enum net_verdict echo(struct net *net, struct mbuf *m,
-			     const struct pkt *p, u64 now)
+static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	struct icmp_hdr *icmp = p->l4;
 	struct be32 src = p->ip->dst, dst = p->ip->src;
@@ -39,7 +38,7 @@ static enum net_verdict echo(struct net *net, struct mbuf *m,
 	m->data = p->l4;
 	m->len = p->first_len;
 	ip_out(net, m, src, dst, IP_PROTO_ICMP, tos, NULL, now);
-	return NET_DONE;
+	return true;
 }
 
 /* What a router or host says of a packet of ours: too large for the next hop,
@@ -76,14 +75,13 @@ static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
 
 /* Only TCP cares. @q was sent by us, so its owner is found the other way
  * round. */
-static enum net_verdict undelivered(struct net *net, struct mbuf *m,
-				    const struct pkt *p, u32 *owner)
+static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p)
 {
 	const struct icmp_hdr *icmp = p->l4;
 	const struct ipv4_hdr *q = (const void *)(icmp + 1);
 	const struct tcp_hdr *t;
 	struct flow flow;
-	u32 have = p->first_len - ICMP_LEN, qlen, to;
+	u32 have = p->first_len - ICMP_LEN, qlen, owner;
 	struct tcp_icmp msg;
 
 	if (have < IPV4_LEN)
@@ -98,20 +96,17 @@ static enum net_verdict undelivered(struct net *net, struct mbuf *m,
 	if (q->proto == IP_PROTO_TCP) {
 		t = (const struct tcp_hdr *)((const u8 *)q + qlen);
 		flow = flow_sent(q, t);
-		to = net->group_owner[net_flow_group(net, flow)];
-		if (to != net->thread && !(m->flags & MBUF_FORWARDED)) {
-			*owner = to;
-			return NET_FORWARD;
-		}
+		owner = net->group_owner[net_flow_group(net, flow)];
+		if (net_leave(net, m, owner))
+			return false;
 		msg.seq = be32_host(t->seq);
 		tcp_icmp(net, flow, &msg);
 	}
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
-enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
-			 u64 now, u32 *owner)
+bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct icmp_hdr *icmp = p->l4;
 
@@ -125,10 +120,10 @@ enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 	case ICMP_UNREACHABLE:
 	case ICMP_TIME_EXCEEDED:
 	case ICMP_PARAMETER:
-		return undelivered(net, m, p, owner);
+		return undelivered(net, m, p);
 	}
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
 /* So many a period that nobody can count by his own what others were sent: by

@@ -14,11 +14,11 @@ enum {
 	IP_OPT_SSRR = 137,
 };
 
-static COLD enum net_verdict drop(struct net *net, struct mbuf *m, u64 *reason)
+static COLD bool drop(struct net *net, struct mbuf *m, u64 *reason)
 {
 	++*reason;
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
 static inline u64 sum20(const struct ipv4_hdr *ip)
@@ -119,18 +119,17 @@ static inline bool tcp_header_ok(const struct pkt *p)
 	return hlen >= TCP_LEN && hlen <= p->first_len;
 }
 
-static COLD enum net_verdict to_us(struct net *net, struct mbuf *m,
-				   struct pkt *p, u64 now, u32 *owner)
+static COLD bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 {
 	switch (p->ip->proto) {
 	case IP_PROTO_TCP:
 		if (unlikely(!tcp_header_ok(p)))
 			return drop(net, m, &net->stat->drop_tcp_header);
-		return tcp_in(net, m, p, now, owner);
+		return tcp_in(net, m, p, now);
 	case IP_PROTO_UDP:
-		return udp_in(net, m, p, now, owner);
+		return udp_in(net, m, p, now);
 	case IP_PROTO_ICMP:
-		return icmp_in(net, m, p, now, owner);
+		return icmp_in(net, m, p, now);
 	}
 	icmp_unreachable(net, p, ICMP_UNREACH_PROTO, now);
 	return drop(net, m, &net->stat->drop_not_ours);
@@ -138,18 +137,18 @@ static COLD enum net_verdict to_us(struct net *net, struct mbuf *m,
 
 /* What is not addressed to us alone: datagrams to everyone are taken, nothing
  * else is, nor unicast inside a link-layer broadcast (RFC 1122, 3.3.6). */
-static COLD enum net_verdict to_others(struct net *net, struct mbuf *m,
-				       struct pkt *p, u64 now, u32 *owner)
+static COLD bool to_others(struct net *net, struct mbuf *m, struct pkt *p,
+			   u64 now)
 {
 	if (p->ip->proto == IP_PROTO_UDP && eth_is_group(p->eth->dst) &&
 	    ip_is_broadcast(net, p->ip->dst))
-		return udp_in(net, m, p, now, owner);
+		return udp_in(net, m, p, now);
 	return drop(net, m, &net->stat->drop_not_ours);
 }
 
 /* The whole examination, step by step. */
-static COLD enum net_verdict examine(struct net *net, struct mbuf *m,
-				     struct pkt *p, u64 now, u32 *owner)
+static COLD bool examine(struct net *net, struct mbuf *m, struct pkt *p,
+			 u64 now)
 {
 	const struct ipv4_hdr *ip = (const void *)(m->data + ETH_LEN);
 	u32 hlen = IPV4_LEN, total;
@@ -175,15 +174,14 @@ static COLD enum net_verdict examine(struct net *net, struct mbuf *m,
 	p->l4 = m->data + ETH_LEN + hlen;
 	p->l4_len = total - hlen;
 	p->first_len = m->len - ETH_LEN - hlen;
-	return is_ours(net, p) ? to_us(net, m, p, now, owner)
-			       : to_others(net, m, p, now, owner);
+	return is_ours(net, p) ? to_us(net, m, p, now)
+			       : to_others(net, m, p, now);
 }
 
 /* A segment for us in one piece, without options and padding, in which
  * nothing is doubtful: one condition. Everything else is examined, and
  * counted if it is a lie. */
-enum net_verdict ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
-		       u32 *owner)
+bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 {
 	const struct ipv4_hdr *ip = (const void *)(m->data + ETH_LEN);
 	u32 len = m->len - ETH_LEN;
@@ -193,15 +191,15 @@ enum net_verdict ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 		     ip->len.raw != be16((u16)len).raw || m->next ||
 		     ip->frag.raw & be16(IP_MF | IP_OFFSET).raw ||
 		     maybe_martian(net, ip->src)))
-		return examine(net, m, p, now, owner);
+		return examine(net, m, p, now);
 	p->ip = ip;
 	p->l4 = m->data + ETH_LEN + IPV4_LEN;
 	p->l4_len = p->first_len = len - IPV4_LEN;
 	if (unlikely(!is_ours(net, p)))
-		return to_others(net, m, p, now, owner);
+		return to_others(net, m, p, now);
 	if (likely(ip->proto == IP_PROTO_TCP && tcp_header_ok(p)))
-		return tcp_in(net, m, p, now, owner);
-	return to_us(net, m, p, now, owner);
+		return tcp_in(net, m, p, now);
+	return to_us(net, m, p, now);
 }
 
 /* Destinations off the link and not behind a gateway. */

@@ -3,7 +3,7 @@
  * The protocols of one elastic thread: functions of (state, packet, now). No
  * clock, no NIC, no application, no allocation but from pools.
  *
- *   in:   tcp_fast_in, or
+ *   in:   net_rx -> tcp_fast_in, or
  *         eth_in -> arp_in | ip_in -> icmp_in | udp_in | tcp_in
  *   out:  tcp_output, udp_sendv, icmp_* -> ip_out -> arp_send -> net_tx -> txq
  *
@@ -28,7 +28,10 @@
 
 enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER, TIMER_SHARE };
 
-enum { NET_TXQ = 512 };
+enum {
+	NET_TXQ = 512,
+	NET_ALL = 256, /* net->owner: ARP, which all threads should see */
+};
 
 /* Settings of the protocols. Fixed while a thread runs. */
 struct net_conf {
@@ -63,6 +66,7 @@ struct net {
 	const u8 *rss_key;     /* RSS_KEY_LEN */
 	const u8 *group_owner; /* RSS_TABLE entries; written by the control
 				* plane's moves only */
+	u32 owner;	       /* of what net_rx() left: a thread, NET_ALL */
 
 	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
 	u32 ntx;
@@ -85,25 +89,12 @@ static inline u32 net_budget(const struct net *net, u32 mean, u64 period)
 	return (mean + 1) / 2 + (u32)((u64)random * (mean + 1ull) >> 32);
 }
 
-/* What net_in() says about a packet. */
-enum net_verdict {
-	NET_DONE,    /* consumed: mbuf kept or freed */
-	NET_FORWARD, /* belongs to thread *@owner: caller still owns the mbuf */
-	NET_SHARE,   /* ARP: consumed here, but all threads should see a copy;
-		      * caller still owns the mbuf, untouched */
-};
-
 /* eth.c */
-enum net_verdict eth_in(struct net *net, struct mbuf *m, u64 now, u32 *owner);
 
-/* One received frame (chain of fragments). */
-static inline enum net_verdict net_in(struct net *net, struct mbuf *m, u64 now,
-				      u32 *owner)
-{
-	if (likely(tcp_fast_in(net, &m, 1, now)))
-		return NET_DONE;
-	return eth_in(net, m, now, owner);
-}
+/* Received frames (chains of fragments), in order. Stops at the first that is
+ * not for this thread alone: net->owner says whose it is, and it stays the
+ * caller's, at most trimmed. Returns how many were taken. */
+u32 net_rx(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 
 static inline u32 tcp_send_space(const struct net *net,
 				 const struct tcp_conn *c)
@@ -145,6 +136,14 @@ static inline void net_tx(struct net *net, struct mbuf *m)
 	net->txq[net->ntx++] = m;
 }
 
+/* Is @m for thread @owner, and so to be left to it? Not if another thread has
+ * left it to us. */
+static inline bool net_leave(struct net *net, const struct mbuf *m, u32 owner)
+{
+	net->owner = owner;
+	return owner != net->thread && !(m->flags & MBUF_FORWARDED);
+}
+
 /* Flow group of a packet that we receive. */
 u32 net_flow_group(const struct net *net, struct flow flow);
 
@@ -154,9 +153,8 @@ u32 net_flow_group(const struct net *net, struct flow flow);
 void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type);
 
 /* IPv4 input behind Ethernet; fills the rest of @p. Takes @m unless it
- * returns NET_FORWARD: then it has at most been trimmed. */
-enum net_verdict ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
-		       u32 *owner);
+ * returns false, as net_leave() did: then it has at most been trimmed. */
+bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now);
 
 /* Prepends the IPv4 header (DF set, @len of L4 computed from the chain) and
  * sends to @dst by way of the gateway where needed; resolves by ARP, queueing
@@ -214,11 +212,10 @@ static inline bool ip_on_link(const struct net *net, struct be32 ip)
 
 /* icmp.c */
 
-/* Takes @m unless NET_FORWARD (the packet it is about is another thread's).
+/* Takes @m, or false: net_leave() (the packet it is about is another thread's).
  * Echo is answered in place; what routers say about our segments goes to
  * tcp_icmp() after checking the quoted header. */
-enum net_verdict icmp_in(struct net *net, struct mbuf *m, const struct pkt *p,
-			 u64 now, u32 *owner);
+bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
 
 /* Answers @p by destination unreachable, @code; rate limited. Does not take
  * the mbuf. Never in answer to ICMP errors, broadcast or multicast

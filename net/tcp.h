@@ -35,7 +35,6 @@
 #include "net/pkt.h"
 
 struct net;
-enum net_verdict;
 
 enum tcp_state {
 	TCP_CLOSED,
@@ -439,9 +438,8 @@ void tcp_reap(struct net *net);
  * established connection; returns how many. The others are untouched. */
 u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 
-/* Takes @m unless NET_FORWARD. */
-enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
-			u64 now, u32 *owner);
+/* Takes @m, or false: net_leave(). */
+bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
 
 /* Sends what waits: data, ACKs, FINs; stops when the transmit queue is full,
  * and goes on at the next call. */

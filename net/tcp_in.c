@@ -471,8 +471,7 @@ static bool parse(struct net *net, struct mbuf *m, const struct pkt *p,
 	return true;
 }
 
-enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
-			u64 now, u32 *owner)
+bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct tcp_hdr *h = p->l4;
 	struct flow flow = flow_received(p->ip, h);
@@ -485,9 +484,8 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 	c = tcp_find(net, flow);
 	if (!c) {
 		group = net_flow_group(net, flow);
-		*owner = net->group_owner[group];
-		if (*owner != net->thread && !(m->flags & MBUF_FORWARDED))
-			return NET_FORWARD;
+		if (net_leave(net, m, net->group_owner[group]))
+			return false;
 	} else {
 		group = c->group;
 	}
@@ -497,8 +495,8 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 	arrive(net, c, p, &s, (u8)group, now);
 	if (s.m)
 		mbuf_free_chain(net->pool, s.m);
-	return NET_DONE;
+	return true;
 drop:
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }

@@ -225,30 +225,27 @@ static struct mbuf *last_first(struct mbuf *first)
 	return last;
 }
 
-static enum net_verdict drop(struct net *net, struct mbuf *m, u64 *reason)
+static bool drop(struct net *net, struct mbuf *m, u64 *reason)
 {
 	++*reason;
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
 /* Nobody here has bound the port. Another thread may have: the one that chose
  * it as an ephemeral port, else the one that owns the flow. */
-static enum net_verdict no_port(struct net *net, struct mbuf *m,
-				const struct pkt *p, u64 now, u32 *owner)
+static bool no_port(struct net *net, struct mbuf *m, const struct pkt *p,
+		    u64 now)
 {
 	const struct udp_hdr *udp = p->l4;
 	u16 port = be16_host(udp->dport);
+	u32 owner = port % nthreads(net);
 
-	if (!(m->flags & MBUF_FORWARDED)) {
-		*owner = port % nthreads(net);
-		if (port < net->conf.tcp.port_min ||
-		    port > net->conf.tcp.port_max)
-			*owner = net->group_owner[net_flow_group(
-				net, flow_received(p->ip, udp))];
-		if (*owner != net->thread)
-			return NET_FORWARD;
-	}
+	if (port < net->conf.tcp.port_min || port > net->conf.tcp.port_max)
+		owner = net->group_owner[net_flow_group(
+			net, flow_received(p->ip, udp))];
+	if (net_leave(net, m, owner))
+		return false;
 	icmp_unreachable(net, p, ICMP_UNREACH_PORT, now);
 	return drop(net, m, &net->stat->drop_udp_no_port);
 }
@@ -289,8 +286,7 @@ static void queue(struct net *net, struct udp_sock *s, struct mbuf *m,
 	udp_mark_ready(net, s);
 }
 
-enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
-			u32 *owner)
+bool udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 {
 	const struct udp_hdr *udp = p->l4;
 	struct udp_sock *s;
@@ -303,7 +299,7 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 		return drop(net, m, &net->stat->drop_short);
 	s = find(&net->udp, p->ip->dst, be16_host(udp->dport));
 	if (unlikely(!s))
-		return no_port(net, m, p, now, owner);
+		return no_port(net, m, p, now);
 	if (unlikely(len < p->l4_len)) {
 		ip_trim(net, m, (u32)((u8 *)p->l4 - m->data) + len);
 		p->l4_len = len;
@@ -314,5 +310,5 @@ enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
 	if (unlikely(!room(net, s)))
 		return drop(net, m, &net->stat->drop_udp_full);
 	queue(net, s, m, p);
-	return NET_DONE;
+	return true;
 }

@@ -10,7 +10,6 @@
 
 struct net;
 struct pkt;
-enum net_verdict;
 
 struct udp_conf {
 	u32 max_sockets; /* per thread */
@@ -47,10 +46,9 @@ struct udp {
 size_t udp_bytes(const struct udp_conf *conf);
 void udp_init(struct net *net, void *mem);
 
-/* Takes @m unless it returns NET_FORWARD. For ports nobody bound: ICMP port
+/* Takes @m, or false: net_leave(). For ports nobody bound: ICMP port
  * unreachable. */
-enum net_verdict udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now,
-			u32 *owner);
+bool udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now);
 
 /* @port 0: one is chosen (RFC 6056) from those of this thread, the same range
  * as TCP's: the other threads forward what comes to it. Socket index, or

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames into net_in(), on a dataplane that has something to lose: a listener,
+ * Frames into net_rx(), on a dataplane that has something to lose: a listener,
  * a connection that has sent data, one half closed, one with timestamps, one
  * just opening from each side, one to a neighbour who is being asked for, a UDP
  * socket. The application is well behaved:

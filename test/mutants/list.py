@@ -200,8 +200,8 @@ STARTS = [
 
 # Nothing is wrong after these, only slower.
 PACE = [
-    Mutant("no segment takes the fast path", "dp/rx.c",
-           "\t\ti += tcp_fast_in(&dp->net, pkts + i, (u32)n - i, now);\n", "",
+    Mutant("no segment takes the fast path", "net/eth.c",
+           "\t\ti += tcp_fast_in(net, pkts + i, n - i, now);\n", "",
            ["baseline"]),
     Mutant("a segment costs some instructions more", "net/tcp_fast.c",
            "\tfor (i = 0; i < n; i++) {\n\t\tstruct mbuf *m = pkts[i];",

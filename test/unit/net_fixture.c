@@ -287,13 +287,13 @@ void fix_split(struct fixture *f, struct mbuf *m, u32 at)
 	m->next = rest;
 }
 
-enum net_verdict fix_in(struct fixture *f, struct mbuf *m)
+bool fix_in(struct fixture *f, struct mbuf *m)
 {
-	enum net_verdict v = net_in(&f->net, m, f->now, &f->owner);
+	bool taken = net_rx(&f->net, &m, 1, f->now);
 
-	if (v != NET_DONE)
+	if (!taken)
 		mbuf_free_chain(&f->pool, m);
-	return v;
+	return taken;
 }
 
 /* ---- frames from us */

@@ -56,7 +56,6 @@ struct fixture {
 	struct mbuf_pool pool;
 	u8 group_owner[RSS_TABLE];
 	u64 now;
-	u32 owner; /* of the last NET_FORWARD */
 	u8 *frames;
 	void *mem, *udp_mem, *tcp_mem;
 	struct fix_frame tx;
@@ -106,8 +105,8 @@ void fix_l4_cksum(struct mbuf *m);
 /* Cuts the first fragment after @at bytes; the rest becomes the next. */
 void fix_split(struct fixture *f, struct mbuf *m, u32 at);
 
-/* net_in(); what stays the caller's is freed. */
-enum net_verdict fix_in(struct fixture *f, struct mbuf *m);
+/* net_rx(); false: net.owner should have it. It is freed then. */
+bool fix_in(struct fixture *f, struct mbuf *m);
 
 /* The oldest frame that was sent, or NULL; valid until the next. */
 struct fix_frame *fix_tx(struct fixture *f);

@@ -23,7 +23,7 @@ static bool taken(struct fixture *f, struct mbuf *m)
 {
 	u32 before = tcp_stub.segments;
 
-	assert_int_equal(fix_in(f, m), NET_DONE);
+	assert_true(fix_in(f, m));
 	return tcp_stub.segments > before;
 }
 

@@ -9,8 +9,7 @@ u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 	return 0;
 }
 
-enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
-			u64 now, u32 *owner)
+bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct tcp_hdr *h = p->l4;
 
@@ -19,7 +18,7 @@ enum net_verdict tcp_in(struct net *net, struct mbuf *m, const struct pkt *p,
 	tcp_stub.frame_len = mbuf_packet_len(m);
 	tcp_stub.cksum_ok = ip_l4_cksum_ok(net, m, p, h->cksum);
 	mbuf_free_chain(net->pool, m);
-	return NET_DONE;
+	return true;
 }
 
 void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg)
