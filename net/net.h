@@ -96,6 +96,7 @@ static inline u32 net_budget(const struct net *net, u32 mean, u64 period)
  * caller's, at most trimmed. Returns how many were taken. */
 u32 net_rx(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 
+/* Bytes that tcp_send() would take now. */
 static inline u32 tcp_send_space(const struct net *net,
 				 const struct tcp_conn *c)
 {
@@ -104,12 +105,16 @@ static inline u32 tcp_send_space(const struct net *net,
 	return c->sndq_bytes < buf ? buf - c->sndq_bytes : 0;
 }
 
+/* @c, just off that list, is gone: the next one. */
+struct tcp_conn *tcp_next_ready_slow(struct net *net, struct tcp_conn *c);
+
+/* Next connection with pending events, or NULL; it is off the list then. */
 static inline struct tcp_conn *tcp_next_ready(struct net *net)
 {
 	struct tcp_conn *c = tcp_pop_ready(&net->tcp);
 
 	if (unlikely(c && c->flags & TCP_F_RELEASED))
-		return tcp_next_living(net, c);
+		return tcp_next_ready_slow(net, c);
 	return c;
 }
 

@@ -378,10 +378,6 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now);
 /* RST, and the connection is gone: no event follows. Also rejects. */
 void tcp_abort(struct net *net, struct tcp_conn *c, u64 now);
 
-/* Bytes that tcp_send() would take now. */
-static inline u32 tcp_send_space(const struct net *net,
-				 const struct tcp_conn *c);
-
 /* ---- events: here -> dp/event.c */
 
 /* Off the list of those with news, or NULL; it may be gone. */
@@ -397,12 +393,6 @@ static inline struct tcp_conn *tcp_pop_ready(struct tcp *t)
 	c->flags &= ~(u32)TCP_F_ON_READY;
 	return c;
 }
-
-/* Next connection with pending events, or NULL; it is off the list then. */
-static inline struct tcp_conn *tcp_next_ready(struct net *net);
-
-/* @c, just off that list, is gone: the next one. */
-struct tcp_conn *tcp_next_living(struct net *net, struct tcp_conn *c);
 
 /* Puts it (back) on the list. */
 void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events);

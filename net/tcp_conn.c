@@ -323,7 +323,7 @@ void tcp_mark_ready(struct net *net, struct tcp_conn *c, u8 events)
 	tcp_ready(net, c, events);
 }
 
-struct tcp_conn *tcp_next_living(struct net *net, struct tcp_conn *c)
+struct tcp_conn *tcp_next_ready_slow(struct net *net, struct tcp_conn *c)
 {
 	do {
 		tcp_conn_put(net, c);

@@ -9,7 +9,7 @@
  *
  * A list element is one mbuf; a packet of several fragments becomes several
  * elements. Bounds: the window bounds the bytes; buffers are bounded by
- * copying small segments together, and by tcp_rx_room_short().
+ * copying small segments together, and by tcp_rx_room_slow().
  */
 #include "net/tcp_int.h"
 
@@ -62,8 +62,8 @@ static bool lags(const struct tcp_conn *c)
 
 /* When they are not plenty. Small segments go on behind the last one, if
  * nothing else is left. */
-bool tcp_rx_room_short(struct net *net, const struct tcp_conn *c, u32 len,
-		       bool in_order)
+bool tcp_rx_room_slow(struct net *net, const struct tcp_conn *c, u32 len,
+		      bool in_order)
 {
 	if (!in_order)
 		return ooo_room(net, c);
@@ -124,7 +124,7 @@ void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m)
 }
 
 /* Gives back the oldest @bytes, buffer after buffer. */
-void tcp_give_back_part(struct net *net, struct tcp_conn *c, u32 bytes)
+void tcp_give_back_slow(struct net *net, struct tcp_conn *c, u32 bytes)
 {
 	while (bytes) {
 		struct mbuf *m = c->rx_head;

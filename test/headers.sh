@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Each header of include/ix compiles alone, as C11 and as C++17, with gcc and
-# clang, without a warning; and a C++ program links: headers.sh SOURCE LIBIX
+# clang, without a warning; a C++ program links; and each header of the core
+# compiles alone: headers.sh SOURCE LIBIX
 set -u
 src=$1
 lib=$2
@@ -30,6 +31,15 @@ compile() {
 
 compile c c11 gcc clang
 compile c++ c++17 g++ clang++
+
+# Of the core, a header includes all that it needs.
+for header in "$src"/{base,net,dp,nic}/*.h; do
+	printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$dir/x.c"
+	gcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror \
+		-Wno-unused-parameter -Wno-address-of-packed-member -I"$src" \
+		-I"$src/include" -fsyntax-only "$dir/x.c" ||
+		{ echo "$header: not alone"; bad=1; }
+done
 
 cat >"$dir/x.cc" <<'EOF'
 #include "ix/ix.h"

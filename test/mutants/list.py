@@ -174,7 +174,7 @@ TCP = [
     Mutant("a soft ICMP error ends an opening", "net/tcp_icmp.c",
            "msg->hard && c->state == TCP_SYN_SENT",
            "c->state == TCP_SYN_SENT", ["icmp_soft"]),
-    Mutant("a range more takes no shared one", "net/tcp_int.h",
+    Mutant("a range more takes no shared one", "net/tcp_sndq.h",
            "\t\ttcp_range_count(net, c);\n", "", ["t_tcp_share"]),
     Mutant("a flag that is new does not close the fast path",
            "net/tcp_fast.c", "(c->flags & ~any) == TCP_F_TS",

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may have a connection, and who gives one up: tcp_admit.c. */
+#ifndef NET_TCP_ADMIT_H
+#define NET_TCP_ADMIT_H
+
+#include "net/net.h"
+
+/* May there be one more from @source to our @port? */
+bool tcp_in_share(const struct net *net, struct be32 source, struct be16 port);
+/* Confirmed: it takes a share from now on. And no longer. */
+void tcp_count(struct net *net, struct tcp_conn *c);
+void tcp_uncount(struct net *net, struct tcp_conn *c);
+/* May @l have one more half-open? Another one may have to go for it. */
+bool tcp_may_queue(struct net *net, const struct tcp_listener *l);
+/* May @l have one more that is confirmed at once? */
+bool tcp_may_accept(const struct tcp_listener *l);
+void tcp_enter_listener(struct net *net, struct tcp_listener *l,
+			struct tcp_conn *c);
+/* Half-open until now. */
+void tcp_confirmed(struct net *net, struct tcp_conn *c);
+/* Accepted or gone: no longer counted in the backlog. */
+void tcp_leave_listener(struct net *net, struct tcp_conn *c);
+/* When connections run short, and when there is none left. */
+void tcp_relieve(struct net *net, u64 now);
+void tcp_make_room(struct net *net);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Output: who has something to send, and what follows from having sent it:
+ * tcp_out.c. */
+#ifndef NET_TCP_TX_H
+#define NET_TCP_TX_H
+
+#include "net/tcp_time.h"
+
+enum { TCP_COPY_MAX = 255 }; /* longer payloads are worth gathering */
+
+static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
+{
+	struct tcp *t = &net->tcp;
+
+	if (c->flags & TCP_F_ON_OUT)
+		return;
+	c->flags |= TCP_F_ON_OUT;
+	c->next_out = NULL;
+	*t->out_tail = c;
+	t->out_tail = &c->next_out;
+}
+
+static inline void tcp_ack_now(struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_ACK_NOW;
+	tcp_mark_out(net, c);
+}
+
+void tcp_output(struct net *net, struct tcp_conn *c, u64 now);
+/* Pure ACK, at once. */
+void tcp_send_ack(struct net *net, struct tcp_conn *c, u64 now);
+/* A segment that the peer must answer (RFC 9293 section 3.8.4). */
+void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now);
+void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now);
+/* A SYN-ACK that is not repeated. */
+void tcp_send_syn_ack(struct net *net, struct tcp_conn *c, u64 now);
+/* Answers a segment that has no connection (RFC 9293 3.10.7.1). */
+void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
+void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
+/* Segment size after options, from peer's MSS and our MTU. */
+void tcp_set_mss(struct net *net, struct tcp_conn *c);
+
+/* ---- around a segment with data */
+
+/* No data sent for an RTO? With nothing in flight, that is a restart. Not
+ * measured from the last reception: a server has always just heard a request
+ * (RFC 5681 section 4.1). */
+static inline bool tcp_was_idle(const struct tcp_conn *c, u64 now)
+{
+	return tick_of(now) - c->last_tx > c->rto;
+}
+
+/* What cwnd says is old: no more than an initial window at once. */
+COLD void tcp_restart_idle(const struct net *net, struct tcp_conn *c);
+
+/* New data is about to be sent. */
+static inline void tcp_leave_idle(const struct net *net, struct tcp_conn *c,
+				  u64 now)
+{
+	if (unlikely(tcp_was_idle(c, now)) && c->snd_nxt == c->snd_una)
+		tcp_restart_idle(net, c);
+}
+
+/* Sequence numbers that are new, up to snd_nxt, have been sent. */
+static inline void tcp_sent_new(struct tcp_conn *c, u64 now)
+{
+	c->snd_max = c->snd_nxt;
+	if (unlikely(tcp_rtt_wanted(c, now)))
+		tcp_rtt_start(c, now);
+}
+
+/* A segment with our latest ACK has been sent. */
+static inline void tcp_ack_sent(struct tcp_conn *c)
+{
+	c->last_ack_sent = c->rcv_nxt;
+	c->flags &= ~(u32)(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
+	c->delack_at = 0;
+}
+
+#endif
