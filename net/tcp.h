@@ -10,6 +10,8 @@
  *   tcp_table.c  finding a connection
  *   tcp_fast.c   the usual segment, in and out, in one go
  *   tcp_in.c     segment arrival
+ *   tcp_check.c  ... may it come from the peer?
+ *   tcp_data.c   ... data and FIN
  *   tcp_syn.c    ... of those that open
  *   tcp_cookie.c ... when nothing more can be kept of them
  *   tcp_ack.c    acknowledgements, loss recovery
@@ -24,7 +26,9 @@
  *   tcp_timer.c  all timers of a connection
  *   tcp_sndq.c   the send queue
  *   tcp_share.c  what connections share, and who is cut when it is short
- *   tcp_out.c    choosing and building segments
+ *   tcp_out.c    choosing what to send
+ *   tcp_send.c   segments of each kind
+ *   tcp_build.c  payload and header of a segment
  */
 #ifndef NET_TCP_H
 #define NET_TCP_H

@@ -59,6 +59,19 @@ static inline void tcp_ready(struct net *net, struct tcp_conn *c, u8 events)
 struct tcp_listener *tcp_find_listener(struct net *net, struct be32 ip,
 				       u16 port);
 
+/* tcp_check.c */
+/* 3.10.7.4: all that is judged before anything is kept. False: it is dropped,
+ * and answered if it must be. */
+bool tcp_check(struct net *net, struct tcp_conn *c, const struct pkt *p,
+	       struct tcp_seg *s, u64 now);
+
+/* tcp_data.c */
+/* Cuts off what was received before and what lies beyond the window. */
+void tcp_trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s);
+/* Seventh: text; and FIN where it comes in order. @c may be gone then. */
+void tcp_take_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s,
+		   u64 now);
+
 /* tcp_syn.c */
 /* No connection has this segment's flow: 3.10.7.1 (CLOSED), .2 (LISTEN). One
  * that a cookie opens is returned, to take the segment. */

@@ -1,299 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing and building segments. */
-#include "net/header.h"
+/* Choosing what to send, and when. */
 #include "net/tcp_int.h"
-
-/* ---- windows and sizes */
-
-/* Ours, both to offer and to send: what the link takes, or what is set. */
-static u16 mss_ours(const struct net *net)
-{
-	u32 most = net->mtu - IPV4_LEN - TCP_LEN;
-	u32 set = net->conf.tcp.mss;
-
-	return (u16)(set && set < most ? set : most);
-}
-
-void tcp_set_mss(struct net *net, struct tcp_conn *c)
-{
-	u32 mss = min(c->mss_peer, mss_ours(net));
-
-	if (c->flags & TCP_F_TS)
-		mss -= 12;
-	c->mss_snd = (u16)mss;
-}
-
-/* ---- building */
-
-/* What a segment's checksum covers, so far. */
-struct covered {
-	u64 sum;
-	u32 len;
-};
-
-static inline struct covered cover_payload(const struct net *net,
-					   const struct mbuf *m)
-{
-	struct covered cov = { 0, m->len };
-
-	if (unlikely(net->caps & NIC_TX_CSUM))
-		cov.len = mbuf_packet_len(m);
-	else if (likely(!m->next && !m->nr_ext))
-		cov.sum = cksum_add(0, m->data, m->len);
-	else
-		cov.sum = ip_payload_sum(m, &cov.len);
-	return cov;
-}
-
-/* Below, the NIC wants the pseudo header's sum alone, not inverted. */
-static inline u16 cksum_of(const struct net *net, struct covered cov,
-			   struct be32 src, struct be32 dst)
-{
-	u64 pseudo = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)cov.len);
-
-	if (unlikely(net->caps & NIC_TX_CSUM))
-		return cksum_fold(pseudo);
-	return (u16)~cksum_fold(cksum_add64(cov.sum, pseudo));
-}
-
-/* The header of a segment whose payload, if any, is in @m: room for @nopt bytes
- * of options is left behind it. */
-static inline struct tcp_hdr *push_header(const struct tcp_conn *c,
-					  struct mbuf *m, u32 seq, u8 flags,
-					  struct be16 win, u32 nopt,
-					  struct covered *cov)
-{
-	u32 hlen = TCP_LEN + nopt;
-	struct tcp_hdr *h = (struct tcp_hdr *)mbuf_push(m, hlen);
-	u64 sum = tcp_write(h, flow_ports_out(c->flow), be32(seq),
-			    be32(flags & TCP_ACK ? c->rcv_nxt : 0), hlen, flags,
-			    win);
-
-	cov->sum = cksum_add64(cov->sum, sum);
-	cov->len += hlen;
-	return h;
-}
-
-static inline void emit_header(struct net *net, struct tcp_conn *c,
-			       struct mbuf *m, struct tcp_hdr *h,
-			       struct covered cov, u64 now)
-{
-	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
-
-	tcp_write_cksum(h, cksum_of(net, cov, src, dst));
-	if (likely(h->flags & TCP_ACK))
-		tcp_ack_sent(c);
-	ip_out(net, m, src, dst, IP_PROTO_TCP, 0, &c->neigh, now);
-}
-
-static void emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
-		 u8 flags, u64 now)
-{
-	struct covered cov = cover_payload(net, m);
-	struct be16 win = tcp_advertise(net, c);
-	u32 nopt = likely(c->flags & TCP_F_TS) ? TCP_TS_LEN : 0;
-	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt, &cov);
-
-	/* In the layout that fast paths look for. */
-	if (likely(nopt)) {
-		u64 sum = tcp_write_ts(h + 1, tcp_tsval(c, now), c->ts_recent);
-
-		cov.sum = cksum_add64(cov.sum, sum);
-	}
-	emit_header(net, c, m, h, cov, now);
-}
-
-static void emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m,
-		     u8 flags, u64 now)
-{
-	u8 opt[TCP_MAX_OPT];
-	u32 n = tcp_opt_syn(opt, c, mss_ours(net), tcp_tsval(c, now));
-	struct be16 win = be16((u16)min(net->conf.tcp.rcv_buf, 65535u));
-	struct covered cov = { 0 };
-	struct tcp_hdr *h = push_header(c, m, c->iss, flags, win, n, &cov);
-
-	memcpy(h + 1, opt, n);
-	cov.sum = cksum_add(cov.sum, opt, n);
-	emit_header(net, c, m, h, cov, now);
-}
-
-/* Refers to @len bytes from (@i, @off) on in place; false if they are in too
- * many pieces. */
-static bool gather(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
-{
-	u8 n = 0;
-
-	while (len) {
-		struct tcp_range *r = tcp_range_at(net, i);
-		u32 part = min(len, r->len - off);
-
-		if (part) {
-			if (n == MBUF_MAX_EXT)
-				return false;
-			m->ext[n++] =
-				(struct mbuf_ext){ r->addr + off, part, 0 };
-		}
-		len -= part;
-		off = 0;
-		i = r->next;
-	}
-	m->nr_ext = n;
-	return true;
-}
-
-/* Copies @len bytes from (@i, @off) on behind @m, in further fragments where
- * one frame is not enough. False when buffers run out. */
-static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
-{
-	struct mbuf *last = m;
-
-	while (len) {
-		struct tcp_range *r = tcp_range_at(net, i);
-		u32 room = MBUF_ROOM - last->len;
-		u32 part = min(min(len, r->len - off), room);
-
-		if (!room) {
-			last->next = mbuf_alloc(net->pool);
-			if (!last->next)
-				return false;
-			last = last->next;
-			continue;
-		}
-		memcpy(last->data + last->len, r->addr + off, part);
-		last->len += part;
-		len -= part;
-		off += part;
-		if (off == r->len) {
-			i = r->next;
-			off = 0;
-		}
-	}
-	return true;
-}
-
-/* A segment of @len payload bytes from (@i, @off). False when no buffer is
- * free: try again later. */
-static bool send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i,
-		      u32 off, u32 len, u8 flags, u64 now)
-{
-	struct mbuf *m = mbuf_alloc(net->pool);
-
-	if (!m)
-		return false;
-	if (net->caps & NIC_GATHER && len > TCP_COPY_MAX &&
-	    gather(net, m, i, off, len)) {
-		net->stat->tx_gathered_bytes += len;
-	} else if (copy(net, m, i, off, len)) {
-		net->stat->tx_copied_bytes += len;
-	} else {
-		mbuf_free_chain(net->pool, m);
-		return false;
-	}
-	c->last_tx = tick_of(now);
-	emit(net, c, m, seq, flags, now);
-	return true;
-}
-
-static bool send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
-		      u64 now)
-{
-	struct mbuf *m = mbuf_alloc(net->pool);
-
-	if (!m)
-		return false;
-	emit(net, c, m, seq, flags, now);
-	return true;
-}
-
-/* A segment without data must stay inside the peer's window, or it is not
- * looked at: a probe may have gone beyond, and after a timeout snd_nxt lags
- * behind what the peer has seen. Our SYN is behind us in any case. */
-static u32 bare_seq(const struct tcp_conn *c)
-{
-	u32 edge = c->snd_una + c->snd_wnd + (c->state < TCP_ESTABLISHED);
-
-	return seq_lt(edge, c->snd_max) ? edge : c->snd_max;
-}
-
-void tcp_send_ack(struct net *net, struct tcp_conn *c, u64 now)
-{
-	send_bare(net, c, bare_seq(c), TCP_ACK, now);
-}
-
-void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now)
-{
-	send_bare(net, c, c->snd_una - 1, TCP_ACK, now);
-}
-
-void tcp_send_syn_ack(struct net *net, struct tcp_conn *c, u64 now)
-{
-	struct mbuf *m = mbuf_alloc(net->pool);
-
-	if (m)
-		emit_syn(net, c, m, TCP_SYN | TCP_ACK, now);
-}
-
-void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now)
-{
-	u8 flags = c->state == TCP_SYN_RCVD ? TCP_SYN | TCP_ACK : TCP_SYN;
-	struct mbuf *m;
-
-	/* Not anew when the peer repeats its SYN, or it would never end. */
-	if (!c->rto_at)
-		tcp_arm_rto(net, c, now);
-	m = mbuf_alloc(net->pool);
-	if (!m)
-		return;
-	emit_syn(net, c, m, flags, now);
-	if (c->snd_nxt == c->iss) {
-		c->rtt_seq = c->iss + 1;
-		c->rtt_at = tcp_us(now);
-		c->flags |= TCP_F_RTT_TIMED;
-	}
-	c->snd_nxt = c->snd_max = c->iss + 1;
-	c->rcv_adv = c->rcv_nxt + min(net->conf.tcp.rcv_buf, 65535u);
-}
-
-/* ---- resets */
-
-void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now)
-{
-	if (send_bare(net, c, bare_seq(c), TCP_RST | TCP_ACK, now))
-		net->stat->tcp_rst_out++;
-}
-
-void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
-{
-	const struct tcp_hdr *in = p->l4;
-	u32 hlen = (u32)(in->off >> 4) * 4;
-	u32 len = p->l4_len - hlen + !!(in->flags & TCP_SYN) +
-		  !!(in->flags & TCP_FIN);
-	struct be32 seq = { 0 }, ack = { 0 };
-	struct covered cov = { 0, TCP_LEN };
-	u8 flags = TCP_RST;
-	struct mbuf *m;
-	struct tcp_hdr *h;
-
-	if (in->flags & TCP_RST)
-		return;
-	m = mbuf_alloc(net->pool);
-	if (!m)
-		return;
-	if (in->flags & TCP_ACK) {
-		seq = in->ack;
-	} else {
-		ack = be32(be32_host(in->seq) + len);
-		flags |= TCP_ACK;
-	}
-	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
-	cov.sum = tcp_write(h, flow_ports_out(flow_received(p->ip, in)), seq,
-			    ack, TCP_LEN, flags, (struct be16){ 0 });
-	tcp_write_cksum(h, cksum_of(net, cov, p->ip->dst, p->ip->src));
-	ip_out(net, m, p->ip->dst, p->ip->src, IP_PROTO_TCP, 0, NULL, now);
-	net->stat->tcp_rst_out++;
-}
-
-/* ---- output */
 
 /* The first FIN: the state of RFC 9293 section 3.10.4 follows. */
 static void fin_sent(struct tcp_conn *c)
@@ -374,10 +81,10 @@ static bool resend_head(struct net *net, struct tcp_conn *c, u64 now)
 	    len == c->sndq_bytes)
 		flags |= TCP_FIN;
 	if (len)
-		ok = send_data(net, c, c->snd_una, i, off, len, flags | TCP_PSH,
-			       now);
+		ok = tcp_send_data(net, c, c->snd_una, i, off, len,
+				   flags | TCP_PSH, now);
 	else
-		ok = send_bare(net, c, c->snd_una, flags, now);
+		ok = tcp_send_bare(net, c, c->snd_una, flags, now);
 	if (!ok)
 		return false;
 	c->flags &= ~(u32)(TCP_F_RTT_TIMED | TCP_F_REXMIT);
@@ -393,7 +100,7 @@ static void probe(struct net *net, struct tcp_conn *c, u64 now)
 
 	c->flags &= ~(u32)TCP_F_PROBE;
 	net->stat->tcp_zero_window_probes++;
-	if (!i || !send_data(net, c, c->snd_una, i, off, 1, TCP_ACK, now))
+	if (!i || !tcp_send_data(net, c, c->snd_una, i, off, 1, TCP_ACK, now))
 		return;
 	if (seq_lt(c->snd_max, c->snd_una + 1))
 		c->snd_max = c->snd_una + 1;
@@ -424,11 +131,11 @@ static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
 	if (fin)
 		flags |= TCP_FIN;
 	if (len) {
-		if (!send_data(net, c, c->snd_nxt, c->nxt_range, c->nxt_off,
-			       len, flags, now))
+		if (!tcp_send_data(net, c, c->snd_nxt, c->nxt_range, c->nxt_off,
+				   len, flags, now))
 			return false;
 		tcp_sndq_skip(net, c, len);
-	} else if (!send_bare(net, c, c->snd_nxt, flags & ~TCP_PSH, now)) {
+	} else if (!tcp_send_bare(net, c, c->snd_nxt, flags & ~TCP_PSH, now)) {
 		return false;
 	}
 	if (fin)

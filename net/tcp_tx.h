@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Output: who has something to send, and what follows from having sent it:
- * tcp_out.c. */
+ * tcp_out.c, tcp_send.c, tcp_build.c. */
 #ifndef NET_TCP_TX_H
 #define NET_TCP_TX_H
 
@@ -26,7 +26,16 @@ static inline void tcp_ack_now(struct net *net, struct tcp_conn *c)
 	tcp_mark_out(net, c);
 }
 
+/* tcp_out.c */
 void tcp_output(struct net *net, struct tcp_conn *c, u64 now);
+
+/* ---- tcp_send.c: false when no buffer is free: try again later */
+
+/* A segment of @len payload bytes from (@range, @off) on. */
+bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 range,
+		   u32 off, u32 len, u8 flags, u64 now);
+bool tcp_send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
+		   u64 now);
 /* Pure ACK, at once. */
 void tcp_send_ack(struct net *net, struct tcp_conn *c, u64 now);
 /* A segment that the peer must answer (RFC 9293 section 3.8.4). */
@@ -34,11 +43,22 @@ void tcp_send_keepalive(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_send_syn(struct net *net, struct tcp_conn *c, u64 now);
 /* A SYN-ACK that is not repeated. */
 void tcp_send_syn_ack(struct net *net, struct tcp_conn *c, u64 now);
-/* Answers a segment that has no connection (RFC 9293 3.10.7.1). */
-void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
 void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
+
+/* ---- tcp_build.c */
+
 /* Segment size after options, from peer's MSS and our MTU. */
 void tcp_set_mss(struct net *net, struct tcp_conn *c);
+/* @len bytes from (@range, @off) on: into @m or, where the NIC gathers and it
+ * pays, referred to. False when buffers run out. */
+bool tcp_fill(struct net *net, struct mbuf *m, u32 range, u32 off, u32 len);
+/* Takes @m, which holds the payload: with its headers on its way. */
+void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
+	      u8 flags, u64 now);
+void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
+		  u64 now);
+/* Answers a segment that has no connection (RFC 9293 3.10.7.1). */
+void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now);
 
 /* ---- around a segment with data */
 

@@ -158,14 +158,14 @@ LIMITS = [
 ]
 
 TCP = [
-    Mutant("RST is judged after trimming", "net/tcp_in.c",
-           "\tif (check_rst(net, c, s, now) == DROP ||",
-           "\ttrim(net, c, s);\n\tif (check_rst(net, c, s, now) == DROP ||",
-           ["reset_with_data"]),
+    Mutant("RST is judged after trimming", "net/tcp_check.c",
+           "\treturn check_rst(net, c, s, now) == GO_ON &&",
+           "\ttcp_trim(net, c, s);\n\treturn check_rst(net, c, s, now) == GO_ON "
+           "&&", ["reset_with_data"]),
     Mutant("an old ACK moves the window", "net/tcp_ack.c",
            "\tif (seq_lt(s->ack, c->snd_una))", "\tif (0)",
            ["window_update_old_ack"]),
-    Mutant("any FIN lengthens TIME-WAIT", "net/tcp_in.c",
+    Mutant("any FIN lengthens TIME-WAIT", "net/tcp_check.c",
            "s->seq + s->len + 1 == c->rcv_nxt && ", "",
            ["time_wait_forged_fin"]),
     Mutant("what the window cut off is a duplicate ACK", "net/tcp_in.c",

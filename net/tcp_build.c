@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Building segments: payload, referred to or copied, and the header. */
+#include "net/header.h"
+#include "net/tcp_int.h"
+
+/* ---- sizes */
+
+/* Ours, both to offer and to send: what the link takes, or what is set. */
+static u16 mss_ours(const struct net *net)
+{
+	u32 most = net->mtu - IPV4_LEN - TCP_LEN;
+	u32 set = net->conf.tcp.mss;
+
+	return (u16)(set && set < most ? set : most);
+}
+
+void tcp_set_mss(struct net *net, struct tcp_conn *c)
+{
+	u32 mss = min(c->mss_peer, mss_ours(net));
+
+	if (c->flags & TCP_F_TS)
+		mss -= 12;
+	c->mss_snd = (u16)mss;
+}
+
+/* ---- payload */
+
+/* Refers to @len bytes from (@i, @off) on in place; false if they are in too
+ * many pieces. */
+static bool gather(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+{
+	u8 n = 0;
+
+	while (len) {
+		struct tcp_range *r = tcp_range_at(net, i);
+		u32 part = min(len, r->len - off);
+
+		if (part) {
+			if (n == MBUF_MAX_EXT)
+				return false;
+			m->ext[n++] =
+				(struct mbuf_ext){ r->addr + off, part, 0 };
+		}
+		len -= part;
+		off = 0;
+		i = r->next;
+	}
+	m->nr_ext = n;
+	return true;
+}
+
+/* Copies @len bytes from (@i, @off) on behind @m, in further fragments where
+ * one frame is not enough. False when buffers run out. */
+static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+{
+	struct mbuf *last = m;
+
+	while (len) {
+		struct tcp_range *r = tcp_range_at(net, i);
+		u32 room = MBUF_ROOM - last->len;
+		u32 part = min(min(len, r->len - off), room);
+
+		if (!room) {
+			last->next = mbuf_alloc(net->pool);
+			if (!last->next)
+				return false;
+			last = last->next;
+			continue;
+		}
+		memcpy(last->data + last->len, r->addr + off, part);
+		last->len += part;
+		len -= part;
+		off += part;
+		if (off == r->len) {
+			i = r->next;
+			off = 0;
+		}
+	}
+	return true;
+}
+
+bool tcp_fill(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+{
+	if (net->caps & NIC_GATHER && len > TCP_COPY_MAX &&
+	    gather(net, m, i, off, len)) {
+		net->stat->tx_gathered_bytes += len;
+		return true;
+	}
+	if (!copy(net, m, i, off, len))
+		return false;
+	net->stat->tx_copied_bytes += len;
+	return true;
+}
+
+/* ---- header */
+
+/* What a segment's checksum covers, so far. */
+struct covered {
+	u64 sum;
+	u32 len;
+};
+
+static inline struct covered cover_payload(const struct net *net,
+					   const struct mbuf *m)
+{
+	struct covered cov = { 0, m->len };
+
+	if (unlikely(net->caps & NIC_TX_CSUM))
+		cov.len = mbuf_packet_len(m);
+	else if (likely(!m->next && !m->nr_ext))
+		cov.sum = cksum_add(0, m->data, m->len);
+	else
+		cov.sum = ip_payload_sum(m, &cov.len);
+	return cov;
+}
+
+/* Below, the NIC wants the pseudo header's sum alone, not inverted. */
+static inline u16 cksum_of(const struct net *net, struct covered cov,
+			   struct be32 src, struct be32 dst)
+{
+	u64 pseudo = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)cov.len);
+
+	if (unlikely(net->caps & NIC_TX_CSUM))
+		return cksum_fold(pseudo);
+	return (u16)~cksum_fold(cksum_add64(cov.sum, pseudo));
+}
+
+/* The header of a segment whose payload, if any, is in @m: room for @nopt bytes
+ * of options is left behind it. */
+static inline struct tcp_hdr *push_header(const struct tcp_conn *c,
+					  struct mbuf *m, u32 seq, u8 flags,
+					  struct be16 win, u32 nopt,
+					  struct covered *cov)
+{
+	u32 hlen = TCP_LEN + nopt;
+	struct tcp_hdr *h = (struct tcp_hdr *)mbuf_push(m, hlen);
+	u64 sum = tcp_write(h, flow_ports_out(c->flow), be32(seq),
+			    be32(flags & TCP_ACK ? c->rcv_nxt : 0), hlen, flags,
+			    win);
+
+	cov->sum = cksum_add64(cov->sum, sum);
+	cov->len += hlen;
+	return h;
+}
+
+static inline void emit_header(struct net *net, struct tcp_conn *c,
+			       struct mbuf *m, struct tcp_hdr *h,
+			       struct covered cov, u64 now)
+{
+	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
+
+	tcp_write_cksum(h, cksum_of(net, cov, src, dst));
+	if (likely(h->flags & TCP_ACK))
+		tcp_ack_sent(c);
+	ip_out(net, m, src, dst, IP_PROTO_TCP, 0, &c->neigh, now);
+}
+
+void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
+	      u8 flags, u64 now)
+{
+	struct covered cov = cover_payload(net, m);
+	struct be16 win = tcp_advertise(net, c);
+	u32 nopt = likely(c->flags & TCP_F_TS) ? TCP_TS_LEN : 0;
+	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt, &cov);
+
+	/* In the layout that fast paths look for. */
+	if (likely(nopt)) {
+		u64 sum = tcp_write_ts(h + 1, tcp_tsval(c, now), c->ts_recent);
+
+		cov.sum = cksum_add64(cov.sum, sum);
+	}
+	emit_header(net, c, m, h, cov, now);
+}
+
+void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
+		  u64 now)
+{
+	u8 opt[TCP_MAX_OPT];
+	u32 n = tcp_opt_syn(opt, c, mss_ours(net), tcp_tsval(c, now));
+	struct be16 win = be16((u16)min(net->conf.tcp.rcv_buf, 65535u));
+	struct covered cov = { 0 };
+	struct tcp_hdr *h = push_header(c, m, c->iss, flags, win, n, &cov);
+
+	memcpy(h + 1, opt, n);
+	cov.sum = cksum_add(cov.sum, opt, n);
+	emit_header(net, c, m, h, cov, now);
+}
+
+/* ---- of no connection */
+
+void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
+{
+	const struct tcp_hdr *in = p->l4;
+	u32 hlen = (u32)(in->off >> 4) * 4;
+	u32 len = p->l4_len - hlen + !!(in->flags & TCP_SYN) +
+		  !!(in->flags & TCP_FIN);
+	struct be32 seq = { 0 }, ack = { 0 };
+	struct covered cov = { 0, TCP_LEN };
+	u8 flags = TCP_RST;
+	struct mbuf *m;
+	struct tcp_hdr *h;
+
+	if (in->flags & TCP_RST)
+		return;
+	m = mbuf_alloc(net->pool);
+	if (!m)
+		return;
+	if (in->flags & TCP_ACK) {
+		seq = in->ack;
+	} else {
+		ack = be32(be32_host(in->seq) + len);
+		flags |= TCP_ACK;
+	}
+	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
+	cov.sum = tcp_write(h, flow_ports_out(flow_received(p->ip, in)), seq,
+			    ack, TCP_LEN, flags, (struct be16){ 0 });
+	tcp_write_cksum(h, cksum_of(net, cov, p->ip->dst, p->ip->src));
+	ip_out(net, m, p->ip->dst, p->ip->src, IP_PROTO_TCP, 0, NULL, now);
+	net->stat->tcp_rst_out++;
+}
