@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What TCP, UDP and the timers have to say becomes event conditions, while
- * the array has room; the rest stays where it is and waits (back-pressure).
+ * What TCP, UDP and the timers have to report becomes event conditions, as long
+ * as the array has room. The rest stays with its connection or socket, which
+ * goes back on the ready list: nothing is queued here, and an application that
+ * is slow to take events slows its peers through their receive windows.
  *
  * Of one connection the order is: connected or knock, recv in stream order,
- * the end of stream, sent, dead. A connection that knocked says nothing more
- * until it is accepted.
+ * the end of stream, sent, dead. A connection that has knocked reports nothing
+ * more until it is accepted, since the application has no cookie for it yet.
+ *
+ * The array is only written, never read back: nothing that is decided here
+ * depends on memory that others see.
  */
 #include "base/errno.h"
 #include "base/mem.h"
@@ -30,8 +35,8 @@ _Static_assert(offsetof(struct ix_event, acked) + 4 ==
 		       offsetof(struct ix_event, room),
 	       "event_sent() writes them as one word");
 
-/* Type, port 0 and length are one store. The array is the application's to
- * read: what a type has no use for need not be written. */
+/* Type, port 0 and length are one store. Fields that the type does not use keep
+ * what an earlier event left there, which the application has seen before. */
 static inline void event_write(struct ix_event *e, u16 type, u32 len,
 			       u64 cookie, u64 handle)
 {
@@ -42,7 +47,7 @@ static inline void event_write(struct ix_event *e, u16 type, u32 len,
 	e->handle = handle;
 }
 
-/* There must be room. */
+/* The caller has checked that there is room. */
 static inline struct ix_event *event_put(struct dp *dp, u16 type, u32 len,
 					 u64 cookie, u64 handle)
 {
@@ -59,8 +64,9 @@ static inline struct ix_event *conn_event(struct dp *dp,
 	return event_put(dp, type, len, c->cookie, c->handle);
 }
 
-/* What has been acknowledged since it was last told, and what it made room
- * for: in one store. */
+/* Bytes acknowledged since the last report, and the room to send that there is
+ * now: neighbours, one store. Also in recv events, which saves a request and
+ * answer protocol a sent event for each message. */
 static inline void event_sent(struct dp *dp, struct ix_event *e,
 			      struct tcp_conn *c)
 {
@@ -70,8 +76,8 @@ static inline void event_sent(struct dp *dp, struct ix_event *e,
 	c->acked = 0;
 }
 
-/* If it ends before the answer to the knock, TCP frees it and tells nobody:
- * the answer gets -EBADF. */
+/* A connection that ends before the application has answered its knock is
+ * freed without a further event: accept or reject then return -EBADF. */
 static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 {
 	struct ix_event *e;
@@ -88,8 +94,9 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 	return true;
 }
 
-/* A failure is the last that is heard of the connection. One that ended without
- * an error before it was told of was closed by the application. */
+/* A failure ends the connection: no dead event follows. One that is closed
+ * without an error although never reported as open was closed by the
+ * application itself meanwhile, which is ECANCELED. */
 static bool tell_connected(struct dp *dp, struct tcp_conn *c)
 {
 	bool failed = c->state == TCP_CLOSED;
@@ -115,6 +122,7 @@ static void recv_event(struct dp *dp, const struct tcp_conn *c, const u8 *data,
 	e->acked = 0;
 }
 
+/* One event per buffer: the buffers of a connection are not contiguous. */
 static bool tell_recv(struct dp *dp, struct tcp_conn *c)
 {
 	const u8 *data;
@@ -125,7 +133,7 @@ static bool tell_recv(struct dp *dp, struct tcp_conn *c)
 			return false;
 		if (!tcp_next_rx(c, &data, &len))
 			break;
-		if (likely(len)) /* else it would read as the end of stream */
+		if (likely(len)) /* 0 would mean the end of the stream */
 			recv_event(dp, c, data, len);
 	} while (c->rx_next);
 	c->events &= ~TCP_EV_RECV;
@@ -150,6 +158,8 @@ static bool tell_sent(struct dp *dp, struct tcp_conn *c)
 	return true;
 }
 
+/* The handle is void, but not yet reused: a batch that the application has
+ * already filled may still name it (tcp_reap()). */
 static bool tell_dead(struct dp *dp, struct tcp_conn *c)
 {
 	if (full(dp))
@@ -160,8 +170,10 @@ static bool tell_dead(struct dp *dp, struct tcp_conn *c)
 	return true;
 }
 
-/* What is told once, before all else, or instead. False: nothing more to tell
- * now; *@left: because the array is full. */
+/* What precedes data: knock and connected, each once. False: nothing further
+ * may be reported now, either because that is not wanted (the knock is not
+ * answered, the connection has failed, it was closed for reading) or because
+ * the array is full (*@left). */
 static bool begin(struct dp *dp, struct tcp_conn *c, bool *left)
 {
 	if (!(c->flags & KNOWN)) {
@@ -177,8 +189,8 @@ static bool begin(struct dp *dp, struct tcp_conn *c, bool *left)
 	return c->events;
 }
 
-/* All that there is, in order. False: the array is full, and something is left
- * to tell. */
+/* Reports everything pending, in order. False: the array is full, and something
+ * is left. */
 static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 {
 	bool left = false;
@@ -205,7 +217,8 @@ static inline bool data_only(const struct tcp_conn *c)
 }
 
 /* Writes at most one event, to @e, and returns the place of the next. What it
- * has not told is left in c->events, for tell_slow(). */
+ * did not report is left in c->events, for tell_slow(). A recv carries the
+ * acknowledgement, so that IX_EV_SENT is cleared with it. */
 static inline struct ix_event *tell(struct dp *dp, struct tcp_conn *c,
 				    struct ix_event *e)
 {
@@ -226,6 +239,8 @@ static inline struct ix_event *tell(struct dp *dp, struct tcp_conn *c,
 	return e;
 }
 
+/* The array's end stays in a register (@e) while connections take the short
+ * way; tell_slow() counts in dp->nevents. */
 static void tcp_events(struct dp *dp)
 {
 	struct ix_event *events = dp->up->events, *e = events + dp->nevents;
@@ -261,7 +276,8 @@ static void udp_recv_event(struct dp *dp, const struct udp_sock *s,
 	e->ip = addr_of_ipv4(m->udp.saddr);
 }
 
-/* There must be room for the oldest datagram and all its parts. */
+/* Is there room for the oldest datagram and all its parts? They are reported
+ * together or not at all, so that one recv_done gives them all back. */
 static bool udp_fits(struct dp *dp, const struct udp_sock *s)
 {
 	const struct mbuf *part = s->head->udp.parts;
@@ -297,7 +313,7 @@ static void udp_events(struct dp *dp)
 	}
 }
 
-/* The list is newest first. */
+/* @m is newest first: reversed, so that sends are reported in their order. */
 static void append_sent(struct dp *dp, struct mbuf *m)
 {
 	struct mbuf *next, *oldest = NULL, **tail = &m->tx.next;
@@ -311,7 +327,7 @@ static void append_sent(struct dp *dp, struct mbuf *m)
 	dp->udp_sent_tail = tail;
 }
 
-/* From the NIC, and what never got that far. */
+/* Sends that the NIC has finished, and those that failed before it. */
 static void collect_sent(struct dp *dp)
 {
 	if (unlikely(dp->nic->sent)) {
@@ -322,7 +338,7 @@ static void collect_sent(struct dp *dp)
 		append_sent(dp, udp_take_sent(&dp->net));
 }
 
-/* A socket unbound meanwhile has no name any more: nothing is told. */
+/* Nothing is reported for a socket unbound meanwhile: its handle is void. */
 static void udp_sent_events(struct dp *dp)
 {
 	struct mbuf *m;

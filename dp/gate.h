@@ -2,6 +2,11 @@
 /*
  * What the calls of dp/syscall.c check with: copying in, names, memory. Inline,
  * because every call passes here.
+ *
+ * Everything that a call refers to is named by a number that the application
+ * may have invented: an index is compared with the size of its table before it
+ * is used, a generation tells an old handle from its slot's new owner, and an
+ * address becomes a pointer only here, by translate().
  */
 #ifndef DP_GATE_H
 #define DP_GATE_H
@@ -18,8 +23,9 @@
 		__asm__ volatile("" : "+m"(*(dst)) : : "memory"); \
 	} while (0)
 
-/* ---- names: NULL for a handle that is not (or no longer) one of ours */
+/* ---- names: NULL for a handle that is not (or no longer) valid */
 
+/* Kind and generation of @handle, which is above its index: one comparison. */
 static inline bool handle_fits(u64 handle, u32 kind, u32 gen)
 {
 	return handle >> HANDLE_GEN_SHIFT ==
@@ -27,6 +33,10 @@ static inline bool handle_fits(u64 handle, u32 kind, u32 gen)
 		(gen & HANDLE_GEN_MASK));
 }
 
+/* A connection keeps its whole handle, so that one comparison checks flow
+ * group, generation and index. The slot's generation changes when TCP frees it;
+ * until then the flags tell whether the application still knows it by this
+ * name. */
 static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
 {
 	struct tcp_conn *c;
@@ -40,7 +50,8 @@ static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
 	return c;
 }
 
-/* Ours: opened or accepted by the application. */
+/* One that the application has opened or accepted. *@err: -EBADF for an invalid
+ * handle, -EINVAL for a knock that is not yet answered. */
 static inline struct tcp_conn *find_own(struct dp *dp, u64 handle, s64 *err)
 {
 	struct tcp_conn *c = find_conn(dp, handle);
@@ -53,7 +64,8 @@ static inline struct tcp_conn *find_own(struct dp *dp, u64 handle, s64 *err)
 	return NULL;
 }
 
-/* Knocked, and the application has been told, but has not yet answered. */
+/* One whose knock has been reported and not yet answered. *@err: -EBADF for an
+ * invalid handle, else -EINVAL. */
 static inline struct tcp_conn *find_knock(struct dp *dp, u64 handle, s64 *err)
 {
 	struct tcp_conn *c = find_conn(dp, handle);
@@ -82,7 +94,9 @@ static inline struct udp_sock *find_udp(struct dp *dp, u64 handle)
 
 /* ---- memory */
 
-/* Of an entry len and pad, which must be 0, in one word. */
+/* An entry's len, with pad above it, in one load: a pad that is not 0 is a
+ * length beyond 4 GB, which the check of the length refuses (doc/abi.md has the
+ * one exception). */
 static inline u64 sg_len(const struct ix_sg *sg)
 {
 	_Static_assert(offsetof(struct ix_sg, len) + 4 ==
@@ -92,8 +106,10 @@ static inline u64 sg_len(const struct ix_sg *sg)
 	return READ_ONCE(*(const u64 *)&sg->len);
 }
 
-/* An application's range becomes ours if it lies in the arena. An empty range
- * refers to nothing. */
+/* Turns the application's address of a range into the dataplane's, if the range
+ * lies in the arena: two unsigned comparisons, and no sum of two numbers from
+ * the application, which might wrap. An empty range refers to no memory, so
+ * that any address will do. */
 static inline bool translate(const struct dp_arena *a, u64 *addr, u64 len)
 {
 	u64 off = *addr - a->app_base; /* wraps below the arena: too big */
@@ -107,14 +123,15 @@ static inline bool translate(const struct dp_arena *a, u64 *addr, u64 len)
 	return true;
 }
 
-/* Of an entry that translate() refused. */
+/* Why an entry was refused: its length is not one, or not in the arena. */
 static inline s64 sg_errno(u64 len)
 {
 	return len > UINT32_MAX ? -EINVAL : -EFAULT;
 }
 
 /* The scatter/gather list of a call, @n entries from @first on: copied,
- * checked and translated to @out. Returns the bytes in it or an errno. */
+ * checked and translated to @out. Returns the bytes in it or an errno. The sum
+ * cannot overflow: at most IX_MAX_SG_PER_CALL lengths of 32 bits. */
 static inline s64 take_sgs(struct dp *dp, u64 first, u32 n,
 			   struct ix_sg out[IX_MAX_SG_PER_CALL])
 {
@@ -137,7 +154,7 @@ static inline s64 take_sgs(struct dp *dp, u64 first, u32 n,
 	return total;
 }
 
-/* IPv4 address and port that a call names. */
+/* The IPv4 address that a call names. */
 static inline s64 take_addr(const struct ix_call *c, struct be32 *ip)
 {
 	return addr_to_ipv4(&c->ip, ip) ? 0 : -EAFNOSUPPORT;

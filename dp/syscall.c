@@ -3,22 +3,23 @@
  * The gate in wall 2: batched system calls, from an application that may be
  * hostile and may rewrite its batch while we read it.
  *
- * What a decision rests on is read once into our own memory; from there on only
- * the copy is looked at. Then everything is checked, and only then anything is
- * done: a call that answers an errno has changed nothing.
+ * What a decision depends on is read once into the dataplane's own memory, and
+ * only the copy is used from there on. All of a call is checked before any of
+ * it is done: a call that returns an errno has changed nothing.
  *
- * Some of it is read twice, which is safe where the second reading decides
- * anew: call_slow() copies a descriptor whose first word call() has seen,
- * and whatever that was takes the op from its copy; and whether the next call
- * names the same connection only says whether an answer may wait for it.
+ * Two things are read twice, which is safe because the second read decides by
+ * itself. call_slow() copies a descriptor whose first word call() has already
+ * seen: it takes the op from its copy, whatever call() saw. And the handle of
+ * the following call, read ahead, only decides whether an answer is sent now or
+ * may wait for it: either is correct, whatever that call turns out to be.
  */
 #include "dp/gate.h"
 
 typedef s64 call_fn(struct dp *dp, const struct ix_call *c, u64 now);
 
-/* An application that shares the host's address has no other port of it: it
- * would speak in the name of Linux's services. Ports that we choose are of
- * conf.ports, too. */
+/* With ports_only the address is Linux's, too: on any other port the
+ * application would impersonate a service of the machine. Ports that we choose
+ * ourselves are in conf.ports as well, and need no check. */
 static s64 check_port(const struct dp *dp, u16 port)
 {
 	const struct net_conf *conf = &dp->net.conf;
@@ -88,14 +89,16 @@ static s64 call_REJECT(struct dp *dp, const struct ix_call *c, u64 now)
 	return 0;
 }
 
-/* Back-pressure: the rest of the batch must not fill the hole. */
+/* Back-pressure: a later SENDV of this batch must not take the place of the
+ * bytes that were not taken, see tcp_answer_short(). */
 static COLD void answered_short(struct dp *dp, struct tcp_conn *conn)
 {
 	tcp_answer_short(&dp->net, conn);
 	dp->stat->calls_short++;
 }
 
-/* @more: another call for @conn follows, which may go in the same segment. */
+/* A SENDV of one range. @more: another call for @conn follows, whose bytes may
+ * go in the same segment. */
 static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 			     u32 done, bool more, u64 now)
 {
@@ -116,13 +119,13 @@ static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 		taken = tcp_answer_later(&dp->net, conn, done, data, (u32)len);
 	else
 		taken = tcp_answer(&dp->net, conn, done, data, (u32)len, now);
-	if (unlikely((u64)taken < len)) /* not an errno */
+	if (unlikely((u64)taken < len)) /* an errno, unsigned, is not */
 		answered_short(dp, conn);
 	return taken;
 }
 
-/* Every range is checked before the first one is queued. The call's bytes
- * given back go with the first. */
+/* A SENDV of several. All ranges are checked before the first one is queued;
+ * the bytes that the call gives back (@done) go with the first. */
 static COLD s64 answer_many(struct dp *dp, struct tcp_conn *conn, u32 at,
 			    u32 nsgs, u32 done)
 {
@@ -264,7 +267,8 @@ static const u8 call_uses[IX_NR_CALLS] = { IX_CALLS(CALL_USES) };
 #undef CALL_ENTRY
 #undef CALL_USES
 
-/* What is to mean something one day must mean nothing until then. */
+/* Fields that a call does not use must be zero, so that a later version may
+ * give them a meaning that no program of today asks for by accident. */
 static bool rest_is_zero(const struct ix_call *c, u32 uses)
 {
 	return (uses & IX_USES_PORT || !c->port) &&
@@ -296,9 +300,9 @@ _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
 			       offsetof(struct ix_call, arg) + 4,
 	       "call() reads them as one word");
 
-/* The one that makes up nearly all batches, a SENDV of one range, port 0, needs
- * three words of the descriptor, each read once. For any other the whole is
- * copied. */
+/* Nearly all calls are a SENDV of one range. It needs three words of the
+ * descriptor, each read once, and its first word (op, port 0, nsgs) tells it
+ * from all others in one comparison. Of other calls the whole is copied. */
 static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 		       u64 now)
 {
@@ -318,8 +322,8 @@ static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 			  !last && READ_ONCE(shared[1].handle) == handle, now);
 }
 
-/* A batch whose count is a lie has no result to put an errno in: none of its
- * calls is made, and nresults says so. */
+/* A batch with more calls than the array holds is refused whole: there is no
+ * result to put an errno in, and nresults is 0. */
 void dp_dispatch(struct dp *dp, u64 now)
 {
 	struct ix_up *up = dp->up;

@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Before and after the crossing: contexts with work -> calls; results. */
+/*
+ * Before and after the crossing: contexts with work -> calls; results.
+ *
+ * Handlers make no calls. They change their context and put it on the work
+ *list, and here each context with work becomes at most CALLS_PER_CTX calls:
+ *however often a handler wrote, all of it goes in one SENDV, which also gives
+ *back what was read. The results say how much the dataplane has taken.
+ *
+ *	ixev_send()      appends a range: CTX_WORK
+ *	ixev_push()      work(), work_slow(): SENDV from tx_next on, CTX_SENDV
+ *	ixev_results()   untaken -= result, tx_next moves behind what was taken
+ *	on_sent()        unacked -= acked, ranges are free again
+ */
 #include "lib/ixev/priv.h"
 
 enum { CALLS_PER_CTX = 2 };
 
+/* Executes the batch now, without a return to the event loop: when it is full,
+ * or when a result is needed. */
 int ixev_flush(struct ixev_thread *t)
 {
 	int ret = ix_flush(t->ix);
@@ -47,8 +61,10 @@ static inline struct ix_call *put(struct ix_thread *ix, uint16_t op,
 	return c;
 }
 
-/* One SENDV with what the dataplane has not taken yet, and with what has been
- * read. */
+/* One SENDV with what the dataplane has not taken yet; it gives back what has
+ * been read. A second one before the result of the first would send the same
+ * ranges again, which CTX_SENDV prevents. More ranges than a call holds need
+ * another crossing at once: t->again. */
 static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	struct ix_thread *ix = t->ix;
@@ -74,7 +90,7 @@ static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
 		t->again = true;
 }
 
-/* All is with the dataplane: the FIN may follow. */
+/* The dataplane has taken all data: the FIN may follow. */
 static void put_close(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	bool all = ctx->flags & CTX_CLOSING;
@@ -86,7 +102,9 @@ static void put_close(struct ixev_thread *t, struct ixev_ctx *ctx)
 	put(t->ix, IX_CLOSE, ctx, all ? IX_CLOSE_ALL : IX_CLOSE_WRITE);
 }
 
-/* Events that the handler did not want at the time, and wants now. */
+/* Events that came while the handler had them disabled, and has enabled since.
+ * Their reason may be gone by now: no data is left to read, or the room to send
+ * has been used up. */
 static void tell_late(struct ixev_ctx *ctx)
 {
 	uint8_t due = ctx->trig_mask & ctx->en_mask;
@@ -102,7 +120,9 @@ static void tell_late(struct ixev_ctx *ctx)
 		ctx->handler(ctx, due);
 }
 
-/* What its handler and others did to a context, in at most two calls. */
+/* What has been done to a context since the last crossing, in this order:
+ * callbacks of what was acknowledged, connection control, data, and the FIN
+ * behind the data. */
 static __attribute__((noinline)) void work_slow(struct ixev_thread *t,
 						struct ixev_ctx *ctx)
 {
@@ -134,7 +154,7 @@ static __attribute__((noinline)) void work_slow(struct ixev_thread *t,
 	}
 }
 
-/* One range to send, and nothing else to be done? */
+/* A request has been answered: one range to send, and nothing else to do? */
 static inline bool answered(const struct ixev_ctx *ctx)
 {
 	return !(ctx->flags & (CTX_CONTROL | CTX_SENDV)) && !ctx->ref_tail &&
@@ -151,8 +171,9 @@ _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
 			       offsetof(struct ix_call, arg) + 4,
 	       "work_slow() writes them as one word");
 
-/* What work_slow() writes for it, at @c and @sg, which is entry @at.
- * Neighbouring fields in one word: the dataplane reads them so. */
+/* What work_slow() would write for it, at @c and @sg, which is entry @at of the
+ * array. Neighbouring fields are one store, as they are one load of the
+ * dataplane's: call() in dp/syscall.c. */
 static inline void work(struct ixev_ctx *ctx, struct ix_call *c,
 			struct ix_sg *sg, uint32_t at)
 {
@@ -169,7 +190,9 @@ static inline void work(struct ixev_ctx *ctx, struct ix_call *c,
 	ctx->flags ^= CTX_WORK | CTX_SENDV; /* done; under way */
 }
 
-/* All that is on the work list now. */
+/* All that is on the work list now. The batch's counters stay in registers
+ * while contexts take the short way. Contexts that handlers put on the list
+ * meanwhile (work_slow()) are the next round's. */
 static void work_all(struct ixev_thread *t)
 {
 	struct ix_thread *ix = t->ix;
@@ -200,6 +223,8 @@ static void work_all(struct ixev_thread *t)
 	ix->nsgs = nsgs;
 }
 
+/* Until no context has work left. A flush may bring more: results that were
+ * short, handlers called. */
 void ixev_push(struct ixev_thread *t)
 {
 	do {
@@ -213,6 +238,7 @@ void ixev_push(struct ixev_thread *t)
 	} while (t->work);
 }
 
+/* Bytes in a call's ranges. */
 static uint64_t asked(struct ixev_thread *t, const struct ix_call *c)
 {
 	const struct ix_sg *sg = &t->ix->port.down->sgs[c->sg];
@@ -224,7 +250,10 @@ static uint64_t asked(struct ixev_thread *t, const struct ix_call *c)
 	return bytes;
 }
 
-/* SENDV answered something else than all that is waiting. */
+/* SENDV did not take everything that is waiting: it was short of room, or more
+ * has been written since. An error that may pass counts as 0 bytes. With
+ * nothing in flight no sent event would come to try again, so that the context
+ * goes on the starved list. */
 static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
 			const struct ix_call *c, int64_t ret)
 {
@@ -246,8 +275,9 @@ static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
 	} /* else a sent will come */
 }
 
-/* -EBADF of a handle that was valid: it died just now, and dead is coming;
- * but a failed accept is the last that is heard of a connection. */
+/* Results of all calls but SENDV. -EBADF for a handle that was valid means that
+ * the connection has just ended, and that its dead event follows; only after a
+ * failed accept none does. */
 static void result_slow(struct ixev_thread *t, const struct ix_call *c,
 			int64_t ret)
 {
@@ -284,6 +314,8 @@ static void result_slow(struct ixev_thread *t, const struct ix_call *c,
 	}
 }
 
+/* Nearly every SENDV takes all that is waiting: two stores empty the queue of
+ * what is untaken, and its ranges wait for their acknowledgement. */
 void ixev_results(struct ixev_thread *t)
 {
 	const struct ix_call *c = t->ix->port.down->calls;
