@@ -156,13 +156,14 @@ static inline void mbuf_sent(struct mbuf_pool *p, struct mbuf *m,
 }
 
 /* ---- who may keep what was received. The holder is a connection or a socket;
- * it holds @held buffers.
+ * it holds @held buffers. Free buffers:
  *
- *     0       1/16       1/8               1/2                    all free
- *     |---------|----------|-----------------|----------------------|
- *      NIC and   who holds   who holds no      ... whatever is said
- *      transmit  few         more than are     against him: what he
- *                            left in here      has is not read, say
+ *     0       1/16       1/8               1/2                    all
+ *     |---------|----------|-----------------|---------------------|
+ *      reception mbuf_own:  mbuf_share: who   mbuf_plenty: anybody,
+ *      and       who holds  holds no more     even if what it holds
+ *      transmit  few        than are left     is not read
+ *      alone                above 1/8
  */
 static inline bool mbuf_plenty(const struct mbuf_pool *p, u32 held)
 {
@@ -174,7 +175,8 @@ static inline bool mbuf_share(const struct mbuf_pool *p, u32 held)
 	return p->nfree > p->kept + held;
 }
 
-/* The same when they are short: the fewer he holds, the longer. */
+/* The same when buffers are short: the fewer a holder has, the longer it may go
+ * on. */
 static inline bool mbuf_own(const struct mbuf_pool *p, u32 held)
 {
 	u32 step = p->kept / 2 / MBUF_OWN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which TCP and UDP ports of an address are ours where Linux has the others.
- * The one judgement: what it says the gate lets an application have, and the
- * NIC takes. */
+ * The gate (what an application may use) and the NIC (what it takes) both ask
+ * here. */
 #ifndef BASE_PORTS_H
 #define BASE_PORTS_H
 

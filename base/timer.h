@@ -32,8 +32,7 @@ static inline u32 tick_of(u64 now)
 /* Ticks in @us microseconds, rounded up, at least one. */
 static inline u32 ticks_of_us(u64 us)
 {
-	return (u32)((us * 1000 + (1u << TICK_SHIFT) - 1) >> TICK_SHIFT) +
-	       !us;
+	return (u32)((us * 1000 + (1u << TICK_SHIFT) - 1) >> TICK_SHIFT) + !us;
 }
 
 /* Is tick @a before @b, across the wrap? */
@@ -46,7 +45,7 @@ struct timer {
 	struct list node; /* linked to itself while not set */
 	u32 expires;	  /* tick */
 	u8 kind;	  /* which handler */
-	u8 level;	  /* where it hangs, for the bitmap */
+	u8 level;	  /* its place in the wheel */
 	u8 slot;
 	u8 pad;
 };

@@ -29,7 +29,7 @@ static int own_dir(char out[PATH_MAX])
 	return 0;
 }
 
-/* Where libix-@domain.so is; a set IX_LIBDIR is believed. */
+/* Where libix-@domain.so is; IX_LIBDIR, if it is set, goes first. */
 static int find_libdir(const char *domain, char out[PATH_MAX],
 		       struct conf_err *e)
 {

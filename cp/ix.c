@@ -48,7 +48,7 @@ static int cmd_version(int argc, char **argv)
 }
 
 /* What we open must not become the program's stdin, stdout or stderr, nor
- * stderr ours; and whose SIGCHLD is ignored hears of nobody's end. */
+ * stderr ours; and with SIGCHLD ignored waitpid() reports no child. */
 static int settle(void)
 {
 	int fd;
@@ -64,8 +64,9 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
-	/* A dataplane's memory is nobody's to look into or to trace, not even
-	 * of the same user, and not even now. */
+	/* Not dumpable: no other process, not even one of the same user, may
+	 * read the dataplane's memory or trace it. From the very start, before
+	 * there is anything in it. */
 	prctl(PR_SET_DUMPABLE, 0);
 	if (settle())
 		return EXIT_FAILURE;

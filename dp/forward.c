@@ -13,7 +13,8 @@
 
 enum { FORWARD_GRAINS = 16384 }; /* per pair: 256 KB, 170 full frames */
 
-/* One thread's view of another one: private to the former. */
+/* One thread's ends of the two rings between it and another thread; no other
+ * thread reads or writes this. */
 struct forward_end {
 	struct ring_tx tx;
 	struct ring_rx rx;

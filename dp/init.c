@@ -42,7 +42,8 @@ static bool conf_ok(const struct dp_setup *s)
 	       s->thread < s->nthreads;
 }
 
-/* The protocols' own tables come after everything that they look at. */
+/* The protocols are initialised last: their init functions read the settings,
+ * the pool and the wheel. */
 static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 {
 	struct net *net = &dp->net;
@@ -99,7 +100,7 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	return 0;
 }
 
-/* A NIC that takes nothing any more must not hold up the end. */
+/* Sends what is queued, but does not wait for a NIC that takes nothing more. */
 static void drain(struct dp *dp, u64 now)
 {
 	struct net *net = &dp->net;
@@ -113,7 +114,8 @@ static void drain(struct dp *dp, u64 now)
 		mbuf_free_chain(&dp->pool, net->txq[--net->ntx]);
 }
 
-/* The transmit queue holds fewer resets than there may be connections. */
+/* There may be more connections than the transmit queue holds resets: it is
+ * handed to the NIC meanwhile. */
 static void abort_all(struct dp *dp, u64 now)
 {
 	struct net *net = &dp->net;

@@ -6,7 +6,7 @@
  */
 #include "dp/dp.h"
 
-/* For every thread but this one. */
+/* A copy to every other thread. */
 static void share(struct dp *dp, const struct mbuf *m)
 {
 	for (u32 i = 0; dp->forward && i < dp->nthreads; i++) {
@@ -15,7 +15,8 @@ static void share(struct dp *dp, const struct mbuf *m)
 	}
 }
 
-/* @m is for other threads (too). */
+/* A packet that is not this thread's alone: an ARP frame, of which every thread
+ * gets a copy, or a packet of another thread's flow. */
 static COLD void pass_on(struct dp *dp, struct mbuf *m)
 {
 	if (dp->net.owner == NET_ALL)

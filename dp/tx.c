@@ -16,7 +16,8 @@ static inline u64 bytes_of(struct mbuf *const *pkts, u32 n)
 	return bytes;
 }
 
-/* Bytes are counted before: a packet taken may be free already. */
+/* Bytes are counted before tx(): a packet that the NIC has taken may already be
+ * free, and in use again. */
 static u32 hand_over(struct dp *dp, u64 now)
 {
 	struct net *net = &dp->net;

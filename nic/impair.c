@@ -10,7 +10,7 @@ enum {
 	CE = 3,
 };
 
-/* xorshift64*: small, and good enough for dice. */
+/* xorshift64*: small, and random enough for probabilities. */
 static u32 draw(struct impair *im)
 {
 	im->rng ^= im->rng >> 12;
@@ -80,7 +80,7 @@ static void mark_ipv4(u8 *ip)
 	ip[11] = (u8)sum;
 }
 
-/* RFC 3168: congestion experienced, for who can hear it. */
+/* RFC 3168: congestion experienced, for ECN-capable packets. */
 static bool mark(u8 *frame, u32 len)
 {
 	u8 *ip = frame + ETH_HEADER;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What others on a link announce of themselves, where our own way to hear it
- * takes only what is addressed to us. */
+/* Gratuitous ARP of other hosts. The XDP program takes only frames to our own
+ * address, so they are read from a packet socket. */
 #include "nic/linux.h"
 
 #include <arpa/inet.h>
@@ -30,7 +30,8 @@ int linux_announcements(const char *ifname)
 		.sll_protocol = htons(ETH_P_ARP),
 		.sll_ifindex = (int)if_nametoindex(ifname),
 	};
-	/* Without a protocol nothing comes before the filter is in place. */
+	/* Opened without a protocol: no frame arrives before the filter is in
+	 * place. */
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err;
 

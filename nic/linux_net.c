@@ -123,7 +123,7 @@ int linux_neighbours(const char *ifname, struct linux_neigh *out, int max)
 	return err ? err : d.n;
 }
 
-/* As if the kernel had a packet to send. */
+/* NTF_USE: the kernel resolves it as if it had a packet to send. */
 int linux_resolve(const char *ifname, struct be32 ip)
 {
 	struct {

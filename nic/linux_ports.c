@@ -22,8 +22,8 @@ static const struct table {
 	{ "/proc/net/udp6", "UDP", SOCK_DGRAM },
 };
 
-/* A socket of [::] has the port in IPv4 as well, unless it asked for IPv6
- * alone, which its line does not tell: Linux refuses the port if so. */
+/* A socket bound to [::] has the port in IPv4 as well, unless it is IPv6 only.
+ * Its line in the table does not say which, so bind() is tried. */
 static bool bound(struct be32 ip, u16 port, int type)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,

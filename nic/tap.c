@@ -107,7 +107,7 @@ static u16 read16(const u8 *p)
 	return be16_host(*(const struct be16 *)p);
 }
 
-/* Where below has to put the L4 checksum: nowhere unless TCP or UDP. */
+/* Where Linux is to put the L4 checksum; for other protocols nowhere. */
 static void ask_cksum(struct virtio_net_hdr *h, const struct mbuf *m)
 {
 	const u8 *p = m->data;

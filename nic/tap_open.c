@@ -52,7 +52,8 @@ static bool parse(const char *arg, struct tap_spec *s)
 	return true;
 }
 
-/* Linux asks for no rights to open it, but who made it may. */
+/* Opening the device needs no privilege, unless whoever made the node has
+ * restricted it. */
 static int no_tun(int err, char *why, size_t why_len)
 {
 	if (err == -EPERM || err == -EACCES)

@@ -77,7 +77,8 @@ struct wire_queue {
 	u32 dirty;	/* destination queues to wake, a bit each */
 	u32 rss_gen;	/* that rss_nibble is for */
 	u64 now;	/* last seen */
-	u64 full_since; /* the other end has let us wait; 0: not */
+	u64 full_since; /* since when the other end has taken nothing; 0: it
+			   does */
 	u64 nr_lost;	/* frames sent that no ring took */
 	struct wire_impairer *impairer;	    /* NULL: none */
 	struct ring_rx rx[WIRE_MAX_QUEUES]; /* by source queue */

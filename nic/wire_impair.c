@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A bad wire: frames wait here until they arrive. */
+/* An impaired wire: frames in transit wait here until they are due. */
 #include "nic/wire_impair.h"
 
 void wire_impair_init(struct wire_impairer *im)

@@ -23,7 +23,7 @@ enum {
 	LOCK_SETUP = 2,
 	SPINS = 200,		 /* looks before sleeping */
 	NO_BARRIER_NS = 1000000, /* sleep at most, without membarrier() */
-	SETUP_TRIES = 100,	 /* of 10 ms: the other side may be at it */
+	SETUP_TRIES = 100, /* of 10 ms: the other side may be setting it up */
 };
 
 static void wake(struct wire_door *door)

@@ -52,8 +52,8 @@ struct host_thread {
 
 enum { HOST_NEIGHBOURS = 256, HOST_WANTED = 16 };
 
-/* With ports_only: those that Linux knew when it was asked last, and whom it
- * shall find out. */
+/* With ports_only: the neighbours that Linux knew when it was last asked, and
+ * those that it is to resolve. */
 struct host_neighbours {
 	pthread_mutex_t lock; /* all below: held for no longer than a copy */
 	bool apart;	      /* read by a thread that is no elastic one */

@@ -11,7 +11,8 @@
 
 enum {
 	PIECE = 64 << 20, /* between two looks for signals */
-	LONG = 1 << 30,	  /* takes seconds on a slow or loaded machine */
+	LONG = 1 << 30,	  /* preparing memory takes seconds on a slow or loaded
+			     machine */
 };
 
 static u64 aligned(u64 n)
@@ -33,8 +34,8 @@ static int check_available(const struct host *h, char *why, size_t why_len)
 	return available_check(&have, &need, why, why_len);
 }
 
-/* Domains block the signals that they want to take in their turn; one that
- * must not wait for ours. */
+/* Domains block the signals that they handle themselves; a pending one ends the
+ * preparation of memory. */
 static bool signalled(void)
 {
 	sigset_t set;

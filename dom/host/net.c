@@ -32,7 +32,8 @@ static void share_ports(struct conf *conf)
 	memcpy(ports->named, conf->ports.port, sizeof(ports->named));
 }
 
-/* What we take would be missed by whoever has it, or comes to have it. */
+/* Ports that we take are lost to a socket of Linux that has one, or gets one
+ * later. */
 static int check_free(const struct net_conf *net, char *why, size_t why_len)
 {
 	const char *protocol;
@@ -143,8 +144,8 @@ void host_read_neighbours(struct host *h)
 	pthread_mutex_unlock(&known->lock);
 }
 
-/* Answers to ARP go to Linux, so it has to ask. A few at a time: the others'
- * turn comes, as those that are unknown are given up after some retries. */
+/* Answers to ARP go to Linux, so it has to ask. A few at a time: unknown ones
+ * are given up after some retries, which makes room for the others. */
 static void ask_linux(struct host_neighbours *known, const struct net *net)
 {
 	for (u32 i = 0; i < ARP_ENTRIES && known->nwanted < HOST_WANTED; i++) {
@@ -197,8 +198,9 @@ void host_follow_neighbours(struct host_thread *t, u64 now)
 	}
 }
 
-/* With an address of our own, the NIC gives us what others tell us, but
- * leaves to Linux what they tell all: that a router has failed over, say. */
+/* With an address of our own, the NIC gives us ARP that is addressed to us, but
+ * leaves broadcast ARP to Linux: the announcement of a router that has failed
+ * over, for example. */
 static int open_announcements(struct host_thread *t, char *why, size_t why_len)
 {
 	const struct conf *conf = &t->host->conf;

@@ -149,7 +149,8 @@ static void wake_others(struct host_thread *t)
 		if (!READ_ONCE(other->sleeping) || other == t)
 			continue;
 		if (write(other->wake_fd, &one, sizeof(one)) < 0)
-			continue; /* rung so often that it is full */
+			continue; /* the eventfd is full: it is readable anyway
+				   */
 	}
 }
 
@@ -197,9 +198,9 @@ static void chores(struct host_thread *t, u64 now)
 	host_follow_neighbours(t, now);
 }
 
-/* Until event conditions or stop, or once; @now: of the first iteration.
- * Whoever made a call that failed has to hear of it: no waiting then. False:
- * stopped, and there are no more event conditions. */
+/* Until event conditions or stop, or once; @now: of the first iteration. A
+ * batch with a failed call is answered at once, without waiting for events.
+ * False: stopped, and there are no more event conditions. */
 static bool step_until_events(struct host_thread *t, u64 now, bool once)
 {
 	struct dp *dp = t->dp;
@@ -274,7 +275,8 @@ u64 host_overrun(struct host_thread *t)
 	return wheel_next(&dp->net.wheel, now);
 }
 
-/* Announced before the look: what another thread forwards after it rings. */
+/* The flag is set before the look: a thread that forwards later sees it, and
+ * wakes us. */
 void host_serve(struct host_thread *t, u64 most)
 {
 	u64 ns;

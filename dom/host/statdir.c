@@ -49,7 +49,7 @@ int statdir_open(int at, const char *name, int flags)
 
 /* ---- our own */
 
-/* Somebody else could have made it before us. */
+/* /dev/shm is writable by all: somebody else may have made it first. */
 static int own(const char *path)
 {
 	struct stat st;

@@ -45,8 +45,8 @@ static bool read_page(int fd, struct statfile_page *page)
 	return true;
 }
 
-/* Is there a process @pid, and of this user? Root's word is taken: its
- * process may have become somebody else. */
+/* Is there a process @pid, and of this user? Pages of root are believed: its
+ * process may have changed its user. */
 static bool is_of(pid_t pid, uid_t user)
 {
 	char path[64], line[256];

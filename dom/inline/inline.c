@@ -66,8 +66,8 @@ static void detach(struct ix_port *port)
 	host_detach(port->priv);
 }
 
-/* The batches stay until here: after detach() the application may still look
- * at the last events. */
+/* The batches are freed only here: after detach() the application may still
+ * read the last events. */
 static void close_domain(struct ix_domain *d)
 {
 	struct inline_domain *in = self(d);
@@ -80,8 +80,8 @@ static void close_domain(struct ix_domain *d)
 	opened = NULL;
 }
 
-/* Programs that just leave: peers get their reset, the interface is given
- * back. A child of fork() has nothing to give back. */
+/* For programs that exit without closing: peers get a reset, and the interface
+ * is restored. Not in a child of fork(), which owns nothing of it. */
 static void at_exit(void)
 {
 	if (!opened || opened->pid != getpid())

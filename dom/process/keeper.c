@@ -128,7 +128,7 @@ static _Noreturn void keep(pid_t app)
 
 /* ---- start */
 
-/* When memory runs out, A goes first; D and what else runs here stay. A process
+/* The OOM killer is to take A first, before D and other programs. A process
  * that is not dumpable may not write this file of its own. */
 static void volunteer(void)
 {
@@ -137,8 +137,8 @@ static void volunteer(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* A that had our priority, or might give itself one, could keep D from its
- * core. */
+/* With D's priority, or one that it gives itself, A could keep D from running
+ * on the core that they share. */
 static void be_ordinary(void)
 {
 	const struct sched_param none = { 0 };

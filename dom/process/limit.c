@@ -22,7 +22,7 @@
 #include "dom/process/process.h"
 
 enum {
-	MIN_LIMIT_NS = 2000000, /* shorter ones are timeouts */
+	MIN_LIMIT_NS = 2000000, /* shorter limits are timeouts */
 	AGAIN_NS = 100000,
 };
 

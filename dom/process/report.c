@@ -189,7 +189,7 @@ void proc_report(struct proc *p)
 	u64 one = 1;
 
 	if (write(p->report_fd, &one, sizeof(one)) < 0)
-		return; /* rung so often that it is full */
+		return; /* the eventfd is full: it is readable anyway */
 }
 
 static void report(struct proc *p, struct proc_thread *t)

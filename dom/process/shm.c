@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of crossings. Each side maps what the other one writes for
- * reading only; seals see to it that A can neither change that nor pull the
- * memory away from under D. */
+/* The memory of crossings. Each side maps what the other one writes for reading
+ * only; the seals keep A from making its mapping writable, and from shrinking
+ * memory that D has mapped. */
 #include "dom/process/process.h"
 
 #include <errno.h>

@@ -43,8 +43,8 @@ static int drop_rights(const struct proc_user *u)
 						      CAPNG_CLEAR_AMBIENT));
 		return err ? -EPERM : 0;
 	}
-	/* Only who has CAP_SETPCAP can, and only he has to: root, and whoever
-	 * has been put into a user namespace. */
+	/* Needs CAP_SETPCAP, and is needed only with it: root, and in a user
+	 * namespace. */
 	for (unsigned long cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
 		;
 	err = capng_apply(
@@ -68,8 +68,8 @@ static int confine(const struct proc *p)
 
 /* ---- file descriptors */
 
-/* Above where they shall be, so that placing one does not overwrite another;
- * then in their places, all else closed. */
+/* First duplicated above their places, so that placing one does not overwrite
+ * another. */
 static int place_fds(const int *from, int n)
 {
 	int high[NINHERIT];

@@ -18,7 +18,7 @@
 
 enum {
 	STUCK_NS = 1000000000, /* then it is said, once */
-	MIN_WAIT_NS = 100000,  /* an application too slow gets its share */
+	MIN_WAIT_NS = 100000,  /* at least, for a slow application */
 	MAX_VACANT_NS = 20000000,
 	NICE = -10,
 	SLICE_NS = 100000,
@@ -81,7 +81,7 @@ static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 	}
 }
 
-/* D has been woken, but not by a turn: by a tick, a timeout, or some trick of
+/* D has been woken, but not by a turn: by a tick, a timeout, or a futex call of
  * A's. Until when it may sleep now, on the clock of futex(2). */
 static u64 woken(struct proc_thread *t, struct stay *s)
 {
@@ -130,9 +130,9 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 
 /*
  * Packets wake us, a turn does not: we look for one at each wake-up, and after
- * an eighth of the time that there has been none. So A waits an eighth longer
- * for its attachment than it took to come to it, and who never comes costs
- * next to nothing.
+ * an eighth of the time that there has been none. So A waits for its attachment
+ * an eighth of the time that it took to reach it, at most, and one that never
+ * attaches costs next to nothing.
  */
 static int first_turn(struct proc_thread *t, u32 *turn)
 {
@@ -171,7 +171,7 @@ static int attach(struct proc_thread *t)
 	return 0;
 }
 
-/* For good; the network is served on. */
+/* This life's dataplane ends; the network is served on. */
 static int detach(struct proc_thread *t)
 {
 	t->attached = false;
@@ -202,7 +202,7 @@ static void serve(struct proc_thread *t)
 		t->up->status = cross(t);
 		handover_pass(&t->turns->d, &t->turns->a, turn);
 	}
-	/* Whoever waits for an answer: goodbye. */
+	/* The last answer, for a thread of A that still waits for one. */
 	t->up->status = -ESHUTDOWN;
 	handover_pass(&t->turns->d, &t->turns->a,
 		      load_acquire(&t->turns->a.turn));

@@ -83,8 +83,8 @@ static bool taken(u32 uid)
 	return found || getpwuid(uid);
 }
 
-/* By lot, so that whom an earlier life's files belong to is hardly ever met
- * again. */
+/* Chosen at random, so that the owner of files that an earlier life has left is
+ * hardly ever chosen again. */
 int proc_user_life(struct proc_user *u)
 {
 	u32 lot;
@@ -180,9 +180,9 @@ static bool may_execute(const char *path)
 	return !faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);
 }
 
-/* Can @u execute @program, and load the domain's object? Asked of the kernel
- * by a child with the rights of @u, but not his to kill or stop: YES, NO, or it
- * did not come to answer. A program without a slash is in the PATH. */
+/* Can @u execute @program, and load the domain's object? Asked of the kernel by
+ * a child with the rights of @u, which no process of @u can kill or stop: YES,
+ * NO, or no answer. A program without a slash is in the PATH. */
 static int reaches(const struct proc_user *u, const char *program)
 {
 	const char *lib = getenv(IX_ENV_LIBDIR);

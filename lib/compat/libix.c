@@ -115,8 +115,8 @@ int ix_compat_init(struct ix_ops *ops, int batch_depth)
 	return ix_compat_karr ? 0 : -ENOMEM;
 }
 
-/* The dataplane is gone. A program for the original knows no end of its loop:
- * it is told of no events once, then the thread ends. */
+/* The dataplane is gone. The original's loop has no end: the program gets no
+ * events once, then the thread is ended. */
 static int stopped(struct compat *t)
 {
 	if (t->gone_told) {

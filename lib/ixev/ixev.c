@@ -26,7 +26,7 @@ static inline void acked(struct ixev_thread *t, struct ixev_ctx *ctx,
 			 const struct ix_event *ev)
 {
 	if (unlikely(!ixev_tx_acked(t, ctx, ev->acked)))
-		ixev_tx_acked_part(t, ctx, ev->acked);
+		ixev_tx_acked_slow(t, ctx, ev->acked);
 	if (unlikely(ctx->untaken) && !(ctx->flags & CTX_WORK) && ev->room)
 		ixev_work(t, ctx);
 }

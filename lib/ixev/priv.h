@@ -181,7 +181,7 @@ void ixev_rx_salvage(struct ixev_thread *t, struct ixev_ctx *ctx);
 /* ---- send.c */
 
 /* The general case of ixev_tx_acked(). */
-void ixev_tx_acked_part(struct ixev_thread *t, struct ixev_ctx *ctx,
+void ixev_tx_acked_slow(struct ixev_thread *t, struct ixev_ctx *ctx,
 			uint32_t bytes);
 /* SENDV took @bytes, fewer than are waiting. */
 void ixev_tx_taken(struct ixev_ctx *ctx, uint32_t bytes);
@@ -222,8 +222,8 @@ static inline void ixev_buf_put(struct ixev_thread *t, struct ixev_buf *b)
 	t->bufs = b;
 }
 
-/* SENT: @bytes of the oldest are acknowledged. Mostly: just one range, which
- * the dataplane has taken. False: not done. */
+/* SENT: @bytes of the oldest are acknowledged. Inline: exactly one range, which
+ * the dataplane has taken. False: nothing is done, see ixev_tx_acked_slow(). */
 static inline bool ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx,
 				 uint32_t bytes)
 {
@@ -244,7 +244,7 @@ static inline bool ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx,
 	return true;
 }
 
-/* In one word with what must be 0: the dataplane reads it so. */
+/* len and pad (0) are one store, as they are one load of the dataplane's. */
 static inline void ixev_put_range(struct ix_sg *sg, const char *addr,
 				  uint64_t len)
 {

@@ -15,7 +15,7 @@ void ixev_rx_more(struct ixev_thread *t, struct ixev_ctx *ctx, char *addr,
 {
 	struct ixev_node *n = ixev_node_get(t);
 
-	if (!n) { /* the stream has a hole now: nothing to be saved */
+	if (!n) { /* the stream has a hole now: the connection cannot go on */
 		ctx->error = ENOMEM;
 		ctx->flags |= CTX_ABORT | CTX_TX_ERROR;
 		ixev_work(t, ctx);

@@ -229,12 +229,13 @@ static void free_oldest(struct ixev_thread *t, struct ixev_ctx *ctx)
 	ixev_node_put(t, n);
 }
 
-void ixev_tx_acked_part(struct ixev_thread *t, struct ixev_ctx *ctx,
+void ixev_tx_acked_slow(struct ixev_thread *t, struct ixev_ctx *ctx,
 			uint32_t bytes)
 {
 	uint32_t taken = ctx->unacked - ctx->untaken, n;
 
-	if (unlikely(bytes > taken)) /* more than it has: not from our TCP */
+	if (unlikely(bytes >
+		     taken)) /* more than was sent: a broken dataplane */
 		bytes = taken;
 	ctx->unacked -= bytes;
 	n = bytes + ctx->tx_acked;

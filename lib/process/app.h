@@ -19,7 +19,7 @@ struct proc_domain {
 	u32 turn[IX_MAX_THREADS];
 
 	int alive; /* end of a pipe */
-	int call;  /* eventfd: the watcher is to look around */
+	int call;  /* eventfd that wakes the watcher */
 	u32 end;   /* errno that run_io() returns from now on, or 0 */
 	pthread_mutex_t lock; /* attached */
 	u32 attached;	      /* threads; the watcher lives while there are */
@@ -30,7 +30,7 @@ extern struct proc_domain proc_dom;
 
 /* While threads are attached. 0 or -errno. */
 int proc_watch_start(void);
-/* The watcher shall look around. From signal handlers, too. */
+/* Wakes the watcher. Async-signal-safe. */
 void proc_watch_call(void);
 /* SIGINT and SIGTERM end run_io(), unless the program handles or ignores
  * them. */

@@ -60,7 +60,7 @@ void proc_watch_call(void)
 	u64 one = 1;
 
 	if (write(proc_dom.call, &one, sizeof(one)) < 0)
-		return; /* called so often that it is full */
+		return; /* the eventfd is full: it is readable anyway */
 }
 
 static u64 now_ms(void)
