@@ -18,7 +18,9 @@
  *
  * D's side, functions by file:
  *
- *   life.c     from start to end, restarts
+ *   run.c      from start to end, restarts
+ *   watch.c    what the main thread waits for
+ *   life.c     one life of A
  *   shm.c      the shared memory and its seals
  *   thread.c   an elastic thread: crossings, the time limit
  *   limit.c    ... what wakes it then
