@@ -112,8 +112,8 @@ static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 }
 
 /* To an address that has no valid entry, or whose entry is not known. */
-static COLD int send_slow(struct net *net, struct mbuf *m, struct be32 ip,
-			  u16 *hint, u64 now)
+static COLD int arp_send_slow(struct net *net, struct mbuf *m, struct be32 ip,
+			      u16 *hint, u64 now)
 {
 	struct neigh *e = arp_find(net, ip);
 
@@ -157,7 +157,7 @@ int arp_send(struct net *net, struct mbuf *m, struct be32 ip, u16 *hint,
 		eth_out(net, m, e->mac, ETH_TYPE_IPV4);
 		return 0;
 	}
-	return send_slow(net, m, ip, hint, now);
+	return arp_send_slow(net, m, ip, hint, now);
 }
 
 int arp_add_static(struct net *net, struct be32 ip, const u8 mac[6])

@@ -146,9 +146,9 @@ static COLD bool to_others(struct net *net, struct mbuf *m, struct pkt *p,
 	return drop(net, m, &net->stat->drop_not_ours);
 }
 
-/* The whole examination, step by step. */
-static COLD bool examine(struct net *net, struct mbuf *m, struct pkt *p,
-			 u64 now)
+/* Every check on its own, so that what fails is counted. */
+static COLD bool ip_in_slow(struct net *net, struct mbuf *m, struct pkt *p,
+			    u64 now)
 {
 	const struct ipv4_hdr *ip = (const void *)(m->data + ETH_LEN);
 	u32 hlen = IPV4_LEN, total;
@@ -178,9 +178,8 @@ static COLD bool examine(struct net *net, struct mbuf *m, struct pkt *p,
 			       : to_others(net, m, p, now);
 }
 
-/* A segment for us in one piece, without options and padding, in which
- * nothing is doubtful: one condition. Everything else is examined, and
- * counted if it is a lie. */
+/* A segment for us in one piece, without options and padding, with a plausible
+ * source: one condition. Everything else takes ip_in_slow(). */
 bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 {
 	const struct ipv4_hdr *ip = (const void *)(m->data + ETH_LEN);
@@ -191,7 +190,7 @@ bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 		     ip->len.raw != be16((u16)len).raw || m->next ||
 		     ip->frag.raw & be16(IP_MF | IP_OFFSET).raw ||
 		     maybe_martian(net, ip->src)))
-		return examine(net, m, p, now);
+		return ip_in_slow(net, m, p, now);
 	p->ip = ip;
 	p->l4 = m->data + ETH_LEN + IPV4_LEN;
 	p->l4_len = p->first_len = len - IPV4_LEN;

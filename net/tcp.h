@@ -384,7 +384,8 @@ void tcp_abort(struct net *net, struct tcp_conn *c, u64 now);
 
 /* ---- events: here -> dp/event.c */
 
-/* Off the list of those with news, or NULL; it may be gone. */
+/* The first connection with pending events, off the list then, or NULL; it may
+ * already be released. */
 static inline struct tcp_conn *tcp_pop_ready(struct tcp *t)
 {
 	struct tcp_conn *c = t->ready_head;

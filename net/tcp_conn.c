@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections: memory, birth, death, and the list of those with news. */
+/* Connections: memory, birth, death, and the list of those with events. */
 #include "net/tcp_int.h"
 
 enum {
