@@ -24,12 +24,13 @@ void udp_init(struct net *net, void *mem)
 	memset(u, 0, sizeof(*u));
 	u->socks = mem;
 	u->ready_tail = &u->ready_head;
-	for (u32 i = 0; i < n; i++)
-		u->socks[i].next_hash = (u16)(i + 1 < n ? i + 2 : 0);
-	u->free = n ? 1 : 0;
+	for (u32 i = n; i-- > 0;) {
+		u->socks[i].next_hash = u->free;
+		u->free = ref16(i);
+	}
 }
 
-static u16 *bucket(struct udp *u, u16 port)
+static struct ref16 *bucket(struct udp *u, u16 port)
 {
 	/* Ephemeral ports are dealt out in steps of up to 64. */
 	return &u->buckets[(port ^ port >> 6) % ARRAY_SIZE(u->buckets)];
@@ -40,8 +41,8 @@ static struct udp_sock *find(struct udp *u, struct be32 ip, u16 port)
 {
 	struct udp_sock *s;
 
-	for (u16 i = *bucket(u, port); i; i = s->next_hash) {
-		s = &u->socks[i - 1];
+	for (struct ref16 r = *bucket(u, port); r.raw; r = s->next_hash) {
+		s = &u->socks[ref16_index(r)];
 		if (s->port == port &&
 		    (!s->ip.raw || !ip.raw || s->ip.raw == ip.raw))
 			return s;
@@ -78,19 +79,19 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 {
 	struct udp *u = &net->udp;
 	struct udp_sock *s;
-	u16 i = u->free;
+	struct ref16 r = u->free;
 
 	if (ip.raw && ip.raw != net->conf.ip.raw)
 		return -EADDRNOTAVAIL;
 	if (port && find(u, ip, port))
 		return -EADDRINUSE;
-	if (!i)
+	if (!r.raw)
 		return -ENOBUFS;
 	if (!port)
 		port = choose_port(net, ip);
 	if (!port)
 		return -EADDRNOTAVAIL;
-	s = &u->socks[i - 1];
+	s = &u->socks[ref16_index(r)];
 	u->free = s->next_hash;
 	u->nsocks++;
 	s->ip = ip;
@@ -101,8 +102,8 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 	s->tail = &s->head;
 	s->neigh = 0;
 	s->next_hash = *bucket(u, port);
-	*bucket(u, port) = i;
-	return i - 1;
+	*bucket(u, port) = r;
+	return (int)ref16_index(r);
 }
 
 static void free_datagram(struct net *net, struct mbuf *m)
@@ -127,20 +128,20 @@ void udp_unbind(struct net *net, u32 sock)
 {
 	struct udp *u = &net->udp;
 	struct udp_sock *s = &u->socks[sock];
-	u16 *at = bucket(u, s->port);
+	struct ref16 *at = bucket(u, s->port);
 
 	free_list(net, s->head);
 	free_list(net, s->held_head);
 	s->head = s->held_head = NULL;
 	s->tail = &s->head;
 	s->nqueued = s->held = 0;
-	while (*at != sock + 1)
-		at = &u->socks[*at - 1].next_hash;
+	while (ref16_index(*at) != sock)
+		at = &u->socks[ref16_index(*at)].next_hash;
 	*at = s->next_hash;
 	s->port = 0;
 	s->gen++;
 	s->next_hash = u->free;
-	u->free = (u16)(sock + 1);
+	u->free = ref16(sock);
 	u->nsocks--;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/be.h"
 #include "base/mbuf.h"
+#include "base/ref.h"
 #include "ix/abi.h"
 
 struct net;
@@ -26,7 +27,7 @@ struct udp_sock {
 	struct mbuf *head, **tail; /* queue, through mbuf.udp.next */
 	struct udp_sock *next_ready;
 	bool ready;
-	u16 next_hash; /* index + 1 */
+	struct ref16 next_hash; /* of the bucket, or free */
 	u16 neigh;
 	struct mbuf *held_head; /* with the application */
 };
@@ -34,9 +35,9 @@ struct udp_sock {
 struct udp {
 	struct udp_sock *socks; /* conf.max_sockets of them */
 	u32 nsocks;
-	u16 buckets[256]; /* by port: index + 1 */
-	u16 free;	  /* list through next_hash: index + 1 */
-	u16 port_count;	  /* ephemeral ports chosen so far */
+	struct ref16 buckets[256]; /* by port */
+	struct ref16 free;	   /* list through next_hash */
+	u16 port_count;		   /* ephemeral ports chosen so far */
 	struct udp_sock *ready_head, **ready_tail;
 	/* Sends that never reached the NIC (no neighbour, queue full), like
 	 * nicq.sent: a list through mbuf.tx.next, see udp_take_sent(). */
