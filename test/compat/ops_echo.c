@@ -5,10 +5,11 @@
  * when the peer has acknowledged, reads the results in the batch.
  */
 #include <assert.h>
-#include <pthread.h>
 
 #include <ix.h>
 #include <ix/list.h>
+
+#include "cores.h"
 
 /* An overflowing batch would lose results. */
 enum { BATCH_DEPTH = 4096, MAX_PIECES = 8192 };
@@ -164,15 +165,6 @@ static void *server_main(void *arg)
 
 int main(void)
 {
-	pthread_t tid;
-	int i, n = sys_nrcpus();
-
-	if (n < 1)
-		return 1;
-	sys_spawnmode(true);
-	for (i = 1; i < n; i++)
-		if (pthread_create(&tid, NULL, server_main, NULL))
-			exit(1);
-	server_main(NULL);
+	on_all_cores(server_main);
 	return 0;
 }

@@ -8,11 +8,12 @@
  *	                 back by udp_sent; a tuple per call of the batch
  */
 #include <assert.h>
-#include <pthread.h>
 #include <string.h>
 
 #include <ixev.h>
 #include <mempool.h>
+
+#include "cores.h"
 
 enum { BATCH_DEPTH = 4096, ANSWERS = 1024, MAX_DATAGRAM = 9000 };
 
@@ -101,9 +102,6 @@ static void *server_main(void *arg)
 
 int main(int argc, char *argv[])
 {
-	pthread_t tid;
-	int i, n;
-
 	if (argc == 2 && !strcmp(argv[1], "place")) {
 		ops.udp_recv = place_recv;
 		ops.udp_sent = place_sent;
@@ -112,15 +110,6 @@ int main(int argc, char *argv[])
 				     sizeof(struct answer), 0,
 				     MEMPOOL_DEFAULT_CHUNKSIZE, "answer"))
 		return 1;
-	n = sys_nrcpus();
-	if (n < 1) {
-		fprintf(stderr, "got invalid cpu count %d\n", n);
-		return 1;
-	}
-	sys_spawnmode(true);
-	for (i = 1; i < n; i++)
-		if (pthread_create(&tid, NULL, server_main, NULL))
-			exit(1);
-	server_main(NULL);
+	on_all_cores(server_main);
 	return 0;
 }

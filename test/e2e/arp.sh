@@ -13,7 +13,7 @@ asks() { # AT LEAST, AT MOST
 
 topology
 serve 7 --arp.timeout 500ms --arp.retry 100ms -- "$echo"
-"${on_b[@]}" python3 "$here/peer.py" trickle $ip_ix 7 5 >/dev/null &
+"${on_b[@]}" python3 "$here/peer" trickle $ip_ix 7 5 >/dev/null &
 traffic=$!
 jobs="$jobs $traffic"
 peer_start count_arp $ip_ix 0 3

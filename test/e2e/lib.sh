@@ -100,12 +100,12 @@ ip_b() {
 }
 
 peer() {
-	on_b python3 "$here/peer.py" "$@"
+	on_b python3 "$here/peer" "$@"
 }
 
 # The same in the background, until it is ready; $peer
 peer_start() {
-	"${on_b[@]}" python3 "$here/peer.py" "$@" >"$tmp/peer" 2>&1 &
+	"${on_b[@]}" python3 "$here/peer" "$@" >"$tmp/peer" 2>&1 &
 	peer=$!
 	jobs="$jobs $peer"
 	for i in $(seq 100); do

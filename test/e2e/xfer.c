@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xfer: the IX end of the tests in this directory; peer.py is the Linux end.
+ * xfer: the IX end of the tests in this directory; peer/ is the Linux end.
  * A client says in one line what the server shall do; all bytes are those of
  * one known pattern, checked by whoever receives them.
  *
