@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The hostile application against the dataplane and its peers.
+
+    hostile on IX 10.81.0.10 ====== TAP ====== 10.81.0.2 Linux: peer.py, watch.py
+
+    lies.py IX HOSTILE same|nobody [IX OPTIONS]
+
+same: it runs as the dataplane's own user, in a user namespace without root;
+nobody: as root gives it away."""
+
+import glob
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+from server import IX_ADDRESS, enter
+from lab import (Ix, Lab, Process, check, finish, sh, skip, user_option,
+                 wait_for)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NEVER = "/nonexistent"  # a file to stop at
+
+
+def begin(args, *options, lie=(), **popen):
+    """ix with the hostile program."""
+    return Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", IX_ADDRESS,
+              [args.hostile, *lie], "--domain", "process",
+              *user_option(args.hostile), *options, *args.options, **popen)
+
+
+def script(args, seconds, name, *argv):
+    return Process(args.lab, ["timeout", "-k", "1", str(seconds),
+                              os.path.join(HERE, name), *map(str, argv)])
+
+
+def ends_well(what, process, seconds):
+    """By itself."""
+    status = process.wait(seconds)
+    check(what, status == 0, f"(status {status}) {process.said().strip()}")
+
+
+def says(server, text, seconds):
+    return wait_for(lambda: text in server.said() or
+                    server.poll() is not None, seconds)
+
+
+def all_lies(args):
+    """With a terminal as stderr, which it stops."""
+    terminal, stop = args.lab.path("terminal"), args.lab.path("stop")
+    server = begin(args, "--cores", "0", "--timers", "4096",
+                   "--tcp.max_conns", "2048", "--mbufs", "4096",
+                   before=[os.path.join(HERE, "on_tty.py"), terminal])
+    peer = script(args, 90, "peer.py", IX_ADDRESS, 60, stop)
+    watch = script(args, 90, "watch.py", IX_ADDRESS, 0, 60, stop, args.ix,
+                   server.stat_dir)
+    says(server, " believed", 60)
+    time.sleep(1)
+    open(stop, "w").close()
+    ends_well("no bystander is harmed", peer, 90)
+    ends_well("the dataplane is there all the time", watch, 90)
+    check("the time limit is enforced", server.stat()["app_overruns"] >= 1)
+    buffers(server)
+    confined(server)
+    no_counters(args, server)
+    status = server.end()
+    check("SIGTERM ends it", status == 0, f"(status {status})")
+    check("no lie is believed", "hostile: 0 believed" in server.said())
+    with open(terminal, errors="replace") as f:
+        print(f.read() + server.said())
+
+
+def buffers(server):
+    """SYNs to nobody wait for ARP; all else has been given back."""
+    def held():
+        stat = server.stat()
+        return stat["mbufs_total"] - stat["mbufs_free"]
+
+    given_back = wait_for(lambda: held() < 10)
+    check("no buffer is missing", given_back, f"({held()} held, "
+          f"{server.stat()['calls_failed']} calls failed)")
+
+
+def confined(server):
+    """The dataplane's own elastic threads: none can make a call that others
+    block."""
+    threads = 0
+    for path in glob.glob(f"/proc/{server.pid}/task/*/status"):
+        with open(path) as f:
+            threads += "\nSeccomp:\t2\n" in f.read()
+    check("the elastic thread is confined, no other", threads == 1,
+          f"({threads})")
+
+
+def no_counters(args, server):
+    """What any process of the same user can do."""
+    os.truncate(os.path.join(server.stat_dir, f"{server.pid}.0"), 0)
+    time.sleep(0.3)
+    ends_well("without its counter file it goes on", script(
+        args, 5, "peer.py", IX_ADDRESS, 0.5, NEVER), 10)
+
+
+def becomes_another(args):
+    """Attached, it becomes another program, and stderr is a pipe that nobody
+    reads."""
+    os.mkfifo(args.lab.path("pipe"))
+    pipe = os.open(args.lab.path("pipe"), os.O_RDWR)
+    server = begin(args, "--cores", "0", "--quiet", lie=["exec"], stderr=pipe)
+    peer = script(args, 20, "peer.py", IX_ADDRESS, 15, NEVER)
+    says(server, "becomes another", 10)
+    time.sleep(1.5)  # until the dataplane wants to report it
+    check("exec: it is looked after", server.stat()["app_overruns"] >= 1)
+    check("exec: a ping is answered", pinged("-w", "5"))
+    ends_well("exec: it ends", server, 60)
+    peer.end()
+    os.close(pipe)
+
+
+def leaves(args):
+    """Threads that nobody is attached to: a queue's worth of peers is
+    theirs."""
+    if os.cpu_count() < 2:
+        return
+    server = begin(args, "--cores", "0,1", "--quiet", lie=["leave"])
+    peer = script(args, 20, "peer.py", IX_ADDRESS, 15, NEVER)
+    says(server, "has left", 10)
+    others = [f"10.81.0.{i}" for i in range(101, 117)]
+    for address in others:
+        sh("ip", "addr", "add", address + "/24", "dev", "ix0")
+    silent = [a for a in others if not pinged("-I", a, "-w", "10")]
+    check("left: whoever asks is answered", not silent, str(silent))
+    status = server.end()
+    check("left: SIGTERM ends it", status == 0, f"(status {status})")
+    peer.end()
+
+
+def pinged(*options):
+    return "1 received" in sh("ping", "-c", "1", *options, IX_ADDRESS,
+                              error=None)
+
+
+def main():
+    ix, hostile, who, *options = sys.argv[1:]
+    if who == "nobody" and os.geteuid():
+        skip("needs root")
+    enter("-n" if who == "nobody" else "-Urn")
+    args = SimpleNamespace(ix=ix, hostile=hostile, options=options, lab=Lab())
+    all_lies(args)
+    becomes_another(args)
+    leaves(args)
+    finish()
+
+
+main()
