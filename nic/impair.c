@@ -36,11 +36,6 @@ void impair_init(struct impair *im)
 	im->rng = im->conf.seed * 0x9e3779b97f4a7c15ull + 0x6a09e667f3bcc909ull;
 	if (!im->rng)
 		im->rng = 1;
-	if (!im->conf.reorder_ns)
-		im->conf.reorder_ns =
-			max(2 * im->conf.delay_ns, (u64)REORDER_MIN_NS);
-	if (!im->conf.burst_len)
-		im->conf.burst_len = BURST_LEN;
 }
 
 /* What IP, TCP, UDP and ICMP guard by their checksums: a damaged Ethernet
@@ -125,11 +120,21 @@ static bool enqueue(struct impair *im, u8 *frame, u32 len, u64 now)
 /* A run of losses goes on, or begins. */
 static bool burst(struct impair *im, u32 dice)
 {
-	if (!im->in_burst)
+	u32 len = im->conf.burst_len ? im->conf.burst_len : BURST_LEN;
+
+	if (!im->conf.burst)
+		im->in_burst = false;
+	else if (!im->in_burst)
 		im->in_burst = dice < im->conf.burst;
-	else if (dice < UINT32_MAX / im->conf.burst_len)
+	else if (dice < UINT32_MAX / len)
 		im->in_burst = false;
 	return im->in_burst;
+}
+
+static u64 latest(const struct impair_conf *conf)
+{
+	return conf->reorder_ns ? conf->reorder_ns
+				: max(2 * conf->delay_ns, (u64)REORDER_MIN_NS);
 }
 
 bool impair_decide(struct impair *im, u8 *frame, u32 len, u64 now,
@@ -139,7 +144,7 @@ bool impair_decide(struct impair *im, u8 *frame, u32 len, u64 now,
 	u32 loss = draw(im), dup = draw(im), bad = draw(im), late = draw(im);
 	u32 which = draw(im), run = draw(im);
 	u64 jitter = draw_up_to(im, conf->jitter_ns);
-	u64 more = draw_up_to(im, conf->reorder_ns);
+	u64 more = draw_up_to(im, latest(conf));
 	bool in_burst = burst(im, run);
 
 	if (!enqueue(im, frame, len, now))

@@ -30,7 +30,7 @@ struct impair_conf {
 };
 
 struct impair {
-	struct impair_conf conf;
+	struct impair_conf conf; /* may change at any time, but for the seed */
 	u64 rng;
 	u64 line_free; /* when the line has sent what it has, ns */
 	u64 last_due;

@@ -1,170 +1,195 @@
 /* SPDX-License-Identifier: MIT */
-/* The application: opens links at random times, accepts what knocks, moves
- * streams and checks every byte, each connection in its own manner. */
+/* The application: opens links at random times and moves streams, each
+ * connection in its own manner. */
 #include "sim.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#define APP_ARENA 0x10000000ull
-
-static struct sim *sim_of(struct node *n)
-{
-	return n->sim;
-}
 
 /* ---- connections */
 
-static u32 conn_nr(const struct node *n, const struct conn *c)
+u32 app_conn_nr(const struct host *h, const struct conn *c)
 {
-	return (u32)(c - n->conns);
+	return (u32)(c - h->app.conns);
 }
 
-static u64 cookie_of(const struct node *n, const struct conn *c)
+u64 app_cookie(const struct host *h, const struct conn *c)
 {
-	return conn_nr(n, c) | (u64)c->gen << 16;
+	return app_conn_nr(h, c) | (u64)c->gen << 16;
 }
 
-static struct conn *conn_of(struct node *n, const struct ix_event *e)
+void app_busy(struct host *h, struct conn *c)
 {
-	u32 i = e->cookie & 0xffff;
+	u32 i = app_conn_nr(h, c);
 
-	if (i >= SIM_CONNS || !n->conns[i].used ||
-	    n->conns[i].gen != e->cookie >> 16)
-		sim_fail(n->sim, "node %u: event %u for no connection", n->nr,
-			 e->type);
-	return &n->conns[i];
+	h->app.busy[i / 64] |= 1ull << i % 64;
 }
 
-static u32 random_total(struct sim *s)
+static u32 random_total(struct host *h)
 {
-	switch (sim_random(s, 4)) {
-	case 0:
-		return STREAM_HEAD + sim_random(s, 200);
-	case 1:
-		return STREAM_HEAD + sim_random(s, 5000);
-	case 2:
-		return STREAM_HEAD + sim_random(s, 40000);
-	default:
-		return STREAM_HEAD + sim_random(s, 200000);
-	}
+	static const u32 sizes[] = { 200, 5000, 40000, 200000, 1500000 };
+	u64 *rng = &h->app.rng;
+	u32 kind = sim_random(rng, 100);
+	u32 most = sizes[kind < 24		? 0
+			 : kind < 48		? 1
+			 : kind < 75		? 2
+			 : kind < 98		? 3
+			 : h->world->nhosts < 4 ? 4
+						: 0];
+
+	return STREAM_HEAD + sim_random(rng, most);
 }
 
-static struct conn *conn_new(struct node *n)
+static enum manner random_manner(struct host *h)
 {
-	struct sim *s = sim_of(n);
+	u64 *rng = &h->app.rng;
+	bool graceful = sim_chance(rng, 75), hasty = sim_chance(rng, 50);
+	enum manner manner = hasty ? HASTY : ABORTER;
+	enum sim_fault fault = hasty ? FAULT_HASTY : FAULT_ABORT;
+
+	return graceful || !sim_in_play(h->world, fault) ? GRACEFUL : manner;
+}
+
+struct conn *app_conn_new(struct host *h)
+{
+	u64 *rng = &h->app.rng;
 
 	for (u32 i = 0; i < SIM_CONNS; i++) {
-		struct conn *c = &n->conns[i];
-		u16 gen = c->gen;
+		struct conn *c = &h->app.conns[i];
+		bool slow;
 
 		if (c->used)
 			continue;
 		*c = (struct conn){
 			.used = true,
-			.gen = (u16)(gen + 1),
+			.gen = (u16)(c->gen + 1),
 			.link = SIM_LINKS,
-			.manner = sim_chance(s, 75)   ? GRACEFUL
-				  : sim_chance(s, 50) ? HASTY
-						      : ABORTER,
-			.out = { sim_random(s, ~0u), random_total(s),
-				 SIM_LINKS },
-			.abort_at = sim_random(s, 20000),
+			.manner = random_manner(h),
+			.out = { sim_random(rng, ~0u), random_total(h), 0 },
+			.abort_at = sim_random(rng, 20000),
+			.read_pause = (1 + sim_random(rng, 300)) * SIM_MS,
 		};
-		if (sim_chance(s, 30))
-			c->read_pause = (1 + sim_random(s, 300)) * SIM_MS;
+		slow = sim_chance(rng, 30);
+		if (!slow || !sim_in_play(h->world, FAULT_PAUSE))
+			c->read_pause = 0;
 		return c;
 	}
 	return NULL;
 }
 
-/* Whether the peer has got all is for the peer to say: its last ACK may be
- * lost and its TIME-WAIT over. */
+/* The peer has got all and said so, and we have got all: whatever becomes of
+ * the last ACKs. */
 static bool all_done(const struct conn *c)
 {
-	return c->eof && c->received == c->in.total;
+	return c->eof && c->received == c->in.total && c->acked == c->out.total;
 }
 
-/* Ends the application's part; @ok: as it should. */
-static void conn_end(struct node *n, struct conn *c, s64 error)
+/* Not let in: nobody listens, a reject, or too many knock at once. */
+static bool was_refused(const struct host *h, const struct link *l, s64 error)
 {
-	struct sim *s = sim_of(n);
-	struct link *l = c->link < SIM_LINKS ? &s->links[c->link] : NULL;
-	bool done = !error && all_done(c);
+	const struct ix_stat *s = &h->world->hosts[l->accepter.host]->node.stat;
 
-	sim_say(s, "node %u conn %u (%s) ends: %lld, sent %u/%u, got %u/%u",
-		n->nr, conn_nr(n, c), c->opener ? "opener" : "accepter",
-		(long long)error, c->acked, c->out.total, c->received,
+	if (l->accepter.there)
+		return false;
+	return error == ECONNREFUSED ||
+	       (error == ECONNRESET &&
+		(s->drop_tcp_backlog || s->tcp_recycled));
+}
+
+/* Ends the application's part. */
+void app_conn_end(struct host *h, struct conn *c, s64 error)
+{
+	sim_say(h->world,
+		"host %u conn %u (%s of %u) ends: %lld, sent %u/%u, got %u/%u",
+		h->nr, app_conn_nr(h, c), c->opener ? "opener" : "accepter",
+		c->link, (long long)error, c->acked, c->out.total, c->received,
 		c->in.total);
-	s->bytes += c->received;
-	if (l && c->opener) {
-		l->opener_done = done;
-		l->opener_ended = true;
-	} else if (l) {
-		l->accepter_done = done;
+	h->world->bytes += c->received;
+	if (c->link < SIM_LINKS) {
+		struct link *l = &h->world->links[c->link];
+		struct side *s = c->opener ? &l->opener : &l->accepter;
+
+		s->ended = true;
+		s->done = all_done(c) || (!error && c->eof);
+		if (c->opener && was_refused(h, l, error))
+			l->refused = true;
+		link_moves(h->world, c->link);
 	}
 	c->used = false;
 }
 
 /* ---- calls */
 
-static void open_link(struct node *n)
+static struct ix_call *conn_call(struct host *h, struct conn *c, u16 op)
 {
-	struct sim *s = sim_of(n);
-	struct conn *c = conn_new(n);
-	struct ix_call *call;
-	struct link *l;
+	return host_call(h, app_conn_nr(h, c), op);
+}
 
-	n->open_at = s->now + sim_random(s, 100) * SIM_MS;
+/* The server's clients open, and now and then it does. */
+static u32 random_peer(struct host *h)
+{
+	return h->nr ? 0 : 1 + sim_random(&h->app.rng, h->world->nhosts - 1);
+}
+
+static void open_link(struct host *h)
+{
+	struct world *w = h->world;
+	u32 peer = random_peer(h);
+	struct conn *c = app_conn_new(h);
+	struct ix_call *call;
+
+	h->app.open_at = w->now + sim_random(&h->app.rng, 200) * SIM_MS;
 	if (!c)
 		return;
-	n->to_open--;
 	c->opener = true;
-	c->link = s->nlinks++;
+	c->link = link_new(w, h->nr, peer, c->manner);
+	if (c->link == SIM_LINKS) {
+		h->app.to_open = 0;
+		c->used = false;
+		return;
+	}
+	h->app.to_open--;
 	c->out.link = c->link;
-	l = &s->links[c->link];
-	l->started = true;
-	l->opener = c->manner;
-	sim_say(s, "node %u conn %u opens link %u, manner %d, %u bytes", n->nr,
-		conn_nr(n, c), c->link, c->manner, c->out.total);
-	call = node_call(n, conn_nr(n, c), IX_CONNECT);
-	call->cookie = cookie_of(n, c);
-	call->ip = addr_of_ipv4(s->nodes[!n->nr].conf.net.ip);
+	sim_say(w, "host %u conn %u opens link %u to %u, manner %d, %u bytes",
+		h->nr, app_conn_nr(h, c), c->link, peer, c->manner,
+		c->out.total);
+	call = conn_call(h, c, IX_CONNECT);
+	call->cookie = app_cookie(h, c);
+	call->ip = addr_of_ipv4(w->hosts[peer]->conf.net.ip);
 	call->port = SIM_PORT;
 }
 
-static void abort_conn(struct node *n, struct conn *c)
+static void abort_conn(struct host *h, struct conn *c)
 {
-	node_call(n, conn_nr(n, c), IX_ABORT);
-	conn_end(n, c, ECONNABORTED);
+	conn_call(h, c, IX_ABORT);
+	app_conn_end(h, c, ECONNABORTED);
+}
+
+/* What a short SENDV did not take is there already. */
+static void fill(struct conn *c, u32 off, u8 *to, u32 len)
+{
+	u32 have = c->filled > off ? min(c->filled - off, len) : 0;
+
+	stream_fill(&c->out, off + have, to + have, len - have);
+	c->filled = max(c->filled, off + len);
 }
 
 /* In up to 6 pieces, over the end of the connection's part of the arena. */
-static void send_some(struct node *n, struct conn *c)
+static void send_pieces(struct host *h, struct conn *c, u32 len)
 {
-	struct sim *s = sim_of(n);
-	u32 room = SIM_SLOT - (c->queued - c->acked);
-	u32 len = min(room, c->out.total - c->queued);
-	u32 off = c->queued, pieces = 1 + sim_random(s, 6);
-	u8 *base = n->arena + conn_nr(n, c) * SIM_SLOT;
-	struct ix_call *call;
+	u32 off = c->queued, pieces = 1 + sim_random(&h->app.rng, 6);
+	u8 *base = h->node.arena + app_conn_nr(h, c) * SIM_SLOT;
+	struct ix_call *call = conn_call(h, c, IX_SENDV);
 
-	if (sim_chance(s, 30))
-		len = min(len, 1 + sim_random(s, 3000));
-	if (!len || c->call_pending)
-		return;
-	call = node_call(n, conn_nr(n, c), IX_SENDV);
-	call->sg = n->nsgs;
+	call->sg = h->app.nsgs;
 	while (len) {
 		u32 at = off % SIM_SLOT;
 		u32 part = min(len, SIM_SLOT - at);
 
 		if (call->nsgs + 2 < pieces && part > 1)
-			part = 1 + sim_random(s, part);
-		stream_fill(&c->out, off, base + at, part);
-		n->down.sgs[n->nsgs++] = (struct ix_sg){
-			.addr = APP_ARENA + (u64)(base + at - n->arena),
+			part = 1 + sim_random(&h->app.rng, part);
+		fill(c, off, base + at, part);
+		h->node.down->sgs[h->app.nsgs++] = (struct ix_sg){
+			.addr = LAB_ARENA + (u64)(base + at - h->node.arena),
 			.len = part,
 		};
 		call->nsgs++;
@@ -174,223 +199,152 @@ static void send_some(struct node *n, struct conn *c)
 	c->call_pending = true;
 }
 
-static void close_conn(struct node *n, struct conn *c, u32 how)
+static void send_some(struct host *h, struct conn *c)
 {
-	node_call(n, conn_nr(n, c), IX_CLOSE)->how = how;
+	u32 room = SIM_SLOT - (c->queued - c->acked);
+	u32 len = min(room, c->out.total - c->queued);
+
+	if (sim_chance(&h->app.rng, 30))
+		len = min(len, 1 + sim_random(&h->app.rng, 3000));
+	if (len && !c->call_pending)
+		send_pieces(h, c, len);
+}
+
+static void close_conn(struct host *h, struct conn *c, u32 how)
+{
+	conn_call(h, c, IX_CLOSE)->how = how;
 	c->fin = true;
 	c->closed = how == IX_CLOSE_ALL;
 }
 
-static void give_back(struct node *n, struct conn *c)
+static void give_back(struct host *h, struct conn *c)
 {
-	struct sim *s = sim_of(n);
 	u32 bytes = c->held;
 
-	if (!bytes || c->closed || s->now < c->wake)
+	if (!bytes || c->closed)
 		return;
-	if (sim_chance(s, 20))
-		bytes = 1 + sim_random(s, bytes);
-	node_call(n, conn_nr(n, c), IX_RECV_DONE)->bytes = bytes;
+	if (h->world->now < c->wake) {
+		h->app.wake = min(h->app.wake, c->wake);
+		return;
+	}
+	if (sim_chance(&h->app.rng, 20))
+		bytes = 1 + sim_random(&h->app.rng, bytes);
+	conn_call(h, c, IX_RECV_DONE)->bytes = bytes;
+	link_moves(h->world, c->link);
 	c->held -= bytes;
 	if (c->held)
-		c->dirty = true;
+		app_busy(h, c);
 }
 
-static void finish(struct node *n, struct conn *c)
+static void finish(struct host *h, struct conn *c)
 {
 	bool sent_all = c->queued == c->out.total;
 
 	if (!sent_all || c->call_pending)
 		return;
 	if (c->manner == HASTY && !c->closed)
-		close_conn(n, c, IX_CLOSE_ALL);
+		close_conn(h, c, IX_CLOSE_ALL);
 	else if (!c->fin && c->eof && !c->held)
-		close_conn(n, c, IX_CLOSE_ALL);
-	else if (!c->fin && sim_chance(n->sim, 50))
-		close_conn(n, c, IX_CLOSE_WRITE);
+		close_conn(h, c, IX_CLOSE_ALL);
+	else if (!c->fin && sim_chance(&h->app.rng, 50))
+		close_conn(h, c, IX_CLOSE_WRITE);
 	else if (!c->fin && !c->eof)
-		c->dirty = true;
+		app_busy(h, c);
 }
 
-static void work(struct node *n, struct conn *c)
+static void work(struct host *h, struct conn *c)
 {
-	if (!c->connected)
+	if (!c->used || !c->connected)
 		return;
 	if (c->manner == ABORTER && c->queued + c->received >= c->abort_at) {
-		abort_conn(n, c);
+		abort_conn(h, c);
 		return;
 	}
-	give_back(n, c);
+	give_back(h, c);
 	if (!c->fin)
-		send_some(n, c);
-	finish(n, c);
+		send_some(h, c);
+	finish(h, c);
 }
 
-void app_run(struct node *n)
+static void work_word(struct host *h, u32 word)
 {
-	if (n->to_open && n->open_at <= n->sim->now && node_room(n))
-		open_link(n);
-	for (u32 i = 0; i < SIM_CONNS && node_room(n); i++) {
-		struct conn *c = &n->conns[i];
+	u64 left = h->app.busy[word];
 
-		if (!c->used ||
-		    !(c->dirty || (c->held && c->wake <= n->sim->now)))
-			continue;
-		c->dirty = false;
-		work(n, c);
-	}
-}
+	while (left && host_room(h)) {
+		u32 i = (u32)__builtin_ctzll(left);
 
-/* ---- results */
-
-void app_result(struct node *n, u32 conn, u16 op, s64 result)
-{
-	struct sim *s = sim_of(n);
-	struct conn *c = conn < SIM_CONNS ? &n->conns[conn] : NULL;
-
-	if (result < 0 && result != -EBADF && op != IX_CONNECT)
-		sim_fail(s, "node %u: call %u answers %lld", n->nr, op,
-			 (long long)result);
-	if (!c || !c->used)
-		return;
-	if (op == IX_CONNECT && result < 0)
-		sim_fail(s, "node %u: connect answers %lld", n->nr,
-			 (long long)result);
-	if (op == IX_ACCEPT && result < 0)
-		conn_end(n, c, -result);
-	if (op == IX_SENDV) {
-		c->call_pending = false;
-		if (result > 0) {
-			c->queued += (u32)result;
-			c->dirty = true;
-		}
+		left &= left - 1;
+		h->app.busy[word] &= ~(1ull << i);
+		work(h, &h->app.conns[word * 64 + i]);
 	}
 }
 
-/* ---- events */
-
-static void on_knock(struct node *n, const struct ix_event *e)
+/* Whose pause is over. */
+static void wake_sleepers(struct host *h)
 {
-	struct sim *s = sim_of(n);
-	struct conn *c = sim_chance(s, 3) ? NULL : conn_new(n);
-	struct ix_call *call;
+	h->app.wake = UINT64_MAX;
+	for (u32 i = 0; i < SIM_CONNS; i++) {
+		struct conn *c = &h->app.conns[i];
 
-	if (!c) {
-		node_call(n, SIM_CONNS, IX_REJECT)->handle = e->handle;
-		return;
-	}
-	c->handle = e->handle;
-	c->connected = c->dirty = true;
-	call = node_call(n, conn_nr(n, c), IX_ACCEPT);
-	call->cookie = cookie_of(n, c);
-	sim_say(s, "node %u conn %u accepts, manner %d, %u bytes", n->nr,
-		conn_nr(n, c), c->manner, c->out.total);
-}
-
-static void on_recv(struct node *n, struct conn *c, const struct ix_event *e)
-{
-	struct sim *s = sim_of(n);
-
-	if (!e->len) {
-		if (c->eof)
-			sim_fail(s, "node %u: two ends of stream", n->nr);
-		c->eof = true;
-		if (c->received < STREAM_HEAD || c->received != c->in.total)
-			sim_fail(s, "node %u conn %u: stream ends at %u of %u",
-				 n->nr, conn_nr(n, c), c->received,
-				 c->in.total);
-		return;
-	}
-	if (c->eof || c->closed)
-		sim_fail(s, "node %u: data after the end", n->nr);
-	if (!stream_check(&c->in, c->received, (const u8 *)(uintptr_t)e->addr,
-			  e->len))
-		sim_fail(s, "node %u conn %u: wrong bytes, %u on, from %u",
-			 n->nr, conn_nr(n, c), c->received, e->len);
-	c->received += e->len;
-	c->held += e->len;
-	if (c->read_pause && c->wake <= s->now)
-		c->wake = s->now + c->read_pause;
-	if (!c->opener && c->link == SIM_LINKS && c->received >= STREAM_HEAD) {
-		if (c->in.link >= s->nlinks)
-			sim_fail(s, "node %u: no such link", n->nr);
-		c->link = c->in.link;
-		s->links[c->link].accepter = c->manner;
-		s->links[c->link].accepter_known = true;
+		if (c->used && c->held && c->wake <= h->world->now)
+			app_busy(h, c);
+		else if (c->used && c->held)
+			h->app.wake = min(h->app.wake, c->wake);
 	}
 }
 
-static void on_sent(struct node *n, struct conn *c, const struct ix_event *e)
+void app_run(struct host *h)
 {
-	c->acked += e->acked;
-	if (c->acked > c->queued)
-		sim_fail(n->sim, "node %u: more acknowledged than sent", n->nr);
-}
-
-void app_event(struct node *n, const struct ix_event *e)
-{
-	struct conn *c;
-
-	if (e->type == IX_EV_KNOCK) {
-		on_knock(n, e);
-		return;
-	}
-	c = conn_of(n, e);
-	c->dirty = true;
-	switch (e->type) {
-	case IX_EV_CONNECTED:
-		c->handle = e->handle;
-		c->connected = !e->error;
-		if (e->error)
-			conn_end(n, c, e->error);
-		break;
-	case IX_EV_RECV:
-		on_sent(n, c, e);
-		on_recv(n, c, e);
-		break;
-	case IX_EV_SENT:
-		on_sent(n, c, e);
-		break;
-	case IX_EV_DEAD:
-		conn_end(n, c, e->error);
-		break;
-	default:
-		sim_fail(n->sim, "node %u: event %u", n->nr, e->type);
-	}
+	if (h->app.to_open && h->app.open_at <= h->world->now && host_room(h))
+		open_link(h);
+	if (h->app.wake <= h->world->now)
+		wake_sleepers(h);
+	for (u32 i = 0; i < ARRAY_SIZE(h->app.busy); i++)
+		work_word(h, i);
 }
 
 /* ---- the whole */
 
-void app_start(struct node *n)
+void app_start(struct host *h)
 {
-	struct ix_call *c = node_call(n, SIM_CONNS, IX_LISTEN);
+	struct ix_call *c = host_call(h, SIM_CONNS, IX_LISTEN);
 
 	c->port = SIM_PORT;
-	c->backlog = n->backlog;
+	c->backlog = h->app.backlog;
+	h->app.wake = UINT64_MAX;
 }
 
-bool app_idle(const struct node *n)
+void app_die(struct host *h)
 {
-	if (n->to_open || n->down.ncalls)
+	for (u32 i = 0; i < SIM_CONNS; i++) {
+		if (h->app.conns[i].used)
+			app_conn_end(h, &h->app.conns[i], EOWNERDEAD);
+		h->app.busy[i / 64] = 0;
+	}
+	h->node.down->ncalls = 0;
+	h->node.up->nevents = 0;
+	h->app.nsgs = 0;
+}
+
+bool app_idle(const struct host *h)
+{
+	if (h->app.to_open || h->node.down->ncalls || h->down_until)
 		return false;
 	for (u32 i = 0; i < SIM_CONNS; i++) {
-		if (n->conns[i].used)
+		if (h->app.conns[i].used)
 			return false;
 	}
 	return true;
 }
 
-u64 app_next(const struct node *n)
+u64 app_next(const struct host *h)
 {
-	u64 next = n->to_open ? max(n->open_at, n->sim->now + 1) : UINT64_MAX;
+	u64 now = h->world->now;
+	u64 next = h->app.to_open ? max(h->app.open_at, now + 1) : UINT64_MAX;
 
-	for (u32 i = 0; i < SIM_CONNS; i++) {
-		const struct conn *c = &n->conns[i];
-
-		if (c->used && c->dirty)
-			return n->sim->now;
-		if (c->used && c->held && c->wake > n->sim->now)
-			next = min(next, c->wake);
+	for (u32 i = 0; i < ARRAY_SIZE(h->app.busy); i++) {
+		if (h->app.busy[i])
+			return now;
 	}
-	return n->down.ncalls ? n->sim->now : next;
+	return h->node.down->ncalls ? now : min(next, h->app.wake);
 }

@@ -1,36 +1,93 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two whole dataplanes on a bad wire, in virtual time:
+ * Whole dataplanes on bad paths, in virtual time:
  *
- *   app.c                                                  app.c
- *     | calls, events                                        |
- *   node 0: dp ---- wire end a ==== wire end b ---- dp : node 1
+ *    app.c                                                        app.c
+ *      | calls, events                                              |
+ *    host 0: dp == NIC ==+-- trunk, shared --+-- path 1 -- NIC == dp: host 1
+ *    (server)            |   rate, queue, CE |-- path 2 -- NIC == dp: host 2
+ *                        +-------------------+-- ...
  *
- * Everything random comes from one seed: the wire's faults, the settings and
- * what the applications do. Functions by file:
+ * Everything comes from one seed: settings, faults and what the applications
+ * do. Functions by file:
  *
- *   sim.c    the world of one seed: settings, clock, final checks, main()
- *   node.c   one dataplane and its crossing
- *   app.c    one application: many connections with various manners
- *   stream.c the bytes that a stream must have
+ *   main.c     options; many seeds in several processes
+ *   shrink.c   what of a seed that fails can be left out
+ *   plan.c     what one seed is: hosts, settings, faults
+ *   world.c    the clock of one seed, and the checks at its end
+ *   trouble.c  what befalls paths and hosts in the course of time
+ *   path.c     NICs, paths, and the router between them
+ *   trace.c    frames in words
+ *   host.c     one dataplane and its crossing
+ *   app.c      one application: many connections with various manners
+ *   app_event.c  what it is told
+ *   links.c    who is connected to whom, and what they must have got
+ *   stream.c   the bytes that a stream must have
+ *   check.c    what must hold of a dataplane at any time
  */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
 
-#include "dp/dp.h"
-#include "nic/wire.h"
+#include "test/lab/lab.h"
 
 enum {
-	SIM_CONNS = 48,	     /* per application */
-	SIM_LINKS = 64,	     /* connections of one seed */
-	SIM_SLOT = 32 << 10, /* bytes unacknowledged per connection */
+	SIM_HOSTS = 41,
+	SIM_CONNS = 96,	      /* per application */
+	SIM_LINKS = 192,      /* connections of one seed */
+	SIM_TROUBLES = 64,    /* of one seed */
+	SIM_SLOT = 128 << 10, /* bytes unacknowledged per connection */
 	SIM_ARENA = SIM_CONNS * SIM_SLOT,
 	SIM_PORT = 80,
+	SIM_ROUTER = 254,  /* last byte of its addresses */
+	SIM_HANGS_S = 300, /* of real time, for one seed */
 	STREAM_HEAD = 12,
 };
 
 #define SIM_MS 1000000ull
 #define SIM_S 1000000000ull
+
+/* ---- what a seed is */
+
+/* What may go wrong: each is in play by chance, if it is allowed. */
+#define SIM_FAULTS(X)                                           \
+	X(LOSS, "loss", 50)                                     \
+	X(BURST, "burst", 15)                                   \
+	X(DUP, "dup", 40)                                       \
+	X(CORRUPT, "corrupt", 40)                               \
+	X(REORDER, "reorder", 40)                               \
+	X(JITTER, "jitter", 50)                                 \
+	X(QUEUE, "queue", 50)	      /* of the trunk: short */ \
+	X(MARK, "mark", 30)	      /* ... sets CE */         \
+	X(FLAP, "flap", 20)	      /* a path is cut */       \
+	X(BLACKHOLE, "hole", 20)      /* ... one way */         \
+	X(MTU, "mtu", 15)	      /* ... gets narrow */     \
+	X(STARVE, "starve", 10)	      /* pools are small */     \
+	X(CLOCK, "clock", 15)	      /* jumps forward */       \
+	X(STALL, "stall", 25)	      /* of an application */   \
+	X(CRASH, "crash", 12)	      /* ... */                 \
+	X(REBOOT, "reboot", 10)	      /* of a host */           \
+	X(WRAP, "wrap", 30)	      /* of sequence numbers */ \
+	X(FEW_PORTS, "ports", 20)     /* soon used again */     \
+	X(IMPATIENT, "impatient", 10) /* few retries */         \
+	X(PAUSE, "pause", 60)	      /* slow readers */        \
+	X(HASTY, "hasty", 60)	      /* close early */         \
+	X(ABORT, "abort", 60)                                   \
+	X(NO_TS, "ts", 100) /* peers without */                 \
+	X(NO_WSCALE, "wscale", 100)
+
+#define SIM_FAULT_NUMBER(name, word, percent) FAULT_##name,
+enum sim_fault { SIM_FAULTS(SIM_FAULT_NUMBER) NR_FAULTS };
+#undef SIM_FAULT_NUMBER
+
+/* A seed, and what of it is left out. */
+struct plan {
+	u64 seed;
+	u64 allowed;  /* faults, a bit each */
+	u64 troubles; /* ... by number, a bit each */
+	u32 max_hosts, max_links;
+	u64 first, last; /* frames that may be lost, late, ... */
+	bool verbose, trace;
+};
 
 /* ---- what a stream says: its seed, length and link, then noise */
 
@@ -49,90 +106,221 @@ enum manner {
 	GRACEFUL, /* sends all, reads all */
 	HASTY,	  /* closes when it has sent all, whatever the peer does */
 	ABORTER,
-	NR_MANNERS,
 };
 
 struct conn {
-	bool used, opener, connected, dirty;
+	bool used, opener, connected;
 	bool eof, fin, closed, call_pending;
 	u16 gen;
-	u32 link; /* opener: which; else SIM_LINKS until the head came */
 	enum manner manner;
+	u32 link;
 	u64 handle;
 	struct stream out, in;
 	u32 queued, acked;  /* bytes of out */
+	u32 filled;	    /* ... that lie in the arena */
 	u32 received, held; /* bytes of in; told but not given back */
 	u32 abort_at;	    /* ABORTER: when so much was moved */
 	u64 read_pause;	    /* ns before bytes are given back, 0: at once */
 	u64 wake;
 };
 
-struct link {
-	enum manner opener, accepter;
-	bool started, accepter_known;
-	bool opener_done, accepter_done; /* all received, ended well */
-	bool opener_ended;
+/* One end of a link. */
+struct side {
+	u32 host;
+	enum manner manner;
+	bool there; /* connecting, or accepted */
+	bool ended; /* its application was told, or has ended it */
+	bool done;  /* ... and had got all, and all was taken from it */
 };
 
-struct sim;
+struct link {
+	struct side opener, accepter;
+	u16 port; /* the opener's, and its initial sequence number */
+	u32 iss;
+	bool refused;
+	bool may_die; /* something befell it that it need not survive */
+	u64 moved_at; /* when something last happened to it */
+};
 
-struct node {
-	struct sim *sim;
-	u32 nr;
-	struct dp *dp;
-	struct dp_conf conf;
-	struct ix_stat stat;
-	struct ix_down down;
-	struct ix_up up;
-	u8 *mem, *frames, *arena;
-	struct nicq *nic;
+struct app {
 	struct conn conns[SIM_CONNS];
-	struct {
-		u16 conn, op;
-	} calls[IX_MAX_CALLS]; /* who made down.calls[i] */
+	u64 busy[(SIM_CONNS + 63) / 64]; /* conns with something to do */
+	u64 wake;			 /* the earliest of conns' */
+	u64 rng;
 	u32 nsgs;
+	struct {
+		u16 conn, op, gen;
+	} calls[IX_MAX_CALLS]; /* who made down.calls[i] */
 	u32 backlog;
-	u32 to_open; /* links this node still has to open */
+	u32 to_open; /* links that it still has to open */
 	u64 open_at;
 };
 
-struct sim {
-	u64 seed, rng, now;
-	bool verbose;
-	struct wire_link ends[2];
-	struct node nodes[2];
-	struct link links[SIM_LINKS];
-	u32 nlinks;
-	u64 bytes, steps;
-	u8 group_owner[RSS_TABLE];
+struct world;
+
+struct sim_nic {
+	struct nicq q;
+	struct host *host;
+	u32 tx_most; /* packets that tx() takes at once; 0: any */
 };
 
-/* sim.c */
-u32 sim_random(struct sim *s, u32 below);
-bool sim_chance(struct sim *s, u32 percent);
+/* One way between a host and the router. */
+struct path {
+	struct impair impair;
+	struct impair_conf bad, clean;
+	int cut;   /* by so many */
+	u16 mtu;   /* 0: any */
+	bool mute; /* does not tell who sends more */
+};
+
+struct host {
+	struct world *world;
+	u32 nr;
+	struct lab_node node;
+	struct dp_conf conf;
+	struct sim_nic nic;
+	struct transit *in; /* frames on their way to it */
+	struct path to, from;
+	struct app app;
+	u64 rng;	   /* how long it computes */
+	u64 skew;	   /* its clock is ahead so much */
+	u64 stalled_until; /* the application does not cross */
+	u64 down_until;	   /* there is none; rebooting: nothing is there */
+	bool rebooting;
+	bool idle; /* nothing happened at its last step */
+	u64 next;  /* when it must run */
+	u32 steps;
+};
+
+struct trouble {
+	enum sim_fault fault;
+	u32 host;
+	u64 at, until;
+	u32 value;
+	u8 state; /* not yet, begun, over */
+};
+
+struct world {
+	struct plan plan;
+	u64 rng, now, steps;
+	u32 nhosts;
+	struct host *hosts[SIM_HOSTS];
+	struct path trunk[2]; /* to the server, and from it */
+	struct link links[SIM_LINKS];
+	u32 nlinks;
+	u64 faults; /* in play */
+	struct trouble troubles[SIM_TROUBLES];
+	u32 ntroubles;
+	u64 heal_at; /* when all faults end; UINT64_MAX: never */
+	bool healed;
+	bool impaired; /* now: see plan.first */
+	bool may_die;  /* all links */
+	u64 frames, bytes;
+	u64 watched_at;
+	u64 epoch; /* start, for WRAP */
+};
+
+/* ---- plan.c */
+u32 sim_random(u64 *rng, u32 below);
+bool sim_chance(u64 *rng, u32 percent);
+static inline bool sim_in_play(const struct world *w, enum sim_fault f)
+{
+	return w->faults >> f & 1;
+}
+extern const char *const sim_fault_names[NR_FAULTS];
+/* The hosts, not yet opened, with paths and settings; troubles. */
+void plan_world(struct world *w);
+
+/* ---- world.c */
+struct sim_result {
+	u64 bytes, frames, steps, virtual_ns;
+	u32 links, hosts;
+	u64 faults;
+	u32 ntroubles;
+};
+void sim_run(const struct plan *plan, struct sim_result *result);
 __attribute__((noreturn, format(printf, 2, 3))) void sim_fail(
-	const struct sim *s, const char *fmt, ...);
-__attribute__((format(printf, 2, 3))) void sim_say(const struct sim *s,
+	const struct world *w, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void sim_say(const struct world *w,
 						   const char *fmt, ...);
 
-/* node.c */
-void node_open(struct node *n, struct nicq *nic);
-void node_close(struct node *n);
-/* One crossing. False: nothing happened. */
-bool node_step(struct node *n);
-/* When it must run again, ns. */
-u64 node_next(struct node *n);
-struct ix_call *node_call(struct node *n, u32 conn, u16 op);
-/* Room for another connection's calls? */
-bool node_room(const struct node *n);
+/* ---- shrink.c */
+void shrink(struct plan p);
+void shrink_print(const struct plan *p);
 
-/* app.c */
-void app_start(struct node *n);
+/* ---- trouble.c */
+void trouble_plan(struct world *w, u64 *rng);
+/* What is due happens. */
+void trouble_run(struct world *w);
+u64 trouble_next(const struct world *w);
+
+/* ---- path.c */
+void path_open(struct host *h);
+void path_close(struct host *h);
+/* Switches the faults of all paths on or off. */
+void path_impair(struct world *w, bool on);
+
+/* ---- trace.c */
+void trace_frame(const struct world *w, u32 from, const u8 *frame, u32 len,
+		 const char *fate);
+
+/* ---- host.c */
+void host_open(struct host *h);
+void host_close(struct host *h);
+void host_run(struct host *h);
+static inline u64 host_clock(const struct host *h)
+{
+	return h->world->now + h->skew;
+}
+/* Something for it happens at @at. */
+static inline void host_wake(struct host *h, u64 at)
+{
+	h->next = min(h->next, at);
+}
+/* The application dies and comes back at @until; the host, with @reboot. */
+void host_crash(struct host *h, bool reboot, u64 until);
+struct ix_call *host_call(struct host *h, u32 conn, u16 op);
+/* Room for another connection's calls? */
+bool host_room(const struct host *h);
+
+/* ---- app.c */
+u32 app_conn_nr(const struct host *h, const struct conn *c);
+u64 app_cookie(const struct host *h, const struct conn *c);
+/* NULL: there are as many as there may be. */
+struct conn *app_conn_new(struct host *h);
+/* The application has done with it, or was told of an end. */
+void app_conn_end(struct host *h, struct conn *c, s64 error);
+/* There is something to do for it. */
+void app_busy(struct host *h, struct conn *c);
+void app_start(struct host *h);
 /* Makes calls for what is due. */
-void app_run(struct node *n);
-void app_event(struct node *n, const struct ix_event *e);
-void app_result(struct node *n, u32 conn, u16 op, s64 result);
-bool app_idle(const struct node *n);
-u64 app_next(const struct node *n);
+void app_run(struct host *h);
+/* All that it was to do is done. */
+bool app_idle(const struct host *h);
+u64 app_next(const struct host *h);
+/* It is gone, with all its connections. */
+void app_die(struct host *h);
+
+/* ---- app_event.c */
+void app_event(struct host *h, const struct ix_event *e);
+void app_result(struct host *h, u32 i, s64 result);
+
+/* ---- links.c */
+/* From host @from to @to; SIM_LINKS: no more. */
+u32 link_new(struct world *w, u32 from, u32 to, enum manner manner);
+/* Who knocks at @host: a link, or SIM_LINKS. */
+u32 link_find(const struct world *w, u32 host, u32 opener, u16 port, u32 iss);
+void link_moves(struct world *w, u32 link);
+void link_may_die(struct world *w, u32 host);
+/* Nobody stands still while he could go on. */
+void links_watch(struct world *w);
+void links_check(const struct world *w);
+
+/* ---- check.c */
+/* Every now and then all, else one connection. */
+void check_host(struct host *h);
+void check_all(struct host *h);
+/* Nothing is left of what was. */
+void check_empty(struct host *h);
 
 #endif

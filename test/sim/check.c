@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* What must hold of a dataplane between any two iterations. */
+#include "sim.h"
+
+#include "net/tcp_int.h"
+
+enum { ALL_EVERY = 64 }; /* steps between two looks at everything */
+
+struct sums {
+	u64 mbufs, ranges, shared_ranges, timers, conns;
+};
+
+#define CHECK(h, c, cond)                                                \
+	do {                                                             \
+		if (unlikely(!(cond)))                                   \
+			sim_fail((h)->world,                             \
+				 "host %u: %s:%d: connection %u, state " \
+				 "%u: not so: %s",                       \
+				 (h)->nr, __FILE__, __LINE__,            \
+				 tcp_index(&(h)->node.dp->net.tcp, c),   \
+				 (c)->state, #cond);                     \
+	} while (0)
+
+/* ---- a connection */
+
+static void check_sequence(struct host *h, const struct tcp_conn *c)
+{
+	u32 fin = !!(c->flags & TCP_F_FIN_SENT),
+	    flight = c->snd_max - c->snd_una;
+
+	CHECK(h, c, seq_le(c->snd_una, c->snd_nxt));
+	CHECK(h, c, seq_le(c->snd_nxt, c->snd_max));
+	/* The FIN may be acknowledged already. */
+	CHECK(h, c, flight <= c->sndq_bytes + fin);
+	CHECK(h, c, c->snd_wnd <= c->max_wnd);
+	CHECK(h, c, c->mss_snd && c->cwnd >= c->mss_snd);
+	CHECK(h, c, c->ssthresh >= c->mss_snd);
+}
+
+static void check_window(struct host *h, const struct tcp_conn *c)
+{
+	CHECK(h, c, seq_le(c->rcv_nxt, c->rcv_adv));
+	CHECK(h, c, c->rcv_adv - c->rcv_nxt <= h->conf.net.tcp.rcv_buf);
+	CHECK(h, c, seq_le(c->last_ack_sent, c->rcv_nxt));
+}
+
+static void check_send_queue(struct host *h, const struct tcp_conn *c)
+{
+	const struct net *net = &h->node.dp->net;
+	u32 bytes = 0, n = 0, last = 0, off;
+
+	for (u32 i = c->sndq_head; i; i = tcp_range_at(net, i)->next) {
+		CHECK(h, c, tcp_range_at(net, i)->len && n <= c->sndq_ranges);
+		bytes += tcp_range_at(net, i)->len;
+		last = i;
+		n++;
+	}
+	CHECK(h, c, n == c->sndq_ranges && last == c->sndq_tail);
+	CHECK(h, c, bytes == c->sndq_bytes + c->head_off);
+	CHECK(h, c, !n || c->head_off < tcp_range_at(net, c->sndq_head)->len);
+	CHECK(h, c,
+	      tcp_sndq_find(net, c, c->snd_nxt - c->snd_una, &off) ==
+			      c->nxt_range &&
+		      (!c->nxt_range || off == c->nxt_off));
+}
+
+static u32 check_ooo(struct host *h, const struct tcp_conn *c)
+{
+	u32 runs = 0, n = 0;
+	const struct mbuf *last = NULL;
+
+	for (const struct mbuf *m = c->ooo; m; m = m->next) {
+		CHECK(h, c, m->len && n < h->conf.mbufs);
+		if (!n)
+			CHECK(h, c, seq_lt(c->rcv_nxt, m->seq));
+		if (last == m->next && last)
+			CHECK(h, c, false);
+		n++;
+	}
+	for (const struct mbuf *m = c->ooo; m; m = m->last->next) {
+		const struct mbuf *end = m->last;
+
+		if (last)
+			CHECK(h, c, seq_lt(last->seq + last->len, m->seq));
+		CHECK(h, c, seq_le(end->seq + end->len, c->rcv_adv));
+		last = end;
+		runs++;
+	}
+	CHECK(h, c, runs == c->ooo_runs);
+	return n;
+}
+
+static void check_receive(struct host *h, const struct tcp_conn *c)
+{
+	u32 bytes = 0, told = 0, n = 0;
+	const struct mbuf *last = NULL;
+
+	for (const struct mbuf *m = c->rx_head; m; m = m->next) {
+		CHECK(h, c, n < h->conf.mbufs && m->off_done <= m->off_told);
+		CHECK(h, c, m->off_told <= m->len);
+		bytes += m->len - m->off_done;
+		told += m->off_told - m->off_done;
+		last = m;
+		n++;
+	}
+	CHECK(h, c, last == c->rx_tail);
+	CHECK(h, c, n + check_ooo(h, c) == c->rx_mbufs);
+	CHECK(h, c, bytes == c->rx_bytes && told == c->rx_told);
+}
+
+static bool armed(const struct tcp_conn *c, u32 at)
+{
+	return !at ||
+	       (timer_is_set(&c->timer) && !tick_before(at, c->timer.expires));
+}
+
+/* Whatever is under way or could go has a timer that sees to it. */
+static void check_timers(struct host *h, const struct tcp_conn *c)
+{
+	bool flight = c->snd_una != c->snd_max;
+	bool waits = c->sndq_bytes > c->snd_max - c->snd_una;
+
+	CHECK(h, c, armed(c, c->rto_at));
+	CHECK(h, c, armed(c, c->delack_at));
+	CHECK(h, c, armed(c, c->persist_at));
+	CHECK(h, c, armed(c, c->keep_at));
+	if (c->flags & TCP_F_ON_OUT)
+		return;
+	if (flight || c->state < TCP_ESTABLISHED)
+		CHECK(h, c, c->rto_at || c->persist_at);
+	else if (waits)
+		CHECK(h, c, c->persist_at);
+	CHECK(h, c, !(c->flags & TCP_F_ACK_NOW));
+	CHECK(h, c, !(c->flags & TCP_F_ACK_LATER) || c->delack_at);
+}
+
+static void check_conn(struct host *h, const struct tcp_conn *c)
+{
+	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
+		check_sequence(h, c);
+		check_window(h, c);
+		check_send_queue(h, c);
+	}
+	check_receive(h, c);
+	if (c->state != TCP_CLOSED && c->state != TCP_TIME_WAIT)
+		check_timers(h, c);
+	if (c->state == TCP_TIME_WAIT)
+		CHECK(h, c, c->rto_at && armed(c, c->rto_at));
+}
+
+/* ---- pools */
+
+static void count_conn(const struct tcp_conn *c, struct sums *s)
+{
+	s->mbufs += c->rx_mbufs;
+	s->ranges += c->sndq_ranges;
+	if (c->sndq_ranges > TCP_OWN_RANGES)
+		s->shared_ranges += c->sndq_ranges - TCP_OWN_RANGES;
+	s->timers += c->state != TCP_CLOSED && timer_is_set(&c->timer);
+	s->conns += c->state != TCP_CLOSED;
+}
+
+static void count_rest(const struct net *net, struct sums *s)
+{
+	for (u32 i = 0; i < net->ntx; i++) {
+		for (const struct mbuf *m = net->txq[i]; m; m = m->next)
+			s->mbufs++;
+	}
+	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+		const struct neigh *e = &net->arp.entries[i];
+
+		if (e->state == ARP_FREE)
+			continue;
+		s->timers += timer_is_set(&e->timer);
+		for (const struct mbuf *p = e->pending; p; p = p->nextpkt) {
+			for (const struct mbuf *m = p; m; m = m->next)
+				s->mbufs++;
+		}
+	}
+	s->timers += timer_is_set(&net->tcp.watch);
+	for (u32 i = net->tcp.range_free; i; i = tcp_range_at(net, i)->next)
+		s->ranges++;
+}
+
+static void check_pools(struct host *h, const struct sums *s)
+{
+	const struct dp *dp = h->node.dp;
+	const struct tcp *t = &dp->net.tcp;
+	u64 shared = h->conf.net.tcp.max_ranges - t->ranges_left;
+
+	if (s->mbufs + dp->pool.nfree != dp->pool.total)
+		sim_fail(h->world, "host %u: %llu buffers held, %u of %u free",
+			 h->nr, (unsigned long long)s->mbufs, dp->pool.nfree,
+			 dp->pool.total);
+	if (s->ranges != t->nranges_used || s->shared_ranges != shared)
+		sim_fail(h->world, "host %u: ranges: %llu of %u, %llu of %llu",
+			 h->nr, (unsigned long long)s->ranges, t->nranges_used,
+			 (unsigned long long)s->shared_ranges,
+			 (unsigned long long)shared);
+	if (s->timers != dp->net.wheel.count)
+		sim_fail(h->world, "host %u: %llu timers set, %u on the wheel",
+			 h->nr, (unsigned long long)s->timers,
+			 dp->net.wheel.count);
+	if (s->conns != h->node.stat.tcp_conns)
+		sim_fail(h->world, "host %u: %llu connections, %llu counted",
+			 h->nr, (unsigned long long)s->conns,
+			 (unsigned long long)h->node.stat.tcp_conns);
+}
+
+void check_all(struct host *h)
+{
+	const struct net *net = &h->node.dp->net;
+	struct sums s = { 0 };
+
+	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
+		check_conn(h, &net->tcp.conns[i]);
+		count_conn(&net->tcp.conns[i], &s);
+	}
+	count_rest(net, &s);
+	check_pools(h, &s);
+}
+
+void check_host(struct host *h)
+{
+	const struct tcp *t = &h->node.dp->net.tcp;
+
+	if (h->steps % ALL_EVERY == 0)
+		check_all(h);
+	else if (t->nconns_used)
+		check_conn(h, &t->conns[h->steps % t->nconns_used]);
+}
+
+void check_empty(struct host *h)
+{
+	const struct tcp *t = &h->node.dp->net.tcp;
+
+	check_all(h);
+	if (h->node.stat.tcp_conns || t->ncounted || t->nhalf)
+		sim_fail(h->world,
+			 "host %u: left are %llu connections, %u counted, %u "
+			 "half open",
+			 h->nr, (unsigned long long)h->node.stat.tcp_conns,
+			 t->ncounted, t->nhalf);
+	if (t->ranges_left != h->conf.net.tcp.max_ranges)
+		sim_fail(h->world, "host %u: ranges are lost", h->nr);
+}

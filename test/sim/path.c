@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* NICs, and what lies between them. A frame passes the trunk, then the path of
+ * the client that sent it or is to get it. */
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cksum.h"
+
+static struct sim_nic *nic_of(struct nicq *q)
+{
+	return container_of(q, struct sim_nic, q);
+}
+
+/* ---- the router */
+
+static void deliver(struct host *to, const u8 *frame, u32 len, u64 due)
+{
+	transit_put(to->in, frame, len, due, 0);
+	host_wake(to, due);
+}
+
+static u16 sum_of(const void *data, size_t len)
+{
+	return (u16)~cksum_fold(cksum_add(0, data, len));
+}
+
+/* RFC 1191: fragmentation needed, with the start of what was too large. */
+static void tell_mtu(struct host *to, const u8 *frame, u16 mtu)
+{
+	const struct ipv4_hdr *was = (const void *)(frame + ETH_LEN);
+	u32 quoted = (was->ver_ihl & 15u) * 4 + 8;
+	u8 answer[ETH_LEN + IPV4_LEN + ICMP_LEN + 68] = { 0 };
+	struct ipv4_hdr *ip = (void *)(answer + ETH_LEN);
+	struct icmp_hdr *icmp = (void *)(ip + 1);
+
+	memcpy(answer, frame + 6, 6);
+	memcpy(answer + 6, "\x02sim\0\xfe", 6);
+	answer[12] = 0x08;
+	ip->ver_ihl = 0x45;
+	ip->len = be16((u16)(IPV4_LEN + ICMP_LEN + quoted));
+	ip->ttl = 64;
+	ip->proto = IP_PROTO_ICMP;
+	ip->src = be32(0x0a000000 + SIM_ROUTER);
+	ip->dst = was->src;
+	ip->cksum = sum_of(ip, IPV4_LEN);
+	icmp->type = ICMP_UNREACHABLE;
+	icmp->code = ICMP_UNREACH_NEEDFRAG;
+	icmp->rest = be32(mtu);
+	memcpy(icmp + 1, was, quoted);
+	icmp->cksum = sum_of(icmp, ICMP_LEN + quoted);
+	deliver(to, answer, ETH_LEN + IPV4_LEN + ICMP_LEN + quoted,
+		to->world->now + SIM_MS / 10);
+}
+
+static bool too_large(const struct path *p, const u8 *frame, u32 len)
+{
+	return p->mtu && frame[12] == 0x08 && !frame[13] &&
+	       len - ETH_LEN > p->mtu;
+}
+
+/* From some frame on the faults begin, and with another one they end. */
+static void count_frame(struct world *w)
+{
+	bool on = !w->healed && w->frames >= w->plan.first &&
+		  w->frames < w->plan.last;
+
+	if (on != w->impaired)
+		path_impair(w, on);
+	w->frames++;
+}
+
+static void carry(struct host *from, struct host *to, const u8 *sent, u32 len)
+{
+	struct world *w = from->world;
+	struct path *trunk = &w->trunk[!to->nr];
+	struct path *path = to->nr ? &to->to : &from->from;
+	struct impair_fate at_router, fate = { 0 };
+	const char *what = "";
+	u8 frame[RING_MAX_FRAME];
+
+	count_frame(w);
+	memcpy(frame, sent, len);
+	if (path->cut) {
+		what = "cut";
+	} else if (too_large(path, frame, len)) {
+		what = "too large";
+		if (!path->mute)
+			tell_mtu(from, frame, path->mtu);
+	} else if (!impair_decide(&trunk->impair, frame, len, w->now,
+				  &at_router)) {
+		what = "overflow";
+	} else if (!impair_decide(&path->impair, frame, len, at_router.due,
+				  &fate)) {
+		what = "lost";
+	} else {
+		for (int i = 0; i <= fate.twice; i++)
+			deliver(to, frame, len, fate.due);
+		what = memcmp(frame, sent, len) ? "changed"
+		       : fate.twice		? "twice"
+						: "";
+	}
+	if (unlikely(w->plan.trace))
+		trace_frame(w, from->nr, sent, len, what);
+}
+
+/* The last byte of an address is its host's number. */
+static void forward(struct host *from, const u8 *frame, u32 len)
+{
+	struct world *w = from->world;
+	bool group = frame[0] & 1;
+
+	for (u32 i = 0; i < w->nhosts; i++) {
+		if (i != from->nr && (group || i == frame[5]))
+			carry(from, w->hosts[i], frame, len);
+	}
+}
+
+/* ---- NICs */
+
+static int nic_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
+{
+	struct host *h = nic_of(q)->host;
+	const struct transit_frame *f;
+	int got = 0;
+
+	while (got < n && (f = transit_first(h->in, h->world->now))) {
+		struct mbuf *m = q->pool->nfree > nic_reserve(q->pool)
+					 ? mbuf_alloc(q->pool)
+					 : NULL;
+
+		if (m) {
+			memcpy(m->data, h->in->bytes[f->slot], f->len);
+			m->len = f->len;
+			pkts[got++] = m;
+		} else {
+			q->nr_drops++;
+		}
+		transit_remove_first(h->in);
+	}
+	return got;
+}
+
+static int nic_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
+{
+	struct sim_nic *nic = nic_of(q);
+	u8 frame[RING_MAX_FRAME];
+
+	if (nic->tx_most)
+		n = min(n, (int)nic->tx_most);
+	for (int i = 0; i < n; i++) {
+		u32 len = mbuf_packet_len(pkts[i]);
+
+		if (len > ETH_LEN + (u32)q->mtu || len > sizeof(frame))
+			sim_fail(nic->host->world,
+				 "host %u: a frame of %u bytes", nic->host->nr,
+				 len);
+		mbuf_copy(frame, pkts[i]);
+		nicq_tx_done(q, pkts[i]);
+		forward(nic->host, frame, len);
+	}
+	return n;
+}
+
+static void nic_nothing(struct nicq *q)
+{
+}
+
+static const struct nicq_ops nic_ops = {
+	.rx = nic_rx,
+	.tx = nic_tx,
+	.kick = nic_nothing,
+	.reclaim = nic_nothing,
+};
+
+void path_open(struct host *h)
+{
+	struct nicq *q = &h->nic.q;
+
+	h->nic.host = h;
+	q->ops = &nic_ops;
+	q->mtu = 1500;
+	memcpy(q->mac, "\x02sim\0", 5);
+	q->mac[5] = (u8)h->nr;
+	h->in = calloc(1, sizeof(*h->in));
+	if (!h->in)
+		panic("sim: out of memory");
+	transit_init(h->in);
+}
+
+void path_close(struct host *h)
+{
+	free(h->in);
+}
+
+static void impair_path(struct path *p, bool on)
+{
+	p->impair.conf = on ? p->bad : p->clean;
+}
+
+void path_impair(struct world *w, bool on)
+{
+	w->impaired = on;
+	impair_path(&w->trunk[0], on);
+	impair_path(&w->trunk[1], on);
+	for (u32 i = 0; i < w->nhosts; i++) {
+		impair_path(&w->hosts[i]->to, on);
+		impair_path(&w->hosts[i]->from, on);
+	}
+}

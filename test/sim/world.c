@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* One seed from its beginning to its end. */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+enum { MAX_STEPS = 40000000, DOWN_S = 700, WATCH_EVERY = 256 };
+
+/* The world that runs, for hash_sip() below, which knows none. */
+static const struct world *wrapping;
+
+void sim_say(const struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!w->plan.verbose)
+		return;
+	printf("%.6f ", (double)w->now * 1e-9);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+void sim_fail(const struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr,
+		"sim: seed %llu, at %.6f: ", (unsigned long long)w->plan.seed,
+		(double)w->now * 1e-9);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+/* ---- sequence numbers about to wrap */
+
+u64 __real_hash_sip(const u64 key[2], const void *data, size_t len);
+u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len);
+
+/* Of a flow (tcp_conn.c): initial sequence numbers and timestamps, to which the
+ * clock is added. Still a function of the flow, so that RFC 6528 holds, but
+ * just below 0 in the first seconds. */
+u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len)
+{
+	u64 hash = __real_hash_sip(key, data, len);
+	u64 clock;
+
+	if (!wrapping || len != 12)
+		return hash;
+	clock = wrapping->hosts[0]->skew;
+	for (u32 i = 0; i < wrapping->nhosts; i++) {
+		if (key == wrapping->hosts[i]->node.dp->net.secret)
+			clock = wrapping->hosts[i]->skew;
+	}
+	return (u64)(u32)(0 - (clock >> 20) - hash % 10000) << 32 |
+	       (u32)(0 - (clock >> 12) - (hash >> 32) % 1000000);
+}
+
+/* ---- running */
+
+static void open_world(struct world *w)
+{
+	plan_world(w);
+	wrapping = sim_in_play(w, FAULT_WRAP) ? w : NULL;
+	path_impair(w, w->plan.first == 0);
+	for (u32 i = 0; i < w->nhosts; i++)
+		host_open(w->hosts[i]);
+}
+
+static void close_world(struct world *w)
+{
+	for (u32 i = 0; i < w->nhosts; i++) {
+		host_close(w->hosts[i]);
+		free(w->hosts[i]);
+	}
+	wrapping = NULL;
+}
+
+static void heal(struct world *w)
+{
+	w->healed = true;
+	path_impair(w, false);
+	sim_say(w, "all paths are good from now on");
+}
+
+/* The clock jumps to what comes next. False: nothing ever will. */
+static bool advance(struct world *w)
+{
+	u64 next = trouble_next(w);
+
+	for (u32 i = 0; i < w->nhosts; i++)
+		next = min(next, w->hosts[i]->next);
+	if (next == UINT64_MAX)
+		return false;
+	w->now = max(w->now, next);
+	return true;
+}
+
+static void step(struct world *w)
+{
+	trouble_run(w);
+	/* Troubles may end later than the faults of paths. */
+	if (!w->healed && w->now >= w->heal_at && trouble_next(w) == UINT64_MAX)
+		heal(w);
+	for (u32 i = 0; i < w->nhosts; i++) {
+		if (w->hosts[i]->next <= w->now)
+			host_run(w->hosts[i]);
+	}
+	if (++w->steps > MAX_STEPS)
+		sim_fail(w, "too many steps");
+	if (w->steps % WATCH_EVERY == 0 || w->now > w->watched_at + SIM_S) {
+		w->watched_at = w->now;
+		links_watch(w);
+	}
+}
+
+static bool all_idle(const struct world *w)
+{
+	for (u32 i = 0; i < w->nhosts; i++) {
+		if (!app_idle(w->hosts[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool all_empty(const struct world *w)
+{
+	for (u32 i = 0; i < w->nhosts; i++) {
+		if (w->hosts[i]->node.stat.tcp_conns)
+			return false;
+	}
+	return true;
+}
+
+static void run(struct world *w)
+{
+	while (!all_idle(w)) {
+		if (!advance(w))
+			sim_fail(w, "nothing will ever happen again");
+		step(w);
+	}
+}
+
+/* Until TIME-WAIT is over, and what nobody waits for any more. */
+static void run_down(struct world *w)
+{
+	u64 limit = w->now + DOWN_S * SIM_S;
+
+	while (!all_empty(w)) {
+		if (!advance(w) || w->now > limit)
+			break;
+		step(w);
+	}
+	for (u32 i = 0; i < w->nhosts; i++)
+		check_empty(w->hosts[i]);
+}
+
+void sim_run(const struct plan *plan, struct sim_result *result)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	u64 began;
+
+	if (!w)
+		panic("sim: out of memory");
+	w->plan = *plan;
+	open_world(w);
+	began = w->now;
+	run(w);
+	run_down(w);
+	links_check(w);
+	*result = (struct sim_result){
+		.bytes = w->bytes,
+		.frames = w->frames,
+		.steps = w->steps,
+		.virtual_ns = w->now - began,
+		.links = w->nlinks,
+		.hosts = w->nhosts,
+		.faults = w->faults,
+		.ntroubles = w->ntroubles,
+	};
+	close_world(w);
+	free(w);
+}
