@@ -6,6 +6,7 @@
 enum {
 	REORDER_MIN_NS = 100000,
 	BURST_LEN = 4,
+	BURST_NS = 1000000000, /* where little is sent, a run ends by time */
 	ETH_HEADER = 14,
 	CE = 3,
 };
@@ -118,16 +119,19 @@ static bool enqueue(struct impair *im, u8 *frame, u32 len, u64 now)
 }
 
 /* A run of losses goes on, or begins. */
-static bool burst(struct impair *im, u32 dice)
+static bool burst(struct impair *im, u32 dice, u64 now)
 {
 	u32 len = im->conf.burst_len ? im->conf.burst_len : BURST_LEN;
+	bool over = dice < UINT32_MAX / len || now - im->burst_at > BURST_NS;
 
 	if (!im->conf.burst)
 		im->in_burst = false;
-	else if (!im->in_burst)
-		im->in_burst = dice < im->conf.burst;
-	else if (dice < UINT32_MAX / len)
-		im->in_burst = false;
+	else if (im->in_burst)
+		im->in_burst = !over;
+	else if (dice < im->conf.burst) {
+		im->in_burst = true;
+		im->burst_at = now;
+	}
 	return im->in_burst;
 }
 
@@ -145,7 +149,7 @@ bool impair_decide(struct impair *im, u8 *frame, u32 len, u64 now,
 	u32 which = draw(im), run = draw(im);
 	u64 jitter = draw_up_to(im, conf->jitter_ns);
 	u64 more = draw_up_to(im, latest(conf));
-	bool in_burst = burst(im, run);
+	bool in_burst = burst(im, run, now);
 
 	if (!enqueue(im, frame, len, now))
 		return false;

@@ -34,6 +34,7 @@ struct impair {
 	u64 rng;
 	u64 line_free; /* when the line has sent what it has, ns */
 	u64 last_due;
+	u64 burst_at; /* when the run began */
 	bool in_burst;
 	u64 nr_lost, nr_overflow, nr_marked;
 };

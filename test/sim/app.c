@@ -4,6 +4,7 @@
 #include "sim.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- connections */
 
@@ -164,32 +165,41 @@ static void abort_conn(struct host *h, struct conn *c)
 	app_conn_end(h, c, ECONNABORTED);
 }
 
-/* What a short SENDV did not take is there already. */
-static void fill(struct conn *c, u32 off, u8 *to, u32 len)
+/* In both banks: what a short SENDV did not take may go from the other one. */
+static void fill(struct host *h, struct conn *c, u32 end)
 {
-	u32 have = c->filled > off ? min(c->filled - off, len) : 0;
+	u8 *banks = h->node.arena + app_conn_nr(h, c) * 2 * SIM_SLOT;
 
-	stream_fill(&c->out, off + have, to + have, len - have);
-	c->filled = max(c->filled, off + len);
+	while (c->filled < end) {
+		u32 at = c->filled % SIM_SLOT;
+		u32 n = min(end - c->filled, SIM_SLOT - at);
+
+		stream_fill(&c->out, c->filled, banks + at, n);
+		memcpy(banks + SIM_SLOT + at, banks + at, n);
+		c->filled += n;
+	}
 }
 
-/* In up to 6 pieces, over the end of the connection's part of the arena. */
+/* In up to 6 pieces, over the end of the connection's part of the arena. Two
+ * that follow each other are a range of their own each if they come from
+ * different banks. */
 static void send_pieces(struct host *h, struct conn *c, u32 len)
 {
-	u32 off = c->queued, pieces = 1 + sim_random(&h->app.rng, 6);
-	u8 *base = h->node.arena + app_conn_nr(h, c) * SIM_SLOT;
+	u64 *rng = &h->app.rng;
+	u32 off = c->queued, pieces = 1 + sim_random(rng, 6);
+	u64 banks = LAB_ARENA + app_conn_nr(h, c) * 2 * SIM_SLOT;
 	struct ix_call *call = conn_call(h, c, IX_SENDV);
 
+	fill(h, c, off + len);
 	call->sg = h->app.nsgs;
 	while (len) {
 		u32 at = off % SIM_SLOT;
 		u32 part = min(len, SIM_SLOT - at);
 
 		if (call->nsgs + 2 < pieces && part > 1)
-			part = 1 + sim_random(&h->app.rng, part);
-		fill(c, off, base + at, part);
+			part = 1 + sim_random(rng, part);
 		h->node.down->sgs[h->app.nsgs++] = (struct ix_sg){
-			.addr = LAB_ARENA + (u64)(base + at - h->node.arena),
+			.addr = banks + at + sim_random(rng, 2) * SIM_SLOT,
 			.len = part,
 		};
 		call->nsgs++;

@@ -18,7 +18,7 @@ static void on_connect(struct host *h, struct conn *c, s64 result)
 	struct link *l = &h->world->links[c->link];
 
 	if (result >= 0) {
-		l->port = be16_host(tcp_of(h, (u64)result)->lport);
+		l->port = be16_host(tcp_of(h, (u64)result)->flow.lport);
 		l->iss = tcp_of(h, (u64)result)->iss;
 		return;
 	}

@@ -72,17 +72,18 @@ static u32 check_ooo(struct host *h, const struct tcp_conn *c)
 	for (const struct mbuf *m = c->ooo; m; m = m->next) {
 		CHECK(h, c, m->len && n < h->conf.mbufs);
 		if (!n)
-			CHECK(h, c, seq_lt(c->rcv_nxt, m->seq));
+			CHECK(h, c, seq_lt(c->rcv_nxt, m->tcp.seq));
 		if (last == m->next && last)
 			CHECK(h, c, false);
 		n++;
 	}
-	for (const struct mbuf *m = c->ooo; m; m = m->last->next) {
-		const struct mbuf *end = m->last;
+	for (const struct mbuf *m = c->ooo; m; m = m->tcp.last->next) {
+		const struct mbuf *end = m->tcp.last;
 
 		if (last)
-			CHECK(h, c, seq_lt(last->seq + last->len, m->seq));
-		CHECK(h, c, seq_le(end->seq + end->len, c->rcv_adv));
+			CHECK(h, c,
+			      seq_lt(last->tcp.seq + last->len, m->tcp.seq));
+		CHECK(h, c, seq_le(end->tcp.seq + end->len, c->rcv_adv));
 		last = end;
 		runs++;
 	}
@@ -96,10 +97,11 @@ static void check_receive(struct host *h, const struct tcp_conn *c)
 	const struct mbuf *last = NULL;
 
 	for (const struct mbuf *m = c->rx_head; m; m = m->next) {
-		CHECK(h, c, n < h->conf.mbufs && m->off_done <= m->off_told);
-		CHECK(h, c, m->off_told <= m->len);
-		bytes += m->len - m->off_done;
-		told += m->off_told - m->off_done;
+		CHECK(h, c,
+		      n < h->conf.mbufs && m->tcp.off_done <= m->tcp.off_told);
+		CHECK(h, c, m->tcp.off_told <= m->len);
+		bytes += m->len - m->tcp.off_done;
+		told += m->tcp.off_told - m->tcp.off_done;
 		last = m;
 		n++;
 	}
@@ -172,7 +174,7 @@ static void count_rest(const struct net *net, struct sums *s)
 		if (e->state == ARP_FREE)
 			continue;
 		s->timers += timer_is_set(&e->timer);
-		for (const struct mbuf *p = e->pending; p; p = p->nextpkt) {
+		for (const struct mbuf *p = e->pending; p; p = p->tx.next) {
 			for (const struct mbuf *m = p; m; m = m->next)
 				s->mbufs++;
 		}

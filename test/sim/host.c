@@ -38,7 +38,6 @@ void host_close(struct host *h)
 	lost = lab_node_close(&h->node, host_clock(h));
 	if (lost)
 		sim_fail(h->world, "host %u: %u buffers are lost", h->nr, lost);
-	path_close(h);
 }
 
 bool host_room(const struct host *h)

@@ -60,7 +60,9 @@ static bool over(const struct link *l)
 
 void links_watch(struct world *w)
 {
-	u64 still = (w->healed ? STILL_S : STILL_BAD_S) * SIM_S;
+	/* Without places a SYN is repeated until there is one. */
+	bool bad = !w->healed || sim_in_play(w, FAULT_STARVE);
+	u64 still = (bad ? STILL_BAD_S : STILL_S) * SIM_S;
 	u64 since = w->healed ? w->heal_at : 0;
 
 	for (u32 i = 0; i < w->nlinks; i++) {

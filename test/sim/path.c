@@ -119,6 +119,23 @@ static void forward(struct host *from, const u8 *frame, u32 len)
 
 /* ---- NICs */
 
+/* In as many buffers as it takes; NULL: there are too few. */
+static struct mbuf *receive(struct sim_nic *nic, const u8 *frame, u32 len)
+{
+	struct mbuf_pool *pool = nic->q.pool;
+	u32 room = nic->rx_room ? nic->rx_room : MBUF_ROOM;
+	struct mbuf *first = NULL, **at = &first;
+
+	if (pool->nfree <= nic_reserve(pool) + len / room)
+		return NULL;
+	for (u32 off = 0; off < len; off += (*at)->len, at = &(*at)->next) {
+		*at = mbuf_alloc(pool);
+		(*at)->len = min(len - off, room);
+		memcpy((*at)->data, frame + off, (*at)->len);
+	}
+	return first;
+}
+
 static int nic_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 {
 	struct host *h = nic_of(q)->host;
@@ -126,17 +143,11 @@ static int nic_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	int got = 0;
 
 	while (got < n && (f = transit_first(h->in, h->world->now))) {
-		struct mbuf *m = q->pool->nfree > nic_reserve(q->pool)
-					 ? mbuf_alloc(q->pool)
-					 : NULL;
-
-		if (m) {
-			memcpy(m->data, h->in->bytes[f->slot], f->len);
-			m->len = f->len;
-			pkts[got++] = m;
-		} else {
+		pkts[got] = receive(&h->nic, h->in->bytes[f->slot], f->len);
+		if (pkts[got])
+			got++;
+		else
 			q->nr_drops++;
-		}
 		transit_remove_first(h->in);
 	}
 	return got;

@@ -226,6 +226,8 @@ static void plan_host(struct world *w, u32 nr)
 	};
 	if (sim_chance(&rng, 50))
 		h->nic.q.caps = NIC_GATHER;
+	if (sim_chance(&rng, 20)) /* headers lie in the first fragment */
+		h->nic.rx_room = 128 + sim_random(&rng, 1200);
 	plan_tcp(w, &h->conf.net.tcp, &rng);
 	/* SYNs of many are repeated all at once: few places last too long. */
 	h->app.backlog =

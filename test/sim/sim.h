@@ -36,7 +36,7 @@ enum {
 	SIM_LINKS = 192,      /* connections of one seed */
 	SIM_TROUBLES = 64,    /* of one seed */
 	SIM_SLOT = 128 << 10, /* bytes unacknowledged per connection */
-	SIM_ARENA = SIM_CONNS * SIM_SLOT,
+	SIM_ARENA = SIM_CONNS * SIM_SLOT * 2,
 	SIM_PORT = 80,
 	SIM_ROUTER = 254,  /* last byte of its addresses */
 	SIM_HANGS_S = 300, /* of real time, for one seed */
@@ -162,6 +162,7 @@ struct sim_nic {
 	struct nicq q;
 	struct host *host;
 	u32 tx_most; /* packets that tx() takes at once; 0: any */
+	u32 rx_room; /* bytes in a buffer; 0: a whole frame */
 };
 
 /* One way between a host and the router. */

@@ -78,8 +78,10 @@ static void open_world(struct world *w)
 
 static void close_world(struct world *w)
 {
-	for (u32 i = 0; i < w->nhosts; i++) {
+	for (u32 i = 0; i < w->nhosts; i++)
 		host_close(w->hosts[i]);
+	for (u32 i = 0; i < w->nhosts; i++) {
+		path_close(w->hosts[i]);
 		free(w->hosts[i]);
 	}
 	wrapping = NULL;
