@@ -4,6 +4,9 @@
 
 enum { TROUBLES_S = 12, STATE_BEGUN = 1, STATE_OVER };
 
+/* Who sends what is too large is not told; or the path stays narrow. */
+enum { MTU_MUTE = 1, MTU_STAYS = 2 };
+
 /* From the shortest to the longest, all sizes alike. */
 static u64 random_time(u64 *rng, u64 most)
 {
@@ -19,8 +22,9 @@ static u32 random_value(u64 *rng, enum sim_fault f)
 	u32 r = sim_random(rng, ~0u);
 
 	switch (f) {
-	case FAULT_MTU: /* the lowest bit: does the router say so? */
-		return (552 + (r >> 8) % 900) << 1 | !(r & 3);
+	case FAULT_MTU:
+		return (552 + (r >> 8) % 900) << 2 | (r & 2 ? MTU_STAYS : 0) |
+		       (r & 12 ? 0 : MTU_MUTE);
 	case FAULT_BLACKHOLE:
 		return r & 1;
 	default:
@@ -108,7 +112,7 @@ static void begin(struct world *w, const struct trouble *t)
 		cut(t->value ? &h->to : &h->from, 1);
 		break;
 	case FAULT_MTU:
-		set_mtu(h, (u16)(t->value >> 1), t->value & 1);
+		set_mtu(h, (u16)(t->value >> 2), t->value & MTU_MUTE);
 		break;
 	case FAULT_CLOCK:
 		h->skew += t->until - t->at;
@@ -136,7 +140,8 @@ static void end(struct world *w, const struct trouble *t)
 		cut(t->value ? &h->to : &h->from, -1);
 		break;
 	case FAULT_MTU:
-		set_mtu(h, 0, h->to.mute);
+		if (t->value & MTU_MUTE || !(t->value & MTU_STAYS))
+			set_mtu(h, 0, false);
 		break;
 	case FAULT_CRASH:
 	case FAULT_REBOOT: /* who came meanwhile was refused */
