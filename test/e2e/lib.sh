@@ -146,10 +146,79 @@ topology() {
 	ip -n $tag-b link set ix0 up
 }
 
+# topology_path: the same, with a place for a bad path in between:
+#
+#   xdp    netns a           netns m           netns b
+#          IX  ix0 == veth == ea  eb == veth == ix0  Linux: the peer
+#
+#   tap    IX  TAP ea          eb == veth == ix0  Linux: the peer, in netns b
+topology_path() {
+	path=yes
+	if [ "$nic" = xdp ]; then
+		[ "$(id -u)" = 0 ] || skip "needs root"
+		for n in a m b; do
+			ip netns add $tag-$n 2>/dev/null ||
+				skip "may not make network namespaces"
+		done
+		ip link add ix0 netns $tag-a type veth peer name ea \
+			netns $tag-m || skip "may not make a veth pair"
+		ip link add ix0 netns $tag-b type veth peer name eb netns $tag-m
+		ip -n $tag-a addr add 10.81.0.1/24 dev ix0
+		ip -n $tag-a link set ix0 up
+		ip -n $tag-m link set ea up
+		on_m=(ip netns exec $tag-m timeout -k 1 $limit)
+	else
+		# Without names, which user namespaces cannot give.
+		unshare -n sleep 1000 &
+		jobs="$jobs $!"
+		while [ "$(readlink /proc/$!/ns/net)" = \
+			"$(readlink /proc/$$/ns/net)" ]; do
+			sleep 0.05
+		done
+		ip link add eb type veth peer name ix0 netns $!
+		on_m=(timeout -k 1 $limit)
+		on_b=(nsenter -t $! -n "${on_b[@]}")
+	fi
+	"${on_m[@]}" ip link set eb up
+	for command in "link set lo up" "addr add $ip_peer/24 dev ix0" \
+		"link set ix0 up"; do
+		on_b ip $command
+	done
+	# Frames as they are on a wire.
+	on_b ethtool -K ix0 tx off tso off gso off gro off >/dev/null 2>&1
+}
+
+# bad_path OPTIONS [OPTIONS]: begins to carry, from IX and to it; see
+# test/path/bridge.c. IX runs.
+bad_path() {
+	"${on_m[@]}" sh -c 'ip link set ea up
+		ethtool -K ea gro off
+		ethtool -K eb gro off' >/dev/null 2>&1
+	: >"$tmp/bridge"
+	"${on_m[@]}" "$build/test/path/bridge" ea eb "$@" >"$tmp/bridge" 2>&1 &
+	bridge_job=$!
+	jobs="$jobs $bridge_job"
+	for i in $(seq 100); do
+		grep -q ready "$tmp/bridge" && return
+		sleep 0.05
+	done
+	echo "FAILED: bridge: $(cat "$tmp/bridge")"
+	exit 1
+}
+
+# It ends, and says what happened.
+good_path() {
+	kill $(pgrep -P $bridge_job)
+	wait $bridge_job
+	tail -1 "$tmp/bridge"
+}
+
 # The options of `ix run` for this topology.
 run_options() {
 	if [ "$nic" = xdp ]; then
 		echo "--nic xdp:ix0"
+	elif [ "${path:-}" ]; then
+		echo "--nic tap:ea"
 	else
 		echo "--nic tap:ix0,$ip_peer/24"
 	fi
@@ -234,7 +303,7 @@ finish() {
 		wait $j 2>/dev/null
 	done
 	if [ "$nic" = xdp ]; then
-		for n in a b; do
+		for n in a b m; do
 			ip netns del $tag-$n 2>/dev/null
 		done
 	fi
