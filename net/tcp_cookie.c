@@ -137,6 +137,20 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 	return true;
 }
 
+/* A SYN was answered by a cookie, and the same SYN again, as there was a place
+ * then, by a number of our own. The peer believes the first answer. */
+bool tcp_cookie_earlier(const struct net *net, const struct tcp_conn *c,
+			const struct pkt *p, const struct tcp_seg *s, u64 now)
+{
+	struct tcp_seg syn;
+
+	return c->state == TCP_SYN_RCVD && c->listener &&
+	       (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK &&
+	       s->ack != c->snd_max &&
+	       tcp_cookies_out(&net->tcp.listeners[c->listener - 1], now) &&
+	       read_cookie(net, p, s, &syn, now);
+}
+
 /* What has data may have overtaken the segment that would be right: silence,
  * and it comes again. */
 static void refuse(struct net *net, const struct pkt *p,

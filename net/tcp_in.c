@@ -98,6 +98,10 @@ static void arrive(struct net *net, struct tcp_conn *c, const struct pkt *p,
 		tcp_die(net, c, 0);
 		c = NULL;
 	}
+	if (c && tcp_cookie_earlier(net, c, p, s, now)) {
+		tcp_release(net, c);
+		c = NULL;
+	}
 	if (!c)
 		c = tcp_no_connection(net, p, s, group, now);
 	if (!c)

@@ -128,6 +128,37 @@ static void nothing_is_kept(void **state)
 	assert_int_equal(f->net.wheel.count, 1);
 }
 
+/* The peer's SYN comes again, and finds a place; but what it answers is the
+ * cookie that it got first. */
+static void first_answer_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer other = tcp_peer_new(), p = tcp_peer_new(), again = p;
+	struct tcp_out second;
+	struct tcp_conn *c;
+
+	open_world(f);
+	knock(f, &p, NULL, 0);
+	other.port--;
+	other.seq++;
+	tcp_put(f, &other, TCP_RST, NULL, 0);
+	tcp_put_syn(f, &again, TCP_SYN);
+	second = tcp_want(f, TCP_SYN | TCP_ACK);
+	assert_int_not_equal(second.seq + 1, p.ack);
+
+	p.ack++; /* neither of the two */
+	c = answer(f, &p);
+	assert_int_equal(c->state, TCP_SYN_RCVD);
+	tcp_want(f, TCP_RST);
+	p.ack--;
+	c = answer(f, &p);
+	assert_non_null(c);
+	assert_int_equal(c->state, TCP_ESTABLISHED);
+	assert_int_equal(c->snd_una, p.ack);
+	assert_int_equal(f->stat.tcp_conns, 1);
+	tcp_want_none(f);
+}
+
 /* Of a right one no bit may be another. */
 static void each_bit_counts(void **state)
 {
@@ -244,6 +275,7 @@ int main(void)
 		TCP_TEST(every_mss),
 		TCP_TEST(every_window_scale),
 		TCP_TEST(nothing_is_kept),
+		TCP_TEST(first_answer_counts),
 		TCP_TEST(each_bit_counts),
 		TCP_TEST(guesses_are_not_believed),
 		TCP_TEST(hashes_look_random),
