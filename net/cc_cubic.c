@@ -156,6 +156,8 @@ static void cubic_acked(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 {
 	struct tcp_cc_state *s = tcp_cc_need(net, c, now);
 
+	if (c->flags & TCP_F_ECN_REDUCED)
+		return;
 	if (unlikely(!s))
 		newreno_acked(net, c, bytes, rtt, now);
 	else if (c->ssthresh == UINT32_MAX)

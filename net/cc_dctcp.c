@@ -35,16 +35,16 @@ static struct dctcp *dctcp_of(struct net *net, struct tcp_conn *c, u64 now)
 }
 
 /* Section 3.3. */
-static void observe(const struct tcp_conn *c, struct dctcp *d, u32 acked,
-		    u32 marked)
+static void observe(const struct tcp_conn *c, struct dctcp *d, u32 acked)
 {
+	u64 marked;
+
 	d->acked += acked;
-	d->marked += marked;
 	if (seq_le(c->snd_una, d->round_end) || !d->acked)
 		return;
+	marked = min(d->marked, d->acked); /* in recovery nobody counted */
 	d->alpha -= d->alpha >> G_SHIFT;
-	d->alpha +=
-		(u32)(((u64)d->marked << (ALPHA_SHIFT - G_SHIFT)) / d->acked);
+	d->alpha += (u32)((marked << (ALPHA_SHIFT - G_SHIFT)) / d->acked);
 	begin_window(c, d);
 }
 
@@ -54,7 +54,7 @@ static void dctcp_acked(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 	struct dctcp *d = dctcp_of(net, c, now);
 
 	if (d)
-		observe(c, d, bytes, 0);
+		observe(c, d, bytes);
 	newreno_acked(net, c, bytes, rtt, now);
 }
 
@@ -67,7 +67,7 @@ static void dctcp_ecn(struct net *net, struct tcp_conn *c, u32 bytes, u64 now)
 		newreno_ecn(net, c, bytes, now);
 		return;
 	}
-	observe(c, d, bytes, bytes);
+	d->marked += bytes;
 	if (!tcp_cc_may_reduce(c))
 		return;
 	less = (u32)((u64)c->cwnd * d->alpha >> (ALPHA_SHIFT + 1));

@@ -13,6 +13,8 @@ void newreno_acked(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 {
 	u32 *acked = tcp_cc_acked(net, c);
 
+	if (c->flags & TCP_F_ECN_REDUCED)
+		return;
 	if (c->cwnd < c->ssthresh) {
 		tcp_cc_slow_start(c, bytes);
 		return;

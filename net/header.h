@@ -18,12 +18,12 @@ enum {
 };
 
 /* All but options, checksum and urgent pointer; returns the sum of it. @ports:
- * source and destination. @hlen: of the header with its options. */
+ * source and destination. @hlen: of the header with its options. @win: 16 bits
+ * of it. */
 static inline u64 tcp_write(struct tcp_hdr *h, u32 ports, struct be32 seq,
-			    struct be32 ack, u32 hlen, u8 flags,
-			    struct be16 win)
+			    struct be32 ack, u32 hlen, u8 flags, u32 win)
 {
-	u32 rest = hlen << 2 | (u32)flags << 8 | (u32)win.raw << 16;
+	u32 rest = be32(hlen << 26 | (u32)flags << 16 | win).raw;
 
 	store32(h, ports);
 	h->seq = seq;
@@ -56,8 +56,7 @@ static inline void tcp_write_cksum(struct tcp_hdr *h, u16 cksum)
 static inline void ip_write(struct ipv4_hdr *ip, u32 len, struct be32 src,
 			    struct be32 dst, u8 proto, u8 tos)
 {
-	u32 first = 0x45 | (u32)tos << 8 |
-		    (u32)be16((u16)(len + IPV4_LEN)).raw << 16;
+	u32 first = be32(0x45u << 24 | (u32)tos << 16 | (len + IPV4_LEN)).raw;
 	u32 second = (u32)be16(IP_DF).raw << 16;
 	u32 third = IP_TTL | (u32)proto << 8;
 	u64 sum = (u64)first + second + third + src.raw + dst.raw;

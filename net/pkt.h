@@ -21,6 +21,9 @@ enum {
 	IP_MF = 0x2000,
 	IP_OFFSET = 0x1fff,
 	IP_TTL = 64,
+	IP_ECN = 3, /* bits of tos (RFC 3168 section 5) */
+	IP_ECT_0 = 2,
+	IP_CE = 3,
 
 	ARP_LEN = 28,
 	ARP_REQUEST = 1,

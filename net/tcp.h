@@ -18,6 +18,7 @@
  *   tcp_icmp.c   what ICMP says about our segments
  *   tcp_opt.c    options
  *   tcp_reass.c  out-of-order data
+ *   tcp_ecn.c    marks of the network: agreed on, echoed, believed
  *   tcp_cc.c     congestion control: states, what the algorithms share
  *   cc_newreno.c ... NewReno
  *   cc_cubic.c   ... CUBIC
@@ -74,7 +75,7 @@ enum tcp_flags {
 	TCP_F_NO_RECV = 64,    /* application closed: data is answered by RST */
 	TCP_F_ACCEPTED = 128,  /* the application has it: it has a cookie */
 	TCP_F_KNOCKED = 256,   /* knock delivered, answer awaited */
-	TCP_F_ECN = 512,       /* both sides know it (RFC 3168) */
+	TCP_F_PROBE = 512,     /* send what the window takes, or a byte */
 	TCP_F_RECOVERY = 1024, /* fast recovery, until recover is acked */
 	TCP_F_RTT_TIMED = 2048,	 /* rtt_seq is being timed */
 	TCP_F_ON_READY = 4096,	 /* on net->tcp.ready */
@@ -82,7 +83,7 @@ enum tcp_flags {
 	TCP_F_DEAD_TOLD = 16384, /* the application has no name for it */
 	TCP_F_FIN_RCVD = 32768,
 	TCP_F_RTO_RECOVERY = 65536,  /* after a timeout, until recover acked */
-	TCP_F_PROBE = 1 << 17,	     /* send what the window takes, or a byte */
+	TCP_F_ECN = 1 << 17,	     /* both sides know it (RFC 3168) */
 	TCP_F_RELEASED = 1 << 18,    /* gone; waits until it is off all lists */
 	TCP_F_ON_DEAD = 1 << 19,     /* on net->tcp.dead, see tcp_reap() */
 	TCP_F_ACTIVE = 1 << 20,	     /* opened by the application */
@@ -93,6 +94,8 @@ enum tcp_flags {
 	TCP_F_CC_STATE = 1 << 25,    /* has a struct tcp_cc_state */
 	TCP_F_ECN_REDUCED = 1 << 26, /* by a mark, until recover is acked */
 	TCP_F_PASSIVE = 1 << 27,     /* came from a listener */
+	TCP_F_ECE = 1 << 28,	     /* our ACKs echo a mark */
+	TCP_F_CWR = 1 << 29,	     /* tell the peer: the window is reduced */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -212,7 +215,8 @@ struct tcp_cc_state;
 struct tcp_listener {
 	struct be32 ip; /* zero: any */
 	u16 port;	/* 0: free */
-	u16 pad;
+	u8 cc;		/* of its connections */
+	u8 pad;
 	u32 backlog;
 	u32 waiting;	   /* in both lists */
 	u32 nhalf;	   /* ... in this one: SYN-RECEIVED, oldest first */
@@ -225,9 +229,9 @@ struct tcp_listener {
 struct tcp_cc {
 	const char *name;
 	void (*init)(struct tcp_conn *c, u32 init_segs);
-	/* Outside of fast recovery, the window being what limits: @bytes were
-	 * acknowledged. @rtt: a round trip measured by that, in units of
-	 * 1024 ns; 0: none. */
+	/* Outside of fast recovery, the window being what limits, or reduced
+	 * by a mark: @bytes were acknowledged. @rtt: a round trip measured by
+	 * that, in units of 1024 ns; 0: none. */
 	void (*acked)(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 		      u64 now);
 	/* Fast recovery begins, @flight bytes were in flight: sets ssthresh.
@@ -237,13 +241,20 @@ struct tcp_cc {
 	void (*timeout)(struct net *net, struct tcp_conn *c, u64 now);
 	/* The last loss or timeout was none: both as they were before. */
 	void (*undo)(struct net *net, struct tcp_conn *c);
-	/* Instead of acked(), limited or not: an ACK of @bytes, perhaps 0,
-	 * says that the network marked a segment (RFC 3168 ECE). */
+	/* Before acked(): an ACK that brings @bytes, perhaps 0, says that the
+	 * network marked a segment (RFC 3168 ECE). Once reduced, the window
+	 * does not grow until recover is acknowledged. */
 	void (*ecn)(struct net *net, struct tcp_conn *c, u32 bytes, u64 now);
 };
 
-enum { TCP_CC_NEWRENO, TCP_CC_CUBIC, TCP_CC_DCTCP, TCP_NR_CC };
+enum tcp_cc_name { TCP_CC_NEWRENO, TCP_CC_CUBIC, TCP_CC_DCTCP, TCP_NR_CC };
 extern const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC];
+
+enum tcp_ecn_use {
+	TCP_ECN_OFF,
+	TCP_ECN_ACCEPT, /* if the peer asks; who has DCTCP asks */
+	TCP_ECN_ON,	/* asks */
+};
 
 struct tcp_conf {
 	u32 max_conns;	   /* per thread */
@@ -265,7 +276,8 @@ struct tcp_conf {
 	u32 syn_retries;
 	u32 init_cwnd; /* segments (RFC 6928) */
 	u32 mss;       /* of both sides; 0: from the MTU */
-	u8 cc;
+	u8 cc;	       /* enum tcp_cc_name */
+	u8 ecn;	       /* enum tcp_ecn_use */
 	bool timestamps, wscale, syn_cookies;
 	u16 port_min, port_max; /* ephemeral ports */
 	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */
@@ -343,6 +355,8 @@ void tcp_init(struct net *net, void *mem);
 /* ---- calls: dp/syscall.c -> here. All return 0 or a negative errno. */
 
 int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog);
+/* Its connections have @cc from now on. */
+void tcp_listen_cc(struct net *net, struct be32 ip, u16 port, u8 cc);
 int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now);
 
 /* Chooses a source port whose answers come to this thread (RFC 6056). On
@@ -351,6 +365,8 @@ int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now);
  * -EHOSTUNREACH, -EINVAL. */
 int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 		struct tcp_conn **out, u64 now);
+/* Goes on by @cc, from the window that it has. */
+void tcp_set_cc(struct net *net, struct tcp_conn *c, u8 cc);
 int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie);
 
 /* Queues a range; bytes taken (0 to @len), -EPIPE (closed for sending),

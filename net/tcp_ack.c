@@ -38,7 +38,7 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 		return;
 	}
 	c->dupacks = 0;
-	if (limited)
+	if (limited || c->flags & TCP_F_ECN_REDUCED)
 		tcp_cc_of(c)->acked(net, c, acked, rtt, now);
 	if (done)
 		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);

@@ -129,7 +129,7 @@ static inline u16 cksum_of(const struct net *net, struct covered cov,
  * of options is left behind it. */
 static inline struct tcp_hdr *push_header(const struct tcp_conn *c,
 					  struct mbuf *m, u32 seq, u8 flags,
-					  struct be16 win, u32 nopt,
+					  u32 win, u32 nopt,
 					  struct covered *cov)
 {
 	u32 hlen = TCP_LEN + nopt;
@@ -145,31 +145,33 @@ static inline struct tcp_hdr *push_header(const struct tcp_conn *c,
 
 static inline void emit_header(struct net *net, struct tcp_conn *c,
 			       struct mbuf *m, struct tcp_hdr *h,
-			       struct covered cov, u64 now)
+			       struct covered cov, u8 tos, u64 now)
 {
 	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
 
 	tcp_write_cksum(h, cksum_of(net, cov, src, dst));
 	if (likely(h->flags & TCP_ACK))
 		tcp_ack_sent(c);
-	ip_out(net, m, src, dst, IP_PROTO_TCP, 0, &c->neigh, now);
+	ip_out(net, m, src, dst, IP_PROTO_TCP, tos, &c->neigh, now);
 }
 
 void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
-	      u8 flags, u64 now)
+	      u8 flags, u8 tos, u64 now)
 {
 	struct covered cov = cover_payload(net, m);
-	struct be16 win = tcp_advertise(net, c);
+	u32 win = tcp_advertise(net, c);
 	u32 nopt = likely(c->flags & TCP_F_TS) ? TCP_TS_LEN : 0;
-	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt, &cov);
+	struct tcp_hdr *h;
 
+	flags |= tcp_ecn_flags(c, flags, tos);
+	h = push_header(c, m, seq, flags, win, nopt, &cov);
 	/* In the layout that fast paths look for. */
 	if (likely(nopt)) {
 		u64 sum = tcp_write_ts(h + 1, tcp_tsval(c, now), c->ts_recent);
 
 		cov.sum = cksum_add64(cov.sum, sum);
 	}
-	emit_header(net, c, m, h, cov, now);
+	emit_header(net, c, m, h, cov, tos, now);
 }
 
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
@@ -177,13 +179,15 @@ void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 {
 	u8 opt[TCP_MAX_OPT];
 	u32 n = tcp_opt_syn(opt, c, mss_ours(net), tcp_tsval(c, now));
-	struct be16 win = be16((u16)min(net->conf.tcp.rcv_buf, 65535u));
+	u32 win = min(net->conf.tcp.rcv_buf, 65535u);
 	struct covered cov = { 0 };
-	struct tcp_hdr *h = push_header(c, m, c->iss, flags, win, n, &cov);
+	struct tcp_hdr *h;
 
+	flags |= tcp_ecn_syn_flags(net, c);
+	h = push_header(c, m, c->iss, flags, win, n, &cov);
 	memcpy(h + 1, opt, n);
 	cov.sum = cksum_add(cov.sum, opt, n);
-	emit_header(net, c, m, h, cov, now);
+	emit_header(net, c, m, h, cov, 0, now);
 }
 
 /* ---- of no connection */
@@ -213,7 +217,7 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
 	}
 	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
 	cov.sum = tcp_write(h, flow_ports_out(flow_received(p->ip, in)), seq,
-			    ack, TCP_LEN, flags, (struct be16){ 0 });
+			    ack, TCP_LEN, flags, 0);
 	tcp_write_cksum(h, cksum_of(net, cov, p->ip->dst, p->ip->src));
 	ip_out(net, m, p->ip->dst, p->ip->src, IP_PROTO_TCP, 0, NULL, now);
 	net->stat->tcp_rst_out++;

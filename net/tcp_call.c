@@ -41,7 +41,13 @@ int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog)
 	free->ip = ip;
 	free->port = port;
 	free->backlog = backlog;
+	free->cc = net->conf.tcp.cc;
 	return 0;
+}
+
+void tcp_listen_cc(struct net *net, struct be32 ip, u16 port, u8 cc)
+{
+	tcp_find_listener(net, ip, port)->cc = cc;
 }
 
 int tcp_unlisten(struct net *net, struct be32 ip, u16 port, u64 now)

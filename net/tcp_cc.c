@@ -97,12 +97,21 @@ void tcp_cc_put(struct net *net, struct tcp_conn *c)
 	c->cc_acked = 0;
 }
 
+void tcp_set_cc(struct net *net, struct tcp_conn *c, u8 cc)
+{
+	if (c->cc == cc)
+		return;
+	tcp_cc_put(net, c);
+	c->cc = cc;
+}
+
 /* ---- reductions */
 
 void tcp_cc_remember(struct net *net, struct tcp_conn *c, u64 now)
 {
 	struct tcp_cc_state *s = tcp_cc_need(net, c, now);
 
+	tcp_ecn_reduced(c);
 	if (!s)
 		return;
 	s->undo = !(c->flags & TCP_F_RECOVERY);
@@ -133,6 +142,7 @@ void tcp_cc_reduced(const struct net *net, struct tcp_conn *c)
 
 	if (s)
 		s->undo = false;
+	tcp_ecn_reduced(c);
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_ECN_REDUCED;
 }

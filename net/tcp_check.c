@@ -132,6 +132,7 @@ static enum step repeated_syn(struct net *net, struct tcp_conn *c,
 	if (c->state != TCP_SYN_RCVD || !(s->flags & TCP_SYN) ||
 	    s->seq != c->irs)
 		return GO_ON;
+	tcp_ecn_take_syn(net, c, s->flags);
 	if (!(s->flags & TCP_ACK)) {
 		c->flags |= TCP_F_REXMIT;
 		tcp_mark_out(net, c);

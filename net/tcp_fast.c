@@ -26,7 +26,7 @@ enum {
 	FLAGS_ANY = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_WSCALE |
 		    TCP_F_ACCEPTED | TCP_F_KNOCKED | TCP_F_PASSIVE |
 		    TCP_F_RTT_TIMED | TCP_F_ON_READY | TCP_F_ON_OUT |
-		    TCP_F_ACTIVE | TCP_F_COUNTED | TCP_F_CC_STATE,
+		    TCP_F_ACTIVE | TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,
 	FLAGS_IN = FLAGS_ANY | TCP_F_SHORT, /* says something of sending only */
 };
 
@@ -40,11 +40,12 @@ static inline bool is_usual(const struct tcp_conn *c, u32 any)
 
 /* ---- in */
 
-/* Neighbouring fields are looked at in one word. */
+/* Neighbouring fields are looked at in one word; of tos only whether there is
+ * a mark: the bit in which CE is not ECT(0). */
 static inline bool is_plain(const struct net *net, const struct mbuf *m,
 			    const struct frame *f)
 {
-	u32 type_ihl = load32(&f->eth.type) & 0xffffff;
+	u32 type_ihl = load32(&f->eth.type) & 0x01ffffff;
 	u32 frag_proto = load32(&f->ip.frag) &
 			 (be16(IP_MF | IP_OFFSET).raw | 0xffu << 24);
 	u32 off_flags = load32(&f->tcp.off) & (0xffff & ~(TCP_PSH << 8));
@@ -177,7 +178,7 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 	m->data = (u8 *)f;
 	m->len = len + sizeof(*f);
 	eth_write(&f->eth, load64(e->mac), net->src.word);
-	ip_write(&f->ip, tcp_len, src, dst, IP_PROTO_TCP, 0);
+	ip_write(&f->ip, tcp_len, src, dst, IP_PROTO_TCP, tcp_ect(c));
 	headers = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)tcp_len);
 	headers += tcp_write(&f->tcp, flow_ports_out(c->flow), be32(c->snd_nxt),
 			     be32(c->rcv_nxt), HLEN, TCP_ACK | TCP_PSH,

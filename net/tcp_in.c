@@ -16,6 +16,7 @@ static void hear(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		tcp_is_there(net, c, now);
 	if (c->flags & TCP_F_TS)
 		tcp_take_ts(c, s->seq, s->opt.tsval, now);
+	tcp_ecn_in(net, c, s, now);
 }
 
 /* RFC 5681 section 2. */
@@ -128,7 +129,8 @@ static bool parse(struct net *net, struct mbuf *m, const struct pkt *p,
 	s->seq = be32_host(h->seq);
 	s->ack = be32_host(h->ack);
 	s->wnd = be16_host(h->win);
-	s->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK);
+	s->flags = h->flags & (u8)~TCP_URG;
+	s->ce = (p->ip->tos & IP_ECN) == IP_CE;
 	s->len = p->l4_len - (u32)(h->off >> 4) * 4;
 	s->m = m;
 	s->cut = false;

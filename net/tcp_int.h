@@ -9,6 +9,7 @@
 #include "net/net.h"
 #include "net/tcp_ack.h"
 #include "net/tcp_admit.h"
+#include "net/tcp_ecn.h"
 #include "net/tcp_rcv.h"
 #include "net/tcp_seg.h"
 #include "net/tcp_sndq.h"

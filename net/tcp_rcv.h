@@ -19,16 +19,14 @@ static inline u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
 /* The window field to send. Its right edge never moves back, and forward only
  * in steps worth having (RFC 9293 section 3.8.6.2.2), or when that makes it
  * full again: then a sender mostly sees it unchanged. */
-static inline struct be16 tcp_advertise(const struct net *net,
-					struct tcp_conn *c)
+static inline u32 tcp_advertise(const struct net *net, struct tcp_conn *c)
 {
 	u32 edge = tcp_rcv_edge(net, c);
 	u32 step = min(net->conf.tcp.rcv_buf / 2, (u32)c->mss_snd);
 
 	if (likely(!c->rx_bytes) || edge - c->rcv_adv >= step)
 		c->rcv_adv = edge;
-	return be16(
-		(u16)min((c->rcv_adv - c->rcv_nxt) >> c->wscale_rcv, 65535u));
+	return min((c->rcv_adv - c->rcv_nxt) >> c->wscale_rcv, 65535u);
 }
 
 /* A small window that opened a lot is worth a segment of its own; a large one

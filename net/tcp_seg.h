@@ -28,6 +28,7 @@ struct tcp_seg {
 	u32 seq, ack, len; /* len: payload */
 	u32 wnd;	   /* scaled */
 	u8 flags;
+	bool ce;  /* the network marked it */
 	bool cut; /* what the window refuses is gone */
 	struct tcp_opts opt;
 };

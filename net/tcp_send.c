@@ -14,7 +14,7 @@ bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i, u32 off,
 		return false;
 	}
 	c->last_tx = tick_of(now);
-	tcp_emit(net, c, m, seq, flags, now);
+	tcp_emit(net, c, m, seq, flags, tcp_ecn_tos(c, seq), now);
 	return true;
 }
 
@@ -25,7 +25,7 @@ bool tcp_send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
 
 	if (!m)
 		return false;
-	tcp_emit(net, c, m, seq, flags, now);
+	tcp_emit(net, c, m, seq, flags, 0, now);
 	return true;
 }
 

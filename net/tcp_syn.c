@@ -24,6 +24,7 @@ void tcp_take_syn(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		c->wscale_snd = c->wscale_rcv = 0;
 	c->mss_peer = max(s->opt.mss ? s->opt.mss : (u16)MSS_DEFAULT,
 			  (u16)TCP_MSS_LEAST);
+	tcp_ecn_take_syn(net, c, s->flags);
 	tcp_set_mss(net, c);
 	tcp_cc_of(c)->init(c, net->conf.tcp.init_cwnd);
 	c->snd_wnd = s->wnd; /* never scaled in a SYN */
@@ -44,6 +45,7 @@ struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
 	}
 	net->stat->tcp_passive_opens++;
 	c->flags |= TCP_F_PASSIVE;
+	c->cc = l->cc;
 	c->state = TCP_SYN_RCVD;
 	tcp_enter_listener(net, l, c);
 	tcp_take_syn(net, c, s, now);

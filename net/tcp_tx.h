@@ -52,9 +52,10 @@ void tcp_set_mss(struct net *net, struct tcp_conn *c);
 /* @len bytes from (@range, @off) on: into @m or, where the NIC gathers and it
  * pays, referred to. False when buffers run out. */
 bool tcp_fill(struct net *net, struct mbuf *m, u32 range, u32 off, u32 len);
-/* Takes @m, which holds the payload: with its headers on its way. */
+/* Takes @m, which holds the payload: with its headers on its way. @tos: of IP,
+ * 0 unless it is new data. */
 void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
-	      u8 flags, u64 now);
+	      u8 flags, u8 tos, u64 now);
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 		  u64 now);
 /* Answers a segment that has no connection (RFC 9293 3.10.7.1). */

@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "base/cksum.h"
-#include "net/tcp_int.h"
+#include "net/tcp_cc.h"
 
 enum { CONNS = 3, LIMIT = 400, SMALL_MSS = 132 };
 
@@ -185,6 +185,15 @@ static void same_ranges(const struct pair *p)
 	}
 }
 
+static void same_cc(const struct pair *p)
+{
+	SAME(p, dp.net.tcp.cc_free, "free states");
+	SAME(p, dp.net.tcp.ncc_used, "states used");
+	same(p->fast->dp.net.tcp.cc_states, p->slow->dp.net.tcp.cc_states,
+	     p->fast->dp.net.tcp.ncc_used * sizeof(struct tcp_cc_state),
+	     "states of congestion control");
+}
+
 static void same_frames(const struct pair *p)
 {
 	const struct fake_frame *a, *b;
@@ -217,6 +226,7 @@ static void same_all(const struct pair *p)
 	for (u32 i = 0; i < a->conf.net.tcp.max_conns; i++)
 		same_conn(&a->dp.net.tcp.conns[i], &b->dp.net.tcp.conns[i]);
 	same_ranges(p);
+	same_cc(p);
 	SAME(p, dp.net.tcp.ncounted, "connections counted");
 	SAME(p, dp.net.tcp.nhalf, "half-open connections");
 	SAME(p, dp.net.tcp.hand, "whom to relieve next");
@@ -298,6 +308,7 @@ static void segment(struct pair *p, struct fuzz_in *in)
 	h->win = be16(odd & 16 ? fuzz_16(in)
 			       : (u16)(c->snd_wnd >> c->wscale_snd));
 	h->flags = odd & 32 ? fuzz_8(in) : TCP_ACK;
+	ip->tos = odd & 32 ? fuzz_8(in) : c->flags & TCP_F_ECN ? IP_ECT_0 : 0;
 	ts[0] = be32(0x0101080a);
 	ts[1] = be32(c->ts_recent + (odd & 64 ? near(in) : 0));
 	ts[2] = be32(tcp_tsval(c, p->fast->now));
@@ -420,8 +431,8 @@ static void fill(const struct pair *p)
 	memcpy(p->slow->arena, bytes, RIG_ARENA);
 }
 
-/* One with timestamps, one with small segments and scaled windows, too, and
- * one without: that always goes the long way. */
+/* One with timestamps, one with small segments, scaled windows and ECN, too,
+ * and one without: that always goes the long way. */
 static void open_pair(struct pair *p, struct fuzz_in *in)
 {
 	struct fuzz_in again = *in;
@@ -433,7 +444,7 @@ static void open_pair(struct pair *p, struct fuzz_in *in)
 	fill(p);
 	for (u32 i = 0; i < ARRAY_SIZE(both); i++) {
 		p->handle[0] = rig_accept_ts(both[i], &peer, 0);
-		p->handle[1] = rig_accept_mss(both[i], &peer, 1, SMALL_MSS);
+		p->handle[1] = rig_accept_ecn(both[i], &peer, 1, SMALL_MSS);
 		p->handle[2] = rig_accept(both[i], &peer, 2);
 	}
 	same_all(p);

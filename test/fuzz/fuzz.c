@@ -17,9 +17,11 @@ u32 fuzz_bytes(struct fuzz_in *in, void *out, u32 max)
 struct rig *fuzz_rig(struct fuzz_in *in)
 {
 	struct rig *r = rig_new();
+	u8 how = fuzz_8(in);
 
-	r->nic.q.caps =
-		fuzz_8(in) & (NIC_GATHER | NIC_RX_CSUM_PARTIAL | NIC_TX_CSUM);
+	r->nic.q.caps = how & (NIC_GATHER | NIC_RX_CSUM_PARTIAL | NIC_TX_CSUM);
+	r->conf.net.tcp.cc = (how >> 6) % TCP_NR_CC;
+	r->conf.net.tcp.ecn = TCP_ECN_ACCEPT;
 	r->conf.mbufs = 128;
 	r->conf.net.tcp.max_conns = 8;
 	r->conf.net.tcp.timestamps = true;

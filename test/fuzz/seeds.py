@@ -8,11 +8,14 @@ import os
 import struct
 import sys
 
-FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
+ECT_0, CE = 2, 3
 # The connections of f_pkt.
 SYN_SENT, ASKED, OPEN, HALF_CLOSED, STAMPED, SYN_RCVD = range(6)
 GATHER, RX_PARTIAL, TX_CSUM = 1, 2, 4  # what the NIC can do: the first byte
-FAST_CAPS = {"refer": GATHER, "partial_sum_offered": RX_PARTIAL,
+CUBIC, DCTCP = 64, 128  # ... and congestion control
+FAST_CAPS = {"refer": GATHER, "marked_dctcp": DCTCP, "echoed_dctcp": DCTCP,
+             "echoed_cubic": CUBIC, "partial_sum_offered": RX_PARTIAL,
              "pipelined": GATHER | RX_PARTIAL, "echo_two": TX_CSUM}
 MORE = 0x80  # the next record belongs to the same iteration
 
@@ -281,12 +284,12 @@ def fast():
     yield "delayed", (recv() + due) * 3 + recv() + recv() + due
     yield "close", rpc + send(op=2 | MORE) + close(0) + recv() + recv(0)
     yield "close_all", rpc + close() + recv() + rpc
-    yield "fin", rpc + recv(odd=FLAGS, rest=bytes((ACK | FIN,))) + send(
+    yield "fin", rpc + recv(odd=FLAGS, rest=bytes((ACK | FIN, 0))) + send(
         ) + recv(0) + close() + recv(0) + due * 2
     yield "flags", b"".join(
-        recv(odd=FLAGS, rest=bytes((f,))) + send()
+        recv(odd=FLAGS, rest=bytes((f, 0))) + send()
         for f in (ACK | PSH, ACK | URG, 0, ACK | 0x40, ACK | SYN, ACK | 0x80))
-    yield "reset", rpc + recv(0, odd=FLAGS, rest=bytes((RST | ACK,))) + rpc
+    yield "reset", rpc + recv(0, odd=FLAGS, rest=bytes((RST | ACK, 0))) + rpc
     yield "bytes", b"".join(
         recv(odd=BYTE, rest=struct.pack("<HB", at | fix << 15, 1 << bit)
              ) + send()
@@ -326,6 +329,19 @@ def fast():
                      + send(255, 1) + small(0) * 3 + send(150, 1))
     yield "small_mss", (send(99, 1) + small(0) + send(119, 1) + small(0)
                         + send(120, 1) + small(0) + send(160, 1)) * 3
+    mark = lambda flags, tos, n=99, **kw: recv(
+        n, conn=1, odd=FLAGS, rest=bytes((flags, tos)), **kw)
+    for cc in ("", "_dctcp"):
+        yield "marked" + cc, (
+            small() + mark(ACK, CE) + small() + send(conn=1)
+            + mark(ACK | CWR, ECT_0) + small() + send(conn=1)
+            + mark(ACK, CE, op=5 | MORE) + small(op=5 | MORE)
+            + mark(ACK, ECT_0 + 4) + mark(ACK, 1) + send(conn=1)) * 3
+    for cc in ("", "_cubic", "_dctcp"):
+        yield "echoed" + cc, (
+            send(150, 1) + mark(ACK | ECE, 0, 0) + send(99, 1) + small(0)
+            + send(250, 1) * 3 + mark(ACK | ECE, ECT_0) + small(0)
+            + send(conn=1) + small() + send(conn=1)) * 4
     yield "small_idle", (send(202, 1) + send(202, 1) + small(0) * 2) * 8 + (
         seconds(0, 9) + send(50, 1) + send(255, 1) + small(0))
     yield "no_buffer", (b"\4\3" + send(255) * 4 + send(op=2 | MORE)

@@ -79,6 +79,8 @@ static const char *difference(const struct run *r, const struct packet *p)
 		return "wrong window";
 	if (got->urg)
 		return "urgent pointer";
+	if (want->ecn != got->ecn)
+		return "wrong ECN";
 	if (!same_opts(&r->flows[p->flow], want, got))
 		return "wrong options";
 	return NULL;

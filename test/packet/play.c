@@ -181,6 +181,8 @@ void play_conf(struct run *r)
 		SETTING(wscale, 1),
 		SETTING(syn_cookies, 1),
 		SETTING(challenge_acks, 1),
+		SETTING(ecn, 1),
+		SETTING(cc, 1),
 		SETTING(challenge_interval_ms, 1000000),
 #undef SETTING
 	};

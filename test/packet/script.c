@@ -21,6 +21,9 @@ struct words {
 	u32 n, i;
 };
 
+/* As in enum tcp_cc_name. */
+static const char *const ccs[] = { "newreno", "cubic", "dctcp" };
+
 static const struct {
 	const char *name;
 	int err;
@@ -99,6 +102,10 @@ static s64 number(const struct words *w, const char *s)
 		if (!strcmp(errnos[i].name, s + minus))
 			return minus ? -errnos[i].err : errnos[i].err;
 	}
+	for (u32 i = 0; i < ARRAY_SIZE(ccs); i++) {
+		if (!strcmp(ccs[i], s))
+			return i;
+	}
 	v = strtod(s, &rest);
 	for (u32 i = 0; rest != s && i < ARRAY_SIZE(units); i++) {
 		if (!strcmp(rest, units[i].suffix))
@@ -153,6 +160,18 @@ static void parse_opts(struct words *w, struct opts *o)
 	}
 }
 
+static const char *const ecn_names[4] = { "", "ect1", "ect0", "ce" };
+
+/* 0: none of them. */
+static u8 ecn_of(const char *word)
+{
+	u8 i = 3;
+
+	while (i && strcmp(ecn_names[i], word))
+		i--;
+	return i;
+}
+
 static void parse_seg(struct words *w, struct seg *s)
 {
 	unsigned int from, to, len;
@@ -179,6 +198,8 @@ static void parse_seg(struct words *w, struct seg *s)
 			s->urg = (u32)number(w, need_word(w, "number"));
 		else if (!strcmp(word, "badsum"))
 			s->bad_sum = true;
+		else if (ecn_of(word))
+			s->ecn = ecn_of(word);
 		else if (!strcmp(word, "<"))
 			parse_opts(w, &s->opt);
 		else
@@ -194,7 +215,9 @@ static void parse_args(struct words *w, struct stmt *st)
 	while ((s = next_word(w))) {
 		if (!strcmp(s, "backlog"))
 			continue;
-		if (!strcmp(s, "=")) {
+		if (!strcmp(s, "cc")) {
+			st->cc = 1 + (u32)number(w, need_word(w, "name"));
+		} else if (!strcmp(s, "=")) {
 			st->has_result = true;
 			st->result = number(w, need_word(w, "result"));
 		} else if (st->nargs < ARRAY_SIZE(st->arg)) {
@@ -379,6 +402,8 @@ char *script_print(const struct seg *s, char *buf, size_t len)
 	ADD(" win %lld", (long long)s->win);
 	if (s->urg)
 		ADD(" urg %u", s->urg);
+	if (s->ecn)
+		ADD(" %s", ecn_names[s->ecn]);
 	if (s->opt.mss != ABSENT)
 		ADD(" <mss %lld>", (long long)s->opt.mss);
 	if (s->opt.wscale != ABSENT)

@@ -7,7 +7,8 @@
  * TIME      1.5 since the start; +0.2 after the line before (left out: +0);
  *           & in one batch with the line before
  *
- *   < FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [badsum] [<OPTIONS>]
+ *   < FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [badsum] [ect0|ect1|ce]
+ *     [<OPTIONS>]
  *                           the peer sends; sequence numbers relative to the
  *                           first of each side
  *   < icmp needfrag MTU SEQ | < icmp unreach CODE SEQ |
@@ -19,7 +20,8 @@
  *   CALL [N] [= RESULT]     the application calls: listen PORT backlog N,
  *                           unlisten PORT, accept, reject, connect PORT,
  *                           send N, recv_done N, close, shutdown (half
- *                           close), abort
+ *                           close), abort; listen, accept and connect
+ *                           with cc newreno|cubic|dctcp
  *   conf NAME VALUE         a setting of struct tcp_conf; before all else
  *   counter NAME N          a counter must stand at N
  *   include FILE [only]     only: not in another variant, see run.c
@@ -49,6 +51,7 @@ struct opts {
 
 struct seg {
 	u8 flags;
+	u8 ecn; /* of the IP header (RFC 3168 section 5) */
 	bool bad_sum;
 	u32 seq, ack, len; /* relative in scripts */
 	s64 win;
@@ -79,6 +82,7 @@ struct stmt {
 	char word[32]; /* of event, call, conf, counter, icmp */
 	s64 arg[2];
 	u32 nargs;
+	u32 cc; /* enum ix_cc, of a call */
 	bool has_result;
 	s64 result;
 };

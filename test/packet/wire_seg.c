@@ -73,6 +73,7 @@ u32 wire_seg_build(u8 *frame, const struct seg *s, const struct flow_id *flow,
 	u8 *data = put_opts((u8 *)(h + 1), &s->opt);
 	u32 n;
 
+	((struct ipv4_hdr *)(frame + ETH_LEN))->tos = s->ecn;
 	*h = (struct tcp_hdr){
 		.sport = be16(flow->peer_port),
 		.dport = be16(flow->our_port),
@@ -196,6 +197,7 @@ bool wire_seg_parse(struct wire_seg *out, const u8 *frame, u32 len)
 		.our_port = be16_host(h->sport),
 	};
 	out->seg.flags = h->flags;
+	out->seg.ecn = ip->tos & 3;
 	out->seg.seq = be32_host(h->seq);
 	out->seg.ack = be32_host(h->ack);
 	out->seg.len = be16_host(ip->len) - IPV4_LEN - hlen;

@@ -380,6 +380,9 @@ s64 rig_listen(struct rig *r, u32 backlog)
 
 static u64 accept_peer(struct rig *r, struct rig_peer *p, u64 cookie)
 {
+	const u8 syn = p->ecn ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
+	const u8 want =
+		p->ecn ? TCP_SYN | TCP_ACK | TCP_ECE : TCP_SYN | TCP_ACK;
 	const struct ix_event *knock;
 	struct rig_seg seg;
 	struct ix_call *c;
@@ -387,10 +390,10 @@ static u64 accept_peer(struct rig *r, struct rig_peer *p, u64 cookie)
 
 	p->seq = 0x1000u * p->sport;
 	rig_drain(r);
-	rig_inject_tcp(r, p, TCP_SYN, NULL, 0);
+	rig_inject_tcp(r, p, syn, NULL, 0);
 	rig_poll(r);
 	rig_poll(r);
-	if (!rig_segment(r, &seg) || seg.flags != (TCP_SYN | TCP_ACK))
+	if (!rig_segment(r, &seg) || seg.flags != want)
 		panic("rig: no SYN-ACK");
 	p->ack = seg.seq + 1;
 	p->tsecr = seg.tsval;
@@ -420,6 +423,16 @@ u64 rig_accept_mss(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss)
 				.dport = RIG_PORT,
 				.ts = true,
 				.mss = mss };
+	return accept_peer(r, p, cookie);
+}
+
+u64 rig_accept_ecn(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss)
+{
+	*p = (struct rig_peer){ .sport = r->next_sport++,
+				.dport = RIG_PORT,
+				.ts = true,
+				.mss = mss,
+				.ecn = true };
 	return accept_peer(r, p, cookie);
 }
 

@@ -49,6 +49,7 @@ struct rig_peer {
 	bool ts;      /* with timestamps: a clock of RIG_MS */
 	u32 tsecr;    /* the latest one received */
 	u16 mss;      /* with MSS and window scaling in its SYN; 0: without */
+	bool ecn;     /* asks for ECN, and gets it */
 };
 
 /* A TCP segment from the dataplane. */
@@ -110,5 +111,7 @@ u64 rig_accept(struct rig *r, struct rig_peer *p, u64 cookie);
 u64 rig_accept_ts(struct rig *r, struct rig_peer *p, u64 cookie);
 /* With timestamps, @mss, and windows in units of 1 << RIG_WSCALE. */
 u64 rig_accept_mss(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss);
+/* ... and with ECN, which conf.net.tcp.ecn must allow. */
+u64 rig_accept_ecn(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss);
 
 #endif

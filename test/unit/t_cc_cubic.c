@@ -252,6 +252,9 @@ static void marks_reduce_less_than_halving(void **state)
 	cc->ecn(&f->net, c, MSS, f->now);
 	assert_in_range(c->cwnd, 70 * MSS, 70 * MSS + 99);
 	cc->ecn(&f->net, c, MSS, f->now);
+	for (u32 i = 0; i < 100; i++)
+		cc->acked(&f->net, c, MSS, 0, f->now);
+	assert_in_range(c->cwnd, 70 * MSS, 70 * MSS + 99);
 	cc->loss(&f->net, c, 100 * MSS, f->now);
 	assert_in_range(c->ssthresh, 70 * MSS, 70 * MSS + 99);
 	cc->undo(&f->net, c);

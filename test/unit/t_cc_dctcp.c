@@ -33,8 +33,7 @@ static void window(struct cc_fix *f, struct tcp_conn *c, u32 n, u32 marked)
 			c->flags &= ~(u32)TCP_F_ECN_REDUCED;
 		if (i < marked)
 			cc->ecn(&f->net, c, MSS, f->now);
-		else
-			cc->acked(&f->net, c, MSS, 0, f->now);
+		cc->acked(&f->net, c, MSS, 0, f->now);
 	}
 }
 

@@ -126,6 +126,8 @@ static void mark_halves_once_a_window(void **state)
 	assert_int_equal(c->cwnd, 5 * MSS);
 	assert_int_equal(c->recover, 10 * MSS);
 	cc->ecn(&f->net, c, MSS, f->now);
+	for (u32 i = 0; i < 20; i++)
+		cc->acked(&f->net, c, MSS, 0, f->now);
 	assert_int_equal(c->cwnd, 5 * MSS);
 	/* Nor does a loss in that window halve again. */
 	cc->loss(&f->net, c, 10 * MSS, f->now);
