@@ -27,6 +27,19 @@ static s64 check_port(const struct dp *dp, u16 port)
 	return !conf->ports_only || ports_has(&conf->ports, port) ? 0 : -EACCES;
 }
 
+/* Congestion control that a call names, or @otherwise. */
+static s64 take_cc(const struct ix_call *c, u8 otherwise, u8 *cc)
+{
+	*cc = c->cc ? (u8)(c->cc - 1) : otherwise;
+	return c->cc < IX_NR_CC ? 0 : -EINVAL;
+}
+
+_Static_assert(IX_NR_CC == TCP_NR_CC + 1 &&
+		       IX_CC_NEWRENO == TCP_CC_NEWRENO + 1 &&
+		       IX_CC_CUBIC == TCP_CC_CUBIC + 1 &&
+		       IX_CC_DCTCP == TCP_CC_DCTCP + 1,
+	       "the same in the same order, but for the default");
+
 /* ---- the calls, in the order of IX_CALLS */
 
 static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
@@ -34,28 +47,40 @@ static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
 	struct tcp_conn *conn;
 	struct be32 ip;
 	s64 err = take_addr(c, &ip);
+	u8 cc;
 
 	if (err)
 		return err;
 	if (!ip.raw || !c->port)
 		return -EINVAL;
+	err = take_cc(c, dp->net.conf.tcp.cc, &cc);
+	if (err)
+		return err;
 	err = tcp_connect(&dp->net, ip, c->port, c->cookie, &conn, now);
-	return err ? err : (s64)conn->handle;
+	if (err)
+		return err;
+	tcp_set_cc(&dp->net, conn, cc);
+	return (s64)conn->handle;
 }
 
 static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
 {
 	struct be32 ip;
 	s64 err = take_addr(c, &ip);
+	u8 cc;
 
 	if (err)
 		return err;
 	if (!c->port)
 		return -EINVAL;
 	err = check_port(dp, c->port);
-	if (err)
-		return err;
-	return tcp_listen(&dp->net, ip, c->port, c->backlog);
+	if (!err)
+		err = take_cc(c, dp->net.conf.tcp.cc, &cc);
+	if (!err)
+		err = tcp_listen(&dp->net, ip, c->port, c->backlog);
+	if (!err)
+		tcp_listen_cc(&dp->net, ip, c->port, cc);
+	return err;
 }
 
 static s64 call_UNLISTEN(struct dp *dp, const struct ix_call *c, u64 now)
@@ -74,8 +99,16 @@ static s64 call_ACCEPT(struct dp *dp, const struct ix_call *c, u64 now)
 {
 	s64 err;
 	struct tcp_conn *conn = find_knock(dp, c->handle, &err);
+	u8 cc;
 
-	return conn ? tcp_accept(&dp->net, conn, c->cookie) : err;
+	if (!conn)
+		return err;
+	err = take_cc(c, conn->cc, &cc);
+	if (!err)
+		err = tcp_accept(&dp->net, conn, c->cookie);
+	if (!err)
+		tcp_set_cc(&dp->net, conn, cc);
+	return err;
 }
 
 static s64 call_REJECT(struct dp *dp, const struct ix_call *c, u64 now)

@@ -28,11 +28,11 @@
  * then nothing else has changed. A port that the application may not have
  * (ports_only) is answered by -EACCES.
  *
- *   CONNECT      cookie, ip, port            handle; connected(cookie) follows,
+ *   CONNECT      cookie, ip, port, cc        handle; connected(cookie) follows,
  *                                            unless it is aborted before
- *   LISTEN       ip (or zero: any), port, backlog             0
+ *   LISTEN       ip (or zero: any), port, backlog, cc         0
  *   UNLISTEN     ip, port                    0; knocks not yet accepted die
- *   ACCEPT       handle (from knock), cookie 0
+ *   ACCEPT       handle (from knock), cookie, cc              0
  *   REJECT       handle (from knock)         0; the peer gets a reset
  *   SENDV        handle, sg, nsgs, done      bytes taken, may be fewer than
  *                                            asked: wait for sent, and
@@ -57,10 +57,10 @@
  * SENDV, the call that is to be fast, ip is not looked at.
  */
 #define IX_CALLS(X)                                                            \
-	X(CONNECT, IX_USES_IP | IX_USES_PORT)                                  \
-	X(LISTEN, IX_USES_IP | IX_USES_PORT | IX_USES_N)                       \
+	X(CONNECT, IX_USES_IP | IX_USES_PORT | IX_USES_CC)                     \
+	X(LISTEN, IX_USES_IP | IX_USES_PORT | IX_USES_N | IX_USES_CC)          \
 	X(UNLISTEN, IX_USES_IP | IX_USES_PORT)                                 \
-	X(ACCEPT, IX_USES_HANDLE)                                              \
+	X(ACCEPT, IX_USES_HANDLE | IX_USES_CC)                                 \
 	X(REJECT, IX_USES_HANDLE)                                              \
 	X(SENDV,                                                               \
 	  IX_USES_HANDLE | IX_USES_SG | IX_USES_DONE | IX_USES_N | IX_USES_IP) \
@@ -81,6 +81,7 @@ enum ix_call_uses {
 	IX_USES_N = 2, /* nsgs, backlog, bytes or how */
 	IX_USES_HANDLE = 4,
 	IX_USES_SG = 8,
+	IX_USES_CC = IX_USES_SG, /* the same word */
 	IX_USES_DONE = 16,
 	IX_USES_ARG = IX_USES_SG | IX_USES_DONE, /* delay or addr */
 	IX_USES_IP = 32,
@@ -139,6 +140,16 @@ enum {
 	IX_CLOSE_WRITE = 1, /* half-close: go on receiving */
 };
 
+/* Congestion control. DEFAULT: of CONNECT and LISTEN the setting tcp.cc, of
+ * ACCEPT what the listener has. Others than these answer -EINVAL. */
+enum ix_cc {
+	IX_CC_DEFAULT,
+	IX_CC_NEWRENO, /* RFC 6582 */
+	IX_CC_CUBIC,   /* RFC 9438 */
+	IX_CC_DCTCP,   /* RFC 8257: within a data centre */
+	IX_NR_CC,
+};
+
 /* An IPv6 address, or an IPv4 address mapped into one (RFC 4291, 2.5.5.2);
  * network byte order. All zero: any. Families that the dataplane does not
  * speak are answered by -EAFNOSUPPORT. */
@@ -180,6 +191,7 @@ struct ix_call {
 		uint64_t arg;
 		uint64_t delay; /* ns */
 		uint64_t addr;
+		uint32_t cc; /* enum ix_cc */
 		__extension__ struct {
 			uint32_t sg;   /* first entry, index into ix_down.sgs */
 			uint32_t done; /* received bytes given back */
@@ -253,6 +265,7 @@ IX_FIELD(ix_call, cookie, 16, 8);
 IX_FIELD(ix_call, arg, 24, 8);
 IX_FIELD(ix_call, delay, 24, 8);
 IX_FIELD(ix_call, addr, 24, 8);
+IX_FIELD(ix_call, cc, 24, 4);
 IX_FIELD(ix_call, sg, 24, 4);
 IX_FIELD(ix_call, done, 28, 4);
 IX_FIELD(ix_call, ip, 32, 16);

@@ -240,6 +240,16 @@ static inline int ix_unlisten(struct ix_thread *t, const struct ix_addr *ip,
 	return ix_call_append_ip(t, IX_UNLISTEN, 0, ip, port, 0);
 }
 
+/* Another congestion control than the default for the ix_connect(), ix_listen()
+ * or ix_accept() just appended, whose index or -EAGAIN @i is; returns that.
+ * @cc: enum ix_cc; the call answers -EINVAL to another. */
+static inline int ix_with_cc(struct ix_thread *t, int i, uint32_t cc)
+{
+	if (i >= 0)
+		t->port.down->calls[i].cc = cc;
+	return i;
+}
+
 /*
  * Of a connection. All answer -EBADF to a handle that is void, and -EINVAL to
  * one in the wrong state: before accept only ix_accept() and ix_reject(),

@@ -174,6 +174,11 @@ uint64_t ixev_now(void);
 int ixev_listen(const struct ix_addr *ip, uint16_t port, uint32_t backlog);
 int ixev_unlisten(const struct ix_addr *ip, uint16_t port);
 
+/* The congestion control (enum ix_cc) that this thread's listeners and dialed
+ * connections have from the next one on. At first, and @cc 0: the setting. 0,
+ * or -EINVAL (no such one). */
+int ixev_set_cc(uint32_t cc);
+
 /* ---- connections */
 
 /* Prepares a context: no handler, nothing queued. It is the caller's memory,

@@ -52,6 +52,7 @@ void ixev_dial_addr(struct ixev_ctx *ctx, const struct ix_addr *ip,
 	c->cookie = (uintptr_t)ctx;
 	c->ip = *ip;
 	c->port = port;
+	c->cc = t->cc;
 }
 
 void ixev_dial(struct ixev_ctx *ctx, struct ip_tuple *id)

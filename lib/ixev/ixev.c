@@ -203,7 +203,16 @@ int ixev_listen(const struct ix_addr *ip, uint16_t port, uint32_t backlog)
 		c->ip = *ip;
 	c->port = port;
 	c->backlog = backlog;
+	c->cc = self->cc;
 	return (int)ixev_call_now(self, c);
+}
+
+int ixev_set_cc(uint32_t cc)
+{
+	if (cc >= IX_NR_CC)
+		return -EINVAL;
+	self->cc = cc;
+	return 0;
 }
 
 int ixev_unlisten(const struct ix_addr *ip, uint16_t port)

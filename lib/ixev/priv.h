@@ -115,9 +115,10 @@ struct ixev_thread {
 	struct ixev_slab *slabs;
 	uintptr_t arena;
 	size_t arena_len;
-	bool again; /* results are needed before the real crossing */
-	bool stop;  /* ixev_loop_stop() */
-	bool gone;  /* the dataplane ended; told once */
+	uint32_t cc; /* ixev_set_cc() */
+	bool again;  /* results are needed before the real crossing */
+	bool stop;   /* ixev_loop_stop() */
+	bool gone;   /* the dataplane ended; told once */
 	bool gone_told;
 	int error; /* of run_io */
 

@@ -110,6 +110,8 @@ void play_call(struct run *r)
 		c->port = (u16)st->arg[0];
 	else
 		c->handle = f->handle;
+	if (st->cc)
+		c->cc = st->cc;
 	if (op == IX_LISTEN)
 		c->backlog = (u32)st->arg[1];
 	else if (op == IX_RECV_DONE)

@@ -17,6 +17,27 @@ static void listens_and_accepts(void **state)
 	assert_int_equal(fake_count(f, IX_REJECT, 9), 1);
 }
 
+/* For what is listened on and dialed from then on. */
+static void chooses_congestion_control(void **state)
+{
+	static struct conn c;
+	struct ix_addr ip = ix_addr_v4(0x0a000001);
+
+	assert_int_equal(fake_last(f, IX_LISTEN, 0)->cc, IX_CC_DEFAULT);
+	assert_int_equal(ixev_set_cc(IX_NR_CC), -EINVAL);
+	assert_int_equal(ixev_set_cc(IX_CC_DCTCP), 0);
+	assert_int_equal(ixev_listen(NULL, 8, 1), 0);
+	assert_int_equal(fake_last(f, IX_LISTEN, 0)->cc, IX_CC_DCTCP);
+	assert_int_equal(ixev_set_cc(IX_CC_CUBIC), 0);
+	ixev_ctx_init(&c.ctx);
+	ixev_dial_addr(&c.ctx, &ip, 9);
+	ixev_wait();
+	assert_int_equal(fake_last(f, IX_CONNECT, 0)->cc, IX_CC_CUBIC);
+	assert_int_equal(ixev_set_cc(IX_CC_DEFAULT), 0);
+	assert_int_equal(ixev_listen(NULL, 10, 1), 0);
+	assert_int_equal(fake_last(f, IX_LISTEN, 0)->cc, IX_CC_DEFAULT);
+}
+
 static void listen_fails(void **state)
 {
 	ixev_exit_thread();
@@ -314,12 +335,19 @@ static void loop_stops_in_release(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(listens_and_accepts), T(listen_fails),
-		T(accept_fails),	T(dial),
-		T(dial_and_close),	T(dial_send_and_close),
-		T(dial_and_abort),	T(many_connections),
-		T(send_during_push),	T(dataplane_ends),
-		T(loop_stops),		T(loop_stops_in_release),
+		T(listens_and_accepts),
+		T(listen_fails),
+		T(chooses_congestion_control),
+		T(accept_fails),
+		T(dial),
+		T(dial_and_close),
+		T(dial_send_and_close),
+		T(dial_and_abort),
+		T(many_connections),
+		T(send_during_push),
+		T(dataplane_ends),
+		T(loop_stops),
+		T(loop_stops_in_release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

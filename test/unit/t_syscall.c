@@ -158,6 +158,61 @@ static void rest_is_refused(void **state)
 	assert_int_equal(rig_one(r), 10);
 }
 
+static const struct tcp_conn *conn_of(const struct rig *r, u64 handle)
+{
+	return &r->dp.net.tcp.conns[handle_index(handle)];
+}
+
+static s64 with_cc(struct rig *r, u16 op, u64 handle, u32 cc)
+{
+	struct ix_call *c = rig_call(r, op);
+
+	c->handle = handle;
+	c->cc = cc;
+	if (op != IX_ACCEPT)
+		c->port = (u16)(4000 + cc);
+	if (op == IX_LISTEN)
+		c->backlog = 1;
+	if (op == IX_CONNECT)
+		c->ip = addr_of_ipv4(rig_peer_ip);
+	return rig_one(r);
+}
+
+/* One that is not there is refused before anything is done. */
+static void congestion_control(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->r;
+	struct rig_peer p = { .sport = 7000, .dport = 4000 + IX_CC_DCTCP };
+	struct rig_seg seg;
+	s64 h;
+
+	for (u32 bad = IX_NR_CC; bad; bad <<= 1) {
+		assert_int_equal(with_cc(r, IX_LISTEN, 0, bad), -EINVAL);
+		assert_int_equal(with_cc(r, IX_CONNECT, 0, bad), -EINVAL);
+	}
+	assert_int_equal(r->stat.tcp_conns, 1);
+	for (u32 cc = 0; cc < IX_NR_CC; cc++) {
+		h = with_cc(r, IX_CONNECT, 0, cc);
+		assert_true(h > 0);
+		assert_int_equal(conn_of(r, (u64)h)->cc, cc ? cc - 1 : 0);
+	}
+	assert_int_equal(with_cc(r, IX_LISTEN, 0, IX_CC_DCTCP), 0);
+	rig_drain(r);
+	rig_inject_tcp(r, &p, TCP_SYN, NULL, 0);
+	rig_poll(r);
+	rig_poll(r);
+	assert_true(rig_segment(r, &seg));
+	p.ack = seg.seq + 1;
+	rig_inject_tcp(r, &p, TCP_ACK, NULL, 0);
+	rig_poll(r);
+	h = (s64)rig_event(r, IX_EV_KNOCK, 0)->handle;
+	assert_int_equal(conn_of(r, (u64)h)->cc, TCP_CC_DCTCP);
+	assert_int_equal(with_cc(r, IX_ACCEPT, (u64)h, IX_NR_CC), -EINVAL);
+	assert_int_equal(with_cc(r, IX_ACCEPT, (u64)h, IX_CC_CUBIC), 0);
+	assert_int_equal(conn_of(r, (u64)h)->cc, TCP_CC_CUBIC);
+}
+
 /* ---- handles */
 
 static void forged_handles(void **state)
@@ -994,21 +1049,37 @@ static void ports_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GATE_TEST(count_is_a_lie),   GATE_TEST(full_batch),
-		GATE_TEST(unknown_op),	     GATE_TEST(rest_is_refused),
-		GATE_TEST(forged_handles),   GATE_TEST(stale_handles),
-		GATE_TEST(dead_not_told),    GATE_TEST(ranges),
-		GATE_TEST(sg_counts),	     GATE_TEST(all_or_nothing),
-		GATE_TEST(gathers_in_order), GATE_TEST(back_pressure),
-		GATE_TEST(no_overtaking),    GATE_TEST(recv_done_bounds),
-		GATE_TEST(answers),	     GATE_TEST(answer_after_close),
-		GATE_TEST(answer_and_close), GATE_TEST(udp_recv_done_bounds),
-		GATE_TEST(racing_range),     GATE_TEST(wrong_states),
-		GATE_TEST(knock_states),     GATE_TEST(dialing),
-		GATE_TEST(dial_closed),	     GATE_TEST(dial_aborted),
-		GATE_TEST(dial_closed_late), GATE_TEST(addresses),
-		GATE_TEST(timer_limits),     GATE_TEST(cancel_due_timer),
-		GATE_TEST(connection_limit), GATE_TEST(ports_of_others),
+		GATE_TEST(count_is_a_lie),
+		GATE_TEST(full_batch),
+		GATE_TEST(unknown_op),
+		GATE_TEST(rest_is_refused),
+		GATE_TEST(congestion_control),
+		GATE_TEST(forged_handles),
+		GATE_TEST(stale_handles),
+		GATE_TEST(dead_not_told),
+		GATE_TEST(ranges),
+		GATE_TEST(sg_counts),
+		GATE_TEST(all_or_nothing),
+		GATE_TEST(gathers_in_order),
+		GATE_TEST(back_pressure),
+		GATE_TEST(no_overtaking),
+		GATE_TEST(recv_done_bounds),
+		GATE_TEST(answers),
+		GATE_TEST(answer_after_close),
+		GATE_TEST(answer_and_close),
+		GATE_TEST(udp_recv_done_bounds),
+		GATE_TEST(racing_range),
+		GATE_TEST(wrong_states),
+		GATE_TEST(knock_states),
+		GATE_TEST(dialing),
+		GATE_TEST(dial_closed),
+		GATE_TEST(dial_aborted),
+		GATE_TEST(dial_closed_late),
+		GATE_TEST(addresses),
+		GATE_TEST(timer_limits),
+		GATE_TEST(cancel_due_timer),
+		GATE_TEST(connection_limit),
+		GATE_TEST(ports_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
