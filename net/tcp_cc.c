@@ -130,6 +130,20 @@ void tcp_cc_undo(struct net *net, struct tcp_conn *c)
 	c->ssthresh = max(c->ssthresh, s->prior_ssthresh);
 }
 
+/* RFC 2861 section 3.1: halved for each RTO without data, but not below what
+ * one may begin with. ssthresh remembers what it was: slow start leads back. */
+void tcp_restart_idle(const struct net *net, struct tcp_conn *c, u64 now)
+{
+	u32 least = net->conf.tcp.init_cwnd * c->mss_snd;
+	u32 idle = tick_of(now) - c->last_tx;
+
+	if (c->cwnd <= least)
+		return;
+	c->ssthresh = max(c->ssthresh, c->cwnd - c->cwnd / 4);
+	for (; idle > c->rto && c->cwnd > least; idle -= c->rto)
+		c->cwnd = max(c->cwnd / 2, least);
+}
+
 bool tcp_cc_may_reduce(const struct tcp_conn *c)
 {
 	return !(c->flags &

@@ -106,11 +106,6 @@ static void probe(struct net *net, struct tcp_conn *c, u64 now)
 		c->snd_max = c->snd_una + 1;
 }
 
-void tcp_restart_idle(const struct net *net, struct tcp_conn *c)
-{
-	c->cwnd = min(c->cwnd, net->conf.tcp.init_cwnd * c->mss_snd);
-}
-
 /* Sends one segment of new (or rolled back) data and FIN, if allowed.
  * Returns false when nothing more can go now. */
 static bool send_next(struct net *net, struct tcp_conn *c, u64 now)

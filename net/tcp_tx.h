@@ -71,15 +71,15 @@ static inline bool tcp_was_idle(const struct tcp_conn *c, u64 now)
 	return tick_of(now) - c->last_tx > c->rto;
 }
 
-/* What cwnd says is old: no more than an initial window at once. */
-COLD void tcp_restart_idle(const struct net *net, struct tcp_conn *c);
+/* What cwnd says is old. */
+COLD void tcp_restart_idle(const struct net *net, struct tcp_conn *c, u64 now);
 
 /* New data is about to be sent. */
 static inline void tcp_leave_idle(const struct net *net, struct tcp_conn *c,
 				  u64 now)
 {
 	if (unlikely(tcp_was_idle(c, now)) && c->snd_nxt == c->snd_una)
-		tcp_restart_idle(net, c);
+		tcp_restart_idle(net, c, now);
 }
 
 /* Sequence numbers that are new, up to snd_nxt, have been sent. */
