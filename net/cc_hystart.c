@@ -67,7 +67,7 @@ void hystart_acked(struct tcp_conn *c, struct hystart *h, u32 bytes, u32 rtt)
 {
 	u32 more = min(bytes, (u32)BURST * c->mss_snd);
 
-	if ((!h->begun || seq_le(h->round_end, c->snd_una)) &&
+	if ((!h->begun || seq_lt(h->round_end, c->snd_una)) &&
 	    !begin_round(c, h))
 		return;
 	c->cwnd += is_conservative(h) ? more >> CSS_SHIFT : more;

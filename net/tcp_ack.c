@@ -44,7 +44,19 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 }
 
-bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
+/* What our timestamp that came back tells of the round trip: not exact enough
+ * for RTO, but of each ACK (RFC 9406 wants eight in a round trip). In units of
+ * 1024 ns; 0: nothing that can be true. */
+static u32 rtt_by_ts(const struct tcp_conn *c, u32 tsecr, u64 now)
+{
+	const u32 most = 1 << 16; /* 69 s */
+	u32 ticks = tcp_tsval(c, now) - tsecr;
+
+	return c->flags & TCP_F_TS && ticks < most ? max(ticks << 10, 1u) : 0;
+}
+
+bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
+		     u64 now)
 {
 	u32 acked = ack - c->snd_una;
 	u32 data = min(acked, c->sndq_bytes), rtt;
@@ -60,6 +72,8 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 		c->snd_nxt = ack;
 		tcp_sndq_seek(net, c);
 	}
+	if (!rtt)
+		rtt = rtt_by_ts(c, tsecr, now);
 	grow_or_recover(net, c, acked, rtt, limited, now);
 	if (ack == c->snd_max) {
 		c->rto_at = 0;

@@ -22,8 +22,9 @@ static inline u32 tcp_take_acked(struct net *net, struct tcp_conn *c, u32 ack,
 }
 
 /* @ack is new: takes what it acknowledges off the send queue. Returns true if
- * our FIN is among it. */
-bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u64 now);
+ * our FIN is among it. @tsecr: of the timestamps, if there are any. */
+bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
+		     u64 now);
 /* RFC 5681 section 3.2. */
 void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now);
 /* Our FIN was acknowledged. False when that ends the connection. */

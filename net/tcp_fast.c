@@ -103,10 +103,11 @@ static inline bool acks_all(const struct tcp_conn *c, u32 ack)
 }
 
 /* Returns what the application should know of it. */
-static inline u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
+static inline u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack,
+			  u32 tsecr, u64 now)
 {
 	if (unlikely(!acks_all(c, ack))) {
-		tcp_ack_advance(net, c, ack, now);
+		tcp_ack_advance(net, c, ack, tsecr, now);
 		return 0;
 	}
 	tcp_take_acked(net, c, ack, ack - c->snd_una, now);
@@ -128,7 +129,7 @@ static inline bool take_segment(struct net *net, struct tcp_conn *c,
 	tcp_take_ts(c, seq, tsval, now);
 	c->last_rx = tick_of(now);
 	if (acked)
-		events = take_ack(net, c, ack, now);
+		events = take_ack(net, c, ack, be32_host(f->tsecr), now);
 	tcp_take_window(net, c, seq,
 			(u32)be16_host(f->tcp.win) << c->wscale_snd);
 	if (len) {

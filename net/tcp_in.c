@@ -42,7 +42,7 @@ static bool take_ack(struct net *net, struct tcp_conn *c,
 		tcp_established(net, c, now);
 	}
 	if (seq_lt(c->snd_una, s->ack)) {
-		if (tcp_ack_advance(net, c, s->ack, now) &&
+		if (tcp_ack_advance(net, c, s->ack, s->opt.tsecr, now) &&
 		    !tcp_fin_acked(net, c, now))
 			return false;
 	} else if (c->persist_at && s->ack == c->snd_una) {

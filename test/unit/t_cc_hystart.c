@@ -13,16 +13,21 @@ static struct tcp_conn *fresh(struct cc_fix *f)
 	return cc_conn(f, 0, TCP_CC_CUBIC);
 }
 
-/* A round trip: @n ACKs of a segment each, with round trips of @us. */
+/* @n ACKs of a segment each, with round trips of @us. */
+static void acks(struct tcp_conn *c, u32 n, u32 us)
+{
+	for (u32 i = 0; i < n && c->ssthresh == UINT32_MAX; i++) {
+		c->snd_una += MSS;
+		hystart_acked(c, &h, MSS, US(us));
+	}
+}
+
+/* A round trip of them. */
 static void round_of(struct tcp_conn *c, u32 n, u32 us)
 {
-	c->snd_una = c->snd_nxt;
 	c->snd_nxt += n * MSS;
-	for (u32 i = 0; i < n && c->ssthresh == UINT32_MAX; i++) {
-		hystart_acked(c, &h, MSS, us ? US(us) : 0);
-		c->snd_una++; /* of the same round */
-	}
-	c->snd_una = c->snd_nxt - 1;
+	acks(c, n, us);
+	c->snd_una = c->snd_nxt;
 }
 
 static void steady_round_trips_double(void **state)
@@ -89,10 +94,9 @@ static void one_short_is_enough(void **state)
 	struct tcp_conn *c = fresh(*state);
 
 	round_of(c, 10, 10000);
-	round_of(c, 1, 10000);
-	c->snd_una -= 10;
-	for (u32 i = 0; i < 20; i++)
-		hystart_acked(c, &h, MSS, US(30000));
+	c->snd_nxt += 21 * MSS;
+	acks(c, 1, 10000);
+	acks(c, 20, 30000);
 	assert_int_equal(h.base, 0);
 }
 
@@ -143,11 +147,12 @@ static void first_slow_start_of_cubic(void **state)
 	while (c->ssthresh == UINT32_MAX && rounds < 20) {
 		u32 n = c->cwnd / MSS;
 
-		c->snd_una = c->snd_nxt;
 		c->snd_nxt += n * MSS;
-		for (u32 i = 0; i < n; i++)
+		for (u32 i = 0; i < n; i++) {
+			c->snd_una += MSS;
 			cubic_cc.acked(&f->net, c, MSS,
 				       US(10000 + 6000 * (rounds > 3)), f->now);
+		}
 		f->now += 10 * CC_MS;
 		rounds++;
 	}

@@ -74,10 +74,82 @@ static void newest_window(void **state)
 	assert_int_equal(tcp_news(f, c), TCP_EV_SENT);
 }
 
+/* ---- HyStart++ sees the round trip of each ACK, by timestamps */
+
+enum { ROUND_MAX = 220 };
+
+struct flight {
+	u32 end[ROUND_MAX], tsval[ROUND_MAX], n;
+};
+
+static void collect(struct fixture *f, struct flight *fl)
+{
+	struct tcp_out out;
+
+	while (tcp_get(f, &out)) {
+		assert_true(fl->n < ROUND_MAX);
+		fl->end[fl->n] = out.seq + out.len;
+		fl->tsval[fl->n++] = out.opt.tsval;
+	}
+}
+
+/* All that is in flight is acknowledged after @ms, one by one. */
+static void round_trip(struct fixture *f, struct tcp_peer *p,
+		       struct tcp_conn *c, u32 ms, struct flight *fl)
+{
+	struct flight now = *fl;
+
+	fl->n = 0;
+	tcp_pass(f, ms * FIX_MS);
+	for (u32 i = 0; i < now.n; i++) {
+		tcp_send(&f->net, c, data, 2000);
+		p->ack = now.end[i];
+		p->tsecr = now.tsval[i];
+		tcp_put(f, p, TCP_ACK, NULL, 0);
+		collect(f, fl);
+	}
+	tcp_news(f, c);
+}
+
+static void slow_start_ends_before_loss(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct flight fl = { .n = 0 };
+	struct tcp_conn *c;
+	u32 cwnd;
+
+	f->net.conf.tcp.timestamps = true;
+	f->net.conf.tcp.cc = TCP_CC_CUBIC;
+	f->net.conf.tcp.mss = 300;
+	f->net.conf.tcp.rto_min_us = 1000000;
+	tcpfix_renew(f);
+	p.ts = true;
+	c = tcp_accepted(f, &p);
+	send(f, c, sizeof(data));
+	collect(f, &fl);
+	for (u32 i = 0; i < 3; i++)
+		round_trip(f, &p, c, 10, &fl);
+	assert_in_range(c->cwnd, 78 * c->mss_snd, 80 * c->mss_snd);
+	round_trip(f, &p, c, 30, &fl);
+	assert_in_range(c->cwnd, 100 * c->mss_snd, 110 * c->mss_snd);
+	for (u32 i = 0; i < 4; i++) {
+		assert_int_equal(c->ssthresh, UINT32_MAX);
+		cwnd = c->cwnd;
+		round_trip(f, &p, c, 30, &fl);
+		assert_in_range(c->cwnd, cwnd + cwnd / 5, cwnd + cwnd / 3);
+	}
+	round_trip(f, &p, c, 30, &fl);
+	assert_int_not_equal(c->ssthresh, UINT32_MAX);
+	assert_int_equal(f->stat.tcp_retransmits, 0);
+	tcp_drain(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(third_duplicate),
+		TCP_TEST(slow_start_ends_before_loss),
 		TCP_TEST(newest_window),
 	};
 
