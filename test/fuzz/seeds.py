@@ -342,6 +342,9 @@ def fast():
             send(150, 1) + mark(ACK | ECE, 0, 0) + send(99, 1) + small(0)
             + send(250, 1) * 3 + mark(ACK | ECE, ECT_0) + small(0)
             + send(conn=1) + small() + send(conn=1)) * 4
+    yield "echoed_early", (send(50, 1) + recv(
+        conn=1, odd=PART | FLAGS, rest=bytes((0, 0, ACK | ECE, 0)))
+        + send(30, 1) + small(0) + send(conn=1) + small()) * 3
     yield "small_idle", (send(202, 1) + send(202, 1) + small(0) * 2) * 8 + (
         seconds(0, 9) + send(50, 1) + send(255, 1) + small(0))
     yield "no_buffer", (b"\4\3" + send(255) * 4 + send(op=2 | MORE)
