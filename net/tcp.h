@@ -24,6 +24,7 @@
  *   cc_cubic.c   ... CUBIC
  *   cc_dctcp.c   ... DCTCP
  *   cc_hystart.c ... HyStart++, its first slow start
+ *   tcp_pace.c   spreading a window over a round trip
  *   tcp_timer.c  all timers of a connection
  *   tcp_sndq.c   the send queue
  *   tcp_share.c  what connections share, and who is cut when it is short
@@ -95,6 +96,7 @@ enum tcp_flags {
 	TCP_F_ECN_REDUCED = 1 << 26, /* by a mark, until recover is acked */
 	TCP_F_PASSIVE = 1 << 27,     /* came from a listener */
 	TCP_F_ECE = 1 << 28,	     /* our ACKs echo a mark */
+	TCP_F_PACED = 1 << 30,	     /* with TCP_F_CC_STATE: see tcp_pace.c */
 	TCP_F_CWR = 1 << 29,	     /* tell the peer: the window is reduced */
 };
 
@@ -278,7 +280,7 @@ struct tcp_conf {
 	u32 mss;       /* of both sides; 0: from the MTU */
 	u8 cc;	       /* enum tcp_cc_name */
 	u8 ecn;	       /* enum tcp_ecn_use */
-	bool timestamps, wscale, syn_cookies;
+	bool timestamps, wscale, syn_cookies, pacing;
 	u16 port_min, port_max; /* ephemeral ports */
 	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */
 	u32 challenge_interval_ms; /* ... and between two of a connection */

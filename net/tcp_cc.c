@@ -79,8 +79,11 @@ struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now)
 	s = &net->tcp.cc_states[i - 1];
 	*s = (struct tcp_cc_state){ .owner = tcp_index(&net->tcp, c) + 1,
 				    .acked = c->cc_acked };
+	s->pace_at = tick_of(now);
 	c->cc_state = i;
 	c->flags |= TCP_F_CC_STATE;
+	if (net->conf.tcp.pacing)
+		c->flags |= TCP_F_PACED;
 	return s;
 }
 
@@ -93,7 +96,7 @@ void tcp_cc_put(struct net *net, struct tcp_conn *c)
 	s->owner = 0;
 	s->next = net->tcp.cc_free;
 	net->tcp.cc_free = c->cc_state;
-	c->flags &= ~(u32)TCP_F_CC_STATE;
+	c->flags &= ~(u32)(TCP_F_CC_STATE | TCP_F_PACED);
 	c->cc_acked = 0;
 }
 

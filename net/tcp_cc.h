@@ -52,6 +52,10 @@ struct tcp_cc_state {
 	};
 	/* Before the last reduction; and whether that can be taken back. */
 	u32 prior_cwnd, prior_ssthresh;
+	/* Pacing: bytes that this slot still has, and the tick when it ends. */
+	s32 pace_left;
+	u32 pace_at;
+	bool pace_wait; /* data waits for that */
 	bool undo;
 	u8 stage, prior_stage; /* enum cubic_stage */
 	union {

@@ -27,7 +27,8 @@ enum {
 		    TCP_F_ACCEPTED | TCP_F_KNOCKED | TCP_F_PASSIVE |
 		    TCP_F_RTT_TIMED | TCP_F_ON_READY | TCP_F_ON_OUT |
 		    TCP_F_ACTIVE | TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,
-	FLAGS_IN = FLAGS_ANY | TCP_F_SHORT, /* says something of sending only */
+	/* These say something of sending only. */
+	FLAGS_IN = FLAGS_ANY | TCP_F_SHORT | TCP_F_PACED,
 };
 
 /* Established, with timestamps, no loss and no timeout, and nothing but @any

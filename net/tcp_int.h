@@ -10,6 +10,7 @@
 #include "net/tcp_ack.h"
 #include "net/tcp_admit.h"
 #include "net/tcp_ecn.h"
+#include "net/tcp_pace.h"
 #include "net/tcp_rcv.h"
 #include "net/tcp_seg.h"
 #include "net/tcp_sndq.h"

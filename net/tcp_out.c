@@ -135,6 +135,7 @@ static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
 	}
 	if (fin)
 		fin_sent(c);
+	tcp_pace_sent(net, c, len);
 	advance(net, c, len + fin, now);
 	return true;
 }
@@ -201,7 +202,8 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 			tcp_mark_out(net, c);
 	}
 	if (may_send(c)) {
-		while (net_tx_room(net, 2) && send_next(net, c, now))
+		while (net_tx_room(net, 2) && tcp_pace_open(net, c, now) &&
+		       send_next(net, c, now))
 			;
 		if (!net_tx_room(net, 2))
 			tcp_mark_out(net, c);

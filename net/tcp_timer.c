@@ -11,6 +11,7 @@
  *               smaller than worth while (section 3.8.6.2.1)
  *   keep_at     keepalive (section 3.8.4); of a connection closed for good: its
  *               end, whatever the peer does
+ *   pace_at     (of struct tcp_cc_state) the next burst of a paced connection
  *
  * What counts against giving up is progress, not that the peer says something:
  * probes is set back by new acknowledgements, and by answers to zero-window
@@ -205,5 +206,6 @@ void tcp_timer(void *arg, struct timer *t, u64 now)
 		return;
 	if (due(c->keep_at, now) && !keep_fired(net, c, now))
 		return;
+	tcp_pace_timer(net, c, now);
 	arm_earliest(net, c);
 }

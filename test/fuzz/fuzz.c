@@ -22,6 +22,7 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->nic.q.caps = how & (NIC_GATHER | NIC_RX_CSUM_PARTIAL | NIC_TX_CSUM);
 	r->conf.net.tcp.cc = (how >> 6) % TCP_NR_CC;
 	r->conf.net.tcp.ecn = TCP_ECN_ACCEPT;
+	r->conf.net.tcp.pacing = how & 32;
 	r->conf.mbufs = 128;
 	r->conf.net.tcp.max_conns = 8;
 	r->conf.net.tcp.timestamps = true;

@@ -13,9 +13,10 @@ ECT_0, CE = 2, 3
 # The connections of f_pkt.
 SYN_SENT, ASKED, OPEN, HALF_CLOSED, STAMPED, SYN_RCVD = range(6)
 GATHER, RX_PARTIAL, TX_CSUM = 1, 2, 4  # what the NIC can do: the first byte
-CUBIC, DCTCP = 64, 128  # ... and congestion control
+PACED, CUBIC, DCTCP = 32, 64, 128  # ... and congestion control
 FAST_CAPS = {"refer": GATHER, "marked_dctcp": DCTCP, "echoed_dctcp": DCTCP,
-             "echoed_cubic": CUBIC, "partial_sum_offered": RX_PARTIAL,
+             "echoed_cubic": CUBIC, "paced": PACED | CUBIC,
+             "partial_sum_offered": RX_PARTIAL,
              "pipelined": GATHER | RX_PARTIAL, "echo_two": TX_CSUM}
 MORE = 0x80  # the next record belongs to the same iteration
 
@@ -342,6 +343,8 @@ def fast():
             send(150, 1) + mark(ACK | ECE, 0, 0) + send(99, 1) + small(0)
             + send(250, 1) * 3 + mark(ACK | ECE, ECT_0) + small(0)
             + send(conn=1) + small() + send(conn=1)) * 4
+    yield "paced", (send(255) + send(255) + nap() + recv(0)) * 4 + (
+        send(255) * 9 + due + recv(0) + send() + nap() + recv() + send()) * 3
     yield "echoed_early", (send(50, 1) + recv(
         conn=1, odd=PART | FLAGS, rest=bytes((0, 0, ACK | ECE, 0)))
         + send(30, 1) + small(0) + send(conn=1) + small()) * 3

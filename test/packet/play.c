@@ -185,6 +185,7 @@ void play_conf(struct run *r)
 		SETTING(challenge_acks, 1),
 		SETTING(ecn, 1),
 		SETTING(cc, 1),
+		SETTING(pacing, 1),
 		SETTING(challenge_interval_ms, 1000000),
 #undef SETTING
 	};
