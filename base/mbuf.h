@@ -66,6 +66,11 @@ struct mbuf {
 			u16 sport;
 			u16 sock; /* index of the socket that holds it */
 		} udp;
+		struct {		   /* a fragment: ip_frag.c */
+			struct mbuf *next; /* of the datagram, by offset */
+			u32 off, len;	   /* what it holds of it */
+			u32 hlen;	   /* headers before that */
+		} frag;
 		struct {		   /* to be sent */
 			struct mbuf *next; /* packet: waiting for its address,
 					    * or sent and to be told */

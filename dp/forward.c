@@ -11,7 +11,10 @@
 #include "base/ring.h"
 #include "dp/dp.h"
 
-enum { FORWARD_GRAINS = 16384 }; /* per pair: 256 KB, 170 full frames */
+enum {
+	FORWARD_GRAINS = 16384, /* per pair: 256 KB, 170 full frames */
+	PIECE = 0x8000, /* of a packet that goes on in the next: no MBUF_* */
+};
 
 /* One thread's ends of the two rings between it and another thread; no other
  * thread reads or writes this. */
@@ -64,49 +67,111 @@ void dp_forward_init(struct dp_forward *f, u32 nthreads)
 	}
 }
 
+/* What @m holds, in pieces of which all but the packet's last are marked.
+ * @left: bytes of the packet from here on. */
+static bool push_buffer(struct ring_tx *tx, const struct mbuf *m, u32 flags,
+			u32 left)
+{
+	for (u32 off = 0, n; off < m->len; off += n) {
+		n = min(m->len - off, (u32)MBUF_ROOM);
+		if (!ring_put(tx, m->data + off, n,
+			      left - off > n ? flags | PIECE : flags))
+			return false;
+	}
+	return true;
+}
+
+/* All of it or nothing: what is not published can be taken back. */
+static COLD bool push_pieces(struct ring_tx *tx, const struct mbuf *m, u32 len)
+{
+	u32 flags = m->flags, begin = tx->prod;
+
+	for (; m; len -= m->len, m = m->next) {
+		if (push_buffer(tx, m, flags, len))
+			continue;
+		tx->prod = begin;
+		return false;
+	}
+	return true;
+}
+
+static inline bool push_one(struct ring_tx *tx, const struct mbuf *m, u32 len)
+{
+	u8 *p = ring_reserve(tx, len);
+
+	if (unlikely(!p))
+		return false;
+	mbuf_copy(p, m);
+	ring_commit(tx, len, m->flags);
+	return true;
+}
+
 void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m)
 {
 	u32 len = mbuf_packet_len(m);
 	struct ring_tx *tx;
-	u8 *p = NULL;
 
-	if (likely(owner < dp->nthreads && len && len <= MBUF_ROOM)) {
-		tx = &end_of(dp->forward, dp->net.thread, owner)->tx;
-		p = ring_reserve(tx, len);
-	}
-	if (unlikely(!p)) {
+	if (unlikely(owner >= dp->nthreads || !len)) {
 		dp->stat->drop_forward++;
 		return;
 	}
-	mbuf_copy(p, m);
-	ring_commit(tx, len, m->flags);
-	dp->stat->forwarded++;
+	tx = &end_of(dp->forward, dp->net.thread, owner)->tx;
+	if (likely(len <= MBUF_ROOM) ? push_one(tx, m, len)
+				     : push_pieces(tx, m, len))
+		dp->stat->forwarded++;
+	else
+		dp->stat->drop_forward++;
 }
 
-static void receive(struct dp *dp, const struct ring_frame *f, u64 now)
+/* ---- and received. A packet that is put together from pieces */
+struct pieces {
+	struct mbuf *first, *last;
+	bool lost; /* one of them */
+};
+
+static void add(struct dp *dp, struct pieces *p, const struct ring_frame *f)
 {
-	struct mbuf *m = mbuf_alloc(&dp->pool);
+	struct mbuf *m = p->lost ? NULL : mbuf_alloc(&dp->pool);
 
 	if (unlikely(!m)) {
-		dp->stat->drop_forward++;
+		p->lost = true;
 		return;
 	}
 	memcpy(m->data, f->data, f->len);
 	m->len = f->len;
-	m->flags = (u8)f->flags | MBUF_FORWARDED;
-	if (!net_rx(&dp->net, &m, 1, now))
-		mbuf_free_chain(&dp->pool, m);
+	m->flags = (u16)((f->flags & ~(u32)PIECE) | MBUF_FORWARDED);
+	if (p->first)
+		p->last->next = m;
+	else
+		p->first = m;
+	p->last = m;
 }
 
+static void receive(struct dp *dp, struct pieces *p, u64 now)
+{
+	if (unlikely(p->lost)) {
+		dp->stat->drop_forward++;
+		mbuf_free_chain(&dp->pool, p->first);
+	} else if (!net_rx(&dp->net, &p->first, 1, now)) {
+		mbuf_free_chain(&dp->pool, p->first);
+	}
+}
+
+/* All pieces of a packet are published together. */
 static u32 receive_from(struct dp *dp, struct ring_rx *rx, u64 now)
 {
+	struct pieces p = { 0 };
 	struct ring_frame f;
 	u32 n = 0;
 
 	while (n < dp->conf.batch && ring_peek(rx, &f)) {
-		receive(dp, &f, now);
+		add(dp, &p, &f);
+		if (likely(!(f.flags & PIECE))) {
+			receive(dp, &p, now);
+			p = (struct pieces){ 0 };
+			n++;
+		}
 		ring_next(rx, &f);
-		n++;
 	}
 	ring_release(rx);
 	return n;

@@ -66,7 +66,9 @@ static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 	net->wheel.fire[TIMER_ARP] = arp_timer;
 	net->wheel.fire[TIMER_USER] = dp_user_timer_fire;
 	net->wheel.fire[TIMER_SHARE] = tcp_watch;
+	net->wheel.fire[TIMER_FRAG] = frag_timer;
 	arp_init(net);
+	frag_init(net);
 	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)));
 	udp_init(net, carve(mem, udp_bytes(&net->conf.udp)));
 }
@@ -107,6 +109,7 @@ static void drain(struct dp *dp, u64 now)
 	bool taken = true;
 
 	arp_flush(net);
+	frag_flush(net);
 	while (net->ntx && taken)
 		taken = dp_tx(dp, now) > 0;
 	dp_tx(dp, now);

@@ -69,11 +69,24 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	return (u32)n;
 }
 
+/* What fragments just received have made whole. */
+static COLD void receive_whole(struct dp *dp, u64 now)
+{
+	struct mbuf *m;
+
+	while ((m = frag_whole(&dp->net))) {
+		if (!net_rx(&dp->net, &m, 1, now))
+			pass_on(dp, m);
+	}
+}
+
 u32 dp_rx(struct dp *dp, u64 now)
 {
 	u32 n = receive_nic(dp, now);
 
 	if (dp->forward)
 		n += dp_forward_rx(dp, now);
+	if (unlikely(dp->net.frags.whole))
+		receive_whole(dp, now);
 	return n;
 }

@@ -154,7 +154,8 @@ static bool deserves_error(const struct net *net, const struct pkt *p)
 	       (p->first_len >= ICMP_LEN && icmp->type == ICMP_ECHO);
 }
 
-void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
+static void send_error(struct net *net, const struct pkt *p, u8 type, u8 code,
+		       u64 now)
 {
 	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
 	u32 quote = hlen + min(p->first_len, (u32)ICMP_QUOTE);
@@ -170,7 +171,7 @@ void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
 	}
 	icmp = (struct icmp_hdr *)m->data;
 	m->len = ICMP_LEN + quote;
-	icmp->type = ICMP_UNREACHABLE;
+	icmp->type = type;
 	icmp->code = code;
 	icmp->cksum = 0;
 	icmp->rest = be32(0);
@@ -179,4 +180,14 @@ void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
 	/* Precedence "internetwork control" (RFC 1812, 4.3.2.5). */
 	ip_out(net, m, net->conf.ip, p->ip->src, IP_PROTO_ICMP, 0xc0, NULL,
 	       now);
+}
+
+void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
+{
+	send_error(net, p, ICMP_UNREACHABLE, code, now);
+}
+
+void icmp_reassembly_timeout(struct net *net, const struct pkt *p, u64 now)
+{
+	send_error(net, p, ICMP_TIME_EXCEEDED, ICMP_EXCEEDED_REASSEMBLY, now);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IPv4 (RFC 791, 1122): everything that a header may lie about is checked
- * here, once. Nothing is reassembled, nothing that we send may be cut up. */
+ * here, once. Nothing that we send may be cut up. */
 #include "base/cksum.h"
 #include "base/errno.h"
 #include "base/word.h"
@@ -146,6 +146,23 @@ static COLD bool to_others(struct net *net, struct mbuf *m, struct pkt *p,
 	return drop(net, m, &net->stat->drop_not_ours);
 }
 
+/* Ports are in the first one only: all of two hosts go to one thread, which is
+ * where NICs steer what has no ports. The whole datagram may have to go on from
+ * there. */
+static COLD bool fragment(struct net *net, struct mbuf *m, const struct pkt *p,
+			  u64 now)
+{
+	struct flow hosts = flow_make(p->ip->src, p->ip->dst, be16(0), be16(0));
+	u32 group = net_flow_group(net, hosts);
+
+	if (!is_ours(net, p))
+		return drop(net, m, &net->stat->drop_not_ours);
+	if (net_leave(net, m, net->group_owner[group]))
+		return false;
+	ip_frag_in(net, m, p, now);
+	return true;
+}
+
 /* Every check on its own, so that what fails is counted. */
 static COLD bool ip_in_slow(struct net *net, struct mbuf *m, struct pkt *p,
 			    u64 now)
@@ -166,14 +183,14 @@ static COLD bool ip_in_slow(struct net *net, struct mbuf *m, struct pkt *p,
 		return drop(net, m, &net->stat->drop_ip_header);
 	if (!fit(net, m, total))
 		return drop(net, m, &net->stat->drop_short);
-	if (ip->frag.raw & be16(IP_MF | IP_OFFSET).raw)
-		return drop(net, m, &net->stat->drop_ip_fragment);
 	if (maybe_martian(net, ip->src) && martian(net, ip->src))
 		return drop(net, m, &net->stat->drop_not_ours);
 	p->ip = ip;
 	p->l4 = m->data + ETH_LEN + hlen;
 	p->l4_len = total - hlen;
 	p->first_len = m->len - ETH_LEN - hlen;
+	if (ip->frag.raw & be16(IP_MF | IP_OFFSET).raw)
+		return fragment(net, m, p, now);
 	return is_ours(net, p) ? to_us(net, m, p, now)
 			       : to_others(net, m, p, now);
 }

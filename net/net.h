@@ -23,10 +23,11 @@
 #include "ix/stat.h"
 #include "net/pkt.h"
 #include "net/arp.h"
+#include "net/ip_frag.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
-enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER, TIMER_SHARE };
+enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER, TIMER_SHARE, TIMER_FRAG };
 
 enum {
 	NET_TXQ = 512,
@@ -45,6 +46,7 @@ struct net_conf {
 	u32 arp_timeout_ms;  /* an entry is asked for again after this */
 	u32 arp_retry_ms;    /* between requests for an unanswered entry */
 	u32 arp_retries;
+	u32 frag_timeout_ms; /* 0: fragments are dropped */
 	struct tcp_conf tcp;
 	struct udp_conf udp;
 	struct ports ports; /* ours, with ports_only */
@@ -74,6 +76,7 @@ struct net {
 	u32 icmp_left;	 /* ICMP errors that may go in it */
 
 	struct arp arp;
+	struct frags frags;
 	struct tcp tcp;
 	struct udp udp;
 };
@@ -226,6 +229,9 @@ bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
  * the mbuf. Never in answer to ICMP errors, broadcast or multicast
  * (RFC 1122, 3.2.2). */
 void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now);
+
+/* Answers the first fragment @p of a datagram that did not become whole. */
+void icmp_reassembly_timeout(struct net *net, const struct pkt *p, u64 now);
 
 /* IPv4 in an ABI address (RFC 4291, 2.5.5.2). */
 static inline struct ix_addr addr_of_ipv4(struct be32 ip)

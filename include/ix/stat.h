@@ -39,7 +39,7 @@
 	X(drop_short, "frame shorter than its headers say")                \
 	X(drop_not_ours, "address or protocol not for us")                 \
 	X(drop_ip_header, "bad IPv4 header")                               \
-	X(drop_ip_fragment, "IPv4 fragment")                               \
+	X(drop_ip_fragment, "fragment refused: malformed, overlaps, no room") \
 	X(drop_checksum, "wrong checksum")                                 \
 	X(drop_arp, "bad ARP packet")                                      \
 	X(drop_no_route, "next hop did not answer ARP, or queue full")     \
@@ -57,6 +57,10 @@
 	X(drop_tcp_share, "refused: its source or port has its share")     \
 	X(drop_tcp_state, "segment without meaning in this state")         \
 	X(drop_forward, "forwarding queue to another thread full")         \
+	/* IP */                                                           \
+	X(ip_reassembled, "datagrams put together from fragments")         \
+	X(ip_frag_timeouts, "datagrams of which fragments did not come")   \
+	X(ip_frag_cut, "unfinished datagrams that made room for others")   \
 	/* TCP */                                                          \
 	X(tcp_active_opens, "connections opened by us")                    \
 	X(tcp_passive_opens, "connections opened by peers")                \

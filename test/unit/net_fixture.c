@@ -17,6 +17,7 @@ static void configure(struct net *net)
 		.arp_timeout_ms = 60000,
 		.arp_retry_ms = 1000,
 		.arp_retries = 3,
+		.frag_timeout_ms = 30000,
 		.udp = { .max_sockets = FIX_SOCKS, .rcv_queue = 16 },
 		.tcp = { .port_min = FIX_PORT_MIN, .port_max = FIX_PORT_MAX },
 	};
@@ -46,7 +47,9 @@ struct fixture *fix_start(void)
 	configure(net);
 	wheel_init(&net->wheel, f->now);
 	net->wheel.fire[TIMER_ARP] = arp_timer;
+	net->wheel.fire[TIMER_FRAG] = frag_timer;
 	arp_init(net);
+	frag_init(net);
 	f->udp_mem = calloc(1, udp_bytes(&net->conf.udp));
 	udp_init(net, f->udp_mem);
 	return f;
@@ -69,6 +72,7 @@ void fix_stop(struct fixture *f)
 			udp_unbind(&f->net, i);
 	}
 	arp_flush(&f->net);
+	frag_flush(&f->net);
 	while (fix_tx(f))
 		;
 	free_sent(f);
@@ -293,7 +297,8 @@ bool fix_in(struct fixture *f, struct mbuf *m)
 
 	if (!taken)
 		mbuf_free_chain(&f->pool, m);
-	return taken;
+	m = frag_whole(&f->net);
+	return m ? fix_in(f, m) : taken;
 }
 
 /* ---- frames from us */

@@ -63,6 +63,7 @@ struct rig *rig_new(void)
 			.arp_timeout_ms = 60000,
 			.arp_retry_ms = 1000,
 			.arp_retries = 3,
+			.frag_timeout_ms = 30000,
 			.tcp = tcp_conf,
 			.udp = { .max_sockets = 4, .rcv_queue = 8 },
 		},

@@ -127,11 +127,43 @@ static void test_chains(void **state)
 	dp_forward_push(&d.r[0]->dp, 1, fits);
 	dp_forward_push(&d.r[0]->dp, 1, jumbo);
 	dp_forward_push(&d.r[0]->dp, 2, fits); /* no such thread */
-	assert_int_equal(d.r[0]->stat.forwarded, 1);
-	assert_int_equal(d.r[0]->stat.drop_forward, 2);
+	assert_int_equal(d.r[0]->stat.forwarded, 2);
+	assert_int_equal(d.r[0]->stat.drop_forward, 1);
 	poll_both(&d);
-	assert_int_equal(d.r[1]->stat.drop_not_ours, 1);
+	assert_int_equal(d.r[1]->stat.drop_not_ours, 2);
 	mbuf_free_chain(&d.r[0]->dp.pool, fits);
+	mbuf_free_chain(&d.r[0]->dp.pool, jumbo);
+	duo_end(&d);
+}
+
+/* A packet of several pieces comes whole or not at all: where the ring is full,
+ * and where the receiver's buffers are. */
+static void test_pieces_lost(void **state)
+{
+	struct duo d = duo_new();
+	struct mbuf *jumbo = packet(d.r[0], 5, 1700);
+	struct mbuf_pool *pool = &d.r[1]->dp.pool;
+	struct mbuf *taken[4096];
+	u32 n = 0, k = 0;
+
+	while (!d.r[0]->stat.drop_forward) {
+		dp_forward_push(&d.r[0]->dp, 1, jumbo);
+		n++;
+	}
+	rig_poll(d.r[0]);
+	while (rig_poll(d.r[1]) >= 0)
+		;
+	assert_in_range(n, 10, 40);
+	assert_int_equal(d.r[1]->stat.drop_not_ours, n - 1);
+	while (pool->nfree > 3)
+		taken[k++] = mbuf_alloc(pool);
+	dp_forward_push(&d.r[0]->dp, 1, jumbo);
+	rig_poll(d.r[0]);
+	rig_poll(d.r[1]);
+	assert_int_equal(d.r[1]->stat.drop_forward, 1);
+	assert_int_equal(pool->nfree, 3);
+	while (k)
+		mbuf_free(pool, taken[--k]);
 	mbuf_free_chain(&d.r[0]->dp.pool, jumbo);
 	duo_end(&d);
 }
@@ -142,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_connection),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_pieces_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

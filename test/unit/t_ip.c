@@ -128,6 +128,7 @@ static void fragments_are_dropped(void **state)
 	struct fixture *f = *state;
 	struct mbuf *m;
 
+	f->net.conf.frag_timeout_ms = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(frag); i++) {
 		m = segment(f, 10);
 		fix_ip_of(m)->frag = be16(frag[i]);

@@ -4,7 +4,10 @@
 import random
 import select
 import socket
+import struct
+import time
 
+from link import PEER
 from stream import pattern
 
 
@@ -24,6 +27,63 @@ def udp(host, port, mtu=1500):
             except socket.timeout:
                 assert attempt < 2, f"no answer to {n} bytes"
         assert got == text, f"{n} bytes came back as {len(got)}"
+
+
+def fnv(text):
+    h = 0xCBF29CE484222325
+    for b in text:
+        h = (h ^ b) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return h
+
+
+def ask_sum(s, text):
+    want = f"{len(text)} {fnv(text):016x}".encode()
+    for attempt in range(20):
+        s.send(text)
+        try:
+            got = s.recv(100)
+            break
+        except (socket.timeout, ConnectionRefusedError):
+            assert attempt < 19, f"no answer to {len(text)} bytes"
+            time.sleep(0.05)
+    assert got == want, f"{got} instead of {want}"
+
+
+def udp_sums(host, port, most):
+    """Datagrams of many sizes, each answered by its length and sum."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(1)
+    s.connect((host, port))
+    for n in [0, 1, 1472, 1473, 1480, 1481, 2952, 2953, 8000, 16000, 65507]:
+        if n <= most:
+            ask_sum(s, pattern(n, n))
+
+
+def udp_sums_ports(host, port, n):
+    for i in range(100):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.settimeout(1)
+        s.connect((host, port))
+        ask_sum(s, pattern(i, n + i))
+        s.close()
+
+
+def udp_half(host, port):
+    """The first fragment alone: ICMP says that the others did not come."""
+    icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    icmp.settimeout(5)
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    to = socket.inet_aton(host)
+    first = struct.pack("!HHHH", 5555, port, 2008, 0) + pattern(0, 992)
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 1020, 0x1234, 0x2000, 64, 17,
+                       0, socket.inet_aton(PEER), to)
+    s.sendto(head + first, (host, 0))
+    while True:
+        got = icmp.recv(2000)
+        if got[12:16] == to and got[20] != 0:
+            break
+    assert got[20:22] == b"\x0b\x01", f"ICMP {got[20]} {got[21]}"
+    assert got[48:56] == first[:8], "about another datagram"
 
 
 def udp_refused(host, port):
