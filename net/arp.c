@@ -188,7 +188,7 @@ void arp_announce(struct net *net)
 
 /* What waited for a neighbour that does not answer is undeliverable. Nobody
  * knows that better than we: TCP need not try again. */
-static void undeliverable(struct net *net, const struct neigh *e)
+static void undeliverable(struct net *net, const struct neigh *e, u64 now)
 {
 	for (const struct mbuf *m = e->pending; m; m = m->tx.next) {
 		const struct ipv4_hdr *ip = (const struct ipv4_hdr *)m->data;
@@ -198,7 +198,7 @@ static void undeliverable(struct net *net, const struct neigh *e)
 					      .hard = true };
 
 		if (ip->proto == IP_PROTO_TCP)
-			tcp_icmp(net, flow_sent(ip, h), &msg);
+			tcp_icmp(net, flow_sent(ip, h), &msg, now);
 	}
 }
 
@@ -217,7 +217,7 @@ void arp_timer(void *arg, struct timer *t, u64 now)
 	} else if (e->retries && e->retries <= net->conf.arp_retries) {
 		arp_ask(net, e, now);
 	} else {
-		undeliverable(net, e);
+		undeliverable(net, e, now);
 		arp_release(net, e);
 	}
 }

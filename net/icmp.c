@@ -75,7 +75,8 @@ static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
 
 /* Only TCP cares. @q was sent by us, so its owner is found the other way
  * round. */
-static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p)
+static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
+			u64 now)
 {
 	const struct icmp_hdr *icmp = p->l4;
 	const struct ipv4_hdr *q = (const void *)(icmp + 1);
@@ -91,7 +92,8 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p)
 	    q->src.raw != net->conf.ip.raw)
 		return drop(net, m);
 	msg = read_error(icmp);
-	if (msg.mtu && msg.mtu < IP_MIN_MTU)
+	/* What fits cannot have been too large. */
+	if (msg.mtu && (msg.mtu < IP_MIN_MTU || be16_host(q->len) <= msg.mtu))
 		return drop(net, m);
 	if (q->proto == IP_PROTO_TCP) {
 		t = (const struct tcp_hdr *)((const u8 *)q + qlen);
@@ -100,7 +102,7 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p)
 		if (net_leave(net, m, owner))
 			return false;
 		msg.seq = be32_host(t->seq);
-		tcp_icmp(net, flow, &msg);
+		tcp_icmp(net, flow, &msg, now);
 	}
 	mbuf_free_chain(net->pool, m);
 	return true;
@@ -120,7 +122,7 @@ bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	case ICMP_UNREACHABLE:
 	case ICMP_TIME_EXCEEDED:
 	case ICMP_PARAMETER:
-		return undelivered(net, m, p);
+		return undelivered(net, m, p, now);
 	}
 	mbuf_free_chain(net->pool, m);
 	return true;

@@ -16,6 +16,7 @@
  *   tcp_cookie.c ... when nothing more can be kept of them
  *   tcp_ack.c    acknowledgements, loss recovery
  *   tcp_icmp.c   what ICMP says about our segments
+ *   tcp_path.c   how large they may be on the way
  *   tcp_opt.c    options
  *   tcp_reass.c  out-of-order data
  *   tcp_ecn.c    marks of the network: agreed on, echoed, believed
@@ -298,6 +299,17 @@ enum tcp_pool {
 	TCP_NR_POOLS,
 };
 
+/* The way to a host that takes less than both ends: tcp_path.c. */
+struct tcp_path {
+	struct be32 ip;
+	u16 mss;      /* options included; 0: no limit is known */
+	u16 raises;   /* trials of more that failed */
+	u32 raise_at; /* when the next one is due, in units of 2^30 ns, */
+	u32 wait;     /* and how long it was waited for */
+};
+
+enum { TCP_PATHS = 64 };
+
 struct tcp_slot { /* of the connection table: open addressing */
 	u32 hash;
 	u32 conn; /* index + 1, 0: free */
@@ -344,6 +356,7 @@ struct tcp {
 	u64 factor[2]; /* of tcp_hash(), odd, secret */
 	u32 port_hint;
 	u32 port_tries;	      /* since the last tcp_output_all() */
+	struct tcp_path paths[TCP_PATHS];
 	u64 challenge_second; /* which challenges_left is for */
 	u32 challenges_left;
 };
@@ -482,7 +495,8 @@ struct tcp_icmp {
 
 /* ... as a router, a host or ARP tells it (RFC 1191, 5927: the quoted sequence
  * number must be in flight). */
-void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg);
+void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg,
+	      u64 now);
 
 /* Closes everything, each connection after what it has queued; what knocks is
  * reset. Returns how many are not closed yet: call again until 0. */

@@ -14,12 +14,17 @@ static u16 mss_ours(const struct net *net)
 	return (u16)(set && set < most ? set : most);
 }
 
+u32 tcp_mss_full(const struct net *net, const struct tcp_conn *c)
+{
+	return min(c->mss_peer, mss_ours(net));
+}
+
 void tcp_set_mss(struct net *net, struct tcp_conn *c)
 {
-	u32 mss = min(c->mss_peer, mss_ours(net));
+	u32 mss = min(tcp_mss_full(net, c), tcp_path_mss(net, c->flow.raddr));
 
 	if (c->flags & TCP_F_TS)
-		mss -= 12;
+		mss -= TCP_TS_LEN;
 	c->mss_snd = (u16)mss;
 }
 

@@ -5,22 +5,20 @@
 enum { MTU_LEAST = 552 }; /* smaller ones are more likely forged than true */
 
 /* A smaller path MTU (RFC 1191): resend what was too large. */
-static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu)
+static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu, u64 now)
 {
 	u32 mss = max(mtu, (u16)MTU_LEAST) - IPV4_LEN - TCP_LEN;
 
-	if (mss >= c->mss_peer)
+	if (!tcp_path_learn(net, c, (u16)mss, now))
 		return;
-	c->mss_peer = (u16)mss;
-	tcp_set_mss(net, c);
-	c->cwnd = max(c->cwnd, (u32)c->mss_snd);
 	c->snd_nxt = c->snd_una;
 	tcp_sndq_seek(net, c);
 	c->flags &= ~(u32)TCP_F_RTT_TIMED;
 	tcp_mark_out(net, c);
 }
 
-void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg)
+void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg,
+	      u64 now)
 {
 	struct tcp_conn *c = tcp_find(net, flow);
 
@@ -29,7 +27,7 @@ void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg)
 		return;
 	if (c->state >= TCP_ESTABLISHED) {
 		if (msg->mtu)
-			shrink_mss(net, c, msg->mtu);
+			shrink_mss(net, c, msg->mtu, now);
 		return;
 	}
 	if (msg->mtu)

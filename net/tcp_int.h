@@ -105,6 +105,17 @@ struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
 				 const struct pkt *p, const struct tcp_seg *s,
 				 u8 group, u64 now);
 
+/* tcp_path.c */
+/* What the way to @ip takes, options included. */
+u32 tcp_path_mss(struct net *net, struct be32 ip);
+/* It takes no more than @mss. False: our segments are no larger. */
+bool tcp_path_learn(struct net *net, struct tcp_conn *c, u16 mss, u64 now);
+/* A retransmission timeout: were the segments too large? */
+void tcp_path_timeout(struct net *net, struct tcp_conn *c, u64 now);
+/* @len bytes were sent, and it is time to see whether the way takes more: about
+ * once per round trip. */
+void tcp_path_sent(struct net *net, struct tcp_conn *c, u32 len, u64 now);
+
 /* tcp_cc.c */
 /* How many states, and the memory for them. */
 u32 tcp_cc_states(const struct tcp_conf *conf);

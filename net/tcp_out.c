@@ -17,6 +17,8 @@ static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 {
 	c->snd_nxt += len;
 	if (seq_lt(c->snd_max, c->snd_nxt)) {
+		if (tcp_rtt_wanted(c, now))
+			tcp_path_sent(net, c, len, now);
 		tcp_sent_new(c, now);
 	} else {
 		c->flags &= ~(u32)TCP_F_RTT_TIMED; /* Karn */

@@ -48,6 +48,7 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 {
 	net->stat->tcp_timeouts++;
 	if (c->state >= TCP_ESTABLISHED) {
+		tcp_path_timeout(net, c, now);
 		tcp_cc_of(c)->timeout(net, c, now);
 		go_back(net, c);
 	} else {

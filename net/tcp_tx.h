@@ -49,6 +49,8 @@ void tcp_send_rst(struct net *net, struct tcp_conn *c, u64 now);
 
 /* Segment size after options, from peer's MSS and our MTU. */
 void tcp_set_mss(struct net *net, struct tcp_conn *c);
+/* What both ends take, options included. */
+u32 tcp_mss_full(const struct net *net, const struct tcp_conn *c);
 /* @len bytes from (@range, @off) on: into @m or, where the NIC gathers and it
  * pays, referred to. False when buffers run out. */
 bool tcp_fill(struct net *net, struct mbuf *m, u32 range, u32 off, u32 len);

@@ -81,6 +81,7 @@
 	X(tcp_dup_acks, "duplicate ACKs received")                         \
 	X(tcp_out_of_order, "segments received out of order")              \
 	X(tcp_zero_window_probes, "window probes sent")                    \
+	X(tcp_black_holes, "steps down: a path swallowed large segments")  \
 	X(tcp_keepalive_probes, "keepalive probes sent")                   \
 	X(tcp_cc_short, "congestion control found no state left")          \
 	X(tcp_range_short, "sendv that found no send range for it left")   \

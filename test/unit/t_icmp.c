@@ -104,6 +104,11 @@ static void tells_tcp(void **state)
 			   sizeof(q)));
 	assert_int_equal(tcp_stub.icmp.mtu, 576);
 	assert_int_equal(tcp_stub.icmps, 2);
+	/* it would have fitted */
+	q.ip.len = be16(1400);
+	fix_in(f, fix_icmp(f, ICMP_UNREACHABLE, ICMP_UNREACH_NEEDFRAG, 1400, &q,
+			   sizeof(q)));
+	assert_int_equal(tcp_stub.icmps, 2);
 }
 
 /* RFC 1122 section 4.2.3.9: what routers say passes, what the host itself says

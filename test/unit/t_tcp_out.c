@@ -261,11 +261,11 @@ static void path_mtu(void **state)
 	tcp_drain(f);
 	/* forged: nothing like it is in flight */
 	msg.seq = o.seq + 100000;
-	tcp_icmp(&f->net, c->flow, &msg);
+	tcp_icmp(&f->net, c->flow, &msg, f->now);
 	tcp_output_all(&f->net, f->now);
 	tcp_want_none(f);
 	msg.seq = o.seq;
-	tcp_icmp(&f->net, c->flow, &msg);
+	tcp_icmp(&f->net, c->flow, &msg, f->now);
 	tcp_output_all(&f->net, f->now);
 	for (u32 at = 0; tcp_get(f, &o); at += o.len) {
 		assert_int_equal(o.seq, p.ack + at);

@@ -40,6 +40,7 @@ static u64 seed;
 struct line_conf {
 	u32 loss, dup, late;
 	u64 delay; /* ns */
+	u32 most;  /* bytes; longer frames are swallowed. 0: no limit */
 };
 
 static void put(int to, const struct fix_frame *t, u64 at)
@@ -69,6 +70,8 @@ static void transmit(int from, const struct line_conf *l)
 
 		if (chance(l->late))
 			at += test_random(&seed) % (4 * l->delay);
+		if (l->most && t->len > l->most)
+			continue;
 		if (!chance(l->loss))
 			put(!from, t, at);
 		if (chance(l->dup))
@@ -298,6 +301,15 @@ static void lossy(void **state)
 	many(&(struct line_conf){ .loss = 200, .delay = 100000 }, 16);
 }
 
+/* Without a word: both ends have to find out (RFC 8899). */
+static void swallows_large_ones(void **state)
+{
+	many(&(struct line_conf){ .delay = 100000, .most = 1300 }, 16);
+	many(&(struct line_conf){ .delay = 100000, .most = 590 }, 16);
+	many(&(struct line_conf){ .loss = 20, .delay = 100000, .most = 1300 },
+	     16);
+}
+
 static void reordering(void **state)
 {
 	many(&(struct line_conf){ .late = 300, .delay = 100000 }, 16);
@@ -316,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(perfect),
 		cmocka_unit_test(lossy),
+		cmocka_unit_test(swallows_large_ones),
 		cmocka_unit_test(reordering),
 		cmocka_unit_test(everything),
 	};

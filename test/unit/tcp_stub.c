@@ -21,7 +21,8 @@ bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	return true;
 }
 
-void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg)
+void tcp_icmp(struct net *net, struct flow flow, const struct tcp_icmp *msg,
+	      u64 now)
 {
 	tcp_stub.icmps++;
 	tcp_stub.flow = flow;
