@@ -152,7 +152,7 @@ struct tcp_conn {
 	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
 	u16 mss_peer; /* largest segment the peer takes, options included */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
-	u8 cc;
+	u8 cc : 3, quick : 5;	   /* ACKs that may not wait */
 	u8 error; /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
@@ -270,8 +270,9 @@ struct tcp_conf {
 	u32 rcv_mbufs;	   /* buffers pinned per connection before small
 			    * segments are copied together */
 	u32 rto_initial_us, rto_min_us, rto_max_us;
-	u32 delack_us;	       /* 0: every segment is acknowledged at once */
-	u32 time_wait_ms;      /* 2 MSL */
+	u32 delack_us;	  /* 0: every segment is acknowledged at once */
+	u32 quick_acks;	  /* that do not wait at first and after a loss; < 32 */
+	u32 time_wait_ms; /* 2 MSL */
 	u32 fin_timeout_ms;    /* FIN-WAIT-2 of a connection closed for good */
 	u32 orphan_timeout_ms; /* ... and all that is left of one */
 	u32 keep_idle_ms, keep_interval_ms, keep_probes; /* idle 0: off */
@@ -355,7 +356,7 @@ struct tcp {
 	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;
 	u64 factor[2]; /* of tcp_hash(), odd, secret */
 	u32 port_hint;
-	u32 port_tries;	      /* since the last tcp_output_all() */
+	u32 port_tries; /* since the last tcp_output_all() */
 	struct tcp_path paths[TCP_PATHS];
 	u64 challenge_second; /* which challenges_left is for */
 	u32 challenges_left;

@@ -310,6 +310,7 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 	c->backoff = 0;
 	c->probes = 0;
 	c->rto_at = 0;
+	c->quick = net->conf.tcp.quick_acks & 31;
 	tcp_share_begin(c);
 	net->stat->tcp_established++;
 	tcp_arm_keep(net, c, now);

@@ -116,6 +116,7 @@ void tcp_take_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s,
 	}
 	if (!in_order) {
 		net->stat->tcp_out_of_order++;
+	c->quick = net->conf.tcp.quick_acks & 31;
 		if (fin)
 			hold_fin(c, s->seq + s->len);
 		if (s->len) {

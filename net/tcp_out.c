@@ -157,8 +157,20 @@ static void arm_persist(struct net *net, struct tcp_conn *c, u64 now)
 	tcp_arm(net, c, c->persist_at);
 }
 
+/* At first and after a loss the peer's window is small: it may be waiting for
+ * just this one (RFC 5681 section 4.2 lets it wait). */
+static void be_quick(struct tcp_conn *c)
+{
+	if (!c->quick || !(c->flags & TCP_F_ACK_LATER) ||
+	    c->flags & TCP_F_ACK_NOW)
+		return;
+	c->quick--;
+	c->flags |= TCP_F_ACK_NOW;
+}
+
 static void acknowledge(struct net *net, struct tcp_conn *c, u64 now)
 {
+	be_quick(c);
 	if (c->flags & TCP_F_ACK_NOW) {
 		tcp_send_ack(net, c, now);
 		if (c->flags & TCP_F_ACK_NOW) /* no buffer: later */

@@ -161,6 +161,7 @@ void play_conf(struct run *r)
 		SETTING(rto_min_us, 1000),
 		SETTING(rto_max_us, 1000),
 		SETTING(delack_us, 1000),
+		SETTING(quick_acks, 1),
 		SETTING(time_wait_ms, 1000000),
 		SETTING(fin_timeout_ms, 1000000),
 		SETTING(orphan_timeout_ms, 1000000),
