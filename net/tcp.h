@@ -267,6 +267,7 @@ struct tcp_conf {
 	u32 patience_ms;   /* with who takes nothing while others go short */
 	u32 snd_buf;	   /* bytes queued per connection */
 	u32 rcv_buf;	   /* receive window per connection, bytes */
+	u32 rcv_buf_max;   /* ... where buffers are plenty; 0: not more */
 	u32 rcv_mbufs;	   /* buffers pinned per connection before small
 			    * segments are copied together */
 	u32 rto_initial_us, rto_min_us, rto_max_us;
@@ -345,6 +346,7 @@ struct tcp {
 	} want[TCP_NR_POOLS];
 	struct timer watch; /* set while somebody goes short */
 	u32 watch_hand;	    /* index of the connection seen last */
+	u32 rcv_wnd;	    /* of who reads what comes: tcp_tune_window() */
 	u32 app_away;	    /* tick: the application did not cross in time */
 	u32 patience;	    /* ticks, from conf */
 	struct tcp_conn *ready_head, **ready_tail;

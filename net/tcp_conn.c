@@ -83,6 +83,7 @@ void tcp_init(struct net *net, void *memory)
 	t->challenge_second = UINT64_MAX;
 	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
 	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
+	t->rcv_wnd = conf->rcv_buf;
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;
 	list_init(&t->time_wait);
@@ -148,7 +149,7 @@ void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
 	memset(c, 0, sizeof(*c));
 	c->flow = flow;
 	c->cc = conf->cc;
-	c->wscale_rcv = wscale_for(conf->rcv_buf);
+	c->wscale_rcv = wscale_for(max(conf->rcv_buf, conf->rcv_buf_max));
 	c->rto = net->tcp.rto_initial;
 	c->last_rx = c->last_tx = tick_of(now);
 	if (conf->timestamps)

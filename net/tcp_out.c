@@ -258,6 +258,7 @@ void tcp_output_all(struct net *net, u64 now)
 	t->out_head = NULL;
 	t->out_tail = &t->out_head;
 	t->port_tries = 0;
+	tcp_tune_window(net);
 	while (c) {
 		struct tcp_conn *next = c->next_out;
 

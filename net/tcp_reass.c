@@ -50,7 +50,7 @@ void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len)
 /* Data out of order gets a quarter: the peer still has it. */
 static bool ooo_room(const struct net *net, const struct tcp_conn *c)
 {
-	return c->rx_mbufs < net->conf.tcp.rcv_buf / 512 + 16 &&
+	return c->rx_mbufs < net->tcp.rcv_wnd / 512 + 16 &&
 	       mbuf_plenty(net->pool, 4 * c->rx_mbufs);
 }
 

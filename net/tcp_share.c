@@ -213,3 +213,34 @@ void tcp_watch(void *arg, struct timer *timer, u64 now)
 	if (again)
 		watch_again(net);
 }
+
+/* ---- windows
+ *
+ * A connection may have conf.rcv_buf unread. Whose application reads what comes
+ * is offered more, up to conf.rcv_buf_max, so that the window does not limit
+ * who is far away: a third of what is left above half of the buffers. The more
+ * is held, the less everybody is offered, and none of them more than rcv_buf
+ * from there on; what has been offered is not taken back.
+ */
+void tcp_tune_window(struct net *net)
+{
+	enum { THIRD = MBUF_SIZE / 4 }; /* of a full segment's bytes, about */
+	const struct tcp_conf *conf = &net->conf.tcp;
+	const struct mbuf_pool *pool = net->pool;
+	u32 left = pool->nfree - min(pool->nfree, pool->half);
+	u64 bytes = (u64)left * THIRD;
+
+	bytes = min(bytes, (u64)conf->rcv_buf_max);
+	net->tcp.rcv_wnd = (u32)max(bytes, (u64)conf->rcv_buf);
+}
+
+u32 tcp_rcv_edge_slow(const struct net *net, const struct tcp_conn *c)
+{
+	u32 buf = net->conf.tcp.rcv_buf;
+
+	if (c->rx_bytes < buf / 2)
+		buf = net->tcp.rcv_wnd;
+	if (!c->wscale_rcv)
+		buf = min(buf, 65535u);
+	return c->rcv_nxt + (c->rx_bytes < buf ? buf - c->rx_bytes : 0);
+}

@@ -173,6 +173,7 @@ void play_conf(struct run *r)
 		SETTING(init_cwnd, 1),
 		SETTING(snd_buf, 1),
 		SETTING(rcv_buf, 1),
+		SETTING(rcv_buf_max, 1),
 		SETTING(rcv_mbufs, 1),
 		SETTING(max_conns, 1),
 		SETTING(per_source, 1),
