@@ -194,7 +194,8 @@ static enum step check_ack(struct net *net, struct tcp_conn *c,
 		if (seq_lt(c->snd_una, s->ack) && seq_le(s->ack, c->snd_max))
 			return GO_ON;
 		net->stat->drop_tcp_state++;
-		tcp_reset_reply(net, p, now);
+		if (!tcp_cookie_overtaken(net, c, s, now))
+			tcp_reset_reply(net, p, now);
 		return DROP;
 	}
 	if (ack_in_range(c, s))

@@ -137,28 +137,37 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 	return true;
 }
 
-/* A SYN was answered by a cookie, and the same SYN again, as there was a place
- * then, by a number of our own. The peer believes the first answer. */
+/* May @c, half-open, have been sent a cookie before its place? */
+static bool had_cookie(const struct net *net, const struct tcp_conn *c, u64 now)
+{
+	return c->state == TCP_SYN_RCVD && c->listener &&
+	       tcp_cookies_out(&net->tcp.listeners[c->listener - 1], now);
+}
+
 bool tcp_cookie_earlier(const struct net *net, const struct tcp_conn *c,
 			const struct pkt *p, const struct tcp_seg *s, u64 now)
 {
 	struct tcp_seg syn;
 
-	return c->state == TCP_SYN_RCVD && c->listener &&
+	return had_cookie(net, c, now) && s->ack != c->snd_max &&
 	       (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK &&
-	       s->ack != c->snd_max &&
-	       tcp_cookies_out(&net->tcp.listeners[c->listener - 1], now) &&
 	       read_cookie(net, p, s, &syn, now);
 }
 
-/* What has data may have overtaken the segment that would be right: silence,
- * and it comes again. */
+bool tcp_cookie_overtaken(const struct net *net, const struct tcp_conn *c,
+			  const struct tcp_seg *s, u64 now)
+{
+	return had_cookie(net, c, now) && s->seq != c->irs + 1;
+}
+
+/* What has data, or ends it, may have overtaken the segment that would be
+ * right: silence, and it comes again. */
 static void refuse(struct net *net, const struct pkt *p,
 		   const struct tcp_seg *s, u64 now)
 {
 	net->stat->tcp_cookies_bad++;
 	net->stat->drop_tcp_no_conn++;
-	if (!s->len)
+	if (!s->len && !(s->flags & TCP_FIN))
 		tcp_reset_reply(net, p, now);
 }
 

@@ -97,9 +97,14 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 		     const struct pkt *p, const struct tcp_seg *s, u64 now);
 /* Has @l sent any that may still come back? */
 bool tcp_cookies_out(const struct tcp_listener *l, u64 now);
-/* @c is half-open and did not send what @s acknowledges: was that a cookie? */
+/* A SYN was answered by a cookie, and the same SYN again, as there was a place
+ * then, by @c with a number of its own. The peer believes the first answer: is
+ * that what @s acknowledges? */
 bool tcp_cookie_earlier(const struct net *net, const struct tcp_conn *c,
 			const struct pkt *p, const struct tcp_seg *s, u64 now);
+/* ... or has @s overtaken the segment that does? */
+bool tcp_cookie_overtaken(const struct net *net, const struct tcp_conn *c,
+			  const struct tcp_seg *s, u64 now);
 /* The connection that the ACK @s opens, or NULL: no cookie, or no room. */
 struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
 				 const struct pkt *p, const struct tcp_seg *s,

@@ -146,6 +146,11 @@ static void first_answer_counts(void **state)
 	second = tcp_want(f, TCP_SYN | TCP_ACK);
 	assert_int_not_equal(second.seq + 1, p.ack);
 
+	p.seq += 10; /* it has overtaken the one that opens */
+	tcp_put(f, &p, TCP_ACK | TCP_FIN, NULL, 0);
+	tcp_put(f, &p, TCP_ACK, "late", 4);
+	tcp_want_none(f);
+	p.seq -= 10;
 	p.ack++; /* neither of the two */
 	c = answer(f, &p);
 	assert_int_equal(c->state, TCP_SYN_RCVD);
