@@ -77,13 +77,6 @@ struct conn *app_conn_new(struct host *h)
 	return NULL;
 }
 
-/* The peer has got all and said so, and we have got all: whatever becomes of
- * the last ACKs. */
-static bool all_done(const struct conn *c)
-{
-	return c->eof && c->received == c->in.total && c->acked == c->out.total;
-}
-
 /* Not let in: nobody listens, a reject, or too many knock at once. */
 static bool was_refused(const struct host *h, const struct link *l, s64 error)
 {
@@ -93,7 +86,7 @@ static bool was_refused(const struct host *h, const struct link *l, s64 error)
 		return false;
 	return error == ECONNREFUSED ||
 	       (error == ECONNRESET &&
-		(s->drop_tcp_backlog || s->tcp_recycled));
+		(s->drop_tcp_backlog || s->tcp_recycled || s->tcp_cookies_bad));
 }
 
 /* Ends the application's part. */
@@ -110,7 +103,7 @@ void app_conn_end(struct host *h, struct conn *c, s64 error)
 		struct side *s = c->opener ? &l->opener : &l->accepter;
 
 		s->ended = true;
-		s->done = all_done(c) || (!error && c->eof);
+		s->got = c->eof;
 		if (c->opener && was_refused(h, l, error))
 			l->refused = true;
 		link_moves(h->world, c->link);

@@ -2,12 +2,13 @@
 /* What must hold of a dataplane between any two iterations. */
 #include "sim.h"
 
+#include "net/tcp_cc.h"
 #include "net/tcp_int.h"
 
 enum { ALL_EVERY = 64 }; /* steps between two looks at everything */
 
 struct sums {
-	u64 mbufs, ranges, shared_ranges, timers, conns;
+	u64 mbufs, ranges, shared_ranges, timers, conns, cc_states;
 };
 
 #define CHECK(h, c, cond)                                                \
@@ -25,6 +26,7 @@ struct sums {
 
 static void check_sequence(struct host *h, const struct tcp_conn *c)
 {
+	const struct net *net = &h->node.dp->net;
 	u32 fin = !!(c->flags & TCP_F_FIN_SENT),
 	    flight = c->snd_max - c->snd_una;
 
@@ -35,6 +37,10 @@ static void check_sequence(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, c->snd_wnd <= c->max_wnd);
 	CHECK(h, c, c->mss_snd && c->cwnd >= c->mss_snd);
 	CHECK(h, c, c->ssthresh >= c->mss_snd);
+	CHECK(h, c,
+	      !(c->flags & TCP_F_CC_STATE) ||
+		      net->tcp.cc_states[c->cc_state - 1].owner ==
+			      tcp_index(&net->tcp, c) + 1);
 }
 
 static void check_window(struct host *h, const struct tcp_conn *c)
@@ -159,6 +165,7 @@ static void count_conn(const struct tcp_conn *c, struct sums *s)
 	if (c->sndq_ranges > TCP_OWN_RANGES)
 		s->shared_ranges += c->sndq_ranges - TCP_OWN_RANGES;
 	s->timers += c->state != TCP_CLOSED && timer_is_set(&c->timer);
+	s->cc_states += !!(c->flags & TCP_F_CC_STATE);
 	s->conns += c->state != TCP_CLOSED;
 }
 
@@ -182,6 +189,8 @@ static void count_rest(const struct net *net, struct sums *s)
 	s->timers += timer_is_set(&net->tcp.watch);
 	for (u32 i = net->tcp.range_free; i; i = tcp_range_at(net, i)->next)
 		s->ranges++;
+	for (u32 i = net->tcp.cc_free; i; i = net->tcp.cc_states[i - 1].next)
+		s->cc_states++;
 }
 
 static void check_pools(struct host *h, const struct sums *s)
@@ -199,6 +208,9 @@ static void check_pools(struct host *h, const struct sums *s)
 			 h->nr, (unsigned long long)s->ranges, t->nranges_used,
 			 (unsigned long long)s->shared_ranges,
 			 (unsigned long long)shared);
+	if (s->cc_states != t->ncc_used)
+		sim_fail(h->world, "host %u: %llu of %u states are there",
+			 h->nr, (unsigned long long)s->cc_states, t->ncc_used);
 	if (s->timers != dp->net.wheel.count)
 		sim_fail(h->world, "host %u: %llu timers set, %u on the wheel",
 			 h->nr, (unsigned long long)s->timers,

@@ -147,10 +147,26 @@ static void plan_timers(struct world *w, struct tcp_conf *c, u64 *rng)
 	c->syn_retries = impatient ? 2 : 25;
 }
 
+/* Each side has what it has. */
+static bool option(struct world *w, u64 *rng, enum sim_fault without)
+{
+	bool off = sim_chance(rng, 35);
+
+	return !(off && sim_in_play(w, without));
+}
+
+static void plan_options(struct world *w, struct tcp_conf *c, u64 *rng)
+{
+	u32 cc = sim_random(rng, TCP_NR_CC);
+
+	c->timestamps = option(w, rng, FAULT_NO_TS);
+	c->wscale = option(w, rng, FAULT_NO_WSCALE);
+	c->syn_cookies = option(w, rng, FAULT_NO_COOKIES);
+	c->cc = (u8)(sim_in_play(w, FAULT_ANY_CC) ? cc : TCP_CC_NEWRENO);
+}
+
 static void plan_tcp(struct world *w, struct tcp_conf *c, u64 *rng)
 {
-	bool bare_ts = sim_chance(rng, 35), bare_ws = sim_chance(rng, 35);
-
 	*c = (struct tcp_conf){
 		.max_conns = 128 + sim_random(rng, 64),
 		.max_listeners = 2,
@@ -160,14 +176,13 @@ static void plan_tcp(struct world *w, struct tcp_conf *c, u64 *rng)
 		.rcv_buf = 2048 + sim_random(rng, 200000),
 		.rcv_mbufs = 4 + sim_random(rng, 60),
 		.init_cwnd = 1 + sim_random(rng, 10),
-		.timestamps = !(bare_ts && sim_in_play(w, FAULT_NO_TS)),
-		.wscale = !(bare_ws && sim_in_play(w, FAULT_NO_WSCALE)),
 		.port_min = 32768,
 		.port_max = (u16)(32768 + 200 + sim_random(rng, 10000)),
 		.challenge_acks = 1000,
 		.challenge_interval_ms = sim_random(rng, 600),
 	};
 	plan_timers(w, c, rng);
+	plan_options(w, c, rng);
 	if (sim_in_play(w, FAULT_FEW_PORTS))
 		c->port_max = c->port_min + 7;
 }

@@ -73,7 +73,9 @@ enum {
 	X(HASTY, "hasty", 60)	      /* close early */         \
 	X(ABORT, "abort", 60)                                   \
 	X(NO_TS, "ts", 100) /* peers without */                 \
-	X(NO_WSCALE, "wscale", 100)
+	X(NO_WSCALE, "wscale", 100)                             \
+	X(NO_COOKIES, "cookies", 100)                           \
+	X(ANY_CC, "cc", 100) /* not the default */
 
 #define SIM_FAULT_NUMBER(name, word, percent) FAULT_##name,
 enum sim_fault { SIM_FAULTS(SIM_FAULT_NUMBER) NR_FAULTS };
@@ -130,7 +132,7 @@ struct side {
 	enum manner manner;
 	bool there; /* connecting, or accepted */
 	bool ended; /* its application was told, or has ended it */
-	bool done;  /* ... and had got all, and all was taken from it */
+	bool got;   /* ... and had got all */
 };
 
 struct link {
