@@ -4,6 +4,7 @@
     bench.py    the two sides, their servers and clients
     veth.py     over a veth pair, against Linux and a bare NIC
     process.py  what wall 2 costs
+    path.py     over a path that loses, against Linux
     counts.py   instructions and bytes: exact, whatever else the machine does
     report.py   the table, the raw numbers, bench/README.md
 
@@ -11,7 +12,7 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [(what, value,
 target, how)]}, where how is ">=" or "<="."""
 
-from figures import counts, process, veth
+from figures import counts, path, process, veth
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -23,6 +24,8 @@ SCENARIOS = {
     "insns": counts.instructions,
     "memory": counts.memory,
     "batch": veth.batch,
+    "loss": path.loss,
+    "answers": path.answers,
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
 }
