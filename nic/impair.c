@@ -92,29 +92,30 @@ static bool mark(u8 *frame, u32 len)
 	return false;
 }
 
-/* Bytes that wait for the line. */
-static u64 waiting(const struct impair *im, u64 now)
+/* How long the line takes for @bytes, ns. */
+static u64 line_ns(const struct impair_conf *conf, u64 bytes)
 {
-	u64 ns = im->line_free > now ? im->line_free - now : 0;
-
-	return (u64)((unsigned __int128)ns * im->conf.rate_bps / 8000000000ull);
+	return bytes * 8000000000ull / conf->rate_bps;
 }
 
 /* Into the queue, or it overflows. */
 static bool enqueue(struct impair *im, u8 *frame, u32 len, u64 now)
 {
 	const struct impair_conf *conf = &im->conf;
-	u64 bytes = conf->rate_bps ? waiting(im, now) : 0;
+	u64 waits, takes;
 
-	if (conf->queue && bytes + len > conf->queue) {
+	im->line_free = max(now, im->line_free);
+	if (!conf->rate_bps)
+		return true;
+	waits = im->line_free - now;
+	takes = line_ns(conf, len);
+	if (conf->queue && waits + takes > line_ns(conf, conf->queue)) {
 		im->nr_overflow++;
 		return false;
 	}
-	if (conf->mark && bytes > conf->mark)
+	if (conf->mark && waits > line_ns(conf, conf->mark))
 		im->nr_marked += mark(frame, len);
-	im->line_free = max(now, im->line_free);
-	if (conf->rate_bps)
-		im->line_free += (u64)len * 8000000000ull / conf->rate_bps;
+	im->line_free += takes;
 	return true;
 }
 

@@ -25,7 +25,8 @@ struct impair_conf {
 	u64 reorder_ns; /* what a reordered frame comes late by, at most;
 			 * 0: twice the delay, at least 100 us */
 	u64 rate_bps;	/* of the line, 0: unlimited */
-	u32 queue;	/* bytes that wait for the line at most; 0: any */
+	u32 queue;	/* bytes that wait for the line at most, below 2^31;
+			 * 0: any */
 	u32 mark; /* with more waiting, ECN-capable packets get CE; 0: never */
 };
 

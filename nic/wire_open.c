@@ -57,8 +57,8 @@ static const struct option {
 	OPTION("delay", time_units, 1e12, impair.delay_ns),
 	OPTION("jitter", time_units, 1e12, impair.jitter_ns),
 	OPTION("rate", rate_units, 1e15, impair.rate_bps),
-	OPTION("queue", plain_units, 4294967295.0, impair.queue),
-	OPTION("mark", plain_units, 4294967295.0, impair.mark),
+	OPTION("queue", plain_units, 2147483647.0, impair.queue),
+	OPTION("mark", plain_units, 2147483647.0, impair.mark),
 	OPTION("mtu", plain_units, MBUF_ROOM - 14, mtu),
 #undef OPTION
 };
