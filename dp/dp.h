@@ -99,6 +99,11 @@ struct dp_setup {
 /* Returns 0 or -EINVAL. */
 int dp_init(struct dp *dp, const struct dp_setup *setup, u64 now);
 
+/* Where this copy of the core has its code: the pointers to functions in @dp,
+ * but for the NIC's. dp_init() does it; again whoever has a copy of his own
+ * and goes on with what another one began. */
+void dp_bind(struct dp *dp);
+
 /* One iteration at time @now (ns), see loop.c. @calls: dispatch the batch in
  * dp->down first (true exactly once per crossing). Returns the number of
  * event conditions now in dp->up, or -EAGAIN when there was no work at all:

@@ -42,6 +42,17 @@ static bool conf_ok(const struct dp_setup *s)
 	       s->thread < s->nthreads;
 }
 
+void dp_bind(struct dp *dp)
+{
+	timer_fn **fire = dp->net.wheel.fire;
+
+	fire[TIMER_TCP] = tcp_timer;
+	fire[TIMER_ARP] = arp_timer;
+	fire[TIMER_USER] = dp_user_timer_fire;
+	fire[TIMER_SHARE] = tcp_watch;
+	fire[TIMER_FRAG] = frag_timer;
+}
+
 /* The protocols are initialised last: their init functions read the settings,
  * the pool and the wheel. */
 static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
@@ -62,11 +73,7 @@ static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 	net->rss_key = s->rss_key;
 	net->group_owner = s->group_owner;
 	wheel_init(&net->wheel, now);
-	net->wheel.fire[TIMER_TCP] = tcp_timer;
-	net->wheel.fire[TIMER_ARP] = arp_timer;
-	net->wheel.fire[TIMER_USER] = dp_user_timer_fire;
-	net->wheel.fire[TIMER_SHARE] = tcp_watch;
-	net->wheel.fire[TIMER_FRAG] = frag_timer;
+	dp_bind(dp);
 	arp_init(net);
 	frag_init(net);
 	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)));

@@ -70,7 +70,7 @@ struct wire_exits {
 struct wire_queue {
 	struct nicq q;
 	struct wire_shared *shared;
-	const struct wire_exits *exits; /* NULL: never sleeps */
+	const struct wire_exits *exits; /* wire_bind() */
 	u8 end;
 	u8 queue;
 	u16 rx_turn;	/* source queue that is served first */
@@ -87,6 +87,13 @@ struct wire_queue {
 	u32 rss_nibble[24][16];
 };
 
+/* A queue lies in pages of its own: they can be mapped elsewhere, too. */
+enum {
+	WIRE_PAGE = 4096,
+	WIRE_QUEUE_BYTES = (sizeof(struct wire_queue) + WIRE_PAGE - 1) /
+			   WIRE_PAGE * WIRE_PAGE,
+};
+
 /* Where the ring from queue @from of end @end to queue @to of the other end
  * lies, bytes from the start; the total length of the memory. */
 size_t wire_ring_at(u32 end, u32 from, u32 to);
@@ -97,6 +104,10 @@ size_t wire_bytes(void);
 void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,
 		     enum wire_end end, u32 queue,
 		     struct wire_impairer *impairer);
+
+/* Where this copy of the code lies, and what waits and wakes for it; NULL:
+ * never sleeps. wire_queue_init() does it with NULL. */
+void wire_bind(struct wire_queue *w, const struct wire_exits *exits);
 
 /* Writes the indirection table that steers to this end. */
 void wire_set_rss(struct wire_shared *shared, enum wire_end end,

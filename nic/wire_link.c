@@ -131,7 +131,7 @@ static void announce(struct wire_shared *sh, enum wire_end end, u32 nqueues)
 static struct wire_queue *queue_new(struct wire_link *l, u32 nr,
 				    const struct wire_conf *conf)
 {
-	struct wire_queue *w = calloc(1, sizeof(*w));
+	struct wire_queue *w = aligned_alloc(WIRE_PAGE, WIRE_QUEUE_BYTES);
 	struct wire_impairer *im = NULL;
 
 	if (w && impair_wanted(&conf->impair)) {
@@ -158,7 +158,7 @@ static int queues_open(struct wire_link *l, const struct wire_conf *conf)
 		l->queues[i] = queue_new(l, i, conf);
 		if (!l->queues[i])
 			return -ENOMEM;
-		l->queues[i]->exits = l->fd < 0 ? NULL : &exits;
+		wire_bind(l->queues[i], l->fd < 0 ? NULL : &exits);
 	}
 	announce(l->shared, l->end, l->nqueues);
 	return 0;

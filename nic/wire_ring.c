@@ -287,9 +287,7 @@ bool wire_pending(const struct wire_queue *w)
 	return false;
 }
 
-void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,
-		     enum wire_end end, u32 queue,
-		     struct wire_impairer *impairer)
+void wire_bind(struct wire_queue *w, const struct wire_exits *exits)
 {
 	static const struct nicq_ops ops = {
 		.rx = wire_rx,
@@ -298,10 +296,19 @@ void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,
 		.reclaim = wire_reclaim,
 		.wait = wire_wait,
 	};
+
+	w->q.ops = &ops;
+	w->exits = exits;
+}
+
+void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,
+		     enum wire_end end, u32 queue,
+		     struct wire_impairer *impairer)
+{
 	u8 *base = (u8 *)shared;
 
 	memset(w, 0, sizeof(*w));
-	w->q.ops = &ops;
+	wire_bind(w, NULL);
 	w->q.caps = NIC_GATHER;
 	w->q.mtu = 1500;
 	/* Locally administered; the last byte is the end. */
