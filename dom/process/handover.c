@@ -3,11 +3,26 @@
  * other side is another process. */
 #include "dom/process/handover.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+/* Not by libc, whose errno is in domain vm that of a program which runs. */
+static long futex(const u32 *word, int op, u32 value,
+		  const struct timespec *until, u32 bits)
+{
+	register const struct timespec *r10 __asm__("r10") = until;
+	register u64 r8 __asm__("r8") = 0;
+	register u64 r9 __asm__("r9") = bits;
+	long ret = SYS_futex;
+
+	__asm__ volatile("syscall"
+			 : "+a"(ret)
+			 : "D"(word), "S"(op), "d"(value), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
 
 /* FUTEX_WAIT_BITSET: its timeout is absolute. */
 int handover_futex_wait(const u32 *word, u32 value, u64 until)
@@ -15,14 +30,12 @@ int handover_futex_wait(const u32 *word, u32 value, u64 until)
 	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000),
 			       .tv_nsec = (long)(until % 1000000000) };
 
-	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value,
-		       until == UINT64_MAX ? NULL : &ts, NULL,
-		       FUTEX_BITSET_MATCH_ANY)
-		       ? -errno
-		       : 0;
+	return (int)futex(word, FUTEX_WAIT_BITSET, value,
+			  until == UINT64_MAX ? NULL : &ts,
+			  FUTEX_BITSET_MATCH_ANY);
 }
 
 void handover_futex_wake(const u32 *word)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	futex(word, FUTEX_WAKE, 1, NULL, 0);
 }
