@@ -2,6 +2,7 @@
 /* The table of domains, and how each starts the application. */
 #include "cp/ix.h"
 #include "dom/process/process.h"
+#include "dom/vm/vm.h"
 #include "ix/dom.h"
 
 #include <errno.h>
@@ -126,6 +127,19 @@ static int process_probe(const struct conf *c, struct conf_err *e)
 	return err ? conf_error(e, err, "domain process: %s", why) : 0;
 }
 
+static int run_application(const struct conf *c, const char *program,
+			   char **argv, const struct proc_guest *guest,
+			   struct conf_err *e)
+{
+	int err = proc_run(c, program, argv, atoi(getenv(IX_ENV_SETTINGS)),
+			   guest);
+
+	if (err < 0)
+		conf_error(e, err, "%.300s: %s%s", program, strerror(-err),
+			   err == -EACCES ? " (see --user)" : "");
+	return err;
+}
+
 /* This process becomes the dataplane. */
 static int process_run(const struct conf *c, char **argv, struct conf_err *e)
 {
@@ -133,16 +147,66 @@ static int process_run(const struct conf *c, char **argv, struct conf_err *e)
 
 	if (err)
 		return err;
-	err = proc_run(c, argv, atoi(getenv(IX_ENV_SETTINGS)));
-	if (err < 0)
-		conf_error(e, err, "%.300s: %s%s", argv[0], strerror(-err),
-			   err == -EACCES ? " (see --user)" : "");
+	return run_application(c, argv[0], argv, NULL, e);
+}
+
+static int vm_domain_probe(const struct conf *c, struct conf_err *e)
+{
+	char why[256];
+	int err = vm_check(c, why, sizeof(why));
+
+	return err ? conf_error(e, err, "domain vm: %s", why) : 0;
+}
+
+/* The program's path, as execvp() would find it. */
+static int find_path(const char *name, char out[PATH_MAX])
+{
+	const char *dirs = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return snprintf(out, PATH_MAX, "%s", name) >= PATH_MAX
+			       ? -ENAMETOOLONG
+			       : 0;
+	while (dirs && *dirs) {
+		size_t n = strcspn(dirs, ":");
+
+		snprintf(out, PATH_MAX, "%.*s/%s", (int)n, dirs, name);
+		if (!access(out, X_OK))
+			return 0;
+		dirs += n + (dirs[n] == ':');
+	}
+	return -ENOENT;
+}
+
+/* What A executes puts the program where the guest has it: lib/vm/load/. */
+static int vm_run(const struct conf *c, char **argv, struct conf_err *e)
+{
+	char loader[PATH_MAX], path[PATH_MAX];
+	int err = set_environment("vm", c, e), n = 0;
+	char **all;
+
+	if (!err && (err = find_path(argv[0], path)))
+		conf_error(e, err, "%.300s: %s", argv[0], strerror(-err));
+	if (err)
+		return err;
+	while (argv[n])
+		n++;
+	all = calloc((size_t)n + 3, sizeof(*all));
+	if (!all)
+		return conf_error(e, -ENOMEM, "no memory");
+	snprintf(loader, sizeof(loader), "%s/ix-vmload", getenv(IX_ENV_LIBDIR));
+	all[0] = loader;
+	all[1] = argv[0];
+	all[2] = path;
+	memcpy(all + 3, argv + 1, (size_t)n * sizeof(*all));
+	err = run_application(c, argv[0], all, &vm_guest, e);
+	free(all);
 	return err;
 }
 
 /* Strongest wall first: the order in which auto tries them. */
 static const struct domain domains[] = {
-	{ "vm", "guest page tables", NULL, NULL },
+	{ "vm", "guest page tables", vm_domain_probe, vm_run },
 	{ "process", "separate processes", process_probe, process_run },
 	{ "inline", "none", inline_probe, inline_run },
 };
@@ -164,14 +228,10 @@ const struct domain *domain_choose(const struct conf *c, struct conf_err *e)
 
 		if (!named && c->domain != DOMAIN_AUTO)
 			continue;
-		if (!d->probe)
-			conf_error(e, -ENOSYS,
-				   "domain %s: not in this version of IX; "
-				   "--domain inline has no wall between "
-				   "application and dataplane",
-				   d->name);
-		else if (!d->probe(c, e))
+		if (!d->probe(c, e))
 			return d;
+		if (!named && !c->quiet)
+			fprintf(stderr, "ix: not %s\n", e->text);
 	}
 	return NULL;
 }

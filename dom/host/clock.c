@@ -36,12 +36,17 @@ static void moment(u64 *tsc, u64 *ns)
 
 void host_clock_init(struct host_clock *c)
 {
+	*c = (struct host_clock){ .tsc = invariant_tsc() };
+	if (c->tsc)
+		host_clock_calibrate(c);
+}
+
+void host_clock_calibrate(struct host_clock *c)
+{
 	struct timespec pause = { .tv_nsec = CALIBRATION_NS };
 	u64 tsc, ns;
 
-	*c = (struct host_clock){ .tsc = invariant_tsc() };
-	if (!c->tsc)
-		return;
+	c->tsc = true;
 	moment(&c->tsc0, &c->ns0);
 	nanosleep(&pause, NULL);
 	moment(&tsc, &ns);

@@ -21,6 +21,9 @@ struct host_clock {
 
 /* Calibrates: takes 10 ms. */
 void host_clock_init(struct host_clock *c);
+/* ... to the time stamp counter, whatever is known of it: for who has no
+ * other. Not usable if it stands still. */
+void host_clock_calibrate(struct host_clock *c);
 
 static inline u64 host_clock_os(void)
 {

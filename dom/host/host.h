@@ -100,6 +100,13 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
  * host_stop(): connections have been aborted then. */
 int host_run_io(struct host_thread *t);
 
+/* Goes on with a crossing that ring 0 of a guest has begun, until event
+ * conditions, or *@end is set. As host_run_io(). */
+int host_run_on(struct host_thread *t, const u32 *end);
+
+/* Packets were forwarded: wakes the other threads. */
+void host_wake_others(struct host_thread *t);
+
 /* Aborts the thread's connections. Harmless if done. */
 void host_detach(struct host_thread *t);
 

@@ -9,7 +9,7 @@
  *    |           |
  *    |           v
  *    +-------- block in nic->wait() until a packet, a timer, max_sleep,
- *              or a packet that another thread forwards: wake_others()
+ *              or a packet that another thread forwards: host_wake_others()
  */
 #include "dom/host/host.h"
 
@@ -136,7 +136,7 @@ static void awake(struct host_thread *t)
 
 /* This iteration has forwarded packets: to whom does not matter, few sleep
  * while others have work. */
-static void wake_others(struct host_thread *t)
+void host_wake_others(struct host_thread *t)
 {
 	struct host *h = t->host;
 	u64 one = 1;
@@ -178,7 +178,7 @@ static int step(struct host_thread *t, bool calls, u64 now)
 	int n = dp_step(t->dp, calls, now);
 
 	if (unlikely(t->dp->stat->forwarded != t->forwarded))
-		wake_others(t);
+		host_wake_others(t);
 	if (unlikely(t->sleeping) && n != -EAGAIN)
 		WRITE_ONCE(t->sleeping, 0);
 	return n;
@@ -257,6 +257,26 @@ int host_run_io(struct host_thread *t)
 	return leave(t);
 }
 
+int host_run_on(struct host_thread *t, const u32 *end)
+{
+	u64 now = host_now(&t->clock);
+	int n;
+
+	while (!stop && !t->ended && !READ_ONCE(*end)) {
+		n = step(t, false, now);
+		if (n != -EAGAIN)
+			t->worked_at = now;
+		else
+			idle(t, now);
+		if (unlikely(now >= t->chores_at))
+			chores(t, now);
+		if (n > 0)
+			return 0;
+		now = host_now(&t->clock);
+	}
+	return leave(t);
+}
+
 u64 host_overrun(struct host_thread *t)
 {
 	struct dp *dp = t->dp;
@@ -267,7 +287,7 @@ u64 host_overrun(struct host_thread *t)
 		now = host_now(&t->clock);
 	} while (dp_overrun(dp, now) && ++rounds < MAX_ROUNDS);
 	if (unlikely(dp->stat->forwarded != t->forwarded))
-		wake_others(t);
+		host_wake_others(t);
 	if (now >= t->chores_at)
 		chores(t, now);
 	if (rounds == MAX_ROUNDS || dp->net.ntx || dp->net.tcp.out_head)

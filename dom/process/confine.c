@@ -76,6 +76,8 @@ static int allow_fds(scmp_filter_ctx f, const struct proc *p)
 	for (u32 i = 0; i < h->nthreads && !err; i++) {
 		err = allow_nic(f, h->nic->fd[i]);
 		if (!err)
+			err = allow_fd(f, SCMP_SYS(ioctl), p->vcpu_fd[i]);
+		if (!err)
 			err = allow_fd(f, SCMP_SYS(read),
 				       h->threads[i].wake_fd);
 		if (!err)

@@ -128,6 +128,12 @@ int proc_live(struct proc_watch *w, char **argv, int settings_fd, u64 pause)
 	if (err)
 		return proc_cannot(p, "shared memory", err);
 	p->linger_ns = 0;
+	err = p->guest ? p->guest->open(p, why, sizeof(why)) : 0;
+	if (err) {
+		status = refuse(p, why);
+		proc_shm_close(p);
+		return status;
+	}
 	err = proc_threads_start(p);
 	if (err)
 		status = proc_cannot(p, "threads", err);
@@ -137,6 +143,8 @@ int proc_live(struct proc_watch *w, char **argv, int settings_fd, u64 pause)
 		status = live(w, argv, settings_fd, pause);
 	proc_threads_stop(p);
 	proc_seccomp_free(p);
+	if (p->guest)
+		p->guest->close(p);
 	proc_shm_close(p);
 	return status;
 }

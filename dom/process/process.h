@@ -49,6 +49,19 @@
 #include "dom/process/shm.h"
 
 struct proc;
+struct proc_thread;
+
+/* Domain vm's part of it, NULL in domain process. */
+struct proc_guest {
+	const struct host_domain *domain;
+	/* For one life: its shared memory is there, no thread yet. 0, or -errno
+	 * with the reason. */
+	int (*open)(struct proc *p, char *why, size_t why_len);
+	void (*close)(struct proc *p);
+	/* A crossing, PROC_ENTER or PROC_ANSWER: until the persona is wanted,
+	 * 0, or -errno. */
+	int (*enter)(struct proc_thread *t, bool answer);
+};
 
 /* A timer of one elastic thread; on its own thread, but for the signal. */
 struct proc_limit {
@@ -65,11 +78,12 @@ struct proc_thread {
 	struct proc_up *up;
 	const struct proc_down *down;
 	pthread_t id;
-	pid_t tid;     /* 0: not yet started */
-	bool done;     /* has left, or is about to */
-	bool attached; /* a thread of A, from PROC_ATTACH to PROC_DETACH */
-	bool came;     /* ... at least once in this life */
-	u64 limit_ns;  /* between two looks at the network */
+	pid_t tid;	/* 0: not yet started */
+	bool done;	/* has left, or is about to */
+	bool attached;	/* a thread of A, from PROC_ATTACH to PROC_DETACH */
+	bool came;	/* ... at least once in this life */
+	u64 limit_ns;	/* between two looks at the network */
+	u64 counted_at; /* the last overrun of proc_thread_look() */
 	struct proc_limit limit;
 	int err;     /* why it does not begin */
 	u32 stuck_s; /* how long A has kept the core; 0: not too long */
@@ -129,6 +143,10 @@ struct proc {
 	struct proc_turns *turns;
 	const struct proc_down *down; /* follows them */
 	int up_fd, down_fd;
+	const struct proc_guest *guest;
+	struct vm_life *vm;	     /* guest->open() */
+	int app_fd;		     /* A's own memory; 0: its own affair */
+	int vcpu_fd[IX_MAX_THREADS]; /* 0: none */
 	int alive[2];	    /* pipe: A has the first end, nobody writes */
 	u64 linger_ns;	    /* at the end: to close connections properly */
 	int report_fd;	    /* eventfd: proc_reports() is to be called */
@@ -141,10 +159,11 @@ struct proc {
 	struct sock_fprog own;	      /* proc_confine_build() */
 };
 
-/* Runs @argv on a dataplane of its own, until it ends or a signal tells us to.
- * @settings_fd stays open in it. What goes wrong before it runs is said on
- * stderr. Returns the exit status. */
-int proc_run(const struct conf *conf, char **argv, int settings_fd);
+/* Runs @argv on a dataplane of its own, until it ends or a signal tells us to;
+ * people know it as @program. @settings_fd stays open in it. What goes wrong
+ * before it runs is said on stderr. Returns the exit status. */
+int proc_run(const struct conf *conf, const char *program, char **argv,
+	     int settings_fd, const struct proc_guest *guest);
 
 /* Is everything there that the domain needs? 0, or -errno with the reason. */
 int proc_probe(char *why, size_t why_len);
@@ -155,6 +174,10 @@ void proc_shm_close(struct proc *p);
 
 /* thread.c: starts all elastic threads; 0 or -errno, then stop them. */
 int proc_threads_start(struct proc *p);
+/* For who waits for A in another way (proc_guest.enter): the network is looked
+ * after if it is time to, and A's stay since @began counted. When it is time
+ * again. */
+u64 proc_thread_look(struct proc_thread *t, u64 began);
 /* Has A attached to one of them in this life? */
 bool proc_threads_came(const struct proc *p);
 /* Makes them end their connections, and leave. */
@@ -211,7 +234,7 @@ void proc_life_close(struct proc_life *life);
 _Noreturn void proc_become(const struct proc *p, char **argv, int settings_fd,
 			   int exec_fd);
 /* Once, in D: what A finds in its environment. */
-void proc_environment(void);
+void proc_environment(const struct proc *p);
 
 /* keeper.c: what D's child does. Told by this signal, it kills A. */
 #define PROC_END_SIGNAL SIGUSR1

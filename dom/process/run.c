@@ -64,7 +64,9 @@ static int open_host(struct proc *p, const struct conf *conf)
 				 sizeof(why));
 
 	if (!err)
-		err = host_open(&p->host, conf, &domain, why, sizeof(why));
+		err = host_open(&p->host, conf,
+				p->guest ? p->guest->domain : &domain, why,
+				sizeof(why));
 	if (err) {
 		fprintf(stderr, "ix: %s\n", why);
 		return err;
@@ -85,16 +87,17 @@ static int open_host(struct proc *p, const struct conf *conf)
 	return err;
 }
 
-int proc_run(const struct conf *conf, char **argv, int settings_fd)
+int proc_run(const struct conf *conf, const char *program, char **argv,
+	     int settings_fd, const struct proc_guest *guest)
 {
-	struct proc p = { .program = argv[0] };
+	struct proc p = { .program = program, .guest = guest };
 	struct proc_watch w = { .p = &p };
 	int err, status = 1;
 
 	if (proc_watch_open(&w) || proc_reports_open(&p))
 		return 1;
 	proc_threads_signal();
-	proc_environment();
+	proc_environment(&p);
 	err = open_host(&p, conf);
 	if (!err)
 		status = lives(&w, argv, settings_fd);

@@ -28,7 +28,7 @@
 #include "dom/process/handover.h"
 #include "ix/abi.h"
 
-#define PROC_ENV "IX_PROCESS" /* fds: up down frames arena pipe */
+#define PROC_ENV "IX_PROCESS" /* fds: up down frames arena pipe, vm: app */
 
 enum {
 	PROC_VERSION = 1,
@@ -42,7 +42,33 @@ struct proc_turns {
 
 enum { PROC_TURNS = IX_MAX_THREADS * sizeof(struct proc_turns) };
 
-enum proc_op { PROC_RUN, PROC_ATTACH, PROC_DETACH };
+enum proc_op {
+	PROC_RUN,
+	PROC_ATTACH,
+	PROC_DETACH,
+	/* domain vm, attached: the caller's thread goes on in ring 3 ... */
+	PROC_ENTER,  /* at rip, rsp, fs */
+	PROC_ANSWER, /* ... with the answer to the call that it asked for */
+};
+
+/* What an attached thread's persona hears when ring 3 has stopped. */
+enum proc_want {
+	PROC_WANT_NOTHING,
+	PROC_WANT_CALL,	 /* Linux's, number and arguments in call[]; `state` if
+			  * it makes a thread, which begins there */
+	PROC_WANT_AWAY,	 /* it has left, and goes on with rsp = call[0] */
+	PROC_WANT_FAULT, /* an exception: it goes on as `state` says, and will
+			  * meet it again */
+};
+
+enum { PROC_CALL = 7, PROC_FX = 512 };
+
+/* Of ring 3, in the order in which a signal's context has them. */
+struct proc_state {
+	u64 r8, r9, r10, r11, r12, r13, r14, r15;
+	u64 rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
+	u8 fx[PROC_FX]; /* as FXSAVE writes it */
+};
 
 /* First page of up. */
 struct proc_info {
@@ -57,15 +83,19 @@ struct proc_info {
 
 struct proc_up {
 	s32 status; /* of the crossing: 0 or -errno */
-	u32 pad[15];
+	u32 want;   /* enum proc_want */
+	u64 call[PROC_CALL];
 	struct ix_up up;
+	struct proc_state state;
 } ALIGNED(PROC_PAGE);
 
 struct proc_down {
-	u32 op; /* enum proc_op */
-	u32 pad;
+	u32 op;		   /* enum proc_op */
+	u32 end;	   /* domain vm: run_io is to return -ESHUTDOWN */
 	u64 frames, arena; /* PROC_ATTACH: where A has mapped them */
-	u64 pad2[5];
+	u64 rip, rsp, fs;
+	s64 answer;
+	u32 pad, pad2;
 	struct ix_down down;
 } ALIGNED(PROC_PAGE);
 

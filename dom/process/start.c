@@ -27,7 +27,14 @@
 
 #include "ix/dom.h"
 
-enum { FIRST_FD = 3, SETTINGS_FD = FIRST_FD, SHARED_FD, NINHERIT = 7 };
+enum {
+	FIRST_FD = 3,
+	SETTINGS_FD = FIRST_FD,
+	SHARED_FD,
+	NINHERIT = 8,
+	EXEC_FD = FIRST_FD + 6,
+	APP_FD
+};
 
 /* ---- rights */
 
@@ -95,22 +102,25 @@ static int inherit(const struct proc *p, int settings_fd, int *exec_fd)
 		p->host->mem.arena.fd,
 		p->alive[0],
 		*exec_fd,
+		p->app_fd,
 	};
-	const int n = (int)ARRAY_SIZE(from);
+	const int n = NINHERIT - !p->guest;
 	int err = place_fds(from, n);
 
-	*exec_fd = FIRST_FD + n - 1;
+	*exec_fd = EXEC_FD;
 	if (err || fcntl(*exec_fd, F_SETFD, FD_CLOEXEC))
 		return err ? err : -errno;
 	return syscall(SYS_close_range, FIRST_FD + n, ~0u, 0) ? -errno : 0;
 }
 
-void proc_environment(void)
+void proc_environment(const struct proc *p)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "%d %d %d %d %d", SHARED_FD, SHARED_FD + 1,
-		 SHARED_FD + 2, SHARED_FD + 3, SHARED_FD + 4);
+	snprintf(text, sizeof(text),
+		 p->guest ? "%d %d %d %d %d %d" : "%d %d %d %d %d", SHARED_FD,
+		 SHARED_FD + 1, SHARED_FD + 2, SHARED_FD + 3, SHARED_FD + 4,
+		 APP_FD);
 	setenv(PROC_ENV, text, 1);
 	snprintf(text, sizeof(text), "%d", SETTINGS_FD);
 	setenv(IX_ENV_SETTINGS, text, 1);

@@ -126,6 +126,25 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 	return unlikely(host_stopping()) ? -ESHUTDOWN : 0;
 }
 
+u64 proc_thread_look(struct proc_thread *t, u64 began)
+{
+	struct stay s = { .began = began };
+	u64 now = host_now(&t->host->clock);
+
+	s.due = t->host->worked_at + t->limit_ns;
+	if (now < s.due)
+		return s.due;
+	s.overrun = began < t->counted_at;
+	if (t->stuck_s && !s.overrun)
+		report_stuck(t, 0);
+	s.told = t->stuck_s;
+	if (now - s.began >= t->limit_ns / 2) {
+		overrun(t, &s, now - s.began);
+		t->counted_at = now;
+	}
+	return look_around(t);
+}
+
 /* ---- without an application */
 
 /*
@@ -180,6 +199,13 @@ static int detach(struct proc_thread *t)
 	return 0;
 }
 
+static int enter(struct proc_thread *t, bool answer)
+{
+	const struct proc_guest *g = t->proc->guest;
+
+	return g && t->attached ? g->enter(t, answer) : -ENOSYS;
+}
+
 static int cross(struct proc_thread *t)
 {
 	switch (READ_ONCE(t->down->op)) {
@@ -189,6 +215,9 @@ static int cross(struct proc_thread *t)
 		return attach(t);
 	case PROC_DETACH:
 		return detach(t);
+	case PROC_ENTER:
+	case PROC_ANSWER:
+		return enter(t, READ_ONCE(t->down->op) == PROC_ANSWER);
 	}
 	return -ENOSYS;
 }

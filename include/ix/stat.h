@@ -26,6 +26,7 @@
 	X(sleeps, "times the thread blocked when idle")                    \
 	X(idle_ns, "time spent idle, ns")                                  \
 	X(app_overruns, "application kept the core past its time limit")   \
+	X(exits, "domain vm: exits from the guest that it asked for")      \
 	/* interface */                                                    \
 	X(calls, "batched system calls")                                   \
 	X(calls_failed, "calls answered with an error")                    \

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domain process, seen from the application: maps what the dataplane made, and
- * hands the core over. A crossing is a futex or two; the dataplane's state is
- * in another process.
+ * Domain process, seen from the application: hands the core over. A crossing is
+ * a futex or two; the dataplane's state is in another process.
  */
 #include "lib/process/app.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { LARGE_PAGE = 2 << 20 };
 
 struct proc_domain proc_dom = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -86,7 +78,7 @@ static void go(void)
 	pthread_mutex_unlock(&proc_dom.lock);
 }
 
-static int attach(struct ix_domain *d, int thread, struct ix_port *port)
+int proc_attach(struct ix_domain *d, int thread, struct ix_port *port)
 {
 	struct proc_down *down;
 	int err;
@@ -110,11 +102,13 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 	return err;
 }
 
-static void detach(struct ix_port *port)
+void proc_detach(struct ix_port *port)
 {
 	cross((u32)port->thread, PROC_DETACH);
 	go();
 }
+
+/* ---- opening */
 
 /* What is mapped stays: events may still be looked at. */
 static void close_domain(struct ix_domain *d)
@@ -122,82 +116,23 @@ static void close_domain(struct ix_domain *d)
 	(void)d;
 }
 
-/* ---- opening */
-
-/* Aligned such that large pages can be mapped; the fd has done its work. */
-static void *map(int fd, size_t len, int prot, size_t align)
+int proc_open(struct ix_domain **out, const char *name)
 {
-	u8 *p = mmap(NULL, len + align, PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	u8 *at;
-
-	if (p == MAP_FAILED)
-		return NULL;
-	at = (u8 *)(((u64)p + align - 1) & ~(u64)(align - 1));
-	if (at > p)
-		munmap(p, (size_t)(at - p));
-	munmap(at + len, (size_t)(p + align - at));
-	p = mmap(at, len, prot, MAP_SHARED | MAP_FIXED, fd, 0);
-	close(fd);
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static size_t size_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? 0 : (size_t)st.st_size;
-}
-
-static int map_all(const int fd[5])
-{
-	const int rw = PROT_READ | PROT_WRITE;
-	const u8 *up = map(fd[0], size_of(fd[0]), PROT_READ, PROC_PAGE);
-
-	proc_dom.info = (const struct proc_info *)up;
-	if (!up || proc_dom.info->version != PROC_VERSION)
-		return -EPROTO;
-	proc_dom.up = (const struct proc_up *)(up + PROC_PAGE);
-	proc_dom.turns = map(fd[1], size_of(fd[1]), rw, PROC_PAGE);
-	if (!proc_dom.turns)
-		return -ENOMEM;
-	proc_dom.down = (void *)((u8 *)proc_dom.turns + PROC_TURNS);
-	proc_dom.frames =
-		map(fd[2], proc_dom.info->frames_len, PROT_READ, LARGE_PAGE);
-	proc_dom.arena = map(fd[3], proc_dom.info->arena_len, rw, LARGE_PAGE);
-	proc_dom.alive = fd[4];
-	return proc_dom.frames && proc_dom.arena ? 0 : -ENOMEM;
-}
-
-__attribute__((visibility("default"))) int ix_domain_open(
-	struct ix_domain **out, char *why, size_t why_len)
-{
-	const char *env = getenv(PROC_ENV);
-	int fd[5], err;
-
-	if (!env || sscanf(env, "%d %d %d %d %d", &fd[0], &fd[1], &fd[2],
-			   &fd[3], &fd[4]) != 5) {
-		snprintf(why, why_len, "start the program by ix run");
-		return -ENODEV;
-	}
-	err = map_all(fd);
-	if (!err &&
-	    (proc_dom.call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
-		err = -errno;
-	if (err)
-		return err;
+	proc_dom.call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (proc_dom.call < 0)
+		return -errno;
 	proc_watch_signals();
 	proc_dom.domain = (struct ix_domain){
-		.name = "process",
+		.name = name,
 		.abi_version = (int)proc_dom.info->abi_version,
 		.nthreads = (int)proc_dom.info->nthreads,
 		.arena = proc_dom.arena,
 		.arena_len = proc_dom.info->arena_len,
 		.page_size = proc_dom.info->page_size,
 		.ports = proc_dom.info->ports,
-		.attach = attach,
+		.attach = proc_attach,
 		.run_io = run_io,
-		.detach = detach,
+		.detach = proc_detach,
 		.close = close_domain,
 	};
 	*out = &proc_dom.domain;

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Domain process inside the application: what app.c (crossings) and
- * watch.c (the end) share. */
+/*
+ * Domain process inside the application, functions by file:
+ *
+ *   map.c    opening: what is shared
+ *   app.c    crossings, threads
+ *   watch.c  the end
+ *
+ * Domain vm opens in its own way (lib/vm/), and has the rest as the place from
+ * which its threads go to ring 3.
+ */
 #ifndef LIB_PROCESS_APP_H
 #define LIB_PROCESS_APP_H
 
@@ -28,7 +36,12 @@ struct proc_domain {
 
 extern struct proc_domain proc_dom;
 
-/* While threads are attached. 0 or -errno. */
+/* app.c: when @proc_dom has all that is shared. 0 or -errno. */
+int proc_open(struct ix_domain **out, const char *name);
+int proc_attach(struct ix_domain *d, int thread, struct ix_port *port);
+void proc_detach(struct ix_port *port);
+
+/* watch.c: while threads are attached. 0 or -errno. */
 int proc_watch_start(void);
 /* Wakes the watcher. Async-signal-safe. */
 void proc_watch_call(void);

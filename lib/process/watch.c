@@ -22,8 +22,10 @@ static void end(u32 err)
 {
 	WRITE_ONCE(proc_dom.end, err);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (u32 i = 0; i < proc_dom.info->nthreads; i++)
+	for (u32 i = 0; i < proc_dom.info->nthreads; i++) {
+		WRITE_ONCE(proc_dom.down[i].end, 1);
 		handover_futex_wake(&proc_dom.turns[i].d.turn);
+	}
 }
 
 /* Until the last thread has detached. One that looked at proc_dom.end just

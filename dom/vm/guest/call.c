@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* What ring 3 asks but run_io: the time, Linux, D. Compiled without vector
+ * registers: they are ring 3's here. */
+#include "dom/vm/guest/guest.h"
+
+enum {
+	SYS_GETTIMEOFDAY = 96,
+	SYS_TIME = 201,
+	SYS_CLOCK_GETTIME = 228,
+	CLOCK_REALTIME = 0,
+	CLOCK_MONOTONIC = 1,
+	NS_PER_S = 1000000000,
+};
+
+struct linux_time {
+	u64 s, part; /* ns or us */
+};
+
+s64 guest_ask(struct vm_cpu *cpu, enum vm_want want, u64 arg)
+{
+	cpu->want = want;
+	cpu->arg = arg;
+	__asm__ volatile("outb %%al, %0" : : "N"(VM_PORT) : "memory");
+	return cpu->answer;
+}
+
+/* Where ring 0 can write what ring 3 calls @addr; NULL: that is for Linux to
+ * say. */
+static void *writable(const struct vm_cpu *cpu, u64 addr, u64 len)
+{
+	u64 at = addr - VM_APP;
+
+	if (at > VM_APP_BYTES - len)
+		return NULL;
+	return (void *)(cpu->app_alias + at);
+}
+
+static u64 real_now(const struct vm_cpu *cpu)
+{
+	return guest_now(cpu) + (u64)cpu->real_offset;
+}
+
+static bool tell_time(const struct vm_cpu *cpu, u64 addr, u64 ns, u64 unit)
+{
+	struct linux_time *t = writable(cpu, addr, sizeof(*t));
+
+	if (!t)
+		return false;
+	t->s = ns / NS_PER_S;
+	t->part = ns % NS_PER_S / unit;
+	return true;
+}
+
+/* The answers that need no exit. */
+static bool answer(struct vm_cpu *cpu, struct vm_regs *r)
+{
+	switch (r->rax) {
+	case VM_NOTHING:
+		break;
+	case SYS_CLOCK_GETTIME:
+		if (!(r->rdi == CLOCK_MONOTONIC &&
+		      tell_time(cpu, r->rsi, guest_now(cpu), 1)) &&
+		    !(r->rdi == CLOCK_REALTIME &&
+		      tell_time(cpu, r->rsi, real_now(cpu), 1)))
+			return false;
+		break;
+	case SYS_GETTIMEOFDAY:
+		if (r->rsi || !tell_time(cpu, r->rdi, real_now(cpu), 1000))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	r->rax = 0;
+	return true;
+}
+
+void guest_call(struct vm_cpu *cpu)
+{
+	struct vm_regs *r = &cpu->regs;
+
+	if (cpu->dp && answer(cpu, r))
+		return;
+	if (r->rax == VM_NOTHING) {
+		r->rax = 0;
+		return;
+	}
+	if (r->rax == VM_LEAVE) {
+		guest_ask(cpu, VM_WANT_AWAY, 0);
+		guest_enter(cpu);
+	}
+	r->rax = (u64)guest_ask(cpu, VM_WANT_LINUX, 0);
+}

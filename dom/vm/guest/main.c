@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* run_io: the dataplane's loop in ring 0, as dom/host/run.c has it in D. What
+ * costs a system call is asked of D, which goes on with the same struct dp. */
+#include "base/errno.h"
+#include "base/panic.h"
+#include "dom/vm/guest/guest.h"
+#include "nic/wire.h"
+
+static void wake_door(struct wire_door *door)
+{
+	guest_ask(guest_cpu(), VM_WANT_DOOR, (u64)door);
+}
+
+/* D never lets ring 0 sleep elsewhere than in VM_WANT_EVENTS. */
+static void wait_not(struct wire_queue *w, u64 ns)
+{
+	(void)w;
+	(void)ns;
+}
+
+static const struct wire_exits exits = { .wake = wake_door, .wait = wait_not };
+
+void guest_main(struct vm_cpu *cpu)
+{
+	if (cpu->dp) {
+		dp_bind(cpu->dp);
+		wire_bind(cpu->wire, &exits);
+	}
+	guest_ask(cpu, VM_WANT_START, 0);
+	guest_enter(cpu);
+}
+
+static COLD void wake_others(struct vm_cpu *cpu)
+{
+	cpu->forwarded = cpu->dp->stat->forwarded;
+	guest_ask(cpu, VM_WANT_OTHERS, 0);
+}
+
+static inline int step(struct vm_cpu *cpu, bool calls, u64 now)
+{
+	int n = dp_step(cpu->dp, calls, now);
+
+	if (unlikely(cpu->dp->stat->forwarded != cpu->forwarded))
+		wake_others(cpu);
+	return n;
+}
+
+/* Is it time to ask D: for good, for a chore, or to sleep? */
+static inline bool for_host(const struct vm_cpu *cpu, u64 now)
+{
+	return READ_ONCE(cpu->stop) || now >= cpu->chores_at ||
+	       now - cpu->worked_at >= cpu->spin_ns;
+}
+
+/* The last iteration, at @now, said @n: until there are event conditions. */
+static __attribute__((noinline)) s64 wait_for_events(struct vm_cpu *cpu, int n,
+						     u64 now)
+{
+	u64 idle_since = now;
+
+	for (; n <= 0; n = step(cpu, false, now)) {
+		if (n != -EAGAIN)
+			cpu->worked_at = now;
+		if (for_host(cpu, now))
+			return guest_ask(cpu, VM_WANT_EVENTS, 0);
+		__builtin_ia32_pause();
+		now = guest_now(cpu);
+		if (n == -EAGAIN)
+			cpu->dp->stat->idle_ns += now - idle_since;
+		idle_since = now;
+	}
+	cpu->worked_at = now;
+	return 0;
+}
+
+static COLD s64 run_special(struct vm_cpu *cpu, u64 now)
+{
+	if (READ_ONCE(cpu->stop))
+		return guest_ask(cpu, VM_WANT_EVENTS, 0);
+	dp_flush(cpu->dp, now);
+	return 0;
+}
+
+/* As host_run_io(): who made a call that failed has to hear of it, and does not
+ * wait. */
+s64 guest_run_io(struct vm_cpu *cpu)
+{
+	struct dp *dp = cpu->dp;
+	u64 now = guest_now(cpu), failed = dp->stat->calls_failed;
+	u32 flags = READ_ONCE(dp->down->flags);
+	int n;
+
+	if (unlikely(flags & IX_RUN_FLUSH || READ_ONCE(cpu->stop)))
+		return run_special(cpu, now);
+	n = step(cpu, true, now);
+	if (n <= 0 && !(flags & IX_RUN_POLL) &&
+	    dp->stat->calls_failed == failed)
+		return wait_for_events(cpu, n, now);
+	cpu->worked_at = now;
+	return 0;
+}
+
+void panic(const char *what)
+{
+	guest_ask(guest_cpu(), VM_WANT_PANIC, (u64)what);
+	__builtin_unreachable();
+}

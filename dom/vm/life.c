@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one life of an application shares with its guest: the memory of the two
+ * sides with the rights of guest/layout.h, and a vCPU for each elastic thread.
+ */
+#include "dom/process/process.h"
+#include "dom/vm/vm.h"
+#include "nic/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const char wire_only[] = "wire:";
+
+int vm_check(const struct conf *conf, char *why, size_t why_len)
+{
+	if (!strncmp(conf->nic, wire_only, sizeof(wire_only) - 1))
+		return vm_probe(why, why_len);
+	snprintf(why, why_len,
+		 "only with a NIC wire:PATH in this version of IX");
+	return -ENOSYS;
+}
+
+/* ---- memory */
+
+/* D's writable mapping of shared memory, for ring 3 to write through. */
+static u8 *map_shared(int fd, size_t len)
+{
+	u8 *p = mmap(NULL, len + VM_LARGE, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u8 *at;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	at = (u8 *)(((u64)p + VM_LARGE - 1) & ~(u64)(VM_LARGE - 1));
+	if (at > p)
+		munmap(p, (size_t)(at - p));
+	munmap(at + len, (size_t)(p + VM_LARGE - at));
+	p = mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, len, MADV_DONTFORK);
+	return p;
+}
+
+static int make_app(struct proc *p)
+{
+	p->app_fd = memfd_create("ix-app", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (p->app_fd < 0 || ftruncate(p->app_fd, VM_APP_BYTES) ||
+	    fcntl(p->app_fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return -errno;
+	p->vm->app = map_shared(p->app_fd, VM_APP_BYTES);
+	return p->vm->app ? 0 : -ENOMEM;
+}
+
+/* One part of memory, as ring 3 and as ring 0 see it. */
+static int both(struct vm_mem *m, const void *base, size_t len, u64 user,
+		u32 user_rights, const void *ring0, u32 rights)
+{
+	s64 gpa = vm_mem_add(m, base, len);
+	int err;
+
+	if (gpa < 0)
+		return (int)gpa;
+	err = vm_mem_map(m, user, (u64)gpa, len, VM_USER | user_rights);
+	return err ? err : vm_mem_map(m, (u64)ring0, (u64)gpa, len, rights);
+}
+
+/* The table of guest/layout.h. */
+static int share_sides(struct proc *p)
+{
+	struct vm_life *l = p->vm;
+	struct vm_mem *m = &l->vm.mem;
+	const struct hugemem *mem = &p->host->mem;
+	u32 n = p->host->nthreads;
+	int err = both(m, l->app, VM_APP_BYTES, VM_APP, VM_WRITE | VM_EXEC,
+		       l->app, VM_WRITE);
+
+	if (!err)
+		err = both(m, l->arena, mem->arena.len, VM_ARENA, VM_WRITE,
+			   mem->arena.base, 0);
+	if (!err)
+		err = both(m, mem->frames.base, mem->frames.len, VM_FRAMES, 0,
+			   mem->frames.base, VM_WRITE);
+	if (!err)
+		err = both(m, p->info, proc_up_bytes(n), VM_UP, 0, p->info,
+			   VM_WRITE);
+	if (!err)
+		err = both(m, l->down, l->down_len, VM_DOWN, VM_WRITE, p->turns,
+			   0);
+	return err;
+}
+
+/* What only the dataplane has. */
+static int share_thread(struct proc *p, u32 i)
+{
+	struct vm_mem *m = &p->vm->vm.mem;
+	struct host_thread *t = &p->host->threads[i];
+	int err = vm_mem_share(m, t->mem, t->mem_len, VM_WRITE);
+
+	if (!err)
+		err = vm_mem_share(m, t->stat.page, STATFILE_BYTES, VM_WRITE);
+	if (!err)
+		err = vm_mem_share(
+			m,
+			container_of(p->host->nic->q[i], struct wire_queue, q),
+			WIRE_QUEUE_BYTES, VM_WRITE);
+	return err;
+}
+
+static int share_dataplane(struct proc *p)
+{
+	struct vm_mem *m = &p->vm->vm.mem;
+	struct host *h = p->host;
+	int err =
+		vm_mem_share(m, h->nic->foreign, h->nic->foreign_len, VM_WRITE);
+
+	if (!err)
+		err = vm_mem_share(m, p->vm->tables, sizeof(*p->vm->tables), 0);
+	if (!err && h->forward)
+		err = vm_mem_share(m, h->forward, h->forward_len, VM_WRITE);
+	for (u32 i = 0; i < h->nthreads && !err; i++)
+		err = share_thread(p, i);
+	return err;
+}
+
+static int make_memory(struct proc *p)
+{
+	struct vm_life *l = p->vm;
+	struct host *h = p->host;
+	int err = make_app(p);
+
+	if (err)
+		return err;
+	l->down_len = proc_down_bytes(h->nthreads);
+	l->arena = map_shared(h->mem.arena.fd, h->mem.arena.len);
+	l->down = map_shared(p->down_fd, l->down_len);
+	l->tables = aligned_alloc(VM_PAGE, sizeof(*l->tables));
+	if (!l->arena || !l->down || !l->tables)
+		return -ENOMEM;
+	memcpy(l->tables->rss_key, h->nic->rss_key, RSS_KEY_LEN);
+	memcpy(l->tables->group_owner, h->nic->group_owner, RSS_TABLE);
+	err = share_sides(p);
+	return err ? err : share_dataplane(p);
+}
+
+/* ---- processors */
+
+static int impaired(const struct host *h, char *why, size_t why_len)
+{
+	struct wire_queue *w = container_of(h->nic->q[0], struct wire_queue, q);
+
+	if (!w->impairer)
+		return 0;
+	snprintf(why, why_len,
+		 "domain vm: a wire's impairments are for domain process");
+	return -ENOSYS;
+}
+
+static void prepare_cpu(struct proc *p, u32 i)
+{
+	struct host_thread *t = &p->host->threads[i];
+	struct vm_cpu *cpu = &p->vm->vm.cpus[i].own->cpu;
+
+	if (!t->clock.tsc)
+		host_clock_calibrate(&t->clock);
+	cpu->dp = t->dp;
+	cpu->wire = container_of(t->dp->nic, struct wire_queue, q);
+	cpu->tsc0 = t->clock.tsc0;
+	cpu->ns0 = t->clock.ns0;
+	cpu->ns_per_tsc = t->clock.ns_per_tsc;
+	cpu->spin_ns = t->spin_ns;
+	cpu->app_alias = (u64)p->vm->app;
+	p->vcpu_fd[i] = p->vm->vm.cpus[i].fd;
+}
+
+static int open_life(struct proc *p, char *why, size_t why_len)
+{
+	int err = vm_open(&p->vm->vm, p->host->nthreads, why, why_len);
+
+	if (err)
+		return err;
+	err = make_memory(p);
+	if (err)
+		return host_fail(err, why, why_len, "the guest's memory");
+	for (u32 i = 0; i < p->host->nthreads && !err; i++) {
+		prepare_cpu(p, i);
+		err = vm_boot(&p->vm->vm, &p->vm->vm.cpus[i], why, why_len);
+	}
+	if (err)
+		return err;
+	proc_confine_free(p); /* other descriptors than in the last life */
+	err = proc_confine_build(p);
+	return err ? host_fail(err, why, why_len, "dropping rights") : 0;
+}
+
+static void unmap(u8 *p, size_t len)
+{
+	if (p)
+		munmap(p, len);
+}
+
+static void close_life(struct proc *p)
+{
+	struct vm_life *l = p->vm;
+
+	if (!l)
+		return;
+	vm_close(&l->vm);
+	unmap(l->app, VM_APP_BYTES);
+	unmap(l->arena, p->host->mem.arena.len);
+	unmap(l->down, l->down_len);
+	free(l->tables);
+	free(l);
+	if (p->app_fd > 0)
+		close(p->app_fd);
+	p->app_fd = 0;
+	p->vm = NULL;
+	memset(p->vcpu_fd, 0, sizeof(p->vcpu_fd));
+}
+
+static int open_guest(struct proc *p, char *why, size_t why_len)
+{
+	int err = impaired(p->host, why, why_len);
+
+	if (err)
+		return err;
+	p->vm = calloc(1, sizeof(*p->vm));
+	if (!p->vm)
+		return host_fail(-ENOMEM, why, why_len, "guest");
+	err = open_life(p, why, why_len);
+	if (err)
+		close_life(p);
+	return err;
+}
+
+static const struct host_domain domain = { "vm", "guest page tables", true };
+
+const struct proc_guest vm_guest = { .domain = &domain,
+				     .open = open_guest,
+				     .close = close_life,
+				     .enter = vm_enter };

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's memory: parts of D's, one after the other in guest physical
+ * memory, and page tables that say who may do what with them. Built once, never
+ * changed: the guest has no mapping of the tables.
+ *
+ *	 bits of an address   47-39  38-30  29-21  20-12  11-0
+ *	                      level3 level2 level1 level0
+ *	                                      |
+ *	                                      +-> 2 MB pages where all fits
+ */
+#include "dom/vm/vm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+enum {
+	PRESENT = 1 << 0,
+	SEEN = 1 << 5 | 1 << 6, /* accessed, dirty: the processor need not */
+	LARGE = 1 << 7,
+	ENTRIES = 512,
+	SHIFT = 12, /* of level 0 */
+	BITS = 9,   /* a level */
+};
+
+#define NO_EXEC (1ull << 63)
+#define ADDRESS 0x000ffffffffff000ull
+/* Above everything that a PC has at fixed places. */
+#define FIRST_GPA (1ull << 32)
+
+s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = m->slots,
+		.userspace_addr = (u64)base,
+		.memory_size = (len + VM_PAGE - 1) & ~(u64)(VM_PAGE - 1),
+	};
+
+	/* As far from a large page's border as there: both can be large. */
+	r.guest_phys_addr = m->next + (u64)base % VM_LARGE;
+	if (ioctl(m->vm_fd, KVM_SET_USER_MEMORY_REGION, &r))
+		return -errno;
+	m->slots++;
+	m->next = (r.guest_phys_addr + r.memory_size + VM_LARGE - 1) &
+		  ~(u64)(VM_LARGE - 1);
+	return (s64)r.guest_phys_addr;
+}
+
+int vm_mem_open(struct vm_mem *m, int vm_fd)
+{
+	const size_t len = VM_TABLES * VM_PAGE;
+	s64 gpa;
+
+	*m = (struct vm_mem){ .vm_fd = vm_fd, .next = FIRST_GPA, .used = 1 };
+	m->tables = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->tables == MAP_FAILED) {
+		m->tables = NULL;
+		return -errno;
+	}
+	madvise(m->tables, len, MADV_DONTFORK);
+	gpa = vm_mem_add(m, m->tables, len);
+	m->tables_at = (u64)gpa;
+	return gpa < 0 ? (int)gpa : 0;
+}
+
+void vm_mem_close(struct vm_mem *m)
+{
+	if (m->tables)
+		munmap(m->tables, VM_TABLES * VM_PAGE);
+}
+
+/* The table that @entry refers to, made if need be; NULL: none left. Rights are
+ * the last level's to restrict. */
+static u64 *next_table(struct vm_mem *m, u64 *entry)
+{
+	if (!*entry) {
+		if (m->used == VM_TABLES)
+			return NULL;
+		*entry = (m->tables_at + m->used++ * VM_PAGE) | PRESENT |
+			 VM_WRITE | VM_USER | SEEN;
+	}
+	return m->tables + ((*entry & ADDRESS) - m->tables_at) / sizeof(u64);
+}
+
+static u64 *find_entry(struct vm_mem *m, u64 at, int level)
+{
+	u64 *table = m->tables;
+
+	for (int l = 3;; l--) {
+		u64 *entry = &table[at >> (SHIFT + l * BITS) & (ENTRIES - 1)];
+
+		if (l == level)
+			return entry;
+		table = next_table(m, entry);
+		if (!table)
+			return NULL;
+	}
+}
+
+int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights)
+{
+	u64 flags = PRESENT | SEEN | (rights & (VM_WRITE | VM_USER)) |
+		    (rights & VM_EXEC ? 0 : NO_EXEC);
+	u64 end = at + ((len + VM_PAGE - 1) & ~(u64)(VM_PAGE - 1));
+
+	while (at < end) {
+		bool large = !((at | gpa) % VM_LARGE) && end - at >= VM_LARGE;
+		u64 *entry = find_entry(m, at, large), n;
+
+		if (!entry)
+			return -ENOMEM;
+		if (*entry)
+			return -EEXIST;
+		*entry = gpa | flags | (large ? LARGE : 0);
+		n = large ? VM_LARGE : VM_PAGE;
+		at += n;
+		gpa += n;
+	}
+	return 0;
+}
+
+int vm_mem_share(struct vm_mem *m, const void *base, size_t len, u32 rights)
+{
+	s64 gpa = vm_mem_add(m, base, len);
+
+	return gpa < 0 ? (int)gpa
+		       : vm_mem_map(m, (u64)base, (u64)gpa, len, rights);
+}

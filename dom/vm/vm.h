@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domain vm: as domain process (dom/process/process.h), but the application's
+ * elastic threads run in ring 3 of a guest, and the dataplane in its ring 0. A
+ * crossing is SYSCALL and SYSRET, and no exit to the kernel.
+ *
+ *	D: elastic thread ---- KVM_RUN ----> ring 0: struct dp, the NIC's rings
+ *	      |      ^                          |      ^
+ *	      |      +---- VM_WANT_* -----------+   SYSCALL, exceptions
+ *	      |                                 v      |
+ *	      |                              ring 3: the application
+ *	      v hand-over
+ *	A: the same thread's persona: makes Linux's calls for ring 3
+ *
+ * Ring 0's part of the address space is D's own, so that whichever of them runs
+ * finds struct dp where its pointers say. Who has it is clear at any moment:
+ * ring 0 while the vCPU runs, D when it has stopped in VM_WANT_* or in ring 3.
+ *
+ *   memory.c   guest memory: slots, page tables
+ *   kvm.c      the virtual machine and its processors
+ *   boot.c     a processor's registers and tables
+ *   probe.c    does /dev/kvm run rings 0 and 3?
+ *   life.c     what a life of A shares with its guest
+ *   run.c      an elastic thread in the guest
+ *   image.c    the guest's ring 0, guest/
+ */
+#ifndef DOM_VM_H
+#define DOM_VM_H
+
+#include <linux/kvm.h>
+
+#include "dom/vm/guest/guest.h"
+
+enum {
+	VM_PAGE = 4096,
+	VM_LARGE = 2 << 20,
+	VM_TABLES = 256, /* pages of page tables: 4 KB for each 2 MB or 1 GB */
+	VM_STACK = 32768,
+};
+
+/* ---- memory.c */
+
+/* Rights of a mapping, besides reading in ring 0. */
+enum {
+	VM_WRITE = 1 << 1,
+	VM_USER = 1 << 2,
+	VM_EXEC = 1 << 3, /* else not: turned into NX */
+};
+
+struct vm_mem {
+	int vm_fd;
+	u32 slots;
+	u64 next; /* guest physical address of the next slot */
+	u64 *tables;
+	u64 tables_at; /* guest physical: CR3 */
+	u32 used;      /* pages of them */
+};
+
+/* 0 or -errno, as all here. */
+int vm_mem_open(struct vm_mem *m, int vm_fd);
+void vm_mem_close(struct vm_mem *m);
+/* Gives the guest @len bytes at @base, whole pages; their guest physical
+ * address, or -errno. */
+s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len);
+int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights);
+/* Both, at D's own address, for ring 0. */
+int vm_mem_share(struct vm_mem *m, const void *base, size_t len, u32 rights);
+
+/* ---- kvm.c */
+
+/* What a vCPU needs for itself; ring 0's, in whole pages. */
+struct vm_own {
+	struct vm_cpu cpu ALIGNED(VM_PAGE);
+	u64 gdt[8] ALIGNED(VM_PAGE); /* and the TSS: the processor writes */
+	struct {
+		u32 reserved;
+		u64 rsp[3], reserved2, ist[7], reserved3;
+		u16 reserved4, io_map;
+	} PACKED tss ALIGNED(16);
+	u8 stack[VM_STACK] ALIGNED(VM_PAGE);
+	u8 trouble[VM_PAGE]; /* stack of exceptions that trust no other */
+};
+
+struct vm_vcpu {
+	int fd;
+	struct kvm_run *run;
+	size_t run_len;
+	struct vm_own *own;
+};
+
+struct vm {
+	int kvm_fd, fd;
+	struct vm_mem mem;
+	u8 *image; /* guest memory: the ring 0's text and constants */
+	size_t image_len;
+	const struct vm_image *head;
+	struct idt_gate *idt;
+	u32 ncpus;
+	struct vm_vcpu cpus[IX_MAX_THREADS];
+};
+
+/* A machine with @ncpus processors and ring 0's image, nothing else. 0 or
+ * -errno with the reason. */
+int vm_open(struct vm *vm, u32 ncpus, char *why, size_t why_len);
+/* Also of a half open one. */
+void vm_close(struct vm *vm);
+/* "STEP: REASON" to @why; returns -errno. */
+int vm_fail(char *why, size_t why_len, const char *step);
+
+/* ---- boot.c: 0 or -errno with the reason */
+int vm_open_idt(struct vm *vm, char *why, size_t why_len);
+/* When memory and page tables are made. */
+int vm_boot(struct vm *vm, struct vm_vcpu *c, char *why, size_t why_len);
+/* FS base of ring 3. 0 or -errno. */
+int vm_set_fs(struct vm_vcpu *c, u64 base);
+
+/* ---- probe.c: 0 or -errno with the reason */
+int vm_probe(char *why, size_t why_len);
+
+/* ---- life.c */
+
+struct proc;
+struct proc_guest;
+struct conf;
+
+/* Pointers of a dataplane that are not the same for D and for ring 0: to code,
+ * and to tables in D's heap. */
+struct vm_code {
+	timer_fn *fire[WHEEL_KINDS];
+	const struct nicq_ops *ops;
+	const struct wire_exits *exits;
+	const u8 *rss_key, *group_owner;
+};
+
+struct vm_thread {
+	struct vm_code native, guest;
+	bool booted;
+	u32 waits; /* enum vm_want that ring 0 waits in */
+};
+
+struct vm_life {
+	struct vm vm;
+	u8 *arena, *down; /* D's second mapping, writable: what ring 3 has */
+	u8 *app;	  /* VM_APP */
+	size_t down_len;
+	struct vm_tables *tables;
+	struct vm_thread threads[IX_MAX_THREADS];
+};
+
+struct vm_tables {
+	u8 rss_key[RSS_KEY_LEN];
+	u8 group_owner[RSS_TABLE];
+} ALIGNED(VM_PAGE);
+
+/* For proc_run(). */
+extern const struct proc_guest vm_guest;
+/* Can it be had with these settings? 0, or -errno with the reason. */
+int vm_check(const struct conf *conf, char *why, size_t why_len);
+
+/* ---- run.c */
+struct proc_thread;
+int vm_enter(struct proc_thread *t, bool answer);
+
+/* ---- image.c: an ELF file; one byte if ring 0 could not be built */
+extern const u8 vm_guest_elf[];
+extern const size_t vm_guest_elf_len;
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Domain vm, seen from the application: a crossing is SYSCALL. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "dom/vm/guest/layout.h"
+#include "lib/process/app.h"
+#include "lib/vm/persona.h"
+
+enum { ARCH_GET_FS = 0x1003 };
+
+static struct vm_persona personas[IX_MAX_THREADS];
+
+static void enter(struct vm_persona *p)
+{
+	vm_to_ring3(p, (u8 *)p->stack + VM_PERSONA_STACK);
+}
+
+/* A thread that has met an exception in ring 3 is back in its process: Linux
+ * does not know the call. It goes there again. */
+static int run_io(struct ix_port *port)
+{
+	int ret = vm_run_io();
+
+	while (unlikely(ret == -ENOSYS)) {
+		if (READ_ONCE(proc_dom.end))
+			return -(int)proc_dom.end;
+		enter(&personas[port->thread]);
+		ret = personas[port->thread].err;
+		if (!ret)
+			ret = vm_run_io();
+	}
+	return ret;
+}
+
+static int attach(struct ix_domain *d, int thread, struct ix_port *port)
+{
+	int err = proc_attach(d, thread, port);
+	struct vm_persona *p;
+
+	if (err)
+		return err;
+	p = &personas[thread];
+	if (!p->stack)
+		p->stack = aligned_alloc(64, VM_PERSONA_STACK);
+	if (!p->stack) {
+		proc_detach(port);
+		return -ENOMEM;
+	}
+	p->thread = (u32)thread;
+	syscall(SYS_arch_prctl, ARCH_GET_FS, &p->fs);
+	enter(p);
+	if (p->err)
+		proc_detach(port);
+	return p->err;
+}
+
+static void detach(struct ix_port *port)
+{
+	vm_from_ring3();
+	proc_detach(port);
+}
+
+/* Put there before the program began: lib/vm/load/. */
+static int find_all(void)
+{
+	const char *env = getenv(PROC_ENV);
+
+	if (!env || sscanf(env, "%*d %*d %*d %*d %d", &proc_dom.alive) != 1)
+		return -ENODEV;
+	proc_dom.info = (const struct proc_info *)VM_UP;
+	if (proc_dom.info->version != PROC_VERSION)
+		return -EPROTO;
+	proc_dom.up = (const struct proc_up *)(VM_UP + PROC_PAGE);
+	proc_dom.turns = (struct proc_turns *)VM_DOWN;
+	proc_dom.down = (struct proc_down *)(VM_DOWN + PROC_TURNS);
+	proc_dom.frames = (u8 *)VM_FRAMES;
+	proc_dom.arena = (u8 *)VM_ARENA;
+	return 0;
+}
+
+__attribute__((visibility("default"))) int ix_domain_open(
+	struct ix_domain **out, char *why, size_t why_len)
+{
+	int err = find_all();
+
+	if (err) {
+		snprintf(why, why_len, "start the program by ix run");
+		return err;
+	}
+	err = proc_open(out, "vm");
+	if (err)
+		return err;
+	(*out)->attach = attach;
+	(*out)->run_io = run_io;
+	(*out)->detach = detach;
+	return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread between its process and ring 3. What a function call preserves is
+ * put on its stack here, and taken from there in the other place:
+ *
+ *	rsp -> control words of x87 and SSE, r15 r14 r13 r12 rbx rbp, return
+ */
+#include "dom/vm/guest/layout.h"
+
+	.text
+	.globl vm_to_ring3, vm_from_ring3, vm_run_io, vm_go_on, vm_repeat
+	.globl vm_clone, vm_resume
+	.hidden vm_to_ring3, vm_from_ring3, vm_run_io, vm_go_on, vm_repeat
+	.hidden vm_clone, vm_resume
+
+.macro put
+	push %rbp
+	push %rbx
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	sub $8, %rsp
+	stmxcsr (%rsp)
+	fnstcw 4(%rsp)
+.endm
+
+vm_to_ring3:
+	put
+	mov %rsp, %rax
+	mov %rsi, %rsp
+	mov %rax, %rsi
+	call vm_persona_run
+	ud2
+
+vm_from_ring3:
+	put
+	mov %rsp, %rdi
+	mov $VM_LEAVE, %eax
+	syscall
+	/* not in ring 3: Linux has said no, and we are where we wanted to be */
+
+vm_resume:
+	fldcw 4(%rsp)
+	ldmxcsr (%rsp)
+	add $8, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbx
+	pop %rbp
+	ret
+
+vm_go_on:
+	mov %rdi, %rsp
+	jmp vm_resume
+
+vm_run_io:
+	mov $VM_RUN_IO, %eax
+	syscall
+	ret
+
+vm_repeat:
+	mov %rdi, %rsp
+	mov $15, %eax /* rt_sigreturn */
+	syscall
+	ud2
+
+/* %rdi: number and arguments of a call that makes a thread, which begins as the
+ * frame at %rsi says. */
+vm_clone:
+	push %rbx
+	mov %rsi, %rbx
+	mov %rdi, %rax
+	mov 8(%rax), %rdi
+	mov 16(%rax), %rsi
+	mov 24(%rax), %rdx
+	mov 32(%rax), %r10
+	mov 40(%rax), %r8
+	mov 48(%rax), %r9
+	mov (%rax), %rax
+	syscall
+	test %rax, %rax
+	jz 1f
+	pop %rbx
+	ret
+1:	mov %rbx, %rdi
+	jmp vm_repeat
+
+	.section .note.GNU-stack, "", @progbits

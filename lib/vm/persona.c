@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The persona of a thread that is in ring 3: the thread of the process that
+ * Linux knows. It waits until ring 3 wants something of Linux, and does it,
+ * with the process's rights. No libc here: its errno is that of ring 3, which
+ * runs on the same thread-local memory.
+ */
+#include "lib/vm/persona.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "dom/vm/guest/layout.h"
+#include "lib/process/app.h"
+
+enum {
+	USER_CS = 0x33,
+	USER_SS = 0x2b,
+	RED_ZONE = 128,
+	DEAD = 1, /* exit status: D has died */
+};
+
+static s64 call_linux(const u64 c[PROC_CALL])
+{
+	register u64 r10 __asm__("r10") = c[4];
+	register u64 r8 __asm__("r8") = c[5];
+	register u64 r9 __asm__("r9") = c[6];
+	s64 ret = (s64)c[0];
+
+	__asm__ volatile("syscall"
+			 : "+a"(ret)
+			 : "D"(c[1]), "S"(c[2]), "d"(c[3]), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* ---- state of ring 3 for a thread of Linux: as if a signal had come there */
+
+struct frame {
+	ucontext_t uc;
+	struct _libc_fpstate fp ALIGNED(64); /* no more than FXSAVE's */
+};
+
+static void fill(struct frame *f, const struct proc_state *s)
+{
+	greg_t *g = f->uc.uc_mcontext.gregs;
+	const u64 mask[PROC_CALL] = { SYS_rt_sigprocmask, SIG_BLOCK, 0,
+				      (u64)&f->uc.uc_sigmask, 8 };
+
+	memset(f, 0, sizeof(*f));
+	memcpy(&f->fp, s->fx, sizeof(s->fx));
+	memset(f->fp.__glibc_reserved1, 0, sizeof(f->fp.__glibc_reserved1));
+	memcpy(g, s, sizeof(u64) * (REG_EFL + 1));
+	g[REG_CSGSFS] = USER_CS | (greg_t)USER_SS << 48;
+	f->uc.uc_mcontext.fpregs = &f->fp;
+	call_linux(mask);
+}
+
+/* A thread, or who lives until exec(): it begins in the process, where ring 3
+ * is now. Its frame is below its stack pointer, and gone when it has begun. */
+static s64 make_thread(const u64 c[PROC_CALL], const struct proc_state *s)
+{
+	struct proc_state child = *s;
+	struct frame *f;
+
+	child.rax = 0;
+	if (c[0] == SYS_clone && c[2])
+		child.rsp = c[2];
+	f = (struct frame *)((child.rsp - RED_ZONE - sizeof(*f)) & ~63ull);
+	fill(f, &child);
+	return vm_clone(c, f);
+}
+
+/* Who changes FS, or returns from a signal, would change the persona's. */
+static s64 answer(const struct proc_up *up)
+{
+	switch (up->call[0]) {
+	case SYS_clone:
+	case SYS_vfork:
+		return make_thread(up->call, &up->state);
+	case SYS_arch_prctl:
+	case SYS_rt_sigreturn:
+	case VM_RUN_IO:
+		return -ENOSYS;
+	}
+	return call_linux(up->call);
+}
+
+static _Noreturn void repeat(const struct proc_state *s)
+{
+	struct frame f;
+
+	fill(&f, s);
+	vm_repeat(&f.uc);
+}
+
+/* ---- crossings */
+
+/* Ring 3's state is lost. */
+static void give_up(void)
+{
+	const u64 end[PROC_CALL] = { SYS_exit_group, DEAD };
+
+	call_linux(end);
+}
+
+/* As the process's other crossings (lib/process/app.c), but nothing ends it:
+ * ring 3 runs on while somebody wants us to end. */
+static int cross(u32 thread, enum proc_op op)
+{
+	struct proc_turns *b = &proc_dom.turns[thread];
+	u32 turn = ++proc_dom.turn[thread], theirs;
+
+	proc_dom.down[thread].op = op;
+	handover_pass(&b->a, &b->d, turn);
+	theirs = load_acquire(&b->d.turn);
+	while (theirs != turn) {
+		if (unlikely(READ_ONCE(proc_dom.end) == ENETDOWN))
+			give_up();
+		handover_wait(&b->a, &b->d, theirs, UINT64_MAX, &theirs);
+	}
+	return proc_dom.up[thread].status;
+}
+
+void vm_persona_run(struct vm_persona *p, u64 rsp)
+{
+	struct proc_down *down = &proc_dom.down[p->thread];
+	const struct proc_up *up = &proc_dom.up[p->thread];
+	enum proc_op op = PROC_ENTER;
+
+	down->rip = (u64)vm_resume;
+	down->rsp = rsp;
+	down->fs = p->fs;
+	for (;;) {
+		p->err = cross(p->thread, op);
+		if (p->err && op == PROC_ENTER)
+			vm_go_on(rsp);
+		if (p->err)
+			give_up();
+		switch (up->want) {
+		case PROC_WANT_CALL:
+			down->answer = answer(up);
+			op = PROC_ANSWER;
+			break;
+		case PROC_WANT_AWAY:
+			vm_go_on(up->call[0]);
+		case PROC_WANT_FAULT:
+			repeat(&up->state);
+		}
+	}
+}

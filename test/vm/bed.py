@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A machine whose /dev/kvm runs rings 0 and 3, emulated by software: QEMU with
+AMD's virtualisation, Debian's kernel, and an initramfs of busybox, modules and
+the files that the command needs, at the paths that they have here.
+
+  bed.py [--timeout S] [--file PATH]... -- COMMAND ARGUMENTS
+
+  host ---- qemu -accel tcg ---- Linux, kvm-amd ---- the guest under test
+
+Its output is the command's, and so is its exit status; 124: not finished after
+S seconds, then the registers of the machine's processors are shown, which are
+those of the guest under test if one of them is in it. 77: cannot be had."""
+import argparse
+import glob
+import json
+import os
+import shlex
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+MODULES = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko",
+           "drivers/crypto/ccp/ccp.ko", "arch/x86/kvm/kvm-amd.ko",
+           "drivers/net/veth.ko")
+CPUS, MEMORY = 2, "1200M"
+STATUS = "bed: status "
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TMPDIR=/tmp
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/shm /dev/pts
+chmod 1777 /tmp
+mount -t tmpfs shm /dev/shm
+mount -t devpts pts /dev/pts
+mount -t cgroup2 cgroup /sys/fs/cgroup
+ip link set lo up
+for m in {modules}; do insmod $m || echo "bed: $m"; done
+stty -F /dev/ttyS1 raw -echo
+( {command} ) < /dev/null > /dev/ttyS1 2>&1
+echo "{status}$?" > /dev/ttyS1
+sync
+poweroff -f
+"""
+
+
+def fail(text, code=77):
+    print("bed:", text)
+    sys.exit(code)
+
+
+class Initramfs:
+    """A cpio archive, `newc`: the only one that the kernel reads."""
+
+    def __init__(self, path):
+        self.out = open(path, "wb")
+        self.names = set()
+        self.inode = 0
+
+    def entry(self, name, mode, data=b"", rdev=(0, 0)):
+        if name in self.names:
+            return
+        self.names.add(name)
+        self.inode += 1
+        raw = name.encode() + b"\0"
+        fields = (self.inode, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev,
+                  len(raw), 0)
+        head = b"070701" + b"".join(b"%08x" % f for f in fields) + raw
+        for part in (head, data):
+            self.out.write(part + b"\0" * (-len(part) % 4))
+
+    def directory(self, path):
+        if path not in ("", "/"):
+            self.directory(os.path.dirname(path))
+            self.entry(path.lstrip("/"), stat.S_IFDIR | 0o755)
+
+    def file(self, path, data=None, mode=0o755):
+        self.directory(os.path.dirname(path))
+        if data is None:
+            with open(path, "rb") as f:
+                data = f.read()
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        self.entry(path.lstrip("/"), stat.S_IFREG | mode, data)
+
+    def add(self, path):
+        """A file with the libraries it needs, or a folder with all in it."""
+        path = os.path.abspath(path)
+        if os.path.isdir(path):
+            for name in sorted(os.listdir(path)):
+                self.add(os.path.join(path, name))
+            return
+        self.file(path)
+        for library in libraries(path):
+            self.file(library)
+
+    def close(self):
+        self.entry("TRAILER!!!", 0)
+        self.out.close()
+
+
+def libraries(path):
+    p = subprocess.run(["ldd", path], capture_output=True, text=True)
+    for line in p.stdout.splitlines() if p.returncode == 0 else ():
+        for word in line.split():
+            if word.startswith("/"):
+                yield word
+                break
+
+
+def find_kernel():
+    """The newest of Debian's: its image, and its modules' folder."""
+    for image in sorted(glob.glob("/boot/vmlinuz-*-amd64"), reverse=True):
+        folder = "/lib/modules/%s/kernel/" % image[len("/boot/vmlinuz-"):]
+        if os.path.isfile(folder + MODULES[3]):
+            return image, folder
+    return fail("no kernel: apt-get install linux-image-amd64")
+
+
+def pack(path, folder, files, command):
+    fs = Initramfs(path)
+    for name in ("bin", "sbin", "dev", "proc", "sys", "tmp", "etc", "root"):
+        fs.directory("/" + name)
+    fs.entry("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
+    with open("/bin/busybox", "rb") as f:
+        fs.file("/bin/busybox", f.read())
+    for m in MODULES:
+        with open(folder + m, "rb") as f:
+            fs.file("/modules/" + os.path.basename(m), f.read(), 0o644)
+    fs.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"
+            b"nobody:x:65534:65534:nobody:/:/bin/false\n", 0o644)
+    fs.file("/etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
+    fs.file("/init", INIT.format(
+        modules=" ".join("/modules/" + os.path.basename(m) for m in MODULES),
+        command=shlex.join(command), status=STATUS).encode())
+    for f in files:
+        fs.add(f)
+    fs.close()
+
+
+def registers(path):
+    """From QEMU's monitor, of each processor."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(path)
+        f = s.makefile("rw")
+        f.readline()
+
+        def ask(what, **arguments):
+            json.dump({"execute": what, "arguments": arguments}, f)
+            f.flush()
+            while True:
+                answer = json.loads(f.readline())
+                if "return" in answer:
+                    return answer["return"]
+
+        ask("qmp_capabilities")
+        return ask("human-monitor-command",
+                   **{"command-line": "info registers -a"})
+
+
+def run(image, initramfs, folder, timeout):
+    """What the machine printed, and whether it ended by itself."""
+    qmp = folder + "/qmp"
+    machine = subprocess.Popen(
+        ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
+         "-cpu", "EPYC,+svm,+npt", "-smp", str(CPUS), "-m", MEMORY,
+         "-kernel", image, "-initrd", initramfs, "-append",
+         "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable",
+         "-nodefaults", "-display", "none", "-no-reboot", "-qmp",
+         "unix:%s,server=on,wait=off" % qmp, "-serial",
+         "file:" + folder + "/console", "-serial", "file:" + folder + "/out"],
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        machine.wait(timeout)
+        return True
+    except subprocess.TimeoutExpired:
+        print(registers(qmp))
+        return False
+    finally:
+        machine.kill()
+        machine.wait()
+
+
+def text(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def boot(files, command, timeout):
+    """Status and output of @command in the machine."""
+    for need in ("qemu-system-x86_64", "busybox"):
+        if not shutil.which(need):
+            fail("no " + need)
+    image, modules = find_kernel()
+    with tempfile.TemporaryDirectory(prefix="ix-bed-") as folder:
+        pack(folder + "/initramfs", modules, files, command)
+        began = time.monotonic()
+        ended = run(image, folder + "/initramfs", folder, timeout)
+        out = text(folder + "/out").replace("\r\n", "\n")
+        at = out.rfind(STATUS)
+        if ended and at >= 0:
+            return int(out[at + len(STATUS):].split()[0]), out[:at]
+        print(text(folder + "/console"))
+        print("bed: %s after %.0f s" % (
+            "the machine ended" if ended else "not finished",
+            time.monotonic() - began))
+        return 125 if ended else 124, out
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument("--timeout", type=float, default=60)
+    p.add_argument("--file", action="append", default=[])
+    p.add_argument("command", nargs="+")
+    a = p.parse_args()
+    status, out = boot(a.file, a.command, a.timeout)
+    sys.stdout.write(out)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

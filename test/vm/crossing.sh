@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What one crossing and back costs in ring 0 beyond the work itself, dp_step():
+# the instructions of run_io's way through guest_syscall, which is straight on,
+# and all of guest_run_io(), as if it took every branch. Waiting is not in it.
+#
+# crossing.sh GUEST: exit 0 or 1
+at_most=150
+count() { # FROM TO: instructions from a symbol to an instruction
+	objdump -d --no-show-raw-insn "$guest" |
+		awk -v from="<$1>:" -v to="$2" '
+			$2 == from { on = 1; next }
+			on && NF { n++ }
+			on && $2 ~ to { print n; exit }'
+}
+guest=$1
+entry=$(count guest_syscall '^sysret')
+work=$(objdump -d --no-show-raw-insn "$guest" | awk '
+	$2 == "<guest_run_io>:" { on = 1; next }
+	on && !NF { exit }
+	on { n++ }
+	END { print n }')
+echo "guest_syscall: $entry, guest_run_io: at most $work (all of it)"
+[ "$entry" -gt 20 ] && [ $((entry + work)) -le $at_most ] || {
+	echo "more than $at_most instructions"
+	exit 1
+}

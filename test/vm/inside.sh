@@ -1,0 +1,140 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# In the machine of bed.py: programs in domain vm, on a wire.
+#
+#	processor 0: ix run --domain vm -- PROGRAM ==wire== ixload: processor 1
+#
+# inside.sh BUILD: exit 0 or 1
+build=$1
+ix=$build/cp/ix
+failed=0
+small="--mbufs 2048 --arena 16M --tcp.max_conns 256 --quiet"
+
+ok() { echo "ok: $*"; }
+bad() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# serve OPTIONS... -- PROGRAM...: in the background, $server
+serve() {
+	rm -f /dev/shm/w
+	timeout 100 "$ix" run --domain vm --nic wire:/dev/shm/w --ip 10.0.0.1/24 \
+		--cores 0 $small "$@" &
+	server=$!
+	i=0
+	until "$ix" stat 2>/dev/null | grep -q '^  thread' || [ $i = 50 ]; do
+		sleep 0.2
+		i=$((i + 1))
+	done
+	sleep 1
+}
+
+# A step that hangs is a failure, and ends.
+load() { # ixload's arguments
+	timeout 60 "$ix" run --domain inline --nic wire:/dev/shm/w --ip 10.0.0.2/24 \
+		--cores 1 --idle spin $small -- "$build/bench/ixload" \
+		10.0.0.1:7 "$@"
+}
+
+counter() {
+	"$ix" stat | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
+}
+
+leave() { # STATUS WHAT: the server ends with it, when told to
+	kill "$server"
+	wait "$server"
+	got=$?
+	[ $got = "$1" ] && ok "$2" || bad "$2: exit $got"
+}
+
+try() { # STATUS WHAT PROGRAM...
+	want=$1 what=$2
+	shift 2
+	rm -f /dev/shm/w
+	timeout 100 "$ix" run --domain vm --nic wire:/dev/shm/w --ip 10.0.0.1/24 \
+		--cores 0 $small -- "$@" >/tmp/out 2>&1
+	got=$?
+	[ $got = "$want" ] && ok "$what" || bad "$what: exit $got"
+	cat /tmp/out
+}
+
+"$build/test/vm/hold" &
+sleep 2
+
+# What is said, and the exit status.
+rm -f /dev/shm/w
+"$ix" run --nic wire:/dev/shm/w --ip 10.0.0.1/24 --mbufs 2048 --arena 16M \
+	--tcp.max_conns 256 -- /bin/bash -c 'exit 7' >/tmp/out 2>&1
+[ $? = 7 ] && grep -q 'wall 2: guest page tables (vm)' /tmp/out &&
+	ok "auto is vm, the program's status is ix's" || {
+	bad "auto"
+	cat /tmp/out
+}
+"$ix" run --domain vm --nic tap:t --ip 10.0.0.1/24 -- /bin/bash >/tmp/out 2>&1
+[ $? = 1 ] && grep -q 'domain vm: only with a NIC wire' /tmp/out &&
+	ok "another NIC is refused" || bad "another NIC: $(cat /tmp/out)"
+try 126 "a static program is refused" /bin/busybox true
+grep -q 'dynamically linked' /tmp/out || bad "no reason for it"
+
+# Every byte of every answer is compared.
+serve --idle spin -- "$build/app/echo" --port 7
+before=$(counter exits)
+load --conns 4 --duration 3 >/tmp/out 2>&1 && ok "echo" || bad "echo"
+tail -4 /tmp/out
+messages=$(counter calls)
+exits=$(($(counter exits) - before))
+echo "$messages calls, $exits exits"
+[ "$messages" -gt 50 ] && [ "$exits" -lt 20 ] &&
+	ok "no exit for a message" || bad "exits for messages"
+[ "$(counter tcp_established)" = 4 ] || bad "connections"
+leave 0 "echo leaves when told to"
+
+serve -- "$build/app/echo" --port 7
+load --conns 2 --size 20000 --duration 2 >/tmp/out 2>&1 &&
+	ok "long messages, blocking when idle" || {
+	bad "long messages"
+	cat /tmp/out
+}
+[ "$(counter sleeps)" -gt 0 ] || bad "it never slept"
+leave 0 "and leaves"
+
+serve --cores 0,1 -- "$build/app/echo" --port 7
+load --conns 8 --duration 2 >/tmp/out 2>&1 && ok "two vCPUs" || {
+	bad "two vCPUs"
+	cat /tmp/out
+}
+leave 0 "and leave"
+
+serve --restart true -- "$build/app/echo" --port 7
+kill -9 "$(pidof ix-vmload | awk '{ print $1 }')"
+sleep 3
+load --conns 2 --duration 1 >/tmp/out 2>&1 && ok "a second life" || {
+	bad "a second life"
+	cat /tmp/out
+}
+leave 0 "and leaves"
+
+serve -- "$build/app/kv" -p 7 -m 8
+load --conns 2 --proto etc --duration 2 >/tmp/out 2>&1 && ok "kv" || {
+	bad "kv"
+	cat /tmp/out
+}
+kill -9 "$server"
+wait "$server"
+
+try 0 "an ordinary program's work" "$build/test/vm/trial" work
+try 0 "a hostile one's lies" "$build/test/vm/trial" lies
+try 139 "a crash is a crash" "$build/test/vm/trial" crash
+
+serve -- "$build/test/vm/trial" time
+exits=$(counter exits)
+[ "$exits" -gt 0 ] && [ "$exits" -lt 1000 ] &&
+	ok "100000 times the time: $exits exits" || bad "time: $exits exits"
+leave 0 "SIGTERM wakes it from a sleep in Linux"
+
+serve -- "$build/test/vm/trial" spin
+over=$(counter app_overruns)
+wait "$server" && ok "after a second of its own" || bad "spin: $?"
+[ "$over" -gt 0 ] && ok "$over overruns seen" || bad "no overrun"
+exit $failed
