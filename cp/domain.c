@@ -183,6 +183,7 @@ static int vm_run(const struct conf *c, char **argv, struct conf_err *e)
 {
 	char loader[PATH_MAX], path[PATH_MAX];
 	int err = set_environment("vm", c, e), n = 0;
+	struct conf own = *c;
 	char **all;
 
 	if (!err && (err = find_path(argv[0], path)))
@@ -194,12 +195,14 @@ static int vm_run(const struct conf *c, char **argv, struct conf_err *e)
 	all = calloc((size_t)n + 3, sizeof(*all));
 	if (!all)
 		return conf_error(e, -ENOMEM, "no memory");
+	if (!strncmp(own.nic, "xdp:", 4) && !own.ring_size)
+		own.ring_size = VM_XDP_RING;
 	snprintf(loader, sizeof(loader), "%s/ix-vmload", getenv(IX_ENV_LIBDIR));
 	all[0] = loader;
 	all[1] = argv[0];
 	all[2] = path;
 	memcpy(all + 3, argv + 1, (size_t)n * sizeof(*all));
-	err = run_application(c, argv[0], all, &vm_guest, e);
+	err = run_application(&own, argv[0], all, &vm_guest, e);
 	free(all);
 	return err;
 }

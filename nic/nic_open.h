@@ -62,6 +62,17 @@ struct nic_config {
 	u32 ring_size;	/* entries of each ring, power of 2; 0: default */
 };
 
+/* A part of memory, whole pages of its own. */
+struct nic_part {
+	void *base;
+	size_t len;
+};
+
+enum {
+	NIC_PAGE = 4096,
+	NIC_PARTS = 8, /* of a queue at most */
+};
+
 struct nic {
 	u32 nqueues;
 	struct nicq *q[NIC_MAX_QUEUES];
@@ -91,6 +102,10 @@ struct nic {
 	 * buffer kept. 0 or -errno. */
 	void (*suspend)(struct nic *nic);
 	int (*resume)(struct nic *nic);
+	/* What queue @i's fast path uses besides packets, for who runs it
+	 * elsewhere (in a guest): how many of @out. NULL: it makes system
+	 * calls. */
+	u32 (*parts)(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS]);
 	/* Adds up packets lost before they reached us into q->nr_drops and
 	 * nr_late; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);

@@ -87,7 +87,7 @@ struct wire_queue {
 	u32 rss_nibble[24][16];
 };
 
-/* A queue lies in pages of its own: they can be mapped elsewhere, too. */
+/* A queue lies in pages of its own: see nic.parts. */
 enum {
 	WIRE_PAGE = 4096,
 	WIRE_QUEUE_BYTES = (sizeof(struct wire_queue) + WIRE_PAGE - 1) /

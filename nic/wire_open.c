@@ -145,6 +145,16 @@ static int set_groups(struct nic *nic)
 	return 0;
 }
 
+/* What all queues use comes with the first. */
+static u32 parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
+{
+	struct wire_nic *w = container_of(nic, struct wire_nic, nic);
+
+	out[0] = (struct nic_part){ w->link.queues[i], WIRE_QUEUE_BYTES };
+	out[1] = (struct nic_part){ w->link.shared, wire_bytes() };
+	return i ? 1 : 2;
+}
+
 static void close_nic(struct nic *nic)
 {
 	struct wire_nic *w = container_of(nic, struct wire_nic, nic);
@@ -167,6 +177,7 @@ static void describe(struct wire_nic *w, const struct wire_conf *conf)
 	nic_rss_default(nic);
 	nic->rss_control = true;
 	nic->set_groups = set_groups;
+	nic->parts = w->link.queues[0]->impairer ? NULL : parts;
 	nic->close = close_nic;
 	nic->foreign = w->link.shared;
 	nic->foreign_len = wire_bytes();

@@ -94,6 +94,13 @@ struct xdp_q {
 
 extern const struct nicq_ops xdp_ops;
 
+/* Where this copy of the code lies, and its ways out. */
+static inline void xdp_bind(struct xdp_q *q, const struct xdp_exits *exits)
+{
+	q->q.ops = &xdp_ops;
+	q->exits = exits;
+}
+
 /* Writes tx entry @at; not yet published. */
 static inline void xdp_tx_put(struct xdp_q *q, u32 at, const u8 *data, u32 len,
 			      u32 options)

@@ -31,8 +31,10 @@ struct xdp_nic {
 		/* libxdp keeps pointers to these. */
 		struct xsk_ring_prod fill, tx;
 		struct xsk_ring_cons comp, rx;
-	} * queues;
+	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
 };
+
+u32 xdp_queue_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS]);
 
 /* Registers the umem and binds a socket to each queue of x->ifname, in the
  * best mode that @cfg allows; sets x->bind_flags and x->nic.zero_copy. Leaves

@@ -216,11 +216,13 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 
 	if (!x)
 		return NULL;
-	x->queues = calloc(cfg->nqueues, sizeof(x->queues[0]));
+	x->queues =
+		aligned_alloc(NIC_PAGE, cfg->nqueues * sizeof(x->queues[0]));
 	if (!x->queues) {
 		free(x);
 		return NULL;
 	}
+	memset(x->queues, 0, cfg->nqueues * sizeof(x->queues[0]));
 	snprintf(x->ifname, sizeof(x->ifname), "%s", arg);
 	x->prog.link_fd = -1;
 	x->nic.nqueues = cfg->nqueues;
@@ -228,6 +230,7 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 	x->nic.update_drops = update_drops;
 	x->nic.suspend = suspend;
 	x->nic.resume = resume;
+	x->nic.parts = xdp_queue_parts;
 	x->cfg = *cfg;
 	for (u32 i = 0; i < cfg->nqueues; i++)
 		x->nic.q[i] = &x->queues[i].q.q;

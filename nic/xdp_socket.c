@@ -55,6 +55,14 @@ static u32 ring_size(const struct nic_config *cfg)
 	return cfg->ring_size ? cfg->ring_size : XDP_RING_SIZE;
 }
 
+/* Whole pages: xdp_queue_parts(). */
+static size_t sent_bytes(const struct xdp_q *q)
+{
+	size_t n = ((size_t)q->tx.mask + 1) * sizeof(q->sent_at[0]);
+
+	return (n + NIC_PAGE - 1) & ~(size_t)(NIC_PAGE - 1);
+}
+
 static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 {
 	struct xdp_queue *xq = &x->queues[i];
@@ -84,15 +92,41 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	if (sg)
 		q->max_parts =
 			x->nic.zero_copy ? ZEROCOPY_PARTS : XDP_MAX_PARTS;
-	q->sent_at = calloc(q->tx.mask + 1, sizeof(q->sent_at[0]));
+	q->sent_at = aligned_alloc(NIC_PAGE, sent_bytes(q));
 	if (!q->sent_at)
 		return -ENOMEM;
+	memset(q->sent_at, 0, sent_bytes(q));
 	q->fd = x->nic.fd[i] = xsk_socket__fd(xq->xsk);
-	q->exits = &xdp_syscalls;
-	q->q.ops = &xdp_ops;
+	xdp_bind(q, &xdp_syscalls);
 	q->q.mtu = x->nic.mtu;
 	memcpy(q->q.mac, x->nic.mac, 6);
 	return 0;
+}
+
+/* The pages of a ring: the kernel's memory, indices and then entries. */
+static struct nic_part ring_pages(const struct xdp_ring *r, size_t entry)
+{
+	u64 first =
+		min((u64)r->producer, (u64)r->consumer) & ~(u64)(NIC_PAGE - 1);
+	u64 end = (u64)r->entries + ((u64)r->mask + 1) * entry;
+
+	end = (end + NIC_PAGE - 1) & ~(u64)(NIC_PAGE - 1);
+	return (struct nic_part){ (void *)first, end - first };
+}
+
+u32 xdp_queue_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
+{
+	struct xdp_queue *xq =
+		&container_of(nic, struct xdp_nic, nic)->queues[i];
+	struct xdp_q *q = &xq->q;
+
+	out[0] = (struct nic_part){ xq, sizeof(*xq) };
+	out[1] = (struct nic_part){ q->sent_at, sent_bytes(q) };
+	out[2] = ring_pages(&q->fill, sizeof(u64));
+	out[3] = ring_pages(&q->comp, sizeof(u64));
+	out[4] = ring_pages(&q->rx, sizeof(struct xdp_frame));
+	out[5] = ring_pages(&q->tx, sizeof(struct xdp_frame));
+	return 6;
 }
 
 void xdp_sockets_close(struct xdp_nic *x)

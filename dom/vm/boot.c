@@ -205,19 +205,28 @@ static int set_regs(const struct vm *vm, struct vm_vcpu *c)
 	return ioctl(c->fd, KVM_SET_REGS, &r) ? -errno : 0;
 }
 
+static int set_msr(struct vm_vcpu *c, u32 index, u64 data)
+{
+	union {
+		struct kvm_msrs head;
+		u8 room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} m = { .head.nmsrs = 1 };
+
+	m.head.entries[0] =
+		(struct kvm_msr_entry){ .index = index, .data = data };
+	return ioctl(c->fd, KVM_SET_MSRS, &m) == 1 ? 0 : -EINVAL;
+}
+
 static int set_msrs(const struct vm *vm, struct vm_vcpu *c)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry e[4];
-	} m = { .head.nmsrs = 4,
-		.e = { { .index = MSR_STAR,
-			 .data = (u64)(VM_DS3 - 8) << 48 | (u64)VM_CS0 << 32 },
-		       { .index = MSR_LSTAR, .data = vm->head->syscall },
-		       { .index = MSR_SFMASK, .data = SYSCALL_CLEARS },
-		       { .index = MSR_KERNEL_GS, .data = 0 } } };
+	int err = set_msr(c, MSR_STAR,
+			  (u64)(VM_DS3 - 8) << 48 | (u64)VM_CS0 << 32);
 
-	return ioctl(c->fd, KVM_SET_MSRS, &m) == 4 ? 0 : -EINVAL;
+	if (!err)
+		err = set_msr(c, MSR_LSTAR, vm->head->syscall);
+	if (!err)
+		err = set_msr(c, MSR_SFMASK, SYSCALL_CLEARS);
+	return err ? err : set_msr(c, MSR_KERNEL_GS, 0);
 }
 
 /* Ring 3 may use the vector registers that programs here use. */

@@ -6,6 +6,7 @@
 #include "dom/process/process.h"
 #include "dom/vm/vm.h"
 #include "nic/wire.h"
+#include "nic/xdp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,14 +16,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const char wire_only[] = "wire:";
+static bool is_nic(const struct conf *c, const char *kind)
+{
+	return !strncmp(c->nic, kind, strlen(kind));
+}
 
 int vm_check(const struct conf *conf, char *why, size_t why_len)
 {
-	if (!strncmp(conf->nic, wire_only, sizeof(wire_only) - 1))
+	if (is_nic(conf, "wire:") || is_nic(conf, "xdp:"))
 		return vm_probe(why, why_len);
-	snprintf(why, why_len,
-		 "only with a NIC wire:PATH in this version of IX");
+	snprintf(why, why_len, "only with a NIC xdp:IFACE or wire:PATH");
 	return -ENOSYS;
 }
 
@@ -98,20 +101,72 @@ static int share_sides(struct proc *p)
 	return err;
 }
 
+/* Of a mapping's flags in smaps. */
+static bool has_flag(const char *flags, const char *flag)
+{
+	const char *at = strstr(flags, flag);
+
+	return at && at[-1] == ' ' && at[2] == ' ';
+}
+
+/* Is it a mapping of bare page frames (VM_PFNMAP)? Of those KVM takes only the
+ * first page: the kernel's AF_XDP rings before Linux 6.3. */
+static bool is_bare(const void *base)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	bool here = false, bare = false;
+	char line[512];
+	u64 from, to;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = (u64)base >= from && (u64)base < to;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			bare = has_flag(line, "pf");
+	}
+	if (f)
+		fclose(f);
+	return bare;
+}
+
+static int check_parts(struct proc *p, char *why, size_t why_len)
+{
+	struct nic *nic = p->host->nic;
+	struct nic_part parts[NIC_PARTS];
+	u32 n;
+
+	if (!nic->parts) {
+		snprintf(why, why_len,
+			 "domain vm: a wire's impairments are for the others");
+		return -ENOSYS;
+	}
+	n = nic->parts(nic, 0, parts);
+	for (u32 i = 0; i < n; i++) {
+		if (parts[i].len <= VM_PAGE || !is_bare(parts[i].base))
+			continue;
+		snprintf(why, why_len,
+			 "domain vm: this Linux can give a guest AF_XDP rings "
+			 "of one page only: --ring_size %u",
+			 VM_XDP_RING);
+		return -ENOSYS;
+	}
+	return 0;
+}
+
 /* What only the dataplane has. */
 static int share_thread(struct proc *p, u32 i)
 {
 	struct vm_mem *m = &p->vm->vm.mem;
 	struct host_thread *t = &p->host->threads[i];
+	struct nic *nic = p->host->nic;
+	struct nic_part parts[NIC_PARTS];
+	u32 n = nic->parts(nic, i, parts);
 	int err = vm_mem_share(m, t->mem, t->mem_len, VM_WRITE);
 
 	if (!err)
 		err = vm_mem_share(m, t->stat.page, STATFILE_BYTES, VM_WRITE);
-	if (!err)
-		err = vm_mem_share(
-			m,
-			container_of(p->host->nic->q[i], struct wire_queue, q),
-			WIRE_QUEUE_BYTES, VM_WRITE);
+	for (u32 k = 0; k < n && !err; k++)
+		err = vm_mem_share(m, parts[k].base, parts[k].len, VM_WRITE);
 	return err;
 }
 
@@ -119,11 +174,8 @@ static int share_dataplane(struct proc *p)
 {
 	struct vm_mem *m = &p->vm->vm.mem;
 	struct host *h = p->host;
-	int err =
-		vm_mem_share(m, h->nic->foreign, h->nic->foreign_len, VM_WRITE);
+	int err = vm_mem_share(m, p->vm->tables, sizeof(*p->vm->tables), 0);
 
-	if (!err)
-		err = vm_mem_share(m, p->vm->tables, sizeof(*p->vm->tables), 0);
 	if (!err && h->forward)
 		err = vm_mem_share(m, h->forward, h->forward_len, VM_WRITE);
 	for (u32 i = 0; i < h->nthreads && !err; i++)
@@ -153,17 +205,6 @@ static int make_memory(struct proc *p)
 
 /* ---- processors */
 
-static int impaired(const struct host *h, char *why, size_t why_len)
-{
-	struct wire_queue *w = container_of(h->nic->q[0], struct wire_queue, q);
-
-	if (!w->impairer)
-		return 0;
-	snprintf(why, why_len,
-		 "domain vm: a wire's impairments are for domain process");
-	return -ENOSYS;
-}
-
 static void prepare_cpu(struct proc *p, u32 i)
 {
 	struct host_thread *t = &p->host->threads[i];
@@ -172,7 +213,10 @@ static void prepare_cpu(struct proc *p, u32 i)
 	if (!t->clock.tsc)
 		host_clock_calibrate(&t->clock);
 	cpu->dp = t->dp;
-	cpu->wire = container_of(t->dp->nic, struct wire_queue, q);
+	if (is_nic(&p->host->conf, "wire:"))
+		cpu->wire = container_of(t->dp->nic, struct wire_queue, q);
+	else
+		cpu->xdp = container_of(t->dp->nic, struct xdp_q, q);
 	cpu->tsc0 = t->clock.tsc0;
 	cpu->ns0 = t->clock.ns0;
 	cpu->ns_per_tsc = t->clock.ns_per_tsc;
@@ -228,7 +272,7 @@ static void close_life(struct proc *p)
 
 static int open_guest(struct proc *p, char *why, size_t why_len)
 {
-	int err = impaired(p->host, why, why_len);
+	int err = check_parts(p, why, why_len);
 
 	if (err)
 		return err;

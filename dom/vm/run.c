@@ -14,6 +14,7 @@
 #include "dom/process/process.h"
 #include "dom/vm/vm.h"
 #include "nic/wire.h"
+#include "nic/xdp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,32 +50,38 @@ static struct guest guest_of(struct proc_thread *t)
 
 /* ---- whose the dataplane is */
 
-static struct vm_code read_code(struct dp *dp)
+static void *exits_of(const struct vm_cpu *cpu)
 {
-	struct vm_code c = {
-		.ops = dp->nic->ops,
-		.exits = container_of(dp->nic, struct wire_queue, q)->exits,
-		.rss_key = dp->net.rss_key,
-		.group_owner = dp->net.group_owner
-	};
+	return cpu->wire ? (void *)&cpu->wire->exits : &cpu->xdp->exits;
+}
 
+static struct vm_code read_code(const struct vm_cpu *cpu)
+{
+	const struct dp *dp = cpu->dp;
+	struct vm_code c = { .ops = dp->nic->ops,
+			     .rss_key = dp->net.rss_key,
+			     .group_owner = dp->net.group_owner };
+
+	memcpy(&c.exits, exits_of(cpu), sizeof(c.exits));
 	memcpy(c.fire, dp->net.wheel.fire, sizeof(c.fire));
 	return c;
 }
 
-static void write_code(struct dp *dp, const struct vm_code *c)
+static void write_code(const struct vm_cpu *cpu, const struct vm_code *c)
 {
+	struct dp *dp = cpu->dp;
+
 	dp->nic->ops = c->ops;
-	container_of(dp->nic, struct wire_queue, q)->exits = c->exits;
 	dp->net.rss_key = c->rss_key;
 	dp->net.group_owner = c->group_owner;
+	memcpy(exits_of(cpu), &c->exits, sizeof(c->exits));
 	memcpy(dp->net.wheel.fire, c->fire, sizeof(c->fire));
 }
 
 /* To D: the vCPU has stopped. */
 static void take(struct guest *g)
 {
-	write_code(g->host->dp, &g->state->native);
+	write_code(g->cpu, &g->state->native);
 	g->host->worked_at = max(g->host->worked_at, g->cpu->worked_at);
 }
 
@@ -91,7 +98,7 @@ static void give(struct guest *g)
 	g->cpu->worked_at = g->host->worked_at;
 	g->cpu->forwarded = g->host->forwarded;
 	if (g->state->booted)
-		write_code(g->host->dp, &g->state->guest);
+		write_code(g->cpu, &g->state->guest);
 }
 
 /* ---- the end of it all */
@@ -104,11 +111,13 @@ static _Noreturn void grave(const struct guest *g, const char *what)
 	char text[400];
 
 	snprintf(text, sizeof(text),
-		 "%s: exit %u, vector %llu, error %llx, rip %llx, rsp %llx, "
+		 "%s: errno %d, exit %u, vector %llu, error %llx, rip %llx, "
+		 "rsp %llx, "
 		 "address %llx",
-		 what, g->vcpu->run->exit_reason, (unsigned long long)r->vector,
-		 (unsigned long long)r->error, (unsigned long long)r->rip,
-		 (unsigned long long)r->rsp, (unsigned long long)g->cpu->cr2);
+		 what, errno, g->vcpu->run->exit_reason,
+		 (unsigned long long)r->vector, (unsigned long long)r->error,
+		 (unsigned long long)r->rip, (unsigned long long)r->rsp,
+		 (unsigned long long)g->cpu->cr2);
 	panic(text);
 }
 
@@ -180,11 +189,23 @@ static void events(struct guest *g)
 
 static void boot(struct guest *g)
 {
-	g->state->guest = read_code(g->host->dp);
+	g->state->guest = read_code(g->cpu);
 	g->state->guest.rss_key = g->t->proc->vm->tables->rss_key;
 	g->state->guest.group_owner = g->t->proc->vm->tables->group_owner;
 	g->state->booted = true;
-	write_code(g->host->dp, &g->state->guest);
+	write_code(g->cpu, &g->state->guest);
+}
+
+static void wake_door(const struct guest *g)
+{
+	const struct wire_exits *exits = g->state->native.exits;
+
+	exits->wake((struct wire_door *)g->cpu->arg);
+}
+
+static const struct xdp_exits *xdp_of(const struct guest *g)
+{
+	return g->state->native.exits;
 }
 
 /* True: it goes on; else what the persona is wanted for, in g->up. */
@@ -198,7 +219,13 @@ static bool serve(struct guest *g)
 		events(g);
 		return true;
 	case VM_WANT_DOOR:
-		g->state->native.exits->wake((struct wire_door *)g->cpu->arg);
+		wake_door(g);
+		return true;
+	case VM_WANT_SEND:
+		xdp_of(g)->send(g->cpu->xdp);
+		return true;
+	case VM_WANT_RECV:
+		xdp_of(g)->recv(g->cpu->xdp);
 		return true;
 	case VM_WANT_OTHERS:
 		host_wake_others(g->host);
@@ -323,7 +350,7 @@ int vm_enter(struct proc_thread *t, bool answer)
 	g.cpu->answer = READ_ONCE(t->down->answer);
 	g.up->want = PROC_WANT_NOTHING;
 	if (!g.state->booted)
-		g.state->native = read_code(t->host->dp);
+		g.state->native = read_code(g.cpu);
 	give(&g);
 	err = run(&g);
 	take(&g);

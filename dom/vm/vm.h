@@ -36,6 +36,7 @@ enum {
 	VM_LARGE = 2 << 20,
 	VM_TABLES = 256, /* pages of page tables: 4 KB for each 2 MB or 1 GB */
 	VM_STACK = 32768,
+	VM_XDP_RING = 128, /* entries that fit a page, with the indices */
 };
 
 /* ---- memory.c */
@@ -128,7 +129,7 @@ struct conf;
 struct vm_code {
 	timer_fn *fire[WHEEL_KINDS];
 	const struct nicq_ops *ops;
-	const struct wire_exits *exits;
+	const void *exits; /* of the NIC */
 	const u8 *rss_key, *group_owner;
 };
 

@@ -3,6 +3,8 @@
 # In the machine of bed.py: programs in domain vm, on a wire.
 #
 #	processor 0: ix run --domain vm -- PROGRAM ==wire== ixload: processor 1
+#	                                           s0=veth=c0 nc, ixload on Linux, in
+#	                                                      namespace c
 #
 # inside.sh BUILD: exit 0 or 1
 build=$1
@@ -72,7 +74,7 @@ rm -f /dev/shm/w
 	cat /tmp/out
 }
 "$ix" run --domain vm --nic tap:t --ip 10.0.0.1/24 -- /bin/bash >/tmp/out 2>&1
-[ $? = 1 ] && grep -q 'domain vm: only with a NIC wire' /tmp/out &&
+[ $? = 1 ] && grep -q 'domain vm: only with a NIC xdp' /tmp/out &&
 	ok "another NIC is refused" || bad "another NIC: $(cat /tmp/out)"
 try 126 "a static program is refused" /bin/busybox true
 grep -q 'dynamically linked' /tmp/out || bad "no reason for it"
@@ -116,12 +118,47 @@ load --conns 2 --duration 1 >/tmp/out 2>&1 && ok "a second life" || {
 leave 0 "and leaves"
 
 serve -- "$build/app/kv" -p 7 -m 8
-load --conns 2 --proto etc --duration 2 >/tmp/out 2>&1 && ok "kv" || {
+load --conns 2 --proto etc --records 100 --duration 2 >/tmp/out 2>&1 && ok "kv" || {
 	bad "kv"
 	cat /tmp/out
 }
 kill -9 "$server"
 wait "$server"
+
+# A client on Linux, over veth.
+mkdir -p /run/netns
+ip=/usr/sbin/ip
+$ip netns add c
+$ip link add s0 type veth peer name c0 netns c
+$ip link set s0 up
+$ip netns exec c $ip addr add 10.77.0.1/24 dev c0
+$ip netns exec c $ip link set c0 up
+xdp="--nic xdp:s0 --ip 10.77.0.9/24 --mbufs 4096"
+
+"$ix" run --domain vm $xdp --arena 16M --cores 0 --ring_size 2048 \
+	-- /bin/bash >/tmp/out 2>&1
+[ $? = 1 ] && grep -q 'rings of one page only: --ring_size 128' /tmp/out &&
+	ok "rings that this Linux cannot give away" ||
+	bad "large rings: $(cat /tmp/out)"
+
+serve $xdp --arena 32M -- "$build/app/kv" -p 7 -m 8
+printf 'set a 0 0 5\r\nhello\r\nget a\r\nquit\r\n' |
+	timeout 20 $ip netns exec c nc 10.77.0.9 7 >/tmp/out
+[ "$(tr -d '\r' </tmp/out | tr '\n' ' ')" = "STORED VALUE a 0 5 hello END " ] &&
+	ok "kv on AF_XDP, asked by Linux" || bad "kv on AF_XDP: $(cat /tmp/out)"
+timeout 60 $ip netns exec c "$build/bench/ixload" 10.77.0.9:7 --conns 4 \
+	--proto usr --records 100 --duration 3 --warmup 0 >/tmp/out 2>&1 &&
+	ok "under load" || bad "under load"
+tail -3 /tmp/out
+iterations=$(counter iterations)
+kicks=$(counter kicks)
+sleeps=$(counter sleeps)
+exits=$(counter exits)
+echo "$iterations iterations, $exits exits: $kicks kicks, $sleeps sleeps"
+[ "$kicks" -le "$iterations" ] &&
+	[ "$exits" -le $((iterations + sleeps + 50)) ] &&
+	ok "at most one exit a batch" || bad "exits"
+leave 0 "kv leaves"
 
 try 0 "an ordinary program's work" "$build/test/vm/trial" work
 try 0 "a hostile one's lies" "$build/test/vm/trial" lies

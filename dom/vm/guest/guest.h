@@ -31,6 +31,8 @@ enum vm_want {
 	VM_WANT_START,	/* a place in ring 3 to go to: enter */
 	VM_WANT_EVENTS, /* nothing to do for a while, or a chore: run_io's
 			 * answer, when there are event conditions */
+	VM_WANT_SEND,	/* xdp: the kernel is to send, or */
+	VM_WANT_RECV,	/* ... to take up the fill ring */
 	VM_WANT_DOOR,	/* wake the peer at this wire_door */
 	VM_WANT_OTHERS, /* packets were forwarded: wake the threads */
 	VM_WANT_LINUX,	/* a call of Linux's in regs: its answer */
@@ -60,7 +62,8 @@ struct vm_cpu {
 
 	/* the dataplane; NULL in a probe */
 	struct dp *dp;
-	struct wire_queue *wire;
+	struct wire_queue *wire; /* its NIC is one of these */
+	struct xdp_q *xdp;
 	bool stop; /* ask D, whatever there is to do. Any time */
 	u64 tsc0, ns0, ns_per_tsc; /* the clock: dom/host/clock.h */
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */

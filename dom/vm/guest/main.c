@@ -5,26 +5,38 @@
 #include "base/panic.h"
 #include "dom/vm/guest/guest.h"
 #include "nic/wire.h"
+#include "nic/xdp.h"
 
 static void wake_door(struct wire_door *door)
 {
 	guest_ask(guest_cpu(), VM_WANT_DOOR, (u64)door);
 }
 
-/* D never lets ring 0 sleep elsewhere than in VM_WANT_EVENTS. */
-static void wait_not(struct wire_queue *w, u64 ns)
+static void xdp_send(struct xdp_q *q)
 {
-	(void)w;
-	(void)ns;
+	(void)q;
+	guest_ask(guest_cpu(), VM_WANT_SEND, 0);
 }
 
-static const struct wire_exits exits = { .wake = wake_door, .wait = wait_not };
+static void xdp_recv(struct xdp_q *q)
+{
+	(void)q;
+	guest_ask(guest_cpu(), VM_WANT_RECV, 0);
+}
+
+/* Nobody waits in ring 0: VM_WANT_EVENTS has D do so. */
+static const struct wire_exits wire_exits = { .wake = wake_door };
+static const struct xdp_exits xdp_exits = { .send = xdp_send,
+					    .recv = xdp_recv };
 
 void guest_main(struct vm_cpu *cpu)
 {
 	if (cpu->dp) {
 		dp_bind(cpu->dp);
-		wire_bind(cpu->wire, &exits);
+		if (cpu->wire)
+			wire_bind(cpu->wire, &wire_exits);
+		else
+			xdp_bind(cpu->xdp, &xdp_exits);
 	}
 	guest_ask(cpu, VM_WANT_START, 0);
 	guest_enter(cpu);
