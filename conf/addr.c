@@ -7,65 +7,158 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool take_ip(const char *text, size_t len, struct be32 *ip)
+/* ---- lists, separated by commas */
+
+/* The next entry of the list at *@list into @item; false at the end. An entry
+ * too long for @item is cut, and so no longer parses. */
+static bool take_item(const char **list, char *item, size_t len)
 {
-	char buf[INET_ADDRSTRLEN];
+	size_t n;
+
+	*list += strspn(*list, ", ");
+	n = strcspn(*list, ", ");
+	if (!n)
+		return false;
+	snprintf(item, len, "%.*s", (int)n, *list);
+	*list += n;
+	return true;
+}
+
+static int too_many(const struct setting *s, size_t limit, struct conf_err *e)
+{
+	return conf_error(e, -ERANGE, "%s: more than %zu entries", s->name,
+			  limit);
+}
+
+/* @family: AF_INET or AF_INET6. */
+static bool take_ip(int family, const char *text, size_t len, void *ip)
+{
+	char buf[INET6_ADDRSTRLEN];
 
 	if (len >= sizeof(buf))
 		return false;
 	memcpy(buf, text, len);
 	buf[len] = 0;
-	return inet_pton(AF_INET, buf, ip) == 1;
+	return inet_pton(family, buf, ip) == 1;
 }
 
-int conf_parse_ip(const struct setting *s, void *field, const char *text,
-		  struct conf_err *e)
+/* The prefix length behind the slash at @p, at most @most; 0: there is none. */
+static u64 take_bits(const char *p, u64 most)
 {
-	struct be32 ip;
-
-	if (!take_ip(text, strlen(text), &ip))
-		return conf_wrong(s, text, e);
-	memcpy(field, &ip, sizeof(ip));
-	return 0;
-}
-
-void conf_print_ip(const struct setting *s, const void *field, char *out,
-		   size_t len)
-{
-	(void)s;
-	inet_ntop(AF_INET, field, out, (socklen_t)len);
-}
-
-int conf_parse_cidr(const struct setting *s, void *field, const char *text,
-		    struct conf_err *e)
-{
-	const char *slash = strchrnul(text, '/'), *p = slash + 1;
-	struct conf_cidr cidr;
 	u64 bits;
 
-	if (!take_ip(text, (size_t)(slash - text), &cidr.ip))
-		return conf_wrong(s, text, e);
-	if (!*slash)
-		return conf_error(e, -EINVAL,
-				  "%s: %s lacks the prefix length, such as "
-				  "%s/24",
-				  s->name, text, text);
-	if (!conf_take_number(&p, &bits) || *p || bits > 32)
-		return conf_wrong(s, text, e);
-	cidr.mask = be32(bits ? ~0u << (32 - bits) : 0);
-	memcpy(field, &cidr, sizeof(cidr));
+	p++;
+	if (!conf_take_number(&p, &bits) || *p || bits > most)
+		return 0;
+	return bits;
+}
+
+/* One "ADDR/BITS". False: it is none, or there is no room for it. */
+static bool take_addr(struct conf_addrs *a, const char *text)
+{
+	const char *slash = strchrnul(text, '/');
+	size_t len = (size_t)(slash - text);
+	struct ip6_prefix p6;
+	struct be32 ip;
+
+	if (!a->ip.raw && take_ip(AF_INET, text, len, &ip)) {
+		u64 bits = take_bits(slash, 32);
+
+		a->ip = ip;
+		a->mask = be32(bits ? ~0u << (32 - bits) : 0);
+		return bits;
+	}
+	if (a->nip6 == ARRAY_SIZE(a->ip6) ||
+	    !take_ip(AF_INET6, text, len, &p6.ip))
+		return false;
+	p6.bits = (u8)take_bits(slash, 128);
+	a->ip6[a->nip6++] = p6;
+	return p6.bits;
+}
+
+int conf_parse_addrs(const struct setting *s, void *field, const char *text,
+		     struct conf_err *e)
+{
+	struct conf_addrs addrs = { 0 };
+	const char *list = text;
+	char item[INET6_ADDRSTRLEN + 8];
+
+	while (take_item(&list, item, sizeof(item))) {
+		if (!strchr(item, '/'))
+			return conf_error(e, -EINVAL,
+					  "%s: %s lacks the prefix length, "
+					  "such as %s/%d",
+					  s->name, item, item,
+					  strchr(item, ':') ? 64 : 24);
+		if (addrs.ip.raw && !strchr(item, ':'))
+			return conf_error(e, -EINVAL,
+					  "%s: %s is a second IPv4 address",
+					  s->name, item);
+		if (addrs.nip6 == ARRAY_SIZE(addrs.ip6))
+			return too_many(s, addrs.nip6, e);
+		if (!take_addr(&addrs, item))
+			return conf_wrong(s, item, e);
+	}
+	memcpy(field, &addrs, sizeof(addrs));
 	return 0;
 }
 
-void conf_print_cidr(const struct setting *s, const void *field, char *out,
-		     size_t len)
+void conf_print_addrs(const struct setting *s, const void *field, char *out,
+		      size_t len)
 {
-	const struct conf_cidr *cidr = field;
-	char ip[INET_ADDRSTRLEN];
+	const struct conf_addrs *a = field;
+	char ip[INET6_ADDRSTRLEN];
+	size_t used = 0;
 
 	(void)s;
-	inet_ntop(AF_INET, &cidr->ip, ip, sizeof(ip));
-	snprintf(out, len, "%s/%d", ip, __builtin_popcount(cidr->mask.raw));
+	*out = 0;
+	if (a->ip.raw) {
+		inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));
+		used = (size_t)snprintf(out, len, "%s/%d", ip,
+					__builtin_popcount(a->mask.raw));
+	}
+	for (u32 i = 0; i < a->nip6 && used < len; i++) {
+		inet_ntop(AF_INET6, &a->ip6[i].ip, ip, sizeof(ip));
+		used += (size_t)snprintf(out + used, len - used, "%s%s/%u",
+					 used ? "," : "", ip, a->ip6[i].bits);
+	}
+}
+
+int conf_parse_gateway(const struct setting *s, void *field, const char *text,
+		       struct conf_err *e)
+{
+	struct conf_gateway gw = { 0 };
+	const char *list = text;
+	char item[INET6_ADDRSTRLEN + 1];
+
+	while (take_item(&list, item, sizeof(item))) {
+		bool v6 = strchr(item, ':');
+
+		if (v6 ? !ip6_is_zero(gw.ip6) : gw.ip.raw)
+			return conf_error(
+				e, -EINVAL,
+				"%s: %s is a second one of its family", s->name,
+				item);
+		if (!(v6 ? take_ip(AF_INET6, item, strlen(item), &gw.ip6)
+			 : take_ip(AF_INET, item, strlen(item), &gw.ip)))
+			return conf_wrong(s, item, e);
+	}
+	memcpy(field, &gw, sizeof(gw));
+	return 0;
+}
+
+void conf_print_gateway(const struct setting *s, const void *field, char *out,
+			size_t len)
+{
+	const struct conf_gateway *gw = field;
+	char ip[INET_ADDRSTRLEN] = "", ip6[INET6_ADDRSTRLEN] = "";
+
+	(void)s;
+	if (gw->ip.raw)
+		inet_ntop(AF_INET, &gw->ip, ip, sizeof(ip));
+	if (!ip6_is_zero(gw->ip6))
+		inet_ntop(AF_INET6, &gw->ip6, ip6, sizeof(ip6));
+	snprintf(out, len, "%s%s%s", ip, *ip && *ip6 ? "," : "", ip6);
 }
 
 static bool take_mac(const char *text, u8 mac[6])
@@ -108,29 +201,6 @@ void conf_print_mac(const struct setting *s, const void *field, char *out,
 	if (mac->set)
 		put_mac(mac->b, text);
 	snprintf(out, len, "%s", text);
-}
-
-/* ---- lists, separated by commas */
-
-/* The next entry of the list at *@list into @item; false at the end. An entry
- * too long for @item is cut, and so no longer parses. */
-static bool take_item(const char **list, char *item, size_t len)
-{
-	size_t n;
-
-	*list += strspn(*list, ", ");
-	n = strcspn(*list, ", ");
-	if (!n)
-		return false;
-	snprintf(item, len, "%.*s", (int)n, *list);
-	*list += n;
-	return true;
-}
-
-static int too_many(const struct setting *s, size_t limit, struct conf_err *e)
-{
-	return conf_error(e, -ERANGE, "%s: more than %zu entries", s->name,
-			  limit);
 }
 
 int conf_parse_ports(const struct setting *s, void *field, const char *text,
@@ -241,7 +311,8 @@ int conf_parse_arp(const struct setting *s, void *field, const char *text,
 		if (arp.n == CONF_MAX_ARP)
 			return too_many(s, CONF_MAX_ARP, e);
 		if (!eq ||
-		    !take_ip(item, (size_t)(eq - item), &arp.e[arp.n].ip) ||
+		    !take_ip(AF_INET, item, (size_t)(eq - item),
+			     &arp.e[arp.n].ip) ||
 		    !take_mac(eq + 1, arp.e[arp.n].mac))
 			return conf_wrong(s, item, e);
 		arp.n++;

@@ -55,12 +55,71 @@ int conf_check_gateway(struct be32 gateway, struct be32 ip, struct be32 mask,
 	return check_host("gateway", gateway, mask, e);
 }
 
+static const char *no_host6(struct be128 ip)
+{
+	if (ip6_is_multicast(ip))
+		return "a multicast address";
+	if (ip6_is_special(ip))
+		return ip.w[3] == be32(1).raw ? "the loopback address"
+					      : "an IPv4 address in disguise";
+	return NULL;
+}
+
+static int check_host6(const char *name, struct be128 ip, struct conf_err *e)
+{
+	const char *what = no_host6(ip);
+	char text[INET6_ADDRSTRLEN];
+
+	if (!what)
+		return 0;
+	inet_ntop(AF_INET6, &ip, text, sizeof(text));
+	return conf_error(e, -EINVAL, "%s: %s is %s, not one of a host", name,
+			  text, what);
+}
+
+static bool on_link6(const struct conf_addrs *a, struct be128 ip)
+{
+	bool on_link = ip6_is_link_local(ip);
+
+	for (u32 i = 0; i < a->nip6; i++)
+		on_link |= ip6_in_prefix(ip, a->ip6[i].ip, a->ip6[i].bits);
+	return on_link;
+}
+
+static int check_ip6(const struct conf *c, struct conf_err *e)
+{
+	const struct conf_addrs *a = &c->ip;
+	struct be128 gw = c->gateway.ip6;
+	int err = 0;
+
+	for (u32 i = 0; i < a->nip6 && !err; i++) {
+		err = check_host6("ip", a->ip6[i].ip, e);
+		for (u32 j = 0; j < i && !err; j++) {
+			if (be128_equal(a->ip6[i].ip, a->ip6[j].ip))
+				err = conf_error(e, -EINVAL,
+						 "ip: an address twice");
+		}
+		if (!err && be128_equal(a->ip6[i].ip, gw))
+			err = conf_error(e, -EINVAL,
+					 "gateway: our own address");
+	}
+	if (err || ip6_is_zero(gw))
+		return err;
+	if (!a->nip6)
+		return conf_error(e, -EINVAL,
+				  "gateway: IPv6, but ip has no IPv6 address");
+	if (!on_link6(a, gw))
+		return conf_error(e, -EINVAL,
+				  "gateway: not on the link that ip describes");
+	return check_host6("gateway", gw, e);
+}
+
 static int check_address(const struct conf *c, struct conf_err *e)
 {
-	struct be32 gw = c->dp.net.gateway;
+	struct be32 gw = c->gateway.ip;
 	int err;
 
-	if (!c->ip.ip.raw && !c->dp.net.ports_only)
+	if (!c->ip.ip.raw && !c->ip.nip6 && !c->dp.net.ports_only)
 		return conf_error(e, -EINVAL,
 				  "ip is missing: an address of our own with "
 				  "prefix, such as --ip 10.0.0.1/24 (or "
@@ -74,7 +133,10 @@ static int check_address(const struct conf *c, struct conf_err *e)
 	}
 	if (c->dp.net.mtu && c->dp.net.mtu < 576)
 		return conf_error(e, -EINVAL, "mtu: below 576 (RFC 791)");
-	return 0;
+	if (c->dp.net.mtu && c->dp.net.mtu < IPV6_MIN_MTU && c->ip.nip6)
+		return conf_error(e, -EINVAL,
+				  "mtu: below 1280, which IPv6 needs");
+	return check_ip6(c, e);
 }
 
 static int check_ports_only(const struct conf *c, struct conf_err *e)

@@ -25,8 +25,15 @@ enum conf_idle { IDLE_SPIN, IDLE_ADAPTIVE, IDLE_BLOCK };
 enum conf_xdp_mode { XDP_MODE_AUTO, XDP_MODE_ZEROCOPY, XDP_MODE_COPY };
 enum conf_pages { PAGES_AUTO, PAGES_HUGE, PAGES_TRANSPARENT, PAGES_SMALL };
 
-struct conf_cidr {
+struct conf_addrs {
 	struct be32 ip, mask; /* all zero: not given */
+	u32 nip6;
+	struct ip6_prefix ip6[IP6_OWN - 1]; /* and a link-local one */
+};
+
+struct conf_gateway { /* all zero: none */
+	struct be32 ip;
+	struct be128 ip6;
 };
 
 struct conf_mac {
@@ -59,7 +66,8 @@ struct conf {
 	char stat_dir[256];
 	char user[64];
 	char seccomp[256];
-	struct conf_cidr ip;
+	struct conf_addrs ip;
+	struct conf_gateway gateway;
 	struct conf_mac mac;
 	struct conf_ports ports;
 	struct conf_arp arp;
@@ -103,8 +111,8 @@ enum conf_type_id {
 	CONF_DURATION,
 	CONF_STRING,
 	CONF_ENUM,
-	CONF_IP,
-	CONF_CIDR,
+	CONF_ADDRS,
+	CONF_GATEWAY,
 	CONF_MAC,
 	CONF_PORTS,
 	CONF_CORES,

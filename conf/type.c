@@ -273,10 +273,12 @@ const struct conf_type conf_types[CONF_NR_TYPES] = {
 			    parse_duration, print_duration },
 	[CONF_STRING] = { "a text", parse_string, print_string },
 	[CONF_ENUM] = { "one of", parse_enum, print_enum },
-	[CONF_IP] = { "an IPv4 address, such as 10.0.0.1", conf_parse_ip,
-		      conf_print_ip },
-	[CONF_CIDR] = { "an IPv4 address with prefix, such as 10.0.0.1/24",
-			conf_parse_cidr, conf_print_cidr },
+	[CONF_ADDRS] = { "a list of addresses with prefix, such as "
+			 "10.0.0.1/24,2001:db8::1/64",
+			 conf_parse_addrs, conf_print_addrs },
+	[CONF_GATEWAY] = { "an address, such as 10.0.0.1, or one of each "
+			   "family",
+			   conf_parse_gateway, conf_print_gateway },
 	[CONF_MAC] = { "an Ethernet address, such as 02:00:00:00:00:01, or "
 		       "auto",
 		       conf_parse_mac, conf_print_mac },

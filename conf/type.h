@@ -20,8 +20,8 @@ bool conf_take_number(const char **text, u64 *v);
 	void conf_print_##name(const struct setting *s, const void *field, \
 			       char *out, size_t len);
 
-CONF_TYPE_FUNCTIONS(ip)
-CONF_TYPE_FUNCTIONS(cidr)
+CONF_TYPE_FUNCTIONS(addrs)
+CONF_TYPE_FUNCTIONS(gateway)
 CONF_TYPE_FUNCTIONS(mac)
 CONF_TYPE_FUNCTIONS(ports)
 CONF_TYPE_FUNCTIONS(cores)

@@ -88,7 +88,7 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 		return false;
 	e = event_put(dp, IX_EV_KNOCK, be16_host(c->flow.lport), 0, c->handle);
 	e->port = be16_host(c->flow.rport);
-	e->ip = addr_of_ipv4(c->flow.raddr);
+	e->ip = addr_to_abi(&dp->net, c->flow.raddr);
 	c->events &= ~TCP_EV_KNOCK;
 	c->flags |= TCP_F_KNOCKED;
 	return true;
@@ -273,7 +273,7 @@ static void udp_recv_event(struct dp *dp, const struct udp_sock *s,
 
 	e->addr = mbuf_app_addr(&dp->pool, m->data);
 	e->port = m->udp.sport;
-	e->ip = addr_of_ipv4(m->udp.saddr);
+	e->ip = addr_to_abi(&dp->net, m->udp.saddr);
 }
 
 /* Is there room for the oldest datagram and all its parts? They are reported

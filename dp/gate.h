@@ -154,10 +154,4 @@ static inline s64 take_sgs(struct dp *dp, u64 first, u32 n,
 	return total;
 }
 
-/* The IPv4 address that a call names. */
-static inline s64 take_addr(const struct ix_call *c, struct be32 *ip)
-{
-	return addr_to_ipv4(&c->ip, ip) ? 0 : -EAFNOSUPPORT;
-}
-
 #endif

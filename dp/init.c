@@ -14,11 +14,21 @@ static size_t timers_bytes(const struct dp_conf *conf)
 	return sizeof(struct user_timer) * (size_t)conf->max_timers;
 }
 
+/* Whoever may hold an IPv6 address: connections and neighbours, datagrams that
+ * wait or are with the application, we. */
+static u32 max_addrs(const struct dp_conf *conf)
+{
+	return conf->net.ip6.nown ? conf->net.tcp.max_conns + conf->mbufs +
+					    NEIGH_ENTRIES + IP6_HELD
+				  : 0;
+}
+
 size_t dp_bytes(const struct dp_conf *conf)
 {
 	return align_line(mbuf_pool_bytes(conf->mbufs)) +
 	       align_line(tcp_bytes(&conf->net.tcp)) +
 	       align_line(udp_bytes(&conf->net.udp)) +
+	       align_line(addr_bytes(max_addrs(conf))) +
 	       align_line(timers_bytes(conf));
 }
 
@@ -47,10 +57,11 @@ void dp_bind(struct dp *dp)
 	timer_fn **fire = dp->net.wheel.fire;
 
 	fire[TIMER_TCP] = tcp_timer;
-	fire[TIMER_ARP] = arp_timer;
+	fire[TIMER_NEIGH] = neigh_timer;
 	fire[TIMER_USER] = dp_user_timer_fire;
 	fire[TIMER_SHARE] = tcp_watch;
 	fire[TIMER_FRAG] = frag_timer;
+	fire[TIMER_IP6] = ip6_timer;
 }
 
 /* The protocols are initialised last: their init functions read the settings,
@@ -74,10 +85,13 @@ static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 	net->group_owner = s->group_owner;
 	wheel_init(&net->wheel, now);
 	dp_bind(dp);
-	arp_init(net);
+	neigh_init(net);
 	frag_init(net);
 	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)));
 	udp_init(net, carve(mem, udp_bytes(&net->conf.udp)));
+	addr_init(net, max_addrs(s->conf),
+		  carve(mem, addr_bytes(max_addrs(s->conf))));
+	ip6_init(net);
 }
 
 int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
@@ -115,7 +129,7 @@ static void drain(struct dp *dp, u64 now)
 	struct net *net = &dp->net;
 	bool taken = true;
 
-	arp_flush(net);
+	neigh_flush(net);
 	frag_flush(net);
 	while (net->ntx && taken)
 		taken = dp_tx(dp, now) > 0;

@@ -42,15 +42,28 @@ _Static_assert(IX_NR_CC == TCP_NR_CC + 1 &&
 
 /* ---- the calls, in the order of IX_CALLS */
 
-static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
+/* With the address that the call names, held meanwhile. */
+static s64 with_addr(struct dp *dp, const struct ix_call *c, u64 now,
+		     s64 (*call)(struct dp *dp, const struct ix_call *c,
+				 struct be32 ip, u64 now))
+{
+	struct be32 ip;
+	s64 result = addr_from_abi(&dp->net, &c->ip, &ip);
+
+	if (result)
+		return result;
+	result = call(dp, c, ip, now);
+	addr_put(&dp->net, ip);
+	return result;
+}
+
+static s64 connect_to(struct dp *dp, const struct ix_call *c, struct be32 ip,
+		      u64 now)
 {
 	struct tcp_conn *conn;
-	struct be32 ip;
-	s64 err = take_addr(c, &ip);
+	s64 err;
 	u8 cc;
 
-	if (err)
-		return err;
 	if (!ip.raw || !c->port)
 		return -EINVAL;
 	err = take_cc(c, dp->net.conf.tcp.cc, &cc);
@@ -63,14 +76,17 @@ static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
 	return (s64)conn->handle;
 }
 
-static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
+static s64 call_CONNECT(struct dp *dp, const struct ix_call *c, u64 now)
 {
-	struct be32 ip;
-	s64 err = take_addr(c, &ip);
+	return with_addr(dp, c, now, connect_to);
+}
+
+static s64 listen_at(struct dp *dp, const struct ix_call *c, struct be32 ip,
+		     u64 now)
+{
+	s64 err;
 	u8 cc;
 
-	if (err)
-		return err;
 	if (!c->port)
 		return -EINVAL;
 	err = check_port(dp, c->port);
@@ -83,16 +99,22 @@ static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
 	return err;
 }
 
-static s64 call_UNLISTEN(struct dp *dp, const struct ix_call *c, u64 now)
+static s64 call_LISTEN(struct dp *dp, const struct ix_call *c, u64 now)
 {
-	struct be32 ip;
-	s64 err = take_addr(c, &ip);
+	return with_addr(dp, c, now, listen_at);
+}
 
-	if (err)
-		return err;
+static s64 unlisten_at(struct dp *dp, const struct ix_call *c, struct be32 ip,
+		       u64 now)
+{
 	if (!c->port)
 		return -EINVAL;
 	return tcp_unlisten(&dp->net, ip, c->port, now);
+}
+
+static s64 call_UNLISTEN(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	return with_addr(dp, c, now, unlisten_at);
 }
 
 static s64 call_ACCEPT(struct dp *dp, const struct ix_call *c, u64 now)
@@ -224,14 +246,12 @@ static s64 call_ABORT(struct dp *dp, const struct ix_call *c, u64 now)
 	return 0;
 }
 
-static s64 call_UDP_BIND(struct dp *dp, const struct ix_call *c, u64 now)
+static s64 bind_at(struct dp *dp, const struct ix_call *c, struct be32 ip,
+		   u64 now)
 {
-	struct be32 ip;
-	s64 err = take_addr(c, &ip);
+	s64 err = c->port ? check_port(dp, c->port) : 0;
 	int sock;
 
-	if (!err && c->port)
-		err = check_port(dp, c->port);
 	if (err)
 		return err;
 	sock = udp_bind(&dp->net, ip, c->port, c->cookie);
@@ -239,6 +259,11 @@ static s64 call_UDP_BIND(struct dp *dp, const struct ix_call *c, u64 now)
 		return sock;
 	return (s64)handle_make(HANDLE_UDP, dp->net.udp.socks[sock].gen,
 				(u32)sock);
+}
+
+static s64 call_UDP_BIND(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	return with_addr(dp, c, now, bind_at);
 }
 
 static s64 call_UDP_UNBIND(struct dp *dp, const struct ix_call *c, u64 now)
@@ -249,17 +274,12 @@ static s64 call_UDP_UNBIND(struct dp *dp, const struct ix_call *c, u64 now)
 	return 0;
 }
 
-static s64 call_UDP_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
+static s64 sendv_to(struct dp *dp, const struct ix_call *c, struct be32 ip,
+		    u64 now)
 {
 	struct ix_sg sg[IX_MAX_SG_PER_CALL];
-	struct be32 ip;
 	s64 err;
 
-	if (!find_udp(dp, c->handle))
-		return -EBADF;
-	err = take_addr(c, &ip);
-	if (err)
-		return err;
 	if (!ip.raw || !c->port)
 		return -EINVAL;
 	err = take_sgs(dp, c->sg, c->nsgs, sg);
@@ -267,6 +287,13 @@ static s64 call_UDP_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
 		return err;
 	return udp_sendv(&dp->net, handle_index(c->handle), ip, c->port, sg,
 			 c->nsgs, c->cookie, now);
+}
+
+static s64 call_UDP_SENDV(struct dp *dp, const struct ix_call *c, u64 now)
+{
+	if (!find_udp(dp, c->handle))
+		return -EBADF;
+	return with_addr(dp, c, now, sendv_to);
 }
 
 static s64 call_UDP_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)

@@ -2,7 +2,7 @@
 /* Ethernet: the first and the last that the protocols see of a packet. */
 #include "net/header.h"
 
-/* Everything but IPv4. */
+/* Everything but IP. */
 static COLD bool other_in(struct net *net, struct mbuf *m, u64 now)
 {
 	const struct eth_hdr *eth = (const struct eth_hdr *)m->data;
@@ -26,6 +26,9 @@ static bool eth_in(struct net *net, struct mbuf *m, u64 now)
 	struct pkt p;
 
 	p.eth = (const struct eth_hdr *)m->data;
+	if (unlikely(m->len >= ETH_LEN && net->ip6.nown &&
+		     p.eth->type.raw == be16(ETH_TYPE_IPV6).raw))
+		return ip6_in(net, m, &p, now);
 	if (unlikely(m->len < ETH_LEN ||
 		     p.eth->type.raw != be16(ETH_TYPE_IPV4).raw))
 		return other_in(net, m, now);
@@ -52,5 +55,26 @@ void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type)
 
 u32 net_flow_group(const struct net *net, struct flow flow)
 {
+	const struct addr_table *t = &net->addrs;
+
+	if (unlikely(addr_is_v6(flow.raddr)))
+		return net_flow_group6(net, *addr_ip6(t, flow.raddr),
+				       *addr_ip6(t, flow.laddr), flow.ports);
 	return hash_toeplitz(net->rss_key, &flow, sizeof(flow)) % RSS_TABLE;
+}
+
+u32 net_flow_group6(const struct net *net, struct be128 raddr,
+		    struct be128 laddr, u32 ports)
+{
+	struct {
+		struct be128 src, dst;
+		u32 ports;
+	} PACKED tuple = { raddr, laddr, ports };
+
+	return hash_toeplitz(net->rss_key, &tuple, sizeof(tuple)) % RSS_TABLE;
+}
+
+struct be32 net_next_hop(const struct net *net, struct be32 dst)
+{
+	return addr_is_v6(dst) ? ip6_next_hop(net, dst) : ip_next_hop(net, dst);
 }

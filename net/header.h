@@ -85,6 +85,21 @@ static inline void eth_write(struct eth_hdr *eth, u64 dst, u64 src)
 	store64(eth->src, src);
 }
 
+/* The same for IPv6. No flow label: ports tell flows apart, too (RFC 6437
+ * section 3: "should"). */
+static inline void ip6_push(struct mbuf *m, u32 len, struct be128 src,
+			    struct be128 dst, u8 proto, u8 tos, u8 hops)
+{
+	struct ipv6_hdr *ip = (struct ipv6_hdr *)mbuf_push(m, IPV6_LEN);
+
+	ip->ver_class_flow = be32(6u << 28 | (u32)tos << 20);
+	ip->len = be16((u16)len);
+	ip->next = proto;
+	ip->hops = hops;
+	ip->src = src;
+	ip->dst = dst;
+}
+
 static inline void eth_push(const struct net *net, struct mbuf *m,
 			    const u8 dst[6], u16 type)
 {
@@ -104,15 +119,15 @@ static inline struct be32 ip_next_hop(const struct net *net, struct be32 dst)
 }
 
 /* The neighbour remembered as @hint, if it still is @ip and usable. */
-static inline const struct neigh *arp_hint(const struct net *net, u16 hint,
+static inline const struct neigh *neigh_hint(const struct net *net, u16 hint,
 					   struct be32 ip)
 {
 	const struct neigh *e;
 
 	if (unlikely(!hint))
 		return NULL;
-	e = &net->arp.entries[hint - 1];
-	return likely(e->ip.raw == ip.raw && e->state >= ARP_VALID) ? e : NULL;
+	e = &net->neighbours.entries[hint - 1];
+	return likely(e->ip.raw == ip.raw && e->state >= NEIGH_VALID) ? e : NULL;
 }
 
 #endif

@@ -3,12 +3,11 @@
 #include "base/cksum.h"
 #include "base/errno.h"
 #include "base/mem.h"
-#include "net/net.h"
+#include "net/icmp_int.h"
 
 enum {
 	ICMP_ERRORS = 64,	/* on average, in each */
 	ICMP_PERIOD_SHIFT = 26, /* 2^26 ns: 67 ms */
-	ICMP_QUOTE = 64,	/* bytes of L4 in our errors */
 	IP_MIN_MTU = 68,	/* RFC 791 */
 	IP_SAFE_MTU = 576,	/* when a router does not say (RFC 1191, 5) */
 };
@@ -25,15 +24,13 @@ static bool drop(struct net *net, struct mbuf *m)
 static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	struct icmp_hdr *icmp = p->l4;
-	struct be32 src = p->ip->dst, dst = p->ip->src;
-	u8 tos = p->ip->tos & 0xfc;
+	struct be32 src = p->dst, dst = p->src;
+	u8 tos = p->tos & 0xfc;
 
 	if (!net->conf.icmp_echo || net->conf.ports_only ||
 	    p->l4_len + IPV4_LEN > net->mtu)
 		return drop(net, m);
-	icmp->cksum = (u16)~cksum_fold((u64)(u16)~icmp->cksum +
-				       (u16)~be16(ICMP_ECHO << 8).raw +
-				       be16(ICMP_ECHO_REPLY << 8).raw);
+	icmp->cksum = icmp_retype(icmp->cksum, ICMP_ECHO, ICMP_ECHO_REPLY);
 	icmp->type = ICMP_ECHO_REPLY;
 	m->data = p->l4;
 	m->len = p->first_len;
@@ -108,6 +105,18 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	return true;
 }
 
+void ip_undeliverable(struct net *net, const struct mbuf *m, u64 now)
+{
+	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)m->data;
+	const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
+	const struct tcp_icmp msg = { .seq = be32_host(h->seq),
+				      .error = EHOSTUNREACH,
+				      .hard = true };
+
+	if (ip->proto == IP_PROTO_TCP)
+		tcp_icmp(net, flow_sent(ip, h), &msg, now);
+}
+
 bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct icmp_hdr *icmp = p->l4;
@@ -128,9 +137,7 @@ bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	return true;
 }
 
-/* So many a period that nobody can count by his own what others were sent: by
- * that it was told which ports are open to them (SAD DNS, CVE-2020-25705). */
-static bool may_send(struct net *net, u64 now)
+bool icmp_may_send(struct net *net, u64 now)
 {
 	u64 period = (now >> ICMP_PERIOD_SHIFT) + 1; /* 0: none yet */
 
@@ -149,10 +156,10 @@ static bool deserves_error(const struct net *net, const struct pkt *p)
 {
 	const struct icmp_hdr *icmp = p->l4;
 
-	if (net->conf.ports_only || p->ip->dst.raw != net->conf.ip.raw ||
+	if (net->conf.ports_only || p->dst.raw != net->conf.ip.raw ||
 	    eth_is_group(p->eth->dst))
 		return false;
-	return p->ip->proto != IP_PROTO_ICMP ||
+	return p->proto != IP_PROTO_ICMP ||
 	       (p->first_len >= ICMP_LEN && icmp->type == ICMP_ECHO);
 }
 
@@ -166,7 +173,7 @@ static void send_error(struct net *net, const struct pkt *p, u8 type, u8 code,
 
 	if (!deserves_error(net, p))
 		return;
-	m = may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
+	m = icmp_may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
 	if (!m) {
 		net->stat->drop_icmp++;
 		return;
@@ -180,8 +187,7 @@ static void send_error(struct net *net, const struct pkt *p, u8 type, u8 code,
 	memcpy(icmp + 1, p->ip, quote);
 	icmp->cksum = (u16)~cksum_fold(cksum_add(0, icmp, m->len));
 	/* Precedence "internetwork control" (RFC 1812, 4.3.2.5). */
-	ip_out(net, m, net->conf.ip, p->ip->src, IP_PROTO_ICMP, 0xc0, NULL,
-	       now);
+	ip_out(net, m, net->conf.ip, p->src, IP_PROTO_ICMP, 0xc0, NULL, now);
 }
 
 void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)

@@ -59,8 +59,7 @@ void ip_trim(struct net *net, struct mbuf *m, u32 len)
 	m->next = NULL;
 }
 
-/* Does the frame hold the @total bytes that IP claims? Cuts off padding. */
-static COLD bool fit(struct net *net, struct mbuf *m, u32 total)
+COLD bool ip_fit(struct net *net, struct mbuf *m, u32 total)
 {
 	u32 have = 0;
 
@@ -103,25 +102,13 @@ static inline bool maybe_martian(const struct net *net, struct be32 src)
 
 static inline bool is_ours(const struct net *net, const struct pkt *p)
 {
-	return p->ip->dst.raw == net->conf.ip.raw &&
+	return p->dst.raw == net->conf.ip.raw && p->dst.raw &&
 	       !memcmp(p->eth->dst, net->src.mac, 6);
-}
-
-/* "All headers in the first fragment" of struct pkt, for TCP. */
-static inline bool tcp_header_ok(const struct pkt *p)
-{
-	const struct tcp_hdr *t = p->l4;
-	u32 hlen;
-
-	if (unlikely(p->first_len < TCP_LEN))
-		return false;
-	hlen = t->off >> 4 << 2;
-	return hlen >= TCP_LEN && hlen <= p->first_len;
 }
 
 static COLD bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 {
-	switch (p->ip->proto) {
+	switch (p->proto) {
 	case IP_PROTO_TCP:
 		if (unlikely(!tcp_header_ok(p)))
 			return drop(net, m, &net->stat->drop_tcp_header);
@@ -140,8 +127,8 @@ static COLD bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 static COLD bool to_others(struct net *net, struct mbuf *m, struct pkt *p,
 			   u64 now)
 {
-	if (p->ip->proto == IP_PROTO_UDP && eth_is_group(p->eth->dst) &&
-	    ip_is_broadcast(net, p->ip->dst))
+	if (p->proto == IP_PROTO_UDP && eth_is_group(p->eth->dst) &&
+	    ip_is_broadcast(net, p->dst))
 		return udp_in(net, m, p, now);
 	return drop(net, m, &net->stat->drop_not_ours);
 }
@@ -152,7 +139,7 @@ static COLD bool to_others(struct net *net, struct mbuf *m, struct pkt *p,
 static COLD bool fragment(struct net *net, struct mbuf *m, const struct pkt *p,
 			  u64 now)
 {
-	struct flow hosts = flow_make(p->ip->src, p->ip->dst, be16(0), be16(0));
+	struct flow hosts = flow_make(p->src, p->dst, be16(0), be16(0));
 	u32 group = net_flow_group(net, hosts);
 
 	if (!is_ours(net, p))
@@ -181,11 +168,11 @@ static COLD bool ip_in_slow(struct net *net, struct mbuf *m, struct pkt *p,
 	total = be16_host(ip->len);
 	if (total < hlen)
 		return drop(net, m, &net->stat->drop_ip_header);
-	if (!fit(net, m, total))
+	if (!ip_fit(net, m, total))
 		return drop(net, m, &net->stat->drop_short);
 	if (maybe_martian(net, ip->src) && martian(net, ip->src))
 		return drop(net, m, &net->stat->drop_not_ours);
-	p->ip = ip;
+	ip_addressed(p, ip);
 	p->l4 = m->data + ETH_LEN + hlen;
 	p->l4_len = total - hlen;
 	p->first_len = m->len - ETH_LEN - hlen;
@@ -208,7 +195,7 @@ bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 		     ip->frag.raw & be16(IP_MF | IP_OFFSET).raw ||
 		     maybe_martian(net, ip->src)))
 		return ip_in_slow(net, m, p, now);
-	p->ip = ip;
+	ip_addressed(p, ip);
 	p->l4 = m->data + ETH_LEN + IPV4_LEN;
 	p->l4_len = p->first_len = len - IPV4_LEN;
 	if (unlikely(!is_ours(net, p)))
@@ -243,13 +230,15 @@ int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 {
 	u32 len = likely(!m->next && !m->nr_ext) ? m->len : chain_len(m);
 
+	if (unlikely(addr_is_v6(dst)))
+		return ip6_out(net, m, src, dst, proto, tos, neigh, now);
 	ip_push(m, len, src, dst, proto, tos);
 	if (likely(ip_on_link(net, dst)))
-		return arp_send(net, m, dst, neigh, now);
+		return neigh_send(net, m, dst, neigh, now);
 	if (ip_is_multicast(dst) || dst.raw == 0xffffffff)
 		return out_group(net, m, dst);
 	if (likely(net->conf.gateway.raw))
-		return arp_send(net, m, net->conf.gateway, neigh, now);
+		return neigh_send(net, m, net->conf.gateway, neigh, now);
 	net->stat->drop_no_route++;
 	net_tx_drop(net, m);
 	return -EHOSTUNREACH;

@@ -26,7 +26,7 @@ COLD bool ip_cksum_ok(const struct mbuf *m, const struct pkt *p, u64 sum)
 bool ip_l4_cksum_ok(const struct net *net, const struct mbuf *m,
 		    const struct pkt *p, u16 field)
 {
-	u64 sum = ip_pseudo_sum(p->ip->src, p->ip->dst, p->ip->proto,
+	u64 sum = net_pseudo_sum(net, p->src, p->dst, p->proto,
 				(u16)p->l4_len);
 
 	if (m->flags & MBUF_CSUM_OK)
@@ -89,7 +89,7 @@ void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
 		     void *field, struct be32 src, struct be32 dst, u8 proto)
 {
 	u32 len = (u32)(m->data + m->len - (u8 *)l4);
-	u64 addresses = (u64)src.raw + dst.raw;
+	u64 addresses = net_pseudo_sum(net, src, dst, 0, 0);
 	u16 sum;
 
 	store16(field, 0);

@@ -302,8 +302,9 @@ static void ip_whole(struct net *net, struct mbuf *m, u32 hlen)
 void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
-	u32 frag = be16_host(p->ip->frag), off = (frag & IP_OFFSET) * 8;
-	struct frag_key key = key_of(p->ip);
+	const struct ipv4_hdr *ip = p->ip;
+	u32 frag = be16_host(ip->frag), off = (frag & IP_OFFSET) * 8;
+	struct frag_key key = key_of(ip);
 	bool more = frag & IP_MF;
 
 	if (!net->conf.frag_timeout_ms || !p->l4_len ||
@@ -325,12 +326,14 @@ void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 static void ip_timeout(struct net *net, const struct frag *f, u64 now)
 {
 	struct mbuf *m = f->parts;
+	const struct ipv4_hdr *ip;
 	struct pkt p;
 
 	if (!m || m->frag.off)
 		return;
+	ip = (const void *)(m->data - m->frag.hlen);
+	ip_addressed(&p, ip);
 	p.l4 = m->data;
-	p.ip = (const void *)(m->data - m->frag.hlen);
 	p.eth = (const void *)((const u8 *)p.ip - ETH_LEN);
 	p.l4_len = p.first_len = m->len;
 	icmp_reassembly_timeout(net, &p, now);

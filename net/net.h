@@ -5,7 +5,8 @@
  *
  *   in:   net_rx -> tcp_fast_in, or
  *         eth_in -> arp_in | ip_in -> icmp_in | udp_in | tcp_in
- *   out:  tcp_output, udp_sendv, icmp_* -> ip_out -> arp_send -> net_tx -> txq
+ *   out:  tcp_output, udp_sendv, icmp_* -> ip_out -> neigh_send -> net_tx ->
+ * txq
  *
  * Nothing here calls up: TCP and UDP put what the application should know on
  * net->ready; dp/event.c turns it into event conditions.
@@ -22,12 +23,22 @@
 #include "ix/abi.h"
 #include "ix/stat.h"
 #include "net/pkt.h"
+#include "net/addr.h"
 #include "net/arp.h"
+#include "net/ip6.h"
 #include "net/ip_frag.h"
+#include "net/neigh.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
-enum timer_kind { TIMER_TCP, TIMER_ARP, TIMER_USER, TIMER_SHARE, TIMER_FRAG };
+enum timer_kind {
+	TIMER_TCP,
+	TIMER_NEIGH,
+	TIMER_USER,
+	TIMER_SHARE,
+	TIMER_FRAG,
+	TIMER_IP6,
+};
 
 enum {
 	NET_TXQ = 512,
@@ -39,12 +50,13 @@ struct net_conf {
 	struct be32 ip; /* own IPv4 address */
 	struct be32 netmask;
 	struct be32 gateway; /* zero: none */
-	u16 mtu;	     /* 0: the NIC's */
-	bool icmp_echo;	     /* answer pings */
-	bool ports_only;     /* Linux owns the address: no ARP replies, ICMP
-			      * or resets for ports that are not ours */
-	u32 arp_timeout_ms;  /* an entry is asked for again after this */
-	u32 arp_retry_ms;    /* between requests for an unanswered entry */
+	struct ip6_conf ip6;
+	u16 mtu;	    /* 0: the NIC's */
+	bool icmp_echo;	    /* answer pings */
+	bool ports_only;    /* Linux owns the address: no ARP replies, ICMP
+			     * or resets for ports that are not ours */
+	u32 arp_timeout_ms; /* an entry is asked for again after this */
+	u32 arp_retry_ms;   /* between requests for an unanswered entry */
 	u32 arp_retries;
 	u32 frag_timeout_ms; /* 0: fragments are dropped */
 	struct tcp_conf tcp;
@@ -75,7 +87,9 @@ struct net {
 	u64 icmp_period; /* which icmp_left is for */
 	u32 icmp_left;	 /* ICMP errors that may go in it */
 
-	struct arp arp;
+	struct addr_table addrs;
+	struct ip6 ip6;
+	struct neigh_table neighbours;
 	struct frags frags;
 	struct tcp tcp;
 	struct udp udp;
@@ -155,6 +169,10 @@ static inline bool net_leave(struct net *net, const struct mbuf *m, u32 owner)
 /* Flow group of a packet that we receive. */
 u32 net_flow_group(const struct net *net, struct flow flow);
 
+/* The same of an IPv6 one, by its addresses. */
+u32 net_flow_group6(const struct net *net, struct be128 raddr,
+		    struct be128 laddr, u32 ports);
+
 /* eth.c, ip.c */
 
 /* Prepends the Ethernet header and queues. */
@@ -172,11 +190,47 @@ bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now);
 int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 	   u8 proto, u8 tos, u16 *neigh, u64 now);
 
+/* IPv6 input, as ip_in(). */
+bool ip6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now);
+
+/* ip_out() to the id of an IPv6 address. */
+int ip6_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
+	    u8 proto, u8 tos, u16 *neigh, u64 now);
+
+/* Tells TCP that the IP packet @m, which nobody took, cannot arrive. */
+void ip_undeliverable(struct net *net, const struct mbuf *m, u64 now);
+void ip6_undeliverable(struct net *net, const struct mbuf *m, u64 now);
+
+/* Does the frame hold the @total bytes that IP claims? Cuts off padding. */
+bool ip_fit(struct net *net, struct mbuf *m, u32 total);
+
+/* "All headers in the first fragment" of struct pkt, for TCP. */
+static inline bool tcp_header_ok(const struct pkt *p)
+{
+	const struct tcp_hdr *t = p->l4;
+	u32 hlen;
+
+	if (unlikely(p->first_len < TCP_LEN))
+		return false;
+	hlen = t->off >> 4 << 2;
+	return hlen >= TCP_LEN && hlen <= p->first_len;
+}
+
 /* Sum over the IPv4 pseudo header. */
 static inline u64 ip_pseudo_sum(struct be32 src, struct be32 dst, u8 proto,
 				u16 len)
 {
 	return (u64)src.raw + dst.raw + be16(proto).raw + be16(len).raw;
+}
+
+/* The same of either family. */
+static inline u64 net_pseudo_sum(const struct net *net, struct be32 src,
+				 struct be32 dst, u8 proto, u16 len)
+{
+	if (likely(!addr_is_v6(dst)))
+		return ip_pseudo_sum(src, dst, proto, len);
+	return addr_sum(net, src) + addr_sum(net, dst) + be16(proto).raw +
+	       be16(len).raw;
 }
 
 /* Whether the checksum over all of @p behind IP holds; @sum: of what it covers
@@ -233,17 +287,37 @@ void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now);
 /* Answers the first fragment @p of a datagram that did not become whole. */
 void icmp_reassembly_timeout(struct net *net, const struct pkt *p, u64 now);
 
-/* IPv4 in an ABI address (RFC 4291, 2.5.5.2). */
-static inline struct ix_addr addr_of_ipv4(struct be32 ip)
+/* One of ours, of either family, or zero: any. */
+static inline bool net_is_own(const struct net *net, struct be32 a)
 {
-	return (struct ix_addr){ .w = { 0, 0, 0xffff0000u, ip.raw } };
+	if (!addr_is_v6(a))
+		return !a.raw || a.raw == net->conf.ip.raw;
+	return ip6_own(&net->ip6, *addr_ip6(&net->addrs, a)) >= 0;
 }
 
-/* False for what is not IPv4; all zero gives 0.0.0.0. */
-static inline bool addr_to_ipv4(const struct ix_addr *a, struct be32 *ip)
+/* Multicast or limited broadcast? */
+static inline bool net_is_group(const struct net *net, struct be32 a)
 {
-	*ip = (struct be32){ a->w[3] };
-	return !a->q[0] && (a->w[2] == 0xffff0000u || (!a->w[2] && !a->w[3]));
+	if (addr_is_v6(a))
+		return ip6_is_multicast(*addr_ip6(&net->addrs, a));
+	return ip_is_multicast(a) || a.raw == 0xffffffff;
 }
+
+/* The own address to speak to @dst from; zero: none. */
+static inline struct be32 net_source(const struct net *net, struct be32 dst)
+{
+	return addr_is_v6(dst) ? ip6_source(net, *addr_ip6(&net->addrs, dst))
+			       : net->conf.ip;
+}
+
+/* What of the MTU is left behind the IP header. */
+static inline u32 net_mtu_payload(const struct net *net, struct be32 dst)
+{
+	return addr_is_v6(dst) ? net->ip6.mtu - (u32)IPV6_LEN
+			       : net->mtu - (u32)IPV4_LEN;
+}
+
+/* The neighbour to hand a packet for @dst to; zero: no route. */
+struct be32 net_next_hop(const struct net *net, struct be32 dst);
 
 #endif

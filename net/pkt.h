@@ -11,6 +11,7 @@ enum {
 	ETH_LEN = 14,
 	ETH_TYPE_IPV4 = 0x0800,
 	ETH_TYPE_ARP = 0x0806,
+	ETH_TYPE_IPV6 = 0x86dd,
 	ETH_MIN_FRAME = 60, /* without FCS */
 
 	IPV4_LEN = 20,
@@ -24,6 +25,15 @@ enum {
 	IP_ECN = 3, /* bits of tos (RFC 3168 section 5) */
 	IP_ECT_0 = 2,
 	IP_CE = 3,
+
+	IPV6_LEN = 40,
+	IPV6_MIN_MTU = 1280, /* RFC 8200 section 5 */
+	IP6_HOP_BY_HOP = 0,
+	IP6_ROUTING = 43,
+	IP6_FRAGMENT = 44,
+	IP_PROTO_ICMP6 = 58,
+	IP6_NO_NEXT = 59,
+	IP6_DEST_OPTIONS = 60,
 
 	ARP_LEN = 28,
 	ARP_REQUEST = 1,
@@ -44,6 +54,34 @@ enum {
 	ICMP_UNREACH_NET_PROHIB = 9,
 	ICMP_UNREACH_HOST_PROHIB = 10,
 	ICMP_UNREACH_PROHIB = 13,
+
+	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
+	ICMP6_PARAMETER = 4,
+	ICMP6_ERRORS_END = 128, /* below are errors (RFC 4443, 2.1) */
+	ICMP6_ECHO = 128,
+	ICMP6_ECHO_REPLY = 129,
+	ICMP6_UNREACH_ROUTE = 0,
+	ICMP6_UNREACH_PROHIB = 1,
+	ICMP6_UNREACH_ADDR = 3,
+	ICMP6_UNREACH_PORT = 4,
+	ICMP6_PARAM_HEADER = 0,
+	ICMP6_PARAM_NEXT = 1,
+	ICMP6_PARAM_OPTION = 2,
+
+	ND_HOPS = 255, /* nothing from beyond a router has that many left */
+	ND_ROUTER_SOLICIT = 133,
+	ND_ROUTER_ADVERT = 134,
+	ND_SOLICIT = 135,
+	ND_ADVERT = 136,
+	ND_REDIRECT = 137,
+	ND_LEN = 24, /* of a (neighbour) solicitation or advertisement */
+	ND_RA_LEN = 16,
+	ND_OPT_SOURCE = 1, /* link-layer addresses */
+	ND_OPT_TARGET = 2,
+	ND_OPT_MTU = 5,
+	ND_OPT_LEN = 8,
 
 	UDP_LEN = 8,
 
@@ -106,6 +144,56 @@ struct ipv4_hdr {
 	struct be32 dst;
 } PACKED;
 
+struct ipv6_hdr {
+	struct be32 ver_class_flow;
+	struct be16 len; /* of what follows */
+	u8 next;
+	u8 hops;
+	struct be128 src;
+	struct be128 dst;
+} PACKED;
+
+/* The beginning of an extension header: all but the fragment header. */
+struct ip6_ext {
+	u8 next;
+	u8 len;	 /* in 8 bytes, without the first 8 */
+	u8 type; /* routing header only */
+	u8 left; /* routing header only: segments left */
+} PACKED;
+
+struct ip6_frag {
+	u8 next;
+	u8 reserved;
+	struct be16 off_more; /* offset in 8 bytes << 3, reserved, more */
+	struct be32 id;
+} PACKED;
+
+/* Neighbour solicitation, advertisement (RFC 4861, 4.3 and 4.4). */
+struct nd_hdr {
+	u8 type;
+	u8 code;
+	u16 cksum;
+	struct be32 flags; /* ND_F_* */
+	struct be128 target;
+} PACKED;
+
+enum {
+	ND_F_ROUTER = 1 << 31,
+	ND_F_SOLICITED = 1 << 30,
+	ND_F_OVERRIDE = 1 << 29
+};
+
+/* Router advertisement (RFC 4861, 4.2). */
+struct ra_hdr {
+	u8 type;
+	u8 code;
+	u16 cksum;
+	u8 hops;
+	u8 flags;
+	struct be16 lifetime; /* seconds as a default router; 0: is none */
+	struct be32 reachable, retrans;
+} PACKED;
+
 struct icmp_hdr {
 	u8 type;
 	u8 code;
@@ -138,6 +226,9 @@ _Static_assert(sizeof(struct eth_src) == 8 &&
 	       "wire format");
 _Static_assert(sizeof(struct arp_hdr) == ARP_LEN, "wire format");
 _Static_assert(sizeof(struct ipv4_hdr) == IPV4_LEN, "wire format");
+_Static_assert(sizeof(struct ipv6_hdr) == IPV6_LEN, "wire format");
+_Static_assert(sizeof(struct nd_hdr) == ND_LEN, "wire format");
+_Static_assert(sizeof(struct ra_hdr) == ND_RA_LEN, "wire format");
 _Static_assert(sizeof(struct icmp_hdr) == ICMP_LEN, "wire format");
 _Static_assert(sizeof(struct udp_hdr) == UDP_LEN, "wire format");
 _Static_assert(sizeof(struct tcp_hdr) == TCP_LEN, "wire format");
@@ -198,15 +289,37 @@ static inline u32 flow_ports_out(struct flow f)
 	return f.ports << 16 | f.ports >> 16;
 }
 
-/* A received IPv4 packet after ip_in(): all headers (for TCP with its
+/* A received packet after ip_in() or ip6_in(): all headers (for TCP with its
  * options) lie in the first fragment, lengths agree, the packet is trimmed to
  * what IP says. mbuf.data still points at the Ethernet header. */
 struct pkt {
 	const struct eth_hdr *eth;
-	const struct ipv4_hdr *ip;
+	const void *ip;	 /* struct ipv4_hdr or ipv6_hdr */
+	const u8 *next;	 /* IPv6: the field that says what @l4 is */
+	struct be32 src; /* an IPv6 one is held while the packet is received */
+	struct be32 dst;
+	u8 proto;
+	u8 tos;	       /* or traffic class */
 	void *l4;      /* in the first fragment */
 	u32 l4_len;    /* header and payload, over all fragments */
 	u32 first_len; /* of it in the first fragment */
 };
+
+/* What an IPv4 header says of @p, once it is known to be sound. */
+static inline void ip_addressed(struct pkt *p, const struct ipv4_hdr *ip)
+{
+	p->ip = ip;
+	p->src = ip->src;
+	p->dst = ip->dst;
+	p->proto = ip->proto;
+	p->tos = ip->tos;
+}
+
+/* TCP or UDP. */
+static inline struct flow pkt_flow(const struct pkt *p)
+{
+	return (struct flow){ .addrs = p->src.raw | (u64)p->dst.raw << 32,
+			      .ports = load32(p->l4) };
+}
 
 #endif

@@ -6,9 +6,9 @@
 /* ---- sizes */
 
 /* Ours, both to offer and to send: what the link takes, or what is set. */
-static u16 mss_ours(const struct net *net)
+static u16 mss_ours(const struct net *net, const struct tcp_conn *c)
 {
-	u32 most = net->mtu - IPV4_LEN - TCP_LEN;
+	u32 most = net_mtu_payload(net, c->flow.raddr) - TCP_LEN;
 	u32 set = net->conf.tcp.mss;
 
 	return (u16)(set && set < most ? set : most);
@@ -16,7 +16,7 @@ static u16 mss_ours(const struct net *net)
 
 u32 tcp_mss_full(const struct net *net, const struct tcp_conn *c)
 {
-	return min(c->mss_peer, mss_ours(net));
+	return min(c->mss_peer, mss_ours(net, c));
 }
 
 void tcp_set_mss(struct net *net, struct tcp_conn *c)
@@ -123,7 +123,7 @@ static inline struct covered cover_payload(const struct net *net,
 static inline u16 cksum_of(const struct net *net, struct covered cov,
 			   struct be32 src, struct be32 dst)
 {
-	u64 pseudo = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)cov.len);
+	u64 pseudo = net_pseudo_sum(net, src, dst, IP_PROTO_TCP, (u16)cov.len);
 
 	if (unlikely(net->caps & NIC_TX_CSUM))
 		return cksum_fold(pseudo);
@@ -183,7 +183,7 @@ void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 		  u64 now)
 {
 	u8 opt[TCP_MAX_OPT];
-	u32 n = tcp_opt_syn(opt, c, mss_ours(net), tcp_tsval(c, now));
+	u32 n = tcp_opt_syn(opt, c, mss_ours(net, c), tcp_tsval(c, now));
 	u32 win = min(net->conf.tcp.rcv_buf, 65535u);
 	struct covered cov = { 0 };
 	struct tcp_hdr *h;
@@ -221,9 +221,9 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
 		flags |= TCP_ACK;
 	}
 	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
-	cov.sum = tcp_write(h, flow_ports_out(flow_received(p->ip, in)), seq,
+	cov.sum = tcp_write(h, flow_ports_out(pkt_flow(p)), seq,
 			    ack, TCP_LEN, flags, 0);
-	tcp_write_cksum(h, cksum_of(net, cov, p->ip->dst, p->ip->src));
-	ip_out(net, m, p->ip->dst, p->ip->src, IP_PROTO_TCP, 0, NULL, now);
+	tcp_write_cksum(h, cksum_of(net, cov, p->dst, p->src));
+	ip_out(net, m, p->dst, p->src, IP_PROTO_TCP, 0, NULL, now);
 	net->stat->tcp_rst_out++;
 }

@@ -26,7 +26,7 @@ int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog)
 
 	if (!port || !backlog)
 		return -EINVAL;
-	if (ip.raw && ip.raw != net->conf.ip.raw)
+	if (!net_is_own(net, ip))
 		return -EADDRNOTAVAIL;
 	for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {
 		struct tcp_listener *l = &net->tcp.listeners[i];
@@ -96,8 +96,7 @@ static int choose_port(struct net *net, struct flow *flow, u8 *group, u64 now)
 {
 	u32 low = net->conf.tcp.port_min;
 	u32 range = (u32)net->conf.tcp.port_max - low + 1;
-	u64 start = hash_sip(net->secret, &flow->raddr, sizeof(flow->raddr)) +
-		    flow->rport.raw;
+	u64 start = addr_flow_hash(net, *flow);
 
 	for (u32 i = 0; i < min(range, (u32)PORT_TRIES); i++) {
 		u64 at = (start & 0xffffffff) + net->tcp.port_hint++;
@@ -121,17 +120,15 @@ static int choose_port(struct net *net, struct flow *flow, u8 *group, u64 now)
 int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 		struct tcp_conn **out, u64 now)
 {
-	struct flow flow =
-		flow_make(dst, net->conf.ip, be16(port), (struct be16){ 0 });
+	struct flow flow = flow_make(dst, net_source(net, dst), be16(port),
+				     (struct be16){ 0 });
 	struct tcp_conn *c;
 	u8 group;
 	int err;
-	u32 host = be32_host(dst);
 
-	if (!port || !host || host >> 28 == 0xe || host == 0xffffffff ||
-	    dst.raw == net->conf.ip.raw)
+	if (!port || net_is_own(net, dst) || net_is_group(net, dst))
 		return -EINVAL;
-	if (!ip_on_link(net, dst) && !net->conf.gateway.raw)
+	if (!flow.laddr.raw || !net_next_hop(net, dst).raw)
 		return -EHOSTUNREACH;
 	err = choose_port(net, &flow, &group, now);
 	if (err)

@@ -125,7 +125,7 @@ static u32 conn_take_or_recycle(struct net *net)
  * the next (RFC 6191). */
 static void choose_iss(const struct net *net, struct tcp_conn *c, u64 now)
 {
-	u64 hash = hash_sip(net->secret, &c->flow, sizeof(c->flow));
+	u64 hash = addr_flow_hash(net, c->flow);
 
 	c->iss = (u32)(now >> 12) + (u32)hash;
 	c->ts_offset = (u32)(hash >> 32);
@@ -175,6 +175,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
 	tcp_conn_init(net, c, flow, now);
 	c->handle = handle_make(group, gen + !gen, i); /* none is 0 */
 	c->group = group;
+	addr_hold(net, flow.raddr);
 	tcp_table_add(net, c);
 	net->stat->tcp_conns++;
 	return c;
@@ -208,6 +209,7 @@ static void shut(struct net *net, struct tcp_conn *c)
 	tcp_uncount(net, c);
 	list_del(&c->link);
 	tcp_table_del(net, c);
+	addr_put(net, c->flow.raddr);
 	timer_cancel(&net->wheel, &c->timer);
 	tcp_sndq_free(net, c);
 	tcp_cc_put(net, c);

@@ -53,10 +53,10 @@ static u32 hash_of(const struct net *net, const struct pkt *p, u32 irs,
 {
 	const struct {
 		u64 period;
-		struct flow flow;
-		u32 irs;
+		u64 flow;
+		u32 irs, zero; /* no padding */
 		struct said said;
-	} what = { period, flow_received(p->ip, p->l4), irs, said };
+	} what = { period, addr_flow_hash(net, pkt_flow(p)), irs, 0, said };
 
 	return hash_sip(net->secret, &what, sizeof(what)) & HASH_MASK;
 }
@@ -89,7 +89,7 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 	struct tcp_conn c; /* for the time of this call */
 	struct said said;
 
-	tcp_conn_init(net, &c, flow_received(p->ip, p->l4), now);
+	tcp_conn_init(net, &c, pkt_flow(p), now);
 	c.state = TCP_SYN_RCVD;
 	tcp_take_syn(net, &c, s, now);
 	if (!(c.flags & TCP_F_TS)) {
@@ -99,7 +99,7 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 	said.mss = mss_index(c.mss_peer);
 	said.opts = mark_timestamp(&c, now);
 	c.iss = cookie_of(net, p, s->seq, period, said);
-	arp_learn(net, p->ip->src, p->eth->src, now);
+	neigh_learn(net, p->src, p->eth->src, now);
 	tcp_send_syn_ack(net, &c, now);
 	l->cookie_period = (u32)period + 1;
 	net->stat->tcp_cookies_sent++;
@@ -186,7 +186,7 @@ struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
 		return NULL;
 	}
 	tcp_relieve(net, now);
-	if (!tcp_in_share(net, p->ip->src, h->dport)) {
+	if (!tcp_in_share(net, p->src, h->dport)) {
 		net->stat->drop_tcp_share++;
 		return NULL;
 	}

@@ -227,7 +227,7 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 
 	if (unlikely(!may_go(net, c, addr, len, now)))
 		return false;
-	e = arp_hint(net, c->neigh, ip_next_hop(net, c->flow.raddr));
+	e = neigh_hint(net, c->neigh, ip_next_hop(net, c->flow.raddr));
 	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
 	if (unlikely(!m))
 		return false;

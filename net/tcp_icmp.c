@@ -7,7 +7,9 @@ enum { MTU_LEAST = 552 }; /* smaller ones are more likely forged than true */
 /* A smaller path MTU (RFC 1191): resend what was too large. */
 static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu, u64 now)
 {
-	u32 mss = max(mtu, (u16)MTU_LEAST) - IPV4_LEN - TCP_LEN;
+	bool v6 = addr_is_v6(c->flow.raddr);
+	u32 least = v6 ? IPV6_MIN_MTU : MTU_LEAST;
+	u32 mss = max((u32)mtu, least) - (v6 ? IPV6_LEN : IPV4_LEN) - TCP_LEN;
 
 	if (!tcp_path_learn(net, c, (u16)mss, now))
 		return;

@@ -95,7 +95,7 @@ static void arrive(struct net *net, struct tcp_conn *c, const struct pkt *p,
 		return;
 	}
 	if (c && c->state == TCP_TIME_WAIT && reuse_time_wait(net, c, s) &&
-	    tcp_find_listener(net, p->ip->dst, be16_host(h->dport))) {
+	    tcp_find_listener(net, p->dst, be16_host(h->dport))) {
 		tcp_die(net, c, 0);
 		c = NULL;
 	}
@@ -130,7 +130,7 @@ static bool parse(struct net *net, struct mbuf *m, const struct pkt *p,
 	s->ack = be32_host(h->ack);
 	s->wnd = be16_host(h->win);
 	s->flags = h->flags & (u8)~TCP_URG;
-	s->ce = (p->ip->tos & IP_ECN) == IP_CE;
+	s->ce = (p->tos & IP_ECN) == IP_CE;
 	s->len = p->l4_len - (u32)(h->off >> 4) * 4;
 	s->m = m;
 	s->cut = false;
@@ -140,7 +140,7 @@ static bool parse(struct net *net, struct mbuf *m, const struct pkt *p,
 bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct tcp_hdr *h = p->l4;
-	struct flow flow = flow_received(p->ip, h);
+	struct flow flow = pkt_flow(p);
 	struct tcp_conn *c;
 	struct tcp_seg s;
 	u32 group = 0, hlen;

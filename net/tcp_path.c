@@ -23,7 +23,8 @@ enum {
 	RAISE_FIRST = 10,  /* seconds before the first trial; then doubled, */
 	RAISE_DOUBLED = 6, /* so often: 640 (RFC 8899 section 5.1.1: 600) */
 	MSS_LOSSY = 3,	   /* timeouts that mean that the size is to blame */
-	MSS_FLOOR = 536,   /* every IPv4 host takes that (RFC 9293 3.7.1) */
+	MSS_FLOOR = 536,
+	MSS_FLOOR6 = IPV6_MIN_MTU - IPV6_LEN - TCP_LEN,
 };
 
 /* What tunnels leave of Ethernet's 1500, and IPv6's least MTU, fit the second;
@@ -60,13 +61,19 @@ static u32 size_of_segments(const struct tcp_conn *c)
 	return c->mss_snd + (c->flags & TCP_F_TS ? TCP_TS_LEN : 0);
 }
 
-static u16 step_below(u32 mss)
+/* Every host takes that: RFC 9293 section 3.7.1, RFC 8200 section 5. */
+static u32 floor_of(struct be32 host)
+{
+	return addr_is_v6(host) ? MSS_FLOOR6 : MSS_FLOOR;
+}
+
+static u16 step_below(u32 mss, u32 least)
 {
 	u32 i = 0;
 
 	while (i + 1 < ARRAY_SIZE(steps) && steps[i] >= mss)
 		i++;
-	return steps[i];
+	return max(steps[i], (u16)least);
 }
 
 static void try_later(struct tcp_path *p, u64 now)
@@ -81,8 +88,11 @@ static void set_limit(struct net *net, struct tcp_conn *c, u16 mss, u16 raises,
 {
 	struct tcp_path *p = slot(net, c->flow.raddr);
 
-	if (p->ip.raw != c->flow.raddr.raw)
+	if (p->ip.raw != c->flow.raddr.raw) {
+		addr_put(net, p->ip);
 		*p = (struct tcp_path){ .ip = c->flow.raddr };
+		addr_hold(net, p->ip);
+	}
 	p->mss = mss;
 	p->raises = max(p->raises, raises);
 	try_later(p, now);
@@ -114,8 +124,10 @@ void tcp_path_timeout(struct net *net, struct tcp_conn *c, u64 now)
 	if (p && p->mss < mss) {
 		p->raises += p->raises < RAISE_DOUBLED;
 		try_later(p, now);
-	} else if (c->backoff + 1 >= MSS_LOSSY && mss > MSS_FLOOR) {
-		set_limit(net, c, step_below(mss), 0, now);
+	} else if (c->backoff + 1 >= MSS_LOSSY &&
+		   mss > floor_of(c->flow.raddr)) {
+		set_limit(net, c, step_below(mss, floor_of(c->flow.raddr)), 0,
+			  now);
 		net->stat->tcp_black_holes++;
 	} else {
 		return;

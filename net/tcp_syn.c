@@ -37,7 +37,7 @@ struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
 				  u8 group, u64 now)
 {
 	struct tcp_conn *c =
-		tcp_conn_new(net, flow_received(p->ip, p->l4), group, now);
+		tcp_conn_new(net, pkt_flow(p), group, now);
 
 	if (!c) {
 		net->stat->drop_tcp_conns++;
@@ -49,7 +49,7 @@ struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
 	c->state = TCP_SYN_RCVD;
 	tcp_enter_listener(net, l, c);
 	tcp_take_syn(net, c, s, now);
-	arp_learn(net, p->ip->src, p->eth->src, now);
+	neigh_learn(net, p->src, p->eth->src, now);
 	return c;
 }
 
@@ -61,7 +61,7 @@ static void syn_to_listener(struct net *net, struct tcp_listener *l,
 	struct tcp_conn *c;
 
 	tcp_relieve(net, now);
-	if (!tcp_in_share(net, p->ip->src, h->dport)) {
+	if (!tcp_in_share(net, p->src, h->dport)) {
 		net->stat->drop_tcp_share++;
 	} else if (tcp_may_queue(net, l)) {
 		c = tcp_open_passive(net, l, p, s, group, now);
@@ -80,7 +80,7 @@ struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
 	const u8 which = s->flags & (TCP_SYN | TCP_ACK);
 	const struct tcp_hdr *h = p->l4;
 	struct tcp_listener *l =
-		tcp_find_listener(net, p->ip->dst, be16_host(h->dport));
+		tcp_find_listener(net, p->dst, be16_host(h->dport));
 
 	if (s->flags & TCP_RST)
 		return NULL;

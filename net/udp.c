@@ -9,6 +9,7 @@
 
 #include "base/errno.h"
 #include "base/mem.h"
+#include "net/icmp6.h"
 #include "net/net.h"
 
 size_t udp_bytes(const struct udp_conf *conf)
@@ -81,7 +82,7 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 	struct udp_sock *s;
 	struct ref16 r = u->free;
 
-	if (ip.raw && ip.raw != net->conf.ip.raw)
+	if (!net_is_own(net, ip))
 		return -EADDRNOTAVAIL;
 	if (port && find(u, ip, port))
 		return -EADDRINUSE;
@@ -108,6 +109,7 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 
 static void free_datagram(struct net *net, struct mbuf *m)
 {
+	addr_put(net, m->udp.saddr);
 	mbuf_free_chain(net->pool, m->udp.parts);
 	m->flags = 0;
 	mbuf_free(net->pool, m);
@@ -243,11 +245,13 @@ static bool no_port(struct net *net, struct mbuf *m, const struct pkt *p,
 	u32 owner = port % nthreads(net);
 
 	if (port < net->conf.tcp.port_min || port > net->conf.tcp.port_max)
-		owner = net->group_owner[net_flow_group(
-			net, flow_received(p->ip, udp))];
+		owner = net->group_owner[net_flow_group(net, pkt_flow(p))];
 	if (net_leave(net, m, owner))
 		return false;
-	icmp_unreachable(net, p, ICMP_UNREACH_PORT, now);
+	if (addr_is_v6(p->dst))
+		icmp6_unreachable(net, p, ICMP6_UNREACH_PORT, now);
+	else
+		icmp_unreachable(net, p, ICMP_UNREACH_PORT, now);
 	return drop(net, m, &net->stat->drop_udp_no_port);
 }
 
@@ -271,7 +275,7 @@ static void queue(struct net *net, struct udp_sock *s, struct mbuf *m,
 		  const struct pkt *p)
 {
 	const struct udp_hdr *udp = p->l4;
-	struct be32 saddr = p->ip->src;
+	struct be32 saddr = p->src;
 	u16 sport = be16_host(udp->sport);
 
 	mbuf_pull(m, (u32)((u8 *)(p->l4) - m->data) + UDP_LEN);
@@ -279,6 +283,7 @@ static void queue(struct net *net, struct udp_sock *s, struct mbuf *m,
 	if (unlikely(m->next) && !mbuf_flatten(net->pool, m))
 		m = last_first(m);
 	m->udp.saddr = saddr;
+	addr_hold(net, saddr);
 	m->udp.sport = sport;
 	m->udp.next = NULL;
 	*s->tail = m;
@@ -298,7 +303,7 @@ bool udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	len = be16_host(udp->len);
 	if (unlikely(len < UDP_LEN || len > p->l4_len))
 		return drop(net, m, &net->stat->drop_short);
-	s = find(&net->udp, p->ip->dst, be16_host(udp->dport));
+	s = find(&net->udp, p->dst, be16_host(udp->dport));
 	if (unlikely(!s))
 		return no_port(net, m, p, now);
 	if (unlikely(len < p->l4_len)) {
@@ -306,7 +311,9 @@ bool udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 		p->l4_len = len;
 		p->first_len = min(p->first_len, len);
 	}
-	if (udp->cksum && !ip_l4_cksum_ok(net, m, p, udp->cksum))
+	/* RFC 8200 section 8.1: with IPv6 there always is one. */
+	if ((udp->cksum || addr_is_v6(p->dst)) &&
+	    !ip_l4_cksum_ok(net, m, p, udp->cksum))
 		return drop(net, m, &net->stat->drop_checksum);
 	if (unlikely(!room(net, s)))
 		return drop(net, m, &net->stat->drop_udp_full);

@@ -63,12 +63,12 @@ static void gather(struct net *net, struct mbuf *m, const struct ix_sg *sg,
 
 /* The header in front of the payload, whose sum is @sum. */
 static void header(const struct net *net, struct mbuf *m,
-		   const struct udp_sock *s, struct be32 dst, u16 port,
-		   u32 payload, u64 sum)
+		   const struct udp_sock *s, struct be32 src, struct be32 dst,
+		   u16 port, u32 payload, u64 sum)
 {
 	struct udp_hdr *udp = (struct udp_hdr *)mbuf_push(m, UDP_LEN);
 	u16 len = (u16)(payload + UDP_LEN);
-	u64 pseudo = ip_pseudo_sum(net->conf.ip, dst, IP_PROTO_UDP, len);
+	u64 pseudo = net_pseudo_sum(net, src, dst, IP_PROTO_UDP, len);
 
 	udp->sport = be16(s->port);
 	udp->dport = be16(port);
@@ -89,6 +89,7 @@ s64 udp_sendv(struct net *net, u32 sock, struct be32 dst, u16 port,
 {
 	struct udp_sock *s = &net->udp.socks[sock];
 	u64 total = 0, sum = 0;
+	struct be32 src;
 	u32 ranges = 0;
 	struct mbuf *m;
 
@@ -96,10 +97,13 @@ s64 udp_sendv(struct net *net, u32 sock, struct be32 dst, u16 port,
 		total += sg[i].len;
 		ranges += sg[i].len != 0;
 	}
-	if (total + IPV4_LEN + UDP_LEN > net->mtu)
+	if (total + UDP_LEN > net_mtu_payload(net, dst))
 		return -EMSGSIZE;
 	if (!port || !dst.raw)
 		return -EINVAL;
+	src = s->ip.raw ? s->ip : net_source(net, dst);
+	if (addr_is_v6(src) != addr_is_v6(dst) || !src.raw)
+		return -EHOSTUNREACH;
 	/* The last buffers are for the NIC, and for what TCP must say. */
 	if (!net_tx_room(net, 1) || net->pool->nfree <= net->pool->kept / 2)
 		return -ENOBUFS;
@@ -111,13 +115,12 @@ s64 udp_sendv(struct net *net, u32 sock, struct be32 dst, u16 port,
 		mbuf_free_chain(net->pool, m);
 		return -ENOBUFS;
 	}
-	header(net, m, s, dst, port, (u32)total, sum);
+	header(net, m, s, src, dst, port, (u32)total, sum);
 	m->flags |= MBUF_TELL;
 	m->tx.sock = (u16)sock;
 	m->tx.gen = s->gen;
 	m->tx.cookie = cookie;
-	if (ip_out(net, m, net->conf.ip, dst, IP_PROTO_UDP, 0, &s->neigh,
-		   now)) {
+	if (ip_out(net, m, src, dst, IP_PROTO_UDP, 0, &s->neigh, now)) {
 		/* An error is all the answer: no udp_sent after it. */
 		invariant(net->udp.sent == m);
 		net->udp.sent = m->tx.next;

@@ -23,6 +23,9 @@ int linux_resolve(const char *ifname, struct be32 ip);
  * read; or -errno. */
 int linux_announcements(const char *ifname);
 
+/* The same for what routers and neighbours advertise to all (RFC 4861). */
+int linux_announcements6(const char *ifname);
+
 /* First IPv4 address of @ifname, its netmask, and the gateway of the default
  * route over it (zero: none). Pointers may be NULL. 0, -ENODEV, -EADDRNOTAVAIL
  * when there is no address, or another -errno. */

@@ -12,22 +12,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SENDER = 28, TARGET = 38 }; /* protocol addresses in an ARP frame */
+enum {
+	ARP_SENDER = 28, /* protocol addresses in a frame */
+	ARP_TARGET = 38,
+	IP6_NEXT = 20,
+	IP6_DST = 38,
+	ICMP6_TYPE = 54,
+	ICMP6 = 58,
+	GROUP_OF_LINK = 0xff020000, /* ff02::, first word */
+	ROUTER_ADVERT = 134,
+	NEIGHBOUR_ADVERT = 136,
+};
 
-int linux_announcements(const char *ifname)
+/* What passes the @n instructions of @filter, of @protocol. */
+static int listen_to(const char *ifname, u16 protocol,
+		     struct sock_filter *filter, u16 n)
 {
-	struct sock_filter same[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SENDER),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, TARGET),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, ETH_FRAME_LEN),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	struct sock_fprog filter = { ARRAY_SIZE(same), same };
+	struct sock_fprog prog = { n, filter };
 	struct sockaddr_ll at = {
 		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_ARP),
+		.sll_protocol = htons(protocol),
 		.sll_ifindex = (int)if_nametoindex(ifname),
 	};
 	/* Opened without a protocol: no frame arrives before the filter is in
@@ -37,11 +41,42 @@ int linux_announcements(const char *ifname)
 
 	if (fd < 0)
 		return -errno;
-	if (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-			sizeof(filter)) &&
+	if (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+			sizeof(prog)) &&
 	    !bind(fd, (struct sockaddr *)&at, sizeof(at)))
 		return fd;
 	err = -errno;
 	close(fd);
 	return err;
+}
+
+int linux_announcements(const char *ifname)
+{
+	struct sock_filter same[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARP_SENDER),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARP_TARGET),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, ETH_FRAME_LEN),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+
+	return listen_to(ifname, ETH_P_ARP, same, ARRAY_SIZE(same));
+}
+
+int linux_announcements6(const char *ifname)
+{
+	struct sock_filter adverts[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, IP6_NEXT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP6, 0, 6),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, IP6_DST),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GROUP_OF_LINK, 0, 4),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ICMP6_TYPE),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ROUTER_ADVERT, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NEIGHBOUR_ADVERT, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, ETH_FRAME_LEN),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+
+	return listen_to(ifname, ETH_P_IPV6, adverts, ARRAY_SIZE(adverts));
 }

@@ -14,6 +14,7 @@
 
 #include "base/be.h"
 #include "base/hash.h"
+#include "base/ip6.h"
 #include "base/ports.h"
 #include "nic/nic.h"
 
@@ -37,7 +38,9 @@ struct nic_config {
 
 	/* What is ours. The whole address; or with ports_only, where Linux
 	 * keeps the address: these TCP and UDP ports. */
-	struct be32 ip;
+	struct be32 ip; /* zero: none */
+	const struct ip6_prefix *ip6;
+	u32 nip6; /* at most NIC_IP6 */
 	bool ports_only;
 	struct ports ports;
 

@@ -20,6 +20,10 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
 {
 	skel->rodata->own_ip = cfg->ip.raw;
+	skel->rodata->nr_own6 = cfg->nip6;
+	for (u32 i = 0; i < cfg->nip6; i++)
+		memcpy(&skel->rodata->own6[i], &cfg->ip6[i].ip,
+		       sizeof(skel->rodata->own6[i]));
 	skel->rodata->ports_only = cfg->ports_only;
 	for (u32 port = 1; port <= UINT16_MAX; port++) {
 		u64 bit = ports_has(&cfg->ports, (u16)port);

@@ -3,8 +3,10 @@
  * Which packets come to us; Linux keeps the rest. Runs in the kernel for
  * every packet of the interface.
  *
- *   whole address:  IPv4 to own_ip; ARP that asks for it or answers us
- *   ports only:     TCP and UDP to own_ip and our ports, unfragmented;
+ *   whole address:  IPv4 to own_ip; ARP that asks for it or answers us;
+ *                   IPv6 to one of own6; neighbour solicitations for it
+ *   ports only:     TCP and UDP to these and our ports, unfragmented and
+ *                   without extension headers;
  *                   ICMP errors that quote packets from our ports
  *
  * VLAN-tagged packets are Linux's. A queue without a socket: Linux's.
@@ -17,18 +19,25 @@ enum {
 	MAX_QUEUES = 64,
 	TYPE_IPV4 = 0x0800,
 	TYPE_ARP = 0x0806,
+	TYPE_IPV6 = 0x86dd,
+	OWN6 = 8,
 	PROTO_ICMP = 1,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
+	PROTO_ICMP6 = 58,
 	FRAG_BITS = 0x3fff, /* more fragments, offset */
 	ICMP_UNREACHABLE = 3,
 	ICMP_TIME_EXCEEDED = 11,
 	ICMP_PARAMETER = 12,
+	ICMP6_ERRORS = 4, /* types 1 to 4 */
+	ND_SOLICIT = 135,
 };
 
 /* Network byte order; set before loading, constant afterwards. */
 const volatile __u32 own_ip;
 const volatile __u8 ports_only;
+const volatile __u64 own6[OWN6][2];
+const volatile __u32 nr_own6;
 /* Bit p & 63 of word p / 64: port p (host order) is ours. */
 const volatile __u64 our_ports[1024];
 
@@ -60,6 +69,17 @@ struct ipv4 {
 	__u8 ttl, proto;
 	__u16 cksum;
 	__be32 src, dst;
+} __attribute__((packed));
+
+struct addr6 {
+	__u64 q[2];
+} __attribute__((packed));
+
+struct ipv6 {
+	__u32 ver_class_flow;
+	__be16 len;
+	__u8 next, hops;
+	struct addr6 src, dst;
 } __attribute__((packed));
 
 struct l4 {
@@ -125,6 +145,61 @@ static __always_inline int ours_by_port(struct ipv4 *ip, void *end)
 	return 0;
 }
 
+static __always_inline int is_own6(struct addr6 *a)
+{
+	for (__u32 i = 0; i < OWN6; i++) {
+		if (i < nr_own6 && a->q[0] == own6[i][0] &&
+		    a->q[1] == own6[i][1])
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline int quotes_us6(struct icmp *icmp, void *end)
+{
+	struct ipv6 *ip = (void *)(icmp + 1);
+	struct l4 *l4 = (void *)(ip + 1);
+
+	if (!icmp->type || icmp->type > ICMP6_ERRORS)
+		return 0;
+	if ((void *)(l4 + 1) > end || !is_own6(&ip->src))
+		return 0;
+	return (ip->next == PROTO_TCP || ip->next == PROTO_UDP) &&
+	       is_ours(l4->sport);
+}
+
+static __always_inline int ours_by_port6(struct ipv6 *ip, void *end)
+{
+	struct icmp *icmp = (void *)(ip + 1);
+	struct l4 *l4 = (void *)(ip + 1);
+
+	if (ip->next == PROTO_TCP || ip->next == PROTO_UDP)
+		return (void *)(l4 + 1) <= end && is_ours(l4->dport);
+	return ip->next == PROTO_ICMP6 && (void *)(icmp + 1) <= end &&
+	       quotes_us6(icmp, end);
+}
+
+/* A solicitation for one of our addresses, sent to the group of all who may
+ * have it: Linux may be among those. */
+static __always_inline int solicits_us(struct ipv6 *ip, void *end)
+{
+	struct icmp *icmp = (void *)(ip + 1);
+	struct addr6 *target = (void *)(icmp + 1);
+
+	if (ip->next != PROTO_ICMP6 || (void *)(target + 1) > end)
+		return 0;
+	return icmp->type == ND_SOLICIT && is_own6(target);
+}
+
+static __always_inline int is_ours6(struct ipv6 *ip, void *end)
+{
+	if ((void *)(ip + 1) > end)
+		return 0;
+	if (is_own6(&ip->dst))
+		return !ports_only || ours_by_port6(ip, end);
+	return !ports_only && *(__u8 *)&ip->dst == 0xff && solicits_us(ip, end);
+}
+
 SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
@@ -136,10 +211,15 @@ int steer(struct xdp_md *ctx)
 	if ((void *)(ip + 1) > end)
 		return XDP_PASS;
 	if (eth->type == bpf_htons(TYPE_IPV4)) {
-		if (ip->dst != own_ip || (ports_only && !ours_by_port(ip, end)))
+		if (!own_ip || ip->dst != own_ip ||
+		    (ports_only && !ours_by_port(ip, end)))
 			return XDP_PASS;
 	} else if (eth->type == bpf_htons(TYPE_ARP)) {
-		if (ports_only || (void *)(arp + 1) > end || arp->tpa != own_ip)
+		if (ports_only || (void *)(arp + 1) > end || !own_ip ||
+		    arp->tpa != own_ip)
+			return XDP_PASS;
+	} else if (eth->type == bpf_htons(TYPE_IPV6)) {
+		if (!is_ours6((void *)(eth + 1), end))
 			return XDP_PASS;
 	} else {
 		return XDP_PASS;

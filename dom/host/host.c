@@ -109,6 +109,8 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.spec = c->nic,
 		.nqueues = h->nthreads,
 		.ip = c->dp.net.ip,
+		.ip6 = c->dp.net.ip6.own,
+		.nip6 = c->dp.net.ip6.nown,
 		.ports_only = c->dp.net.ports_only,
 		.ports = c->dp.net.ports,
 		.umem = h->mem.frames.base,
@@ -181,17 +183,16 @@ static const char *shared(const struct host *h)
 static void describe(struct host *h, const struct host_domain *domain)
 {
 	const struct setting *cores = conf_find("cores");
-	char pages[32], list[64], ip[INET_ADDRSTRLEN];
+	char pages[32], list[64], addrs[CONF_TEXT];
 
 	hugemem_check(&h->mem);
 	hugemem_describe(&h->mem, pages, sizeof(pages));
 	conf_print(&h->conf, cores, list, sizeof(list));
-	inet_ntop(AF_INET, &h->conf.dp.net.ip, ip, sizeof(ip));
+	conf_print(&h->conf, conf_find("ip"), addrs, sizeof(addrs));
 	snprintf(h->about, sizeof(h->about),
-		 "domain %s (wall 2: %s); nic %s; address %s/%d%s; cores %s; "
+		 "domain %s (wall 2: %s); nic %s; address %.400s%s; cores %s; "
 		 "pages %s",
-		 domain->name, domain->wall, h->nic->detail, ip,
-		 __builtin_popcount(h->conf.dp.net.netmask.raw), shared(h),
+		 domain->name, domain->wall, h->nic->detail, addrs, shared(h),
 		 list, pages);
 	for (u32 i = 0; i < h->nthreads; i++)
 		memcpy(h->threads[i].stat.page->about, h->about,
@@ -223,8 +224,8 @@ int host_open(struct host **out, const struct conf *conf,
 	if (err)
 		goto fail;
 	describe(h, domain);
-	if (!h->conf.dp.net.ports_only)
-		arp_announce(&h->threads[0].dp->net);
+	arp_announce(&h->threads[0].dp->net);
+	ip6_announce(&h->threads[0].dp->net, h->threads[0].dp->now);
 	*out = h;
 	return 0;
 fail:

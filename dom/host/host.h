@@ -38,7 +38,8 @@ struct host_thread {
 	struct host_clock clock;
 	u32 sleeping;  /* read by the others: wake me by wake_fd */
 	int wake_fd;   /* eventfd; 0: alone */
-	int arp_fd;    /* gratuitous ARP that the NIC leaves to Linux; or 0 */
+	/* What is announced to all, and the NIC leaves to Linux; or 0. */
+	int arp_fd, nd_fd;
 	u64 forwarded; /* stat->forwarded when the others were woken last */
 	u64 spin_ns;   /* without work for so long: block */
 	u64 max_sleep; /* ns */
@@ -71,7 +72,7 @@ struct host {
 	u32 nthreads;
 	struct host_thread threads[IX_MAX_THREADS];
 	struct host_neighbours neighbours;
-	char about[640]; /* what is in force, one line */
+	char about[1024]; /* what is in force, one line */
 };
 
 /* What a domain says about itself. */

@@ -83,8 +83,8 @@ static int share_address(struct conf *conf, char *why, size_t why_len)
 		return err;
 	}
 	if (!net->ip.raw) {
-		net->ip = ip;
-		net->netmask = mask;
+		net->ip = conf->ip.ip = ip;
+		net->netmask = conf->ip.mask = mask;
 	}
 	if (conf_check_gateway(net->gateway, net->ip, net->netmask, &e))
 		return wrong(&e, why, why_len);
@@ -94,10 +94,41 @@ static int share_address(struct conf *conf, char *why, size_t why_len)
 	return check_free(net, why, why_len);
 }
 
+/* Not the one that the MAC would give, which Linux has; the same each time
+ * (RFC 7217). */
+static struct be128 link_local(struct be128 ip)
+{
+	static const u64 key[2];
+	struct be128 local = { .b = { 0xfe, 0x80 } };
+
+	local.q[1] = hash_sip(key, &ip, sizeof(ip));
+	return local;
+}
+
+static void own_ip6(struct conf *conf)
+{
+	struct ip6_conf *ip6 = &conf->dp.net.ip6;
+	bool has_local = !conf->ip.nip6;
+
+	for (u32 i = 0; i < conf->ip.nip6; i++) {
+		ip6->own[ip6->nown++] = conf->ip.ip6[i];
+		has_local |= ip6_is_link_local(conf->ip.ip6[i].ip);
+	}
+	if (!has_local)
+		ip6->own[ip6->nown++] =
+			(struct ip6_prefix){ link_local(conf->ip.ip6[0].ip),
+					     64 };
+	ip6->gateway = conf->gateway.ip6;
+}
+
 int host_address(struct conf *conf, char *why, size_t why_len)
 {
-	conf->dp.net.ip = conf->ip.ip;
-	conf->dp.net.netmask = conf->ip.mask;
+	struct net_conf *net = &conf->dp.net;
+
+	net->ip = conf->ip.ip;
+	net->netmask = conf->ip.mask;
+	net->gateway = conf->gateway.ip;
+	own_ip6(conf);
 	if (conf->dp.net.ports_only)
 		return share_address(conf, why, why_len);
 	return 0;
@@ -107,7 +138,7 @@ static int add_static(struct net *net, struct be32 ip, const u8 mac[6],
 		      char *why, size_t why_len)
 {
 	char text[INET_ADDRSTRLEN];
-	int err = arp_add_static(net, ip, mac);
+	int err = neigh_add_static(net, ip, mac);
 
 	if (!err)
 		return 0;
@@ -148,10 +179,11 @@ void host_read_neighbours(struct host *h)
  * are given up after some retries, which makes room for the others. */
 static void ask_linux(struct host_neighbours *known, const struct net *net)
 {
-	for (u32 i = 0; i < ARP_ENTRIES && known->nwanted < HOST_WANTED; i++) {
-		const struct neigh *e = &net->arp.entries[i];
+	for (u32 i = 0; i < NEIGH_ENTRIES && known->nwanted < HOST_WANTED;
+	     i++) {
+		const struct neigh *e = &net->neighbours.entries[i];
 
-		if (e->state == ARP_ASKING)
+		if (e->state == NEIGH_ASKING)
 			known->wanted[known->nwanted++] = e->ip;
 	}
 }
@@ -162,7 +194,7 @@ static void follow_linux(struct host_neighbours *known, struct net *net,
 	if (pthread_mutex_trylock(&known->lock))
 		return;
 	for (int i = 0; i < known->n; i++)
-		arp_follow(net, known->e[i].ip, known->e[i].mac, now);
+		neigh_follow(net, known->e[i].ip, known->e[i].mac, now);
 	ask_linux(known, net);
 	pthread_mutex_unlock(&known->lock);
 }
@@ -175,27 +207,34 @@ static bool hear_one(int fd, struct net *net, u64 now)
 
 	if (!m)
 		return false;
-	n = recv(fd, m->data, ETH_LEN + ARP_LEN, 0);
-	if (n > 0) {
-		m->len = (u32)n;
-		m->flags |= MBUF_FORWARDED; /* nobody waits for an answer */
-		arp_in(net, m, now);
-	}
-	mbuf_free(net->pool, m);
+	n = recv(fd, m->data, MBUF_ROOM, 0);
+	m->len = n > 0 ? (u32)n : 0;
+	m->flags |= MBUF_FORWARDED; /* nobody waits for an answer */
+	if (n > 0)
+		net_rx(net, &m, 1, now);
+	else
+		mbuf_free(net->pool, m);
 	return n > 0;
+}
+
+static void hear(int fd, struct net *net, u64 now)
+{
+	enum { MOST = 64 };
+
+	for (int i = 0; fd && i < MOST; i++) {
+		if (!hear_one(fd, net, now))
+			break;
+	}
 }
 
 void host_follow_neighbours(struct host_thread *t, u64 now)
 {
-	enum { MOST = 64 };
 	const struct conf *conf = &t->host->conf;
 
 	if (conf->dp.net.ports_only)
 		follow_linux(&t->host->neighbours, &t->dp->net, now);
-	for (int i = 0; t->arp_fd && i < MOST; i++) {
-		if (!hear_one(t->arp_fd, &t->dp->net, now))
-			break;
-	}
+	hear(t->arp_fd, &t->dp->net, now);
+	hear(t->nd_fd, &t->dp->net, now);
 }
 
 /* With an address of our own, the NIC gives us ARP that is addressed to us, but
@@ -214,6 +253,13 @@ static int open_announcements(struct host_thread *t, char *why, size_t why_len)
 	if (fd < 0)
 		return host_fail(fd, why, why_len, "packet socket for ARP");
 	t->arp_fd = fd;
+	if (!conf->dp.net.ip6.nown)
+		return 0;
+	fd = linux_announcements6(name);
+	if (fd < 0)
+		return host_fail(fd, why, why_len,
+				 "packet socket for neighbour discovery");
+	t->nd_fd = fd;
 	return 0;
 }
 

@@ -26,7 +26,7 @@ struct statfile_page {
 	uint32_t nthreads;
 	uint32_t core;
 	char name[64];
-	char about[640]; /* the line that the domain printed at its start */
+	char about[1024]; /* the line that the domain printed at its start */
 };
 
 _Static_assert(sizeof(struct statfile_page) <= STATFILE_BYTES, "one page");

@@ -146,4 +146,6 @@ void host_close_thread(struct host_thread *t)
 		close(t->wake_fd);
 	if (t->arp_fd > 0)
 		close(t->arp_fd);
+	if (t->nd_fd > 0)
+		close(t->nd_fd);
 }

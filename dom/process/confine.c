@@ -84,6 +84,9 @@ static int allow_fds(scmp_filter_ctx f, const struct proc *p)
 			err = allow_fd(f, SCMP_SYS(recvfrom),
 				       h->threads[i].arp_fd);
 		if (!err)
+			err = allow_fd(f, SCMP_SYS(recvfrom),
+				       h->threads[i].nd_fd);
+		if (!err)
 			err = allow_fd(f, SCMP_SYS(write),
 				       h->threads[i].wake_fd);
 	}

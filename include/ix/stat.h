@@ -39,10 +39,12 @@
 	X(drop_tx_full, "transmit queue or pool full")                     \
 	X(drop_short, "frame shorter than its headers say")                \
 	X(drop_not_ours, "address or protocol not for us")                 \
-	X(drop_ip_header, "bad IPv4 header")                               \
+	X(drop_ip_header, "bad IP header")                                 \
 	X(drop_ip_fragment, "fragment refused: malformed, overlaps, no room") \
+	X(drop_ip_addrs, "no room for the IPv6 address of a source")       \
 	X(drop_checksum, "wrong checksum")                                 \
 	X(drop_arp, "bad ARP packet")                                      \
+	X(drop_nd, "bad neighbour discovery")                              \
 	X(drop_no_route, "next hop did not answer ARP, or queue full")     \
 	X(drop_icmp, "bad or rate-limited ICMP")                           \
 	X(drop_udp_no_port, "UDP to a port that nobody bound")             \
@@ -62,6 +64,8 @@
 	X(ip_reassembled, "datagrams put together from fragments")         \
 	X(ip_frag_timeouts, "datagrams of which fragments did not come")   \
 	X(ip_frag_cut, "unfinished datagrams that made room for others")   \
+	/* IPv6 */                                                         \
+	X(nd_taken, "own IPv6 addresses given up: somebody else has them") \
 	/* TCP */                                                          \
 	X(tcp_active_opens, "connections opened by us")                    \
 	X(tcp_passive_opens, "connections opened by peers")                \

@@ -360,12 +360,16 @@ static struct ixev_conn_ops xfer_ops = {
 static int dial(const char *to, char **words)
 {
 	struct conn *c = conn_new();
-	char host[64];
+	char host[64], *colon;
 	struct ix_addr ip;
 	unsigned int number;
 
-	if (!c || sscanf(to, "%63[^:]:%u", host, &number) != 2 ||
-	    ix_addr_parse(&ip, host))
+	snprintf(host, sizeof(host), "%s", to);
+	colon = strrchr(host, ':'); /* those before are of an IPv6 address */
+	if (!c || !colon || sscanf(colon, ":%u", &number) != 1)
+		return -EINVAL;
+	*colon = 0;
+	if (ix_addr_parse(&ip, host))
 		return -EINVAL;
 	for (; *words; words++) {
 		strncat(c->line, *words, sizeof(c->line) / 4);

@@ -140,7 +140,7 @@ int lab_open(struct lab *lab, const struct dp_conf *conf)
 	for (int end = 0; !err && end < 2; end++)
 		err = open_end(lab, end, conf);
 	for (int end = 0; !err && end < 2; end++)
-		err = arp_add_static(&lab->end[end].dp->net, be32(LAB_IP(!end)),
+		err = neigh_add_static(&lab->end[end].dp->net, be32(LAB_IP(!end)),
 				     lab->end[!end].dp->net.src.mac);
 	return err;
 }

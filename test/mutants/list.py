@@ -125,7 +125,7 @@ LIMITS = [
     Mutant("the reserve for replies is for datagrams, too", "net/udp_out.c",
            "net->pool->nfree <= net->pool->kept / 2", "!net->pool->nfree",
            ["t_udp"]),
-    Mutant("packets for invented neighbours pin all buffers", "net/arp.c",
+    Mutant("packets for invented neighbours pin all buffers", "net/neigh.c",
            "return all < 2 * limit;", "return true;", ["t_arp"]),
     Mutant("many sources take the last connections", "net/tcp_admit.c",
            "left - min(left, kept)", "left", ["t_tcp_admit"]),

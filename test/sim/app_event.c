@@ -61,9 +61,8 @@ static u32 knocking(struct host *h, const struct ix_event *e)
 {
 	const struct tcp_conn *c = tcp_of(h, e->handle);
 	u32 fin = !!(c->flags & TCP_F_FIN_RCVD);
-	struct be32 ip = { 0 };
+	struct be32 ip = { e->ip.w[3] };
 
-	addr_to_ipv4(&e->ip, &ip);
 	return link_find(h->world, h->nr, (be32_host(ip) & 0xff) - 1, e->port,
 			 c->rcv_nxt - c->rx_bytes - fin - 1);
 }

@@ -175,10 +175,10 @@ static void count_rest(const struct net *net, struct sums *s)
 		for (const struct mbuf *m = net->txq[i]; m; m = m->next)
 			s->mbufs++;
 	}
-	for (u32 i = 0; i < ARP_ENTRIES; i++) {
-		const struct neigh *e = &net->arp.entries[i];
+	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
+		const struct neigh *e = &net->neighbours.entries[i];
 
-		if (e->state == ARP_FREE)
+		if (e->state == NEIGH_FREE)
 			continue;
 		s->timers += timer_is_set(&e->timer);
 		for (const struct mbuf *p = e->pending; p; p = p->tx.next) {

@@ -205,7 +205,7 @@ static void open_host(struct world *w, enum end e, struct nicq *q)
 		const u8 mac[6] = { [5] = (u8)other };
 
 		if (other != e)
-			arp_add_static(&h->node.dp->net,
+			neigh_add_static(&h->node.dp->net,
 				       be32(0x0a000001 + other), mac);
 	}
 }

@@ -46,9 +46,9 @@ struct fixture *fix_start(void)
 	net->group_owner = f->group_owner;
 	configure(net);
 	wheel_init(&net->wheel, f->now);
-	net->wheel.fire[TIMER_ARP] = arp_timer;
+	net->wheel.fire[TIMER_NEIGH] = neigh_timer;
 	net->wheel.fire[TIMER_FRAG] = frag_timer;
-	arp_init(net);
+	neigh_init(net);
 	frag_init(net);
 	f->udp_mem = calloc(1, udp_bytes(&net->conf.udp));
 	udp_init(net, f->udp_mem);
@@ -71,7 +71,7 @@ void fix_stop(struct fixture *f)
 		if (f->net.udp.socks[i].port)
 			udp_unbind(&f->net, i);
 	}
-	arp_flush(&f->net);
+	neigh_flush(&f->net);
 	frag_flush(&f->net);
 	while (fix_tx(f))
 		;
@@ -395,6 +395,6 @@ void fix_pass(struct fixture *f, u64 ns)
 
 void fix_know_peer(struct fixture *f)
 {
-	assert_int_equal(arp_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);
-	assert_int_equal(arp_add_static(&f->net, FIX_GATEWAY, fix_gw_mac), 0);
+	assert_int_equal(neigh_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);
+	assert_int_equal(neigh_add_static(&f->net, FIX_GATEWAY, fix_gw_mac), 0);
 }

@@ -71,7 +71,7 @@ struct fix_seg {
 	u32 opt_len; /* multiple of 4 */
 };
 
-/* A fresh world; the wheel runs TIMER_ARP only. */
+/* A fresh world; the wheel runs TIMER_NEIGH only. */
 struct fixture *fix_start(void);
 /* Gives back what is queued, and fails if a buffer is missing. */
 void fix_stop(struct fixture *f);

@@ -95,7 +95,7 @@ void rig_start(struct rig *r)
 	r->arena = lines(RIG_ARENA);
 	s.arena = (struct dp_arena){ RIG_ARENA_APP, r->arena, RIG_ARENA };
 	if (dp_init(&r->dp, &s, r->now) ||
-	    arp_add_static(&r->dp.net, rig_peer_ip, rig_peer_mac))
+	    neigh_add_static(&r->dp.net, rig_peer_ip, rig_peer_mac))
 		panic("rig: dp_init");
 }
 

@@ -95,7 +95,7 @@ static void answers_probes_without_learning(void **state)
 
 	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, be32(0), FIX_IP));
 	assert_non_null(fix_tx(f));
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 }
 
 static void not_for_us(void **state)
@@ -104,7 +104,7 @@ static void not_for_us(void **state)
 
 	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_GATEWAY));
 	fix_tx_none(f);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 }
 
 static void unasked_replies_teach_nothing(void **state)
@@ -112,7 +112,7 @@ static void unasked_replies_teach_nothing(void **state)
 	struct fixture *f = *state;
 
 	reply(f, FIX_PEER, fix_peer_mac);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 	send(f, FIX_PEER, 1);
 	assert_asks(f, FIX_PEER, false);
 }
@@ -181,7 +181,7 @@ static void hearsay_is_asked_back(void **state)
 		fix_pass(f, 200 * FIX_MS);
 		assert_is(f, fix_peer_mac);
 	}
-	assert_int_equal(f->net.arp.count, 1);
+	assert_int_equal(f->net.neighbours.count, 1);
 }
 
 /* Claims without end cost no more than one exchange a retry. */
@@ -208,7 +208,7 @@ static void known_neighbour_moves(void **state)
 	struct fixture *f = *state;
 
 	for (u32 how = 0; how < CLAIMS; how++) {
-		if (f->net.arp.count)
+		if (f->net.neighbours.count)
 			fix_pass(f, (2 * TIMEOUT_MS + 2) * FIX_MS);
 		know_peer(f);
 		claim(f, how);
@@ -232,7 +232,7 @@ static void nobody_is_it(void **state)
 	assert_asks(f, FIX_PEER, false);
 	reply(f, FIX_PEER, fix_gw_mac); /* who answers first */
 	assert_is(f, fix_gw_mac);
-	assert_int_equal(f->net.arp.count, 1);
+	assert_int_equal(f->net.neighbours.count, 1);
 }
 
 static void nobody_at_all(void **state)
@@ -245,7 +245,7 @@ static void nobody_at_all(void **state)
 	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
 	assert_asks(f, FIX_PEER, false);
 	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 	assert_int_equal(f->net.wheel.count, 0);
 }
 
@@ -289,7 +289,7 @@ static void lies(void **state)
 	       fix_arp(f, ARP_REQUEST, fix_peer_mac, be32(0xffffffff), FIX_IP));
 	assert_int_equal(f->stat.drop_arp, n + 4);
 	fix_tx_none(f);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 }
 
 static void gives_up(void **state)
@@ -304,7 +304,7 @@ static void gives_up(void **state)
 	}
 	fix_tx_none(f);
 	assert_int_equal(f->stat.drop_no_route, 1);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 	assert_int_equal(f->net.wheel.count, 0);
 	send(f, FIX_PEER, 1);
 	assert_asks(f, FIX_PEER, false); /* from the start */
@@ -323,7 +323,7 @@ static void first_packet_has_its_place(void **state)
 		while (fix_tx(f))
 			;
 	}
-	assert_in_range(f->net.arp.npending, limit - 2, limit + 2);
+	assert_in_range(f->net.neighbours.npending, limit - 2, limit + 2);
 	for (u32 i = 0; i < 2 * limit; i++) {
 		u64 dropped = f->stat.drop_no_route;
 
@@ -332,7 +332,7 @@ static void first_packet_has_its_place(void **state)
 		while (fix_tx(f))
 			;
 	}
-	assert_int_equal(f->net.arp.npending, 2 * limit);
+	assert_int_equal(f->net.neighbours.npending, 2 * limit);
 	assert_true(n >= limit - 2);
 }
 
@@ -344,10 +344,10 @@ static void pending_is_bounded(void **state)
 	for (u32 i = 0; i < bound + 5; i++)
 		assert_int_equal(send(f, FIX_PEER, (u8)i), 0);
 	assert_int_equal(f->stat.drop_no_route, 5);
-	assert_int_equal(f->net.arp.npending, bound);
+	assert_int_equal(f->net.neighbours.npending, bound);
 	fix_tx(f);
 	reply(f, FIX_PEER, fix_peer_mac);
-	assert_int_equal(f->net.arp.npending, 0);
+	assert_int_equal(f->net.neighbours.npending, 0);
 	for (u32 i = 0; i < bound; i++)
 		assert_sent(f, fix_peer_mac, (u8)i);
 	fix_tx_none(f);
@@ -357,7 +357,7 @@ static void learn_peer(struct fixture *f)
 {
 	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP));
 	fix_tx(f);
-	assert_int_equal(f->net.arp.count, 1);
+	assert_int_equal(f->net.neighbours.count, 1);
 }
 
 static void used_entry_is_asked_again(void **state)
@@ -397,7 +397,7 @@ static void unanswered_stale_entry_goes(void **state)
 	assert_asks(f, FIX_PEER, false); /* everyone, last */
 	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
 	fix_tx_none(f);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 }
 
 static void unused_entry_goes(void **state)
@@ -407,7 +407,7 @@ static void unused_entry_goes(void **state)
 	learn_peer(f);
 	fix_pass(f, (2 * TIMEOUT_MS + 2) * FIX_MS);
 	fix_tx_none(f);
-	assert_int_equal(f->net.arp.count, 0);
+	assert_int_equal(f->net.neighbours.count, 0);
 	assert_int_equal(f->net.wheel.count, 0);
 }
 
@@ -415,10 +415,10 @@ static void static_entries_stay(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(arp_add_static(&f->net, FIX_FAR, fix_gw_mac), -EINVAL);
+	assert_int_equal(neigh_add_static(&f->net, FIX_FAR, fix_gw_mac), -EINVAL);
 	send(f, FIX_PEER, 1);
 	fix_tx(f);
-	assert_int_equal(arp_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);
+	assert_int_equal(neigh_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);
 	assert_sent(f, fix_peer_mac, 1);
 	reply(f, FIX_PEER, fix_gw_mac); /* changes nothing */
 	fix_pass(f, (3 * TIMEOUT_MS) * FIX_MS);
@@ -436,19 +436,19 @@ static void follows_linux(void **state)
 
 	f->net.conf.ports_only = true;
 	for (u8 i = 0; i < 6; i++) {
-		arp_follow(&f->net, FIX_PEER, mac[i & 1], f->now);
-		arp_follow(&f->net, FIX_GATEWAY, mac[i & 1], f->now);
-		arp_learn(&f->net, FIX_PEER, mac[!(i & 1)], f->now);
-		arp_learn(&f->net, FIX_GATEWAY, mac[!(i & 1)], f->now);
-		arp_learn(&f->net, FIX_FAR, mac[!(i & 1)], f->now);
+		neigh_follow(&f->net, FIX_PEER, mac[i & 1], f->now);
+		neigh_follow(&f->net, FIX_GATEWAY, mac[i & 1], f->now);
+		neigh_learn(&f->net, FIX_PEER, mac[!(i & 1)], f->now);
+		neigh_learn(&f->net, FIX_GATEWAY, mac[!(i & 1)], f->now);
+		neigh_learn(&f->net, FIX_FAR, mac[!(i & 1)], f->now);
 		send(f, FIX_PEER, i);
 		assert_sent(f, mac[i & 1], i);
 		send(f, FIX_FAR, i);
 		assert_sent(f, mac[i & 1], i);
 	}
-	arp_follow(&f->net, FIX_FAR, mac[0], f->now); /* not on our link */
-	arp_follow(&f->net, FIX_IP, mac[0], f->now);
-	assert_int_equal(f->net.arp.count, 2);
+	neigh_follow(&f->net, FIX_FAR, mac[0], f->now); /* not on our link */
+	neigh_follow(&f->net, FIX_IP, mac[0], f->now);
+	assert_int_equal(f->net.neighbours.count, 2);
 }
 
 static void hints(void **state)
@@ -479,27 +479,27 @@ static void hints(void **state)
 
 static struct be32 alike(u32 i) /* the same slot */
 {
-	return be32(0x0a000000 + (i + 1) * ARP_ENTRIES);
+	return be32(0x0a000000 + (i + 1) * NEIGH_ENTRIES);
 }
 
 static void full_table_forgets_the_oldest(void **state)
 {
 	struct fixture *f = *state;
-	struct neigh *e = &f->net.arp.entries[0];
+	struct neigh *e = &f->net.neighbours.entries[0];
 
 	f->net.conf.netmask = be32(0xff000000); /* many slots alike */
-	for (u32 i = 0; i <= ARP_PROBES; i++) {
+	for (u32 i = 0; i <= NEIGH_PROBES; i++) {
 		fix_in(f,
 		       fix_arp(f, ARP_REQUEST, fix_peer_mac, alike(i), FIX_IP));
 		fix_tx(f);
 		fix_pass(f, FIX_MS);
 	}
-	assert_int_equal(f->net.arp.count, ARP_PROBES);
-	assert_int_equal(e->ip.raw, alike(ARP_PROBES).raw);
-	for (u32 i = 0; i < ARP_PROBES; i++)
-		assert_int_equal(arp_add_static(&f->net, e[i].ip, fix_gw_mac),
+	assert_int_equal(f->net.neighbours.count, NEIGH_PROBES);
+	assert_int_equal(e->ip.raw, alike(NEIGH_PROBES).raw);
+	for (u32 i = 0; i < NEIGH_PROBES; i++)
+		assert_int_equal(neigh_add_static(&f->net, e[i].ip, fix_gw_mac),
 				 0);
-	assert_int_equal(arp_add_static(&f->net, be32(0x0a800000), fix_gw_mac),
+	assert_int_equal(neigh_add_static(&f->net, be32(0x0a800000), fix_gw_mac),
 			 -ENOSPC);
 	assert_int_equal(send(f, be32(0x0a800000), 1), -EHOSTUNREACH);
 }
@@ -526,13 +526,13 @@ static u16 use(struct fixture *f, struct be32 ip)
  * and not those whom we talk to. */
 static void flood_spares_what_is_used(void **state)
 {
-	enum { USED = ARP_PROBES - 1 };
+	enum { USED = NEIGH_PROBES - 1 };
 	struct fixture *f = *state;
 
 	f->net.conf.netmask = be32(0xff000000);
 	for (u32 i = 0; i < USED; i++)
 		use(f, alike(i));
-	for (u32 i = 0; i < 10 * ARP_PROBES; i++) {
+	for (u32 i = 0; i < 10 * NEIGH_PROBES; i++) {
 		struct be32 ip = alike(1000 + i);
 
 		fix_in(f, fix_arp(f, ARP_REQUEST, new_mac, ip, FIX_IP));
@@ -558,20 +558,20 @@ static void full_of_used_ones(void **state)
 	u32 left = 0;
 
 	f->net.conf.netmask = be32(0xff000000);
-	for (u32 i = 0; i < ARP_PROBES; i++) {
+	for (u32 i = 0; i < NEIGH_PROBES; i++) {
 		use(f, alike(i));
 		fix_pass(f, FIX_MS);
 	}
 	fix_in(f, fix_arp(f, ARP_REQUEST, new_mac, alike(50), FIX_IP));
 	assert_int_equal(be16_host(fix_tx(f)->arp->op), ARP_REPLY);
-	for (u32 i = 0; i < ARP_PROBES; i++)
-		assert_int_equal(f->net.arp.entries[i].ip.raw, alike(i).raw);
+	for (u32 i = 0; i < NEIGH_PROBES; i++)
+		assert_int_equal(f->net.neighbours.entries[i].ip.raw, alike(i).raw);
 	for (u32 i = 0; i < 20; i++)
 		send(f, alike(100 + i), 1);
-	for (u32 i = 0; i < ARP_PROBES; i++)
-		left += f->net.arp.entries[i].ip.raw == alike(i).raw;
-	assert_int_equal(left, ARP_PROBES - 1);
-	assert_int_equal(f->net.arp.entries[0].ip.raw, alike(119).raw);
+	for (u32 i = 0; i < NEIGH_PROBES; i++)
+		left += f->net.neighbours.entries[i].ip.raw == alike(i).raw;
+	assert_int_equal(left, NEIGH_PROBES - 1);
+	assert_int_equal(f->net.neighbours.entries[0].ip.raw, alike(119).raw);
 }
 
 /* Anybody can send a SYN in a neighbour's name: we ask ourselves. */
@@ -579,11 +579,11 @@ static void syns_teach_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	arp_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
-	arp_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
-	assert_int_equal(f->net.arp.count, 0);
+	neigh_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
+	neigh_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
+	assert_int_equal(f->net.neighbours.count, 0);
 	know_peer(f);
-	arp_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
+	neigh_learn(&f->net, FIX_PEER, fix_gw_mac, f->now);
 	assert_is(f, fix_peer_mac);
 }
 
@@ -596,24 +596,24 @@ static void ports_only(void **state)
 	fix_in(f, fix_arp(f, ARP_REQUEST, fix_peer_mac, FIX_PEER, FIX_IP));
 	arp_announce(&f->net);
 	fix_tx_none(f); /* that is Linux's business */
-	arp_learn(&f->net, FIX_IP, fix_gw_mac, f->now);
-	arp_learn(&f->net, FIX_FAR, group, f->now);
-	arp_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
+	neigh_learn(&f->net, FIX_IP, fix_gw_mac, f->now);
+	neigh_learn(&f->net, FIX_FAR, group, f->now);
+	neigh_learn(&f->net, FIX_FAR, fix_gw_mac, f->now);
 	send(f, FIX_FAR, 1);
 	assert_sent(f, fix_gw_mac, 1);
 	/* Not by hearsay, as long as it is valid. */
-	arp_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
-	arp_learn(&f->net, FIX_GATEWAY, fix_peer_mac, f->now);
+	neigh_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
+	neigh_learn(&f->net, FIX_GATEWAY, fix_peer_mac, f->now);
 	send(f, FIX_FAR, 2);
 	assert_sent(f, fix_gw_mac, 2);
 	fix_pass(f, (3 * TIMEOUT_MS) * FIX_MS);
 	send(f, FIX_FAR, 3);
 	assert_sent(f, fix_gw_mac, 3);
-	arp_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
+	neigh_learn(&f->net, FIX_FAR, fix_peer_mac, f->now);
 	send(f, FIX_FAR, 4);
 	assert_sent(f, fix_peer_mac, 4);
 	fix_tx_none(f);
-	assert_int_equal(f->net.arp.count, 2);
+	assert_int_equal(f->net.neighbours.count, 2);
 }
 
 static void announces(void **state)

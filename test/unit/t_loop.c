@@ -284,12 +284,12 @@ static void renewed_after_strangers(void **state)
 	for (u8 i = 10; i < 20; i++)
 		ping_of_stranger(r, i);
 	dp_overrun(&r->dp, r->now);
-	assert_int_not_equal(r->dp.net.arp.npending, 0);
+	assert_int_not_equal(r->dp.net.neighbours.npending, 0);
 	r->nic.hold = false;
 	fake_nic_release(&r->nic);
 	dp_renew(&r->dp);
 	fake_nic_release(&r->nic);
-	assert_int_equal(r->dp.net.arp.npending, 0);
+	assert_int_equal(r->dp.net.neighbours.npending, 0);
 	assert_int_equal(r->dp.pool.nfree, r->dp.pool.total);
 	rig_end(r);
 }

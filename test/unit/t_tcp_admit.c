@@ -19,7 +19,7 @@ static void open_world(struct fixture *f, u32 max_conns, u32 backlog)
 	tcpfix_renew(f);
 	for (u32 i = 1; i < HOSTS; i++)
 		assert_int_equal(
-			arp_add_static(&f->net, peer(i, 0).ip, fix_peer_mac),
+			neigh_add_static(&f->net, peer(i, 0).ip, fix_peer_mac),
 			0);
 	assert_int_equal(tcp_listen(&f->net, be32(0), PORT, backlog), 0);
 	assert_int_equal(tcp_listen(&f->net, be32(0), OTHER_PORT, backlog), 0);

@@ -185,7 +185,7 @@ static void each_bit_counts(void **state)
 		tcp_drain(f);
 	}
 	p.ip = be32(be32_host(p.ip) + 1);
-	arp_add_static(&f->net, p.ip, fix_peer_mac);
+	neigh_add_static(&f->net, p.ip, fix_peer_mac);
 	assert_null(answer(f, &p));
 	p.ip = FIX_PEER;
 	p.port++;

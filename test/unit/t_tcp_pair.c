@@ -197,7 +197,7 @@ static void start(int me, const struct tcp_conf *conf)
 		return;
 	e->f->net.conf.ip = FIX_PEER;
 	memcpy(e->f->net.src.mac, fix_peer_mac, 6);
-	assert_int_equal(arp_add_static(&e->f->net, FIX_IP, fix_mac), 0);
+	assert_int_equal(neigh_add_static(&e->f->net, FIX_IP, fix_mac), 0);
 	tcpfix_listen(e->f, 1);
 }
 

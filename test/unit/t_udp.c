@@ -588,7 +588,7 @@ static void unresolved_sends_come_back(void **state)
 	int n;
 
 	udp_bind(&f->net, any, 53, 0);
-	for (n = 0; n < ARP_PENDING + 2; n++)
+	for (n = 0; n < NEIGH_PENDING + 2; n++)
 		assert_int_equal(udp_sendv(&f->net, 0, be32(0x0a000009), 1, &v,
 					   1, 0xbeef, f->now),
 				 1);
@@ -602,7 +602,7 @@ static void unresolved_sends_come_back(void **state)
 		mbuf_free_chain(&f->pool, m);
 		m = after;
 	}
-	assert_int_equal(n, ARP_PENDING + 2);
+	assert_int_equal(n, NEIGH_PENDING + 2);
 	assert_null(udp_take_sent(&f->net));
 }
 

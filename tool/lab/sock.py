@@ -6,12 +6,17 @@ import struct
 import time
 
 
+def family(host):
+    """Of a socket that speaks to @host, an address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def connect(host, port, timeout=2, patience=0, nodelay=True, **options):
     """Tries again for @patience seconds. @options: of the socket, before it is
     connected, as SO_RCVBUF=4096."""
     until = time.monotonic() + patience
     while True:
-        s = socket.socket()
+        s = socket.socket(family(host))
         try:
             s.settimeout(timeout)
             for name, value in options.items():

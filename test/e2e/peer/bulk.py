@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from stream import (LIMIT, ask, expect_end, rate, recv_line, recv_pattern,
+from stream import (LIMIT, ask, expect_end, family, rate, recv_line, recv_pattern,
                     send_pattern)
 
 
@@ -42,7 +42,7 @@ def both(host, port, n):
 
 def serve(host, port, count):
     """xfer's other side: its commands send, recv and both, count times."""
-    l = socket.create_server((host, port))
+    l = socket.create_server((host, port), family=family(host))
     l.settimeout(LIMIT)
     print("ready", flush=True)
     for i in range(count):

@@ -8,13 +8,13 @@ import struct
 import time
 
 from link import PEER
-from stream import pattern
+from stream import family, pattern
 
 
 def udp(host, port, mtu=1500):
     """Every size that fits a frame, echoed byte for byte."""
-    most = mtu - 28
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    most = mtu - (48 if ":" in host else 28)
+    s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.settimeout(1)
     s.connect((host, port))
     for n in [*range(0, 65), *range(65, most, 37), most - 1, most]:
@@ -87,7 +87,7 @@ def udp_half(host, port):
 
 
 def udp_refused(host, port):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.settimeout(5)
     s.connect((host, port))
     s.send(b"anyone there?")
@@ -115,7 +115,7 @@ def answers(waiting, sent):
 def datagrams(host, port, nsocks, rounds):
     sent = {}
     for i in range(nsocks):
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s = socket.socket(family(host), socket.SOCK_DGRAM)
         s.connect((host, port))
         sent[s] = []
     for i in range(rounds):

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 
-from stream import LIMIT, connect, recv_pattern, reset
+from stream import LIMIT, connect, family, recv_pattern, reset
 
 
 def churn(host, port, n, at_once):
@@ -20,7 +20,7 @@ def churn(host, port, n, at_once):
     while done < n:
         assert time.time() < until, f"{done} of {n} done, {len(open_)} stuck"
         while todo and len(open_) < at_once:
-            s = socket.socket()
+            s = socket.socket(family(host))
             s.setblocking(False)
             s.connect_ex((host, port))
             open_[s.fileno()] = [s, todo, b"hello %d" % todo]
@@ -60,7 +60,7 @@ def burst(host, port, n, server):
     began, works, refused = time.time(), 0, 0
     waiting, poll = {}, select.epoll()
     for i in range(n):
-        s = socket.socket()
+        s = socket.socket(family(host))
         s.setblocking(False)
         s.connect_ex((host, port))
         poll.register(s, select.EPOLLOUT)

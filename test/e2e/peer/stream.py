@@ -10,6 +10,8 @@ import lab  # noqa: E402
 
 PERIOD = 1000003
 CHUNK = 1 << 18
+family = lab.family
+
 LIMIT = 60  # seconds, for any wait
 
 

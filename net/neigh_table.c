@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of neighbours. An entry lies in a window of ARP_PROBES slots that
+ * The table of neighbours. An entry lies in a window of NEIGH_PROBES slots that
  * begins at the lower bits of its address: the hosts of one subnet seldom
  * collide.
  *
@@ -9,33 +9,33 @@
  * hearsay, may push out an entry in use, and is itself the next to go until it
  * is resolved: however many are asked for, one place of a window is lost.
  */
-#include "net/arp_int.h"
+#include "net/neigh_int.h"
 
 #include "base/mem.h"
 
-void arp_init(struct net *net)
+void neigh_init(struct net *net)
 {
-	for (u32 i = 0; i < ARP_ENTRIES; i++) {
-		struct neigh *e = &net->arp.entries[i];
+	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
+		struct neigh *e = &net->neighbours.entries[i];
 
 		memset(e, 0, sizeof(*e));
-		timer_init(&e->timer, TIMER_ARP);
+		timer_init(&e->timer, TIMER_NEIGH);
 	}
-	net->arp.npending = 0;
-	net->arp.count = 0;
+	net->neighbours.npending = 0;
+	net->neighbours.count = 0;
 }
 
 static struct neigh *slot(struct net *net, struct be32 ip, u32 i)
 {
-	return &net->arp.entries[(be32_host(ip) + i) % ARP_ENTRIES];
+	return &net->neighbours.entries[(be32_host(ip) + i) % NEIGH_ENTRIES];
 }
 
-struct neigh *arp_find(struct net *net, struct be32 ip)
+struct neigh *neigh_find(struct net *net, struct be32 ip)
 {
-	for (u32 i = 0; i < ARP_PROBES; i++) {
+	for (u32 i = 0; i < NEIGH_PROBES; i++) {
 		struct neigh *e = slot(net, ip, i);
 
-		if (e->ip.raw == ip.raw && e->state != ARP_FREE)
+		if (e->ip.raw == ip.raw && e->state != NEIGH_FREE)
 			return e;
 	}
 	return NULL;
@@ -43,7 +43,7 @@ struct neigh *arp_find(struct net *net, struct be32 ip)
 
 static void drop_pending(struct net *net, struct neigh *e)
 {
-	net->arp.npending -= e->npending;
+	net->neighbours.npending -= e->npending;
 	while (e->pending) {
 		struct mbuf *m = e->pending;
 
@@ -54,12 +54,13 @@ static void drop_pending(struct net *net, struct neigh *e)
 	e->npending = 0;
 }
 
-void arp_release(struct net *net, struct neigh *e)
+void neigh_release(struct net *net, struct neigh *e)
 {
 	timer_cancel(&net->wheel, &e->timer);
 	drop_pending(net, e);
-	e->state = ARP_FREE;
-	net->arp.count--;
+	addr_put(net, e->ip);
+	e->state = NEIGH_FREE;
+	net->neighbours.count--;
 }
 
 /* Which of two that are not free makes room? */
@@ -70,40 +71,42 @@ static bool cut_before(const struct neigh *a, const struct neigh *b)
 	return tick_before(a->confirmed, b->confirmed);
 }
 
-struct neigh *arp_create(struct net *net, struct be32 ip, bool needed, u64 now)
+struct neigh *neigh_create(struct net *net, struct be32 ip, bool needed,
+			   u64 now)
 {
 	struct neigh *best = NULL;
 
-	for (u32 i = 0; i < ARP_PROBES; i++) {
+	for (u32 i = 0; i < NEIGH_PROBES; i++) {
 		struct neigh *e = slot(net, ip, i);
 
-		if (e->state == ARP_FREE) {
+		if (e->state == NEIGH_FREE) {
 			best = e;
 			break;
 		}
-		if (e->state == ARP_STATIC || (e->used && !needed))
+		if (e->state == NEIGH_STATIC || (e->used && !needed))
 			continue;
 		if (!best || cut_before(e, best))
 			best = e;
 	}
 	if (!best)
 		return NULL;
-	if (best->state != ARP_FREE)
-		arp_release(net, best);
+	if (best->state != NEIGH_FREE)
+		neigh_release(net, best);
+	addr_hold(net, ip);
 	best->ip = ip;
 	best->retries = 0;
 	best->doubt = DOUBT_NONE;
 	best->sure = best->used = false;
 	best->confirmed = tick_of(now);
-	best->doubted = best->confirmed - arp_retry_ticks(net);
-	net->arp.count++;
+	best->doubted = best->confirmed - neigh_retry_ticks(net);
+	net->neighbours.count++;
 	return best;
 }
 
-void arp_flush(struct net *net)
+void neigh_flush(struct net *net)
 {
-	for (u32 i = 0; i < ARP_ENTRIES; i++) {
-		struct neigh *e = &net->arp.entries[i];
+	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
+		struct neigh *e = &net->neighbours.entries[i];
 
 		while (e->pending) {
 			struct mbuf *m = e->pending;
@@ -113,5 +116,5 @@ void arp_flush(struct net *net)
 		}
 		e->npending = 0;
 	}
-	net->arp.npending = 0;
+	net->neighbours.npending = 0;
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/icmp6.h"
+
+#include "base/cksum.h"
+#include "base/errno.h"
+#include "base/mem.h"
+#include "net/header.h"
+#include "net/icmp_int.h"
+#include "net/nd.h"
+
+static bool drop(struct net *net, struct mbuf *m)
+{
+	net->stat->drop_icmp++;
+	mbuf_free_chain(net->pool, m);
+	return true;
+}
+
+static u64 pseudo_sum(const struct pkt *p)
+{
+	const struct ipv6_hdr *ip = p->ip;
+	u64 sum = cksum_add(0, &ip->src, 2 * sizeof(ip->src));
+
+	return cksum_fold(sum) + be16(IP_PROTO_ICMP6).raw + be32(p->l4_len).raw;
+}
+
+/* The question becomes the answer, from the address that was asked; a group is
+ * not answered (a whole link would be). The checksum changes by the type, for
+ * addresses only change places. */
+static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
+{
+	const struct ipv6_hdr *ip = p->ip;
+	struct icmp_hdr *icmp = p->l4;
+
+	if (!net->conf.icmp_echo || net->conf.ports_only || !p->src.raw ||
+	    ip6_is_multicast(ip->dst) || p->l4_len + IPV6_LEN > net->ip6.mtu)
+		return drop(net, m);
+	icmp->cksum = icmp_retype(icmp->cksum, ICMP6_ECHO, ICMP6_ECHO_REPLY);
+	icmp->type = ICMP6_ECHO_REPLY;
+	m->data = p->l4;
+	m->len = p->first_len;
+	ip_out(net, m, p->dst, p->src, IP_PROTO_ICMP6, p->tos & 0xfc, NULL,
+	       now);
+	return true;
+}
+
+/* As for IPv4: see icmp.c. */
+static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
+{
+	struct tcp_icmp msg = { .error = EHOSTUNREACH };
+
+	if (icmp->type == ICMP6_TOO_BIG) {
+		/* More than any link's is no news. */
+		msg.mtu = (u16)min(be32_host(icmp->rest), 65535u);
+		if (!msg.mtu)
+			msg.mtu = IPV6_MIN_MTU;
+		return msg;
+	}
+	if (icmp->type == ICMP6_PARAMETER) {
+		msg.error = EPROTO;
+		msg.hard = icmp->code == ICMP6_PARAM_NEXT;
+		return msg;
+	}
+	if (icmp->type != ICMP6_UNREACHABLE)
+		return msg;
+	switch (icmp->code) {
+	case ICMP6_UNREACH_ROUTE:
+		msg.error = ENETUNREACH;
+		break;
+	case ICMP6_UNREACH_PORT:
+		msg.error = ECONNREFUSED;
+		msg.hard = true;
+		break;
+	case ICMP6_UNREACH_PROHIB:
+		msg.hard = true;
+		break;
+	}
+	return msg;
+}
+
+/* What we sent is quoted: only TCP without extension headers is ours. */
+static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
+			u64 now)
+{
+	const struct icmp_hdr *icmp = p->l4;
+	const struct ipv6_hdr *q = (const void *)(icmp + 1);
+	const struct tcp_hdr *t = (const void *)(q + 1);
+	struct tcp_icmp msg = read_error(icmp);
+	struct be32 raddr;
+	int own;
+
+	if (p->first_len < ICMP_LEN + IPV6_LEN + 8)
+		return drop(net, m);
+	own = ip6_own(&net->ip6, q->src);
+	raddr = addr_find(net, q->dst);
+	if (own < 0 || (msg.mtu && msg.mtu < IPV6_MIN_MTU))
+		return drop(net, m);
+	if (q->next == IP_PROTO_TCP) {
+		struct flow flow = flow_make(raddr, net->ip6.own[own].id,
+					     t->dport, t->sport);
+		u32 owner = net->group_owner[net_flow_group6(
+			net, q->dst, q->src, flow.ports)];
+
+		if (net_leave(net, m, owner))
+			return false;
+		msg.seq = be32_host(t->seq);
+		if (raddr.raw)
+			tcp_icmp(net, flow, &msg, now);
+	}
+	mbuf_free_chain(net->pool, m);
+	return true;
+}
+
+bool icmp6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
+{
+	const struct icmp_hdr *icmp = p->l4;
+
+	if (p->first_len < ICMP_LEN || !ip_cksum_ok(m, p, pseudo_sum(p)))
+		return drop(net, m);
+	if (p->src.raw && net_is_own(net, p->src) && icmp->type != ND_ADVERT)
+		return drop(net, m);
+	switch (icmp->type) {
+	case ICMP6_UNREACHABLE:
+	case ICMP6_TOO_BIG:
+	case ICMP6_TIME_EXCEEDED:
+	case ICMP6_PARAMETER:
+		return undelivered(net, m, p, now);
+	case ICMP6_ECHO:
+		if (!icmp->code)
+			return echo(net, m, p, now);
+		break;
+	case ND_ROUTER_SOLICIT:
+	case ND_ROUTER_ADVERT:
+	case ND_SOLICIT:
+	case ND_ADVERT:
+	case ND_REDIRECT:
+		nd_in(net, m, p, now);
+		net->owner = NET_ALL;
+		if (!(m->flags & MBUF_FORWARDED))
+			return false;
+		break;
+	}
+	mbuf_free_chain(net->pool, m);
+	return true;
+}
+
+void ip6_undeliverable(struct net *net, const struct mbuf *m, u64 now)
+{
+	const struct ipv6_hdr *ip = (const struct ipv6_hdr *)m->data;
+	const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
+	const struct tcp_icmp msg = { .seq = be32_host(h->seq),
+				      .error = EHOSTUNREACH,
+				      .hard = true };
+	struct be32 raddr = addr_find(net, ip->dst);
+	struct be32 laddr = addr_find(net, ip->src);
+
+	if (ip->next == IP_PROTO_TCP && raddr.raw)
+		tcp_icmp(net, flow_make(raddr, laddr, h->dport, h->sport), &msg,
+			 now);
+}
+
+/* ---- errors of ours */
+
+static bool deserves_error(const struct net *net, const struct pkt *p)
+{
+	const struct ipv6_hdr *ip = p->ip;
+	const struct icmp_hdr *icmp = p->l4;
+
+	if (net->conf.ports_only || !p->src.raw || ip6_is_multicast(ip->dst) ||
+	    eth_is_group(p->eth->dst))
+		return false;
+	return p->proto != IP_PROTO_ICMP6 ||
+	       (p->first_len >= ICMP_LEN && icmp->type >= ICMP6_ERRORS_END);
+}
+
+static void error(struct net *net, const struct pkt *p, u8 type, u8 code,
+		  u32 rest, u64 now)
+{
+	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
+	u32 quote = hlen + min(p->first_len, (u32)ICMP_QUOTE);
+	struct icmp_hdr *icmp;
+	struct mbuf *m;
+	u64 sum;
+
+	if (!deserves_error(net, p))
+		return;
+	m = icmp_may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
+	if (!m) {
+		net->stat->drop_icmp++;
+		return;
+	}
+	icmp = (struct icmp_hdr *)m->data;
+	m->len = ICMP_LEN + quote;
+	*icmp = (struct icmp_hdr){ type, code, 0, be32(rest) };
+	memcpy(icmp + 1, p->ip, quote);
+	sum = addr_sum(net, p->src) + addr_sum(net, p->dst) +
+	      be16(IP_PROTO_ICMP6).raw + be32(m->len).raw;
+	icmp->cksum = (u16)~cksum_fold(cksum_add(sum, icmp, m->len));
+	ip_out(net, m, p->dst, p->src, IP_PROTO_ICMP6, 0, NULL, now);
+}
+
+void icmp6_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
+{
+	error(net, p, ICMP6_UNREACHABLE, code, 0, now);
+}
+
+void icmp6_parameter(struct net *net, const struct pkt *p, u8 code, u32 at,
+		     u64 now)
+{
+	const u8 *field = (const u8 *)p->l4 + at;
+
+	if (code == ICMP6_PARAM_NEXT)
+		field = p->next;
+	error(net, p, ICMP6_PARAMETER, code, (u32)(field - (const u8 *)p->ip),
+	      now);
+}

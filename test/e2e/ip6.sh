@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# IPv6 against Linux: neighbour discovery, ping, TCP and UDP both ways, both
+# families at one listener, a router that advertises itself.
+. "$(dirname "$0")/lib.sh"
+
+ip6_ix=fd00:81::10 ip6_peer=fd00:81::2 ip6_far=fd00:99::1
+both="--ip $ip_ix/24,$ip6_ix/64"
+size=50000000
+
+ping6() {
+	on_b ping -6 -c 3 -i 0.2 -W 2 "$@"
+}
+
+unreachable() {
+	fails on_b ping -6 -c 1 -W 1 "$@"
+}
+
+topology
+[ "$nic" = xdp ] || ip tuntap add ix0 mode tap vnet_hdr # stays, with its address
+ip_b -6 addr add $ip6_peer/64 dev ix0 nodad
+serve 5001 $both --icmp_echo true -- "$xfer"
+ok "ping" ping6 $ip6_ix
+ok "ping, 1400 bytes" ping6 -s 1400 $ip6_ix
+ok "Linux to IX" peer send $ip6_ix 5001 $size
+ok "IX to Linux" peer recv $ip6_ix 5001 $size
+ok "both at once" peer both $ip6_ix 5001 $((size / 5))
+ok "the same listener, by IPv4" peer both $ip_ix 5001 100000
+ok "a port that nobody has" peer refused $ip6_ix 5999
+ok "neighbours ask again" on_b ip -6 neigh flush dev ix0
+ok "... and go on" peer send $ip6_ix 5001 100000
+ok "nothing leaked" at_rest
+ok "nothing dropped as damaged" reaches "drop_checksum + drop_nd" 0
+stop_server
+
+peer_start serve $ip6_peer 5002 3
+for command in send recv both; do
+	ok "IX opens: $command" on_a "$ix" run $(run_options) $both -- \
+		"$xfer" --dial "$ip6_peer:5002" $command $((size / 5))
+done
+ok "Linux is content" peer_ends
+
+serve 7 $both -- "$echo" --port 7 --udp
+ok "UDP echo" peer udp $ip6_ix 7
+ok "a UDP port that nobody has" peer udp_refused $ip6_ix 9
+ok "many connections" peer churn $ip6_ix 7 300 20
+ok "nothing leaked" at_rest
+stop_server
+
+# Somebody else has the address: IX notices, and leaves it alone.
+if [ "$nic" = xdp ]; then
+	ip_b -6 addr add $ip6_ix/64 dev ix0 nodad
+	serve 7 $both -- "$echo"
+	ok "an address that somebody has is given up" reaches nd_taken 1
+	stop_server
+fi
+exit $failed
