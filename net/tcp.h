@@ -88,17 +88,16 @@ enum tcp_flags {
 	TCP_F_ECN = 1 << 17,	     /* both sides know it (RFC 3168) */
 	TCP_F_RELEASED = 1 << 18,    /* gone; waits until it is off all lists */
 	TCP_F_ON_DEAD = 1 << 19,     /* on net->tcp.dead, see tcp_reap() */
-	TCP_F_ACTIVE = 1 << 20,	     /* opened by the application */
+	TCP_F_ACTIVE = 1 << 20,	     /* opened by the application, not a peer */
 	TCP_F_REXMIT = 1 << 21,	     /* resend one segment at snd_una; or SYN */
 	TCP_F_COUNTED = 1 << 22,     /* among those that take a share */
 	TCP_F_FIN_HELD = 1 << 23,    /* the peer's, behind a hole: fin_seq */
 	TCP_F_SHORT = 1 << 24,	     /* SENDV was short, in crossing short_at */
 	TCP_F_CC_STATE = 1 << 25,    /* has a struct tcp_cc_state */
 	TCP_F_ECN_REDUCED = 1 << 26, /* by a mark, until recover is acked */
-	TCP_F_PASSIVE = 1 << 27,     /* came from a listener */
-	TCP_F_ECE = 1 << 28,	     /* our ACKs echo a mark */
-	TCP_F_PACED = 1 << 30,	     /* with TCP_F_CC_STATE: see tcp_pace.c */
-	TCP_F_CWR = 1 << 29,	     /* tell the peer: the window is reduced */
+	TCP_F_ECE = 1 << 27,	     /* our ACKs echo a mark */
+	TCP_F_CWR = 1 << 28,	     /* tell the peer: the window is reduced */
+	TCP_F_PACED = 1 << 29,	     /* with TCP_F_CC_STATE: see tcp_pace.c */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */

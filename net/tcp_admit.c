@@ -71,7 +71,7 @@ void tcp_count(struct net *net, struct tcp_conn *c)
 {
 	c->flags |= TCP_F_COUNTED;
 	net->tcp.ncounted++;
-	if (!(c->flags & TCP_F_PASSIVE))
+	if (c->flags & TCP_F_ACTIVE)
 		return;
 	++*source_count(net, c->flow.raddr);
 	if (net->conf.tcp.per_port)
@@ -84,7 +84,7 @@ void tcp_uncount(struct net *net, struct tcp_conn *c)
 		return;
 	c->flags &= ~(u32)TCP_F_COUNTED;
 	net->tcp.ncounted--;
-	if (!(c->flags & TCP_F_PASSIVE))
+	if (c->flags & TCP_F_ACTIVE)
 		return;
 	--*source_count(net, c->flow.raddr);
 	if (net->conf.tcp.per_port)
@@ -218,10 +218,9 @@ static bool is_stuck(const struct tcp_conn *c)
 /* From a peer, with the application, and nothing is on its way? */
 static bool is_idle(const struct tcp_conn *c)
 {
-	const u32 served = TCP_F_PASSIVE | TCP_F_ACCEPTED;
-
-	return c->state == TCP_ESTABLISHED && (c->flags & served) == served &&
-	       !c->sndq_bytes && !c->rx_bytes && !c->ooo;
+	return c->state == TCP_ESTABLISHED && c->flags & TCP_F_ACCEPTED &&
+	       !(c->flags & TCP_F_ACTIVE) && !c->sndq_bytes && !c->rx_bytes &&
+	       !c->ooo;
 }
 
 /* How much nearer to being given up than a living one; 0: not at all. */

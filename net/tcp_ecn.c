@@ -49,7 +49,7 @@ void tcp_ecn_take_syn(const struct net *net, struct tcp_conn *c, u8 flags)
 
 	if ((flags & SETUP) != want)
 		c->flags &= ~(u32)TCP_F_ECN;
-	else if (c->flags & TCP_F_PASSIVE && net->conf.tcp.ecn &&
+	else if (!(c->flags & TCP_F_ACTIVE) && net->conf.tcp.ecn &&
 		 c->snd_nxt == c->iss)
 		c->flags |= TCP_F_ECN;
 }

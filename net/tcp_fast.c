@@ -24,9 +24,9 @@ enum {
 	/* What may be set or not. Any other flag, a new one, too, closes the
 	 * fast path: it is added here by who has seen that it may be. */
 	FLAGS_ANY = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_WSCALE |
-		    TCP_F_ACCEPTED | TCP_F_KNOCKED | TCP_F_PASSIVE |
-		    TCP_F_RTT_TIMED | TCP_F_ON_READY | TCP_F_ON_OUT |
-		    TCP_F_ACTIVE | TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,
+		    TCP_F_ACCEPTED | TCP_F_KNOCKED | TCP_F_RTT_TIMED |
+		    TCP_F_ON_READY | TCP_F_ON_OUT | TCP_F_ACTIVE |
+		    TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,
 	/* These say something of sending only. */
 	FLAGS_IN = FLAGS_ANY | TCP_F_SHORT | TCP_F_PACED,
 };

@@ -44,7 +44,6 @@ struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
 		return NULL;
 	}
 	net->stat->tcp_passive_opens++;
-	c->flags |= TCP_F_PASSIVE;
 	c->cc = l->cc;
 	c->state = TCP_SYN_RCVD;
 	tcp_enter_listener(net, l, c);
