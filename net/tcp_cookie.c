@@ -7,8 +7,8 @@
  *   sequence number    31       30..28   27..0
  *                      period   MSS      keyed hash
  *
- *   timestamp          31..4              3..0
- *                      clock, not later   window scale; 15: none
+ *   timestamp          31..5              4      3..0
+ *                      clock, not later   ECN    window scale; 15: none
  *
  * The hash covers the flow, the peer's sequence number, the period and all that
  * the cookie says; its key is secret and never the same in two periods, since
@@ -24,8 +24,8 @@ enum {
 	MSS_BIT = 28,
 	HASH_MASK = (1 << MSS_BIT) - 1,
 	NO_WSCALE = 15,
-	TS_BITS = 4,
-	TS_MASK = (1 << TS_BITS) - 1,
+	SAID_ECN = 1 << 4,
+	TS_MASK = (1 << 5) - 1,
 };
 
 /* What is common: RFC 9293's default, IPv6's least MTU and Ethernet's, tunnels,
@@ -70,7 +70,7 @@ static u32 cookie_of(const struct net *net, const struct pkt *p, u32 irs,
 
 /* ---- the SYN */
 
-/* The window scale of @c's peer into the timestamp: by its offset, so that
+/* What was agreed on with @c's peer into the timestamp: by its offset, so that
  * none of a later segment is before this one. */
 static u32 mark_timestamp(struct tcp_conn *c, u64 now)
 {
@@ -78,6 +78,8 @@ static u32 mark_timestamp(struct tcp_conn *c, u64 now)
 
 	if (!(c->flags & TCP_F_TS))
 		return UINT32_MAX;
+	if (c->flags & TCP_F_ECN)
+		opts |= SAID_ECN;
 	c->ts_offset -= (tcp_tsval(c, now) - opts) & TS_MASK;
 	return opts;
 }
@@ -93,7 +95,7 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 	c.state = TCP_SYN_RCVD;
 	tcp_take_syn(net, &c, s, now);
 	if (!(c.flags & TCP_F_TS)) {
-		c.flags &= ~(u32)TCP_F_WSCALE;
+		c.flags &= ~(u32)(TCP_F_WSCALE | TCP_F_ECN);
 		c.wscale_rcv = 0;
 	}
 	said.mss = mss_index(c.mss_peer);
@@ -133,7 +135,12 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 	*syn = (struct tcp_seg){ .seq = irs, .flags = TCP_SYN };
 	syn->opt = s->opt;
 	syn->opt.mss = mss_of[said.mss];
-	syn->opt.wscale = said.opts < NO_WSCALE ? (u8)said.opts : 0xff;
+	if (ts && (said.opts & NO_WSCALE) != NO_WSCALE)
+		syn->opt.wscale = said.opts & NO_WSCALE;
+	else
+		syn->opt.wscale = 0xff;
+	if (ts && said.opts & SAID_ECN)
+		syn->flags |= TCP_ECE | TCP_CWR;
 	return true;
 }
 
