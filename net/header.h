@@ -23,7 +23,7 @@ enum {
 static inline u64 tcp_write(struct tcp_hdr *h, u32 ports, struct be32 seq,
 			    struct be32 ack, u32 hlen, u8 flags, u32 win)
 {
-	u32 rest = be32(hlen << 26 | (u32)flags << 16 | win).raw;
+	u32 rest = be32((hlen << 26) + ((u32)flags << 16) + win).raw;
 
 	store32(h, ports);
 	h->seq = seq;
@@ -52,20 +52,25 @@ static inline void tcp_write_cksum(struct tcp_hdr *h, u16 cksum)
 /* ---- IPv4 */
 
 /* @len: bytes behind the header. DF set, never cut up, so the identification
- * is of no use (RFC 6864, 4.1). */
-static inline void ip_write(struct ipv4_hdr *ip, u32 len, struct be32 src,
-			    struct be32 dst, u8 proto, u8 tos)
+ * is of no use (RFC 6864, 4.1). Returns the sum of the pseudo header for what
+ * follows: as ip_pseudo_sum(), but out of the words at hand. */
+static inline u64 ip_write(struct ipv4_hdr *ip, u32 len, struct be32 src,
+			   struct be32 dst, u8 proto, u8 tos)
 {
-	u32 first = be32(0x45u << 24 | (u32)tos << 16 | (len + IPV4_LEN)).raw;
+	u32 first = be32((0x45u << 24) + ((u32)tos << 16) + len + IPV4_LEN).raw;
 	u32 second = (u32)be16(IP_DF).raw << 16;
 	u32 third = IP_TTL | (u32)proto << 8;
-	u64 sum = (u64)first + second + third + src.raw + dst.raw;
+	u64 addrs = (u64)src.raw + dst.raw;
+	u64 sum = addrs + first + second + third;
 
 	store32(ip, first);
 	store32(&ip->id, second);
 	store32(&ip->ttl, third | (u32)(u16)~cksum_fold(sum) << 16);
 	ip->src = src;
 	ip->dst = dst;
+	/* The length less the header's, in ones' complement. */
+	return addrs + (first >> 16) + (u16)~be16(IPV4_LEN).raw +
+	       be16(proto).raw;
 }
 
 static inline void ip_push(struct mbuf *m, u32 len, struct be32 src,

@@ -174,14 +174,13 @@ static inline void push_headers(struct net *net, struct tcp_conn *c,
 {
 	struct frame *f = (struct frame *)(m->data - sizeof(*f));
 	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
-	u32 tcp_len = len + HLEN;
 	u64 headers;
 
 	m->data = (u8 *)f;
 	m->len = len + sizeof(*f);
 	eth_write(&f->eth, load64(e->mac), net->src.word);
-	ip_write(&f->ip, tcp_len, src, dst, IP_PROTO_TCP, tcp_ect(c));
-	headers = ip_pseudo_sum(src, dst, IP_PROTO_TCP, (u16)tcp_len);
+	headers = ip_write(&f->ip, len + HLEN, src, dst, IP_PROTO_TCP,
+			   tcp_ect(c));
 	headers += tcp_write(&f->tcp, flow_ports_out(c->flow), be32(c->snd_nxt),
 			     be32(c->rcv_nxt), HLEN, TCP_ACK | TCP_PSH,
 			     tcp_advertise(net, c));
