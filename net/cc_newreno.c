@@ -11,10 +11,13 @@ void newreno_init(struct tcp_conn *c, u32 init_segs)
 void newreno_acked(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 		   u64 now)
 {
-	u32 *acked = tcp_cc_acked(net, c);
+	u32 *acked;
 
+	if (net->conf.tcp.pacing) /* the only thing that it has a state for */
+		tcp_cc_need(net, c, now);
 	if (c->flags & TCP_F_ECN_REDUCED)
 		return;
+	acked = tcp_cc_acked(net, c);
 	if (c->cwnd < c->ssthresh) {
 		tcp_cc_slow_start(c, bytes);
 		return;

@@ -121,12 +121,38 @@ static void at_once(void **state)
 	tcp_news(f, c);
 }
 
+/* Whoever fills its window is paced from then on, with any algorithm. */
+static void begins_with_a_full_window(void **state)
+{
+	struct fixture *f = *state;
+
+	f->net.conf.tcp.pacing = true;
+	for (u8 cc = 0; cc < TCP_NR_CC; cc++) {
+		struct tcp_peer p = tcp_peer_new();
+		struct tcp_conn *c = tcp_connected(f, &p);
+
+		tcp_set_cc(&f->net, c, cc);
+		c->cwnd = 4 * c->mss_snd;
+		assert_int_equal(send(f, c, 1), 1);
+		p.ack += c->mss_snd;
+		tcp_put(f, &p, TCP_ACK, NULL, 0);
+		assert_false(c->flags & TCP_F_PACED);
+		assert_int_equal(send(f, c, 4), 4);
+		p.ack += c->mss_snd;
+		tcp_put(f, &p, TCP_ACK, NULL, 0);
+		assert_true(c->flags & TCP_F_PACED);
+		tcp_news(f, c);
+		tcp_abort(&f->net, c, f->now);
+		tcp_drain(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(spreads_a_window), TCP_TEST(faster_in_slow_start),
 		TCP_TEST(small_window),	    TCP_TEST(not_at_each_ack),
-		TCP_TEST(at_once),
+		TCP_TEST(at_once),	    TCP_TEST(begins_with_a_full_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
