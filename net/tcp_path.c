@@ -98,10 +98,17 @@ static void set_limit(struct net *net, struct tcp_conn *c, u16 mss, u16 raises,
 	try_later(p, now);
 }
 
+/* A segment of the size that is in force now may go. */
+static void fit_windows(struct tcp_conn *c)
+{
+	c->cwnd = max(c->cwnd, (u32)c->mss_snd);
+	c->ssthresh = max(c->ssthresh, (u32)c->mss_snd);
+}
+
 static void adopt(struct net *net, struct tcp_conn *c)
 {
 	tcp_set_mss(net, c);
-	c->cwnd = max(c->cwnd, (u32)c->mss_snd);
+	fit_windows(c);
 }
 
 bool tcp_path_learn(struct net *net, struct tcp_conn *c, u16 mss, u64 now)
@@ -152,4 +159,5 @@ void tcp_path_sent(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 	if (p)
 		try_later(p, now);
 	c->mss_snd = (u16)(full - (size_of_segments(c) - c->mss_snd));
+	fit_windows(c);
 }

@@ -28,6 +28,9 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->conf.net.tcp.timestamps = true;
 	r->conf.net.tcp.wscale = true;
 	r->conf.net.tcp.rcv_mbufs = 8;
+	r->conf.net.tcp.rcv_buf_max = 1 << 20;
+	r->conf.net.tcp.quick_acks = 4;
+	r->conf.net.tcp.syn_cookies = true;
 	r->conf.net.tcp.keep_idle_ms = 5000;
 	r->conf.net.tcp.keep_interval_ms = 500;
 	r->conf.net.tcp.keep_probes = 3;

@@ -183,6 +183,8 @@ static void plan_tcp(struct world *w, struct tcp_conf *c, u64 *rng)
 	};
 	plan_timers(w, c, rng);
 	plan_options(w, c, rng);
+	c->rcv_buf_max = sim_chance(rng, 50) ? sim_random(rng, 1 << 20) : 0;
+	c->quick_acks = sim_random(rng, 3) * 8;
 	if (sim_in_play(w, FAULT_FEW_PORTS))
 		c->port_max = c->port_min + 7;
 }
