@@ -345,7 +345,8 @@ struct tcp {
 	} want[TCP_NR_POOLS];
 	struct timer watch; /* set while somebody goes short */
 	u32 watch_hand;	    /* index of the connection seen last */
-	u32 rcv_wnd;	    /* of who reads what comes: tcp_tune_window() */
+	u32 rcv_wnd;	    /* of who reads what comes: tcp_tune_window(); */
+	u32 rcv_unread;	    /* ... has less than that unread */
 	u32 app_away;	    /* tick: the application did not cross in time */
 	u32 patience;	    /* ticks, from conf */
 	struct tcp_conn *ready_head, **ready_tail;

@@ -83,7 +83,7 @@ void tcp_init(struct net *net, void *memory)
 	t->challenge_second = UINT64_MAX;
 	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
 	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
-	t->rcv_wnd = conf->rcv_buf;
+	tcp_tune_window(net);
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;
 	list_init(&t->time_wait);

@@ -10,7 +10,7 @@
 /* How large windows may be now: once per iteration. (tcp_share.c) */
 void tcp_tune_window(struct net *net);
 
-/* tcp_rcv_edge() where something is unread, or the window not scaled. */
+/* tcp_rcv_edge() where much is unread, or the window not scaled. */
 u32 tcp_rcv_edge_slow(const struct net *net, const struct tcp_conn *c);
 
 /* Where the advertised window may end now. */
@@ -18,8 +18,12 @@ static inline u32 tcp_rcv_edge(const struct net *net, const struct tcp_conn *c)
 {
 	u32 edge = c->rcv_nxt + net->tcp.rcv_wnd;
 
-	if (unlikely(c->rx_bytes || !c->wscale_rcv))
-		edge = tcp_rcv_edge_slow(net, c);
+	if (unlikely(c->rx_bytes || !c->wscale_rcv)) {
+		if (c->wscale_rcv && c->rx_bytes < net->tcp.rcv_unread)
+			edge -= c->rx_bytes;
+		else
+			edge = tcp_rcv_edge_slow(net, c);
+	}
 	return seq_lt(edge, c->rcv_adv) ? c->rcv_adv : edge;
 }
 

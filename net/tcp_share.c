@@ -232,13 +232,14 @@ void tcp_tune_window(struct net *net)
 
 	bytes = min(bytes, (u64)conf->rcv_buf_max);
 	net->tcp.rcv_wnd = (u32)max(bytes, (u64)conf->rcv_buf);
+	net->tcp.rcv_unread = conf->rcv_buf / 2;
 }
 
 u32 tcp_rcv_edge_slow(const struct net *net, const struct tcp_conn *c)
 {
 	u32 buf = net->conf.tcp.rcv_buf;
 
-	if (c->rx_bytes < buf / 2)
+	if (c->rx_bytes < net->tcp.rcv_unread)
 		buf = net->tcp.rcv_wnd;
 	if (!c->wscale_rcv)
 		buf = min(buf, 65535u);

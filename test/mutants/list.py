@@ -142,7 +142,7 @@ LIMITS = [
     Mutant("what fits is believed to have been too large", "net/icmp.c",
            "be16_host(q->len) <= msg.mtu", "0", ["t_icmp"]),
     Mutant("who does not read is offered more", "net/tcp_share.c",
-           "if (c->rx_bytes < buf / 2)", "if (1)", ["t_tcp_window"]),
+           "rcv_unread = conf->rcv_buf / 2", "rcv_unread = ~0u", ["t_tcp_window"]),
     Mutant("windows do not mind that buffers run short", "net/tcp_share.c",
            "pool->nfree - min(pool->nfree, pool->half)", "pool->nfree",
            ["t_tcp_window"]),
