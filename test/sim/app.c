@@ -56,7 +56,7 @@ struct conn *app_conn_new(struct host *h)
 
 	for (u32 i = 0; i < SIM_CONNS; i++) {
 		struct conn *c = &h->app.conns[i];
-		bool slow;
+		bool slow, sleepy;
 
 		if (c->used)
 			continue;
@@ -68,8 +68,12 @@ struct conn *app_conn_new(struct host *h)
 			.out = { sim_random(rng, ~0u), random_total(h), 0 },
 			.abort_at = sim_random(rng, 20000),
 			.read_pause = (1 + sim_random(rng, 300)) * SIM_MS,
+			.sleeps = (30 + sim_random(rng, 60)) * SIM_S,
 		};
 		slow = sim_chance(rng, 30);
+		sleepy = sim_chance(rng, 5);
+		if (!sleepy || !sim_in_play(h->world, FAULT_SLEEP))
+			c->sleeps = 0;
 		if (!slow || !sim_in_play(h->world, FAULT_PAUSE))
 			c->read_pause = 0;
 		return c;
@@ -266,9 +270,24 @@ static void finish(struct host *h, struct conn *c)
 		app_busy(h, c);
 }
 
+/* Once, for long: nothing is said, and both are there. */
+static bool asleep(struct host *h, struct conn *c)
+{
+	if (c->sleeps) {
+		c->asleep = true;
+		c->wake = h->world->now + c->sleeps;
+		c->sleeps = 0;
+		h->app.wake = min(h->app.wake, c->wake);
+		if (c->link < SIM_LINKS)
+			h->world->links[c->link].moved_at = c->wake;
+	}
+	c->asleep &= h->world->now < c->wake;
+	return c->asleep;
+}
+
 static void work(struct host *h, struct conn *c)
 {
-	if (!c->used || !c->connected)
+	if (!c->used || !c->connected || asleep(h, c))
 		return;
 	if (c->manner == ABORTER && c->queued + c->received >= c->abort_at) {
 		abort_conn(h, c);
@@ -300,10 +319,14 @@ static void wake_sleepers(struct host *h)
 	for (u32 i = 0; i < SIM_CONNS; i++) {
 		struct conn *c = &h->app.conns[i];
 
-		if (c->used && c->held && c->wake <= h->world->now)
-			app_busy(h, c);
-		else if (c->used && c->held)
+		if (!c->used || !c->wake)
+			continue;
+		if (c->wake > h->world->now) {
 			h->app.wake = min(h->app.wake, c->wake);
+		} else {
+			c->wake = 0;
+			app_busy(h, c);
+		}
 	}
 }
 

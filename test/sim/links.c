@@ -39,8 +39,10 @@ u32 link_find(const struct world *w, u32 host, u32 opener, u16 port, u32 iss)
 
 void link_moves(struct world *w, u32 link)
 {
+	struct link *l = &w->links[link];
+
 	if (link < SIM_LINKS)
-		w->links[link].moved_at = w->now;
+		l->moved_at = max(l->moved_at, w->now);
 }
 
 void link_may_die(struct world *w, u32 host)

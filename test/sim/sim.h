@@ -49,32 +49,33 @@ enum {
 /* ---- what a seed is */
 
 /* What may go wrong: each is in play by chance, if it is allowed. */
-#define SIM_FAULTS(X)                                           \
-	X(LOSS, "loss", 50)                                     \
-	X(BURST, "burst", 15)                                   \
-	X(DUP, "dup", 40)                                       \
-	X(CORRUPT, "corrupt", 40)                               \
-	X(REORDER, "reorder", 40)                               \
-	X(JITTER, "jitter", 50)                                 \
-	X(QUEUE, "queue", 50)	      /* of the trunk: short */ \
-	X(MARK, "mark", 30)	      /* ... sets CE */         \
-	X(FLAP, "flap", 20)	      /* a path is cut */       \
-	X(BLACKHOLE, "hole", 20)      /* ... one way */         \
-	X(MTU, "mtu", 15)	      /* ... gets narrow */     \
-	X(STARVE, "starve", 10)	      /* pools are small */     \
-	X(CLOCK, "clock", 15)	      /* jumps forward */       \
-	X(STALL, "stall", 25)	      /* of an application */   \
-	X(CRASH, "crash", 12)	      /* ... */                 \
-	X(REBOOT, "reboot", 10)	      /* of a host */           \
-	X(WRAP, "wrap", 30)	      /* of sequence numbers */ \
-	X(FEW_PORTS, "ports", 20)     /* soon used again */     \
-	X(IMPATIENT, "impatient", 10) /* few retries */         \
-	X(PAUSE, "pause", 60)	      /* slow readers */        \
-	X(HASTY, "hasty", 60)	      /* close early */         \
-	X(ABORT, "abort", 60)                                   \
-	X(NO_TS, "ts", 100) /* peers without */                 \
-	X(NO_WSCALE, "wscale", 100)                             \
-	X(NO_COOKIES, "cookies", 100)                           \
+#define SIM_FAULTS(X)                                            \
+	X(LOSS, "loss", 50)                                      \
+	X(BURST, "burst", 15)                                    \
+	X(DUP, "dup", 40)                                        \
+	X(CORRUPT, "corrupt", 40)                                \
+	X(REORDER, "reorder", 40)                                \
+	X(JITTER, "jitter", 50)                                  \
+	X(QUEUE, "queue", 50)	      /* of the trunk: short */  \
+	X(MARK, "mark", 30)	      /* ... sets CE */          \
+	X(FLAP, "flap", 20)	      /* a path is cut */        \
+	X(BLACKHOLE, "hole", 20)      /* ... one way */          \
+	X(MTU, "mtu", 15)	      /* ... gets narrow */      \
+	X(STARVE, "starve", 10)	      /* pools are small */      \
+	X(CLOCK, "clock", 15)	      /* jumps forward */        \
+	X(STALL, "stall", 25)	      /* of an application */    \
+	X(CRASH, "crash", 12)	      /* ... */                  \
+	X(REBOOT, "reboot", 10)	      /* of a host */            \
+	X(WRAP, "wrap", 30)	      /* of sequence numbers */  \
+	X(FEW_PORTS, "ports", 20)     /* soon used again */      \
+	X(IMPATIENT, "impatient", 10) /* few retries */          \
+	X(PAUSE, "pause", 60)	      /* slow readers */         \
+	X(SLEEP, "sleep", 25)	      /* say nothing for long */ \
+	X(HASTY, "hasty", 60)	      /* close early */          \
+	X(ABORT, "abort", 60)                                    \
+	X(NO_TS, "ts", 100) /* peers without */                  \
+	X(NO_WSCALE, "wscale", 100)                              \
+	X(NO_COOKIES, "cookies", 100)                            \
 	X(ANY_CC, "cc", 100) /* not the default */
 
 #define SIM_FAULT_NUMBER(name, word, percent) FAULT_##name,
@@ -111,7 +112,7 @@ enum manner {
 };
 
 struct conn {
-	bool used, opener, connected;
+	bool used, opener, connected, asleep;
 	bool eof, fin, closed, call_pending;
 	u16 gen;
 	enum manner manner;
@@ -124,6 +125,7 @@ struct conn {
 	u32 abort_at;	    /* ABORTER: when so much was moved */
 	u64 read_pause;	    /* ns before bytes are given back, 0: at once */
 	u64 wake;
+	u64 sleeps; /* ns, before it does anything; 0: it does not */
 };
 
 /* One end of a link. */
