@@ -98,11 +98,12 @@ static void set_limit(struct net *net, struct tcp_conn *c, u16 mss, u16 raises,
 	try_later(p, now);
 }
 
-/* A segment of the size that is in force now may go. */
+/* The window is at least a segment, ssthresh two (RFC 5681 section 3.1), of
+ * whatever size they have become: recovery counts on that. */
 static void fit_windows(struct tcp_conn *c)
 {
 	c->cwnd = max(c->cwnd, (u32)c->mss_snd);
-	c->ssthresh = max(c->ssthresh, (u32)c->mss_snd);
+	c->ssthresh = max(c->ssthresh, 2u * c->mss_snd);
 }
 
 static void adopt(struct net *net, struct tcp_conn *c)

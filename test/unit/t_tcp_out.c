@@ -273,6 +273,28 @@ static void path_mtu(void **state)
 	}
 }
 
+/* A trial of larger segments finds windows made for small ones. */
+static void path_mtu_raised(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	u16 full = c->mss_snd;
+	struct tcp_icmp msg = { .mtu = 576 };
+
+	send(f, c, 0, 2000);
+	msg.seq = tcp_want(f, TCP_ACK).seq;
+	tcp_drain(f);
+	tcp_icmp(&f->net, c->flow, &msg, f->now);
+	assert_true(c->mss_snd < full);
+	c->cwnd = c->mss_snd;
+	c->ssthresh = 2u * c->mss_snd;
+	tcp_path_sent(&f->net, c, c->mss_snd, f->now + 3600 * 1000ull * FIX_MS);
+	assert_int_equal(c->mss_snd, full);
+	assert_true(c->cwnd >= full);
+	assert_true(c->ssthresh >= 2u * full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +308,7 @@ int main(void)
 		TCP_TEST(resets_closed_ports),
 		TCP_TEST(window_moves_in_steps),
 		TCP_TEST(path_mtu),
+		TCP_TEST(path_mtu_raised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
