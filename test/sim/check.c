@@ -45,10 +45,11 @@ static void check_sequence(struct host *h, const struct tcp_conn *c)
 
 static void check_window(struct host *h, const struct tcp_conn *c)
 {
+	const struct tcp_conf *conf = &h->conf.net.tcp;
+
 	CHECK(h, c, seq_le(c->rcv_nxt, c->rcv_adv));
 	CHECK(h, c,
-	      c->rcv_adv - c->rcv_nxt <= max(h->conf.net.tcp.rcv_buf,
-					     h->conf.net.tcp.rcv_buf_max));
+	      c->rcv_adv - c->rcv_nxt <= max(conf->rcv_buf, conf->rcv_buf_max));
 	CHECK(h, c, seq_le(c->last_ack_sent, c->rcv_nxt));
 }
 

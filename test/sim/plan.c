@@ -162,6 +162,11 @@ static void plan_options(struct world *w, struct tcp_conf *c, u64 *rng)
 	c->timestamps = option(w, rng, FAULT_NO_TS);
 	c->wscale = option(w, rng, FAULT_NO_WSCALE);
 	c->syn_cookies = option(w, rng, FAULT_NO_COOKIES);
+	c->ecn = option(w, rng, FAULT_NO_ECN) ? (u8)(1 + sim_random(rng, 2))
+					      : TCP_ECN_OFF;
+	c->pacing = sim_chance(rng, 30);
+	c->quick_acks = sim_random(rng, 32);
+	c->rcv_buf_max = sim_chance(rng, 50) ? sim_random(rng, 400000) : 0;
 	c->cc = (u8)(sim_in_play(w, FAULT_ANY_CC) ? cc : TCP_CC_NEWRENO);
 }
 

@@ -75,6 +75,7 @@ enum {
 	X(ABORT, "abort", 60)                                    \
 	X(NO_TS, "ts", 100) /* peers without */                  \
 	X(NO_WSCALE, "wscale", 100)                              \
+	X(NO_ECN, "ecn", 100)                                    \
 	X(NO_COOKIES, "cookies", 100)                            \
 	X(ANY_CC, "cc", 100) /* not the default */
 

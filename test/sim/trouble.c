@@ -23,7 +23,7 @@ static u32 random_value(u64 *rng, enum sim_fault f)
 
 	switch (f) {
 	case FAULT_MTU:
-		return (552 + (r >> 8) % 900) << 2 | (r & 2 ? MTU_STAYS : 0) |
+		return (576 + (r >> 8) % 900) << 2 | (r & 2 ? MTU_STAYS : 0) |
 		       (r & 12 ? 0 : MTU_MUTE);
 	case FAULT_BLACKHOLE:
 		return r & 1;
@@ -92,8 +92,6 @@ static void set_mtu(struct host *h, u16 mtu, bool mute)
 {
 	h->to.mtu = h->from.mtu = mtu;
 	h->to.mute = h->from.mute = mute;
-	if (mute)
-		link_may_die(h->world, h->nr);
 }
 
 static void begin(struct world *w, const struct trouble *t)
@@ -140,7 +138,7 @@ static void end(struct world *w, const struct trouble *t)
 		cut(t->value ? &h->to : &h->from, -1);
 		break;
 	case FAULT_MTU:
-		if (t->value & MTU_MUTE || !(t->value & MTU_STAYS))
+		if (!(t->value & MTU_STAYS))
 			set_mtu(h, 0, false);
 		break;
 	case FAULT_CRASH:
