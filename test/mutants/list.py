@@ -295,7 +295,7 @@ SIM = [
     Mutant("a delayed ACK is forgotten", "net/tcp_timer.c",
            "\t\tc->delack_at = 0;\n\t\tc->flags |= TCP_F_ACK_NOW;",
            "\t\tc->delack_at = 0;", ["sim"]),
-    Mutant("a path that gets narrow changes nothing", "net/tcp_icmp.c",
+    Mutant("a path that gets narrow changes nothing", "net/tcp_path.c",
            "\ttcp_set_mss(net, c);\n", "", ["sim"]),
     Mutant("the table loses who moves", "net/tcp_table.c",
            "((i - home) & t->table_mask) < ((i - hole) & t->table_mask)",
@@ -307,6 +307,8 @@ SIM = [
     Mutant("a SYN cookie's ACK is reset", "net/tcp_in.c",
            "if (c && tcp_cookie_earlier(net, c, p, s, now)) {", "if (0) {",
            ["sim"]),
+    Mutant("a window stays made for small segments", "net/tcp_path.c",
+           "c->mss_snd));\n\tresize(c);", "c->mss_snd));", ["t_tcp_out"]),
     Mutant("a probe's timer is not set", "net/tcp_out.c",
            "\ttcp_arm(net, c, c->persist_at);\n", "", ["sim"]),
 ]
