@@ -243,9 +243,12 @@ static void *elastic_thread(void *arg)
 	struct host *h = t->host->host;
 
 	be_prompt();
-	proc_limit_open(&t->limit, t->limit_ns);
+	/* A guest is stopped by nothing but the timer. */
+	proc_limit_open(&t->limit, t->proc->guest ? UINT64_MAX : t->limit_ns);
 	t->host->lingers = true;
 	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);
+	if (!t->err && t->proc->guest && !t->limit.usable)
+		t->err = -EAGAIN;
 	if (!t->err)
 		t->err = proc_confine(t->proc);
 	if (t->err)

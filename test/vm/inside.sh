@@ -170,7 +170,7 @@ exits=$(counter exits)
 	ok "100000 times the time: $exits exits" || bad "time: $exits exits"
 leave 0 "SIGTERM wakes it from a sleep in Linux"
 
-serve -- "$build/test/vm/trial" spin
+serve --app_timeout 1ms -- "$build/test/vm/trial" spin
 over=$(counter app_overruns)
 wait "$server" && ok "after a second of its own" || bad "spin: $?"
 [ "$over" -gt 0 ] && ok "$over overruns seen" || bad "no overrun"
