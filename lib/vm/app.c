@@ -10,7 +10,7 @@
 #include "lib/process/app.h"
 #include "lib/vm/persona.h"
 
-enum { ARCH_GET_FS = 0x1003 };
+enum { ARCH_GET_FS = 0x1003, ALIVE = 4 /* of $IX_PROCESS */ };
 
 static struct vm_persona personas[IX_MAX_THREADS];
 
@@ -68,9 +68,15 @@ static void detach(struct ix_port *port)
 static int find_all(void)
 {
 	const char *env = getenv(PROC_ENV);
+	int fd[6];
 
-	if (!env || sscanf(env, "%*d %*d %*d %*d %d", &proc_dom.alive) != 1)
+	if (!env || sscanf(env, "%d %d %d %d %d %d", &fd[0], &fd[1], &fd[2],
+			   &fd[3], &fd[4], &fd[5]) != 6)
 		return -ENODEV;
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		if (i != ALIVE)
+			close(fd[i]); /* mapped */
+	proc_dom.alive = fd[ALIVE];
 	proc_dom.info = (const struct proc_info *)VM_UP;
 	if (proc_dom.info->version != PROC_VERSION)
 		return -EPROTO;

@@ -62,17 +62,16 @@ static bool numbers(const char *s, s64 out[NFDS])
 	return true;
 }
 
-/* Whoever executes us may have closed or changed what he was given: only his
- * own memory is at stake. */
+/* The descriptors stay open, as in domain process: libix closes them. Whoever
+ * executes us may have closed or changed what he was given: only his own memory
+ * is at stake. */
 static bool map(s64 fd, u64 at, u64 rights)
 {
 	s64 len = sys3(SYS_LSEEK, (u64)fd, 0, SEEK_TO_END);
-	s64 got = len > 0 ? sys(SYS_MMAP, at, (u64)len, rights,
-				MAP_IS_SHARED | MAP_IS_NOREPLACE, (u64)fd, 0)
-			  : -EBADF;
 
-	sys3(SYS_CLOSE, (u64)fd, 0, 0);
-	return got == (s64)at;
+	return len > 0 &&
+	       sys(SYS_MMAP, at, (u64)len, rights,
+		   MAP_IS_SHARED | MAP_IS_NOREPLACE, (u64)fd, 0) == (s64)at;
 }
 
 static void map_all(char **env)
