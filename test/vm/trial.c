@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dom/process/shm.h"
 #include "dom/vm/guest/layout.h"
 #include "ix/ix.h"
 
@@ -405,6 +407,60 @@ static void scan(void)
 	check(!found && tried == 64, "%d addresses of D's", tried);
 }
 
+/* A crossing of our own making, in the process: what D says to it. */
+static int cross(uint32_t op, uint64_t rip, uint64_t rsp, uint64_t fs)
+{
+	struct proc_turns *t = (struct proc_turns *)VM_DOWN;
+	struct proc_down *d = (struct proc_down *)(VM_DOWN + PROC_TURNS);
+	const struct proc_up *up = (const struct proc_up *)(VM_UP + PROC_PAGE);
+	uint32_t turn = t->a.turn + 1;
+
+	d->op = op;
+	d->rip = rip;
+	d->rsp = rsp;
+	d->fs = fs;
+	d->down.ncalls = 0;
+	d->down.flags = IX_RUN_POLL;
+	handover_pass(&t->a, &t->d, turn);
+	while (READ_ONCE(t->d.turn) != turn)
+		sched_yield();
+	return READ_ONCE(up->status);
+}
+
+/* What the persona may not say of ring 3. */
+static void personas(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t op;
+		uint64_t rip, rsp, fs;
+		int want;
+	} cases[] = {
+		{ "a RIP that is not canonical", PROC_ENTER, 1ull << 47, VM_APP,
+		  0, -EINVAL },
+		{ "a RIP of ring 0", PROC_ENTER, VM_TEXT + 4096, VM_APP, 0,
+		  -EINVAL },
+		{ "a RIP of D's", PROC_ENTER, 0x7f0000000000, VM_APP, 0,
+		  -EINVAL },
+		{ "a RSP that is not canonical", PROC_ENTER, VM_APP, 1ull << 63,
+		  0, -EINVAL },
+		{ "a FS that is not canonical", PROC_ENTER, VM_APP, VM_APP,
+		  1ull << 47, -EINVAL },
+		{ "an answer to nothing", PROC_ANSWER, 0, 0, 0, -EINVAL },
+		{ "a crossing that does not exist", 99, 0, 0, 0, -ENOSYS },
+		{ "a crossing without ring 3", PROC_RUN, 0, 0, 0, 0 },
+	};
+
+	check(signal_of(undefined) == SIGILL && !in_ring3(), "in the process");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int got = cross(cases[i].op, cases[i].rip, cases[i].rsp,
+				cases[i].fs);
+
+		check(got == cases[i].want, "%s: %d", cases[i].name, got);
+	}
+	check(served(), "... and the dataplane serves");
+}
+
 static int tell_lies(void)
 {
 	catch_all();
@@ -415,6 +471,7 @@ static int tell_lies(void)
 	syscalls();
 	interrupts();
 	scan();
+	personas();
 	return failed;
 }
 
