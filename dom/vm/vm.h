@@ -20,8 +20,10 @@
  *   kvm.c      the virtual machine and its processors
  *   boot.c     a processor's registers and tables
  *   probe.c    does /dev/kvm run rings 0 and 3?
- *   life.c     what a life of A shares with its guest
+ *   life.c     a life of A in a guest
+ *   share.c    ... the memory that they share
  *   run.c      an elastic thread in the guest
+ *   want.c     what its ring 0 asks of D
  *   image.c    the guest's ring 0, guest/
  */
 #ifndef DOM_VM_H
@@ -157,6 +159,12 @@ struct vm_tables {
 extern const struct proc_guest vm_guest;
 /* Can it be had with these settings? 0, or -errno with the reason. */
 int vm_check(const struct conf *conf, char *why, size_t why_len);
+
+/* ---- share.c: NIC's memory that KVM can have? 0 or -errno with the reason */
+int vm_share_check(struct proc *p, char *why, size_t why_len);
+/* All that a life shares. 0 or -errno; then, too, vm_share_close(). */
+int vm_share(struct proc *p);
+void vm_share_close(struct proc *p);
 
 /* ---- run.c */
 struct proc_thread;
