@@ -295,8 +295,6 @@ SIM = [
     Mutant("a delayed ACK is forgotten", "net/tcp_timer.c",
            "\t\tc->delack_at = 0;\n\t\tc->flags |= TCP_F_ACK_NOW;",
            "\t\tc->delack_at = 0;", ["sim"]),
-    Mutant("a path that gets narrow changes nothing", "net/tcp_path.c",
-           "\ttcp_set_mss(net, c);\n", "", ["sim"]),
     Mutant("the table loses who moves", "net/tcp_table.c",
            "((i - home) & t->table_mask) < ((i - hole) & t->table_mask)",
            "((i - home) & t->table_mask) <= ((i - hole) & t->table_mask)",

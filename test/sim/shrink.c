@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 void shrink_print(const struct plan *p)
@@ -29,6 +30,10 @@ void shrink_print(const struct plan *p)
 	fprintf(stderr, " %llu\n", (unsigned long long)p->seed);
 }
 
+enum { SHRINK_S = 120 };
+
+static time_t give_up_at;
+
 /* In a process of its own, as it may crash or hang. */
 static bool fails(const struct plan *p, bool quiet)
 {
@@ -52,7 +57,7 @@ static bool fails(const struct plan *p, bool quiet)
 
 static bool try(struct plan *p, struct plan less)
 {
-	if (!fails(&less, true))
+	if (time(NULL) > give_up_at || !fails(&less, true))
 		return false;
 	*p = less;
 	return true;
@@ -120,6 +125,7 @@ static void shrink_frames(struct plan *p)
 void shrink(struct plan p)
 {
 	fputs("trying with less\n", stderr);
+	give_up_at = time(NULL) + SHRINK_S;
 	shrink_counts(&p);
 	shrink_faults(&p);
 	shrink_frames(&p);
