@@ -35,7 +35,7 @@ ix=$ix_path echo=$echo_path kv=$kv_path
 # each: nothing says yet who is cut when that runs short.
 settings="--gateway 10.81.0.3 --domain process --mbufs 8192 --arena 512M
 	--tcp.max_conns 2048 --tcp.retries 12 --tcp.rto_max 400ms
-	--tcp.syn_retries 2 --tcp.fin_timeout 1s"
+	--tcp.syn_retries 2 --tcp.fin_timeout 1s --frag.timeout 1s"
 
 # Orphans have an absolute end where the setting is known.
 if "$ix" run --help | grep -q 'tcp\.orphan_timeout'; then
