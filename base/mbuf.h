@@ -57,6 +57,8 @@ struct mbuf {
 			u32 seq;	   /* ... of the first byte */
 			u16 off_done;	   /* bytes already given back */
 			u16 off_told;	   /* bytes the application knows of */
+			u32 grown; /* first of a run: by which segment, counted
+				    */
 		} tcp;
 		struct {			  /* received by UDP: udp.c */
 			struct mbuf *next, *prev; /* datagrams of the socket */

@@ -15,6 +15,7 @@
  *   tcp_syn.c    ... of those that open
  *   tcp_cookie.c ... when nothing more can be kept of them
  *   tcp_ack.c    acknowledgements, loss recovery
+ *   tcp_blocks.c which blocks we report as received
  *   tcp_icmp.c   what ICMP says about our segments
  *   tcp_path.c   how large they may be on the way
  *   tcp_opt.c    options
@@ -185,8 +186,11 @@ struct tcp_conn {
 	/* --- line 4: links */
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
-	u32 next_dead;	  /* index + 1 */
-	u16 listener;	  /* index + 1, until accepted */
+	union {
+		u32 next_dead; /* TCP_F_ON_DEAD: index + 1 */
+		bool sack;     /* until then: agreed on (RFC 2018) */
+	};
+	u16 listener; /* index + 1, until accepted */
 	u16 short_at; /* TCP_F_SHORT: lower bits of the crossings till then */
 	union {
 		struct {
@@ -282,7 +286,7 @@ struct tcp_conf {
 	u32 mss;       /* of both sides; 0: from the MTU */
 	u8 cc;	       /* enum tcp_cc_name */
 	u8 ecn;	       /* enum tcp_ecn_use */
-	bool timestamps, wscale, syn_cookies, pacing;
+	bool timestamps, wscale, sack, syn_cookies, pacing;
 	u16 port_min, port_max; /* ephemeral ports */
 	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */
 	u32 challenge_interval_ms; /* ... and between two of a connection */
@@ -338,6 +342,10 @@ struct tcp {
 	u32 ncc_used;	 /* of tcp_cc_states(), ever */
 	u32 cc_hand;	 /* index of the one seen last */
 	u32 ranges_left; /* of those that all share */
+	struct tcp_dup {
+		u64 handle; /* of the connection that got it */
+		u32 start, end;
+	} dup; /* came twice, to be reported (RFC 2883) */
 	struct tcp_want {
 		bool counts;
 		u32 until; /* ... so long: tick */

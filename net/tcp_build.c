@@ -179,6 +179,25 @@ void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 	emit_header(net, c, m, h, cov, tos, now);
 }
 
+void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		     u32 seq, u64 now)
+{
+	u32 nopt = c->flags & TCP_F_TS ? TCP_TS_LEN : 0, opt[TCP_MAX_OPT / 4];
+	u32 n = 4 * tcp_blocks_put(net, c, opt, (TCP_MAX_OPT - nopt) / 4);
+	u32 win = tcp_advertise(net, c);
+	u8 flags = TCP_ACK | tcp_ecn_flags(c, TCP_ACK, 0);
+	struct covered cov = { 0 };
+	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt + n, &cov);
+	u64 sum = cksum_add(0, opt, n);
+
+	if (nopt)
+		sum = cksum_add64(sum, tcp_write_ts(h + 1, tcp_tsval(c, now),
+						    c->ts_recent));
+	memcpy((u8 *)(h + 1) + nopt, opt, n);
+	cov.sum = cksum_add64(cov.sum, sum);
+	emit_header(net, c, m, h, cov, 0, now);
+}
+
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 		  u64 now)
 {

@@ -173,6 +173,9 @@ static enum step check_sequence(struct net *net, struct tcp_conn *c,
 	}
 	if (!acceptable(c, s) && !repeats_with_ack(c, s)) {
 		net->stat->drop_tcp_window++;
+		if (seq_le(s->seq + s->len, c->rcv_nxt) &&
+		    c->rcv_nxt - s->seq <= net->conf.tcp.rcv_buf)
+			tcp_dup_note(net, c, s->seq, s->seq + s->len);
 		tcp_ack_now(net, c);
 		if (repeated_fin(c, s))
 			tcp_enter_time_wait(net, c, now);

@@ -156,6 +156,7 @@ void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
 		c->flags |= TCP_F_TS;
 	if (conf->wscale)
 		c->flags |= TCP_F_WSCALE;
+	c->sack = conf->sack;
 	timer_init(&c->timer, TIMER_TCP);
 	list_init(&c->link);
 	choose_iss(net, c, now);

@@ -7,8 +7,8 @@
  *   sequence number    31       30..28   27..0
  *                      period   MSS      keyed hash
  *
- *   timestamp          31..5              4      3..0
- *                      clock, not later   ECN    window scale; 15: none
+ *   timestamp          31..6              5      4     3..0
+ *                      clock, not later   SACK   ECN   window scale; 15: none
  *
  * The hash covers the flow, the peer's sequence number, the period and all that
  * the cookie says; its key is secret and never the same in two periods, since
@@ -25,7 +25,8 @@ enum {
 	HASH_MASK = (1 << MSS_BIT) - 1,
 	NO_WSCALE = 15,
 	SAID_ECN = 1 << 4,
-	TS_MASK = (1 << 5) - 1,
+	SAID_SACK = 1 << 5,
+	TS_MASK = (1 << 6) - 1,
 };
 
 /* What is common: RFC 9293's default, IPv6's least MTU and Ethernet's, tunnels,
@@ -80,6 +81,8 @@ static u32 mark_timestamp(struct tcp_conn *c, u64 now)
 		return UINT32_MAX;
 	if (c->flags & TCP_F_ECN)
 		opts |= SAID_ECN;
+	if (c->sack)
+		opts |= SAID_SACK;
 	c->ts_offset -= (tcp_tsval(c, now) - opts) & TS_MASK;
 	return opts;
 }
@@ -97,6 +100,7 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 	if (!(c.flags & TCP_F_TS)) {
 		c.flags &= ~(u32)(TCP_F_WSCALE | TCP_F_ECN);
 		c.wscale_rcv = 0;
+		c.sack = false;
 	}
 	said.mss = mss_index(c.mss_peer);
 	said.opts = mark_timestamp(&c, now);
@@ -141,6 +145,7 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 		syn->opt.wscale = 0xff;
 	if (ts && said.opts & SAID_ECN)
 		syn->flags |= TCP_ECE | TCP_CWR;
+	syn->opt.sack_ok = ts && said.opts & SAID_SACK;
 	return true;
 }
 

@@ -10,6 +10,7 @@ void tcp_trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 		u32 old = c->rcv_nxt - s->seq;
 
 		old = min(old, s->len);
+		tcp_dup_note(net, c, s->seq, s->seq + old);
 		s->m = tcp_trim_front(net, s->m, old);
 		s->seq += old;
 		s->len -= old;
@@ -116,7 +117,7 @@ void tcp_take_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s,
 	}
 	if (!in_order) {
 		net->stat->tcp_out_of_order++;
-	c->quick = net->conf.tcp.quick_acks & 31;
+		c->quick = net->conf.tcp.quick_acks & 31;
 		if (fin)
 			hold_fin(c, s->seq + s->len);
 		if (s->len) {

@@ -127,6 +127,27 @@ void tcp_ooo_insert(struct net *net, struct tcp_conn *c, struct mbuf *m,
 void tcp_ooo_drain(struct net *net, struct tcp_conn *c);
 void tcp_ooo_free(struct net *net, struct tcp_conn *c);
 
+/* ---- what is reported of it: tcp_blocks.c */
+
+/* Agreed on SACK, and nothing has ended yet? */
+static inline bool tcp_does_sack(const struct tcp_conn *c)
+{
+	return c->sack && c->state != TCP_TIME_WAIT;
+}
+
+/* Bytes came that had come before: the next ACK says so. */
+void tcp_dup_note(struct net *net, const struct tcp_conn *c, u32 start,
+		  u32 end);
+/* Is there anything that an ACK of @c must report? */
+static inline bool tcp_blocks_due(const struct net *net,
+				  const struct tcp_conn *c)
+{
+	return tcp_does_sack(c) && (c->ooo || net->tcp.dup.handle == c->handle);
+}
+/* Writes it as an option of up to @max words; how many. */
+u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt,
+		   u32 max);
+
 /* ---- cutting */
 
 /* Cuts @n bytes off the front of a chain, freeing emptied buffers. */

@@ -184,6 +184,12 @@ static bool absorb(struct net *net, struct tcp_conn *c, struct mbuf *to,
 	return true;
 }
 
+/* Out of order is what comes now: it counts. */
+static u32 newest(const struct net *net)
+{
+	return (u32)net->stat->tcp_out_of_order;
+}
+
 /* The run @b comes right after the run @a: they become one. */
 static void join(struct net *net, struct tcp_conn *c, struct mbuf *a,
 		 struct mbuf *b)
@@ -191,6 +197,7 @@ static void join(struct net *net, struct tcp_conn *c, struct mbuf *a,
 	struct mbuf *tail = a->tcp.last, *rest = b->next, *last = b->tcp.last;
 
 	c->ooo_runs--;
+	a->tcp.grown = newest(net);
 	if (absorb(net, c, tail, b)) {
 		tail->next = rest;
 		a->tcp.last = last == b ? tail : last;
@@ -219,6 +226,10 @@ static void make_room(struct net *net, struct tcp_conn *c, struct mbuf **at,
 		      struct mbuf *m)
 {
 	while (*at && seq_lt((*at)->tcp.seq, m->tcp.seq + m->len)) {
+		u32 end = run_end(*at), all = m->tcp.seq + m->len;
+
+		tcp_dup_note(net, c, (*at)->tcp.seq,
+			     seq_lt(end, all) ? end : all);
 		if (seq_lt(m->tcp.seq + m->len, run_end(*at))) {
 			m->len = (*at)->tcp.seq - m->tcp.seq;
 			return;
@@ -233,6 +244,7 @@ static void put_run(struct net *net, struct tcp_conn *c, struct mbuf *before,
 	struct mbuf *after = *at;
 
 	m->tcp.last = m;
+	m->tcp.grown = newest(net);
 	m->next = after;
 	*at = m;
 	c->ooo_runs++;
@@ -255,6 +267,8 @@ static void insert(struct net *net, struct tcp_conn *c, struct mbuf *m)
 	}
 	if (before && seq_le(m->tcp.seq, run_end(before))) {
 		dup = run_end(before) - m->tcp.seq;
+		tcp_dup_note(net, c, m->tcp.seq, m->tcp.seq + min(dup, m->len));
+		before->tcp.grown = newest(net); /* reported next to it */
 		if (dup >= m->len)
 			goto drop;
 		mbuf_pull(m, dup);
@@ -297,10 +311,12 @@ void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 		u32 dup = c->rcv_nxt - m->tcp.seq;
 
 		c->ooo = m->next;
-		if (m->tcp.last == m)
+		if (m->tcp.last == m) {
 			c->ooo_runs--;
-		else
+		} else {
 			c->ooo->tcp.last = m->tcp.last;
+			c->ooo->tcp.grown = m->tcp.grown;
+		}
 		c->rx_mbufs--;
 		if (dup >= m->len) {
 			mbuf_free(net->pool, m);

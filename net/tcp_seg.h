@@ -15,12 +15,20 @@ static inline bool seq_le(u32 a, u32 b)
 	return (s32)(a - b) <= 0;
 }
 
+struct tcp_block {
+	u32 start, end;
+};
+
+enum { TCP_MAX_BLOCKS = 4 };
+
 /* A received segment. */
 struct tcp_opts {
-	bool has_ts;
+	bool has_ts, sack_ok;
 	u8 wscale; /* 0xff: not offered */
+	u8 nsack;  /* blocks in sack[] */
 	u16 mss;   /* 0: not offered */
 	u32 tsval, tsecr;
+	struct tcp_block sack[TCP_MAX_BLOCKS];
 };
 
 struct tcp_seg {

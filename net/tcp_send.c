@@ -25,7 +25,10 @@ bool tcp_send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
 
 	if (!m)
 		return false;
-	tcp_emit(net, c, m, seq, flags, 0, now);
+	if (unlikely(flags == TCP_ACK && tcp_blocks_due(net, c)))
+		tcp_emit_blocks(net, c, m, seq, now);
+	else
+		tcp_emit(net, c, m, seq, flags, 0, now);
 	return true;
 }
 

@@ -16,6 +16,8 @@ void tcp_take_syn(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		tcp_renew_ts(c, s->opt.tsval, now);
 	else
 		c->flags &= ~(u32)TCP_F_TS;
+	if (!s->opt.sack_ok)
+		c->sack = false;
 	if (s->opt.wscale == 0xff)
 		c->flags &= ~(u32)TCP_F_WSCALE;
 	else

@@ -58,6 +58,9 @@ bool tcp_fill(struct net *net, struct mbuf *m, u32 range, u32 off, u32 len);
  * 0 unless it is new data. */
 void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 	      u8 flags, u8 tos, u64 now);
+/* A bare ACK with a SACK option. */
+void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		     u32 seq, u64 now);
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 		  u64 now);
 /* Answers a segment that has no connection (RFC 9293 3.10.7.1). */

@@ -53,6 +53,10 @@ static void relate(const struct script_flow *f, struct seg *s)
 		s->ack -= PEER_ISN;
 	if (s->opt.ts_val != ABSENT)
 		s->opt.ts_val = (u32)s->opt.ts_val - f->ts_base;
+	for (u32 i = 0; i < s->opt.nsack; i++) {
+		s->opt.sack[i][0] -= PEER_ISN;
+		s->opt.sack[i][1] -= PEER_ISN;
+	}
 }
 
 static void capture_packet(struct run *r, const struct fake_frame *frame)

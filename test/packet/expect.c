@@ -44,6 +44,9 @@ static bool same_opts(const struct script_flow *f, const struct seg *want,
 	const struct opts *w = &want->opt, *g = &got->opt;
 	bool syn = got->flags & TCP_SYN;
 
+	if (w->nsack != g->nsack ||
+	    memcmp(w->sack, g->sack, w->nsack * sizeof(w->sack[0])))
+		return false;
 	if (!w->given)
 		return g->mss == ABSENT && g->wscale == ABSENT && !g->sack_ok &&
 		       (g->ts_val != ABSENT) ==

@@ -182,6 +182,7 @@ void play_conf(struct run *r)
 		SETTING(conn_ranges, 1),
 		SETTING(mss, 1),
 		SETTING(timestamps, 1),
+		SETTING(sack, 1),
 		SETTING(wscale, 1),
 		SETTING(syn_cookies, 1),
 		SETTING(challenge_acks, 1),

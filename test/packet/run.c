@@ -174,6 +174,7 @@ static void defaults(struct tcp_conf *c)
 	c->orphan_timeout_ms = 300000;
 	c->timestamps = true;
 	c->wscale = true;
+	c->sack = true;
 }
 
 /* @fast: with timestamps, where the script leaves the opening to us. */

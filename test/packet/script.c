@@ -136,12 +136,22 @@ static u8 parse_flags(const struct words *w, const char *s)
 	return flags;
 }
 
+static void parse_blocks(struct words *w, struct opts *o)
+{
+	while (w->i < w->n && strchr(w->w[w->i], ':')) {
+		if (o->nsack == ARRAY_SIZE(o->sack) ||
+		    sscanf(w->w[w->i++], "%u:%u", &o->sack[o->nsack][0],
+			   &o->sack[o->nsack][1]) != 2)
+			fail(&w->at, "not up to 4 of START:END");
+		o->nsack++;
+	}
+}
+
 /* Between the angle brackets; commas have become spaces. */
 static void parse_opts(struct words *w, struct opts *o)
 {
 	char *s;
 
-	o->given = true;
 	while ((s = need_word(w, ">")) && strcmp(s, ">")) {
 		if (!strcmp(s, "mss")) {
 			o->mss = number_or_star(w, need_word(w, "value"));
@@ -154,10 +164,17 @@ static void parse_opts(struct words *w, struct opts *o)
 			o->ts_val = number_or_star(w, need_word(w, "value"));
 			need_word(w, "ecr");
 			o->ts_ecr = number_or_star(w, need_word(w, "value"));
-		} else if (strcmp(s, "nop")) {
+		} else if (!strcmp(s, "sack")) {
+			parse_blocks(w, o);
+			continue;
+		} else if (!strcmp(s, "nop")) {
+			continue;
+		} else {
 			fail(&w->at, "not an option: %s", s);
 		}
+		o->given = true;
 	}
+	o->given |= !o->nsack;
 }
 
 static const char *const ecn_names[4] = { "", "ect1", "ect0", "ce" };
@@ -413,6 +430,8 @@ char *script_print(const struct seg *s, char *buf, size_t len)
 	if (s->opt.ts_val != ABSENT)
 		ADD(" <TS val %lld ecr %lld>", (long long)s->opt.ts_val,
 		    (long long)s->opt.ts_ecr);
+	for (u32 i = 0; i < s->opt.nsack; i++)
+		ADD(" <sack %u:%u>", s->opt.sack[i][0], s->opt.sack[i][1]);
 #undef ADD
 	return buf;
 }

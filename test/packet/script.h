@@ -27,13 +27,13 @@
  *   include FILE [only]     only: not in another variant, see run.c
  *
  * FLAGS are of FSRPUEW and . for ACK. OPTIONS: mss N, wscale N, sackOK,
- * TS val N ecr N, nop; values of ours may be * for any. Without a list, a
- * segment from us carries none, or timestamps if they were agreed on; one to
- * us carries timestamps if they were agreed on. TS values of ours count from
- * our first, and `ecr last` echoes our newest.
- * A statement that ends in @2 is about a second connection, and so on.
- * Whatever is sent or told and not expected fails the script, and so does a
- * buffer or connection left over at the end.
+ * TS val N ecr N, nop, sack START:END [START:END]...; values of ours may be *
+ * for any. Without a list, or with one of sack alone, a segment from us carries
+ * timestamps if they were agreed on, and so does one to us. TS values of ours
+ * count from our first, and `ecr last` echoes our newest. A statement that ends
+ * in @2 is about a second connection, and so on. Whatever is sent or told and
+ * not expected fails the script, and so does a buffer or connection left over
+ * at the end.
  */
 #ifndef TEST_SCRIPT_H
 #define TEST_SCRIPT_H
@@ -47,6 +47,7 @@ struct opts {
 	s64 mss, wscale; /* ABSENT, ANY or the value */
 	bool sack_ok;
 	s64 ts_val, ts_ecr;
+	u32 nsack, sack[4][2]; /* start, end: relative in scripts */
 };
 
 struct seg {

@@ -30,6 +30,12 @@ static u8 *put_opts(u8 *p, const struct opts *o)
 		p = put(p, TCP_OPT_TS << 8 | 10, 2);
 		p = put(put(p, (u64)o->ts_val, 4), (u64)o->ts_ecr, 4);
 	}
+	if (o->nsack)
+		p = put(p,
+			0x0101 << 16 | TCP_OPT_SACK << 8 | (2 + 8 * o->nsack),
+			4);
+	for (u32 i = 0; i < o->nsack; i++)
+		p = put(put(p, o->sack[i][0], 4), o->sack[i][1], 4);
 	while ((p - start) % 4)
 		*p++ = TCP_OPT_NOP;
 	return p;
@@ -149,6 +155,14 @@ static const char *get_opts(struct opts *o, const u8 *p, u32 len)
 		} else if (p[0] == TCP_OPT_TS && p[1] == 10) {
 			o->ts_val = get(p + 2, 4);
 			o->ts_ecr = get(p + 6, 4);
+		} else if (p[0] == TCP_OPT_SACK && p[1] % 8 == 2 &&
+			   p[1] <= 34) {
+			for (; o->nsack < p[1] / 8u; o->nsack++) {
+				const u8 *b = p + 2 + 8 * o->nsack;
+
+				o->sack[o->nsack][0] = get(b, 4);
+				o->sack[o->nsack][1] = get(b + 4, 4);
+			}
 		} else {
 			return "unknown option";
 		}

@@ -84,8 +84,11 @@ static void every_window_scale(void **state)
 {
 	struct fixture *f = *state;
 
+	f->net.conf.tcp.sack = true;
 	open_world(f);
-	for (u8 scale = 0; scale <= 15; scale++) {
+	for (u8 i = 0; i < 32; i++) {
+		u8 scale = i % 16;
+		bool sack = i & 16;
 		struct tcp_peer p = tcp_peer_new();
 		u8 opt[16] = { TCP_OPT_NOP, TCP_OPT_WSCALE, 3, scale,
 			       TCP_OPT_NOP, TCP_OPT_NOP,    8, 10 };
@@ -95,15 +98,19 @@ static void every_window_scale(void **state)
 		p.ts = true;
 		if (scale == 15)
 			memset(opt, TCP_OPT_NOP, 4);
+		if (sack)
+			memcpy(opt + 4, (u8[]){ TCP_OPT_SACK_OK, 2 }, 2);
 		out = knock(f, &p, opt, sizeof(opt));
 		assert_int_equal(out.opt.wscale, scale == 15 ? 0xff : 0);
+		assert_int_equal(out.opt.sack_ok, sack);
 		c = answer(f, &p);
 		assert_non_null(c);
 		assert_true(c->flags & TCP_F_TS);
 		assert_int_equal(!!(c->flags & TCP_F_WSCALE), scale != 15);
 		assert_int_equal(c->wscale_snd, scale % 15);
+		assert_int_equal(c->sack, sack);
 		/* Time does not go back (RFC 7323 section 5.4). */
-		assert_in_range(tcp_tsval(c, f->now) - out.opt.tsval, 0, 31);
+		assert_in_range(tcp_tsval(c, f->now) - out.opt.tsval, 0, 63);
 		tcp_news(f, c);
 		tcp_abort(&f->net, c, f->now);
 		tcp_drain(f);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which blocks an ACK reports (RFC 2018 section 4): first what came twice, if
+ * the ACK is about that (RFC 2883), then the runs of the out-of-order list, the
+ * one that grew last first. Only bare ACKs carry them: each segment out of
+ * order causes one. What came twice is remembered for one connection at a time;
+ * who loses it that way only learns less.
+ */
+#include "net/tcp_int.h"
+
+enum { KIND = TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_SACK << 8 };
+
+void tcp_dup_note(struct net *net, const struct tcp_conn *c, u32 start, u32 end)
+{
+	if (tcp_does_sack(c) && seq_lt(start, end))
+		net->tcp.dup = (struct tcp_dup){ c->handle, start, end };
+}
+
+/* The run that grew last, but before @than. */
+static const struct mbuf *newest(const struct tcp_conn *c,
+				 const struct mbuf *than)
+{
+	const struct mbuf *found = NULL;
+
+	for (const struct mbuf *m = c->ooo; m; m = m->tcp.last->next) {
+		if (than && (s32)(m->tcp.grown - than->tcp.grown) >= 0)
+			continue;
+		if (!found || (s32)(m->tcp.grown - found->tcp.grown) > 0)
+			found = m;
+	}
+	return found;
+}
+
+static u32 put(u32 *opt, u32 start, u32 end)
+{
+	opt[0] = be32(start).raw;
+	opt[1] = be32(end).raw;
+	return 2;
+}
+
+u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt, u32 max)
+{
+	struct tcp_dup *dup = &net->tcp.dup;
+	const struct mbuf *m = NULL;
+	u32 n = 1;
+
+	if (dup->handle == c->handle) {
+		dup->handle = 0;
+		n += put(opt + n, dup->start, dup->end);
+	}
+	while (n + 2 <= max && (m = newest(c, m)))
+		n += put(opt + n, m->tcp.seq,
+			 m->tcp.last->tcp.seq + m->tcp.last->len);
+	opt[0] = be32(KIND | (u32)(2 + 4 * (n - 1))).raw;
+	return n;
+}
