@@ -14,7 +14,12 @@
  *   tcp_data.c   ... data and FIN
  *   tcp_syn.c    ... of those that open
  *   tcp_cookie.c ... when nothing more can be kept of them
- *   tcp_ack.c    acknowledgements, loss recovery
+ *   tcp_ack.c    acknowledgements, loss recovery without SACK
+ *   tcp_loss.c   ... with SACK; its parts: tcp_loss.h
+ *   tcp_sack.c   ... what became of the bytes in flight
+ *   tcp_rack.c   ... which of them are lost
+ *   tcp_prr.c    ... how many may follow
+ *   tcp_tail.c   ... probes for losses at the tail
  *   tcp_blocks.c which blocks we report as received
  *   tcp_icmp.c   what ICMP says about our segments
  *   tcp_path.c   how large they may be on the way
@@ -32,6 +37,7 @@
  *   tcp_share.c  what connections share, and who is cut when it is short
  *   tcp_out.c    choosing what to send
  *   tcp_send.c   segments of each kind
+ *   tcp_resend.c segments that are sent again
  *   tcp_build.c  payload and header of a segment
  */
 #ifndef NET_TCP_H
@@ -80,11 +86,11 @@ enum tcp_flags {
 	TCP_F_KNOCKED = 256,   /* knock delivered, answer awaited */
 	TCP_F_PROBE = 512,     /* send what the window takes, or a byte */
 	TCP_F_RECOVERY = 1024, /* fast recovery, until recover is acked */
-	TCP_F_RTT_TIMED = 2048,	 /* rtt_seq is being timed */
-	TCP_F_ON_READY = 4096,	 /* on net->tcp.ready */
-	TCP_F_ON_OUT = 8192,	 /* on net->tcp.out */
-	TCP_F_DEAD_TOLD = 16384, /* the application has no name for it */
-	TCP_F_FIN_RCVD = 32768,
+	TCP_F_RTT_TIMED = 2048,	     /* rtt_seq is being timed */
+	TCP_F_ON_READY = 4096,	     /* on net->tcp.ready */
+	TCP_F_ON_OUT = 8192,	     /* on net->tcp.out */
+	TCP_F_DEAD_TOLD = 16384,     /* the application has no name for it */
+	TCP_F_EARLY = 32768,	     /* rto_at is not the timeout, but sooner */
 	TCP_F_RTO_RECOVERY = 65536,  /* after a timeout, until recover acked */
 	TCP_F_ECN = 1 << 17,	     /* both sides know it (RFC 3168) */
 	TCP_F_RELEASED = 1 << 18,    /* gone; waits until it is off all lists */
@@ -99,6 +105,7 @@ enum tcp_flags {
 	TCP_F_ECE = 1 << 27,	     /* our ACKs echo a mark */
 	TCP_F_CWR = 1 << 28,	     /* tell the peer: the window is reduced */
 	TCP_F_PACED = 1 << 29,	     /* with TCP_F_CC_STATE: see tcp_pace.c */
+	TCP_F_LOSS = 1 << 30, /* has a struct tcp_loss, or a tail probe */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */
@@ -187,8 +194,14 @@ struct tcp_conn {
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
 	union {
-		u32 next_dead; /* TCP_F_ON_DEAD: index + 1 */
-		bool sack;     /* until then: agreed on (RFC 2018) */
+		u32 next_dead;	     /* TCP_F_ON_DEAD: index + 1 */
+		struct {	     /* until then: */
+			u16 loss;    /* index + 1 of a struct tcp_loss, or 0 */
+			u8 reo_mult; /* RACK.reo_wnd_mult; 0: no reordering */
+			u8 reo_keep : 5; /* ... for so many recoveries */
+			u8 tail : 2;	 /* enum tcp_tail */
+			u8 sack : 1;	 /* agreed on (RFC 2018) */
+		};
 	};
 	u16 listener; /* index + 1, until accepted */
 	u16 short_at; /* TCP_F_SHORT: lower bits of the crossings till then */
@@ -342,6 +355,9 @@ struct tcp {
 	u32 ncc_used;	 /* of tcp_cc_states(), ever */
 	u32 cc_hand;	 /* index of the one seen last */
 	u32 ranges_left; /* of those that all share */
+	struct tcp_loss *losses;
+	u32 loss_free;	  /* list, index + 1 */
+	u32 nlosses_used; /* of tcp_losses(), ever */
 	struct tcp_dup {
 		u64 handle; /* of the connection that got it */
 		u32 start, end;

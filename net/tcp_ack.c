@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What an acceptable acknowledgement does: send queue, round-trip time,
- * recovery (RFC 5681, RFC 6582), window. */
+ * recovery of those who do not SACK (RFC 5681, RFC 6582), window. */
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 enum { CWND_MAX = 1 << 30 };
 
@@ -31,6 +32,8 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 	bool done = seq_le(c->recover, c->snd_una);
 
 	if (unlikely(c->flags & TCP_F_RECOVERY)) {
+		if (tcp_loss_of(net, c))
+			return; /* tcp_loss_ack() follows */
 		if (done)
 			leave_recovery(c);
 		else
@@ -76,11 +79,11 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 		rtt = rtt_by_ts(c, tsecr, now);
 	grow_or_recover(net, c, acked, rtt, limited, now);
 	if (ack == c->snd_max) {
-		c->rto_at = 0;
+		tcp_stop_rto(c);
 		if (!c->sndq_bytes) /* the peer took a probe's byte */
 			c->persist_at = 0;
 	} else {
-		tcp_arm_rto(net, c, now);
+		tcp_rearm_rto(net, c, now);
 	}
 	if (data)
 		tcp_ready(net, c, TCP_EV_SENT);

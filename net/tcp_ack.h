@@ -7,14 +7,17 @@
 #include "net/tcp_time.h"
 
 /* @ack is new: @bytes of the send queue are acknowledged. Returns the round
- * trip that this measured, 0: none. */
+ * trip that this measured, 0: none. rto_at is still to be set anew. */
 static inline u32 tcp_take_acked(struct net *net, struct tcp_conn *c, u32 ack,
 				 u32 bytes, u64 now)
 {
 	u32 rtt = 0;
 
-	if (unlikely(c->flags & TCP_F_RTT_TIMED) && seq_le(c->rtt_seq, ack))
-		rtt = tcp_rtt_stop(net, c, now);
+	if (unlikely(c->flags & (TCP_F_RTT_TIMED | TCP_F_EARLY))) {
+		c->flags &= ~(u32)TCP_F_EARLY;
+		if (c->flags & TCP_F_RTT_TIMED && seq_le(c->rtt_seq, ack))
+			rtt = tcp_rtt_stop(net, c, now);
+	}
 	tcp_sndq_ack(net, c, bytes);
 	c->snd_una = ack;
 	c->acked += bytes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: memory, birth, death, and the list of those with events. */
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 enum {
 	RTO_LATE_SYN_US = 3000000,
@@ -40,7 +41,8 @@ size_t tcp_bytes(const struct tcp_conf *conf)
 	       align_line(sizeof(u32) * (size_t)pow2_above(conf->max_conns)) +
 	       align_line(sizeof(u32) * nports(conf)) +
 	       align_line(sizeof(struct tcp_range) * (size_t)tcp_ranges(conf)) +
-	       align_line(tcp_cc_bytes(conf));
+	       align_line(tcp_cc_bytes(conf)) +
+	       align_line(tcp_loss_bytes(conf));
 }
 
 static void *carve(u8 **mem, size_t bytes)
@@ -74,6 +76,7 @@ void tcp_init(struct net *net, void *memory)
 	t->ports = carve(&mem, sizeof(u32) * nports(conf));
 	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)tcp_ranges(conf));
 	t->cc_states = carve(&mem, tcp_cc_bytes(conf));
+	t->losses = carve(&mem, tcp_loss_bytes(conf));
 	t->ranges_left = conf->max_ranges;
 	timer_init(&t->watch, TIMER_SHARE);
 	t->rto_initial = ticks_of_us(conf->rto_initial_us);
@@ -214,6 +217,7 @@ static void shut(struct net *net, struct tcp_conn *c)
 	timer_cancel(&net->wheel, &c->timer);
 	tcp_sndq_free(net, c);
 	tcp_cc_put(net, c);
+	tcp_loss_put(net, c);
 	tcp_ooo_free(net, c);
 	c->state = TCP_CLOSED;
 	net->stat->tcp_conns--;
@@ -288,6 +292,7 @@ void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now)
 		net->stat->tcp_time_wait++;
 	tcp_uncount(net, c);
 	tcp_cc_put(net, c);
+	tcp_loss_put(net, c);
 	c->state = TCP_TIME_WAIT;
 	c->delack_at = c->persist_at = c->keep_at = 0;
 	list_add_tail(&net->tcp.time_wait, &c->link);

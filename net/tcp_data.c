@@ -42,7 +42,6 @@ static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 	c->rcv_nxt++;
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		c->rcv_adv = c->rcv_nxt;
-	c->flags |= TCP_F_FIN_RCVD;
 	c->flags &= ~(u32)TCP_F_FIN_HELD;
 	tcp_ooo_free(net, c); /* all of it has come in order by now */
 	tcp_ack_now(net, c);

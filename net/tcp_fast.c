@@ -10,6 +10,7 @@
  */
 #include "net/header.h"
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 /* With timestamps, in the layout of RFC 7323 appendix A. */
 struct frame {
@@ -25,7 +26,7 @@ enum {
 	 * fast path: it is added here by who has seen that it may be. */
 	FLAGS_ANY = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_WSCALE |
 		    TCP_F_ACCEPTED | TCP_F_KNOCKED | TCP_F_RTT_TIMED |
-		    TCP_F_ON_READY | TCP_F_ON_OUT | TCP_F_ACTIVE |
+		    TCP_F_EARLY | TCP_F_ON_READY | TCP_F_ON_OUT | TCP_F_ACTIVE |
 		    TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,
 	/* These say something of sending only. */
 	FLAGS_IN = FLAGS_ANY | TCP_F_SHORT | TCP_F_PACED,
@@ -242,6 +243,8 @@ static inline bool send_at_once(struct net *net, struct tcp_conn *c,
 	c->last_tx = tick_of(now);
 	if (likely(!c->rto_at))
 		tcp_arm_rto(net, c, now);
+	else
+		tcp_tail_arm(net, c, c->sndq_bytes, now);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What ICMP says about our segments. */
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 enum { MTU_LEAST = 552 }; /* smaller ones are more likely forged than true */
 
@@ -13,8 +14,10 @@ static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu, u64 now)
 
 	if (!tcp_path_learn(net, c, (u16)mss, now))
 		return;
-	c->snd_nxt = c->snd_una;
-	tcp_sndq_seek(net, c);
+	if (!tcp_loss_all(net, c)) {
+		c->snd_nxt = c->snd_una;
+		tcp_sndq_seek(net, c);
+	}
 	c->flags &= ~(u32)TCP_F_RTT_TIMED;
 	tcp_mark_out(net, c);
 }

@@ -3,6 +3,7 @@
  * a segment brings is taken by tcp_ack.c and tcp_data.c. What an established
  * connection mostly sees does not come here: see tcp_fast.c. */
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 /* It has passed all checks. What is kept of every segment, whatever becomes of
  * its data: TS.Recent (RFC 7323 section 4.3, by the sequence number that it
@@ -30,6 +31,8 @@ static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *s)
 static bool take_ack(struct net *net, struct tcp_conn *c,
 		     const struct tcp_seg *s, u64 now)
 {
+	bool advanced, may_repeat = true;
+
 	if (c->state == TCP_SYN_RCVD) {
 		if (c->listener &&
 		    !tcp_in_share(net, c->flow.raddr, c->flow.lport)) {
@@ -41,15 +44,20 @@ static bool take_ack(struct net *net, struct tcp_conn *c,
 		c->snd_wl1 = s->seq;
 		tcp_established(net, c, now);
 	}
-	if (seq_lt(c->snd_una, s->ack)) {
+	advanced = seq_lt(c->snd_una, s->ack);
+	if (advanced) {
 		if (tcp_ack_advance(net, c, s->ack, s->opt.tsecr, now) &&
 		    !tcp_fin_acked(net, c, now))
 			return false;
 	} else if (c->persist_at && s->ack == c->snd_una) {
 		c->probes = 0; /* the probe was answered */
-	} else if (is_duplicate_ack(c, s)) {
-		tcp_duplicate_ack(net, c, now);
+		may_repeat = false;
 	}
+	if (tcp_does_sack(c) && (s->opt.nsack || c->flags & TCP_F_LOSS) &&
+	    tcp_loss_ack(net, c, s, advanced, now))
+		may_repeat = false;
+	if (!advanced && may_repeat && is_duplicate_ack(c, s))
+		tcp_duplicate_ack(net, c, now);
 	tcp_update_window(net, c, s);
 	return true;
 }

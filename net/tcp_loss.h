@@ -17,11 +17,7 @@
 #ifndef NET_TCP_LOSS_H
 #define NET_TCP_LOSS_H
 
-#include "base/types.h"
-
-struct net;
-struct tcp_conn;
-struct tcp_seg;
+#include "net/tcp_int.h"
 
 /* ---- tcp_sack.c
  *
@@ -110,8 +106,8 @@ bool tcp_rack_arrived(struct tcp_rack *r, struct tcp_board *b,
  * learnt, 0 as long as nothing was ever reordered; @sure: enough is SACKed, or
  * recovery goes on. */
 u32 tcp_rack_window(const struct tcp_rack *r, u32 mult, bool sure, u32 srtt);
-/* Marks what is lost by now; true if anything is. *@wait: until more may be,
- * 0: nothing waits. */
+/* Marks what is lost by now; true if anything more is. *@wait: until then, 0:
+ * nothing waits. */
 bool tcp_rack_detect(const struct tcp_rack *r, struct tcp_board *b, u32 wnd,
 		     u32 srtt, u32 now, u32 *wait);
 
@@ -126,5 +122,86 @@ struct tcp_prr {
  * of them: how many may be sent now. */
 u32 tcp_prr_take(struct tcp_prr *p, u32 delivered, u32 pipe, u32 ssthresh,
 		 u32 mss);
+
+/* ---- tcp_loss.c */
+
+struct tcp_loss {
+	struct tcp_board board;
+	struct tcp_rack rack;
+	struct tcp_prr prr;
+	u32 rto_at;  /* TCP_F_EARLY: the timeout, which comes later */
+	u32 next;    /* of the free ones: index + 1 */
+	u8 frto;     /* enum tcp_frto */
+	bool learnt; /* reordering, in this episode */
+};
+
+/* RFC 5682 section 3.1: was the timeout spurious? */
+enum tcp_frto {
+	FRTO_NONE,
+	FRTO_HEAD, /* the first segment was sent again */
+	FRTO_NEW,  /* its ACK has let new ones out: nothing is sent again */
+};
+
+/* How many there are, and the memory for them. */
+u32 tcp_losses(const struct tcp_conf *conf);
+size_t tcp_loss_bytes(const struct tcp_conf *conf);
+
+/* NULL: none, all is calm or NewReno's. */
+static inline struct tcp_loss *tcp_loss_of(const struct net *net,
+					   const struct tcp_conn *c)
+{
+	if (likely(!(c->flags & TCP_F_LOSS)) || !c->loss)
+		return NULL;
+	return &net->tcp.losses[c->loss - 1];
+}
+
+/* What an acceptable ACK says, after tcp_ack_advance() if it is new
+ * (@advanced). False: not for us, it may be a duplicate in NewReno's sense. */
+bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
+		  bool advanced, u64 now);
+/* The reordering window is over. */
+void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now);
+/* A timeout. False: go back, without SACK. */
+bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now);
+/* All that is in flight was too large for the path. False: see above. */
+bool tcp_loss_all(struct net *net, struct tcp_conn *c);
+/* Forgets all of it. */
+void tcp_loss_put(struct net *net, struct tcp_conn *c);
+/* Bytes in the network. */
+u32 tcp_in_network(const struct net *net, const struct tcp_conn *c);
+/* What is to be sent again next, if it may: bytes from *@seq on, 0: nothing. */
+u32 tcp_loss_next(const struct net *net, const struct tcp_conn *c, u32 *seq);
+/* Does what is lost come before new data? */
+bool tcp_loss_first(const struct net *net, const struct tcp_conn *c);
+/* It goes. False: no room to say so, not now. */
+bool tcp_loss_resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
+		     u64 now);
+
+/* @len bytes of new data have gone. */
+void tcp_loss_sent(struct net *net, struct tcp_conn *c, u32 len);
+/* The timeout begins anew. */
+void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now);
+
+/* ---- tcp_tail.c */
+
+enum tcp_tail {
+	TAIL_NONE,
+	TAIL_DUE,   /* a probe is to be sent */
+	TAIL_NEW,   /* it was new data, up to c->recover */
+	TAIL_AGAIN, /* it was the last segment once more */
+};
+
+/* @flight bytes are in flight, and the timer that runs is the timeout's: a
+ * probe may come before it. */
+void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now);
+/* It is time for one. */
+void tcp_tail_fired(struct net *net, struct tcp_conn *c, u64 now);
+/* It has gone. */
+void tcp_tail_sent(struct net *net, struct tcp_conn *c, enum tcp_tail what);
+/* An acceptable ACK; @dup: it says that the probe came twice. */
+void tcp_tail_acked(struct net *net, struct tcp_conn *c,
+		    const struct tcp_seg *s, bool advanced, bool dup, u64 now);
+/* No more probe. */
+void tcp_tail_end(struct tcp_conn *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Choosing what to send, and when. */
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 /* The first FIN: the state of RFC 9293 section 3.10.4 follows. */
 static void fin_sent(struct tcp_conn *c)
@@ -26,6 +27,8 @@ static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 	}
 	if (!c->rto_at)
 		tcp_arm_rto(net, c, now);
+	if (unlikely(c->flags & TCP_F_LOSS))
+		tcp_loss_sent(net, c, len);
 	c->persist_at = 0;
 	c->flags &= ~(u32)TCP_F_PROBE;
 }
@@ -49,50 +52,36 @@ static u32 lost_before(const struct tcp_conn *c, u32 len)
 	return min(len, c->recover - c->snd_nxt);
 }
 
+/* What may be in flight by cwnd, counted from snd_una: what is lost or SACKed
+ * is not in the network any more. A probe is beyond it. */
+static u32 lossy_window(const struct net *net, const struct tcp_conn *c)
+{
+	u32 flight = c->snd_nxt - c->snd_una;
+
+	if (c->tail == TAIL_DUE)
+		return flight + c->mss_snd;
+	if (tcp_loss_first(net, c))
+		return flight;
+	return flight - tcp_in_network(net, c) + c->cwnd;
+}
+
 /* How many bytes may go from snd_nxt on: both windows, one segment, and
  * enough of them. */
-static u32 sendable(const struct tcp_conn *c, u32 unsent)
+static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 {
 	u32 flight = c->snd_nxt - c->snd_una, wnd = c->cwnd, len;
 
 	/* Limited transmit (RFC 3042): the first two duplicates each let one
 	 * new segment out. */
-	if (unlikely(c->dupacks) && !(c->flags & TCP_F_RECOVERY))
+	if (unlikely(c->flags & TCP_F_LOSS))
+		wnd = lossy_window(net, c);
+	else if (unlikely(c->dupacks) && !(c->flags & TCP_F_RECOVERY))
 		wnd += min((u32)c->dupacks, 2u) * c->mss_snd;
 	wnd = min(wnd, c->snd_wnd);
 	if (flight >= wnd)
 		return 0;
 	len = min(min(wnd - flight, unsent), (u32)c->mss_snd);
 	return is_silly(c, len, unsent) ? lost_before(c, len) : len;
-}
-
-/* Resends what is at snd_una without moving snd_nxt (fast retransmit). */
-static bool resend_head(struct net *net, struct tcp_conn *c, u64 now)
-{
-	u32 off, i = tcp_sndq_find(net, c, 0, &off);
-	u32 len = min((u32)c->mss_snd, c->sndq_bytes);
-	u8 flags = TCP_ACK;
-	bool ok;
-
-	if (c->snd_una == c->snd_max) { /* overtaken by its ACK */
-		c->flags &= ~(u32)TCP_F_REXMIT;
-		return true;
-	}
-	len = min(len, c->snd_max - c->snd_una);
-	if (tcp_fin_queued(c) && c->flags & TCP_F_FIN_SENT &&
-	    len == c->sndq_bytes)
-		flags |= TCP_FIN;
-	if (len)
-		ok = tcp_send_data(net, c, c->snd_una, i, off, len,
-				   flags | TCP_PSH, now);
-	else
-		ok = tcp_send_bare(net, c, c->snd_una, flags, now);
-	if (!ok)
-		return false;
-	c->flags &= ~(u32)(TCP_F_RTT_TIMED | TCP_F_REXMIT);
-	net->stat->tcp_retransmits++;
-	tcp_arm_rto(net, c, now);
-	return true;
 }
 
 /* One byte into a closed window; snd_nxt stays, but the peer may take it. */
@@ -108,13 +97,11 @@ static void probe(struct net *net, struct tcp_conn *c, u64 now)
 		c->snd_max = c->snd_una + 1;
 }
 
-/* Sends one segment of new (or rolled back) data and FIN, if allowed.
- * Returns false when nothing more can go now. */
-static bool send_next(struct net *net, struct tcp_conn *c, u64 now)
+bool tcp_send_next(struct net *net, struct tcp_conn *c, u64 now)
 {
 	u32 ahead = c->snd_nxt - c->snd_una;
 	u32 unsent = ahead < c->sndq_bytes ? c->sndq_bytes - ahead : 0;
-	u32 len = unsent ? sendable(c, unsent) : 0;
+	u32 len = unsent ? sendable(net, c, unsent) : 0;
 	bool fin = unlikely(tcp_fin_queued(c)) && len == unsent &&
 		   seq_le(c->snd_nxt, tcp_fin_seq(c)) &&
 		   (len || ahead < max(c->snd_wnd, 1u));
@@ -151,7 +138,7 @@ static void arm_persist(struct net *net, struct tcp_conn *c, u64 now)
 
 	if (c->snd_nxt != c->snd_una || c->persist_at || !c->sndq_bytes)
 		return;
-	c->rto_at = 0;
+	tcp_stop_rto(c);
 	c->persist_at = tcp_deadline(
 		now, c->snd_wnd ? min(max(c->rto, least), most) : c->rto);
 	tcp_arm(net, c, c->persist_at);
@@ -212,16 +199,22 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 	if (unlikely(c->flags & (TCP_F_REXMIT | TCP_F_PROBE))) {
 		if (c->flags & TCP_F_PROBE && !c->snd_wnd)
 			probe(net, c, now);
-		if (c->flags & TCP_F_REXMIT && !resend_head(net, c, now))
-			tcp_mark_out(net, c);
+		if (c->flags & TCP_F_REXMIT)
+			tcp_resend_head(net, c, now);
 	}
+	if (unlikely(c->flags & TCP_F_LOSS))
+		tcp_resend_lost(net, c, now);
 	if (may_send(c)) {
+		u32 before = c->snd_max;
+
 		while (net_tx_room(net, 2) && tcp_pace_open(net, c, now) &&
-		       send_next(net, c, now))
+		       tcp_send_next(net, c, now))
 			;
 		if (!net_tx_room(net, 2))
 			tcp_mark_out(net, c);
 		arm_persist(net, c, now);
+		if (c->snd_max != before)
+			tcp_tail_arm(net, c, c->snd_max - c->snd_una, now);
 	}
 	if (c->flags & (TCP_F_ACK_NOW | TCP_F_ACK_LATER))
 		acknowledge(net, c, now);
@@ -231,7 +224,7 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 static inline bool nothing_due(const struct tcp_conn *c)
 {
 	const u32 due = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_REXMIT |
-			TCP_F_PROBE | TCP_F_FIN_QUEUED;
+			TCP_F_PROBE | TCP_F_FIN_QUEUED | TCP_F_LOSS;
 
 	return likely(c->state == TCP_ESTABLISHED && !(c->flags & due) &&
 		      c->snd_nxt - c->snd_una == c->sndq_bytes);

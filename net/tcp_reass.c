@@ -315,7 +315,6 @@ void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 			c->ooo_runs--;
 		} else {
 			c->ooo->tcp.last = m->tcp.last;
-			c->ooo->tcp.grown = m->tcp.grown;
 		}
 		c->rx_mbufs--;
 		if (dup >= m->len) {

@@ -20,10 +20,20 @@ static inline void tcp_arm(struct net *net, struct tcp_conn *c, u32 at)
 		timer_set(&net->wheel, &c->timer, at);
 }
 
+/* TCP_F_EARLY is not set: else tcp_rearm_rto(). */
 static inline void tcp_arm_rto(struct net *net, struct tcp_conn *c, u64 now)
 {
 	c->rto_at = tcp_deadline(now, c->rto);
 	tcp_arm(net, c, c->rto_at);
+}
+
+/* RFC 6298 section 5.3, and what may come earlier. */
+void tcp_rearm_rto(struct net *net, struct tcp_conn *c, u64 now);
+/* Nothing is in flight. */
+static inline void tcp_stop_rto(struct tcp_conn *c)
+{
+	c->rto_at = 0;
+	c->flags &= ~(u32)TCP_F_EARLY;
 }
 
 /* Keepalive, or the end of a connection that is closed for good: keep_at. */

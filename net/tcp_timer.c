@@ -5,7 +5,8 @@
  * entry is set again when it fires too early.
  *
  *   rto_at      retransmission (RFC 6298); SYN; in FIN-WAIT-2 of a connection
- *               closed for good: its end; in TIME-WAIT: 2 MSL
+ *               closed for good: its end; in TIME-WAIT: 2 MSL. TCP_F_EARLY:
+ *               what comes before the retransmission: tcp_loss.c, tcp_tail.c
  *   delack_at   delayed ACK (RFC 9293 section 3.8.6.3)
  *   persist_at  zero-window probe (section 3.8.6.1), or a segment that is
  *               smaller than worth while (section 3.8.6.2.1)
@@ -18,6 +19,7 @@
  * probes, which the application may wait for as long as it likes.
  */
 #include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 static bool due(u32 at, u64 now)
 {
@@ -50,7 +52,8 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->state >= TCP_ESTABLISHED) {
 		tcp_path_timeout(net, c, now);
 		tcp_cc_of(c)->timeout(net, c, now);
-		go_back(net, c);
+		if (!tcp_loss_timeout(net, c, now))
+			go_back(net, c);
 	} else {
 		net->stat->tcp_retransmits++;
 		c->flags &= ~(u32)TCP_F_RTT_TIMED;
@@ -59,6 +62,13 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 	back_off(net, c);
 	tcp_arm_rto(net, c, now);
 	tcp_mark_out(net, c);
+}
+
+void tcp_rearm_rto(struct net *net, struct tcp_conn *c, u64 now)
+{
+	c->flags &= ~(u32)TCP_F_EARLY;
+	tcp_arm_rto(net, c, now);
+	tcp_tail_arm(net, c, c->snd_max - c->snd_una, now);
 }
 
 static u32 probe_interval(const struct net *net, const struct tcp_conn *c)
@@ -91,6 +101,15 @@ static bool persist_fired(struct net *net, struct tcp_conn *c, u64 now)
 	return true;
 }
 
+static void early_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	c->flags &= ~(u32)TCP_F_EARLY;
+	if (tcp_loss_of(net, c))
+		tcp_loss_fired(net, c, now);
+	else
+		tcp_tail_fired(net, c, now);
+}
+
 static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
@@ -98,6 +117,10 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		c->state < TCP_ESTABLISHED ? conf->syn_retries : conf->retries;
 
 	c->rto_at = 0;
+	if (c->flags & TCP_F_EARLY) {
+		early_fired(net, c, now);
+		return true;
+	}
 	if (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT_2) {
 		tcp_die(net, c, 0);
 		return false;
@@ -109,6 +132,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 	if (!c->snd_wnd && c->sndq_bytes && c->state >= TCP_ESTABLISHED) {
 		/* The peer took the window back: only probes may go now (RFC
 		 * 9293 section 3.8.6). */
+		tcp_loss_put(net, c);
 		go_back(net, c);
 		return persist_fired(net, c, now);
 	}

@@ -28,6 +28,15 @@ static inline void tcp_ack_now(struct net *net, struct tcp_conn *c)
 
 /* tcp_out.c */
 void tcp_output(struct net *net, struct tcp_conn *c, u64 now);
+/* One segment of new (or rolled back) data and FIN, if allowed; false when
+ * nothing more can go now. */
+bool tcp_send_next(struct net *net, struct tcp_conn *c, u64 now);
+
+/* tcp_resend.c */
+/* Without SACK: what is at snd_una. */
+void tcp_resend_head(struct net *net, struct tcp_conn *c, u64 now);
+/* What is lost, as far as the network may take more of it; or a probe. */
+void tcp_resend_lost(struct net *net, struct tcp_conn *c, u64 now);
 
 /* ---- tcp_send.c: false when no buffer is free: try again later */
 

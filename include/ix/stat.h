@@ -84,6 +84,13 @@
 	X(tcp_fast_retransmits, "fast retransmits begun")                  \
 	X(tcp_timeouts, "retransmission timeouts")                         \
 	X(tcp_dup_acks, "duplicate ACKs received")                         \
+	X(tcp_tail_probes, "probes for losses at the tail (RFC 8985)")     \
+	X(tcp_spurious_timeouts, "timeouts found spurious (RFC 5682)")     \
+	X(tcp_dsacks, "reports of data that came twice (RFC 2883)")        \
+	X(tcp_reneged, "SACKed data that the peer has thrown away")        \
+	X(tcp_sack_bad, "SACK blocks of what is not in flight")            \
+	X(tcp_sack_full, "SACK blocks or resends beyond the scoreboard")   \
+	X(tcp_loss_short, "losses without room for SACK: NewReno")         \
 	X(tcp_out_of_order, "segments received out of order")              \
 	X(tcp_zero_window_probes, "window probes sent")                    \
 	X(tcp_black_holes, "steps down: a path swallowed large segments")  \

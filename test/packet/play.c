@@ -52,6 +52,10 @@ void play_segment(struct run *r)
 	fill_opts(r, f, &s);
 	s.seq += PEER_ISN;
 	s.ack += f->iss_known ? f->iss : 0;
+	for (u32 i = 0; i < s.opt.nsack; i++) {
+		s.opt.sack[i][0] += f->iss;
+		s.opt.sack[i][1] += f->iss;
+	}
 	if (!(s.flags & TCP_ACK))
 		s.ack = 0;
 	if (s.win == ANY)

@@ -60,7 +60,7 @@ void app_result(struct host *h, u32 i, s64 result)
 static u32 knocking(struct host *h, const struct ix_event *e)
 {
 	const struct tcp_conn *c = tcp_of(h, e->handle);
-	u32 fin = !!(c->flags & TCP_F_FIN_RCVD);
+	u32 fin = c->state >= TCP_CLOSE_WAIT;
 	struct be32 ip = { e->ip.w[3] };
 
 	return link_find(h->world, h->nr, (be32_host(ip) & 0xff) - 1, e->port,

@@ -101,7 +101,7 @@ static void new_flags_close_the_fast_path(void **state)
 	p.ts = true;
 	c = tcp_accepted(f, &p);
 	tcp_drain(f);
-	for (flag = 1u << 30;; flag <<= 1) {
+	for (flag = TCP_F_LOSS;; flag <<= 1) {
 		struct be32 ts[] = { be32(0x0101080a), be32(p.tsval),
 				     be32(p.tsecr) };
 		struct fix_seg s = { .src = p.ip,

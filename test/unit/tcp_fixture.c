@@ -2,6 +2,7 @@
 #include "tcp_fixture.h"
 
 #include "net/tcp_cc.h"
+#include "net/tcp_loss.h"
 
 void tcpfix_renew(struct fixture *f)
 {
@@ -57,6 +58,15 @@ static u32 cc_states_free(const struct tcp *t)
 	return n;
 }
 
+static u32 losses_free(const struct tcp *t)
+{
+	u32 n = 0;
+
+	for (u32 i = t->loss_free; i; i = t->losses[i - 1].next)
+		n++;
+	return n;
+}
+
 static u32 ranges_free(const struct tcp *t)
 {
 	u32 n = 0;
@@ -75,6 +85,7 @@ int tcpfix_teardown(void **state)
 	tcp_output_all(&f->net, f->now);
 	assert_int_equal(t->nconn_free, t->nconns_used);
 	assert_int_equal(ranges_free(t), t->nranges_used);
+	assert_int_equal(losses_free(t), t->nlosses_used);
 	assert_int_equal(cc_states_free(t), t->ncc_used);
 	assert_int_equal(f->stat.tcp_conns, 0);
 	assert_int_equal(f->stat.tcp_time_wait, 0);

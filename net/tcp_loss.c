@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an ACK or a timeout means for a connection that misses segments, when
+ * the peer reports what it has (RFC 6675, RFC 8985):
+ *
+ *   calm --SACK--> some missing --lost--> recovery --recover acked--> calm
+ *    |              (object taken)         (PRR)                  (given back)
+ *    +--timeout--> all lost, slow start; F-RTO asks whether it is true
+ *
+ * The work for an ACK is bounded: its blocks, at most four, times the spans of
+ * the board.
+ */
+#include "net/tcp_loss.h"
+
+enum {
+	LOSS_SHARE = 7, /* bytes of the pool for each connection */
+	LOSS_LEAST = 8, /* objects */
+	REO_MULT = 4,	/* min_rtt / 4 * this: a round trip */
+	REO_KEEP = 16,	/* recoveries (RFC 8985 section 6.2 step 4) */
+	SILENT = 3,	/* timeouts in a row, after which others need it more */
+	FRTO_SEGS = 3,	/* of the window, when the timeout was true */
+};
+
+/* ---- the pool */
+
+u32 tcp_losses(const struct tcp_conf *conf)
+{
+	u64 n = (u64)conf->max_conns * LOSS_SHARE / sizeof(struct tcp_loss);
+
+	return (u32)min(max(n, (u64)LOSS_LEAST), (u64)UINT16_MAX);
+}
+
+size_t tcp_loss_bytes(const struct tcp_conf *conf)
+{
+	return sizeof(struct tcp_loss) * (size_t)tcp_losses(conf);
+}
+
+static u32 take_index(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+	u32 i = t->loss_free;
+
+	if (i)
+		t->loss_free = t->losses[i - 1].next;
+	else if (t->nlosses_used < tcp_losses(&net->conf.tcp))
+		i = ++t->nlosses_used;
+	return i;
+}
+
+/* NULL when there is none, or what is in flight is not as the board would
+ * assume. */
+static struct tcp_loss *take(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp_loss *l;
+	u32 i;
+
+	if (c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY) ||
+	    c->snd_nxt != c->snd_max)
+		return NULL;
+	i = take_index(net);
+	if (!i) {
+		net->stat->tcp_loss_short++;
+		return NULL;
+	}
+	if (c->flags & TCP_F_EARLY) /* no probe is needed */
+		tcp_arm_rto(net, c, now);
+	c->flags &= ~(u32)TCP_F_EARLY;
+	c->loss = (u16)i;
+	c->flags |= TCP_F_LOSS;
+	l = &net->tcp.losses[i - 1];
+	tcp_board_init(&l->board, c->snd_una);
+	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
+	l->frto = FRTO_NONE;
+	l->learnt = false;
+	return l;
+}
+
+static void put(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
+{
+	if (c->flags & TCP_F_EARLY) {
+		c->flags &= ~(u32)TCP_F_EARLY;
+		c->rto_at = l->rto_at;
+	}
+	l->next = net->tcp.loss_free;
+	net->tcp.loss_free = c->loss;
+	c->loss = 0;
+	if (!c->tail)
+		c->flags &= ~(u32)TCP_F_LOSS;
+}
+
+void tcp_loss_put(struct net *net, struct tcp_conn *c)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (l)
+		put(net, c, l);
+	if (c->flags & TCP_F_LOSS)
+		tcp_tail_end(c);
+	c->flags &= ~(u32)TCP_F_EARLY;
+}
+
+/* ---- what may be sent */
+
+u32 tcp_in_network(const struct net *net, const struct tcp_conn *c)
+{
+	const struct tcp_loss *l = tcp_loss_of(net, c);
+
+	return l ? tcp_board_pipe(&l->board, c->snd_max)
+		 : c->snd_nxt - c->snd_una;
+}
+
+bool tcp_loss_first(const struct net *net, const struct tcp_conn *c)
+{
+	const struct tcp_loss *l = tcp_loss_of(net, c);
+	u32 seq;
+
+	return l && l->frto != FRTO_NEW && tcp_board_lost(&l->board, 1, &seq);
+}
+
+/* Beyond a window that has shrunk, only the first. */
+u32 tcp_loss_next(const struct net *net, const struct tcp_conn *c, u32 *seq)
+{
+	const struct tcp_loss *l = tcp_loss_of(net, c);
+	u32 len;
+
+	if (!l || l->frto == FRTO_NEW)
+		return 0;
+	len = tcp_board_lost(&l->board, c->mss_snd, seq);
+	if (tcp_board_pipe(&l->board, c->snd_max) + len > c->cwnd)
+		return 0;
+	if (*seq != c->snd_una && *seq + len - c->snd_una > c->snd_wnd)
+		return 0;
+	return len;
+}
+
+bool tcp_loss_resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
+		     u64 now)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (!tcp_board_resend(&l->board, seq, len, tcp_us(now), c->snd_max)) {
+		net->stat->tcp_sack_full++;
+		return false;
+	}
+	l->prr.out += len;
+	return true;
+}
+
+void tcp_loss_sent(struct net *net, struct tcp_conn *c, u32 len)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (l)
+		l->prr.out += len;
+}
+
+void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (c->flags & TCP_F_EARLY)
+		l->rto_at = tcp_deadline(now, c->rto);
+	else
+		tcp_arm_rto(net, c, now);
+}
+
+/* ---- reordering, learnt */
+
+/* The peer got something twice: what was sent again was not lost, but late
+ * (RFC 8985 section 6.2 step 4). Once for each episode. */
+static void learn_dup(struct tcp_conn *c, struct tcp_loss *l,
+		      const struct tcp_block *b)
+{
+	if (l ? l->learnt
+	      : seq_lt(c->recover, b->end) || c->recover - b->end > c->max_wnd)
+		return;
+	if (l)
+		l->learnt = true;
+	else
+		c->recover = b->start;
+	c->reo_mult = (u8)min(c->reo_mult + 1, (int)REO_MULT);
+	c->reo_keep = REO_KEEP;
+}
+
+static void forget_reordering(struct tcp_conn *c)
+{
+	if (c->reo_keep)
+		c->reo_keep--;
+	else
+		c->reo_mult = min(c->reo_mult, (u8)1);
+}
+
+/* ---- recovery */
+
+static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		  u64 now)
+{
+	u32 flight = c->snd_max - c->snd_una;
+
+	tcp_tail_end(c);
+	tcp_cc_of(c)->loss(net, c, min(flight, c->cwnd), now);
+	l->prr = (struct tcp_prr){ .flight = flight };
+	c->recover = c->snd_max;
+	c->flags |= TCP_F_RECOVERY;
+	net->stat->tcp_fast_retransmits++;
+}
+
+static void leave(struct tcp_conn *c)
+{
+	c->cwnd = c->ssthresh;
+	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_ECN_REDUCED);
+	c->dupacks = 0;
+	forget_reordering(c);
+}
+
+/* The first segment goes in any case. */
+static void reduce(struct tcp_conn *c, struct tcp_loss *l, u32 delivered)
+{
+	u32 pipe = tcp_board_pipe(&l->board, c->snd_max);
+	u32 due =
+		tcp_prr_take(&l->prr, delivered, pipe, c->ssthresh, c->mss_snd);
+
+	if (!l->prr.out)
+		due = max(due, (u32)c->mss_snd);
+	c->cwnd = pipe + due;
+}
+
+/* Enough is SACKed to do without a reordering window (RFC 6675 section 4,
+ * IsLost). */
+static bool is_sure(const struct tcp_conn *c, const struct tcp_loss *l)
+{
+	return c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY) ||
+	       c->dupacks >= TCP_DUPACKS ||
+	       tcp_board_sacked(&l->board) > (TCP_DUPACKS - 1) * c->mss_snd;
+}
+
+/* Look again in @wait us; the timeout comes when it would have. */
+static void look_again(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		       u32 wait, u64 now)
+{
+	u32 at = tcp_deadline(now, (wait >> 4) + 1);
+
+	if (c->flags & TCP_F_EARLY) {
+		c->rto_at = l->rto_at;
+		c->flags &= ~(u32)TCP_F_EARLY;
+	}
+	if (!wait || !c->rto_at || !tick_before(at, c->rto_at))
+		return;
+	l->rto_at = c->rto_at;
+	c->rto_at = at;
+	c->flags |= TCP_F_EARLY;
+	tcp_arm(net, c, at);
+}
+
+/* What is lost by now, and what follows from it. */
+static void judge(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		  u32 delivered, u64 now)
+{
+	u32 srtt = c->srtt >> 3, wait, seq;
+	u32 wnd = tcp_rack_window(&l->rack, c->reo_mult, is_sure(c, l), srtt);
+
+	tcp_rack_detect(&l->rack, &l->board, wnd, srtt, tcp_us(now), &wait);
+	if (!(c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY)) &&
+	    tcp_board_lost(&l->board, 1, &seq))
+		enter(net, c, l, now);
+	if (c->flags & TCP_F_RECOVERY)
+		reduce(c, l, delivered);
+	look_again(net, c, l, wait, now);
+	tcp_mark_out(net, c);
+}
+
+void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	/* What began the wait was delivered, and let nothing out yet. */
+	u32 delivered = c->flags & TCP_F_RECOVERY ? 0 : c->mss_snd;
+
+	c->rto_at = l->rto_at;
+	judge(net, c, l, delivered, now);
+}
+
+/* ---- F-RTO */
+
+static bool has_new_data(const struct tcp_conn *c)
+{
+	u32 flight = c->snd_max - c->snd_una;
+
+	return flight < c->sndq_bytes && flight < c->snd_wnd;
+}
+
+static void spurious(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		     u64 now)
+{
+	l->frto = FRTO_NONE;
+	tcp_board_undo(&l->board, tcp_us(now));
+	tcp_cc_of(c)->undo(net, c);
+	c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
+	net->stat->tcp_spurious_timeouts++;
+}
+
+/* RFC 5682 section 3.1, steps 2 and 3. */
+static void ask_frto(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		     const struct tcp_arrived *a, bool advanced, u64 now)
+{
+	if (l->frto == FRTO_HEAD) {
+		if (advanced)
+			l->frto = has_new_data(c) ? FRTO_NEW : FRTO_NONE;
+	} else if (a->once && seq_lt(c->recover, a->top)) {
+		c->cwnd = min(c->cwnd, FRTO_SEGS * (u32)c->mss_snd);
+		l->frto = FRTO_NONE;
+	} else if (a->once) {
+		spurious(net, c, l, now);
+	}
+}
+
+/* The bytes of a timeout or a path that got narrower: all that is not SACKed.
+ */
+static void lose_all(struct tcp_conn *c, struct tcp_loss *l)
+{
+	struct tcp_board *b = &l->board;
+	bool reneged = b->n && b->span[0].state == SPAN_SACKED;
+
+	tcp_board_lose(b, c->snd_max, reneged);
+	c->flags &= ~(u32)TCP_F_RTT_TIMED;
+}
+
+bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
+{
+	const u32 recovering = TCP_F_RECOVERY | TCP_F_RTO_RECOVERY;
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	tcp_tail_end(c);
+	if (!l && c->sack)
+		l = take(net, c, now);
+	if (!l)
+		return false;
+	if (c->backoff >= SILENT) {
+		put(net, c, l);
+		return false;
+	}
+	l->frto = c->flags & recovering ? FRTO_NONE : FRTO_HEAD;
+	lose_all(c, l);
+	l->prr.out = 0;
+	c->recover = c->snd_max;
+	c->dupacks = 0;
+	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_REXMIT);
+	c->flags |= TCP_F_RTO_RECOVERY;
+	return true;
+}
+
+bool tcp_loss_all(struct net *net, struct tcp_conn *c)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (l)
+		lose_all(c, l);
+	return l;
+}
+
+/* ---- ACKs */
+
+/* Has the first block come twice (RFC 2883 section 4)? */
+static bool is_dup(const struct tcp_seg *s)
+{
+	const struct tcp_block *b = s->opt.sack;
+
+	if (!s->opt.nsack || !seq_lt(b[0].start, b[0].end))
+		return false;
+	if (seq_le(b[0].end, s->ack))
+		return true;
+	return s->opt.nsack > 1 && seq_le(b[1].start, b[0].start) &&
+	       seq_le(b[0].end, b[1].end);
+}
+
+/* Of what is in flight, and not of what this or an earlier ACK covers? */
+static bool is_news(const struct tcp_conn *c, const struct tcp_block *b)
+{
+	return seq_lt(c->snd_una, b->start) && seq_lt(b->start, b->end) &&
+	       seq_le(b->end, c->snd_max);
+}
+
+/* The segment being timed has arrived: a hole before it does not make its round
+ * trip longer. */
+static void take_rtt(struct net *net, struct tcp_conn *c,
+		     const struct tcp_block *b, u64 now)
+{
+	if (!(c->flags & TCP_F_RTT_TIMED) || seq_lt(b->end, c->rtt_seq) ||
+	    !seq_lt(b->start, c->rtt_seq))
+		return;
+	c->flags &= ~(u32)TCP_F_RTT_TIMED;
+	tcp_rtt_update(net, c, tcp_us(now) - c->rtt_at);
+}
+
+static void take_blocks(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+			const struct tcp_seg *s, u32 first,
+			struct tcp_arrived *a, u64 now)
+{
+	for (u32 i = first; i < s->opt.nsack; i++) {
+		const struct tcp_block *b = &s->opt.sack[i];
+
+		if (!is_news(c, b))
+			continue;
+		if (!tcp_board_sack(&l->board, b->start, b->end, tcp_us(now),
+				    a))
+			net->stat->tcp_sack_full++;
+		take_rtt(net, c, b, now);
+	}
+}
+
+/* How many are news; what cannot be is counted. */
+static u32 count_news(struct net *net, const struct tcp_conn *c,
+		      const struct tcp_seg *s, u32 first)
+{
+	u32 news = 0;
+
+	for (u32 i = first; i < s->opt.nsack; i++) {
+		const struct tcp_block *b = &s->opt.sack[i];
+
+		if (is_news(c, b))
+			news++;
+		else if (!seq_lt(b->start, b->end) ||
+			 seq_lt(c->snd_una, b->end))
+			net->stat->tcp_sack_bad++;
+	}
+	return news;
+}
+
+static bool is_calm(const struct tcp_conn *c, const struct tcp_loss *l)
+{
+	return !l->board.n &&
+	       !(c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY));
+}
+
+static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		     const struct tcp_seg *s, u32 first, bool advanced, u64 now)
+{
+	struct tcp_arrived a = { 0 };
+	u32 acked;
+
+	if (tcp_board_ack(&l->board, c->snd_una, &a)) {
+		/* What it SACKed begins here, and it does not have it any
+		 * more (RFC 2018 section 8). */
+		tcp_board_lose(&l->board, tcp_board_top(&l->board), true);
+		net->stat->tcp_reneged++;
+	}
+	acked = a.bytes;
+	take_blocks(net, c, l, s, first, &a, now);
+	if (a.bytes != acked) {
+		net->stat->tcp_dup_acks++;
+		c->dupacks += c->dupacks < UINT8_MAX;
+	}
+	if (tcp_rack_arrived(&l->rack, &l->board, &a, tcp_us(now)))
+		c->reo_mult = max(c->reo_mult, (u8)1);
+	if (seq_le(c->recover, c->snd_una)) {
+		if (c->flags & TCP_F_RECOVERY)
+			leave(c);
+		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
+		l->frto = FRTO_NONE;
+	}
+	if (l->frto)
+		ask_frto(net, c, l, &a, advanced, now);
+	judge(net, c, l, a.bytes, now);
+	if (is_calm(c, l))
+		put(net, c, l);
+}
+
+bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
+		  bool advanced, u64 now)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+	bool dup = is_dup(s), probe = c->flags & TCP_F_LOSS && c->tail;
+	u32 news = count_news(net, c, s, dup);
+
+	if (dup)
+		net->stat->tcp_dsacks++;
+	if (probe)
+		tcp_tail_acked(net, c, s, advanced,
+			       dup && s->opt.sack[0].end == c->recover, now);
+	else if (dup)
+		learn_dup(c, l, &s->opt.sack[0]);
+	if (!l && news)
+		l = take(net, c, now);
+	if (!l)
+		return s->opt.nsack && !news;
+	take_ack(net, c, l, s, dup, advanced, now);
+	return true;
+}

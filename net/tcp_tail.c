@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tail loss probes (RFC 8985 section 7). When the last segments of a flight are
+ * lost nothing tells of it; long before the timeout would, one more segment
+ * does. The timer is rto_at, with TCP_F_EARLY. It runs from the last new ACK,
+ * or from the first segment sent after it: what follows in the same flight does
+ * not put it off.
+ */
+#include "net/tcp_loss.h"
+
+enum {
+	/* Peers may take this long for an ACK of less than two segments behind
+	 * others; a wheel of ticks and batches is no reason to send twice. */
+	PROBE_LEAST_US = 2000,
+};
+
+static void arm(struct net *net, struct tcp_conn *c, u32 at)
+{
+	c->rto_at = at;
+	c->flags |= TCP_F_EARLY;
+	tcp_arm(net, c, at);
+}
+
+/* One probe at a time, and none while something is known to be missing. None
+ * for a single segment either, whose ACK may be delayed: it would come hardly
+ * earlier than the timeout, whose floor allows for that. */
+void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
+{
+	const u32 busy = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
+			 TCP_F_PROBE | TCP_F_EARLY;
+	u32 ticks, at;
+
+	if (flight <= c->mss_snd || !tcp_does_sack(c) || !c->srtt ||
+	    !c->rto_at || c->backoff || c->flags & busy ||
+	    c->state < TCP_ESTABLISHED)
+		return;
+	ticks = max((c->srtt >> 6) + 1, ticks_of_us(PROBE_LEAST_US));
+	at = tcp_deadline(now, ticks);
+	if (tick_before(at, c->rto_at))
+		arm(net, c, at);
+}
+
+void tcp_tail_fired(struct net *net, struct tcp_conn *c, u64 now)
+{
+	tcp_arm_rto(net, c, now);
+	if (c->snd_una == c->snd_max || !c->snd_wnd)
+		return;
+	c->tail = TAIL_DUE;
+	c->flags |= TCP_F_LOSS;
+	tcp_mark_out(net, c);
+}
+
+void tcp_tail_sent(struct net *net, struct tcp_conn *c, enum tcp_tail what)
+{
+	c->tail = (u8)(what & 3);
+	c->recover = c->snd_max;
+	net->stat->tcp_tail_probes++;
+}
+
+void tcp_tail_end(struct tcp_conn *c)
+{
+	c->tail = TAIL_NONE;
+	if (!c->loss)
+		c->flags &= ~(u32)TCP_F_LOSS;
+}
+
+/* Section 7.4: did the probe repair a loss, which then is to be answered for,
+ * or were it and the original both received? */
+void tcp_tail_acked(struct net *net, struct tcp_conn *c,
+		    const struct tcp_seg *s, bool advanced, bool dup, u64 now)
+{
+	if (c->tail == TAIL_DUE) {
+		if (advanced)
+			tcp_tail_end(c);
+		return;
+	}
+	if (seq_lt(s->ack, c->recover))
+		return;
+	if (c->tail == TAIL_NEW || dup || (!advanced && !s->opt.nsack)) {
+		tcp_tail_end(c);
+	} else if (seq_lt(c->recover, s->ack)) {
+		tcp_tail_end(c);
+		tcp_cc_of(c)->loss(net, c, c->cwnd, now);
+		c->cwnd = c->ssthresh;
+	}
+}

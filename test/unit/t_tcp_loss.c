@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* net/tcp_loss.c: the pool, and what a peer's blocks can cost. What they are
+ * for is in test/packet/sack_*.pkt, tail_*.pkt, frto*.pkt. */
+#include "tcp_fixture.h"
+
+#include "net/tcp_loss.h"
+
+enum { SEGS = 8, POOL = 8, FLOOD = 20000 };
+
+static u8 data[SEGS * PEER_MSS];
+
+static struct tcp_conn *sacker(struct fixture *f, struct tcp_peer *p)
+{
+	struct tcp_conn *c = tcp_accepted(f, p);
+
+	c->sack = true;
+	c->srtt = 1000 << 3;
+	assert_int_equal(tcp_send(&f->net, c, data, sizeof(data)),
+			 sizeof(data));
+	tcp_output_all(&f->net, f->now);
+	assert_int_equal(tcp_drain(f), SEGS);
+	return c;
+}
+
+/* An ACK with @n blocks of two numbers each. */
+static void ack(struct fixture *f, const struct tcp_peer *p, const u32 *blocks,
+		u32 n)
+{
+	struct be32 opt[1 + 2 * TCP_MAX_BLOCKS] = { be32(0x01010502 + 8 * n) };
+	struct fix_seg s = { .src = p->ip,
+			     .sport = p->port,
+			     .dport = p->our_port,
+			     .seq = p->seq,
+			     .ack = p->ack,
+			     .flags = TCP_ACK,
+			     .win = p->wnd,
+			     .opt = n ? opt : NULL,
+			     .opt_len = n ? 4 + 8 * n : 0 };
+
+	for (u32 i = 0; i < 2 * n; i++)
+		opt[1 + i] = be32(blocks[i]);
+	fix_in(f, fix_tcp(f, &s, NULL, 0));
+	tcp_output_all(&f->net, f->now);
+}
+
+/* The second segment has arrived, and @more behind it. */
+static void sack(struct fixture *f, const struct tcp_peer *p, u32 more)
+{
+	u32 block[2] = { p->ack + PEER_MSS, p->ack + (2 + more) * PEER_MSS };
+
+	ack(f, p, block, 1);
+}
+
+static struct tcp_peer peer(u16 i)
+{
+	struct tcp_peer p = tcp_peer_new();
+
+	p.port = (u16)(p.port + i);
+	return p;
+}
+
+/* Who comes when it is empty goes on as without SACK, by counting duplicates;
+ * what is given back is there again. */
+static void pool_runs_out(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[POOL + 1];
+	struct tcp_conn *c[POOL + 1];
+
+	for (u16 i = 0; i <= POOL; i++) {
+		p[i] = peer(i);
+		c[i] = sacker(f, &p[i]);
+		sack(f, &p[i], 0);
+		assert_int_equal(!!tcp_loss_of(&f->net, c[i]), i < POOL);
+	}
+	assert_int_equal(f->stat.tcp_loss_short, 1);
+	tcp_drain(f);
+	sack(f, &p[POOL], 1);
+	assert_int_equal(f->stat.tcp_fast_retransmits, 0);
+	sack(f, &p[POOL], 2);
+	assert_int_equal(f->stat.tcp_fast_retransmits, 1);
+	assert_int_equal(tcp_want(f, TCP_ACK | TCP_PSH).seq, p[POOL].ack);
+	tcp_drain(f);
+	p[0].ack = c[0]->snd_max;
+	ack(f, &p[0], NULL, 0);
+	assert_false(c[0]->flags & TCP_F_LOSS);
+	p[POOL].ack = c[POOL]->snd_max;
+	ack(f, &p[POOL], NULL, 0);
+	assert_false(c[POOL]->flags & TCP_F_RECOVERY);
+	tcp_send(&f->net, c[POOL], data, sizeof(data));
+	tcp_output_all(&f->net, f->now);
+	tcp_drain(f);
+	sack(f, &p[POOL], 0);
+	assert_non_null(tcp_loss_of(&f->net, c[POOL]));
+	for (u16 i = 0; i <= POOL; i++)
+		tcp_news(f, c[i]);
+}
+
+/* Silence gives it back, too. */
+static void silent_peer(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = sacker(f, &p);
+
+	sack(f, &p, 0);
+	assert_non_null(tcp_loss_of(&f->net, c));
+	while (f->stat.tcp_timeouts < 3) {
+		tcp_pass(f, FIX_MS);
+		tcp_drain(f);
+		assert_non_null(tcp_loss_of(&f->net, c));
+	}
+	while (f->stat.tcp_timeouts < 4)
+		tcp_pass(f, FIX_MS);
+	assert_int_equal(f->stat.tcp_timeouts, 4);
+	assert_null(tcp_loss_of(&f->net, c));
+	assert_int_equal(tcp_want(f, TCP_ACK).seq, p.ack);
+	tcp_news(f, c);
+}
+
+static u32 near(struct fixture *f, u64 *seed, const struct tcp_conn *c)
+{
+	u32 flight = c->snd_max - c->snd_una;
+
+	return c->snd_una - 50 + (u32)(test_random(seed) % (flight + 100));
+}
+
+/* Whatever blocks say, of a byte or of all, inverted, outside, back and forth:
+ * not more is on its way than the window allows, nothing is sent twice in a
+ * round trip for it, and the stream goes on. */
+static void any_blocks(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = sacker(f, &p);
+	u32 sent = 0;
+	u64 seed = 1;
+
+	for (u32 i = 0; i < FLOOD; i++) {
+		const struct tcp_loss *l;
+		u32 blocks[2 * TCP_MAX_BLOCKS];
+
+		for (u32 k = 0; k < ARRAY_SIZE(blocks); k += 2) {
+			blocks[k] = near(f, &seed, c);
+			blocks[k + 1] = test_random(&seed) % 4
+						? blocks[k] + 1
+						: near(f, &seed, c);
+		}
+		ack(f, &p, blocks, 1 + (u32)(test_random(&seed) % 4));
+		sent += tcp_drain(f);
+		l = tcp_loss_of(&f->net, c);
+		if (!l)
+			continue;
+		assert_true(l->board.n <= TCP_SPANS);
+		assert_true(tcp_in_network(&f->net, c) <=
+			    c->snd_max - c->snd_una);
+	}
+	assert_true(sent <= 2 * SEGS);
+	assert_int_equal(c->snd_una, p.ack);
+	p.ack = c->snd_max;
+	ack(f, &p, NULL, 0);
+	assert_false(c->flags & TCP_F_LOSS);
+	assert_int_equal(tcp_news(f, c), TCP_EV_SENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TCP_TEST(pool_runs_out),
+		TCP_TEST(silent_peer),
+		TCP_TEST(any_blocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
