@@ -295,10 +295,11 @@ struct tcp_conf {
 	u32 keep_idle_ms, keep_interval_ms, keep_probes; /* idle 0: off */
 	u32 retries; /* data retransmissions before giving up (R2) */
 	u32 syn_retries;
-	u32 init_cwnd; /* segments (RFC 6928) */
-	u32 mss;       /* of both sides; 0: from the MTU */
-	u8 cc;	       /* enum tcp_cc_name */
-	u8 ecn;	       /* enum tcp_ecn_use */
+	u32 user_timeout_ms; /* of data that is not acknowledged; 0: none */
+	u32 init_cwnd;	     /* segments (RFC 6928) */
+	u32 mss;	     /* of both sides; 0: from the MTU */
+	u8 cc;		     /* enum tcp_cc_name */
+	u8 ecn;		     /* enum tcp_ecn_use */
 	bool timestamps, wscale, sack, syn_cookies, pacing;
 	u16 port_min, port_max; /* ephemeral ports */
 	u32 challenge_acks; /* per second, on average (RFC 5961 section 7) */

@@ -110,6 +110,25 @@ static void early_fired(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_tail_fired(net, c, now);
 }
 
+/* RFC 5482, RFC 9293 section 3.8.3: has nothing been acknowledged for too long?
+ * While there are timeouts, nothing is being timed: rtt_at is when the first of
+ * them began. */
+static bool user_timed_out(const struct net *net, struct tcp_conn *c, u64 now)
+{
+	u64 limit = net->conf.tcp.user_timeout_ms * 1000000ull >> 10;
+	u32 since;
+
+	if (!c->probes)
+		c->rtt_at = tcp_us(now) - (c->rto << 4);
+	since = tcp_us(now) - c->rtt_at;
+	if (!limit)
+		return false;
+	if (since >= limit)
+		return true;
+	c->rto = min(c->rto, (u32)(limit - since + 31) >> 5);
+	return false;
+}
+
 static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
@@ -125,7 +144,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_die(net, c, 0);
 		return false;
 	}
-	if (c->probes >= limit) {
+	if (c->probes >= limit || user_timed_out(net, c, now)) {
 		tcp_die(net, c, c->error ? c->error : ETIMEDOUT);
 		return false;
 	}

@@ -187,6 +187,7 @@ void play_conf(struct run *r)
 		SETTING(mss, 1),
 		SETTING(timestamps, 1),
 		SETTING(sack, 1),
+		SETTING(user_timeout_ms, 1000000),
 		SETTING(wscale, 1),
 		SETTING(syn_cookies, 1),
 		SETTING(challenge_acks, 1),
