@@ -23,6 +23,7 @@
 
 #include "base/cksum.h"
 #include "net/tcp_cc.h"
+#include "net/tcp_loss.h"
 
 enum { CONNS = 3, LIMIT = 400, SMALL_MSS = 132 };
 
@@ -227,6 +228,12 @@ static void same_all(const struct pair *p)
 		same_conn(&a->dp.net.tcp.conns[i], &b->dp.net.tcp.conns[i]);
 	same_ranges(p);
 	same_cc(p);
+	SAME(p, dp.net.tcp.loss_free, "free recoveries");
+	SAME(p, dp.net.tcp.nlosses_used, "recoveries used");
+	same(a->dp.net.tcp.losses, b->dp.net.tcp.losses,
+	     a->dp.net.tcp.nlosses_used * sizeof(a->dp.net.tcp.losses[0]),
+	     "recoveries");
+	SAME(p, dp.net.tcp.dup, "what came twice");
 	SAME(p, dp.net.tcp.ncounted, "connections counted");
 	SAME(p, dp.net.tcp.nhalf, "half-open connections");
 	SAME(p, dp.net.tcp.hand, "whom to relieve next");

@@ -27,6 +27,7 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->conf.net.tcp.max_conns = 8;
 	r->conf.net.tcp.timestamps = true;
 	r->conf.net.tcp.wscale = true;
+	r->conf.net.tcp.sack = true;
 	r->conf.net.tcp.rcv_mbufs = 8;
 	r->conf.net.tcp.rcv_buf_max = 1 << 20;
 	r->conf.net.tcp.quick_acks = 4;
@@ -98,17 +99,48 @@ static void headers(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
 	h->win = be16(fuzz_16(in));
 }
 
-/* No options means the timestamps that the connection needs. */
-static u32 options(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
+/* @n blocks, mostly of what is in flight or just outside of it. */
+static u32 blocks(const struct tcp_conn *c, struct fuzz_in *in, u8 *at, u32 n)
 {
-	u32 n = fuzz_8(in) % (TCP_MAX_OPT + 1) & ~3u;
+	struct be32 word = be32(0x01010502 + 8 * n);
+	u32 flight = c->snd_max - c->snd_una;
+
+	memcpy(at, &word, 4);
+	for (u32 i = 0; i < n; i++) {
+		u32 start = c->snd_una + fuzz_16(in) % (flight + 9) - 4;
+
+		word = be32(start);
+		memcpy(at + 4 + 8 * i, &word, 4);
+		word = be32(start + delta(in));
+		memcpy(at + 8 + 8 * i, &word, 4);
+	}
+	return 4 + 8 * n;
+}
+
+static u32 timestamps(const struct tcp_conn *c, u8 *at)
+{
 	const struct be32 ts[3] = { be32(0x0101080a), be32(c->ts_recent),
 				    be32(0) };
 
-	if (!n && c->flags & TCP_F_TS) {
-		memcpy(at, ts, sizeof(ts));
-		return sizeof(ts);
-	}
+	if (!(c->flags & TCP_F_TS))
+		return 0;
+	memcpy(at, ts, sizeof(ts));
+	return sizeof(ts);
+}
+
+/* No options means the timestamps that the connection needs. 0xf0 and more: one
+ * to three blocks besides. */
+static u32 options(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
+{
+	u8 x = fuzz_8(in);
+	u32 n = x % (TCP_MAX_OPT + 1) & ~3u;
+
+	if (!n || x >= 0xf0)
+		n = timestamps(c, at);
+	if (x >= 0xf0)
+		return n + blocks(c, in, at + n, x % 3 + 1);
+	if (x % (TCP_MAX_OPT + 1) < 4)
+		return n;
 	memset(at, 0, n);
 	fuzz_bytes(in, at, n);
 	return n;

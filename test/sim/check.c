@@ -3,12 +3,12 @@
 #include "sim.h"
 
 #include "net/tcp_cc.h"
-#include "net/tcp_int.h"
+#include "net/tcp_loss.h"
 
 enum { ALL_EVERY = 64 }; /* steps between two looks at everything */
 
 struct sums {
-	u64 mbufs, ranges, shared_ranges, timers, conns, cc_states;
+	u64 mbufs, ranges, shared_ranges, losses, timers, conns, cc_states;
 };
 
 #define CHECK(h, c, cond)                                                \
@@ -119,6 +119,25 @@ static void check_receive(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, bytes == c->rx_bytes && told == c->rx_told);
 }
 
+/* The scoreboard: spans side by side, of what is in flight. */
+static void check_board(struct host *h, const struct tcp_conn *c)
+{
+	const struct tcp_loss *l = tcp_loss_of(&h->node.dp->net, c);
+	u32 at = c->snd_una;
+
+	CHECK(h, c, !(c->flags & TCP_F_LOSS) == (!l && !c->tail));
+	CHECK(h, c, !(c->flags & TCP_F_EARLY) || c->rto_at);
+	if (!l)
+		return;
+	CHECK(h, c, l->board.una == c->snd_una && l->board.n <= TCP_SPANS);
+	for (u32 i = 0; i < l->board.n; i++) {
+		CHECK(h, c, seq_lt(at, l->board.span[i].end));
+		at = l->board.span[i].end;
+	}
+	CHECK(h, c, seq_le(at, c->snd_max) && c->snd_nxt == c->snd_max);
+	CHECK(h, c, !(c->flags & TCP_F_EARLY) || l->rto_at);
+}
+
 static bool armed(const struct tcp_conn *c, u32 at)
 {
 	return !at ||
@@ -151,6 +170,7 @@ static void check_conn(struct host *h, const struct tcp_conn *c)
 		check_sequence(h, c);
 		check_window(h, c);
 		check_send_queue(h, c);
+		check_board(h, c);
 	}
 	check_receive(h, c);
 	if (c->state != TCP_CLOSED && c->state != TCP_TIME_WAIT)
@@ -169,6 +189,8 @@ static void count_conn(const struct tcp_conn *c, struct sums *s)
 		s->shared_ranges += c->sndq_ranges - TCP_OWN_RANGES;
 	s->timers += c->state != TCP_CLOSED && timer_is_set(&c->timer);
 	s->cc_states += !!(c->flags & TCP_F_CC_STATE);
+	s->losses += c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT &&
+		     c->flags & TCP_F_LOSS && c->loss;
 	s->conns += c->state != TCP_CLOSED;
 }
 
@@ -194,6 +216,8 @@ static void count_rest(const struct net *net, struct sums *s)
 		s->ranges++;
 	for (u32 i = net->tcp.cc_free; i; i = net->tcp.cc_states[i - 1].next)
 		s->cc_states++;
+	for (u32 i = net->tcp.loss_free; i; i = net->tcp.losses[i - 1].next)
+		s->losses++;
 }
 
 static void check_pools(struct host *h, const struct sums *s)
@@ -214,6 +238,9 @@ static void check_pools(struct host *h, const struct sums *s)
 	if (s->cc_states != t->ncc_used)
 		sim_fail(h->world, "host %u: %llu of %u states are there",
 			 h->nr, (unsigned long long)s->cc_states, t->ncc_used);
+	if (s->losses != t->nlosses_used)
+		sim_fail(h->world, "host %u: loss recoveries: %llu of %u",
+			 h->nr, (unsigned long long)s->losses, t->nlosses_used);
 	if (s->timers != dp->net.wheel.count)
 		sim_fail(h->world, "host %u: %llu timers set, %u on the wheel",
 			 h->nr, (unsigned long long)s->timers,

@@ -167,6 +167,7 @@ static void plan_options(struct world *w, struct tcp_conf *c, u64 *rng)
 	c->pacing = sim_chance(rng, 30);
 	c->quick_acks = sim_random(rng, 32);
 	c->rcv_buf_max = sim_chance(rng, 50) ? sim_random(rng, 400000) : 0;
+	c->sack = option(w, rng, FAULT_NO_SACK);
 	c->cc = (u8)(sim_in_play(w, FAULT_ANY_CC) ? cc : TCP_CC_NEWRENO);
 }
 

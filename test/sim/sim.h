@@ -77,6 +77,7 @@ enum {
 	X(NO_WSCALE, "wscale", 100)                              \
 	X(NO_ECN, "ecn", 100)                                    \
 	X(NO_COOKIES, "cookies", 100)                            \
+	X(NO_SACK, "sack", 100)                                  \
 	X(ANY_CC, "cc", 100) /* not the default */
 
 #define SIM_FAULT_NUMBER(name, word, percent) FAULT_##name,

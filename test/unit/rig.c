@@ -276,6 +276,15 @@ static u32 put_syn(const struct rig_peer *p, u8 *at)
 	return sizeof(words);
 }
 
+static u32 put_sack_ok(u8 *at)
+{
+	const struct be32 word = be32(TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 |
+				      TCP_OPT_SACK_OK << 8 | 2);
+
+	memcpy(at, &word, sizeof(word));
+	return sizeof(word);
+}
+
 void rig_inject_tcp(struct rig *r, struct rig_peer *p, u8 flags,
 		    const void *data, u32 len)
 {
@@ -285,6 +294,8 @@ void rig_inject_tcp(struct rig *r, struct rig_peer *p, u8 flags,
 
 	if (p->mss && flags & TCP_SYN)
 		nopt += put_syn(p, (u8 *)(h + 1) + nopt);
+	if (flags & TCP_SYN && r->conf.net.tcp.sack)
+		nopt += put_sack_ok((u8 *)(h + 1) + nopt);
 
 	*h = (struct tcp_hdr){
 		.sport = be16(p->sport),

@@ -186,6 +186,7 @@ static void start(int me, const struct tcp_conf *conf)
 	e->f = e->world;
 	e->f->net.conf.tcp.timestamps = conf->timestamps;
 	e->f->net.conf.tcp.wscale = conf->wscale;
+	e->f->net.conf.tcp.sack = conf->sack;
 	e->f->net.conf.tcp.rcv_buf = conf->rcv_buf;
 	e->f->net.conf.tcp.rcv_mbufs = conf->rcv_mbufs;
 	e->f->net.conf.tcp.retries = 15;
@@ -280,6 +281,7 @@ static void many(const struct line_conf *l, u64 seeds)
 		struct tcp_conf conf = {
 			.timestamps = s & 1,
 			.wscale = s & 2,
+			.sack = s % 3,
 			.rcv_buf = s & 4 ? 60000 : 5000,
 			.rcv_mbufs = s & 8 ? 64 : 4,
 		};
