@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP, at the
-start, in pace."""
+"""Bugs for `./run mutants`: in the gate, in lives and limits, in TCP, in loss
+recovery, at the start, in pace."""
 
 from collections import namedtuple
 
@@ -217,6 +217,83 @@ TCP = [
            "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
 ]
 
+LOSS = [
+    Mutant("a full board is not refused", "net/tcp_sack.c",
+           "\treturn n + TCP_SPANS_KEPT <= TCP_SPANS;",
+           "\treturn n <= TCP_SPANS;",
+           ["t_tcp_sack"]),
+    Mutant("neighbours SACKed stay apart", "net/tcp_sack.c",
+           "\treturn a->state == SPAN_LOST || a->state == SPAN_SACKED ||",
+           "\treturn a->state == SPAN_LOST ||",
+           ["t_tcp_sack"]),
+    Mutant("reneging is not noticed", "net/tcp_sack.c",
+           "\treturn b->n && b->span[0].state == SPAN_SACKED;",
+           "\treturn false;",
+           ["t_tcp_sack", "sack_reneged"]),
+    Mutant("a retransmission is never lost", "net/tcp_rack.c",
+           "\t\t\t    seq_le(r->top, s->mark))",
+           "\t\t\t    true)",
+           ["t_tcp_sack", "sack_lost_again"]),
+    Mutant("the original's late ACK counts for the copy", "net/tcp_rack.c",
+           "\tif (!a->again || rtt < r->min_rtt / 2)",
+           "\tif (!a->again)",
+           ["t_tcp_sack"]),
+    Mutant("PRR forgets what it has sent", "net/tcp_loss.c",
+           "\tif (l)\n\t\tl->prr.out += len;",
+           "\tif (l)\n\t\tl->prr.out += 0;",
+           ["prr"]),
+    Mutant("the reordering window does not grow", "net/tcp_loss.c",
+           "min(c->reo_mult + 1, (int)REO_MULT)",
+           "max(c->reo_mult, (u8)1)",
+           ["dsack_widens"]),
+    Mutant("blocks beyond what was sent are believed", "net/tcp_loss.c",
+           "\treturn seq_lt(c->snd_una, b->start) && seq_lt(b->start, "
+           "b->end) &&\n\t       seq_le(b->end, c->snd_max);",
+           "\treturn seq_lt(c->snd_una, b->start) && seq_lt(b->start, "
+           "b->end);",
+           ["sack_bad", "t_tcp_loss"]),
+    Mutant("F-RTO believes any ACK", "net/tcp_loss.c",
+           "\t} else if (a->once && seq_lt(c->recover, a->top)) {",
+           "\t} else if (false) {",
+           ["frto_true"]),
+    Mutant("F-RTO sends again at once", "net/tcp_loss.c",
+           "has_new_data(c) ? FRTO_NEW",
+           "has_new_data(c) ? FRTO_NONE",
+           ["frto"]),
+    Mutant("a probe's repair costs nothing", "net/tcp_tail.c",
+           "\t\tc->cwnd = c->ssthresh;",
+           "",
+           ["tail_probe_repairs"]),
+    Mutant("a probe in vain costs", "net/tcp_tail.c",
+           "\tif (c->tail == TAIL_NEW || dup || ",
+           "\tif (c->tail == TAIL_NEW || ",
+           ["tail_probe_vain"]),
+    Mutant("a scoreboard is not given back in silence", "net/tcp_loss.c",
+           "\tif (c->backoff >= SILENT) {",
+           "\tif (false) {",
+           ["t_tcp_loss"]),
+    Mutant("the block that grew last is not first", "net/tcp_blocks.c",
+           "if (!found || (s32)(m->tcp.grown - found->tcp.grown) > 0)",
+           "if (!found)",
+           ["sack_blocks"]),
+    Mutant("a D-SACK is sent twice", "net/tcp_blocks.c",
+           "\t\tdup->handle = 0;\n",
+           "",
+           ["dsack"]),
+    Mutant("a cookie forgets SACK", "net/tcp_cookie.c",
+           "\t\topts |= SAID_SACK;\n",
+           "\t\topts |= 0;\n",
+           ["t_tcp_cookie"]),
+    Mutant("the fast path overlooks a missing segment", "net/tcp_fast.c",
+           "TCP_F_EARLY | TCP_F_ON_READY",
+           "TCP_F_EARLY | TCP_F_LOSS | TCP_F_ON_READY",
+           ["replay_fast"]),
+    Mutant("the timeout forgets that it was put off", "net/tcp_loss.c",
+           "\tl->rto_at = c->rto_at;\n\tc->rto_at = at;",
+           "\tl->rto_at = at;\n\tc->rto_at = at;",
+           ["tail_probe"]),
+]
+
 STARTS = [
     Mutant("memory is not compared with what there is", "dom/host/available.c",
            "\tif (shared + n->private <= room)", "\tif (1)",
@@ -311,4 +388,4 @@ SIM = [
            "\ttcp_arm(net, c, c->persist_at);\n", "", ["sim"]),
 ]
 
-MUTANTS = GATE + LIVES + LIMITS + TCP + STARTS + PACE + SIM
+MUTANTS = GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM
