@@ -167,7 +167,7 @@ LIMITS = [
            "if (cookie != cookie_of(net, p, irs, period, said))", "if (0)",
            ["t_tcp_cookie"]),
     Mutant("a SYN cookie is anybody's", "net/tcp_cookie.c",
-           "flow_received(p->ip, p->l4), irs, said };", "{ .addrs = 0 }, irs, said };",
+           "addr_flow_hash(net, pkt_flow(p)), irs,", "0, irs,",
            ["t_tcp_cookie"]),
     Mutant("a SYN cookie is good for ever", "net/tcp_cookie.c",
            "hash_of(net, p, irs, period, said)", "hash_of(net, p, irs, 0, said)",
@@ -189,6 +189,14 @@ LIMITS = [
     Mutant("an application that is away is blamed on its peers",
            "net/tcp_share.c", " &&\n\t       tick - t->app_away >= "
            "t->patience;", ";", ["t_tcp_share"]),
+    Mutant("what another thread has left us is left again", "net/net.h",
+           " && !(m->flags & MBUF_FORWARDED);", ";", ["t_udp"]),
+    Mutant("ARP is for one thread", "net/eth.c",
+           "\t\tnet->owner = NET_ALL;\n", "", ["t_eth"]),
+    Mutant("a datagram can be given back by another socket", "net/udp.c",
+           " || m->udp.sock != sock", "", ["t_udp"]),
+    Mutant("nobody is told that a datagram was sent", "net/udp_out.c",
+           "\tm->flags |= MBUF_TELL;\n", "", ["t_udp"]),
 ]
 
 TCP = [
@@ -213,6 +221,12 @@ TCP = [
     Mutant("a flag that is new does not close the fast path",
            "net/tcp_fast.c", "(c->flags & ~any) == TCP_F_TS",
            "(c->flags & ~any & 0x1fffffff) == TCP_F_TS", ["t_tcp_in"]),
+    Mutant("an ACK of what was taken back is a simple one",
+           "net/tcp_fast.c", "\t       ack == c->snd_nxt &&\t /* nothing was "
+           "taken back */\n", "", ["probe_window_batch"]),
+    Mutant("all is acknowledged, however many ranges", "net/tcp_sndq.h",
+           "bytes != c->sndq_bytes || c->sndq_ranges != 1",
+           "bytes != c->sndq_bytes", ["t_tcp_sndq"]),
     Mutant("the fast path does not say when it sent", "net/tcp_fast.c",
            "\tc->last_tx = tick_of(now);", "", ["replay_fast"]),
 ]
@@ -383,7 +397,8 @@ SIM = [
            "if (c && tcp_cookie_earlier(net, c, p, s, now)) {", "if (0) {",
            ["sim"]),
     Mutant("a window stays made for small segments", "net/tcp_path.c",
-           "c->mss_snd));\n\tresize(c);", "c->mss_snd));", ["t_tcp_out"]),
+           "c->mss_snd));\n\tfit_windows(c);", "c->mss_snd));",
+           ["t_tcp_out"]),
     Mutant("a probe's timer is not set", "net/tcp_out.c",
            "\ttcp_arm(net, c, c->persist_at);\n", "", ["sim"]),
 ]
