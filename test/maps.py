@@ -9,7 +9,7 @@ import sys
 
 # Of others: Linux, memcached, the original IX; names that are put together.
 ELSEWHERE = {"xdp_desc", "gro_flush_timeout", "napi_defer_hard_irqs",
-             "rps_cpus", "protocol_binary.h", "churn_rst"}
+             "rps_cpus", "protocol_binary.h", "churn_rst", "NAME.sh"}
 DOCS = re.compile(r"\.md$")
 CODE = re.compile(r"\.(c|h|S|def|py|sh|build|txt|ld|pkt|bpf\.c)$")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
@@ -62,6 +62,7 @@ def main(top):
         if CODE.search(p) and p != "test/maps.py":
             found = re.findall(r"\w+", COMMENT.sub(" ", read(top, p)))
             found += [w.lower() for w in found]  # doc/abi.md: calls, events
+            found.append(os.path.basename(p).split(".")[0])  # a test's name
             everything.update(found)
             if not p.startswith(("test/", "bench/")):
                 product.update(found)
