@@ -2,8 +2,9 @@
 /*
  * echo.c without ixev: batches of calls down, event conditions up. What comes
  * is copied into the arena and sent from there, and given back only when the
- * peer has acknowledged the copy: the receive window, 256 KB unless set, bounds
- * what a connection has under way.
+ * peer has acknowledged the copy. What has no room in the copy waits where it
+ * was received: so the receive window bounds what a connection has under way,
+ * however large it grows.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -11,11 +12,18 @@
 
 #include <ix/ix.h>
 
-enum { RING = 256 * 1024, PER_EVENT = 3 /* calls */ };
+enum { RING = 256 * 1024, PIECES = 8192, PER_EVENT = 3 /* calls */ };
+
+struct piece {
+	const char *data;
+	uint32_t len;
+};
 
 struct conn { /* in, out, done: positions in the stream */
 	uint64_t handle, in, out, done;
 	bool open, fin, closed, asking; /* asking: a call is in the batch */
+	uint32_t first, npieces;
+	struct piece pieces[PIECES]; /* received, not copied yet: a ring, too */
 	char ring[RING];
 };
 
@@ -37,7 +45,7 @@ static void go_on(struct ix_thread *t, struct conn *c)
 	if (n) {
 		n = n < RING - from ? n : RING - from;
 		ask(c, ix_send(t, c->handle, c->ring + from, (uint32_t)n));
-	} else if (c->fin) {
+	} else if (c->fin && !c->npieces) {
 		ix_close(t, c->handle, IX_CLOSE_ALL);
 		c->closed = true;
 	}
@@ -80,21 +88,50 @@ static void on_knock(struct ix_thread *t, uint64_t handle)
 		ix_reject(t, handle);
 		return;
 	}
-	memset(c, 0, offsetof(struct conn, ring));
+	memset(c, 0, offsetof(struct conn, pieces));
 	c->handle = handle;
 	ask(c, ix_accept(t, handle, (uintptr_t)c));
+}
+
+/* Copies what there is room for; bytes. */
+static uint32_t copy_in(struct conn *c, const char *data, uint32_t len)
+{
+	uint64_t room = RING - (c->in - c->done);
+	uint32_t n = len < room ? len : (uint32_t)room;
+
+	for (uint32_t i = 0; i < n; i++)
+		c->ring[c->in++ % RING] = data[i];
+	return n;
+}
+
+static void copy_pieces(struct conn *c)
+{
+	while (c->npieces) {
+		struct piece *p = &c->pieces[c->first % PIECES];
+		uint32_t n = copy_in(c, p->data, p->len);
+
+		p->data += n;
+		p->len -= n;
+		if (p->len)
+			return;
+		c->first++;
+		c->npieces--;
+	}
 }
 
 static void on_recv(struct ix_thread *t, struct conn *c, const char *data,
 		    uint32_t len)
 {
+	uint32_t n = c->npieces || c->closed ? 0 : copy_in(c, data, len);
+
 	c->fin |= !len;
-	if (len > RING - (c->in - c->done) && !c->closed) {
-		ix_close(t, c->handle, IX_CLOSE_ALL); /* a larger window */
+	if (n < len && c->npieces < PIECES) {
+		c->pieces[(c->first + c->npieces++) % PIECES] =
+			(struct piece){ data + n, len - n };
+	} else if (n < len && !c->closed) { /* pieces of a few bytes each */
+		ix_close(t, c->handle, IX_CLOSE_ALL);
 		c->closed = true;
 	}
-	for (; len && !c->closed; len--)
-		c->ring[c->in++ % RING] = *data++;
 	go_on(t, c);
 }
 
@@ -102,6 +139,7 @@ static void on_sent(struct ix_thread *t, struct conn *c, uint32_t acked)
 {
 	c->done += acked;
 	ix_recv_done(t, c->handle, acked);
+	copy_pieces(c);
 	go_on(t, c);
 }
 
