@@ -168,17 +168,20 @@ ok "http" hello
 ok "http, pipelined" hello_pipelined
 ok "... and ends" ends
 
+# Behind the proxy, once the TAP is there that has the address.
+serve 8080 --port 8080 -- "$tmp/proxy" $ip_peer 8000
 python3 -m http.server -d "$tmp" -b $ip_peer 8000 >"$tmp/peer" 2>&1 &
 jobs="$jobs $!"
-serve 8080 --port 8080 -- "$tmp/proxy" $ip_peer 8000
+peer wait $ip_peer 8000
 ok "proxy" through_proxy
 ok "proxy, again" through_proxy
 ok "... and has nothing left over" at_rest
 ok "... and ends" ends
 
+serve 8080 --port 8080 -- "$tmp/proxy" $ip_peer 5007
 "${on_b[@]}" "$build/bench/linux_echo" --port 5007 >"$tmp/peer" 2>&1 &
 jobs="$jobs $!"
-serve 8080 --port 8080 -- "$tmp/proxy" $ip_peer 5007
+peer wait $ip_peer 5007
 ok "proxy, under load" loaded 8080
 ok "... and has nothing left over" at_rest
 ok "... and ends" ends
