@@ -106,6 +106,7 @@ enum tcp_flags {
 	TCP_F_CWR = 1 << 28,	     /* tell the peer: the window is reduced */
 	TCP_F_PACED = 1 << 29,	     /* with TCP_F_CC_STATE: see tcp_pace.c */
 	TCP_F_LOSS = 1 << 30, /* has a struct tcp_loss, or a tail probe */
+	TCP_F_IP6 = 1u << 31, /* ... which the fast path does not speak */
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */

@@ -160,6 +160,8 @@ void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
 	if (conf->wscale)
 		c->flags |= TCP_F_WSCALE;
 	c->sack = conf->sack;
+	if (addr_is_v6(flow.raddr))
+		c->flags |= TCP_F_IP6;
 	timer_init(&c->timer, TIMER_TCP);
 	list_init(&c->link);
 	choose_iss(net, c, now);

@@ -127,7 +127,8 @@ static int set_rxfh(const char *ifname, struct ethtool_rxfh *r,
  * packets are forwarded between threads. */
 static void hash_ports(const char *ifname)
 {
-	static const u32 flows[] = { TCP_V4_FLOW, UDP_V4_FLOW };
+	static const u32 flows[] = { TCP_V4_FLOW, UDP_V4_FLOW, TCP_V6_FLOW,
+				     UDP_V6_FLOW };
 
 	for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
 		struct ethtool_rxnfc nfc = {

@@ -16,6 +16,11 @@ unreachable() {
 	fails on_b ping -6 -c 1 -W 1 "$@"
 }
 
+# IPv4 packets that Linux has received.
+ip4_in() {
+	on_b awk '/^Ip: [0-9]/ { print $4 }' /proc/net/snmp
+}
+
 topology
 [ "$nic" = xdp ] || ip tuntap add ix0 mode tap vnet_hdr # stays, with its address
 ip_b -6 addr add $ip6_peer/64 dev ix0 nodad
@@ -44,6 +49,19 @@ serve 7 $both -- "$echo" --port 7 --udp
 ok "UDP echo" peer udp $ip6_ix 7
 ok "a UDP port that nobody has" peer udp_refused $ip6_ix 9
 ok "many connections" peer churn $ip6_ix 7 300 20
+ok "nothing leaked" at_rest
+stop_server
+
+# Nothing but IPv6.
+serve 0 --ip $ip6_ix/64 -- "$xfer" --port 5001
+ok "IPv6 alone" peer wait $ip6_ix 5001
+ok "... Linux to IX" peer send $ip6_ix 5001 1000000
+ok "... IX to Linux" peer recv $ip6_ix 5001 1000000
+stop_server
+serve 0 --ip $ip6_ix/64 -- "$echo" --port 7
+before=$(ip4_in)
+ok "... and answers" peer churn $ip6_ix 7 30 5
+ok "... by IPv6" [ "$before" = "$(ip4_in)" ]
 ok "nothing leaked" at_rest
 stop_server
 
