@@ -4,7 +4,7 @@
  * both ends take: by ICMP (RFC 1191), or because the way swallows larger ones
  * without a word (RFC 4821 section 7, RFC 8899 section 4.3).
  *
- *                three timeouts in a row of a full segment: a step down
+ *                three timeouts in a row of a segment: a step below it
  *      full size ------------------------------------------------> p->mss
  *          ^                                                         |
  *          |   p->raise_at: one connection tries the full size       |
@@ -55,10 +55,15 @@ u32 tcp_path_mss(struct net *net, struct be32 ip)
 	return p ? p->mss : UINT16_MAX;
 }
 
-/* Of a segment, options included, as struct tcp_path has it. */
+/* Of a segment with @len bytes, options included, as struct tcp_path has it. */
+static u32 size_with(const struct tcp_conn *c, u32 len)
+{
+	return len + (c->flags & TCP_F_TS ? TCP_TS_LEN : 0);
+}
+
 static u32 size_of_segments(const struct tcp_conn *c)
 {
-	return c->mss_snd + (c->flags & TCP_F_TS ? TCP_TS_LEN : 0);
+	return size_with(c, c->mss_snd);
 }
 
 /* Every host takes that: RFC 9293 section 3.7.1, RFC 8200 section 5. */
@@ -124,11 +129,10 @@ bool tcp_path_learn(struct net *net, struct tcp_conn *c, u16 mss, u64 now)
 
 void tcp_path_timeout(struct net *net, struct tcp_conn *c, u64 now)
 {
-	u32 mss = size_of_segments(c);
+	u32 flight = c->snd_max - c->snd_una;
+	u32 mss = size_with(c, min(flight, (u32)c->mss_snd));
 	struct tcp_path *p = find(net, c->flow.raddr);
 
-	if (c->snd_max - c->snd_una < c->mss_snd)
-		return;
 	if (p && p->mss < mss) {
 		p->raises += p->raises < RAISE_DOUBLED;
 		try_later(p, now);
