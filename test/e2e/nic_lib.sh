@@ -66,8 +66,9 @@ serve()
 	"$@" >/tmp/$tag.server 2>&1 &
 	server=$!
 	pids="$pids $server"
-	for i in $(seq 50); do
+	for i in $(seq 300); do
 		grep -q '^xdp_raw:' /tmp/$tag.server && break
+		kill -0 $server 2>/dev/null || break
 		sleep 0.1
 	done
 	# The child of timeout, for signals that timeout cannot pass on.
