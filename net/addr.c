@@ -194,8 +194,10 @@ int addr_from_abi(struct net *net, const struct ix_addr *a, struct be32 *out)
 	struct be128 ip;
 
 	*out = (struct be32){ a->w[3] };
-	if (!a->q[0] && (a->w[2] == be32(0xffff).raw || (!a->w[2] && !a->w[3])))
+	if (!a->q[0] && !a->w[2] && !a->w[3])
 		return 0;
+	if (!a->q[0] && a->w[2] == be32(0xffff).raw)
+		return addr_is_v6(*out) ? -EINVAL : 0; /* 0/8: see addr.h */
 	memcpy(&ip, a, sizeof(ip));
 	*out = addr_get(net, ip);
 	if (out->raw)

@@ -81,7 +81,8 @@ struct be128 addr_to_ip6(const struct net *net, struct be32 a);
 struct ix_addr addr_to_abi(const struct net *net, struct be32 a);
 
 /* From the application: all zero is 0, "any". What *@out says is held. 0,
- * -EAFNOSUPPORT (IPv6, which we do not speak), -ENOBUFS. */
+ * -EINVAL (in 0.0.0.0/8: it would be taken for an id), -EAFNOSUPPORT (IPv6,
+ * which we do not speak), -ENOBUFS. */
 int addr_from_abi(struct net *net, const struct ix_addr *a, struct be32 *out);
 
 #endif

@@ -152,7 +152,7 @@ enum ix_cc {
 
 /* An IPv6 address, or an IPv4 address mapped into one (RFC 4291, 2.5.5.2);
  * network byte order. All zero: any. Families that the dataplane does not
- * speak are answered by -EAFNOSUPPORT. */
+ * speak are answered by -EAFNOSUPPORT, IPv4 0.0.0.0/8 but zero by -EINVAL. */
 struct ix_addr {
 	union {
 		uint8_t b[16];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "net_fixture.h"
+#include "net_fixture6.h"
 
 #include "base/cksum.h"
 
@@ -76,6 +77,8 @@ void fix_stop(struct fixture *f)
 	while (fix_tx(f))
 		;
 	free_sent(f);
+	if (f->addr_mem)
+		fix6_stop(f);
 	assert_int_equal(f->pool.nfree, f->pool.total);
 	free(f->mem);
 	free(f->udp_mem);
@@ -357,6 +360,7 @@ struct fix_frame *fix_tx(struct fixture *f)
 	memmove(net->txq, net->txq + 1, --net->ntx * sizeof(net->txq[0]));
 	t->len = 0;
 	t->ip = NULL;
+	t->ip6 = NULL;
 	t->arp = NULL;
 	t->tell = m->flags & MBUF_TELL;
 	t->sock = m->tx.sock;
@@ -367,6 +371,8 @@ struct fix_frame *fix_tx(struct fixture *f)
 	assert_memory_equal(t->eth->src, net->src.mac, 6);
 	if (be16_host(t->eth->type) == ETH_TYPE_ARP)
 		t->arp = (struct arp_hdr *)(t->eth + 1);
+	else if (be16_host(t->eth->type) == ETH_TYPE_IPV6)
+		fix6_check(f, t);
 	else
 		check_ip(f, t);
 	return t;

@@ -8,7 +8,8 @@
  *	           fix_in() ------> net -----------+
  *
  * All addresses are those of FIX_*; frames built here go from the peer to us,
- * correct in every field, for tests to spoil. fix_stop() finds lost buffers.
+ * correct in every field, for tests to spoil. fix_stop() finds lost buffers,
+ * and IPv6 addresses that nobody let go of (net_fixture6.h).
  */
 #ifndef TEST_UNIT_NET_FIXTURE_H
 #define TEST_UNIT_NET_FIXTURE_H
@@ -35,13 +36,14 @@ enum {
 
 extern const u8 fix_mac[6], fix_peer_mac[6], fix_gw_mac[6];
 
-/* A frame that was sent, in one piece and checked: IPv4 header and TCP, UDP
+/* A frame that was sent, in one piece and checked: IP header and TCP, UDP
  * and ICMP checksums are right. */
 struct fix_frame {
 	u8 bytes[FIX_FRAME];
 	u32 len;
 	struct eth_hdr *eth;
-	struct ipv4_hdr *ip; /* NULL unless IPv4 */
+	struct ipv4_hdr *ip;  /* NULL unless IPv4 */
+	struct ipv6_hdr *ip6; /* NULL unless IPv6 */
 	void *l4;
 	u32 l4_len;
 	struct arp_hdr *arp; /* NULL unless ARP */
@@ -57,7 +59,7 @@ struct fixture {
 	u8 group_owner[RSS_TABLE];
 	u64 now;
 	u8 *frames;
-	void *mem, *udp_mem, *tcp_mem;
+	void *mem, *udp_mem, *tcp_mem, *addr_mem; /* the last: fix6_setup() */
 	struct fix_frame tx;
 };
 

@@ -924,6 +924,11 @@ static void addresses(void **state)
 		c->port = 1;
 		c->ip.b[15] = 1; /* ::1 */
 		assert_int_equal(rig_one(r), -EAFNOSUPPORT);
+		c = rig_call(r, ops[i]);
+		c->handle = ops[i] == IX_UDP_SENDV ? udp : 0;
+		c->port = 1;
+		c->ip = addr_of_ipv4(be32(1)); /* 0.0.0.1: within, an id */
+		assert_int_equal(rig_one(r), -EINVAL);
 		if (ops[i] == IX_UDP_BIND)
 			continue;
 		c = rig_call(r, ops[i]);
