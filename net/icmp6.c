@@ -160,6 +160,9 @@ void ip6_undeliverable(struct net *net, const struct mbuf *m, u64 now)
 
 /* ---- errors of ours */
 
+/* No error is longer than the least MTU (RFC 4443, 2.4). */
+enum { MOST_QUOTED = IPV6_MIN_MTU - IPV6_LEN - ICMP_LEN };
+
 static bool deserves_error(const struct net *net, const struct pkt *p)
 {
 	const struct ipv6_hdr *ip = p->ip;
@@ -176,7 +179,8 @@ static void error(struct net *net, const struct pkt *p, u8 type, u8 code,
 		  u32 rest, u64 now)
 {
 	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
-	u32 quote = hlen + min(p->first_len, (u32)ICMP_QUOTE);
+	u32 quote = min(hlen + min(p->first_len, (u32)ICMP_QUOTE),
+			(u32)MOST_QUOTED);
 	struct icmp_hdr *icmp;
 	struct mbuf *m;
 	u64 sum;

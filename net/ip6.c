@@ -13,7 +13,7 @@ enum {
 	OPT_UNKNOWN = 0xc0, /* what to do with one (RFC 8200, 4.2): */
 	OPT_SKIP = 0x00,
 	OPT_DISCARD = 0x40,
-	OPT_REPORT = 0x80, /* and ICMP; the last but for multicast */
+	OPT_REPORT = 0x80, /* and ICMP, but for what went to a group */
 };
 
 static bool drop(struct net *net, struct mbuf *m, u64 *reason)
@@ -85,13 +85,16 @@ static bool pass_over(struct net *net, struct pkt *p, u8 next, bool first,
 
 	if (p->first_len < len)
 		goto bad;
+	if (next == IP6_HOP_BY_HOP && !first) { /* RFC 8200 section 4 */
+		icmp6_parameter(net, p, ICMP6_PARAM_NEXT, 0, now);
+		goto bad;
+	}
 	if (next == IP6_ROUTING) {
 		if (ext->left) { /* to be sent on by us (RFC 5095) */
 			icmp6_parameter(net, p, ICMP6_PARAM_HEADER, 2, now);
 			goto bad;
 		}
-	} else if ((next == IP6_HOP_BY_HOP && !first) ||
-		   !options_pass(p->l4, len, &report, &at)) {
+	} else if (!options_pass(p->l4, len, &report, &at)) {
 		if (report)
 			icmp6_parameter(net, p, ICMP6_PARAM_OPTION, at, now);
 		goto bad;
@@ -227,6 +230,16 @@ bool ip6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	return from(net, m, p, now);
 }
 
+/* Nobody is asked for a group's address. */
+static int out_group(struct net *net, struct mbuf *m, struct be128 group)
+{
+	u8 mac[6];
+
+	ip6_group_mac(mac, group);
+	eth_out(net, m, mac, ETH_TYPE_IPV6);
+	return 0;
+}
+
 int ip6_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 	    u8 proto, u8 tos, u16 *neigh, u64 now)
 {
@@ -236,6 +249,8 @@ int ip6_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 
 	ip6_push(m, len, *addr_ip6(t, src), *addr_ip6(t, dst), proto, tos,
 		 IP_TTL);
+	if (unlikely(ip6_is_multicast(*addr_ip6(t, dst))))
+		return out_group(net, m, *addr_ip6(t, dst));
 	next = ip6_next_hop(net, dst);
 	if (likely(next.raw))
 		return neigh_send(net, m, next, neigh, now);

@@ -106,7 +106,7 @@ static COLD int send_slow(struct net *net, struct mbuf *m, struct be32 ip,
 		eth_out(net, m, broadcast, ETH_TYPE_IPV4);
 		return 0;
 	}
-	if (!e && ip.raw != net->conf.ip.raw) {
+	if (!e && !net_is_own(net, ip)) {
 		e = neigh_create(net, ip, true, now);
 		if (e) {
 			e->state = NEIGH_ASKING;
