@@ -51,8 +51,6 @@ static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
 	if (icmp->type == ICMP6_TOO_BIG) {
 		/* More than any link's is no news. */
 		msg.mtu = (u16)min(be32_host(icmp->rest), 65535u);
-		if (!msg.mtu)
-			msg.mtu = IPV6_MIN_MTU;
 		return msg;
 	}
 	if (icmp->type == ICMP6_PARAMETER) {
@@ -77,6 +75,14 @@ static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
 	return msg;
 }
 
+/* Less than every link takes is a lie (RFC 8201 section 4), and what fits
+ * cannot have been too large. */
+static bool is_news(const struct ipv6_hdr *sent, u32 mtu)
+{
+	return mtu >= IPV6_MIN_MTU &&
+	       be16_host(sent->len) + (u32)IPV6_LEN > mtu;
+}
+
 /* What we sent is quoted: only TCP without extension headers is ours. */
 static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 			u64 now)
@@ -92,7 +98,8 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 		return drop(net, m);
 	own = ip6_own(&net->ip6, q->src);
 	raddr = addr_find(net, q->dst);
-	if (own < 0 || (msg.mtu && msg.mtu < IPV6_MIN_MTU))
+	if (own < 0 || be32_host(q->ver_class_flow) >> 28 != 6 ||
+	    (icmp->type == ICMP6_TOO_BIG && !is_news(q, msg.mtu)))
 		return drop(net, m);
 	if (q->next == IP_PROTO_TCP) {
 		struct flow flow = flow_make(raddr, net->ip6.own[own].id,
