@@ -170,12 +170,21 @@ static void learn(struct net *net, struct be32 id, const u8 mac[6], u64 now)
 		neigh_heard(net, e, mac, false, now);
 }
 
-static void given_up(struct net *net, struct ip6_own *own)
+/* Another one has our address @own, or thinks so. Who is sure of it defends it
+ * against us; an announcement that is to override nothing is a newcomer's
+ * (RFC 4429 section 3.3): the address stays ours, and he is told. */
+static void claimed(struct net *net, struct ip6_own *own, bool sure,
+		    bool answers)
 {
 	if (own->taken)
 		return;
-	own->taken = true;
-	net->stat->nd_taken++;
+	if (!sure) {
+		if (answers)
+			advertise(net, own->ip, ND_F_OVERRIDE, all_nodes, NULL);
+	} else if (net->conf.ip6.detect) {
+		own->taken = true;
+		net->stat->nd_taken++;
+	}
 }
 
 /* RFC 4861, 7.2.3; of one who has no address yet, RFC 4862, 5.4.3: he is told
@@ -204,7 +213,8 @@ static void solicitation(struct net *net, const struct pkt *p, bool answers,
 }
 
 /* RFC 4861, 7.2.5. Who is not known is not made known by this. */
-static void advertisement(struct net *net, const struct pkt *p, u64 now)
+static void advertisement(struct net *net, const struct pkt *p, bool answers,
+			  u64 now)
 {
 	const struct nd_hdr *nd = p->l4;
 	const u8 *mac = mac_option(p, ND_LEN, ND_OPT_TARGET);
@@ -215,7 +225,8 @@ static void advertisement(struct net *net, const struct pkt *p, u64 now)
 
 	if (i >= 0) {
 		if (mac && memcmp(mac, net->src.mac, 6))
-			given_up(net, &net->ip6.own[i]);
+			claimed(net, &net->ip6.own[i],
+				be32_host(nd->flags) & ND_F_OVERRIDE, answers);
 		return;
 	}
 	e = id.raw ? neigh_find(net, id) : NULL;
@@ -275,13 +286,15 @@ static bool valid(const struct pkt *p, const struct icmp_hdr *icmp, u32 hlen)
 	/* From nowhere: to all who may have the address, and no link-layer
 	 * address. */
 	return p->src.raw ||
-	       (ip6_is_multicast(ip->dst) && !option(p, ND_LEN, ND_OPT_SOURCE));
+	       (be128_equal(ip->dst, ip6_solicited_node(nd->target)) &&
+		!option(p, ND_LEN, ND_OPT_SOURCE));
 }
 
 void nd_in(struct net *net, const struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct icmp_hdr *icmp = p->l4;
 	u32 hlen = icmp->type == ND_ROUTER_ADVERT ? ND_RA_LEN : ND_LEN;
+	bool answers = !(m->flags & MBUF_FORWARDED); /* one thread does */
 
 	if (icmp->type == ND_ROUTER_SOLICIT || icmp->type == ND_REDIRECT)
 		return; /* we are no router, and know where to send */
@@ -290,9 +303,9 @@ void nd_in(struct net *net, const struct mbuf *m, const struct pkt *p, u64 now)
 		return;
 	}
 	if (icmp->type == ND_SOLICIT)
-		solicitation(net, p, !(m->flags & MBUF_FORWARDED), now);
+		solicitation(net, p, answers, now);
 	else if (icmp->type == ND_ADVERT)
-		advertisement(net, p, now);
+		advertisement(net, p, answers, now);
 	else
 		router(net, p, now);
 }
