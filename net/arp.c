@@ -55,8 +55,9 @@ static bool valid(const struct net *net, const struct mbuf *m)
 		return false;
 	op = be16_host(a->op);
 	return (op == ARP_REQUEST || op == ARP_REPLY) &&
-	       !eth_is_group(a->sha) && !ip_is_multicast(a->spa) &&
-	       !ip_is_broadcast(net, a->spa) && a->spa.raw != net->conf.ip.raw;
+	       !eth_is_group(a->sha) && !addr_is_v6(a->spa) &&
+	       !ip_is_multicast(a->spa) && !ip_is_broadcast(net, a->spa) &&
+	       a->spa.raw != net->conf.ip.raw;
 }
 
 /* RFC 826's reception, but who did not ask us gets no new entry: replies

@@ -442,6 +442,22 @@ static void silence(void **state)
 	assert_int_equal(f->stat.drop_no_route, 1);
 }
 
+/* ARP speaks of no address that stands for an IPv6 one. */
+static void arp_does_not_count(void **state)
+{
+	struct fixture *f = *state;
+	struct be32 id;
+
+	f->net.conf.ip = f->net.conf.netmask = be32(0); /* IPv6 alone */
+	send(f, fix6_peer);
+	asked(f);
+	id = known(f, fix6_peer)->ip;
+	fix_in(f, fix_arp(f, ARP_REPLY, other_mac, id, be32(0)));
+	assert_int_equal(f->stat.drop_arp, 1);
+	assert_int_equal(known(f, fix6_peer)->state, NEIGH_ASKING);
+	fix_tx_none(f);
+}
+
 static void advert_lies(void **state)
 {
 	struct lla o = lla(ND_OPT_TARGET, fix_peer_mac);
@@ -720,6 +736,7 @@ int main(void)
 		FIX6_TEST(answer_without_option),
 		FIX6_TEST(claim_is_checked),
 		FIX6_TEST(silence),
+		FIX6_TEST(arp_does_not_count),
 		FIX6_TEST(advert_lies),
 		FIX6_TEST(announcements),
 		FIX6_TEST(address_taken),
