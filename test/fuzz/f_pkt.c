@@ -94,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 2:
 			fuzz_time(r, &in);
 			break;
+		case 4:
+			fuzz_ip6(r, &in);
+			break;
 		default:
 			fuzz_segment(r, &in);
 		}

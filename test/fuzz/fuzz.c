@@ -24,6 +24,14 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->conf.net.tcp.ecn = TCP_ECN_ACCEPT;
 	r->conf.net.tcp.pacing = how & 32;
 	r->conf.mbufs = 128;
+	r->conf.net.ip6 = (struct ip6_conf){
+		.own = { { .ip = { .b = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } },
+			   .bits = 64 },
+			 { .ip = { .b = { 0xfe, 0x80, [15] = 1 } },
+			   .bits = 64 } },
+		.nown = 2,
+		.detect = true,
+	};
 	r->conf.net.tcp.max_conns = 8;
 	r->conf.net.tcp.timestamps = true;
 	r->conf.net.tcp.wscale = true;
@@ -49,24 +57,34 @@ void fuzz_raw(struct rig *r, struct fuzz_in *in)
 	fake_nic_inject(&r->nic, frame, n);
 }
 
-static u8 *ethernet(struct rig *r, u8 *frame)
+static u8 *ethernet(struct rig *r, u8 *frame, u16 type)
 {
 	struct eth_hdr *eth = (struct eth_hdr *)frame;
 
 	memcpy(eth->dst, r->nic.q.mac, 6);
 	memcpy(eth->src, rig_peer_mac, 6);
-	eth->type = be16(ETH_TYPE_IPV4);
+	eth->type = be16(type);
 	return (u8 *)(eth + 1);
 }
 
-void fuzz_ip(struct rig *r, struct fuzz_in *in)
+static void ip_of(struct rig *r, struct fuzz_in *in, u16 type)
 {
 	u8 frame[ETH_LEN + 256] = { 0 };
 	u32 n = ETH_LEN;
 
-	n += fuzz_bytes(in, ethernet(r, frame), fuzz_8(in));
+	n += fuzz_bytes(in, ethernet(r, frame, type), fuzz_8(in));
 	rig_fix(frame, n);
 	fake_nic_inject(&r->nic, frame, max(n, (u32)ETH_MIN_FRAME));
+}
+
+void fuzz_ip(struct rig *r, struct fuzz_in *in)
+{
+	ip_of(r, in, ETH_TYPE_IPV4);
+}
+
+void fuzz_ip6(struct rig *r, struct fuzz_in *in)
+{
+	ip_of(r, in, ETH_TYPE_IPV6);
 }
 
 /* Distances from what is expected: mostly small, sometimes anything. */
@@ -77,18 +95,43 @@ static u32 delta(struct fuzz_in *in)
 	return d == -128 ? fuzz_32(in) : (u32)d;
 }
 
-static void headers(const struct tcp_conn *c, struct fuzz_in *in, u8 *at)
+/* Of a closed one, the address is nobody's any more. */
+static bool is_v6(const struct tcp_conn *c)
 {
-	struct ipv4_hdr *ip = (struct ipv4_hdr *)at;
-	struct tcp_hdr *h = (struct tcp_hdr *)(ip + 1);
+	return c->state != TCP_CLOSED && addr_is_v6(c->flow.raddr);
+}
 
-	*ip = (struct ipv4_hdr){
+/* Of the connection's family; returns where TCP's goes. */
+static struct tcp_hdr *ip_header(const struct net *net,
+				 const struct tcp_conn *c, u8 *at)
+{
+	const struct addr_table *t = &net->addrs;
+
+	if (is_v6(c)) {
+		*(struct ipv6_hdr *)at = (struct ipv6_hdr){
+			.ver_class_flow = be32(6u << 28),
+			.next = IP_PROTO_TCP,
+			.hops = 64,
+			.src = *addr_ip6(t, c->flow.raddr),
+			.dst = *addr_ip6(t, c->flow.laddr),
+		};
+		return (struct tcp_hdr *)(at + IPV6_LEN);
+	}
+	*(struct ipv4_hdr *)at = (struct ipv4_hdr){
 		.ver_ihl = 0x45,
 		.ttl = 64,
 		.proto = IP_PROTO_TCP,
-		.src = c->flow.raddr.raw ? c->flow.raddr : rig_peer_ip,
+		.src = addr_is_v6(c->flow.raddr) || !c->flow.raddr.raw
+			       ? rig_peer_ip
+			       : c->flow.raddr,
 		.dst = rig_ip,
 	};
+	return (struct tcp_hdr *)(at + IPV4_LEN);
+}
+
+static void header(const struct tcp_conn *c, struct fuzz_in *in,
+		   struct tcp_hdr *h)
+{
 	*h = (struct tcp_hdr){
 		.sport = c->flow.rport.raw ? c->flow.rport : be16(777),
 		.dport = c->flow.lport.raw ? c->flow.lport : be16(RIG_PORT),
@@ -150,15 +193,16 @@ void fuzz_segment(struct rig *r, struct fuzz_in *in)
 {
 	u32 i = fuzz_8(in) % r->conf.net.tcp.max_conns, nopt, len;
 	const struct tcp_conn *c = &r->dp.net.tcp.conns[i];
-	u8 frame[FAKE_FRAME_MAX], *at = ethernet(r, frame);
-	struct tcp_hdr *h = (struct tcp_hdr *)(at + IPV4_LEN);
+	u8 frame[FAKE_FRAME_MAX];
+	u8 *at = ethernet(r, frame, is_v6(c) ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4);
+	struct tcp_hdr *h = ip_header(&r->dp.net, c, at);
 
-	headers(c, in, at);
+	header(c, in, h);
 	nopt = options(c, in, (u8 *)(h + 1));
 	h->off = (u8)((TCP_LEN + nopt) << 2);
 	len = fuzz_16(in) % 4000;
 	memset((u8 *)(h + 1) + nopt, 'x', len);
-	len += ETH_LEN + IPV4_LEN + TCP_LEN + nopt;
+	len += (u32)((u8 *)(h + 1) - frame) + nopt;
 	rig_fix(frame, len);
 	fake_nic_inject(&r->nic, frame, len);
 }

@@ -55,6 +55,26 @@ def ip4(proto, payload, src="0a000002", dst="0a000001"):
             + bytes.fromhex(src + dst) + payload)
 
 
+OWN6, PEER6 = "20010db8" + "0" * 23 + "1", "20010db8" + "0" * 23 + "2"
+LOCAL6, ROUTER6 = "fe80" + "0" * 27 + "1", "fe80" + "0" * 26 + "fe"
+NODES6, GROUP6 = "ff02" + "0" * 27 + "1", "ff02" + "0" * 19 + "1ff000001"
+NOWHERE6 = "0" * 32
+
+
+def ip6(proto, payload, src=PEER6, dst=OWN6, hops=255):
+    return (struct.pack(">IHBB", 6 << 28, 0, proto, hops)
+            + bytes.fromhex(src + dst) + payload)
+
+
+def nd(kind, flags, target, options=b""):
+    return (struct.pack(">BBHI", kind, 0, 0, flags) + bytes.fromhex(target)
+            + options)
+
+
+def mac6(option, last):
+    return bytes((option, 1, 2, 0, 0, 0, 0, last))
+
+
 MSS = bytes((2, 4, 5, 180))
 WSCALE = bytes((1, 3, 3, 7))
 TS = bytes((1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0))
@@ -126,6 +146,42 @@ def pkt():
                               + bytes((4, 0, 0, 53, 0, 8, 0, 0)))
     yield "ip_fragment", frame(1, ip4(17, bytes(16))[:6] + b"\x20\0"
                                + ip4(17, bytes(16))[8:])
+    ask = frame(4, ip6(58, nd(135, 0, OWN6, mac6(1, 2)), dst=GROUP6))
+    syn6 = bytes.fromhex("0400" "0050" "00000000" "00000000" "50" "02" "ffff"
+                         "0000" "0000")
+    yield "ip6_syn", (ask + frame(4, ip6(6, syn6)) + seg(d, 6, ACK)
+                      + seg(d, 6, ACK | PSH, n=100) + seg(d, 6, FIN | ACK)
+                      + ms(2, 15) * 20)
+    yield "ip6_unknown", frame(4, ip6(6, syn6)) + frame(
+        4, ip6(58, nd(136, 0x60000000, PEER6, mac6(2, 2)))) + seg(d, 6, ACK)
+    yield "ip6_silent", frame(4, ip6(6, syn6)) + seconds(2, 2) * 8
+    yield "ip6_ns", ask + frame(4, ip6(58, nd(135, 0, OWN6), NOWHERE6, GROUP6))
+    yield "ip6_na", frame(4, ip6(58, nd(136, 0x20000000, OWN6, mac6(2, 9)),
+                                 dst=NODES6)) + ask
+    yield "ip6_ra", frame(4, ip6(58, bytes((134, 0, 0, 0, 64, 0, 0, 9))
+                                 + bytes(8) + mac6(1, 254)
+                                 + struct.pack(">BBHI", 5, 1, 0, 1400),
+                                 ROUTER6, NODES6)) + frame(
+        4, ip6(58, bytes((128, 0, 0, 0, 0, 1, 0, 1)),
+               "20010db80001" + "0" * 19 + "1")) + seconds(2, 15) * 2
+    yield "ip6_ping", ask + frame(
+        4, ip6(58, bytes((128, 0, 0, 0, 0, 1, 0, 1)) + b"x" * 30))
+    yield "ip6_udp", ask + frame(
+        4, ip6(17, bytes((4, 0, 0, 53, 0, 12, 0, 0)) + b"quiz")) * 3 + frame(
+        4, ip6(17, bytes((4, 0, 0, 54, 0, 8, 0, 0))))
+    yield "ip6_too_big", ask + frame(4, ip6(6, syn6)) + frame(
+        4, ip6(58, bytes((2, 0, 0, 0, 0, 0, 5, 0))
+               + ip6(6, bytes.fromhex("0050" "0400" "00000000"), OWN6, PEER6)))
+    pad = bytes((1, 4, 0, 0, 0, 0))
+    yield "ip6_headers", ask + frame(
+        4, ip6(0, bytes((60, 0)) + pad + bytes((43, 0)) + pad
+               + bytes((44, 0, 0, 0, 0, 0, 0, 0)) + bytes((6, 0)) + bytes(6)
+               + syn6))
+    yield "ip6_option", ask + frame(
+        4, ip6(60, bytes((6, 0, 0xc5, 4)) + bytes(4) + syn6)) + frame(
+        4, ip6(43, bytes((6, 2, 0, 1)) + bytes(20) + syn6))
+    yield "ip6_fragment", frame(
+        4, ip6(44, bytes((17, 0, 0, 1, 0, 0, 0, 1)) + bytes(48)))
     yield "short", frame(0, b"\2" * 13) + frame(0, b"") + frame(1, b"E")
 
 

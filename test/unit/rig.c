@@ -99,6 +99,24 @@ void rig_start(struct rig *r)
 		panic("rig: dp_init");
 }
 
+/* Ids of IPv6 addresses are held by ourselves, neighbours and paths alone. */
+static void check_addrs(const struct net *net)
+{
+	u64 holders = 0, known = net->ip6.nown + !!net->ip6.router.raw;
+
+	for (u32 i = 0; i < net->addrs.nused; i++)
+		holders += net->addrs.addrs[i].holders;
+	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
+		const struct neigh *e = &net->neighbours.entries[i];
+
+		known += e->state != NEIGH_FREE && addr_is_v6(e->ip);
+	}
+	for (u32 i = 0; i < TCP_PATHS; i++)
+		known += addr_is_v6(net->tcp.paths[i].ip);
+	if (holders != known)
+		panic("rig: an IPv6 address is held");
+}
+
 void rig_end(struct rig *r)
 {
 	r->nic.hold = false;
@@ -109,6 +127,7 @@ void rig_end(struct rig *r)
 		panic("rig: a packet buffer is lost");
 	if (r->stat.tcp_conns || r->stat.tcp_time_wait)
 		panic("rig: a connection is left");
+	check_addrs(&r->dp.net);
 	fake_nic_free(&r->nic);
 	free(r->mem);
 	free(r->frames);
@@ -174,53 +193,79 @@ const struct ix_event *rig_event(const struct rig *r, u16 type, u32 nth)
 
 /* ---- the peer */
 
-/* Checksum over the pseudo header and @len bytes, for the field at @field. */
-static void fix_l4(const struct ipv4_hdr *ip, u8 *l4, u32 len, u32 field)
+/* Checksum over what a pseudo header sums up to and @len bytes, for the field
+ * at @field. */
+static void fix_l4(u64 sum, u8 proto, u8 *l4, u32 len, u32 field)
 {
-	u64 sum = (u64)ip->src.raw + ip->dst.raw + be16(ip->proto).raw +
-		  be16((u16)len).raw;
 	u16 folded = 0;
 
 	if (len < field + 2)
 		return;
 	memcpy(l4 + field, &folded, 2);
 	folded = (u16)~cksum_fold(cksum_add(sum, l4, len));
-	if (ip->proto == IP_PROTO_UDP && !folded)
+	if (proto == IP_PROTO_UDP && !folded)
 		folded = 0xffff;
 	memcpy(l4 + field, &folded, 2);
 }
 
-static void fix_icmp(u8 *l4, u32 len)
+/* Behind extension headers, if they lie in the frame. */
+static void fix_ip6(struct ipv6_hdr *ip, u32 len)
 {
-	u16 folded = 0;
+	u8 *l4 = (u8 *)(ip + 1), proto = ip->next;
+	u64 sum = cksum_fold(cksum_add(0, &ip->src, 2 * sizeof(ip->src)));
 
-	if (len < 4)
+	if (len < IPV6_LEN)
 		return;
-	memcpy(l4 + 2, &folded, 2);
-	folded = (u16)~cksum_fold(cksum_add(0, l4, len));
-	memcpy(l4 + 2, &folded, 2);
+	len -= IPV6_LEN;
+	ip->len = be16((u16)len);
+	while (len >= 8 &&
+	       (proto == IP6_HOP_BY_HOP || proto == IP6_ROUTING ||
+		proto == IP6_DEST_OPTIONS || proto == IP6_FRAGMENT)) {
+		u32 hlen = proto == IP6_FRAGMENT ? 8 : l4[1] * 8u + 8;
+
+		if (hlen > len)
+			return;
+		proto = l4[0];
+		l4 += hlen;
+		len -= hlen;
+	}
+	sum += (u64)be32(len).raw + be16(proto).raw;
+	if (proto == IP_PROTO_TCP)
+		fix_l4(sum, proto, l4, len, 16);
+	if (proto == IP_PROTO_UDP)
+		fix_l4(sum, proto, l4, len, 6);
+	if (proto == IP_PROTO_ICMP6)
+		fix_l4(sum, proto, l4, len, 2);
 }
 
 void rig_fix(u8 *frame, u32 len)
 {
+	const struct eth_hdr *eth = (const struct eth_hdr *)frame;
 	struct ipv4_hdr *ip = (struct ipv4_hdr *)(frame + ETH_LEN);
 	u32 hlen;
+	u64 sum;
 
 	if (len < ETH_LEN + IPV4_LEN)
 		return;
 	len -= ETH_LEN;
+	if (be16_host(eth->type) == ETH_TYPE_IPV6) {
+		fix_ip6((struct ipv6_hdr *)ip, len);
+		return;
+	}
 	hlen = (ip->ver_ihl & 15) * 4u;
 	if (hlen < IPV4_LEN || hlen > len)
 		return;
 	ip->len = be16((u16)len);
 	ip->cksum = 0;
 	ip->cksum = (u16)~cksum_fold(cksum_add(0, ip, hlen));
+	len -= hlen;
+	sum = ip_pseudo_sum(ip->src, ip->dst, ip->proto, (u16)len);
 	if (ip->proto == IP_PROTO_TCP)
-		fix_l4(ip, (u8 *)ip + hlen, len - hlen, 16);
+		fix_l4(sum, ip->proto, (u8 *)ip + hlen, len, 16);
 	if (ip->proto == IP_PROTO_UDP)
-		fix_l4(ip, (u8 *)ip + hlen, len - hlen, 6);
+		fix_l4(sum, ip->proto, (u8 *)ip + hlen, len, 6);
 	if (ip->proto == IP_PROTO_ICMP)
-		fix_icmp((u8 *)ip + hlen, len - hlen);
+		fix_l4(0, ip->proto, (u8 *)ip + hlen, len, 2);
 }
 
 /* Ethernet and IPv4 headers for @len bytes of @proto; returns where the

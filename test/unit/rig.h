@@ -69,7 +69,8 @@ extern const u8 rig_peer_mac[6];
 struct rig *rig_new(void);
 void rig_start(struct rig *r);
 
-/* Shuts the dataplane down and panics if a buffer or connection is lost. */
+/* Shuts the dataplane down and panics if a buffer, a connection or the id of an
+ * IPv6 address is lost. */
 void rig_end(struct rig *r);
 
 /* ---- the application */
