@@ -86,7 +86,7 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 		return drop(net, m);
 	qlen = (q->ver_ihl & 15) * 4;
 	if (q->ver_ihl >> 4 != 4 || qlen < IPV4_LEN || have < qlen + 8 ||
-	    q->src.raw != net->conf.ip.raw)
+	    q->src.raw != net->conf.ip.raw || addr_is_v6(q->dst))
 		return drop(net, m);
 	msg = read_error(icmp);
 	/* What fits cannot have been too large. */

@@ -111,6 +111,22 @@ static void tells_tcp(void **state)
 	assert_int_equal(tcp_stub.icmps, 2);
 }
 
+/* An address that would be the id of an IPv6 one. */
+static void quotes_of_no_host(void **state)
+{
+	static const u32 dst[] = { 1, 0x1000, 0x00ffffff };
+	struct fixture *f = *state;
+	struct quote q = quote();
+
+	for (u32 i = 0; i < ARRAY_SIZE(dst); i++) {
+		q.ip.dst = be32(dst[i]);
+		fix_in(f, fix_icmp(f, ICMP_UNREACHABLE, ICMP_UNREACH_HOST, 0,
+				   &q, sizeof(q)));
+		assert_int_equal(f->stat.drop_icmp, i + 1);
+	}
+	assert_int_equal(tcp_stub.icmps, 0);
+}
+
 /* RFC 1122 section 4.2.3.9: what routers say passes, what the host itself says
  * does not, nor what is forbidden (RFC 1812 section 5.2.7.1). */
 static void hard_and_soft(void **state)
@@ -287,6 +303,7 @@ int main(void)
 		TEST(echo_of_any_size),
 		TEST(echo_refused),
 		TEST(tells_tcp),
+		TEST(quotes_of_no_host),
 		TEST(hard_and_soft),
 		TEST(quoted_lies),
 		TEST(error_goes_to_the_flows_owner),
