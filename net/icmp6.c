@@ -214,13 +214,14 @@ void icmp6_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)
 	error(net, p, ICMP6_UNREACHABLE, code, 0, now);
 }
 
-void icmp6_parameter(struct net *net, const struct pkt *p, u8 code, u32 at,
-		     u64 now)
+void icmp6_parameter(struct net *net, const struct pkt *p, u8 code,
+		     const u8 *field, u64 now)
 {
-	const u8 *field = (const u8 *)p->l4 + at;
-
-	if (code == ICMP6_PARAM_NEXT)
-		field = p->next;
 	error(net, p, ICMP6_PARAMETER, code, (u32)(field - (const u8 *)p->ip),
 	      now);
+}
+
+void icmp6_reassembly_timeout(struct net *net, const struct pkt *p, u64 now)
+{
+	error(net, p, ICMP6_TIME_EXCEEDED, ICMP_EXCEEDED_REASSEMBLY, 0, now);
 }

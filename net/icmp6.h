@@ -12,9 +12,12 @@ bool icmp6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now);
  * went to a group (RFC 4443, 2.4). Does not take the mbuf. */
 void icmp6_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now);
 
-/* The same for a parameter problem, @at bytes into the header that is at p->l4.
- * With ICMP6_PARAM_NEXT the next header field is meant. */
-void icmp6_parameter(struct net *net, const struct pkt *p, u8 code, u32 at,
-		     u64 now);
+/* The same for a parameter problem: @field, in the headers of @p, is to blame.
+ */
+void icmp6_parameter(struct net *net, const struct pkt *p, u8 code,
+		     const u8 *field, u64 now);
+
+/* Answers the first fragment @p of a datagram that did not become whole. */
+void icmp6_reassembly_timeout(struct net *net, const struct pkt *p, u64 now);
 
 #endif

@@ -86,17 +86,19 @@ static bool pass_over(struct net *net, struct pkt *p, u8 next, bool first,
 	if (p->first_len < len)
 		goto bad;
 	if (next == IP6_HOP_BY_HOP && !first) { /* RFC 8200 section 4 */
-		icmp6_parameter(net, p, ICMP6_PARAM_NEXT, 0, now);
+		icmp6_parameter(net, p, ICMP6_PARAM_NEXT, p->next, now);
 		goto bad;
 	}
 	if (next == IP6_ROUTING) {
 		if (ext->left) { /* to be sent on by us (RFC 5095) */
-			icmp6_parameter(net, p, ICMP6_PARAM_HEADER, 2, now);
+			icmp6_parameter(net, p, ICMP6_PARAM_HEADER, &ext->type,
+					now);
 			goto bad;
 		}
 	} else if (!options_pass(p->l4, len, &report, &at)) {
 		if (report)
-			icmp6_parameter(net, p, ICMP6_PARAM_OPTION, at, now);
+			icmp6_parameter(net, p, ICMP6_PARAM_OPTION,
+					(const u8 *)p->l4 + at, now);
 		goto bad;
 	}
 	p->proto = ext->next;
@@ -111,27 +113,24 @@ bad:
 }
 
 /* A fragment that is the whole packet (RFC 6946) is none. */
-static bool whole(struct net *net, struct pkt *p)
+static bool is_whole(const struct ip6_frag *f)
+{
+	return !(f->off_more.raw & be16(0xfff9).raw);
+}
+
+static void pass_over_whole(struct pkt *p)
 {
 	const struct ip6_frag *f = p->l4;
 
-	if (p->first_len < sizeof(*f)) {
-		net->stat->drop_ip_header++;
-		return false;
-	}
-	if (f->off_more.raw & be16(0xfff9).raw) {
-		net->stat->drop_ip_fragment++;
-		return false;
-	}
 	p->proto = f->next;
 	p->next = &f->next;
 	p->l4 = (u8 *)p->l4 + sizeof(*f);
 	p->l4_len -= sizeof(*f);
 	p->first_len -= sizeof(*f);
-	return true;
 }
 
-/* Up to the transport's header; all of them lie in the first buffer. */
+/* Up to the transport's header, or a fragment's that is a part; all of them lie
+ * in the first buffer. */
 static bool pass_extensions(struct net *net, struct pkt *p, u64 now)
 {
 	for (u32 i = 0; i < MOST_EXTENSIONS; i++) {
@@ -147,8 +146,13 @@ static bool pass_extensions(struct net *net, struct pkt *p, u64 now)
 				return false;
 			break;
 		case IP6_FRAGMENT:
-			if (!whole(net, p))
+			if (p->first_len < sizeof(struct ip6_frag)) {
+				net->stat->drop_ip_header++;
 				return false;
+			}
+			if (!is_whole(p->l4))
+				return true;
+			pass_over_whole(p);
 			break;
 		default:
 			return true;
@@ -156,6 +160,18 @@ static bool pass_extensions(struct net *net, struct pkt *p, u64 now)
 	}
 	net->stat->drop_ip_header++;
 	return false;
+}
+
+/* As for IPv4: see fragment() in ip.c. */
+static bool fragment(struct net *net, struct mbuf *m, const struct pkt *p,
+		     u64 now)
+{
+	struct flow hosts = flow_make(p->src, p->dst, be16(0), be16(0));
+
+	if (net_leave(net, m, net->group_owner[net_flow_group(net, hosts)]))
+		return false;
+	ip6_frag_in(net, m, p, now);
+	return true;
 }
 
 static bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
@@ -175,9 +191,11 @@ static bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 		return tcp_in(net, m, p, now);
 	case IP_PROTO_UDP:
 		return udp_in(net, m, p, now);
+	case IP6_FRAGMENT:
+		return fragment(net, m, p, now);
 	}
 	if (p->proto != IP6_NO_NEXT)
-		icmp6_parameter(net, p, ICMP6_PARAM_NEXT, 0, now);
+		icmp6_parameter(net, p, ICMP6_PARAM_NEXT, p->next, now);
 	return drop(net, m, &net->stat->drop_not_ours);
 }
 

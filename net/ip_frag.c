@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reassembly (RFC 791, 815, 1122 section 3.3.2).
+ * Reassembly (RFC 791, 815, 1122 section 3.3.2), for both families; IPv6's
+ * headers are in ip6_frag.c.
  *
  *   used -> datagram -> datagram -> ...     oldest first: all wait equally long
  *              |
@@ -10,7 +11,7 @@
  *
  * Whoever can send, also in another's name, can begin datagrams and never end
  * them. So all of them together hold no more than one in SHARE of the buffers,
- * and a source (by its hashed address) no more than are left of those. Who
+ * and a source (by its hashed address or /64) no more than are left of those. Who
  * wants more gets it from who holds most: the oldest of his goes. Where there
  * is no place for a new datagram, it is the oldest of who has begun most, or of
  * all if nobody has begun more than a FEW: between the parts of one as many
@@ -29,8 +30,6 @@ enum {
 	/* Of 64 KB by way of the smallest MTU that is in use, 576, there are
 	 * 119; by way of Ethernet 45. */
 	PARTS = 128,
-	PART_LEAST = 48, /* but the last: an MTU of 68 (RFC 791) */
-	IP_MAX = 65535,
 };
 
 void frag_init(struct net *net)
@@ -147,6 +146,19 @@ static u32 patience(const struct net *net)
 	return ticks_of_us(net->conf.frag_timeout_ms * 1000ull);
 }
 
+static bool is_ipv4(const struct frag_key *key)
+{
+	return !key->src.q[0] && key->src.w[2] == be32(0xffff).raw;
+}
+
+/* Whoever has one IPv6 address has 2^64 of them: a source is a subnet. */
+static u8 source(const struct net *net, const struct frag_key *key)
+{
+	size_t len = is_ipv4(key) ? sizeof(key->src) : sizeof(key->src.q[0]);
+
+	return (u8)(hash_sip(net->secret, &key->src, len) % FRAG_SOURCES);
+}
+
 /* NULL: no place. */
 static struct frag *begin(struct net *net, const struct frag_key *key, u64 hash,
 			  u64 now)
@@ -159,8 +171,7 @@ static struct frag *begin(struct net *net, const struct frag_key *key, u64 hash,
 	f = container_of(fs->free.next, struct frag, link);
 	list_del(&f->link);
 	*f = (struct frag){ .key = *key, .hash = hash };
-	f->source = (u8)(hash_sip(net->secret, &key->src, sizeof(key->src)) %
-			 FRAG_SOURCES);
+	f->source = source(net, key);
 	f->expires = tick_of(now) + patience(net);
 	list_add_tail(&fs->used, &f->link);
 	fs->begun_by[f->source]++;
@@ -263,6 +274,14 @@ drop:
 	return NULL;
 }
 
+void frag_ready(struct net *net, struct mbuf *m)
+{
+	m->flags = 0;
+	m->frag.next = net->frags.whole;
+	net->frags.whole = m;
+	net->stat->ip_reassembled++;
+}
+
 struct mbuf *frag_whole(struct net *net)
 {
 	struct mbuf *m = net->frags.whole;
@@ -293,10 +312,7 @@ static void ip_whole(struct net *net, struct mbuf *m, u32 hlen)
 	ip->cksum = 0;
 	ip->cksum = (u16)~cksum_fold(cksum_add(0, ip, hlen));
 	mbuf_push(m, ETH_LEN);
-	m->flags = 0;
-	m->frag.next = net->frags.whole;
-	net->frags.whole = m;
-	net->stat->ip_reassembled++;
+	frag_ready(net, m);
 }
 
 void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
@@ -309,7 +325,7 @@ void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 
 	if (!net->conf.frag_timeout_ms || !p->l4_len ||
 	    hlen + off + p->l4_len > IP_MAX ||
-	    (more && (p->l4_len % 8 || p->l4_len < PART_LEAST))) {
+	    (more && (p->l4_len % 8 || p->l4_len < FRAG_LEAST))) {
 		net->stat->drop_ip_fragment++;
 		mbuf_free_chain(net->pool, m);
 		return;
@@ -323,20 +339,28 @@ void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 
 /* The sender is told if it can be known which datagram it was (RFC 1122
  * section 3.3.2). */
-static void ip_timeout(struct net *net, const struct frag *f, u64 now)
+static void ip_timeout(struct net *net, const struct mbuf *m, u64 now)
 {
-	struct mbuf *m = f->parts;
-	const struct ipv4_hdr *ip;
+	const struct ipv4_hdr *ip = (const void *)(m->data - m->frag.hlen);
 	struct pkt p;
 
-	if (!m || m->frag.off)
-		return;
-	ip = (const void *)(m->data - m->frag.hlen);
 	ip_addressed(&p, ip);
 	p.l4 = m->data;
 	p.eth = (const void *)((const u8 *)p.ip - ETH_LEN);
 	p.l4_len = p.first_len = m->len;
 	icmp_reassembly_timeout(net, &p, now);
+}
+
+static void tell(struct net *net, const struct frag *f, u64 now)
+{
+	const struct mbuf *m = f->parts;
+
+	if (!m || m->frag.off)
+		return;
+	if (is_ipv4(&f->key))
+		ip_timeout(net, m, now);
+	else
+		ip6_frag_timeout(net, m, now);
 }
 
 void frag_timer(void *arg, struct timer *t, u64 now)
@@ -352,7 +376,7 @@ void frag_timer(void *arg, struct timer *t, u64 now)
 			return;
 		}
 		net->stat->ip_frag_timeouts++;
-		ip_timeout(net, f, now);
+		tell(net, f, now);
 		forget(net, f);
 	}
 }

@@ -13,7 +13,12 @@
 struct net;
 struct pkt;
 
-enum { FRAG_DATAGRAMS = 64, FRAG_SOURCES = 64 };
+enum {
+	FRAG_DATAGRAMS = 64,
+	FRAG_SOURCES = 64,
+	FRAG_LEAST = 48, /* bytes, but of the last: an MTU of 68 (RFC 791) */
+	IP_MAX = 65535,	 /* bytes of a datagram */
+};
 
 /* What the fragments of a datagram have in common (RFC 791; RFC 8200 section
  * 4.5, where the protocol does not count and is 0). */
@@ -63,6 +68,16 @@ struct mbuf *frag_add(struct net *net, const struct frag_key *key,
 /* An IPv4 fragment for us, whose header holds. Takes @m. A datagram that
  * becomes whole by it waits in frag_whole(). */
 void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
+
+/* The same of IPv6, at p->l4 the fragment header. */
+void ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
+
+/* Tells its sender that the rest of a datagram, of which @m is the first part,
+ * did not come. */
+void ip6_frag_timeout(struct net *net, const struct mbuf *m, u64 now);
+
+/* @m, a whole datagram with its headers, is to be received. */
+void frag_ready(struct net *net, struct mbuf *m);
 
 /* A datagram put together, as if it had come in one frame; or NULL. To be
  * received like one. */
