@@ -11,11 +11,11 @@
  *
  * Whoever can send, also in another's name, can begin datagrams and never end
  * them. So all of them together hold no more than one in SHARE of the buffers,
- * and a source (by its hashed address or /64) no more than are left of those. Who
- * wants more gets it from who holds most: the oldest of his goes. Where there
- * is no place for a new datagram, it is the oldest of who has begun most, or of
- * all if nobody has begun more than a FEW: between the parts of one as many
- * others may begin as there are places.
+ * and a source (by its hashed address or /64) no more than are left of those.
+ * Who wants more gets it from who holds most: the oldest of his goes. Where
+ * there is no place for a new datagram, it is the oldest of who has begun most,
+ * or of all if nobody has begun more than a FEW: between the parts of one as
+ * many others may begin as there are places.
  *
  * Parts that overlap are a lie or a fault: the datagram goes, and what still
  * comes of it (RFC 5722). The same part twice is neither.
