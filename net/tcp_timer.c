@@ -129,12 +129,25 @@ static bool user_timed_out(const struct net *net, struct tcp_conn *c, u64 now)
 	return false;
 }
 
+/* What fires early fires late: nothing has run here meanwhile, and the ACK may
+ * be waiting in the NIC. It is looked at before anything is sent again. */
+static bool wait_for_ack(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (!(c->flags & TCP_F_EARLY) || tick_of(now) == c->rto_at)
+		return false;
+	c->rto_at = tcp_deadline(now, 1);
+	tcp_arm(net, c, c->rto_at);
+	return true;
+}
+
 static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 limit =
 		c->state < TCP_ESTABLISHED ? conf->syn_retries : conf->retries;
 
+	if (wait_for_ack(net, c, now))
+		return true;
 	c->rto_at = 0;
 	if (c->flags & TCP_F_EARLY) {
 		early_fired(net, c, now);
