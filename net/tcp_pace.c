@@ -41,6 +41,14 @@ static bool begin_slot(const struct tcp_conn *c, struct tcp_cc_state *s,
 	return true;
 }
 
+/* It is never longer than a round trip: what seems to be is of half a day ago,
+ * ticks wrap. */
+static bool slot_runs(const struct tcp_conn *c, const struct tcp_cc_state *s,
+		      u32 now)
+{
+	return s->pace_at - now - 1 < c->srtt >> 7;
+}
+
 bool tcp_pace_open_slow(struct net *net, struct tcp_conn *c, u64 now)
 {
 	struct tcp_cc_state *s = tcp_cc_state(net, c);
@@ -49,7 +57,7 @@ bool tcp_pace_open_slow(struct net *net, struct tcp_conn *c, u64 now)
 	s->pace_wait = false;
 	if (c->snd_nxt == c->snd_una)
 		return true;
-	if (!tick_before(tick, s->pace_at) && !begin_slot(c, s, tick))
+	if (!slot_runs(c, s, tick) && !begin_slot(c, s, tick))
 		return true;
 	if (s->pace_left > 0)
 		return true;

@@ -147,12 +147,37 @@ static void begins_with_a_full_window(void **state)
 	}
 }
 
+/* The wheel's ticks wrap: after half of their range a slot of long ago is not
+ * one to come. */
+static void after_half_a_day(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = paced(f, &p);
+	u32 sent = send(f, c, SEGS);
+
+	while (sent < SEGS) {
+		tcp_pass(f, FIX_MS);
+		sent += tcp_drain(f);
+	}
+	p.ack = c->snd_max;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	tcp_news(f, c);
+	tcp_pass(f, 12 * 3600 * 1000ull * FIX_MS);
+	assert_int_equal(tcp_drain(f), 0);
+	assert_int_equal(c->state, TCP_ESTABLISHED);
+	sent = send(f, c, SEGS);
+	tcp_pass(f, RTT_MS * FIX_MS);
+	assert_int_equal(sent + tcp_drain(f), f->net.conf.tcp.init_cwnd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(spreads_a_window), TCP_TEST(faster_in_slow_start),
 		TCP_TEST(small_window),	    TCP_TEST(not_at_each_ack),
 		TCP_TEST(at_once),	    TCP_TEST(begins_with_a_full_window),
+		TCP_TEST(after_half_a_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
