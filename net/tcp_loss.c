@@ -166,13 +166,23 @@ void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now)
 
 /* ---- reordering, learnt */
 
+/* Without an object: is recover only of the last episode, which is over, and
+ * was the block part of that? */
+static bool is_of_last(const struct tcp_conn *c, const struct tcp_block *b)
+{
+	const u32 uses =
+		TCP_F_RECOVERY | TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED;
+
+	return !c->dupacks && !(c->flags & uses) &&
+	       seq_le(b->end, c->recover) && c->recover - b->end <= c->max_wnd;
+}
+
 /* The peer got something twice: what was sent again was not lost, but late
  * (RFC 8985 section 6.2 step 4). Once for each episode. */
 static void learn_dup(struct tcp_conn *c, struct tcp_loss *l,
 		      const struct tcp_block *b)
 {
-	if (l ? l->learnt
-	      : seq_lt(c->recover, b->end) || c->recover - b->end > c->max_wnd)
+	if (l ? l->learnt : !is_of_last(c, b))
 		return;
 	if (l)
 		l->learnt = true;
