@@ -17,7 +17,9 @@ static void fin_sent(struct tcp_conn *c)
 static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 {
 	c->snd_nxt += len;
-	if (seq_lt(c->snd_max, c->snd_nxt)) {
+	if (seq_lt(c->snd_max, c->snd_nxt) && c->probes) {
+		c->snd_max = c->snd_nxt; /* rtt_at: user_timed_out() */
+	} else if (seq_lt(c->snd_max, c->snd_nxt)) {
 		if (tcp_rtt_wanted(c, now))
 			tcp_path_sent(net, c, len, now);
 		tcp_sent_new(c, now);
