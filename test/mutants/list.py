@@ -260,6 +260,19 @@ LOSS = [
            "min(c->reo_mult + 1, (int)REO_MULT)",
            "max(c->reo_mult, (u8)1)",
            ["dsack_widens"]),
+    Mutant("a D-SACK among duplicate ACKs sets recover back",
+           "net/tcp_loss.c",
+           "\treturn !c->dupacks && !(c->flags & uses) &&",
+           "\treturn !(c->flags & uses) &&",
+           ["dsack_dupacks"]),
+    Mutant("a D-SACK ends what a mark has begun", "net/tcp_loss.c",
+           "TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED;\n\n\treturn",
+           "TCP_F_RTO_RECOVERY;\n\n\treturn",
+           ["dsack_ecn"]),
+    Mutant("new data puts the user timeout off", "net/tcp_out.c",
+           "\tif (seq_lt(c->snd_max, c->snd_nxt) && c->probes) {",
+           "\tif (false) {",
+           ["user_timeout_goes_on"]),
     Mutant("blocks beyond what was sent are believed", "net/tcp_loss.c",
            "\treturn seq_lt(c->snd_una, b->start) && seq_lt(b->start, "
            "b->end) &&\n\t       seq_le(b->end, c->snd_max);",
@@ -325,6 +338,10 @@ STARTS = [
 
 # Nothing is wrong after these, only slower.
 PACE = [
+    Mutant("a slot of half a day ago is to come", "net/tcp_pace.c",
+           "\treturn s->pace_at - now - 1 < c->srtt >> 7;",
+           "\treturn tick_before(now, s->pace_at);",
+           ["t_tcp_pace"]),
     Mutant("no segment takes the fast path", "net/eth.c",
            "\t\ti += tcp_fast_in(net, pkts + i, n - i, now);\n", "",
            ["baseline"]),
