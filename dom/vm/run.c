@@ -8,7 +8,8 @@
  *	  gone away, an exception	next crossing goes on from there
  *	stopped in ring 3		the network is looked after, the
  *					application goes on where it was
- *	stopped in ring 0		the network is being looked after
+ *	stopped in ring 0		the network is being looked after, or
+ *					will be before the call ends
  */
 #include "dom/vm/run.h"
 
@@ -41,21 +42,19 @@ static bool in_ring3(const struct guest *g)
 /* By a signal: the timer's, or of who wants us to end. False: that. */
 static bool stopped(struct guest *g)
 {
-	u64 began = g->cpu->worked_at;
+	u64 now = host_now(&g->host->clock);
 
 	proc_limit_stop(&g->t->limit);
 	if (host_stopping() || READ_ONCE(g->t->down->end))
 		g->cpu->stop = true;
 	if (!in_ring3(g)) {
-		g->due = host_now(&g->host->clock) + g->t->limit_ns;
+		g->cpu->late = now - g->cpu->worked_at >= g->t->limit_ns;
+		g->due = now + g->t->limit_ns;
 		return true;
 	}
-	vm_take(g);
 	if (host_stopping())
 		return false;
-	g->due = proc_thread_look(g->t, began);
-	vm_give(g);
-	g->cpu->worked_at = began;
+	vm_look(g);
 	return true;
 }
 

@@ -21,6 +21,9 @@ struct guest {
 /* want.c. The dataplane to D, the vCPU has stopped; to ring 0. */
 void vm_take(struct guest *g);
 void vm_give(struct guest *g);
+/* The network is looked after, if it is time to: ring 3 has the core, or ring 0
+ * is between two calls of the core's. */
+void vm_look(struct guest *g);
 struct vm_code vm_read_code(const struct vm_cpu *cpu);
 
 /* What ring 0 wants. True: it goes on; else what the persona is wanted for, in

@@ -64,6 +64,17 @@ void vm_give(struct guest *g)
 		write_code(g->cpu, &g->state->guest);
 }
 
+void vm_look(struct guest *g)
+{
+	u64 began = g->cpu->worked_at;
+
+	vm_take(g);
+	g->due = proc_thread_look(g->t, began);
+	vm_give(g);
+	g->cpu->worked_at = began;
+	g->cpu->late = false;
+}
+
 /* ---- the end of it all */
 
 _Noreturn void vm_grave(const struct guest *g, const char *what)
@@ -186,6 +197,9 @@ bool vm_serve(struct guest *g)
 		return true;
 	case VM_WANT_RECV:
 		xdp_of(g)->recv(g->cpu->xdp);
+		return true;
+	case VM_WANT_LOOK:
+		vm_look(g);
 		return true;
 	case VM_WANT_OTHERS:
 		host_wake_others(g->host);

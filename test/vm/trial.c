@@ -7,6 +7,8 @@
  *	trial lies	what must fault, and leave the dataplane as it was
  *	trial spin	keeps the core for a second
  *	trial time	asks for it, very often; then sleeps for a minute
+ *	trial flush	keeps ring 0 busy, not with the network
+ *	trial calls	... with what is answered at once
  *	trial crash	reads address 0
  */
 #include <errno.h>
@@ -504,6 +506,50 @@ static int ask_time(void)
 	return failed;
 }
 
+static volatile bool rung; /* by a handler beside ring 3 */
+
+static void ring(int sig)
+{
+	(void)sig;
+	rung = true;
+}
+
+static void ring_later(void)
+{
+	enum { LATER_S = 8 };
+
+	signal(SIGALRM, ring);
+	alarm(LATER_S);
+}
+
+/* Batches of calls that do not exist: nearly always in ring 0. */
+static int flush(void)
+{
+	struct ix_down *down = thread->port.down;
+	bool refused = true;
+
+	memset(down->calls, 0xff, sizeof(down->calls));
+	for (ring_later(); !rung;) {
+		down->ncalls = IX_MAX_CALLS;
+		down->flags = IX_RUN_FLUSH;
+		refused &= !thread->port.domain->run_io(&thread->port) &&
+			   thread->port.up->results[0] < 0;
+	}
+	down->ncalls = 0;
+	check(refused && served(), "flushed, and nothing else");
+	return failed;
+}
+
+static int calls(void)
+{
+	long wrong = 0;
+
+	for (ring_later(); !rung;)
+		wrong |= call(VM_NOTHING);
+	check(!wrong && served(), "called for nothing");
+	return failed;
+}
+
 static int crash(void)
 {
 	fflush(stdout);
@@ -516,7 +562,8 @@ static const struct {
 	int (*run)(void);
 } modes[] = {
 	{ "work", work },     { "lies", tell_lies }, { "spin", spin },
-	{ "time", ask_time }, { "crash", crash },
+	{ "time", ask_time }, { "flush", flush },    { "calls", calls },
+	{ "crash", crash },
 };
 
 int main(int argc, char **argv)

@@ -79,6 +79,7 @@ void guest_call(struct vm_cpu *cpu)
 {
 	struct vm_regs *r = &cpu->regs;
 
+	guest_look(cpu);
 	if (cpu->dp && answer(cpu, r))
 		return;
 	if (r->rax == VM_NOTHING) {

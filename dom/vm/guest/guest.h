@@ -34,6 +34,7 @@ enum vm_want {
 	VM_WANT_SEND,	/* xdp: the kernel is to send, or */
 	VM_WANT_RECV,	/* ... to take up the fill ring */
 	VM_WANT_DOOR,	/* wake the peer at this wire_door */
+	VM_WANT_LOOK,	/* late: D is to look after the network */
 	VM_WANT_OTHERS, /* packets were forwarded: wake the threads */
 	VM_WANT_LINUX,	/* a call of Linux's in regs: its answer */
 	VM_WANT_AWAY,	/* ring 3 has left, VM_LEAVE: as START */
@@ -65,6 +66,7 @@ struct vm_cpu {
 	struct wire_queue *wire; /* its NIC is one of these */
 	struct xdp_q *xdp;
 	bool stop; /* ask D, whatever there is to do. Any time */
+	bool late; /* ... VM_WANT_LOOK, in a call that does not do it */
 	u64 tsc0, ns0, ns_per_tsc; /* the clock: dom/host/clock.h */
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */
 	u64 spin_ns, chores_at;
@@ -104,6 +106,14 @@ s64 guest_run_io(struct vm_cpu *cpu);
 /* call.c; guest_call() is entry.S's. */
 void guest_call(struct vm_cpu *cpu);
 s64 guest_ask(struct vm_cpu *cpu, enum vm_want want, u64 arg);
+
+/* Who makes such calls all the time is mostly stopped in ring 0, where D cannot
+ * have the dataplane. */
+static inline void guest_look(struct vm_cpu *cpu)
+{
+	if (unlikely(READ_ONCE(cpu->late)))
+		guest_ask(cpu, VM_WANT_LOOK, 0);
+}
 
 static inline u64 guest_now(const struct vm_cpu *cpu)
 {

@@ -90,6 +90,7 @@ static COLD s64 run_special(struct vm_cpu *cpu, u64 now)
 	if (READ_ONCE(cpu->stop))
 		return guest_ask(cpu, VM_WANT_EVENTS, 0);
 	dp_flush(cpu->dp, now);
+	guest_look(cpu);
 	return 0;
 }
 
