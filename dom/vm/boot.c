@@ -46,6 +46,8 @@ enum {
 };
 
 #define CR0_PG (1ull << 31)
+#define XCR0_BASE 3ull		/* x87 and SSE: always */
+#define XCR0_TILES (3ull << 17) /* AMX: both bits, or none */
 
 /* ---- IDT */
 
@@ -229,7 +231,22 @@ static int set_msrs(const struct vm *vm, struct vm_vcpu *c)
 	return err ? err : set_msr(c, MSR_KERNEL_GS, 0);
 }
 
-/* Ring 3 may use the vector registers that programs here use. */
+/* Ring 3 may use the vector registers that programs here use, but for those
+ * that KVM has for no guest. */
+u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host)
+{
+	u64 has = XCR0_BASE;
+
+	for (u32 i = 0; i < id->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &id->entries[i];
+
+		if (e->function == 0xd && !e->index)
+			has |= (u64)e->edx << 32 | e->eax;
+	}
+	has &= host;
+	return (has & XCR0_TILES) == XCR0_TILES ? has : has & ~XCR0_TILES;
+}
+
 static int set_xcr0(struct vm_vcpu *c, const struct kvm_cpuid2 *id)
 {
 	struct kvm_xcrs x = { .nr_xcrs = 1 };
@@ -238,7 +255,7 @@ static int set_xcr0(struct vm_vcpu *c, const struct kvm_cpuid2 *id)
 	if (!has_xsave(id))
 		return 0;
 	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	x.xcrs[0].value = (u64)high << 32 | low;
+	x.xcrs[0].value = vm_xcr0(id, (u64)high << 32 | low);
 	return ioctl(c->fd, KVM_SET_XCRS, &x) ? -errno : 0;
 }
 

@@ -114,6 +114,8 @@ int vm_fail(char *why, size_t why_len, const char *step);
 int vm_open_idt(struct vm *vm, char *why, size_t why_len);
 /* When memory and page tables are made. */
 int vm_boot(struct vm *vm, struct vm_vcpu *c, char *why, size_t why_len);
+/* The guest's XCR0: @id is what KVM has, @host the XCR0 here. */
+u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host);
 /* FS base of ring 3. 0 or -errno. */
 int vm_set_fs(struct vm_vcpu *c, u64 base);
 
