@@ -3,6 +3,7 @@
 # What one crossing and back costs in ring 0 beyond the work itself, dp_step():
 # the instructions of run_io's way through guest_syscall, which is straight on,
 # and all of guest_run_io(), as if it took every branch. Waiting is not in it.
+# And exceptions of ring 3 leave ring 0 none of its flags: AC opens SMAP.
 #
 # crossing.sh GUEST: exit 0 or 1
 at_most=150
@@ -23,5 +24,15 @@ work=$(objdump -d --no-show-raw-insn "$guest" | awk '
 echo "guest_syscall: $entry, guest_run_io: at most $work (all of it)"
 [ "$entry" -gt 20 ] && [ $((entry + work)) -le $at_most ] || {
 	echo "more than $at_most instructions"
+	exit 1
+}
+objdump -d --no-show-raw-insn "$guest" | awk '
+	$2 == "<exception>:" { on = 1; next }
+	on && $2 ~ /^call/ { exit }
+	on && $2 == "push" && $3 == "$0x2" { two = 1; next }
+	on && $2 ~ /^popf/ && two { found = 1 }
+	{ two = 0 }
+	END { exit !found }' || {
+	echo "an exception: ring 0 runs with flags of ring 3"
 	exit 1
 }

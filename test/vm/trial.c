@@ -283,6 +283,7 @@ static bool served(void)
 	X(jump_away, "mov $0x800000000000, %%rax; jmp *%%rax", SIGSEGV)        \
 	X(nowhere, "xor %%eax, %%eax; mov (%%rax), %%rax", SIGSEGV)            \
 	X(undefined, "ud2", SIGILL)                                            \
+	X(with_flags, "pushf; orl $0x4400, (%%rsp); popf; ud2", SIGILL)        \
 	X(divide, "xor %%ecx, %%ecx; mov $1, %%eax; cltd; idiv %%ecx", SIGFPE) \
 	X(breakpoint, "int3", SIGTRAP)                                         \
 	X(load_ss, "mov $0x10, %%eax; mov %%ax, %%ss", SIGSEGV)
@@ -304,7 +305,7 @@ static __attribute__((noinline)) int signal_of(void (*tell)(void))
 	caught = 0;
 	if (!sigsetjmp(back, 1))
 		tell();
-	__asm__ volatile("pushf; andl $~0x40100, (%%rsp); popf" : : : "cc");
+	__asm__ volatile("pushf; andl $~0x44500, (%%rsp); popf" : : : "cc");
 	return caught;
 }
 

@@ -142,13 +142,14 @@ guest_vectors:
 
 exception:
 	push_all
-	cld
 	mov %rsp, %rsi
 	testb $3, VM_CS(%rsp)
 	jz 1f
 	swapgs
 	mov CPU(STACK), %rsp
 1:	and $-16, %rsp
+	push $2 /* ring 3's flags until now: no DF, and no AC, which opens SMAP */
+	popfq
 	mov CPU(SELF), %rdi
 	call guest_trap
 	ud2
