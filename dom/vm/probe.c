@@ -260,6 +260,7 @@ static int limited_run(struct probe *p, char *why, size_t why_len)
 	struct sigevent e = { .sigev_notify = SIGEV_THREAD_ID,
 			      .sigev_signo = LIMIT_SIGNAL };
 	const struct itimerspec ticks = { { 0, LIMIT_NS }, { 2, 0 } };
+	sigset_t signal, before;
 	timer_t timer;
 	int err;
 
@@ -268,11 +269,15 @@ static int limited_run(struct probe *p, char *why, size_t why_len)
 	sigaction(LIMIT_SIGNAL, &a, &old);
 	if (timer_create(CLOCK_MONOTONIC, &e, &timer))
 		return vm_fail(why, why_len, "timer");
+	sigemptyset(&signal);
+	sigaddset(&signal, LIMIT_SIGNAL);
+	sigprocmask(SIG_UNBLOCK, &signal, &before); /* as we were started */
 	timer_settime(timer, 0, &ticks, NULL);
 	err = cross(p, why, why_len);
 	if (!err)
 		err = fault(p, why, why_len);
 	timer_delete(timer);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	sigaction(LIMIT_SIGNAL, &old, NULL);
 	return err;
 }
