@@ -33,6 +33,17 @@ static u8 *copy_ext(u8 *to, const struct mbuf *m)
 	return to;
 }
 
+void mbuf_trim(struct mbuf_pool *p, struct mbuf *m, u32 len)
+{
+	while (m->len < len) {
+		len -= m->len;
+		m = m->next;
+	}
+	m->len = len;
+	mbuf_free_chain(p, m->next);
+	m->next = NULL;
+}
+
 void mbuf_copy(u8 *to, const struct mbuf *m)
 {
 	for (; m; m = m->next) {

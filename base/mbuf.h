@@ -229,6 +229,9 @@ static inline u32 mbuf_packet_len(const struct mbuf *m)
 	return len;
 }
 
+/* Cuts a chain down to @len > 0 bytes. */
+void mbuf_trim(struct mbuf_pool *p, struct mbuf *m, u32 len);
+
 /* Copies a packet as it goes to the wire: mbuf_packet_len() bytes. */
 void mbuf_copy(u8 *to, const struct mbuf *m);
 

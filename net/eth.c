@@ -2,6 +2,13 @@
 /* Ethernet: the first and the last that the protocols see of a packet. */
 #include "net/header.h"
 
+bool net_drop(struct net *net, struct mbuf *m, u64 *reason)
+{
+	++*reason;
+	mbuf_free_chain(net->pool, m);
+	return true;
+}
+
 /* Everything but IP. */
 static COLD bool other_in(struct net *net, struct mbuf *m, u64 now)
 {

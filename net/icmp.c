@@ -12,13 +12,6 @@ enum {
 	IP_SAFE_MTU = 576,	/* when a router does not say (RFC 1191, 5) */
 };
 
-static bool drop(struct net *net, struct mbuf *m)
-{
-	net->stat->drop_icmp++;
-	mbuf_free_chain(net->pool, m);
-	return true;
-}
-
 /* The question becomes the answer; the checksum changes by the type alone
  * (RFC 1624). */
 static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
@@ -29,7 +22,7 @@ static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 
 	if (!net->conf.icmp_echo || net->conf.ports_only ||
 	    p->l4_len + IPV4_LEN > net->mtu)
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	icmp->cksum = icmp_retype(icmp->cksum, ICMP_ECHO, ICMP_ECHO_REPLY);
 	icmp->type = ICMP_ECHO_REPLY;
 	m->data = p->l4;
@@ -83,15 +76,15 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	struct tcp_icmp msg;
 
 	if (have < IPV4_LEN)
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	qlen = (q->ver_ihl & 15) * 4;
 	if (q->ver_ihl >> 4 != 4 || qlen < IPV4_LEN || have < qlen + 8 ||
 	    q->src.raw != net->conf.ip.raw || addr_is_v6(q->dst))
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	msg = read_error(icmp);
 	/* What fits cannot have been too large. */
 	if (msg.mtu && (msg.mtu < IP_MIN_MTU || be16_host(q->len) <= msg.mtu))
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	if (q->proto == IP_PROTO_TCP) {
 		t = (const struct tcp_hdr *)((const u8 *)q + qlen);
 		flow = flow_sent(q, t);
@@ -122,7 +115,7 @@ bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	const struct icmp_hdr *icmp = p->l4;
 
 	if (p->first_len < ICMP_LEN || !ip_cksum_ok(m, p, 0))
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	switch (icmp->type) {
 	case ICMP_ECHO:
 		if (!icmp->code)

@@ -8,13 +8,6 @@
 #include "net/icmp_int.h"
 #include "net/nd.h"
 
-static bool drop(struct net *net, struct mbuf *m)
-{
-	net->stat->drop_icmp++;
-	mbuf_free_chain(net->pool, m);
-	return true;
-}
-
 static u64 pseudo_sum(const struct pkt *p)
 {
 	const struct ipv6_hdr *ip = p->ip;
@@ -33,7 +26,7 @@ static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 
 	if (!net->conf.icmp_echo || net->conf.ports_only || !p->src.raw ||
 	    ip6_is_multicast(ip->dst) || p->l4_len + IPV6_LEN > net->ip6.mtu)
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	icmp->cksum = icmp_retype(icmp->cksum, ICMP6_ECHO, ICMP6_ECHO_REPLY);
 	icmp->type = ICMP6_ECHO_REPLY;
 	m->data = p->l4;
@@ -95,12 +88,12 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	int own;
 
 	if (p->first_len < ICMP_LEN + IPV6_LEN + 8)
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	own = ip6_own(&net->ip6, q->src);
 	raddr = addr_find(net, q->dst);
 	if (own < 0 || be32_host(q->ver_class_flow) >> 28 != 6 ||
 	    (icmp->type == ICMP6_TOO_BIG && !is_news(q, msg.mtu)))
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	if (q->next == IP_PROTO_TCP) {
 		struct flow flow = flow_make(raddr, net->ip6.own[own].id,
 					     t->dport, t->sport);
@@ -122,9 +115,9 @@ bool icmp6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	const struct icmp_hdr *icmp = p->l4;
 
 	if (p->first_len < ICMP_LEN || !ip_cksum_ok(m, p, pseudo_sum(p)))
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	if (p->src.raw && net_is_own(net, p->src) && icmp->type != ND_ADVERT)
-		return drop(net, m);
+		return net_drop(net, m, &net->stat->drop_icmp);
 	switch (icmp->type) {
 	case ICMP6_UNREACHABLE:
 	case ICMP6_TOO_BIG:

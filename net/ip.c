@@ -14,13 +14,6 @@ enum {
 	IP_OPT_SSRR = 137,
 };
 
-static COLD bool drop(struct net *net, struct mbuf *m, u64 *reason)
-{
-	++*reason;
-	mbuf_free_chain(net->pool, m);
-	return true;
-}
-
 static inline u64 sum20(const struct ipv4_hdr *ip)
 {
 	return (u64)load32(ip) + load32(&ip->id) + load32(&ip->ttl) +
@@ -48,17 +41,6 @@ static COLD u32 options_len(const struct ipv4_hdr *ip, u32 have)
 	return hlen;
 }
 
-void ip_trim(struct net *net, struct mbuf *m, u32 len)
-{
-	while (m->len < len) {
-		len -= m->len;
-		m = m->next;
-	}
-	m->len = len;
-	mbuf_free_chain(net->pool, m->next);
-	m->next = NULL;
-}
-
 COLD bool ip_fit(struct net *net, struct mbuf *m, u32 total)
 {
 	u32 have = 0;
@@ -68,7 +50,7 @@ COLD bool ip_fit(struct net *net, struct mbuf *m, u32 total)
 	if (have < ETH_LEN + total)
 		return false;
 	if (have > ETH_LEN + total)
-		ip_trim(net, m, ETH_LEN + total);
+		mbuf_trim(net->pool, m, ETH_LEN + total);
 	return true;
 }
 
@@ -111,7 +93,7 @@ static COLD bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	switch (p->proto) {
 	case IP_PROTO_TCP:
 		if (unlikely(!tcp_header_ok(p)))
-			return drop(net, m, &net->stat->drop_tcp_header);
+			return net_drop(net, m, &net->stat->drop_tcp_header);
 		return tcp_in(net, m, p, now);
 	case IP_PROTO_UDP:
 		return udp_in(net, m, p, now);
@@ -119,7 +101,7 @@ static COLD bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 		return icmp_in(net, m, p, now);
 	}
 	icmp_unreachable(net, p, ICMP_UNREACH_PROTO, now);
-	return drop(net, m, &net->stat->drop_not_ours);
+	return net_drop(net, m, &net->stat->drop_not_ours);
 }
 
 /* What is not addressed to us alone: datagrams to everyone are taken, nothing
@@ -130,24 +112,7 @@ static COLD bool to_others(struct net *net, struct mbuf *m, struct pkt *p,
 	if (p->proto == IP_PROTO_UDP && eth_is_group(p->eth->dst) &&
 	    ip_is_broadcast(net, p->dst))
 		return udp_in(net, m, p, now);
-	return drop(net, m, &net->stat->drop_not_ours);
-}
-
-/* Ports are in the first one only: all of two hosts go to one thread, which is
- * where NICs steer what has no ports. The whole datagram may have to go on from
- * there. */
-static COLD bool fragment(struct net *net, struct mbuf *m, const struct pkt *p,
-			  u64 now)
-{
-	struct flow hosts = flow_make(p->src, p->dst, be16(0), be16(0));
-	u32 group = net_flow_group(net, hosts);
-
-	if (!is_ours(net, p))
-		return drop(net, m, &net->stat->drop_not_ours);
-	if (net_leave(net, m, net->group_owner[group]))
-		return false;
-	ip_frag_in(net, m, p, now);
-	return true;
+	return net_drop(net, m, &net->stat->drop_not_ours);
 }
 
 /* Every check on its own, so that what fails is counted. */
@@ -158,26 +123,28 @@ static COLD bool ip_in_slow(struct net *net, struct mbuf *m, struct pkt *p,
 	u32 hlen = IPV4_LEN, total;
 
 	if (m->len < ETH_LEN + IPV4_LEN)
-		return drop(net, m, &net->stat->drop_short);
+		return net_drop(net, m, &net->stat->drop_short);
 	if (ip->ver_ihl != IP_VER_IHL)
 		hlen = options_len(ip, m->len - ETH_LEN);
 	if (!hlen)
-		return drop(net, m, &net->stat->drop_ip_header);
+		return net_drop(net, m, &net->stat->drop_ip_header);
 	if (!cksum_holds(cksum_add(0, ip, hlen)))
-		return drop(net, m, &net->stat->drop_checksum);
+		return net_drop(net, m, &net->stat->drop_checksum);
 	total = be16_host(ip->len);
 	if (total < hlen)
-		return drop(net, m, &net->stat->drop_ip_header);
+		return net_drop(net, m, &net->stat->drop_ip_header);
 	if (!ip_fit(net, m, total))
-		return drop(net, m, &net->stat->drop_short);
+		return net_drop(net, m, &net->stat->drop_short);
 	if (maybe_martian(net, ip->src) && martian(net, ip->src))
-		return drop(net, m, &net->stat->drop_not_ours);
+		return net_drop(net, m, &net->stat->drop_not_ours);
 	ip_addressed(p, ip);
 	p->l4 = m->data + ETH_LEN + hlen;
 	p->l4_len = total - hlen;
 	p->first_len = m->len - ETH_LEN - hlen;
 	if (ip->frag.raw & be16(IP_MF | IP_OFFSET).raw)
-		return fragment(net, m, p, now);
+		return is_ours(net, p)
+			       ? ip_frag_in(net, m, p, now)
+			       : net_drop(net, m, &net->stat->drop_not_ours);
 	return is_ours(net, p) ? to_us(net, m, p, now)
 			       : to_others(net, m, p, now);
 }

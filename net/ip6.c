@@ -16,13 +16,6 @@ enum {
 	OPT_REPORT = 0x80, /* and ICMP, but for what went to a group */
 };
 
-static bool drop(struct net *net, struct mbuf *m, u64 *reason)
-{
-	++*reason;
-	mbuf_free_chain(net->pool, m);
-	return true;
-}
-
 /* Sources that no packet can have. None at all has who has no address yet. */
 static bool martian(const struct net *net, struct be128 src)
 {
@@ -162,18 +155,6 @@ static bool pass_extensions(struct net *net, struct pkt *p, u64 now)
 	return false;
 }
 
-/* As for IPv4: see fragment() in ip.c. */
-static bool fragment(struct net *net, struct mbuf *m, const struct pkt *p,
-		     u64 now)
-{
-	struct flow hosts = flow_make(p->src, p->dst, be16(0), be16(0));
-
-	if (net_leave(net, m, net->group_owner[net_flow_group(net, hosts)]))
-		return false;
-	ip6_frag_in(net, m, p, now);
-	return true;
-}
-
 static bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 {
 	const struct ipv6_hdr *ip = p->ip;
@@ -183,20 +164,20 @@ static bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	if (p->proto == IP_PROTO_ICMP6)
 		return icmp6_in(net, m, p, now);
 	if (group || eth_is_group(p->eth->dst) || net_is_own(net, p->src))
-		return drop(net, m, &net->stat->drop_not_ours);
+		return net_drop(net, m, &net->stat->drop_not_ours);
 	switch (p->proto) {
 	case IP_PROTO_TCP:
 		if (!tcp_header_ok(p))
-			return drop(net, m, &net->stat->drop_tcp_header);
+			return net_drop(net, m, &net->stat->drop_tcp_header);
 		return tcp_in(net, m, p, now);
 	case IP_PROTO_UDP:
 		return udp_in(net, m, p, now);
 	case IP6_FRAGMENT:
-		return fragment(net, m, p, now);
+		return ip6_frag_in(net, m, p, now);
 	}
 	if (p->proto != IP6_NO_NEXT)
 		icmp6_parameter(net, p, ICMP6_PARAM_NEXT, p->next, now);
-	return drop(net, m, &net->stat->drop_not_ours);
+	return net_drop(net, m, &net->stat->drop_not_ours);
 }
 
 /* With the source's id held meanwhile: who wants it for longer holds it. */
@@ -208,7 +189,7 @@ static bool from(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	if (!ip6_is_zero(ip->src)) {
 		p->src = addr_get(net, ip->src);
 		if (!p->src.raw)
-			return drop(net, m, &net->stat->drop_ip_addrs);
+			return net_drop(net, m, &net->stat->drop_ip_addrs);
 	}
 	if (pass_extensions(net, p, now))
 		done = to_us(net, m, p, now);
@@ -225,17 +206,17 @@ bool ip6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	int own;
 
 	if (m->len < ETH_LEN + IPV6_LEN)
-		return drop(net, m, &net->stat->drop_short);
+		return net_drop(net, m, &net->stat->drop_short);
 	if (be32_host(ip->ver_class_flow) >> 28 != 6)
-		return drop(net, m, &net->stat->drop_ip_header);
+		return net_drop(net, m, &net->stat->drop_ip_header);
 	own = destination(net, ip->dst);
 	if (own < 0 || martian(net, ip->src) ||
 	    (!eth_is_group(p->eth->dst) &&
 	     memcmp(p->eth->dst, net->src.mac, 6)))
-		return drop(net, m, &net->stat->drop_not_ours);
+		return net_drop(net, m, &net->stat->drop_not_ours);
 	len = be16_host(ip->len); /* 0: a jumbogram, too */
 	if (!ip_fit(net, m, IPV6_LEN + len))
-		return drop(net, m, &net->stat->drop_short);
+		return net_drop(net, m, &net->stat->drop_short);
 	p->ip = ip;
 	p->l4 = m->data + ETH_LEN + IPV6_LEN;
 	p->l4_len = len;

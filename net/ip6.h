@@ -30,7 +30,6 @@ struct ip6 {
 	struct ip6_own own[IP6_OWN];
 	u32 nown;
 	struct be32 router; /* id, held; zero: none */
-	u32 router_until;   /* tick; of one that was advertised */
 	bool router_set;    /* by conf */
 	u8 asked;	    /* router solicitations sent */
 	u16 mtu;

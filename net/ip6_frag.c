@@ -68,7 +68,7 @@ static bool sound(struct net *net, const struct pkt *p, u32 hlen, u32 off,
 	return !more || len >= FRAG_LEAST;
 }
 
-void ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
+bool ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct ip6_frag *f = p->l4;
 	u32 hlen = (u32)((const u8 *)(f + 1) - (const u8 *)p->ip);
@@ -76,16 +76,16 @@ void ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	struct frag_key key = key_of(p->ip, f->id);
 	bool more = off_more & 1;
 
-	if (!sound(net, p, hlen, off, p->l4_len - FRAG_LEN, more, now)) {
-		net->stat->drop_ip_fragment++;
-		mbuf_free_chain(net->pool, m);
-		return;
-	}
+	if (frag_leave(net, m, p))
+		return false;
+	if (!sound(net, p, hlen, off, p->l4_len - FRAG_LEN, more, now))
+		return net_drop(net, m, &net->stat->drop_ip_fragment);
 	mbuf_pull(m, ETH_LEN + hlen);
 	m->frag.hlen = hlen;
 	m = frag_add(net, &key, m, off, more, now);
 	if (m)
 		whole(net, m, m->frag.hlen);
+	return true;
 }
 
 void ip6_frag_timeout(struct net *net, const struct mbuf *m, u64 now)

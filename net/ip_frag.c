@@ -315,7 +315,14 @@ static void ip_whole(struct net *net, struct mbuf *m, u32 hlen)
 	frag_ready(net, m);
 }
 
-void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
+bool frag_leave(struct net *net, const struct mbuf *m, const struct pkt *p)
+{
+	struct flow hosts = flow_make(p->src, p->dst, be16(0), be16(0));
+
+	return net_leave(net, m, net->group_owner[net_flow_group(net, hosts)]);
+}
+
+bool ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
 	const struct ipv4_hdr *ip = p->ip;
@@ -323,18 +330,18 @@ void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	struct frag_key key = key_of(ip);
 	bool more = frag & IP_MF;
 
+	if (frag_leave(net, m, p))
+		return false;
 	if (!net->conf.frag_timeout_ms || !p->l4_len ||
 	    hlen + off + p->l4_len > IP_MAX ||
-	    (more && (p->l4_len % 8 || p->l4_len < FRAG_LEAST))) {
-		net->stat->drop_ip_fragment++;
-		mbuf_free_chain(net->pool, m);
-		return;
-	}
+	    (more && (p->l4_len % 8 || p->l4_len < FRAG_LEAST)))
+		return net_drop(net, m, &net->stat->drop_ip_fragment);
 	mbuf_pull(m, ETH_LEN + hlen);
 	m->frag.hlen = hlen;
 	m = frag_add(net, &key, m, off, more, now);
 	if (m)
 		ip_whole(net, m, m->frag.hlen);
+	return true;
 }
 
 /* The sender is told if it can be known which datagram it was (RFC 1122

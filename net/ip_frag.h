@@ -65,12 +65,17 @@ void frag_timer(void *net, struct timer *t, u64 now);
 struct mbuf *frag_add(struct net *net, const struct frag_key *key,
 		      struct mbuf *m, u32 off, bool more, u64 now);
 
-/* An IPv4 fragment for us, whose header holds. Takes @m. A datagram that
- * becomes whole by it waits in frag_whole(). */
-void ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
+/* Is fragment @m another thread's: net_leave()? Ports are in the first one only:
+ * all of two hosts go to one thread, which is where NICs steer what has no
+ * ports. The whole datagram may have to go on from there. */
+bool frag_leave(struct net *net, const struct mbuf *m, const struct pkt *p);
+
+/* An IPv4 fragment for us, whose header holds. Takes @m, or false: frag_leave().
+ * A datagram that becomes whole by it waits in frag_whole(). */
+bool ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
 
 /* The same of IPv6, at p->l4 the fragment header. */
-void ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
+bool ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
 
 /* Tells its sender that the rest of a datagram, of which @m is the first part,
  * did not come. */

@@ -113,6 +113,9 @@ static inline u32 net_budget(const struct net *net, u32 mean, u64 period)
  * caller's, at most trimmed. Returns how many were taken. */
 u32 net_rx(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 
+/* Frees the received packet @m, counted by @reason: true, it is taken. */
+COLD bool net_drop(struct net *net, struct mbuf *m, u64 *reason);
+
 /* Bytes that tcp_send() would take now. */
 static inline u32 tcp_send_space(const struct net *net,
 				 const struct tcp_conn *c)
@@ -250,9 +253,6 @@ u64 ip_payload_sum(const struct mbuf *m, u32 *len);
  * @l4): the full checksum, or with NIC_TX_CSUM the pseudo header's alone. */
 void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
 		     void *field, struct be32 src, struct be32 dst, u8 proto);
-
-/* Cuts a chain down to @len > 0 bytes. */
-void ip_trim(struct net *net, struct mbuf *m, u32 len);
 
 /* Limited or subnet broadcast? (A /31 has none: RFC 3021.) */
 bool ip_is_broadcast(const struct net *net, struct be32 ip);

@@ -23,7 +23,7 @@ void tcp_trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 	if (s->len > room) {
 		s->cut = true;
 		if (room) {
-			tcp_trim_tail(net, s->m, room);
+			mbuf_trim(net->pool, s->m, room);
 		} else {
 			mbuf_free_chain(net->pool, s->m);
 			s->m = NULL;

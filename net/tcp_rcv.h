@@ -152,7 +152,4 @@ u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt,
 
 /* Cuts @n bytes off the front of a chain, freeing emptied buffers. */
 struct mbuf *tcp_trim_front(struct net *net, struct mbuf *m, u32 n);
-/* Cuts a chain down to @len bytes (at least 1). */
-void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len);
-
 #endif

@@ -36,17 +36,6 @@ struct mbuf *tcp_trim_front(struct net *net, struct mbuf *m, u32 n)
 	return m;
 }
 
-void tcp_trim_tail(struct net *net, struct mbuf *m, u32 len)
-{
-	while (m->len < len) {
-		len -= m->len;
-		m = m->next;
-	}
-	m->len = len;
-	mbuf_free_chain(net->pool, m->next);
-	m->next = NULL;
-}
-
 /* Data out of order gets a quarter: the peer still has it. */
 static bool ooo_room(const struct net *net, const struct tcp_conn *c)
 {

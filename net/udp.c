@@ -228,13 +228,6 @@ static struct mbuf *last_first(struct mbuf *first)
 	return last;
 }
 
-static bool drop(struct net *net, struct mbuf *m, u64 *reason)
-{
-	++*reason;
-	mbuf_free_chain(net->pool, m);
-	return true;
-}
-
 /* Nobody here has bound the port. Another thread may have: the one that chose
  * it as an ephemeral port, else the one that owns the flow. */
 static bool no_port(struct net *net, struct mbuf *m, const struct pkt *p,
@@ -252,7 +245,7 @@ static bool no_port(struct net *net, struct mbuf *m, const struct pkt *p,
 		icmp6_unreachable(net, p, ICMP6_UNREACH_PORT, now);
 	else
 		icmp_unreachable(net, p, ICMP_UNREACH_PORT, now);
-	return drop(net, m, &net->stat->drop_udp_no_port);
+	return net_drop(net, m, &net->stat->drop_udp_no_port);
 }
 
 /* Buffers that the application does not give back must starve neither other
@@ -299,24 +292,24 @@ bool udp_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	u32 len;
 
 	if (unlikely(p->first_len < UDP_LEN))
-		return drop(net, m, &net->stat->drop_short);
+		return net_drop(net, m, &net->stat->drop_short);
 	len = be16_host(udp->len);
 	if (unlikely(len < UDP_LEN || len > p->l4_len))
-		return drop(net, m, &net->stat->drop_short);
+		return net_drop(net, m, &net->stat->drop_short);
 	s = find(&net->udp, p->dst, be16_host(udp->dport));
 	if (unlikely(!s))
 		return no_port(net, m, p, now);
 	if (unlikely(len < p->l4_len)) {
-		ip_trim(net, m, (u32)((u8 *)p->l4 - m->data) + len);
+		mbuf_trim(net->pool, m, (u32)((u8 *)p->l4 - m->data) + len);
 		p->l4_len = len;
 		p->first_len = min(p->first_len, len);
 	}
 	/* RFC 8200 section 8.1: with IPv6 there always is one. */
 	if ((udp->cksum || addr_is_v6(p->dst)) &&
 	    !ip_l4_cksum_ok(net, m, p, udp->cksum))
-		return drop(net, m, &net->stat->drop_checksum);
+		return net_drop(net, m, &net->stat->drop_checksum);
 	if (unlikely(!room(net, s)))
-		return drop(net, m, &net->stat->drop_udp_full);
+		return net_drop(net, m, &net->stat->drop_udp_full);
 	queue(net, s, m, p);
 	return true;
 }

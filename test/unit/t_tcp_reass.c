@@ -340,10 +340,10 @@ static void trims(void **state)
 	assert_memory_equal(m->data, "c", 1);
 	m = tcp_trim_front(&f->net, m, 3);
 	assert_memory_equal(m->data, "fg", 2);
-	tcp_trim_tail(&f->net, m, 3);
+	mbuf_trim(f->net.pool, m, 3);
 	assert_memory_equal(m->next->data, "h", 1);
 	assert_int_equal(mbuf_packet_len(m), 3);
-	tcp_trim_tail(&f->net, m, 2);
+	mbuf_trim(f->net.pool, m, 2);
 	assert_null(m->next);
 	assert_null(tcp_trim_front(&f->net, m, 2));
 	assert_int_equal(f->pool.nfree, f->pool.total);
