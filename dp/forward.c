@@ -7,6 +7,7 @@
  * The rings' indices are the only memory in the dataplane that two elastic
  * threads write.
  */
+#include "base/carve.h"
 #include "base/mem.h"
 #include "base/ring.h"
 #include "dp/dp.h"
@@ -31,8 +32,7 @@ struct dp_forward {
 
 static size_t ring_room(void)
 {
-	return (ring_bytes(FORWARD_GRAINS) + CACHE_LINE - 1) / CACHE_LINE *
-	       CACHE_LINE;
+	return align_line(ring_bytes(FORWARD_GRAINS));
 }
 
 size_t dp_forward_bytes(u32 nthreads)

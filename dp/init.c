@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The beginning and the end of an elastic thread's dataplane. */
+#include "base/carve.h"
 #include "base/errno.h"
 #include "base/mem.h"
 #include "dp/dp.h"
-
-static size_t align_line(size_t n)
-{
-	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-}
 
 static size_t timers_bytes(const struct dp_conf *conf)
 {
@@ -30,14 +26,6 @@ size_t dp_bytes(const struct dp_conf *conf)
 	       align_line(udp_bytes(&conf->net.udp)) +
 	       align_line(addr_bytes(max_addrs(conf))) +
 	       align_line(timers_bytes(conf));
-}
-
-static void *carve(u8 **mem, size_t bytes)
-{
-	void *p = *mem;
-
-	*mem += align_line(bytes);
-	return p;
 }
 
 static bool conf_ok(const struct dp_setup *s)

@@ -3,49 +3,32 @@
  * that nobody can know which addresses collide. */
 #include "net/addr.h"
 
+#include "base/carve.h"
 #include "base/cksum.h"
 #include "base/errno.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "net/net.h"
 
-static u32 nbuckets(u32 max)
-{
-	u32 n = 16;
-
-	while (n < max)
-		n *= 2;
-	return n;
-}
-
-static size_t align_line(size_t n)
-{
-	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-}
-
-static size_t addrs_bytes(u32 max)
-{
-	return align_line(sizeof(struct addr6) * (size_t)max);
-}
-
 size_t addr_bytes(u32 max)
 {
 	if (!max)
 		return 0;
-	return addrs_bytes(max) +
-	       align_line(sizeof(u32) * (size_t)nbuckets(max));
+	return align_line(sizeof(struct addr6) * (size_t)max) +
+	       align_line(sizeof(u32) * (size_t)pow2_above(max));
 }
 
-void addr_init(struct net *net, u32 max, void *mem)
+void addr_init(struct net *net, u32 max, void *memory)
 {
 	struct addr_table *t = &net->addrs;
+	u8 *mem = memory;
 
 	*t = (struct addr_table){ .max = max };
 	if (!max)
 		return;
-	t->addrs = mem;
-	t->buckets = (u32 *)((u8 *)mem + addrs_bytes(max));
-	t->shift = 32 - (u32)__builtin_ctz(nbuckets(max));
+	t->addrs = carve(&mem, sizeof(*t->addrs) * (size_t)max);
+	t->buckets = carve(&mem, sizeof(u32) * (size_t)pow2_above(max));
+	t->shift = 32 - (u32)__builtin_ctz(pow2_above(max));
 }
 
 static u32 *bucket(const struct net *net, struct be128 ip)

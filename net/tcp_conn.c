@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: memory, birth, death, and the list of those with events. */
+#include "base/carve.h"
 #include "net/tcp_int.h"
 #include "net/tcp_loss.h"
 
@@ -7,15 +8,6 @@ enum {
 	RTO_LATE_SYN_US = 3000000,
 	DELACK_OF_PEERS_US = 40000, /* Linux: TCP_DELACK_MIN */
 };
-
-static u32 pow2_above(u32 n)
-{
-	u32 p = 16;
-
-	while (p < n)
-		p *= 2;
-	return p;
-}
 
 static u32 table_size(const struct tcp_conf *conf)
 {
@@ -25,11 +17,6 @@ static u32 table_size(const struct tcp_conf *conf)
 static size_t nports(const struct tcp_conf *conf)
 {
 	return conf->per_port ? 65536 : 0;
-}
-
-static size_t align_line(size_t n)
-{
-	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
 size_t tcp_bytes(const struct tcp_conf *conf)
@@ -43,14 +30,6 @@ size_t tcp_bytes(const struct tcp_conf *conf)
 	       align_line(sizeof(struct tcp_range) * (size_t)tcp_ranges(conf)) +
 	       align_line(tcp_cc_bytes(conf)) +
 	       align_line(tcp_loss_bytes(conf));
-}
-
-static void *carve(u8 **mem, size_t bytes)
-{
-	void *p = *mem;
-
-	*mem += align_line(bytes);
-	return p;
 }
 
 /* What has never been used is not touched here: a page of it becomes real

@@ -2,6 +2,8 @@
 /* One elastic thread: memory, counter page, dataplane, ready to be attached. */
 #include "dom/host/host.h"
 
+#include "base/carve.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -70,7 +72,7 @@ static int open_wake(struct host_thread *t)
 
 static size_t dp_room(void)
 {
-	return (sizeof(struct dp) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	return align_line(sizeof(struct dp));
 }
 
 size_t host_thread_bytes(const struct conf *conf)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "test/lab/lab.h"
 
+#include "base/carve.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,7 @@ static void *map(struct lab_mem *m, size_t len)
 
 static size_t dp_room(void)
 {
-	return (sizeof(struct dp) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+	return align_line(sizeof(struct dp));
 }
 
 static int map_all(struct lab_node *n)
