@@ -8,25 +8,32 @@
 enum {
 	ICMP_ERRORS = 64,	/* on average, in each */
 	ICMP_PERIOD_SHIFT = 26, /* 2^26 ns: 67 ms */
+	ICMP_QUOTE = 64,	/* bytes of L4 in our errors */
 	IP_MIN_MTU = 68,	/* RFC 791 */
 	IP_SAFE_MTU = 576,	/* when a router does not say (RFC 1191, 5) */
 };
 
-/* The question becomes the answer; the checksum changes by the type alone
- * (RFC 1624). */
-static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
+void icmp_turn(struct mbuf *m, const struct pkt *p, u8 type)
 {
 	struct icmp_hdr *icmp = p->l4;
+
+	icmp->cksum = (u16)~cksum_fold((u64)(u16)~icmp->cksum +
+				       (u16)~be16((u16)(icmp->type << 8)).raw +
+				       be16((u16)(type << 8)).raw);
+	icmp->type = type;
+	m->data = p->l4;
+	m->len = p->first_len;
+}
+
+static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
+{
 	struct be32 src = p->dst, dst = p->src;
 	u8 tos = p->tos & 0xfc;
 
 	if (!net->conf.icmp_echo || net->conf.ports_only ||
 	    p->l4_len + IPV4_LEN > net->mtu)
 		return net_drop(net, m, &net->stat->drop_icmp);
-	icmp->cksum = icmp_retype(icmp->cksum, ICMP_ECHO, ICMP_ECHO_REPLY);
-	icmp->type = ICMP_ECHO_REPLY;
-	m->data = p->l4;
-	m->len = p->first_len;
+	icmp_turn(m, p, ICMP_ECHO_REPLY);
 	ip_out(net, m, src, dst, IP_PROTO_ICMP, tos, NULL, now);
 	return true;
 }
@@ -98,16 +105,23 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	return true;
 }
 
-void ip_undeliverable(struct net *net, const struct mbuf *m, u64 now)
+void icmp_no_way(struct net *net, struct flow flow, const struct tcp_hdr *h,
+		 u64 now)
 {
-	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)m->data;
-	const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
 	const struct tcp_icmp msg = { .seq = be32_host(h->seq),
 				      .error = EHOSTUNREACH,
 				      .hard = true };
 
+	tcp_icmp(net, flow, &msg, now);
+}
+
+void ip_undeliverable(struct net *net, const struct mbuf *m, u64 now)
+{
+	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)m->data;
+	const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
+
 	if (ip->proto == IP_PROTO_TCP)
-		tcp_icmp(net, flow_sent(ip, h), &msg, now);
+		icmp_no_way(net, flow_sent(ip, h), h, now);
 }
 
 bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
@@ -130,7 +144,9 @@ bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	return true;
 }
 
-bool icmp_may_send(struct net *net, u64 now)
+/* So many a period that nobody can count by his own what others were sent: by
+ * that it was told which ports are open to them (SAD DNS, CVE-2020-25705). */
+static bool may_send(struct net *net, u64 now)
 {
 	u64 period = (now >> ICMP_PERIOD_SHIFT) + 1; /* 0: none yet */
 
@@ -142,6 +158,23 @@ bool icmp_may_send(struct net *net, u64 now)
 		return false;
 	net->icmp_left--;
 	return true;
+}
+
+struct mbuf *icmp_error(struct net *net, const struct pkt *p,
+			struct icmp_hdr head, u32 most, u64 now)
+{
+	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
+	u32 quote = hlen + min(p->first_len, (u32)ICMP_QUOTE);
+	struct mbuf *m = may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
+
+	if (!m) {
+		net->stat->drop_icmp++;
+		return NULL;
+	}
+	m->len = min(ICMP_LEN + quote, most);
+	*(struct icmp_hdr *)m->data = head;
+	memcpy(m->data + ICMP_LEN, p->ip, m->len - ICMP_LEN);
+	return m;
 }
 
 /* Errors are not for errors, nor for what went to everyone. */
@@ -159,25 +192,16 @@ static bool deserves_error(const struct net *net, const struct pkt *p)
 static void send_error(struct net *net, const struct pkt *p, u8 type, u8 code,
 		       u64 now)
 {
-	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
-	u32 quote = hlen + min(p->first_len, (u32)ICMP_QUOTE);
+	const struct icmp_hdr head = { .type = type, .code = code };
 	struct icmp_hdr *icmp;
 	struct mbuf *m;
 
 	if (!deserves_error(net, p))
 		return;
-	m = icmp_may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
-	if (!m) {
-		net->stat->drop_icmp++;
+	m = icmp_error(net, p, head, net->mtu, now);
+	if (!m)
 		return;
-	}
 	icmp = (struct icmp_hdr *)m->data;
-	m->len = ICMP_LEN + quote;
-	icmp->type = type;
-	icmp->code = code;
-	icmp->cksum = 0;
-	icmp->rest = be32(0);
-	memcpy(icmp + 1, p->ip, quote);
 	icmp->cksum = (u16)~cksum_fold(cksum_add(0, icmp, m->len));
 	/* Precedence "internetwork control" (RFC 1812, 4.3.2.5). */
 	ip_out(net, m, net->conf.ip, p->src, IP_PROTO_ICMP, 0xc0, NULL, now);

@@ -16,21 +16,16 @@ static u64 pseudo_sum(const struct pkt *p)
 	return cksum_fold(sum) + be16(IP_PROTO_ICMP6).raw + be32(p->l4_len).raw;
 }
 
-/* The question becomes the answer, from the address that was asked; a group is
- * not answered (a whole link would be). The checksum changes by the type, for
- * addresses only change places. */
+/* The answer comes from the address that was asked; a group is not answered (a
+ * whole link would be). Addresses only change places in the checksum. */
 static bool echo(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 {
 	const struct ipv6_hdr *ip = p->ip;
-	struct icmp_hdr *icmp = p->l4;
 
 	if (!net->conf.icmp_echo || net->conf.ports_only || !p->src.raw ||
 	    ip6_is_multicast(ip->dst) || p->l4_len + IPV6_LEN > net->ip6.mtu)
 		return net_drop(net, m, &net->stat->drop_icmp);
-	icmp->cksum = icmp_retype(icmp->cksum, ICMP6_ECHO, ICMP6_ECHO_REPLY);
-	icmp->type = ICMP6_ECHO_REPLY;
-	m->data = p->l4;
-	m->len = p->first_len;
+	icmp_turn(m, p, ICMP6_ECHO_REPLY);
 	ip_out(net, m, p->dst, p->src, IP_PROTO_ICMP6, p->tos & 0xfc, NULL,
 	       now);
 	return true;
@@ -147,21 +142,18 @@ void ip6_undeliverable(struct net *net, const struct mbuf *m, u64 now)
 {
 	const struct ipv6_hdr *ip = (const struct ipv6_hdr *)m->data;
 	const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
-	const struct tcp_icmp msg = { .seq = be32_host(h->seq),
-				      .error = EHOSTUNREACH,
-				      .hard = true };
 	struct be32 raddr = addr_find(net, ip->dst);
 	struct be32 laddr = addr_find(net, ip->src);
 
 	if (ip->next == IP_PROTO_TCP && raddr.raw)
-		tcp_icmp(net, flow_make(raddr, laddr, h->dport, h->sport), &msg,
-			 now);
+		icmp_no_way(net, flow_make(raddr, laddr, h->dport, h->sport), h,
+			    now);
 }
 
 /* ---- errors of ours */
 
 /* No error is longer than the least MTU (RFC 4443, 2.4). */
-enum { MOST_QUOTED = IPV6_MIN_MTU - IPV6_LEN - ICMP_LEN };
+enum { MOST = IPV6_MIN_MTU - IPV6_LEN };
 
 static bool deserves_error(const struct net *net, const struct pkt *p)
 {
@@ -178,26 +170,18 @@ static bool deserves_error(const struct net *net, const struct pkt *p)
 static void error(struct net *net, const struct pkt *p, u8 type, u8 code,
 		  u32 rest, u64 now)
 {
-	u32 hlen = (u32)((const u8 *)p->l4 - (const u8 *)p->ip);
-	u32 quote = min(hlen + min(p->first_len, (u32)ICMP_QUOTE),
-			(u32)MOST_QUOTED);
+	const struct icmp_hdr head = { type, code, 0, be32(rest) };
 	struct icmp_hdr *icmp;
 	struct mbuf *m;
 	u64 sum;
 
 	if (!deserves_error(net, p))
 		return;
-	m = icmp_may_send(net, now) ? mbuf_alloc(net->pool) : NULL;
-	if (!m) {
-		net->stat->drop_icmp++;
+	m = icmp_error(net, p, head, MOST, now);
+	if (!m)
 		return;
-	}
 	icmp = (struct icmp_hdr *)m->data;
-	m->len = ICMP_LEN + quote;
-	*icmp = (struct icmp_hdr){ type, code, 0, be32(rest) };
-	memcpy(icmp + 1, p->ip, quote);
-	sum = addr_sum(net, p->src) + addr_sum(net, p->dst) +
-	      be16(IP_PROTO_ICMP6).raw + be32(m->len).raw;
+	sum = net_pseudo_sum(net, p->src, p->dst, IP_PROTO_ICMP6, (u16)m->len);
 	icmp->cksum = (u16)~cksum_fold(cksum_add(sum, icmp, m->len));
 	ip_out(net, m, p->dst, p->src, IP_PROTO_ICMP6, 0, NULL, now);
 }

@@ -6,18 +6,18 @@
 #include "base/cksum.h"
 #include "net/net.h"
 
-enum { ICMP_QUOTE = 64 }; /* bytes of L4 in our errors */
+/* @p's question becomes the answer of @type, in @m, from L4 on; the checksum
+ * changes by the type alone (RFC 1624). */
+void icmp_turn(struct mbuf *m, const struct pkt *p, u8 type);
 
-/* So many a period that nobody can count by his own what others were sent: by
- * that it was told which ports are open to them (SAD DNS, CVE-2020-25705). */
-bool icmp_may_send(struct net *net, u64 now);
+/* An error about @p: its header @head, and behind it what is quoted, so that
+ * all is at most @most bytes. The checksum is left 0. NULL: none may go now,
+ * which is counted. */
+struct mbuf *icmp_error(struct net *net, const struct pkt *p,
+			struct icmp_hdr head, u32 most, u64 now);
 
-/* The checksum when the type alone changes (RFC 1624). */
-static inline u16 icmp_retype(u16 cksum, u8 from, u8 to)
-{
-	return (u16)~cksum_fold((u64)(u16)~cksum +
-				(u16)~be16((u16)(from << 8)).raw +
-				be16((u16)(to << 8)).raw);
-}
+/* Segment @h of @flow cannot arrive, we know for sure. */
+void icmp_no_way(struct net *net, struct flow flow, const struct tcp_hdr *h,
+		 u64 now);
 
 #endif
