@@ -7,12 +7,13 @@
  * is empty, so there is no third one to hear EAGAIN. --busy-poll: never sleep,
  * and let the kernel poll the NIC.
  */
+#include "pin.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -217,28 +218,11 @@ static void *serve_udp(void *arg)
 	return NULL;
 }
 
-static void pin(int index)
-{
-	cpu_set_t allowed, one;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) ||
-	    CPU_COUNT(&allowed) < conf.threads)
-		return;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &allowed) || index--)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-		return;
-	}
-}
-
 static void *thread_main(void *arg)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
-	pin((int)(intptr_t)arg);
+	pin_to((uint32_t)(intptr_t)arg, (uint32_t)conf.threads);
 	if (!s)
 		return NULL;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);

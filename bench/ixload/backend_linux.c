@@ -6,11 +6,11 @@
  */
 #include "bench/ixload/load.h"
 #include "bench/clock.h"
+#include "bench/pin.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,31 +65,13 @@ static int linux_init(struct load_opts *o)
 	return allow_files((uint64_t)o->conns + 64);
 }
 
-/* The @index-th of the CPUs that we may use, when there are enough. */
-static void pin(uint32_t index, uint32_t threads)
-{
-	cpu_set_t allowed, one;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) ||
-	    (uint32_t)CPU_COUNT(&allowed) < threads)
-		return;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &allowed) || index--)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-		return;
-	}
-}
-
 static int linux_thread_init(struct load_thread *t)
 {
 	struct linux_thread *lt = calloc(1, sizeof(*lt));
 
 	if (!lt)
 		return -ENOMEM;
-	pin(t->index, t->opts->threads);
+	pin_to(t->index, t->opts->threads);
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns: arrivals must not be late */
 	lt->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (lt->epoll < 0)
