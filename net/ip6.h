@@ -33,6 +33,7 @@ struct ip6 {
 	bool router_set;    /* by conf */
 	u8 asked;	    /* router solicitations sent */
 	u16 mtu;
+	u32 detect_until;   /* tick: later claims of our addresses are lies */
 	struct timer timer; /* solicitations, router's lifetime */
 };
 

@@ -8,6 +8,8 @@ enum {
 	/* RFC 4861 section 10 */
 	ASK_ROUTERS = 3,
 	ASK_ROUTERS_MS = 4000,
+	/* RFC 4862 waits one second for an answer; we may be busy starting. */
+	DETECT_MS = 10000,
 };
 
 void ip6_init(struct net *net)
@@ -17,6 +19,7 @@ void ip6_init(struct net *net)
 
 	*s = (struct ip6){ .mtu = net->mtu };
 	timer_init(&s->timer, TIMER_IP6);
+	s->detect_until = net->wheel.tick + ticks_of_us(DETECT_MS * 1000ull);
 	if (!conf->nown)
 		return;
 	for (u32 i = 0; i < conf->nown; i++)

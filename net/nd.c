@@ -174,14 +174,15 @@ static void learn(struct net *net, struct be32 id, const u8 mac[6], u64 now)
  * against us; an announcement that is to override nothing is a newcomer's
  * (RFC 4429 section 3.3): the address stays ours, and he is told. */
 static void claimed(struct net *net, struct ip6_own *own, bool sure,
-		    bool answers)
+		    bool answers, u64 now)
 {
 	if (own->taken)
 		return;
 	if (!sure) {
 		if (answers)
 			advertise(net, own->ip, ND_F_OVERRIDE, all_nodes, NULL);
-	} else if (net->conf.ip6.detect) {
+	} else if (net->conf.ip6.detect &&
+		   tick_before(tick_of(now), net->ip6.detect_until)) {
 		own->taken = true;
 		net->stat->nd_taken++;
 	}
@@ -226,7 +227,8 @@ static void advertisement(struct net *net, const struct pkt *p, bool answers,
 	if (i >= 0) {
 		if (mac && memcmp(mac, net->src.mac, 6))
 			claimed(net, &net->ip6.own[i],
-				be32_host(nd->flags) & ND_F_OVERRIDE, answers);
+				be32_host(nd->flags) & ND_F_OVERRIDE, answers,
+				now);
 		return;
 	}
 	e = id.raw ? neigh_find(net, id) : NULL;

@@ -535,6 +535,21 @@ static void address_taken(void **state)
 	fix_tx_none(f);
 }
 
+/* Whoever says so later does not take what we have used for long (RFC 4862,
+ * 5.4: only who is new gives way). */
+static void address_claimed_later(void **state)
+{
+	struct lla o = lla(ND_OPT_TARGET, other_mac);
+	struct fixture *f = *state;
+	struct msg d = defence(&o);
+
+	fix_pass(f, 11000 * FIX_MS);
+	hear(f, ND_ADVERT, &d);
+	assert_false(f->net.ip6.own[0].taken);
+	assert_int_equal(f->stat.nd_taken, 0);
+	fix_tx_none(f);
+}
+
 /* Our own, come back to us. */
 static void own_echo(void **state)
 {
@@ -740,6 +755,7 @@ int main(void)
 		FIX6_TEST(advert_lies),
 		FIX6_TEST(announcements),
 		FIX6_TEST(address_taken),
+		FIX6_TEST(address_claimed_later),
 		FIX6_TEST(own_echo),
 		FIX6_TEST(nothing_is_given_up_unless_looked_for),
 		FIX6_TEST(newcomer),
