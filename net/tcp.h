@@ -160,8 +160,10 @@ struct tcp_conn {
 	u16 mss_snd;  /* payload bytes per segment we send, options excluded */
 	u16 mss_peer; /* largest segment the peer takes, options included */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
-	u8 cc : 3, quick : 5;	   /* ACKs that may not wait */
-	u8 error; /* errno of the outcome; opening: of ICMP's last word */
+	u8 cc : 2;		   /* enum tcp_cc_name */
+	u8 late : 1;  /* TCP_F_EARLY: and was late, the NIC has been asked */
+	u8 quick : 5; /* ACKs that may not wait */
+	u8 error;     /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
 	u32 acked;	/* bytes acknowledged, not yet told */
@@ -268,6 +270,7 @@ struct tcp_cc {
 };
 
 enum tcp_cc_name { TCP_CC_NEWRENO, TCP_CC_CUBIC, TCP_CC_DCTCP, TCP_NR_CC };
+_Static_assert(TCP_NR_CC <= 4, "tcp_conn.cc");
 extern const struct tcp_cc *const tcp_cc_ops[TCP_NR_CC];
 
 enum tcp_ecn_use {

@@ -129,12 +129,13 @@ static bool user_timed_out(const struct net *net, struct tcp_conn *c, u64 now)
 	return false;
 }
 
-/* What fires early fires late: nothing has run here meanwhile, and the ACK may
- * be waiting in the NIC. It is looked at before anything is sent again. */
+/* TCP_F_EARLY, and late: nothing has run here meanwhile, and the ACK may be
+ * waiting in the NIC. That is asked once before anything is sent again. */
 static bool wait_for_ack(struct net *net, struct tcp_conn *c, u64 now)
 {
-	if (!(c->flags & TCP_F_EARLY) || tick_of(now) == c->rto_at)
+	if (!(c->flags & TCP_F_EARLY) || c->late || tick_of(now) == c->rto_at)
 		return false;
+	c->late = true;
 	c->rto_at = tcp_deadline(now, 1);
 	tcp_arm(net, c, c->rto_at);
 	return true;

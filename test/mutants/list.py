@@ -232,6 +232,10 @@ TCP = [
 ]
 
 LOSS = [
+    Mutant("who is late waits each time", "net/tcp_timer.c",
+           "\tc->late = true;\n",
+           "",
+           ["t_tcp_loss"]),
     Mutant("a full board is not refused", "net/tcp_sack.c",
            "\treturn n + TCP_SPANS_KEPT <= TCP_SPANS;",
            "\treturn n <= TCP_SPANS;",

@@ -163,12 +163,50 @@ static void any_blocks(void **state)
 	assert_int_equal(tcp_news(f, c), TCP_EV_SENT);
 }
 
+/* A loop whose every turn takes some ticks is always late, and what is due gets
+ * its turn all the same: the probe for the tail, the timeout. */
+static void always_late(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = peer(0);
+
+	sacker(f, &p);
+	for (u32 i = 0; i < 400; i++) {
+		f->now += 5 * FIX_MS;
+		wheel_run(&f->net.wheel, &f->net, f->now);
+		tcp_output_all(&f->net, f->now);
+		tcp_drain(f);
+		if (i == 10)
+			assert_int_equal(f->stat.tcp_tail_probes, 1);
+	}
+	assert_true(f->stat.tcp_timeouts > 0);
+}
+
+/* Late once, the ACK may be waiting: nothing is sent before it has been looked
+ * at. */
+static void late_once(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = peer(0);
+	struct tcp_conn *c = sacker(f, &p);
+
+	f->now += 20 * FIX_MS;
+	wheel_run(&f->net.wheel, &f->net, f->now);
+	tcp_output_all(&f->net, f->now);
+	assert_int_equal(tcp_drain(f), 0);
+	p.ack = c->snd_max;
+	ack(f, &p, NULL, 0);
+	fix_pass(f, 20 * FIX_MS);
+	assert_int_equal(f->stat.tcp_tail_probes, 0);
+	assert_int_equal(tcp_news(f, c), TCP_EV_SENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TCP_TEST(pool_runs_out),
-		TCP_TEST(silent_peer),
-		TCP_TEST(any_blocks),
+		TCP_TEST(pool_runs_out), TCP_TEST(silent_peer),
+		TCP_TEST(any_blocks),	 TCP_TEST(always_late),
+		TCP_TEST(late_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
