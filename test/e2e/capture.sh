@@ -52,20 +52,24 @@ traffic() {
 }
 
 # Two things are no fault of the stack: an incomplete capture, and a
-# retransmission while the machine stood still for about an RTO. They bring
-# another attempt. Without such an excuse the first attempt is the one that is
+# retransmission while the machine stood still for about an RTO, or a tail probe
+# while it did for as long as that waits at least. They bring another attempt. Without such an excuse the first attempt is the one that is
 # judged, and the last one is in any case.
 for attempt in 1 2 3; do
 	ok "at rest" at_rest
-	before=$(stat tcp_retransmits)
+	before=$(stat tcp_retransmits) probed=$(stat tcp_tail_probes)
 	capture
 	traffic
 	stop_capture
 	resent=$(($(stat tcp_retransmits) - before))
+	probed=$(($(stat tcp_tail_probes) - probed))
 	if ! complete >/dev/null; then
 		why="capture incomplete"
 	elif [ $resent -gt 0 ] && [ "$stalled" -ge $((rto_min * 3 / 4)) ]; then
 		why="$resent retransmissions, but nothing ran for $stalled ms"
+	elif [ $resent -gt 0 ] && [ $resent -le $probed ] &&
+		[ "$stalled" -ge 2 ]; then
+		why="$probed tail probes, but nothing ran for $stalled ms"
 	else
 		break
 	fi
