@@ -9,6 +9,7 @@
  *   thread.c  one thread: struct dp and what it needs
  *   net.c     addresses and neighbours, from the settings or from Linux
  *   run.c     the loop around dp_step(): idling, stopping
+ *   spin.c    spin or block?
  */
 #ifndef DOM_HOST_H
 #define DOM_HOST_H
@@ -18,6 +19,7 @@
 #include "conf/conf.h"
 #include "dom/host/clock.h"
 #include "dom/host/hugemem.h"
+#include "dom/host/spin.h"
 #include "dom/host/statfile.h"
 #include "nic/linux.h"
 #include "nic/nic_open.h"
@@ -36,12 +38,13 @@ struct host_thread {
 
 	/* idling */
 	struct host_clock clock;
-	u32 sleeping;  /* read by the others: wake me by wake_fd */
-	int wake_fd;   /* eventfd; 0: alone */
+	u32 sleeping; /* read by the others: wake me by wake_fd */
+	int wake_fd;  /* eventfd; 0: alone */
 	/* What is announced to all, and the NIC leaves to Linux; or 0. */
 	int arp_fd, nd_fd;
 	u64 forwarded; /* stat->forwarded when the others were woken last */
-	u64 spin_ns;   /* without work for so long: block */
+	struct host_spin spin;
+	bool spin_told;
 	u64 max_sleep; /* ns */
 	u64 worked_at; /* when there was work last */
 	u64 chores_at; /* when chores() is due */
@@ -72,6 +75,8 @@ struct host {
 	u32 nthreads;
 	struct host_thread threads[IX_MAX_THREADS];
 	struct host_neighbours neighbours;
+	int news_fd; /* rung when a thread has something to say; 0: nobody hears
+			it */
 	char about[1024]; /* what is in force, one line */
 };
 

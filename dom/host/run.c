@@ -5,7 +5,8 @@
  *   work ---> dp_step() until there are event conditions
  *    ^           | none, nothing to do
  *    |           v
- *    +-------- spin, since the last work less than spin_ns
+ *    +-------- spin, since the last work less than spin_ns, and if nobody
+ *    |         else wants the core: spin.h
  *    |           |
  *    |           v
  *    +-------- block in nic->wait() until a packet, a timer, max_sleep,
@@ -154,16 +155,33 @@ void host_wake_others(struct host_thread *t)
 	}
 }
 
+/* A yield may have let somebody else run, for as long as he likes. */
+static void offer_core(struct host_thread *t, u64 now)
+{
+	u64 after;
+
+	sched_yield();
+	after = host_now(&t->clock);
+	host_spin_offered(&t->spin, after - now, after);
+}
+
 /* Without work at @now: spins or blocks for a moment. */
 static void idle(struct host_thread *t, u64 now)
 {
 	struct dp *dp = t->dp;
 	u64 ns;
 
-	if (now - t->worked_at < t->spin_ns) {
+	switch (host_spin(&t->spin, t->worked_at, now)) {
+	case SPIN_ON:
 		_mm_pause();
 		return;
+	case SPIN_OFFER:
+		offer_core(t, now);
+		return;
+	case SPIN_BLOCK:
+		break;
 	}
+	dp->stat->spins_cut += now - t->worked_at < t->spin.limit_ns;
 	ns = min(dp_next_deadline(dp, now), t->max_sleep);
 	if (!ns || !sleep_announced(t))
 		return;
@@ -184,12 +202,24 @@ static int step(struct host_thread *t, bool calls, u64 now)
 	return n;
 }
 
+/* Whoever reads the host's news says it, once. */
+static void tell_shared(struct host_thread *t)
+{
+	u64 one = 1;
+
+	t->spin_told = true;
+	if (t->host->news_fd && write(t->host->news_fd, &one, sizeof(one)) < 0)
+		return; /* the eventfd is full: it is readable anyway */
+}
+
 /* Once a second: what costs a system call. */
 static void chores(struct host_thread *t, u64 now)
 {
 	struct nic *nic = t->host->nic;
 
 	t->chores_at = now + CHORES_NS;
+	if (t->spin.met && !t->spin_told)
+		tell_shared(t);
 	if (nic->update_drops && t->index == 0)
 		nic->update_drops(nic);
 	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);

@@ -43,13 +43,13 @@ static void set_idling(struct host_thread *t)
 	t->max_sleep = (u64)(deaf ? SLEEP_DEAF_MS : SLEEP_MS) * NS_PER_MS;
 	switch ((enum conf_idle)h->conf.idle) {
 	case IDLE_SPIN:
-		t->spin_ns = UINT64_MAX;
+		t->spin.limit_ns = UINT64_MAX;
 		break;
 	case IDLE_ADAPTIVE:
-		t->spin_ns = (u64)h->conf.spin_us * 1000;
+		t->spin.limit_ns = (u64)h->conf.spin_us * 1000;
 		break;
 	case IDLE_BLOCK:
-		t->spin_ns = 0;
+		t->spin.limit_ns = 0;
 		break;
 	}
 }

@@ -85,9 +85,10 @@ struct proc_thread {
 	u64 limit_ns;	/* between two looks at the network */
 	u64 counted_at; /* the last overrun of proc_thread_look() */
 	struct proc_limit limit;
-	int err;     /* why it does not begin */
-	u32 stuck_s; /* how long A has kept the core; 0: not too long */
-	bool said;   /* ... which the main thread has told people */
+	int err;	  /* why it does not begin */
+	u32 stuck_s;	  /* how long A has kept the core; 0: not too long */
+	bool said;	  /* ... which the main thread has told people */
+	bool said_shared; /* ... that it does not have its core alone */
 };
 
 /* Whom A runs as. */

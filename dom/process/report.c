@@ -205,6 +205,13 @@ static void report(struct proc *p, struct proc_thread *t)
 		proc_say(p, "ix: thread %u: %s goes on\n", t->host->index,
 			 p->program);
 	t->said = stuck;
+	if (READ_ONCE(t->host->spin_told) && !t->said_shared) {
+		t->said_shared = true;
+		proc_say(p,
+			 "ix: thread %u: others run on core %u, too: it blocks "
+			 "instead of spinning while they do\n",
+			 t->host->index, t->host->core);
+	}
 }
 
 void proc_reports(struct proc *p)

@@ -75,6 +75,7 @@ static int open_host(struct proc *p, const struct conf *conf)
 	proc_fence_find(&p->fence);
 	proc_cgroup_open(&p->cgroup, conf);
 	p->host->neighbours.apart = true;
+	p->host->news_fd = p->report_fd;
 	err = narrow(p->host);
 	if (!err)
 		err = proc_confine_build(p);

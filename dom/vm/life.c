@@ -43,7 +43,7 @@ static int prepare_cpu(struct proc *p, u32 i)
 	cpu->tsc0 = t->clock.tsc0;
 	cpu->ns0 = t->clock.ns0;
 	cpu->ns_per_tsc = t->clock.ns_per_tsc;
-	cpu->spin_ns = t->spin_ns;
+	cpu->spin_ns = t->spin.limit_ns;
 	cpu->app_alias = (u64)p->vm->app;
 	p->vcpu_fd[i] = p->vm->vm.cpus[i].fd;
 	return 0;

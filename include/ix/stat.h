@@ -24,6 +24,7 @@
 	X(crossings, "times the application ran")                          \
 	X(polls_empty, "loop iterations without work")                     \
 	X(sleeps, "times the thread blocked when idle")                    \
+	X(spins_cut, "blocked without spinning: others want the core")     \
 	X(idle_ns, "time spent idle, ns")                                  \
 	X(app_overruns, "application kept the core past its time limit")   \
 	X(exits, "domain vm: exits from the guest that it asked for")      \

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "dom/host/spin.h"
+
+enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now)
+{
+	u64 ns = now - worked_at;
+
+	if (ns >= s->limit_ns || now < s->shared_till)
+		return SPIN_BLOCK;
+	if (ns < SPIN_OFFER_NS || s->offered == worked_at ||
+	    s->limit_ns == UINT64_MAX)
+		return SPIN_ON;
+	s->offered = worked_at;
+	return SPIN_OFFER;
+}
+
+/* One offer that is taken may be a chore of the kernel's; several out of a few
+ * are somebody with work. After a pause one more is enough. */
+void host_spin_offered(struct host_spin *s, u64 ns, u64 now)
+{
+	if (ns < SPIN_TAKEN_NS) {
+		s->weight -= s->weight != 0;
+		return;
+	}
+	s->weight = min(s->weight + SPIN_TAKEN, (u32)SPIN_SURE);
+	if (s->weight < SPIN_SHARED)
+		return;
+	s->shared_till = now + SPIN_RETRY_NS;
+	s->met = true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long a thread without work spins before it blocks, idle = adaptive.
+ *
+ * A core of its own: as long as the setting says. A core that others want, too:
+ * not at all, since what it spins away is their time, and it may well be theirs
+ * that it waits for (a client on the same machine). Blocked, it is woken by the
+ * next packet, and runs at once.
+ *
+ * It notices by offering the core, once in a spin: sched_yield() comes back at
+ * once unless somebody else ran meanwhile.
+ */
+#ifndef DOM_HOST_SPIN_H
+#define DOM_HOST_SPIN_H
+
+#include "base/types.h"
+
+enum {
+	SPIN_OFFER_NS = 4000,	  /* without work: then offer the core */
+	SPIN_TAKEN_NS = 4000,	  /* yield took so long: somebody ran */
+	SPIN_RETRY_NS = 50000000, /* then see whether he still wants it */
+	SPIN_TAKEN = 4,	 /* an offer taken counts for so many refused */
+	SPIN_SHARED = 8, /* from here on the core is not ours alone */
+	SPIN_SURE = 12,	 /* more than this is not remembered */
+};
+
+struct host_spin {
+	u64 limit_ns;	 /* the setting; 0: never spin, UINT64_MAX: always */
+	u64 offered;	 /* worked_at of the spin with the last offer */
+	u64 shared_till; /* block until then */
+	u32 weight;	 /* of the offers that were taken */
+	bool met;	 /* a shared core was met, once */
+};
+
+enum spin_what {
+	SPIN_ON,
+	SPIN_OFFER, /* sched_yield(), then host_spin_offered() */
+	SPIN_BLOCK,
+};
+
+/* At @now, without work since @worked_at. */
+enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now);
+
+/* The core was offered for @ns, until @now. */
+void host_spin_offered(struct host_spin *s, u64 ns, u64 now);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* dom/host/spin.c: a thread that has its core alone spins, one that has not
+ * blocks, and finds out when it has it alone again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "dom/host/spin.h"
+
+enum { LIMIT_NS = 50000, POLL_NS = 500, BARE_YIELD_NS = 400 };
+
+/* A moment on the core: one spin from @t on, polls that find nothing, until it
+ * blocks. Every @takes_ns that the core is offered, somebody has it so long
+ * (0: nobody wants it). */
+struct core {
+	u64 t;
+	u32 offers;
+};
+
+static u64 spin_once(struct host_spin *s, struct core *c, u64 takes_ns)
+{
+	u64 began = c->t, ns;
+
+	for (;; c->t += POLL_NS) {
+		switch (host_spin(s, began, c->t)) {
+		case SPIN_BLOCK:
+			return c->t - began;
+		case SPIN_OFFER:
+			c->offers++;
+			ns = BARE_YIELD_NS + takes_ns;
+			c->t += ns;
+			host_spin_offered(s, ns, c->t);
+			break;
+		case SPIN_ON:
+			break;
+		}
+		assert_true(c->t - began < 100 * LIMIT_NS);
+	}
+}
+
+static void alone(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+
+	(void)state;
+	for (int i = 0; i < 100; i++, c.t += 10000)
+		assert_in_range(spin_once(&s, &c, 0), LIMIT_NS,
+				LIMIT_NS + 2 * POLL_NS);
+	assert_int_equal(c.offers, 100); /* one a spin */
+	assert_false(s.met);
+}
+
+/* A kernel's chore now and then does not end the spinning. */
+static void chores_are_no_company(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+
+	(void)state;
+	for (int i = 0; i < 1000; i++, c.t += 10000)
+		assert_true(spin_once(&s, &c, i % 10 ? 0 : 20000) >= LIMIT_NS);
+	assert_false(s.met);
+}
+
+static void in_company(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+	u64 spun = 0, began = c.t;
+
+	(void)state;
+	while (c.t - began < 1000000000) {
+		u64 ns = spin_once(&s, &c, 3000000);
+
+		spun += ns > 3000000 ? ns - 3000000 : ns;
+		c.t += 20000; /* asleep */
+	}
+	assert_true(s.met);
+	/* A look every SPIN_RETRY_NS, and nothing else. */
+	assert_in_range(c.offers, 10, 25);
+	assert_in_range(spun, 1, 1000000);
+}
+
+static void alone_again(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+
+	(void)state;
+	for (int i = 0; i < 10; i++, c.t += 10000)
+		spin_once(&s, &c, 3000000);
+	assert_int_equal(spin_once(&s, &c, 0), 0);
+	c.t += SPIN_RETRY_NS;
+	for (int i = 0; i < 20; i++, c.t += 10000)
+		assert_true(spin_once(&s, &c, 0) >= LIMIT_NS);
+}
+
+static void as_set(void **state)
+{
+	struct host_spin never = { .limit_ns = 0 };
+	struct host_spin always = { .limit_ns = UINT64_MAX };
+
+	(void)state;
+	assert_int_equal(host_spin(&never, 5, 5), SPIN_BLOCK);
+	for (u64 t = 5; t < 1000 * LIMIT_NS; t += LIMIT_NS)
+		assert_int_equal(host_spin(&always, 5, t), SPIN_ON);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alone),
+		cmocka_unit_test(chores_are_no_company),
+		cmocka_unit_test(in_company),
+		cmocka_unit_test(alone_again),
+		cmocka_unit_test(as_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
