@@ -109,6 +109,9 @@ struct nic {
 	 * elsewhere (in a guest): how many of @out. NULL: it makes system
 	 * calls. */
 	u32 (*parts)(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS]);
+	/* Ends the wait() of queue @i, if it is in it now; from any thread.
+	 * NULL: wake_fd does. */
+	void (*wake)(struct nic *nic, u32 i);
 	/* Adds up packets lost before they reached us into q->nr_drops and
 	 * nr_late; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);

@@ -154,6 +154,9 @@ int wire_link_pair(struct wire_link *a, const struct wire_conf *conf_a,
 
 void wire_link_close(struct wire_link *l);
 
+/* Ends the wait of our queue @i, if it is in it now; from any thread. */
+void wire_link_wake(const struct wire_link *l, u32 i);
+
 /* wire_open.c */
 
 /* "PATH,loss=0.01,delay=1ms,seed=7,...": the options into @conf, the length

@@ -67,6 +67,11 @@ static void wait_door(struct wire_queue *w, u64 ns)
 		sleep_at_door(w, min(ns, (u64)3600 * 1000000000));
 }
 
+void wire_link_wake(const struct wire_link *l, u32 i)
+{
+	wake(&l->shared->doors[l->end][i]);
+}
+
 static const struct wire_exits exits = { .wake = wake, .wait = wait_door };
 
 static void *map(int fd)

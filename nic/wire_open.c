@@ -145,6 +145,11 @@ static int set_groups(struct nic *nic)
 	return 0;
 }
 
+static void wake(struct nic *nic, u32 i)
+{
+	wire_link_wake(&container_of(nic, struct wire_nic, nic)->link, i);
+}
+
 /* What all queues use comes with the first. */
 static u32 parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
 {
@@ -177,6 +182,7 @@ static void describe(struct wire_nic *w, const struct wire_conf *conf)
 	nic_rss_default(nic);
 	nic->rss_control = true;
 	nic->set_groups = set_groups;
+	nic->wake = wake;
 	nic->parts = w->link.queues[0]->impairer ? NULL : parts;
 	nic->close = close_nic;
 	nic->foreign = w->link.shared;

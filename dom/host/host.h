@@ -10,6 +10,7 @@
  *   net.c     addresses and neighbours, from the settings or from Linux
  *   run.c     the loop around dp_step(): idling, stopping
  *   spin.c    spin or block?
+ *   ask.c     what other threads ask of an elastic one
  */
 #ifndef DOM_HOST_H
 #define DOM_HOST_H
@@ -17,6 +18,7 @@
 #include <pthread.h>
 
 #include "conf/conf.h"
+#include "dom/host/ask.h"
 #include "dom/host/clock.h"
 #include "dom/host/hugemem.h"
 #include "dom/host/spin.h"
@@ -32,6 +34,7 @@ struct host_thread {
 	struct host *host;
 	u32 index, core;
 	pthread_t caller; /* that attached */
+	pid_t tid;
 	bool attached;
 	bool ended;   /* dp_shutdown() is done, or being done */
 	bool lingers; /* host_run_io() leaves host_detach() to its caller */
@@ -39,7 +42,7 @@ struct host_thread {
 	/* idling */
 	struct host_clock clock;
 	u32 sleeping; /* read by the others: wake me by wake_fd */
-	int wake_fd;  /* eventfd; 0: alone */
+	int wake_fd;  /* eventfd */
 	/* What is announced to all, and the NIC leaves to Linux; or 0. */
 	int arp_fd, nd_fd;
 	u64 forwarded; /* stat->forwarded when the others were woken last */
@@ -48,6 +51,8 @@ struct host_thread {
 	u64 max_sleep; /* ns */
 	u64 worked_at; /* when there was work last */
 	u64 chores_at; /* when chores() is due */
+
+	struct host_ask ask; /* host_call() */
 
 	struct statfile stat;
 	void *mem; /* struct dp, dp_bytes() */
@@ -73,6 +78,8 @@ struct host {
 	struct dp_forward *forward;
 	size_t forward_len;
 	u32 nthreads;
+	int kick_signal; /* ends what an elastic thread waits in; 0: none of
+			  * ours */
 	struct host_thread threads[IX_MAX_THREADS];
 	struct host_neighbours neighbours;
 	int news_fd; /* rung when a thread has something to say; 0: nobody hears
@@ -109,6 +116,24 @@ int host_run_io(struct host_thread *t);
 /* Goes on with a crossing that ring 0 of a guest has begun, until event
  * conditions, or *@end is set. As host_run_io(). */
 int host_run_on(struct host_thread *t, const u32 *end);
+
+/* @fn is run on the elastic thread, between two iterations: also while it idles
+ * or serves the network without its application. 0, or -ETIMEDOUT if it has not
+ * begun in time (an application inline keeps the core, or nobody has attached),
+ * and then it never will. Not to be called on elastic threads. */
+int host_call(struct host_thread *t, host_call_fn *fn, void *arg);
+
+/* On the elastic thread: such a call waits; it is made. */
+static inline bool host_called(const struct host_thread *t)
+{
+	return host_ask_waits(&t->ask);
+}
+
+static inline void host_answer(struct host_thread *t, u64 now)
+{
+	if (host_called(t))
+		host_ask_answer(&t->ask, t->dp, now);
+}
 
 /* Packets were forwarded: wakes the other threads. */
 void host_wake_others(struct host_thread *t);

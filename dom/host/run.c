@@ -10,7 +10,8 @@
  *    |           |
  *    |           v
  *    +-------- block in nic->wait() until a packet, a timer, max_sleep,
- *              or a packet that another thread forwards: host_wake_others()
+ *              a packet that another thread forwards: host_wake_others(), or
+ *              host_call()
  */
 #include "dom/host/host.h"
 
@@ -20,6 +21,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -28,6 +30,7 @@ enum {
 	CHORES_NS = 1000000000,
 	MAX_ROUNDS = 64, /* of host_overrun() */
 	LINGER_STEP_NS = 1000000,
+	CALL_NS = 500000000, /* until host_call() gives up */
 };
 
 /* Of the process: signals are. Threads only read it. */
@@ -79,6 +82,7 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 	t->dp->up = up;
 	t->worked_at = host_now(&t->clock);
 	t->caller = pthread_self();
+	WRITE_ONCE(t->tid, (pid_t)syscall(SYS_gettid));
 	t->attached = true;
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns that a sleep may be late */
 	return 0;
@@ -120,7 +124,7 @@ void host_end_threads(struct host *h)
  */
 static bool sleep_announced(struct host_thread *t)
 {
-	if (!t->wake_fd || t->sleeping)
+	if (t->host->nthreads == 1 || t->sleeping)
 		return true;
 	__atomic_exchange_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
 	return false;
@@ -187,14 +191,15 @@ static void idle(struct host_thread *t, u64 now)
 		return;
 	dp->stat->sleeps++;
 	dp->nic->ops->wait(dp->nic, ns);
-	if (t->wake_fd)
-		awake(t);
+	awake(t);
 }
 
 static int step(struct host_thread *t, bool calls, u64 now)
 {
-	int n = dp_step(t->dp, calls, now);
+	int n;
 
+	host_answer(t, now);
+	n = dp_step(t->dp, calls, now);
 	if (unlikely(t->dp->stat->forwarded != t->forwarded))
 		host_wake_others(t);
 	if (unlikely(t->sleeping) && n != -EAGAIN)
@@ -278,6 +283,7 @@ int host_run_io(struct host_thread *t)
 	if (unlikely(stop || t->ended))
 		return leave(t);
 	if (flags & IX_RUN_FLUSH) {
+		host_answer(t, now);
 		dp_flush(dp, now);
 		return 0;
 	}
@@ -315,6 +321,7 @@ u64 host_overrun(struct host_thread *t)
 
 	do {
 		now = host_now(&t->clock);
+		host_answer(t, now);
 	} while (dp_overrun(dp, now) && ++rounds < MAX_ROUNDS);
 	if (unlikely(dp->stat->forwarded != t->forwarded))
 		host_wake_others(t);
@@ -331,16 +338,14 @@ void host_serve(struct host_thread *t, u64 most)
 {
 	u64 ns;
 
-	if (t->wake_fd)
-		__atomic_exchange_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
 	ns = min(host_overrun(t), min(most, t->max_sleep));
 	t->worked_at = host_now(&t->clock);
 	if (ns) {
 		t->dp->stat->sleeps++;
 		t->dp->nic->ops->wait(t->dp->nic, ns);
 	}
-	if (t->wake_fd)
-		awake(t);
+	awake(t);
 }
 
 void host_linger(struct host_thread *t, u64 ns)
@@ -351,10 +356,34 @@ void host_linger(struct host_thread *t, u64 ns)
 	if (t->ended || !ns)
 		return;
 	while (tcp_close_all(&dp->net, now) && now < until) {
+		host_answer(t, now);
 		dp_overrun(dp, now);
 		dp->nic->ops->wait(dp->nic, LINGER_STEP_NS);
 		now = host_now(&t->clock);
 	}
+}
+
+/* ---- what others ask */
+
+static void kick(void *kicked)
+{
+	struct host_thread *t = kicked;
+	struct nic *nic = t->host->nic;
+	u64 one = 1;
+
+	if (write(t->wake_fd, &one, sizeof(one)) < 0)
+		return; /* the eventfd is full: it is readable anyway */
+	if (nic->wake)
+		nic->wake(nic, t->index);
+	if (t->host->kick_signal)
+		syscall(SYS_tgkill, getpid(), READ_ONCE(t->tid),
+			t->host->kick_signal);
+}
+
+int host_call(struct host_thread *t, host_call_fn *fn, void *arg)
+{
+	return host_ask_call(&t->ask, fn, arg, kick, t,
+			     host_clock_os() + CALL_NS);
 }
 
 int host_renew(struct host *h)

@@ -54,17 +54,15 @@ static void set_idling(struct host_thread *t)
 	}
 }
 
-/* A sleeping thread must hear of packets that others forward to it. */
+/* A sleeping thread must hear of packets that others forward to it, and of what
+ * is asked of it. */
 static int open_wake(struct host_thread *t)
 {
-	int fd;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
-	if (t->host->nthreads == 1)
-		return 0;
-	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	t->wake_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* 0 means none */
+	t->wake_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* 0: not yet open */
 	close(fd);
 	t->host->nic->q[t->index]->wake_fd = t->wake_fd;
 	return t->wake_fd < 0 ? -errno : 0;

@@ -76,6 +76,7 @@ static int open_host(struct proc *p, const struct conf *conf)
 	proc_cgroup_open(&p->cgroup, conf);
 	p->host->neighbours.apart = true;
 	p->host->news_fd = p->report_fd;
+	p->host->kick_signal = SIGUSR1;
 	err = narrow(p->host);
 	if (!err)
 		err = proc_confine_build(p);

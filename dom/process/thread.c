@@ -81,8 +81,8 @@ static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 	}
 }
 
-/* D has been woken, but not by a turn: by a tick, a timeout, or a futex call of
- * A's. Until when it may sleep now, on the clock of futex(2). */
+/* D has been woken, but not by a turn: by a tick, a timeout, host_call(), or a
+ * futex call of A's. Until when it may sleep now, on the clock of futex(2). */
 static u64 woken(struct proc_thread *t, struct stay *s)
 {
 	u64 now = host_now(&t->host->clock);
@@ -92,6 +92,9 @@ static u64 woken(struct proc_thread *t, struct stay *s)
 		if (now - s->began >= t->limit_ns / 2) /* it did stay */
 			overrun(t, s, now - s->began);
 		s->due = look_around(t);
+		now = t->host->worked_at;
+	} else if (host_called(t->host)) {
+		s->due = min(s->due, look_around(t));
 		now = t->host->worked_at;
 	}
 	return host_clock_os() + (s->due - now);
@@ -132,6 +135,8 @@ u64 proc_thread_look(struct proc_thread *t, u64 began)
 	u64 now = host_now(&t->host->clock);
 
 	s.due = t->host->worked_at + t->limit_ns;
+	if (now < s.due && host_called(t->host))
+		return min(s.due, look_around(t));
 	if (now < s.due)
 		return s.due;
 	s.overrun = began < t->counted_at;

@@ -10,6 +10,8 @@
  *					application goes on where it was
  *	stopped in ring 0		the network is being looked after, or
  *					will be before the call ends
+ *
+ * host_call() stops it, too: the call is made with the look at the network.
  */
 #include "dom/vm/run.h"
 
@@ -48,7 +50,8 @@ static bool stopped(struct guest *g)
 	if (host_stopping() || READ_ONCE(g->t->down->end))
 		g->cpu->stop = true;
 	if (!in_ring3(g)) {
-		g->cpu->late = now - g->cpu->worked_at >= g->t->limit_ns;
+		g->cpu->late = now - g->cpu->worked_at >= g->t->limit_ns ||
+			       host_called(g->host);
 		g->due = now + g->t->limit_ns;
 		return true;
 	}

@@ -156,6 +156,7 @@ static void events(struct guest *g)
 {
 	vm_take(g);
 	g->cpu->answer = host_run_on(g->host, &g->t->down->end);
+	g->cpu->late = false;
 	vm_give(g);
 }
 

@@ -256,6 +256,95 @@ static void connection(void **state)
 	assert_int_equal((uintptr_t)reason, ECONNRESET);
 }
 
+/* ---- host_call() */
+
+static void note(struct dp *dp, void *arg, u64 now)
+{
+	struct side *s = a;
+
+	assert_ptr_equal(dp, s->host->threads[0].dp);
+	assert_true(now >= dp->now);
+	*(pthread_t *)arg = pthread_self();
+}
+
+/* Who keeps the thread busy, in his own way, until told to end. */
+struct elastic {
+	pthread_t id;
+	void (*round)(struct host_thread *t);
+	bool stop, ended;
+};
+
+static void *elastic(void *arg)
+{
+	struct elastic *e = arg;
+
+	attach(a);
+	while (!__atomic_load_n(&e->stop, __ATOMIC_RELAXED))
+		e->round(&a->host->threads[0]);
+	__atomic_store_n(&e->ended, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void idles(struct host_thread *t)
+{
+	a->down.calls[0] =
+		(struct ix_call){ .op = IX_TIMER_SET, .delay = 1000000000 };
+	run(a, 1, 0);
+}
+
+static void flushes(struct host_thread *t)
+{
+	run(a, 0, IX_RUN_FLUSH);
+}
+
+static void serves(struct host_thread *t)
+{
+	host_serve(t, UINT64_MAX);
+}
+
+static void overruns(struct host_thread *t)
+{
+	host_overrun(t);
+}
+
+/* By the elastic thread, whatever it is at; sleeps do not end by themselves. */
+static void calls(void **state)
+{
+	static void (*const rounds[])(struct host_thread *
+				      t) = { idles, flushes, serves, overruns };
+	struct host_thread *t = &a->host->threads[0];
+
+	t->max_sleep = UINT64_MAX;
+	for (size_t i = 0; i < ARRAY_SIZE(rounds); i++) {
+		struct elastic e = { .round = rounds[i] };
+		pthread_t by;
+
+		t->attached = false;
+		pthread_create(&e.id, NULL, elastic, &e);
+		for (int n = 0; n < 20; n++) {
+			by = pthread_self();
+			assert_int_equal(host_call(t, note, &by), 0);
+			assert_true(pthread_equal(by, e.id));
+		}
+		__atomic_store_n(&e.stop, true, __ATOMIC_RELAXED);
+		while (!__atomic_load_n(&e.ended, __ATOMIC_ACQUIRE))
+			host_call(t, note, &by);
+		pthread_join(e.id, NULL);
+	}
+}
+
+/* Nobody runs the thread: it is said, and nothing happens later. */
+static void nobody_to_call(void **state)
+{
+	struct host_thread *t = &a->host->threads[0];
+	pthread_t by = 0;
+
+	assert_int_equal(host_call(t, note, &by), -ETIMEDOUT);
+	attach(a);
+	host_overrun(t);
+	assert_int_equal(by, 0);
+}
+
 /* Last: a stop is for good. */
 static void *stopper(void *arg)
 {
@@ -294,6 +383,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(calls, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_to_call, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(stop, setup, teardown),
 	};
 

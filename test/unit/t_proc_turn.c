@@ -121,6 +121,10 @@ static void set(struct conf *c, const char *name, const char *text)
 		fail_msg("%s", e.text);
 }
 
+/* So long that a busy machine leaves none of our threads out for it: else a
+ * deadline that is put off again and again would be kept. */
+static const char *app_timeout = "200ms";
+
 static void settings(struct conf *c)
 {
 	char nic[64];
@@ -133,9 +137,7 @@ static void settings(struct conf *c)
 	set(c, "mbufs", "1024");
 	set(c, "tcp.max_conns", "64");
 	set(c, "name", "t_proc_turn");
-	/* So long that a busy machine leaves none of our threads out for it:
-	 * else a deadline that is put off again and again would be kept. */
-	set(c, "app_timeout", "200ms");
+	set(c, "app_timeout", app_timeout);
 	set(c, "stat_dir", dir);
 }
 
@@ -152,6 +154,7 @@ static int setup(void **state)
 	assert_int_equal(proc_reports_open(&p), 0);
 	if (host_open(&p.host, &c, &domain, why, sizeof(why)))
 		fail_msg("%s", why);
+	p.host->kick_signal = SIGUSR1;
 	assert_int_equal(proc_confine_build(&p), 0);
 	assert_int_equal(proc_shm_open(&p), 0);
 	at = mmap(NULL, proc_down_bytes(1), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -307,6 +310,53 @@ static void disturbed(void **state)
 	}
 }
 
+/* ---- host_call() */
+
+static void note(struct dp *dp, void *arg, u64 now)
+{
+	*(pthread_t *)arg = pthread_self();
+}
+
+static void call(u32 times)
+{
+	pthread_t by;
+
+	for (u32 i = 0; i < times; i++) {
+		by = pthread_self();
+		assert_int_equal(host_call(&p.host->threads[0], note, &by), 0);
+		assert_true(pthread_equal(by, p.threads[0].id));
+	}
+}
+
+static int patient(void **state)
+{
+	app_timeout = "10s";
+	return setup(state);
+}
+
+static int impatient(void **state)
+{
+	app_timeout = "200ms";
+	return teardown(state);
+}
+
+/* A keeps the core, longer than host_call() waits, and is not blamed for what
+ * D did meanwhile. */
+static void calls(void **state)
+{
+	const struct ix_stat *stat = &p.host->threads[0].stat.page->stat;
+
+	call(20);
+	assert_int_equal(cross(PROC_ATTACH, 0), 0);
+	call(20);
+	assert_int_equal(cross(PROC_RUN, IX_RUN_FLUSH), 0);
+	call(20);
+	assert_int_equal(stat->app_overruns, 0);
+	begin(flush);
+	call(200);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(never_receives, attached,
 						teardown),
 		cmocka_unit_test_setup_teardown(disturbed, attached, teardown),
+		cmocka_unit_test_setup_teardown(calls, patient, impatient),
 	};
 	char path[64];
 	int failed;

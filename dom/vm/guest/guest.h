@@ -66,7 +66,7 @@ struct vm_cpu {
 	struct wire_queue *wire; /* its NIC is one of these */
 	struct xdp_q *xdp;
 	bool stop; /* ask D, whatever there is to do. Any time */
-	bool late; /* ... VM_WANT_LOOK, in a call that does not do it */
+	bool late; /* ... at the next crossing: VM_WANT_LOOK */
 	u64 tsc0, ns0, ns_per_tsc; /* the clock: dom/host/clock.h */
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */
 	u64 spin_ns, chores_at;

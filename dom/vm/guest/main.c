@@ -60,8 +60,8 @@ static inline int step(struct vm_cpu *cpu, bool calls, u64 now)
 /* Is it time to ask D: for good, for a chore, or to sleep? */
 static inline bool for_host(const struct vm_cpu *cpu, u64 now)
 {
-	return READ_ONCE(cpu->stop) || now >= cpu->chores_at ||
-	       now - cpu->worked_at >= cpu->spin_ns;
+	return READ_ONCE(cpu->stop) || READ_ONCE(cpu->late) ||
+	       now >= cpu->chores_at || now - cpu->worked_at >= cpu->spin_ns;
 }
 
 /* The last iteration, at @now, said @n: until there are event conditions. */
@@ -99,10 +99,12 @@ static COLD s64 run_special(struct vm_cpu *cpu, u64 now)
 s64 guest_run_io(struct vm_cpu *cpu)
 {
 	struct dp *dp = cpu->dp;
-	u64 now = guest_now(cpu), failed = dp->stat->calls_failed;
+	u64 now, failed = dp->stat->calls_failed;
 	u32 flags = READ_ONCE(dp->down->flags);
 	int n;
 
+	guest_look(cpu);
+	now = guest_now(cpu);
 	if (unlikely(flags & IX_RUN_FLUSH || READ_ONCE(cpu->stop)))
 		return run_special(cpu, now);
 	n = step(cpu, true, now);
