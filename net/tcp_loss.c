@@ -360,13 +360,21 @@ bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
 	return true;
 }
 
+/* Its size is to blame, not congestion: until all of it is acknowledged no loss
+ * reduces the window, unless one has done so already. */
 bool tcp_loss_all(struct net *net, struct tcp_conn *c)
 {
 	struct tcp_loss *l = tcp_loss_of(net, c);
 
-	if (l)
-		lose_all(c, l);
-	return l;
+	if (!l)
+		return false;
+	lose_all(c, l);
+	l->frto = FRTO_NONE;
+	if (!(c->flags & TCP_F_RECOVERY)) {
+		c->recover = c->snd_max;
+		c->flags |= TCP_F_RTO_RECOVERY;
+	}
+	return true;
 }
 
 /* ---- ACKs */
