@@ -159,9 +159,9 @@ void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now)
 	struct tcp_loss *l = tcp_loss_of(net, c);
 
 	if (c->flags & TCP_F_EARLY)
-		l->rto_at = tcp_deadline(now, c->rto);
+		l->rto_at = tcp_rto_deadline(net, c, now);
 	else
-		tcp_arm_rto(net, c, now);
+		tcp_rearm_rto(net, c, now);
 }
 
 /* ---- reordering, learnt */

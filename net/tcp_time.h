@@ -27,6 +27,8 @@ static inline void tcp_arm_rto(struct net *net, struct tcp_conn *c, u64 now)
 	tcp_arm(net, c, c->rto_at);
 }
 
+/* When the timeout is due, if nothing is acknowledged from now on. */
+u32 tcp_rto_deadline(const struct net *net, const struct tcp_conn *c, u64 now);
 /* RFC 6298 section 5.3, and what may come earlier. */
 void tcp_rearm_rto(struct net *net, struct tcp_conn *c, u64 now);
 /* Nothing is in flight. */

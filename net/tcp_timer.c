@@ -45,6 +45,37 @@ static void go_back(struct net *net, struct tcp_conn *c)
 	c->flags |= TCP_F_RTO_RECOVERY;
 }
 
+/* RFC 5482, RFC 9293 section 3.8.3, in units of 1024 ns; 0: none. */
+static u32 user_timeout(const struct net *net)
+{
+	return (u32)(net->conf.tcp.user_timeout_ms * 1000000ull >> 10);
+}
+
+/* Since when nothing has been acknowledged: while there are timeouts nothing is
+ * being timed, and rtt_at is when the first of them began. */
+static u32 unacknowledged(const struct tcp_conn *c, u64 now)
+{
+	return tcp_us(now) - c->rtt_at;
+}
+
+/* The user timeout ends the wait, not RTO, which is still that of the path. */
+u32 tcp_rto_deadline(const struct net *net, const struct tcp_conn *c, u64 now)
+{
+	u32 limit = user_timeout(net), ticks = c->rto, since;
+
+	if (unlikely(limit && c->probes)) {
+		since = min(unacknowledged(c, now), limit);
+		ticks = min(ticks, (limit - since) / 16 + 2);
+	}
+	return tcp_deadline(now, ticks);
+}
+
+static void arm_again(struct net *net, struct tcp_conn *c, u64 now)
+{
+	c->rto_at = tcp_rto_deadline(net, c, now);
+	tcp_arm(net, c, c->rto_at);
+}
+
 /* RFC 6298 section 5.4-5.6. */
 static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 {
@@ -60,14 +91,14 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 		c->flags |= TCP_F_REXMIT;
 	}
 	back_off(net, c);
-	tcp_arm_rto(net, c, now);
+	arm_again(net, c, now);
 	tcp_mark_out(net, c);
 }
 
 void tcp_rearm_rto(struct net *net, struct tcp_conn *c, u64 now)
 {
 	c->flags &= ~(u32)TCP_F_EARLY;
-	tcp_arm_rto(net, c, now);
+	arm_again(net, c, now);
 	tcp_tail_arm(net, c, c->snd_max - c->snd_una, now);
 }
 
@@ -110,23 +141,14 @@ static void early_fired(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_tail_fired(net, c, now);
 }
 
-/* RFC 5482, RFC 9293 section 3.8.3: has nothing been acknowledged for too long?
- * While there are timeouts, nothing is being timed: rtt_at is when the first of
- * them began. */
+/* Has nothing been acknowledged for too long? */
 static bool user_timed_out(const struct net *net, struct tcp_conn *c, u64 now)
 {
-	u64 limit = net->conf.tcp.user_timeout_ms * 1000000ull >> 10;
-	u32 since;
+	u32 limit = user_timeout(net);
 
 	if (!c->probes)
 		c->rtt_at = tcp_us(now) - (c->rto << 4);
-	since = tcp_us(now) - c->rtt_at;
-	if (!limit)
-		return false;
-	if (since >= limit)
-		return true;
-	c->rto = min(c->rto, (u32)(limit - since + 31) >> 5);
-	return false;
+	return limit && unacknowledged(c, now) >= limit;
 }
 
 /* TCP_F_EARLY, and late: nothing has run here meanwhile, and the ACK may be

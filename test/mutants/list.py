@@ -282,6 +282,11 @@ LOSS = [
            "\tif (seq_lt(c->snd_max, c->snd_nxt) && c->probes) {",
            "\tif (false) {",
            ["user_timeout_goes_on"]),
+    Mutant("the user timeout shortens RTO", "net/tcp_timer.c",
+           "\tc->rto_at = tcp_rto_deadline(net, c, now);",
+           "\tc->rto_at = tcp_rto_deadline(net, c, now);\n"
+           "\tc->rto = min(c->rto, c->rto_at - tick_of(now));",
+           ["user_timeout_rto"]),
     Mutant("blocks beyond what was sent are believed", "net/tcp_loss.c",
            "\treturn seq_lt(c->snd_una, b->start) && seq_lt(b->start, "
            "b->end) &&\n\t       seq_le(b->end, c->snd_max);",
