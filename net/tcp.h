@@ -16,6 +16,7 @@
  *   tcp_cookie.c ... when nothing more can be kept of them
  *   tcp_ack.c    acknowledgements, loss recovery without SACK
  *   tcp_loss.c   ... with SACK; its parts: tcp_loss.h
+ *   tcp_loss_pool.c  ... whose number is limited
  *   tcp_sack.c   ... what became of the bytes in flight
  *   tcp_rack.c   ... which of them are lost
  *   tcp_prr.c    ... how many may follow
@@ -332,6 +333,7 @@ struct tcp_path {
 };
 
 enum { TCP_PATHS = 64 };
+enum { TCP_LOSS_SOURCES = 8 }; /* log2 */
 
 struct tcp_slot { /* of the connection table: open addressing */
 	u32 hash;
@@ -363,6 +365,8 @@ struct tcp {
 	struct tcp_loss *losses;
 	u32 loss_free;	  /* list, index + 1 */
 	u32 nlosses_used; /* of tcp_losses(), ever */
+	u32 losses_left;
+	u16 losses_held[1 << TCP_LOSS_SOURCES]; /* by hashed source */
 	struct tcp_dup {
 		u64 handle; /* of the connection that got it */
 		u32 start, end;

@@ -33,14 +33,20 @@ enum {
 /* ---- shares */
 
 /* Whoever has one IPv6 address has 2^64 of them: a source is a subnet. */
-static u32 *source_count(const struct net *net, struct be32 source)
+u32 tcp_source_hash(const struct net *net, struct be32 source)
 {
-	const struct tcp *t = &net->tcp;
 	u64 key = source.raw;
 
 	if (addr_is_v6(source))
 		key = addr_ip6(&net->addrs, source)->q[0];
-	return &t->sources[tcp_hash(net, key, 0) >> t->source_shift];
+	return tcp_hash(net, key, 0);
+}
+
+static u32 *source_count(const struct net *net, struct be32 source)
+{
+	const struct tcp *t = &net->tcp;
+
+	return &t->sources[tcp_source_hash(net, source) >> t->source_shift];
 }
 
 /* Many sources together leave one in RESERVE, else each newcomer would find

@@ -5,6 +5,8 @@
 
 #include "net/net.h"
 
+/* Where @source, or the subnet that it has, counts: upper bits. */
+u32 tcp_source_hash(const struct net *net, struct be32 source);
 /* May there be one more from @source to our @port? */
 bool tcp_in_share(const struct net *net, struct be32 source, struct be16 port);
 /* Confirmed: it takes a share from now on. And no longer. */

@@ -56,6 +56,7 @@ void tcp_init(struct net *net, void *memory)
 	t->ranges = carve(&mem, sizeof(*t->ranges) * (size_t)tcp_ranges(conf));
 	t->cc_states = carve(&mem, tcp_cc_bytes(conf));
 	t->losses = carve(&mem, tcp_loss_bytes(conf));
+	t->losses_left = tcp_losses(conf);
 	t->ranges_left = conf->max_ranges;
 	timer_init(&t->watch, TIMER_SHARE);
 	t->rto_initial = ticks_of_us(conf->rto_initial_us);
@@ -194,12 +195,12 @@ static void shut(struct net *net, struct tcp_conn *c)
 	tcp_uncount(net, c);
 	list_del(&c->link);
 	tcp_table_del(net, c);
-	addr_put(net, c->flow.raddr);
 	timer_cancel(&net->wheel, &c->timer);
 	tcp_sndq_free(net, c);
 	tcp_cc_put(net, c);
 	tcp_loss_put(net, c);
 	tcp_ooo_free(net, c);
+	addr_put(net, c->flow.raddr);
 	c->state = TCP_CLOSED;
 	net->stat->tcp_conns--;
 	net->stat->tcp_closed++;

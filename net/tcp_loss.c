@@ -13,91 +13,11 @@
 #include "net/tcp_loss.h"
 
 enum {
-	LOSS_SHARE = 7, /* bytes of the pool for each connection */
-	LOSS_LEAST = 8, /* objects */
 	REO_MULT = 4,	/* min_rtt / 4 * this: a round trip */
 	REO_KEEP = 16,	/* recoveries (RFC 8985 section 6.2 step 4) */
 	SILENT = 3,	/* timeouts in a row, after which others need it more */
 	FRTO_SEGS = 3,	/* of the window, when the timeout was true */
 };
-
-/* ---- the pool */
-
-u32 tcp_losses(const struct tcp_conf *conf)
-{
-	u64 n = (u64)conf->max_conns * LOSS_SHARE / sizeof(struct tcp_loss);
-
-	return (u32)min(max(n, (u64)LOSS_LEAST), (u64)UINT16_MAX);
-}
-
-size_t tcp_loss_bytes(const struct tcp_conf *conf)
-{
-	return sizeof(struct tcp_loss) * (size_t)tcp_losses(conf);
-}
-
-static u32 take_index(struct net *net)
-{
-	struct tcp *t = &net->tcp;
-	u32 i = t->loss_free;
-
-	if (i)
-		t->loss_free = t->losses[i - 1].next;
-	else if (t->nlosses_used < tcp_losses(&net->conf.tcp))
-		i = ++t->nlosses_used;
-	return i;
-}
-
-/* NULL when there is none, or what is in flight is not as the board would
- * assume. */
-static struct tcp_loss *take(struct net *net, struct tcp_conn *c, u64 now)
-{
-	struct tcp_loss *l;
-	u32 i;
-
-	if (c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY) ||
-	    c->snd_nxt != c->snd_max)
-		return NULL;
-	i = take_index(net);
-	if (!i) {
-		net->stat->tcp_loss_short++;
-		return NULL;
-	}
-	if (c->flags & TCP_F_EARLY) /* no probe is needed */
-		tcp_arm_rto(net, c, now);
-	c->flags &= ~(u32)TCP_F_EARLY;
-	c->loss = (u16)i;
-	c->flags |= TCP_F_LOSS;
-	l = &net->tcp.losses[i - 1];
-	tcp_board_init(&l->board, c->snd_una);
-	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
-	l->frto = FRTO_NONE;
-	l->learnt = false;
-	return l;
-}
-
-static void put(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
-{
-	if (c->flags & TCP_F_EARLY) {
-		c->flags &= ~(u32)TCP_F_EARLY;
-		c->rto_at = l->rto_at;
-	}
-	l->next = net->tcp.loss_free;
-	net->tcp.loss_free = c->loss;
-	c->loss = 0;
-	if (!c->tail)
-		c->flags &= ~(u32)TCP_F_LOSS;
-}
-
-void tcp_loss_put(struct net *net, struct tcp_conn *c)
-{
-	struct tcp_loss *l = tcp_loss_of(net, c);
-
-	if (l)
-		put(net, c, l);
-	if (c->flags & TCP_F_LOSS)
-		tcp_tail_end(c);
-	c->flags &= ~(u32)TCP_F_EARLY;
-}
 
 /* ---- what may be sent */
 
@@ -343,11 +263,11 @@ bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
 
 	tcp_tail_end(c);
 	if (!l && c->sack)
-		l = take(net, c, now);
+		l = tcp_loss_take(net, c, now);
 	if (!l)
 		return false;
 	if (c->backoff >= SILENT) {
-		put(net, c, l);
+		tcp_loss_give(net, c, l);
 		return false;
 	}
 	l->frto = c->flags & recovering ? FRTO_NONE : FRTO_HEAD;
@@ -481,7 +401,7 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		ask_frto(net, c, l, &a, advanced, now);
 	judge(net, c, l, a.bytes, now);
 	if (is_calm(c, l))
-		put(net, c, l);
+		tcp_loss_give(net, c, l);
 }
 
 bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
@@ -499,7 +419,7 @@ bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 	else if (dup)
 		learn_dup(c, l, &s->opt.sack[0]);
 	if (!l && news)
-		l = take(net, c, now);
+		l = tcp_loss_take(net, c, now);
 	if (!l)
 		return s->opt.nsack && !news;
 	take_ack(net, c, l, s, dup, advanced, now);

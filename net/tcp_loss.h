@@ -9,9 +9,10 @@
  *   tcp_rack.c   which of them are lost (RFC 8985 section 6)
  *   tcp_prr.c    how many may follow (RFC 6937)
  *   tcp_loss.c   what an ACK or a timeout means for all three; F-RTO (RFC 5682)
+ *   tcp_loss_pool.c  the objects, and who may have one
  *   tcp_tail.c   losses at the tail: probes (RFC 8985 section 7)
  *
- * The first three are pure functions of their arguments. Times are tcp_us():
+ * Board, RACK and PRR are pure functions of their arguments. Times are tcp_us():
  * units of 1024 ns.
  */
 #ifndef NET_TCP_LOSS_H
@@ -123,7 +124,7 @@ struct tcp_prr {
 u32 tcp_prr_take(struct tcp_prr *p, u32 delivered, u32 pipe, u32 ssthresh,
 		 u32 mss);
 
-/* ---- tcp_loss.c */
+/* ---- all of it */
 
 struct tcp_loss {
 	struct tcp_board board;
@@ -142,10 +143,6 @@ enum tcp_frto {
 	FRTO_NEW,  /* its ACK has let new ones out: nothing is sent again */
 };
 
-/* How many there are, and the memory for them. */
-u32 tcp_losses(const struct tcp_conf *conf);
-size_t tcp_loss_bytes(const struct tcp_conf *conf);
-
 /* NULL: none, all is calm or NewReno's. */
 static inline struct tcp_loss *tcp_loss_of(const struct net *net,
 					   const struct tcp_conn *c)
@@ -154,6 +151,21 @@ static inline struct tcp_loss *tcp_loss_of(const struct net *net,
 		return NULL;
 	return &net->tcp.losses[c->loss - 1];
 }
+
+/* ---- tcp_loss_pool.c */
+
+/* How many there are, and the memory for them. */
+u32 tcp_losses(const struct tcp_conf *conf);
+size_t tcp_loss_bytes(const struct tcp_conf *conf);
+/* For a connection that has none. NULL: there is none for it, or what is in
+ * flight is not as the board would assume. */
+struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now);
+/* @c's, which is @l, is free again. */
+void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l);
+/* The same if it has one, and no more probe for the tail. */
+void tcp_loss_put(struct net *net, struct tcp_conn *c);
+
+/* ---- tcp_loss.c */
 
 /* What an acceptable ACK says, after tcp_ack_advance() if it is new
  * (@advanced). False: not for us, it may be a duplicate in NewReno's sense. */
@@ -165,8 +177,6 @@ void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now);
 bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now);
 /* All that is in flight was too large for the path. False: see above. */
 bool tcp_loss_all(struct net *net, struct tcp_conn *c);
-/* Forgets all of it. */
-void tcp_loss_put(struct net *net, struct tcp_conn *c);
 /* Bytes in the network. */
 u32 tcp_in_network(const struct net *net, const struct tcp_conn *c);
 /* What is to be sent again next, if it may: bytes from *@seq on, 0: nothing. */

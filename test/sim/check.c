@@ -225,6 +225,10 @@ static void check_pools(struct host *h, const struct sums *s)
 	const struct dp *dp = h->node.dp;
 	const struct tcp *t = &dp->net.tcp;
 	u64 shared = h->conf.net.tcp.max_ranges - t->ranges_left;
+	u32 losses = tcp_losses(&h->conf.net.tcp), held = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(t->losses_held); i++)
+		held += t->losses_held[i];
 
 	if (s->mbufs + dp->pool.nfree != dp->pool.total)
 		sim_fail(h->world, "host %u: %llu buffers held, %u of %u free",
@@ -238,9 +242,12 @@ static void check_pools(struct host *h, const struct sums *s)
 	if (s->cc_states != t->ncc_used)
 		sim_fail(h->world, "host %u: %llu of %u states are there",
 			 h->nr, (unsigned long long)s->cc_states, t->ncc_used);
-	if (s->losses != t->nlosses_used)
-		sim_fail(h->world, "host %u: loss recoveries: %llu of %u",
-			 h->nr, (unsigned long long)s->losses, t->nlosses_used);
+	if (s->losses != t->nlosses_used || t->losses_left != losses - held)
+		sim_fail(h->world,
+			 "host %u: loss recoveries: %llu of %u, %u of %u left, "
+			 "%u held",
+			 h->nr, (unsigned long long)s->losses, t->nlosses_used,
+			 t->losses_left, losses, held);
 	if (s->timers != dp->net.wheel.count)
 		sim_fail(h->world, "host %u: %llu timers set, %u on the wheel",
 			 h->nr, (unsigned long long)s->timers,

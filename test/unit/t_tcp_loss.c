@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* net/tcp_loss.c: the pool, and what a peer's blocks can cost. What they are
+/* net/tcp_loss.c, tcp_loss_pool.c: what a peer's blocks can cost. What they are
  * for is in test/packet/sack_*.pkt, tail_*.pkt, frto*.pkt. */
 #include "tcp_fixture.h"
 
@@ -59,6 +59,18 @@ static struct tcp_peer peer(u16 i)
 	return p;
 }
 
+/* One of another host each. */
+static struct tcp_peer other_peer(struct fixture *f, u16 i)
+{
+	struct tcp_peer p = peer(i);
+
+	p.ip = be32(be32_host(FIX_PEER) + i);
+	if (i)
+		assert_int_equal(neigh_add_static(&f->net, p.ip, fix_peer_mac),
+				 0);
+	return p;
+}
+
 /* Who comes when it is empty goes on as without SACK, by counting duplicates;
  * what is given back is there again. */
 static void pool_runs_out(void **state)
@@ -68,7 +80,7 @@ static void pool_runs_out(void **state)
 	struct tcp_conn *c[POOL + 1];
 
 	for (u16 i = 0; i <= POOL; i++) {
-		p[i] = peer(i);
+		p[i] = other_peer(f, i);
 		c[i] = sacker(f, &p[i]);
 		sack(f, &p[i], 0);
 		assert_int_equal(!!tcp_loss_of(&f->net, c[i]), i < POOL);
@@ -94,6 +106,35 @@ static void pool_runs_out(void **state)
 	assert_non_null(tcp_loss_of(&f->net, c[POOL]));
 	for (u16 i = 0; i <= POOL; i++)
 		tcp_news(f, c[i]);
+}
+
+/* One host with many connections leaves others some; and has them again when
+ * it has given some back. */
+static void one_source(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[POOL], q = other_peer(f, POOL);
+	struct tcp_conn *c[POOL], *other;
+
+	for (u16 i = 0; i < POOL; i++) {
+		p[i] = peer(i);
+		c[i] = sacker(f, &p[i]);
+		sack(f, &p[i], 0);
+		assert_int_equal(!!tcp_loss_of(&f->net, c[i]), i < POOL / 2);
+	}
+	tcp_drain(f);
+	other = sacker(f, &q);
+	sack(f, &q, 0);
+	assert_non_null(tcp_loss_of(&f->net, other));
+	q.ack = other->snd_max;
+	ack(f, &q, NULL, 0);
+	p[0].ack = c[0]->snd_max;
+	ack(f, &p[0], NULL, 0);
+	sack(f, &p[POOL - 1], 1);
+	assert_non_null(tcp_loss_of(&f->net, c[POOL - 1]));
+	for (u16 i = 0; i < POOL; i++)
+		tcp_news(f, c[i]);
+	tcp_news(f, other);
 }
 
 /* Silence gives it back, too. */
@@ -204,9 +245,9 @@ static void late_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TCP_TEST(pool_runs_out), TCP_TEST(silent_peer),
-		TCP_TEST(any_blocks),	 TCP_TEST(always_late),
-		TCP_TEST(late_once),
+		TCP_TEST(pool_runs_out), TCP_TEST(one_source),
+		TCP_TEST(silent_peer),	 TCP_TEST(any_blocks),
+		TCP_TEST(always_late),	 TCP_TEST(late_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

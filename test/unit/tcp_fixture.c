@@ -86,6 +86,9 @@ int tcpfix_teardown(void **state)
 	assert_int_equal(t->nconn_free, t->nconns_used);
 	assert_int_equal(ranges_free(t), t->nranges_used);
 	assert_int_equal(losses_free(t), t->nlosses_used);
+	assert_int_equal(t->losses_left, tcp_losses(&f->net.conf.tcp));
+	for (u32 i = 0; i < ARRAY_SIZE(t->losses_held); i++)
+		assert_int_equal(t->losses_held[i], 0);
 	assert_int_equal(cc_states_free(t), t->ncc_used);
 	assert_int_equal(f->stat.tcp_conns, 0);
 	assert_int_equal(f->stat.tcp_time_wait, 0);

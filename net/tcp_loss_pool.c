@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool of struct tcp_loss. A source may hold as many as are left, no more
+ * (see tcp_share.c). Sources are told apart by a secret hash; who shares one with
+ * somebody greedy goes on as without SACK.
+ */
+#include "net/tcp_loss.h"
+
+enum {
+	BYTES_EACH = 7, /* of the pool, for each connection */
+	LEAST = 8,	/* objects */
+};
+
+u32 tcp_losses(const struct tcp_conf *conf)
+{
+	u64 n = (u64)conf->max_conns * BYTES_EACH / sizeof(struct tcp_loss);
+
+	return (u32)min(max(n, (u64)LEAST), (u64)UINT16_MAX);
+}
+
+size_t tcp_loss_bytes(const struct tcp_conf *conf)
+{
+	return sizeof(struct tcp_loss) * (size_t)tcp_losses(conf);
+}
+
+/* By @c's source. */
+static u16 *held(struct net *net, const struct tcp_conn *c)
+{
+	u32 hash = tcp_source_hash(net, c->flow.raddr);
+
+	return &net->tcp.losses_held[hash >> (32 - TCP_LOSS_SOURCES)];
+}
+
+/* Index + 1. */
+static u32 take_index(struct net *net, const struct tcp_conn *c)
+{
+	struct tcp *t = &net->tcp;
+	u16 *mine = held(net, c);
+	u32 i = t->loss_free;
+
+	if (*mine >= t->losses_left)
+		return 0;
+	++*mine;
+	t->losses_left--;
+	if (!i)
+		return ++t->nlosses_used;
+	t->loss_free = t->losses[i - 1].next;
+	return i;
+}
+
+struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
+{
+	struct tcp_loss *l;
+	u32 i;
+
+	if (c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY) ||
+	    c->snd_nxt != c->snd_max)
+		return NULL;
+	i = take_index(net, c);
+	if (!i) {
+		net->stat->tcp_loss_short++;
+		return NULL;
+	}
+	if (c->flags & TCP_F_EARLY) /* no probe is needed */
+		tcp_arm_rto(net, c, now);
+	c->flags &= ~(u32)TCP_F_EARLY;
+	c->loss = (u16)i;
+	c->flags |= TCP_F_LOSS;
+	l = &net->tcp.losses[i - 1];
+	tcp_board_init(&l->board, c->snd_una);
+	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
+	l->frto = FRTO_NONE;
+	l->learnt = false;
+	return l;
+}
+
+void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
+{
+	struct tcp *t = &net->tcp;
+
+	if (c->flags & TCP_F_EARLY) {
+		c->flags &= ~(u32)TCP_F_EARLY;
+		c->rto_at = l->rto_at;
+	}
+	l->next = t->loss_free;
+	t->loss_free = c->loss;
+	t->losses_left++;
+	--*held(net, c);
+	c->loss = 0;
+	if (!c->tail)
+		c->flags &= ~(u32)TCP_F_LOSS;
+}
+
+void tcp_loss_put(struct net *net, struct tcp_conn *c)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (l)
+		tcp_loss_give(net, c, l);
+	if (c->flags & TCP_F_LOSS)
+		tcp_tail_end(c);
+	c->flags &= ~(u32)TCP_F_EARLY;
+}
