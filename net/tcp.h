@@ -20,6 +20,7 @@
  *   tcp_sack.c   ... what became of the bytes in flight
  *   tcp_rack.c   ... which of them are lost
  *   tcp_prr.c    ... how many may follow
+ *   tcp_frto.c   ... timeouts that were none
  *   tcp_tail.c   ... probes for losses at the tail
  *   tcp_blocks.c which blocks we report as received
  *   tcp_icmp.c   what ICMP says about our segments
@@ -198,10 +199,12 @@ struct tcp_conn {
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue, or TIME-WAIT by age */
 	union {
-		u32 next_dead;	     /* TCP_F_ON_DEAD: index + 1 */
-		struct {	     /* until then: */
-			u16 loss;    /* index + 1 of a struct tcp_loss, or 0 */
-			u8 reo_mult; /* RACK.reo_wnd_mult; 0: no reordering */
+		u32 next_dead;	  /* TCP_F_ON_DEAD: index + 1 */
+		struct {	  /* until then: */
+			u16 loss; /* index + 1 of a struct tcp_loss, or 0 */
+			/* RACK.reo_wnd_mult; 0: no reordering */
+			u8 reo_mult : 3;
+			u8 frto : 2;	 /* enum tcp_frto */
 			u8 reo_keep : 5; /* ... for so many recoveries */
 			u8 tail : 2;	 /* enum tcp_tail */
 			u8 sack : 1;	 /* agreed on (RFC 2018) */

@@ -43,6 +43,8 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 	c->dupacks = 0;
 	if (limited || c->flags & TCP_F_ECN_REDUCED)
 		tcp_cc_of(c)->acked(net, c, acked, rtt, now);
+	if (unlikely(c->frto) && !tcp_loss_of(net, c))
+		tcp_frto_advanced(net, c);
 	if (done)
 		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 }
@@ -104,8 +106,10 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 	/* Not for what was in flight before the last timeout: it may have come
 	 * twice (RFC 6582 section 3.2 step 1), and limited transmit would have
 	 * nothing new to send (RFC 3042). */
-	if (c->flags & TCP_F_RTO_RECOVERY)
+	if (c->flags & TCP_F_RTO_RECOVERY) {
+		tcp_frto_repeated(net, c);
 		return;
+	}
 	if (c->dupacks < UINT8_MAX)
 		c->dupacks++;
 	/* What limited transmit sends from now on is not in flight when

@@ -13,10 +13,9 @@
 #include "net/tcp_loss.h"
 
 enum {
-	REO_MULT = 4,	/* min_rtt / 4 * this: a round trip */
-	REO_KEEP = 16,	/* recoveries (RFC 8985 section 6.2 step 4) */
-	SILENT = 3,	/* timeouts in a row, after which others need it more */
-	FRTO_SEGS = 3,	/* of the window, when the timeout was true */
+	REO_MULT = 4,  /* min_rtt / 4 * this: a round trip */
+	REO_KEEP = 16, /* recoveries (RFC 8985 section 6.2 step 4) */
+	SILENT = 3,    /* timeouts in a row, after which others need it more */
 };
 
 /* ---- what may be sent */
@@ -34,7 +33,7 @@ bool tcp_loss_first(const struct net *net, const struct tcp_conn *c)
 	const struct tcp_loss *l = tcp_loss_of(net, c);
 	u32 seq;
 
-	return l && l->frto != FRTO_NEW && tcp_board_lost(&l->board, 1, &seq);
+	return l && c->frto != FRTO_NEW && tcp_board_lost(&l->board, 1, &seq);
 }
 
 /* Beyond a window that has shrunk, only the first. */
@@ -43,7 +42,7 @@ u32 tcp_loss_next(const struct net *net, const struct tcp_conn *c, u32 *seq)
 	const struct tcp_loss *l = tcp_loss_of(net, c);
 	u32 len;
 
-	if (!l || l->frto == FRTO_NEW)
+	if (!l || c->frto == FRTO_NEW)
 		return 0;
 	len = tcp_board_lost(&l->board, c->mss_snd, seq);
 	if (tcp_board_pipe(&l->board, c->snd_max) + len > c->cwnd)
@@ -108,7 +107,7 @@ static void learn_dup(struct tcp_conn *c, struct tcp_loss *l,
 		l->learnt = true;
 	else
 		c->recover = b->start;
-	c->reo_mult = (u8)min(c->reo_mult + 1, (int)REO_MULT);
+	c->reo_mult = min(c->reo_mult + 1, (int)REO_MULT) & 7;
 	c->reo_keep = REO_KEEP;
 }
 
@@ -117,7 +116,7 @@ static void forget_reordering(struct tcp_conn *c)
 	if (c->reo_keep)
 		c->reo_keep--;
 	else
-		c->reo_mult = min(c->reo_mult, (u8)1);
+		c->reo_mult = min((u8)c->reo_mult, (u8)1);
 }
 
 /* ---- recovery */
@@ -211,39 +210,7 @@ void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now)
 	judge(net, c, l, delivered, now);
 }
 
-/* ---- F-RTO */
-
-static bool has_new_data(const struct tcp_conn *c)
-{
-	u32 flight = c->snd_max - c->snd_una;
-
-	return flight < c->sndq_bytes && flight < c->snd_wnd;
-}
-
-static void spurious(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
-		     u64 now)
-{
-	l->frto = FRTO_NONE;
-	tcp_board_undo(&l->board, tcp_us(now));
-	tcp_cc_of(c)->undo(net, c);
-	c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
-	net->stat->tcp_spurious_timeouts++;
-}
-
-/* RFC 5682 section 3.1, steps 2 and 3. */
-static void ask_frto(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
-		     const struct tcp_arrived *a, bool advanced, u64 now)
-{
-	if (l->frto == FRTO_HEAD) {
-		if (advanced)
-			l->frto = has_new_data(c) ? FRTO_NEW : FRTO_NONE;
-	} else if (a->once && seq_lt(c->recover, a->top)) {
-		c->cwnd = min(c->cwnd, FRTO_SEGS * (u32)c->mss_snd);
-		l->frto = FRTO_NONE;
-	} else if (a->once) {
-		spurious(net, c, l, now);
-	}
-}
+/* ---- all of it */
 
 /* The bytes of a timeout or a path that got narrower: all that is not SACKed.
  */
@@ -258,7 +225,6 @@ static void lose_all(struct tcp_conn *c, struct tcp_loss *l)
 
 bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
 {
-	const u32 recovering = TCP_F_RECOVERY | TCP_F_RTO_RECOVERY;
 	struct tcp_loss *l = tcp_loss_of(net, c);
 
 	tcp_tail_end(c);
@@ -270,7 +236,6 @@ bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_loss_give(net, c, l);
 		return false;
 	}
-	l->frto = c->flags & recovering ? FRTO_NONE : FRTO_HEAD;
 	lose_all(c, l);
 	l->prr.out = 0;
 	c->recover = c->snd_max;
@@ -289,7 +254,6 @@ bool tcp_loss_all(struct net *net, struct tcp_conn *c)
 	if (!l)
 		return false;
 	lose_all(c, l);
-	l->frto = FRTO_NONE;
 	if (!(c->flags & TCP_F_RECOVERY)) {
 		c->recover = c->snd_max;
 		c->flags |= TCP_F_RTO_RECOVERY;
@@ -390,15 +354,15 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		c->dupacks += c->dupacks < UINT8_MAX;
 	}
 	if (tcp_rack_arrived(&l->rack, &l->board, &a, tcp_us(now)))
-		c->reo_mult = max(c->reo_mult, (u8)1);
+		c->reo_mult = max((u8)c->reo_mult, (u8)1);
 	if (seq_le(c->recover, c->snd_una)) {
 		if (c->flags & TCP_F_RECOVERY)
 			leave(c);
 		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
-		l->frto = FRTO_NONE;
+		c->frto = FRTO_NONE;
 	}
-	if (l->frto)
-		ask_frto(net, c, l, &a, advanced, now);
+	if (c->frto && tcp_frto_sacked(net, c, &a, advanced))
+		tcp_board_undo(&l->board, tcp_us(now));
 	judge(net, c, l, a.bytes, now);
 	if (is_calm(c, l))
 		tcp_loss_give(net, c, l);

@@ -8,12 +8,13 @@
  *   tcp_sack.c   the board: what became of the bytes in flight (RFC 2018, 6675)
  *   tcp_rack.c   which of them are lost (RFC 8985 section 6)
  *   tcp_prr.c    how many may follow (RFC 6937)
- *   tcp_loss.c   what an ACK or a timeout means for all three; F-RTO (RFC 5682)
+ *   tcp_loss.c   what an ACK or a timeout means for all three
  *   tcp_loss_pool.c  the objects, and who may have one
+ *   tcp_frto.c   was it all but late (RFC 5682)? Also without an object
  *   tcp_tail.c   losses at the tail: probes (RFC 8985 section 7)
  *
- * Board, RACK and PRR are pure functions of their arguments. Times are tcp_us():
- * units of 1024 ns.
+ * Board, RACK and PRR are pure functions of their arguments. Times are
+ * tcp_us(): units of 1024 ns.
  */
 #ifndef NET_TCP_LOSS_H
 #define NET_TCP_LOSS_H
@@ -132,15 +133,7 @@ struct tcp_loss {
 	struct tcp_prr prr;
 	u32 rto_at;  /* TCP_F_EARLY: the timeout, which comes later */
 	u32 next;    /* of the free ones: index + 1 */
-	u8 frto;     /* enum tcp_frto */
 	bool learnt; /* reordering, in this episode */
-};
-
-/* RFC 5682 section 3.1: was the timeout spurious? */
-enum tcp_frto {
-	FRTO_NONE,
-	FRTO_HEAD, /* the first segment was sent again */
-	FRTO_NEW,  /* its ACK has let new ones out: nothing is sent again */
 };
 
 /* NULL: none, all is calm or NewReno's. */
@@ -191,6 +184,26 @@ bool tcp_loss_resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
 void tcp_loss_sent(struct net *net, struct tcp_conn *c, u32 len);
 /* The timeout begins anew. */
 void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now);
+
+/* ---- tcp_frto.c */
+
+/* Was the timeout spurious? */
+enum tcp_frto {
+	FRTO_NONE,
+	FRTO_HEAD, /* the first segment was sent again */
+	FRTO_NEW,  /* its ACK has let new ones out: nothing is sent again */
+};
+
+/* A timeout. */
+void tcp_frto_begin(struct tcp_conn *c);
+/* c->frto is not FRTO_NONE, and there is a scoreboard: true if it was. */
+bool tcp_frto_sacked(struct net *net, struct tcp_conn *c,
+		     const struct tcp_arrived *a, bool advanced);
+/* ... and there is none: an ACK that advances, and one that does not. */
+void tcp_frto_advanced(struct net *net, struct tcp_conn *c);
+void tcp_frto_repeated(struct net *net, struct tcp_conn *c);
+/* FRTO_NEW: what may be in flight by that. */
+u32 tcp_frto_window(const struct tcp_conn *c);
 
 /* ---- tcp_tail.c */
 

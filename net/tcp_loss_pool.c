@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pool of struct tcp_loss. A source may hold as many as are left, no more
- * (see tcp_share.c). Sources are told apart by a secret hash; who shares one with
- * somebody greedy goes on as without SACK.
+ * (see tcp_share.c). Sources are told apart by a secret hash; who shares one
+ * with somebody greedy goes on as without SACK.
  */
 #include "net/tcp_loss.h"
 
@@ -69,7 +69,6 @@ struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
 	l = &net->tcp.losses[i - 1];
 	tcp_board_init(&l->board, c->snd_una);
 	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
-	l->frto = FRTO_NONE;
 	l->learnt = false;
 	return l;
 }

@@ -77,6 +77,8 @@ static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 	 * new segment out. */
 	if (unlikely(c->flags & TCP_F_LOSS))
 		wnd = lossy_window(net, c);
+	else if (unlikely(c->flags & TCP_F_RTO_RECOVERY && c->frto == FRTO_NEW))
+		wnd = tcp_frto_window(c);
 	else if (unlikely(c->dupacks) && !(c->flags & TCP_F_RECOVERY))
 		wnd += min((u32)c->dupacks, 2u) * c->mss_snd;
 	wnd = min(wnd, c->snd_wnd);

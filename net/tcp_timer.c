@@ -83,6 +83,7 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->state >= TCP_ESTABLISHED) {
 		tcp_path_timeout(net, c, now);
 		tcp_cc_of(c)->timeout(net, c, now);
+		tcp_frto_begin(c);
 		if (!tcp_loss_timeout(net, c, now))
 			go_back(net, c);
 	} else {
@@ -188,6 +189,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		/* The peer took the window back: only probes may go now (RFC
 		 * 9293 section 3.8.6). */
 		tcp_loss_put(net, c);
+		c->frto = FRTO_NONE;
 		go_back(net, c);
 		return persist_fired(net, c, now);
 	}

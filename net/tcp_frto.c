@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * F-RTO (RFC 5682): was a timeout spurious, the segments or their ACKs only
+ * late? Of all that the timeout counts as lost only the first is sent again:
+ *
+ *   timeout --> FRTO_HEAD -- ACK, not of all --> FRTO_NEW -- ACK of what --+
+ *               sent again                     two new ones  was sent once |
+ *                    |                             |                       |
+ *                    +-- anything else ------------+--> all goes again     |
+ *                                                     spurious: undone <---+
+ *
+ * With a scoreboard (section 3) it tells what an ACK is of; without (section 2)
+ * the second ACK is if it advances.
+ */
+#include "net/tcp_int.h"
+#include "net/tcp_loss.h"
+
+enum {
+	NEW_SEGS = 2,  /* to be sent instead of what may not be lost */
+	TRUE_SEGS = 3, /* of the window, when the timeout was true */
+};
+
+void tcp_frto_begin(struct tcp_conn *c)
+{
+	const u32 recovering = TCP_F_RECOVERY | TCP_F_RTO_RECOVERY;
+
+	c->frto = c->flags & recovering ? FRTO_NONE : FRTO_HEAD;
+}
+
+static bool has_new_data(const struct tcp_conn *c)
+{
+	u32 flight = c->snd_max - c->snd_una;
+
+	return flight < c->sndq_bytes && flight < c->snd_wnd;
+}
+
+static void was_true(struct tcp_conn *c)
+{
+	c->frto = FRTO_NONE;
+	c->cwnd = min(c->cwnd, TRUE_SEGS * (u32)c->mss_snd);
+}
+
+static void was_spurious(struct net *net, struct tcp_conn *c)
+{
+	c->frto = FRTO_NONE;
+	tcp_cc_of(c)->undo(net, c);
+	c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
+	net->stat->tcp_spurious_timeouts++;
+}
+
+/* Section 3.1, steps 2 and 3. */
+bool tcp_frto_sacked(struct net *net, struct tcp_conn *c,
+		     const struct tcp_arrived *a, bool advanced)
+{
+	if (c->frto == FRTO_HEAD) {
+		if (advanced)
+			c->frto = has_new_data(c) ? FRTO_NEW : FRTO_NONE;
+	} else if (a->once && seq_lt(c->recover, a->top)) {
+		was_true(c);
+	} else if (a->once) {
+		was_spurious(net, c);
+		return true;
+	}
+	return false;
+}
+
+/* ---- without a scoreboard: section 2.1, steps 2 and 3 */
+
+static void send_from(struct net *net, struct tcp_conn *c, u32 seq)
+{
+	c->snd_nxt = seq;
+	tcp_sndq_seek(net, c);
+	tcp_mark_out(net, c);
+}
+
+/* The first ACK must be of the whole segment, and leave something that may not
+ * be lost. */
+void tcp_frto_advanced(struct net *net, struct tcp_conn *c)
+{
+	bool whole = c->snd_una == c->snd_nxt;
+
+	if (c->frto == FRTO_NEW) {
+		was_spurious(net, c);
+		return;
+	}
+	c->frto = FRTO_NONE;
+	if (!whole || seq_le(c->recover, c->snd_una) || !has_new_data(c))
+		return;
+	c->frto = FRTO_NEW;
+	send_from(net, c, c->snd_max);
+}
+
+void tcp_frto_repeated(struct net *net, struct tcp_conn *c)
+{
+	if (c->frto == FRTO_NEW) {
+		was_true(c);
+		send_from(net, c, c->snd_una);
+	}
+	c->frto = FRTO_NONE;
+}
+
+u32 tcp_frto_window(const struct tcp_conn *c)
+{
+	return c->recover - c->snd_una + NEW_SEGS * c->mss_snd;
+}
