@@ -172,19 +172,10 @@ bool tcp_cookie_overtaken(const struct net *net, const struct tcp_conn *c,
 	return had_cookie(net, c, now) && s->seq != c->irs + 1;
 }
 
-/* What has data, or ends it, may have overtaken the segment that would be
- * right: silence, and it comes again. */
-static void refuse(struct net *net, const struct pkt *p,
-		   const struct tcp_seg *s, u64 now)
-{
-	net->stat->tcp_cookies_bad++;
-	net->stat->drop_tcp_no_conn++;
-	if (!s->len && !(s->flags & TCP_FIN))
-		tcp_reset_reply(net, p, now);
-}
-
-/* Where there is no room, silence, too: what the peer sends next will ask once
- * more. */
+/* Silence where it is no cookie, or there is no room. A segment may be that of
+ * an honest peer whose first data, and before that its ACK, was lost or is
+ * late: what it goes on with has another sequence number, even a bare ACK. A
+ * reset would end what its next segment opens. */
 struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
 				 const struct pkt *p, const struct tcp_seg *s,
 				 u8 group, u64 now)
@@ -194,7 +185,8 @@ struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
 	struct tcp_conn *c;
 
 	if (!read_cookie(net, p, s, &syn, now)) {
-		refuse(net, p, s, now);
+		net->stat->tcp_cookies_bad++;
+		net->stat->drop_tcp_no_conn++;
 		return NULL;
 	}
 	tcp_relieve(net, now);

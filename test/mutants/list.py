@@ -333,6 +333,12 @@ LOSS = [
            "\t\tdup->handle = 0;\n",
            "",
            ["dsack"]),
+    Mutant("an ACK that is no cookie is answered by a reset",
+           "net/tcp_cookie.c",
+           "\t\tnet->stat->tcp_cookies_bad++;\n",
+           "\t\tnet->stat->tcp_cookies_bad++;\n"
+           "\t\ttcp_reset_reply(net, p, now);\n",
+           ["syn_cookie_data_lost"]),
     Mutant("a cookie forgets SACK", "net/tcp_cookie.c",
            "\t\topts |= SAID_SACK;\n",
            "\t\topts |= 0;\n",

@@ -93,15 +93,6 @@ static bool was_refused(const struct host *h, const struct link *l, s64 error)
 		(s->drop_tcp_backlog || s->tcp_recycled));
 }
 
-/* While SYN cookies are out, an ACK that has overtaken the data with which a
- * connection opens is answered by a reset, as in LISTEN. */
-static bool was_overtaken(const struct host *h, const struct link *l, s64 error)
-{
-	const struct ix_stat *s = &h->world->hosts[l->accepter.host]->node.stat;
-
-	return error == ECONNRESET && s->tcp_cookies_bad;
-}
-
 /* Ends the application's part. */
 void app_conn_end(struct host *h, struct conn *c, s64 error)
 {
@@ -119,8 +110,6 @@ void app_conn_end(struct host *h, struct conn *c, s64 error)
 		s->got = c->eof;
 		if (c->opener && was_refused(h, l, error))
 			l->refused = true;
-		if (c->opener && !c->received && was_overtaken(h, l, error))
-			l->may_die = true;
 		link_moves(h->world, c->link);
 	}
 	c->used = false;
