@@ -8,8 +8,9 @@
  *five pace_at, when the slot is over      quarters: never what limits
  *
  * For connections with a state of congestion control: whoever has never filled
- * its window has nothing to spread. What recovery sends has a clock of its own
- * (RFC 6937), and the first segment after a pause never waits.
+ * its window has nothing to spread. What is sent again waits as new data does,
+ * but for the first of a peer without SACK and for probes; the first segment
+ * after a pause never waits.
  */
 #include "net/tcp_cc.h"
 

@@ -5,7 +5,7 @@
 
 #include "net/net.h"
 
-/* May @c, which is paced, send new data now? If not, it will be marked. */
+/* May @c, which is paced, send data now? If not, it will be marked. */
 bool tcp_pace_open_slow(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_pace_sent_slow(struct net *net, struct tcp_conn *c, u32 bytes);
 /* The connection's timer has fired, for whatever reason. */

@@ -64,11 +64,13 @@ void tcp_resend_lost(struct net *net, struct tcp_conn *c, u64 now)
 
 	if (c->tail == TAIL_DUE && net_tx_room(net, 2))
 		send_probe(net, c, now);
-	while (net_tx_room(net, 2) && (len = tcp_loss_next(net, c, &seq))) {
+	while (net_tx_room(net, 2) && (len = tcp_loss_next(net, c, &seq)) &&
+	       tcp_pace_open(net, c, now)) {
 		if (!resend(net, c, seq, len, now)) {
 			tcp_mark_out(net, c);
 			return;
 		}
+		tcp_pace_sent(net, c, len);
 		if (!tcp_loss_resend(net, c, seq, len, now))
 			return;
 		if (seq == c->snd_una || !c->rto_at)

@@ -147,6 +147,50 @@ static void begins_with_a_full_window(void **state)
 	}
 }
 
+/* What is behind @from has arrived. */
+static void sack(struct fixture *f, const struct tcp_peer *p,
+		 const struct tcp_conn *c, u32 from)
+{
+	const struct be32 opt[] = { be32(0x0101050a), be32(from),
+				    be32(c->snd_max) };
+	struct fix_seg s = { .src = p->ip,
+			     .sport = p->port,
+			     .dport = p->our_port,
+			     .seq = p->seq,
+			     .ack = p->ack,
+			     .flags = TCP_ACK,
+			     .win = p->wnd,
+			     .opt = opt,
+			     .opt_len = sizeof(opt) };
+
+	fix_in(f, fix_tcp(f, &s, NULL, 0));
+	tcp_output_all(&f->net, f->now);
+}
+
+/* Half of a window that is lost at once is sent again over a round trip. */
+static void spreads_what_is_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = paced(f, &p);
+	u32 sent = send(f, c, SEGS), ms;
+
+	c->sack = true;
+	while (sent < SEGS) {
+		tcp_pass(f, FIX_MS);
+		sent += tcp_drain(f);
+	}
+	sack(f, &p, c, p.ack + SEGS / 2u * c->mss_snd);
+	sent = tcp_drain(f);
+	assert_in_range(sent, 1, 4);
+	for (ms = 0; sent < SEGS / 2; ms++) {
+		tcp_pass(f, FIX_MS);
+		sent += tcp_drain(f);
+	}
+	assert_in_range(ms, RTT_MS / 2, RTT_MS);
+	assert_int_equal(f->stat.tcp_retransmits, SEGS / 2);
+}
+
 /* The wheel's ticks wrap: after half of their range a slot of long ago is not
  * one to come. */
 static void after_half_a_day(void **state)
@@ -177,7 +221,7 @@ int main(void)
 		TCP_TEST(spreads_a_window), TCP_TEST(faster_in_slow_start),
 		TCP_TEST(small_window),	    TCP_TEST(not_at_each_ack),
 		TCP_TEST(at_once),	    TCP_TEST(begins_with_a_full_window),
-		TCP_TEST(after_half_a_day),
+		TCP_TEST(after_half_a_day), TCP_TEST(spreads_what_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
