@@ -416,10 +416,43 @@ static void sleep_both(const struct pair *p, struct fuzz_in *in)
 	p->slow->now = p->fast->now;
 }
 
-static void limit_nic(const struct pair *p, struct fuzz_in *in)
+/* A router: the first segment in flight of a connection was too large. */
+static void too_big(const struct pair *p, u32 conn)
 {
-	u8 x = fuzz_8(in);
+	const struct tcp_conn *c = &p->fast->dp.net.tcp.conns[conn];
+	u8 frame[ETH_LEN + IPV4_LEN + ICMP_LEN + IPV4_LEN + TCP_LEN] = { 0 };
+	struct eth_hdr *eth = (struct eth_hdr *)frame;
+	struct ipv4_hdr *ip = (struct ipv4_hdr *)(eth + 1), *was;
+	struct icmp_hdr *icmp = (struct icmp_hdr *)(ip + 1);
+	struct tcp_hdr *h;
 
+	memcpy(eth->dst, p->fast->nic.q.mac, 6);
+	memcpy(eth->src, rig_peer_mac, 6);
+	eth->type = be16(ETH_TYPE_IPV4);
+	*ip = (struct ipv4_hdr){ .ver_ihl = 0x45,
+				 .ttl = 64,
+				 .proto = IP_PROTO_ICMP,
+				 .src = c->flow.raddr,
+				 .dst = c->flow.laddr };
+	*icmp = (struct icmp_hdr){ .type = ICMP_UNREACHABLE,
+				   .code = ICMP_UNREACH_NEEDFRAG,
+				   .rest = be32(560) };
+	was = (struct ipv4_hdr *)(icmp + 1);
+	*was = (struct ipv4_hdr){ .ver_ihl = 0x45,
+				  .len = be16(1500),
+				  .proto = IP_PROTO_TCP,
+				  .src = c->flow.laddr,
+				  .dst = c->flow.raddr };
+	h = (struct tcp_hdr *)(was + 1);
+	*h = (struct tcp_hdr){ .sport = c->flow.lport,
+			       .dport = c->flow.rport,
+			       .seq = be32(c->snd_una) };
+	rig_fix(frame, sizeof(frame));
+	inject(p, frame, sizeof(frame));
+}
+
+static void limit_nic(const struct pair *p, u8 x)
+{
 	p->fast->nic.tx_limit = p->slow->nic.tx_limit =
 		x & 1 ? UINT32_MAX : x >> 2 & 3;
 	p->fast->nic.hold = p->slow->nic.hold = x & 2;
@@ -464,7 +497,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	open_pair(&p, &in);
 	for (u32 i = 0; in.left && i < LIMIT; i++) {
-		u8 op = fuzz_8(&in);
+		u8 op = fuzz_8(&in), x;
 
 		switch (op & 7) {
 		case 0:
@@ -478,7 +511,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			add_call(&p, &in);
 			break;
 		case 4:
-			limit_nic(&p, &in);
+			x = fuzz_8(&in);
+			if (x & 0x80)
+				too_big(&p, (x & 3) % CONNS);
+			else
+				limit_nic(&p, x);
 			break;
 		case 7:
 			any(&p, &in, fuzz_ip);

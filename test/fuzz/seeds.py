@@ -50,8 +50,8 @@ def seconds(op, steps):
     return struct.pack("BB", op, 15 << 4 | steps)
 
 
-def ip4(proto, payload, src="0a000002", dst="0a000001"):
-    return (struct.pack(">BBHHHBBH", 0x45, 0, 0, 0, 0, 64, proto, 0)
+def ip4(proto, payload, src="0a000002", dst="0a000001", total=0):
+    return (struct.pack(">BBHHHBBH", 0x45, 0, total, 0, 0, 64, proto, 0)
             + bytes.fromhex(src + dst) + payload)
 
 
@@ -87,7 +87,7 @@ ASKED_ARP = bytes.fromhex("020000000001" "020000000003" "0806"
                           "020000000003" "0a000003"
                           "020000000001" "0a000001")
 QUOTED = ip4(6, bytes.fromhex("0050" "0400" "00000000"), "0a000001",
-             "0a000002")
+             "0a000002", total=1500)
 
 
 def pkt():
@@ -377,10 +377,8 @@ def fast():
         recv(250, conn=c) for c in (0, 1, 0) for _ in range(36 - c)
         ) + recv(250, conn=2) * 34 + recv(250, conn=1) * 3 + recv(
         9) + send() + done(255) * 2 + rpc
-    needfrag = ip4(1, bytes((3, 4, 0, 0, 0, 0, 2, 48)) + ip4(
-        6, bytes.fromhex("0050" "0400" "a55c1be0"), "0a000001", "0a000002"))
-    yield "path_mtu", send(203) + frame(7 | MORE, needfrag) + recv(0) + rpc
-    yield "path_mtu_small", send() + frame(7, needfrag) + send() + rpc
+    yield "path_mtu", send(203) + bytes((4 | MORE, 0x80)) + recv(0) + rpc
+    yield "path_mtu_small", send() + b"\4\x80" + send() + rpc
     small = lambda n=99, **kw: recv(n, conn=1, **kw)
     yield "scaled", (small() + send(conn=1) + small(odd=WIN, rest=b"\0\1")
                      + send(255, 1) + small(0) * 3 + send(150, 1))
