@@ -168,7 +168,7 @@ void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 	u32 nopt = likely(c->flags & TCP_F_TS) ? TCP_TS_LEN : 0;
 	struct tcp_hdr *h;
 
-	flags |= tcp_ecn_flags(c, flags, tos);
+	flags |= tcp_ecn_flags(net, c, flags, tos);
 	h = push_header(c, m, seq, flags, win, nopt, &cov);
 	/* In the layout that fast paths look for. */
 	if (likely(nopt)) {
@@ -185,7 +185,7 @@ void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
 	u32 nopt = c->flags & TCP_F_TS ? TCP_TS_LEN : 0, opt[TCP_MAX_OPT / 4];
 	u32 n = 4 * tcp_blocks_put(net, c, opt, (TCP_MAX_OPT - nopt) / 4);
 	u32 win = tcp_advertise(net, c);
-	u8 flags = TCP_ACK | tcp_ecn_flags(c, TCP_ACK, 0);
+	u8 flags = TCP_ACK | tcp_ecn_flags(net, c, TCP_ACK, 0);
 	struct covered cov = { 0 };
 	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt + n, &cov);
 	u64 sum = cksum_add(0, opt, n);

@@ -304,6 +304,7 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 	c->quick = net->conf.tcp.quick_acks & 31;
 	tcp_share_begin(c);
 	net->stat->tcp_established++;
+	net->stat->tcp_ecn += !!(c->flags & TCP_F_ECN);
 	tcp_arm_keep(net, c, now);
 	tcp_mark_ready(net, c,
 		       c->flags & TCP_F_ACTIVE ? TCP_EV_CONNECTED

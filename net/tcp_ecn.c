@@ -84,14 +84,26 @@ static u32 new_bytes(const struct tcp_conn *c, u32 ack)
 	return seq_lt(c->snd_una, ack) ? ack - c->snd_una : 0;
 }
 
+/* What we sent was marked, some of it. */
+static void reduce(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
+{
+	u32 bytes = new_bytes(c, ack);
+
+	net->stat->tcp_ece_in++;
+	net->stat->tcp_ece_bytes += bytes;
+	tcp_cc_of(c)->ecn(net, c, bytes, now);
+}
+
 void tcp_ecn_in_slow(struct net *net, struct tcp_conn *c,
 		     const struct tcp_seg *s, u64 now)
 {
+	net->stat->tcp_ce_in += s->ce;
+	net->stat->tcp_cwr_in += !!(s->flags & TCP_CWR);
 	if (s->len && c->cc == TCP_CC_DCTCP)
 		follow(net, c, s, now);
 	else if (s->len)
 		latch(c, s);
 	if (s->flags & TCP_ECE && c->state >= TCP_ESTABLISHED &&
 	    c->snd_una != c->snd_max)
-		tcp_cc_of(c)->ecn(net, c, new_bytes(c, s->ack), now);
+		reduce(net, c, s->ack, now);
 }

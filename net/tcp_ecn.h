@@ -35,15 +35,19 @@ static inline u8 tcp_ecn_tos(const struct tcp_conn *c, u32 seq)
 }
 
 /* What a segment with @flags and @tos tells besides. */
-static inline u8 tcp_ecn_flags(struct tcp_conn *c, u8 flags, u8 tos)
+static inline u8 tcp_ecn_flags(struct net *net, struct tcp_conn *c, u8 flags,
+			       u8 tos)
 {
 	u8 more = 0;
 
 	if (unlikely(c->flags & TCP_F_ECE) &&
-	    (flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+	    (flags & (TCP_ACK | TCP_RST)) == TCP_ACK) {
+		net->stat->tcp_ece_out++;
 		more = TCP_ECE;
+	}
 	if (unlikely(tos && c->flags & TCP_F_CWR)) {
 		c->flags &= ~(u32)TCP_F_CWR;
+		net->stat->tcp_cwr_out++;
 		more |= TCP_CWR;
 	}
 	return more;

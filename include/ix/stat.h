@@ -92,6 +92,13 @@
 	X(tcp_sack_bad, "SACK blocks of what is not in flight")            \
 	X(tcp_sack_full, "SACK blocks or resends beyond the scoreboard")   \
 	X(tcp_loss_short, "losses without room for SACK: NewReno")         \
+	X(tcp_ecn, "connections that agreed on ECN (RFC 3168)")            \
+	X(tcp_ce_in, "segments that came marked: congestion (CE)")         \
+	X(tcp_ece_out, "segments sent that tell of marks (ECE)")           \
+	X(tcp_cwr_in, "... answered: the peer has reduced (CWR)")          \
+	X(tcp_ece_in, "ACKs that told of marks on what we sent")           \
+	X(tcp_ece_bytes, "bytes acknowledged by those")                    \
+	X(tcp_cwr_out, "segments sent that tell of a reduction")           \
 	X(tcp_out_of_order, "segments received out of order")              \
 	X(tcp_zero_window_probes, "window probes sent")                    \
 	X(tcp_black_holes, "steps down: a path swallowed large segments")  \
