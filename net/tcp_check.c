@@ -8,16 +8,23 @@ enum step { GO_ON, DROP };
 
 /* ---- challenge ACKs */
 
+static bool challenged_lately(const struct net *net, const struct tcp_conn *c,
+			      u64 now)
+{
+	u32 interval =
+		ticks_of_us(net->conf.tcp.challenge_interval_ms * 1000ull);
+
+	return tick_of(now) - c->challenged < interval;
+}
+
 /* RFC 5961 section 7: the limit that is mostly felt is the connection's own;
  * that of all together tells nothing (CVE-2016-5696). */
 static bool may_challenge(struct net *net, const struct tcp_conn *c, u64 now)
 {
 	struct tcp *t = &net->tcp;
 	u64 second = now >> 30;
-	u32 interval =
-		ticks_of_us(net->conf.tcp.challenge_interval_ms * 1000ull);
 
-	if (tick_of(now) - c->challenged < interval)
+	if (challenged_lately(net, c, now))
 		return false;
 	if (t->challenge_second != second) {
 		t->challenge_second = second;
@@ -34,6 +41,20 @@ static void challenge_ack(struct net *net, struct tcp_conn *c, u64 now)
 	net->tcp.challenges_left--;
 	c->challenged = tick_of(now);
 	net->stat->tcp_challenge_acks++;
+	tcp_ack_now(net, c);
+}
+
+/* Not acceptable. What carries nothing may itself be the answer to one of ours:
+ * two ends, each of which somebody has told more than the other one sent, would
+ * go on for ever (ACK storm). So it has an answer only now and then. */
+static void answer(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
+		   u64 now)
+{
+	if (!s->len && !(s->flags & TCP_FIN)) {
+		if (challenged_lately(net, c, now))
+			return;
+		c->challenged = tick_of(now);
+	}
 	tcp_ack_now(net, c);
 }
 
@@ -167,7 +188,7 @@ static enum step check_sequence(struct net *net, struct tcp_conn *c,
 		}
 		if (paws_refuses(c, s, now)) {
 			net->stat->drop_tcp_paws++;
-			tcp_ack_now(net, c);
+			answer(net, c, s, now);
 			return DROP;
 		}
 	}
@@ -176,7 +197,7 @@ static enum step check_sequence(struct net *net, struct tcp_conn *c,
 		if (seq_le(s->seq + s->len, c->rcv_nxt) &&
 		    c->rcv_nxt - s->seq <= net->conf.tcp.rcv_buf)
 			tcp_dup_note(net, c, s->seq, s->seq + s->len);
-		tcp_ack_now(net, c);
+		answer(net, c, s, now);
 		if (repeated_fin(c, s))
 			tcp_enter_time_wait(net, c, now);
 		return DROP;

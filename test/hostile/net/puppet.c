@@ -200,7 +200,7 @@ void puppets_end(struct attack *a)
 			open++;
 			p->acks = false;
 			p->snd_nxt = p->snd_una;
-			puppet_send(a, p, -1, NULL, 0, TCP_ACK);
+			puppet_send(a, p, -1, "o", 1, TCP_ACK);
 			puppet_send(a, p, 0, NULL, 0, TCP_RST | TCP_ACK);
 		}
 		sync_up(a);
