@@ -27,6 +27,21 @@ static bool begin(struct attack *a)
 	       success(a, "no connection is taken");
 }
 
+/* ... and says that it can SACK. */
+static bool begin_sack(struct attack *a)
+{
+	static const uint8_t sack_ok[] = { TCP_OPT_NOP, TCP_OPT_NOP,
+					   TCP_OPT_SACK_OK, 2 };
+	const struct manner how = {
+		.win = 65535, .ts = true, .opt = sack_ok, .nopt = 4
+	};
+
+	if (!prepare(a, 60000))
+		return false;
+	return puppets_open(a, SPEAKERS, &how) ||
+	       success(a, "no connection is taken");
+}
+
 static void ask(struct attack *a)
 {
 	char buf[MSS];
@@ -97,6 +112,98 @@ static bool division(struct attack *a)
 	return !*a->why;
 }
 
+/* From where to where, behind the first byte that it has got. */
+struct block {
+	int32_t start, end;
+};
+
+/* Acknowledges up to @off behind that byte, with three blocks. */
+static void sack_at(struct attack *a, const struct puppet *p, int32_t off,
+		    const struct block b[3])
+{
+	uint32_t first = p->rcv_nxt - (uint32_t)p->got;
+	struct be32 opt[7] = { be32(0x0101051a) };
+
+	for (int i = 0; i < 3; i++) {
+		opt[1 + 2 * i] = be32(first + (uint32_t)b[i].start);
+		opt[2 + 2 * i] = be32(first + (uint32_t)b[i].end);
+	}
+	send_seg(a, &(struct seg){ .src = p->ip,
+				   .sport = p->port,
+				   .seq = p->snd_nxt,
+				   .ack = first + (uint32_t)off,
+				   .flags = TCP_ACK,
+				   .win = p->win,
+				   .ts = true,
+				   .tsval = (uint32_t)(now_ns() >> 20),
+				   .tsecr = p->tsecr,
+				   .opt = (const uint8_t *)opt,
+				   .nopt = sizeof(opt) });
+}
+
+/* Every second byte has come, or every second segment; from both ends; and then
+ * what cannot be: inverted, empty, of what was never sent or long ago. */
+static bool sack_scatter(struct attack *a)
+{
+	uint32_t k = 0;
+
+	if (!begin_sack(a))
+		return false;
+	do {
+		if (!(k++ % 8))
+			ask(a);
+		for (uint32_t i = 0; i < a->npuppets; i++) {
+			for (int32_t n = 1; n < 60; n++) {
+				const int32_t at = n * (k % 2 ? 2 : 2 * MSS);
+				const int32_t len = k % 2 ? 1 : MSS;
+				const struct block b[3] = {
+					{ at, at + len },
+					{ 60 * MSS - at, 60 * MSS - at + len },
+					{ at + (n % 5 << 29), at - n % 3 },
+				};
+
+				sack_at(a, &a->puppets[i], 0, b);
+			}
+		}
+	} while (more(a));
+	return !*a->why;
+}
+
+/* All but the first segment has come; then nothing of it has (RFC 2018 section
+ * 8); and all that was acknowledged has come twice (RFC 2883), each time. */
+static bool sack_renege(struct attack *a)
+{
+	if (!begin_sack(a))
+		return false;
+	do {
+		ask(a);
+		sync_up(a);
+		for (uint32_t i = 0; i < a->npuppets; i++) {
+			const struct puppet *p = &a->puppets[i];
+			int32_t got = (int32_t)p->got;
+			const struct block all[3] = { { MSS, got },
+						      { MSS, got },
+						      { MSS, got } };
+			const struct block none[3] = { { got, got },
+						       { got, got },
+						       { got, got } };
+			const struct block twice[3] = { { 0, got - MSS },
+							{ MSS, 2 * MSS },
+							{ 0, 1 } };
+
+			if (got < 4 * MSS)
+				continue;
+			for (int k = 0; k < 20; k++) {
+				sack_at(a, p, 0, all);
+				sack_at(a, p, 0, none);
+			}
+			for (int k = 0; k < 20; k++)
+				sack_at(a, p, got - MSS, twice);
+		}
+	} while (more(a));
+	return !*a->why;
+}
+
 /* Connections that the server has closed, with data on the way, must end
  * however often they hear what they knew (RFC 9293 section 3.8.3: R2). */
 static bool orphans(struct attack *a, bool shut)
@@ -144,6 +251,8 @@ const struct attack_kind attacks_acks[] = {
 	{ "ack_unsent", unsent, ON_ECHO },
 	{ "ack_duplicates", duplicates, ON_BOTH },
 	{ "ack_division", division, ON_ECHO },
+	{ "sack_scatter", sack_scatter, ON_BOTH },
+	{ "sack_renege", sack_renege, ON_BOTH },
 	{ "orphans_old_acks", old_acks, ON_ECHO },
 	{ "orphans_window_zero", old_acks_shut, ON_ECHO },
 	{ 0 },
