@@ -4,7 +4,7 @@
 AMD's virtualisation, Debian's kernel, and an initramfs of busybox, modules and
 the files that the command needs, at the paths that they have here.
 
-  bed.py [--timeout S] [--file PATH]... -- COMMAND ARGUMENTS
+  bed.py [--timeout S] [--file PATH]... [--module PATH]... -- COMMAND ARGUMENTS
 
   host ---- qemu -accel tcg ---- Linux, kvm-amd ---- the guest under test
 
@@ -24,9 +24,8 @@ import sys
 import tempfile
 import time
 
-MODULES = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko",
-           "drivers/crypto/ccp/ccp.ko", "arch/x86/kvm/kvm-amd.ko",
-           "drivers/net/veth.ko")
+KVM = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko",
+       "drivers/crypto/ccp/ccp.ko", "arch/x86/kvm/kvm-amd.ko")
 CPUS, MEMORY = 2, "1200M"
 STATUS = "bed: status "
 INIT = """#!/bin/busybox sh
@@ -117,26 +116,26 @@ def find_kernel():
     """The newest of Debian's: its image, and its modules' folder."""
     for image in sorted(glob.glob("/boot/vmlinuz-*-amd64"), reverse=True):
         folder = "/lib/modules/%s/kernel/" % image[len("/boot/vmlinuz-"):]
-        if os.path.isfile(folder + MODULES[3]):
+        if os.path.isfile(folder + KVM[-1]):
             return image, folder
     return fail("no kernel: apt-get install linux-image-amd64")
 
 
-def pack(path, folder, files, command):
+def pack(path, folder, modules, files, command):
     fs = Initramfs(path)
     for name in ("bin", "sbin", "dev", "proc", "sys", "tmp", "etc", "root"):
         fs.directory("/" + name)
     fs.entry("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
     with open("/bin/busybox", "rb") as f:
         fs.file("/bin/busybox", f.read())
-    for m in MODULES:
+    for m in modules:
         with open(folder + m, "rb") as f:
             fs.file("/modules/" + os.path.basename(m), f.read(), 0o644)
     fs.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"
             b"nobody:x:65534:65534:nobody:/:/bin/false\n", 0o644)
     fs.file("/etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
     fs.file("/init", INIT.format(
-        modules=" ".join("/modules/" + os.path.basename(m) for m in MODULES),
+        modules=" ".join("/modules/" + os.path.basename(m) for m in modules),
         command=shlex.join(command), status=STATUS).encode())
     for f in files:
         fs.add(f)
@@ -192,14 +191,15 @@ def text(path):
         return f.read()
 
 
-def boot(files, command, timeout):
+def boot(files, modules, command, timeout):
     """Status and output of @command in the machine."""
     for need in ("qemu-system-x86_64", "busybox"):
         if not shutil.which(need):
             fail("no " + need)
-    image, modules = find_kernel()
+    image, folder_of_modules = find_kernel()
     with tempfile.TemporaryDirectory(prefix="ix-bed-") as folder:
-        pack(folder + "/initramfs", modules, files, command)
+        pack(folder + "/initramfs", folder_of_modules, modules, files,
+             command)
         began = time.monotonic()
         ended = run(image, folder + "/initramfs", folder, timeout)
         out = text(folder + "/out").replace("\r\n", "\n")
@@ -217,9 +217,12 @@ def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("--timeout", type=float, default=60)
     p.add_argument("--file", action="append", default=[])
+    p.add_argument("--module", action="append", default=[],
+                   help="below the modules' kernel/; default: KVM's and veth")
     p.add_argument("command", nargs="+")
     a = p.parse_args()
-    status, out = boot(a.file, a.command, a.timeout)
+    status, out = boot(a.file, a.module or (*KVM, "drivers/net/veth.ko"),
+                       a.command, a.timeout)
     sys.stdout.write(out)
     return status
 
