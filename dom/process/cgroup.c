@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A control group for each life: how much memory, how many processes and how
- * much of the CPUs the application may have. What belongs to no process, as
- * unmapped memfds and pages of files, counts too.
+ * One control group per life limits the application's memory, processes and CPU
+ * time. Memory that belongs to no process, such as unmapped memfds and the page
+ * cache, is charged to it as well.
  *
- *	cgroup v2	one, below the nearest group from ours upwards that
- *			hands down all controllers that are to be had: a group
- *			with processes cannot
- *	cgroup v1	below ours, once for each controller
+ *	cgroup v2	one, below the nearest ancestor of our group that
+ *			delegates all available controllers (a group that has
+ *			processes cannot)
+ *	cgroup v1	below our group, one for each controller
  *
- * Named ix-PID-NAMESPACE, PID being D's in its pid namespace: others, who share
- * the hierarchy, may have the same number. What cannot be had is said, and is
- * not an error: an ordinary user has no groups.
+ * The name is ix-PID-NAMESPACE, with D's PID in its pid namespace: another
+ * container that shares the hierarchy may use the same PID. A limit that cannot
+ * be set is reported and is not an error: ordinary users cannot make groups.
  */
 #include "dom/host/available.h"
 #include "dom/host/cgroups.h"
@@ -60,16 +60,16 @@ static bool hands_down(const char *dir, const char *controller)
 	return has_word(path, controller);
 }
 
-/* How many of the limits' controllers does @dir hand down? What it does, all
- * above it do. */
+/* The number of controllers needed that @dir delegates; its ancestors delegate
+ * at least those. */
 static u32 controllers(const char *dir, const struct conf *c)
 {
 	return hands_down(dir, "memory") + hands_down(dir, "pids") +
 	       (c->app_cpu && hands_down(dir, "cpu"));
 }
 
-/* v2: from our own group upwards; "": nowhere. One place for all limits, since
- * a process is in one group. */
+/* v2: searched from our own group upwards; "" if there is none. A process is in
+ * one group, so all limits are set in one place. */
 static void find_v2(struct proc_cgroup *g, const struct conf *c)
 {
 	char mount[128], own[PROC_CGROUP_PATH - 160];
@@ -89,7 +89,7 @@ static void find_v2(struct proc_cgroup *g, const struct conf *c)
 	}
 }
 
-/* v1. A container may show only its own part of a hierarchy, as its root. */
+/* v1. A container may see only its own subtree, as the root. */
 static bool place_v1(const char *controller, char *out, size_t len)
 {
 	char mount[128], own[PROC_CGROUP_PATH - 160];
@@ -113,7 +113,7 @@ static unsigned long namespace(void)
 	return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
 }
 
-/* What a D that died has left is removed; it has no processes any more. */
+/* Removes groups left behind by a D that died; they have no processes. */
 static void sweep(const char *dir)
 {
 	const unsigned long ours = namespace();
@@ -148,7 +148,7 @@ static const char *group(struct proc_cgroup *g, const char *place, int *err)
 	return dir;
 }
 
-/* The same limit in both versions' words. */
+/* The same limit in the syntax of both versions. */
 struct limit {
 	const char *controller, *file_v2, *file_v1;
 	char value[64], value_v1[64];

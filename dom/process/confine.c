@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What D's elastic threads may ask of the kernel: what the loop needs, and of
- * descriptors only the NIC's and those that wake threads. So none of them makes
- * a call that A, or anybody, can block: the rest is refused, EPERM.
+ * The seccomp filter of D's elastic threads: the system calls that the loop
+ * needs, on the NIC's descriptors and those that wake threads only. Everything
+ * else fails with EPERM, so that no elastic thread can make a call that A, or
+ * another process, can block.
  *
- * What writes to stderr all the same (panic(), libc before it aborts, a
- * sanitizer) is caught by a signal, and said by the main thread: report.c.
+ * Writes to stderr (panic(), libc before it aborts, a sanitizer) raise SIGSYS
+ * instead; the main thread prints them: report.c.
  */
 #include "dom/process/process.h"
 
@@ -93,7 +94,8 @@ static int allow_fds(scmp_filter_ctx f, const struct proc *p)
 	return err;
 }
 
-/* For libc's allocator, and on_fault() in fault.c: no code, no files. */
+/* For libc's allocator and on_fault() in fault.c: anonymous memory, never
+ * executable. */
 static int allow_memory(scmp_filter_ctx f)
 {
 	const struct scmp_arg_cmp no_code =
@@ -152,7 +154,7 @@ void proc_confine_free(struct proc *p)
 	p->own.filter = NULL;
 }
 
-/* SPEC_ALLOW: D runs no code that it does not trust, and its speed counts. */
+/* SPEC_ALLOW: D runs trusted code only, and needs no costly mitigations. */
 int proc_confine(const struct proc *p)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conditions on system calls that the application may make otherwise, whatever
- * its file of calls says: no new namespaces, in which it would have rights; no
- * holes in shared memory; and, where it has no pid namespace, nothing that
- * reaches D's threads. Int arguments are compared by their low halves, which
- * is what the kernel uses.
+ * Conditions on the arguments of system calls that are allowed otherwise; the
+ * user's file cannot lift them: no new namespaces, in which the application
+ * would have capabilities; no holes in shared memory; without a pid namespace,
+ * nothing that reaches D's threads. Of int arguments only the lower 32 bits are
+ * compared, as the kernel ignores the others.
  */
 #include "dom/process/process.h"
 
@@ -31,7 +31,8 @@ static int deny_if(scmp_filter_ctx f, int nr, u32 arg, u64 mask, u64 value)
 				SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value));
 }
 
-/* A hole punched into shared huge pages could leave D without a page. */
+/* After a hole has been punched into shared huge pages, D's next access could
+ * fail for want of a page. */
 static int no_holes(scmp_filter_ctx f)
 {
 	int err = deny_if(f, SCMP_SYS(madvise), 2, INT_MASK, MADV_REMOVE);
@@ -42,9 +43,9 @@ static int no_holes(scmp_filter_ctx f)
 }
 
 /* In a user namespace of its own a process has all capabilities: raw sockets,
- * packet filters, mounts. clone3() has its flags in memory, where a filter does
- * not see them; libc takes clone() where it does not exist. A child of the
- * keeper instead of A's (CLONE_PARENT) has no use. */
+ * packet filters, mounts. A filter cannot read the flags of clone3(), which are
+ * in memory; with ENOSYS libc falls back to clone(). CLONE_PARENT would make a
+ * child of the keeper. */
 static int no_namespaces(scmp_filter_ctx f)
 {
 	static const u64 flags[] = {
@@ -63,7 +64,7 @@ static int no_namespaces(scmp_filter_ctx f)
 	return err;
 }
 
-/* Threads, but no processes: a life must end as a whole. */
+/* Threads, but no processes: all of a life must end together. */
 static int no_children(scmp_filter_ctx f)
 {
 	int err = deny_if(f, SCMP_SYS(clone), 0, CLONE_THREAD, 0);
@@ -75,8 +76,8 @@ static int no_children(scmp_filter_ctx f)
 	return err;
 }
 
-/* Calls that name a thread, by which argument: the same user as D's could by
- * them slow it down, where they share a pid namespace. */
+/* Calls that name a thread, and in which argument. In a shared pid namespace an
+ * application of D's user could slow D down with them. */
 static const struct {
 	const char *name;
 	u32 arg;
@@ -96,9 +97,9 @@ static int not_d(scmp_filter_ctx f, const struct proc *p, int nr, u32 arg)
 	return err;
 }
 
-/* Files can send signals, too: to whom, is not asked for. And priorities are
- * set of processes, not of groups and users: PRIO_PGRP, PRIO_USER and their
- * like in ioprio_set(). */
+/* A file can be told to send signals to any process. Priorities may be set of
+ * processes only, not of groups or users (PRIO_PGRP, PRIO_USER, and the same in
+ * ioprio_set()). */
 static int no_back_ways(scmp_filter_ctx f)
 {
 	static const struct {
@@ -150,9 +151,10 @@ int proc_seccomp_conditions(const struct proc *p, void *filter)
 
 /* ---- signals, where there is no pid namespace */
 
-/* The first argument of each is whom the signal is for: us, or nobody. Built
- * by hand, since only the child knows its number, and may not allocate. The
- * other filters end whoever uses another architecture's numbers. */
+/* The first argument is the target, which must be the caller. The program is
+ * written by hand: only the child knows its pid, and it may not allocate memory
+ * after fork(). The other filters already kill callers of other architectures'
+ * system calls. */
 int proc_seccomp_self(void)
 {
 	const struct sock_filter code[] = {

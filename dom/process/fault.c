@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is pulled away from under D. Seals see to it that this cannot
- * happen to what D shares with A. But some is of files that others can cut:
+ * SIGBUS in D, from mappings of files that other processes can truncate. Memory
+ * shared with A is sealed against it; these are not:
  *
- *   the counter page   by every process of D's user, which may be A: counters
- *                      are lost, and nothing else
+ *   the counter page   by any process of D's user, which may be A: counters are
+ *                      lost, and nothing else
  *   a wire             by whoever is at its other end: the link is dead
  */
 #include "dom/process/process.h"
@@ -40,8 +40,8 @@ static bool find_lost(const u8 *at, struct part *out)
 	return false;
 }
 
-/* Returning repeats the access: to memory of our own, or to the default
- * action. */
+/* On return the access is repeated: it finds anonymous memory, or the default
+ * action kills D. */
 static void on_fault(int sig, siginfo_t *si, void *context)
 {
 	struct part p;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What A sees of the rest of the machine: namespaces of its own, and a
- * Landlock domain.
+ * What A sees of the rest of the machine: its own namespaces and a Landlock
+ * domain.
  *
  *	processes   pid namespace, with its own /proc: A cannot name, signal or
- *		    look at any process that is not of its life
- *	IPC         SysV and POSIX queues, segments; /dev/shm
- *	mounts      only what the two above need
- *	user        as an ordinary user: what the others need
- *	Landlock    no looking into processes outside, even of the same user
+ *		    inspect a process outside of its life
+ *	IPC         SysV and POSIX queues and segments; /dev/shm
+ *	mounts      only as far as the two above need it
+ *	user        if ix is not root: needed to make the others
+ *	Landlock    no access to the memory of processes outside, even of the
+ *		    same user
  *
- * The network namespace is D's: A is a Linux program with sockets of Linux.
- * Where namespaces cannot be had, A may not make processes: a life is then one
- * process (deny.c).
+ * The network namespace is shared with D: A may use Linux's sockets. Without
+ * namespaces A may not create processes, and its life is one process (deny.c).
  */
 #include "dom/process/process.h"
 
@@ -33,8 +33,9 @@
 
 enum { OWN = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNS };
 
-/* fork(2) into new namespaces. libc's fork() would not do it; the child is
- * the main thread's, and D's other threads allocate nothing. */
+/* fork() into new namespaces, which libc's fork() cannot do. Only the main
+ * thread calls it, and no other thread of D allocates: no lock of libc is held
+ * in the child. */
 pid_t proc_fence_fork(const struct proc_fence *f)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone,
@@ -57,7 +58,7 @@ int proc_fence_write(const char *path, const char *text)
 	return err;
 }
 
-/* As who we are. A process that is not dumpable may not write its own map. */
+/* Maps our own user. Only a dumpable process may write its map. */
 static int map_user(uid_t uid, gid_t gid)
 {
 	char users[32], groups[32];
@@ -76,8 +77,8 @@ static int map_user(uid_t uid, gid_t gid)
 	return err;
 }
 
-/* In the child, which is process 1. What the machine mounts and unmounts later
- * on, it does here, too: nothing is held for A. */
+/* In the child, process 1. Mounts propagate from the machine, and unmounts,
+ * too: A keeps no file system busy. */
 int proc_fence_settle(const struct proc_fence *f)
 {
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -98,7 +99,7 @@ int proc_fence_settle(const struct proc_fence *f)
 	return 0;
 }
 
-/* Does it work? Only a clean answer counts. */
+/* Tries it in a child. */
 static bool works(const struct proc_fence *f)
 {
 	int status = 1;
@@ -111,7 +112,8 @@ static bool works(const struct proc_fence *f)
 
 /* ---- Landlock */
 
-/* As the kernel has it now; older ones know only the first fields. */
+/* struct landlock_ruleset_attr of recent kernels; older ones know only the
+ * first fields. */
 struct ruleset {
 	u64 fs, net, scoped;
 };
@@ -132,10 +134,9 @@ static int landlock_abi(void)
 }
 
 /* The rules forbid nothing that A could do otherwise (it may not make block
- * devices anyway); being in a domain is what counts: who is in one cannot
- * reach into processes that are not (ptrace, /proc/PID/mem), nor, where the
- * kernel knows that, signal them. Renaming across directories has to be
- * allowed by name. */
+ * devices anyway). The domain itself matters: a process in it cannot trace
+ * processes outside (ptrace, /proc/PID/mem) nor, on kernels that support it,
+ * signal them. Renaming across directories must be allowed explicitly. */
 static int make_ruleset(int abi)
 {
 	const struct ruleset set = {

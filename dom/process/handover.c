@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The two system calls of the hand-over. Not the private kind of futex: the
+/* The system calls of the hand-over. The futexes are not FUTEX_PRIVATE: the
  * other side is another process. */
 #include "dom/process/handover.h"
 
@@ -7,7 +7,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-/* Not by libc, whose errno is in domain vm that of a program which runs. */
+/* Not by libc: in domain vm its errno belongs to ring 3, which runs at the same
+ * time. */
 static long futex(const u32 *word, int op, u32 value,
 		  const struct timespec *until, u32 bits)
 {

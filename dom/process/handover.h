@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads of two processes hand one core to and fro. Each side has a word
- * in memory that only it can write, and waits on the other's:
+ * Two threads of two processes run on one core alternately. Each side writes a
+ * word of shared memory, its turn, and waits on the other's:
  *
  *	pass: turn = n, then wake the other side if it says that it sleeps
  *	wait: until the other side's turn is no longer what it was
  *
- * No wake-up is lost: who goes to sleep says so, passes a full barrier, and
- * sleeps only if the turn (compared by the kernel) has not changed; who passes
- * changes the turn, passes a full barrier, and looks whether the other one
- * sleeps. One of them sees the other.
+ * No wake-up is lost: the sleeper sets `asleep`, executes a full barrier, and
+ * sleeps only if the turn (compared by the kernel) is unchanged; the other side
+ * changes the turn, executes a full barrier, and reads `asleep`. At least one
+ *of them sees the other's store.
  *
- * The best case is two system calls for a round trip: the application's wake
- * is preempted by the dataplane at once, which finds it awake on its return,
- * and only has to sleep.
+ * In the best case a round trip costs two system calls: FUTEX_WAKE of the
+ * application, which the dataplane preempts at once, and FUTEX_WAIT of the
+ * dataplane, which finds the application awake.
  *
- * Nothing here trusts the other side: a turn that jumps is a turn, one that
- * never comes is a timeout. The other side can also end our sleep without a
- * turn, or requeue it to a word on which no turn wakes us; timeouts are
- * absolute, so that neither makes us sleep any longer.
+ * The other side is not trusted: any change of its word is a turn, and one that
+ * never comes is a timeout. It can also wake us without a turn, or requeue us
+ *to another word; timeouts are absolute, so that this does not prolong the
+ *sleep.
  */
 #ifndef DOM_PROCESS_HANDOVER_H
 #define DOM_PROCESS_HANDOVER_H
@@ -47,9 +47,9 @@ static inline void handover_pass(struct handover_side *mine,
 		handover_futex_wake(&mine->turn);
 }
 
-/* Sleeps once, not past @until, unless their turn is not @last any more: 0 with
- * the new one in *@turn; or -ETIMEDOUT, -EINTR (a signal), -EAGAIN (woken for
- * another reason, which the caller may know). */
+/* Sleeps once, until @until at most, unless the other side's turn is no longer
+ * @last. 0 with the new turn in *@turn, or -ETIMEDOUT, -EINTR (a signal),
+ * -EAGAIN (woken without a turn). */
 static inline int handover_wait(struct handover_side *mine,
 				const struct handover_side *theirs, u32 last,
 				u64 until, u32 *turn)

@@ -5,9 +5,9 @@
  *	D ---- keeper ---- A ---- whatever A makes
  *	       1           2      3, 4, ...
  *
- * It starts A, passes signals on, collects A's orphans, and ends when A has
- * ended, or D. With it the kernel ends all that A has made, before D hears of
- * it: no process outlives a life.
+ * It starts A, forwards signals, reaps A's orphans, and exits when A or D has
+ * exited. The kernel then kills all other processes of the namespace before D
+ *is notified: no process outlives a life.
  */
 #include "dom/process/process.h"
 
@@ -70,8 +70,7 @@ static void keep_rights(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* A's status to D; A has ended, and what else is left of the life, in our
- * namespace, ends with us. */
+/* Sends A's status to D. The rest of the namespace is killed when we exit. */
 static _Noreturn void end(int status)
 {
 	if (write(STATUS_FD, &status, sizeof(status)) != sizeof(status))
@@ -102,7 +101,8 @@ static void take_signal(pid_t app)
 							  : (int)si.ssi_signo);
 }
 
-/* Signals may come from A, as many as it likes: the end is a point in time. */
+/* A may send us any number of signals, so the time limit is an absolute
+ * deadline. */
 static _Noreturn void keep(pid_t app)
 {
 	struct pollfd fds[2] = { { .fd = SIGNALS_FD, .events = POLLIN },
@@ -128,8 +128,8 @@ static _Noreturn void keep(pid_t app)
 
 /* ---- start */
 
-/* The OOM killer is to take A first, before D and other programs. A process
- * that is not dumpable may not write this file of its own. */
+/* The OOM killer is to choose A before D and other programs. Only a dumpable
+ * process may write this file. */
 static void volunteer(void)
 {
 	prctl(PR_SET_DUMPABLE, 1);
@@ -137,8 +137,8 @@ static void volunteer(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* With D's priority, or one that it gives itself, A could keep D from running
- * on the core that they share. */
+/* With D's priority, or if it could raise its own, A could keep D off the core
+ * that they share. */
 static void be_ordinary(void)
 {
 	const struct sched_param none = { 0 };
@@ -153,9 +153,9 @@ static void be_ordinary(void)
 	setrlimit(RLIMIT_NICE, &no);
 }
 
-/* Own process group, in which D is not: no signals of the terminal's, and none
- * to D by kill(0). Not a session of its own: the scheduler shares a core among
- * sessions first (autogroups), and each hand-over would cross that border. */
+/* A process group of its own: it gets no signals from the terminal, and kill(0)
+ * does not reach D. No session of its own: the scheduler divides a core among
+ * sessions first (autogroup), which would slow down every hand-over. */
 static int prepare(const struct proc *p, struct proc_failure *f)
 {
 	sigset_t all;

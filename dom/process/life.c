@@ -24,7 +24,7 @@ static int status_of(int status_fd)
 	return status;
 }
 
-/* The exec closes the pipe; if it fails, the pipe has the reason. That may take
+/* A successful exec closes the pipe; else it carries the reason. This may take
  * any time: other processes of A's user can stop A. */
 static struct proc_failure await_exec(struct proc_watch *w, int exec_fd)
 {
@@ -36,12 +36,12 @@ static struct proc_failure await_exec(struct proc_watch *w, int exec_fd)
 	return f;
 }
 
-/* Until all of the life has ended; A's status as wait() tells it. */
+/* Waits until all processes of the life have exited. A's wait() status. */
 static int await_end(struct proc_watch *w, int status_fd)
 {
 	int pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 
-	if (pid_fd < 0) /* its end could not be waited for */
+	if (pid_fd < 0) /* without it we could not wait */
 		proc_watch_kill(w);
 	else
 		proc_watch_wait(w, pid_fd);
@@ -79,8 +79,8 @@ static void tell_crash(const struct proc_watch *w, int status)
 			 strsignal(WTERMSIG(status)));
 }
 
-/* The exit status. Connections are closed properly only if A was told to go,
- * and went. */
+/* The exit status. Connections are closed in order only if A was told to end
+ * and did. */
 static int ended(struct proc_watch *w, int status)
 {
 	if (w->leaving && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))

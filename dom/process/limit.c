@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The application's time limit without a timeout at each wait, which would cost
- * the kernel a tenth of a hand-over. A timer that is not set anew for each wait
- * ticks when, or before, the network has to be looked after, and
+ * The application's time limit. A timeout for each futex wait would make a
+ * hand-over a tenth slower. Instead one timer per thread, which is not set
+ *again for each wait, expires when the network has to be served or earlier, and
+ *finds
  *
- *	finds D waiting   its sleep ends by -EINTR; the rest of it has a
- *			  timeout: proc_limit_stop()
- *	finds D at work   stops; the next wait starts it again
+ *	D waiting   the wait ends with -EINTR, and goes on with a timeout:
+ *		    proc_limit_stop()
+ *	D running   the timer stops; the next wait starts it again
  *
- * So under load there is one tick and one call in a limit, and none when the
- * dataplane is idle. A tick that comes just before D sleeps does not end the
- * sleep; so the next ones follow at once, until one has been noticed.
+ * Under load this costs one signal and one system call per limit, in an idle
+ * dataplane nothing. A signal just before D sleeps does not end the sleep, so
+ * the timer repeats at once until D has noticed it.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,11 +23,11 @@
 #include "dom/process/process.h"
 
 enum {
-	MIN_LIMIT_NS = 2000000, /* shorter limits are timeouts */
+	MIN_LIMIT_NS = 2000000, /* below: a timeout for each wait */
 	AGAIN_NS = 100000,
 };
 
-/* @ns: until the first tick; 0 stops it. */
+/* Expires in @ns; 0 stops it. */
 static void set(struct proc_limit *l, u64 ns)
 {
 	const struct itimerspec ticks = {

@@ -12,9 +12,9 @@
  *	   attached thread 1 <----+  core 1
  *	   others                    anywhere
  *
- * Between them stands the keeper, process 1 of A's pid namespace (keeper.c). A
- * life of A is all that is made in it: own user, namespaces, control group and
- * shared memory, and one end.
+ * The keeper, process 1 of A's pid namespace, is A's parent (keeper.c). A life
+ *is one run of A with all processes that it creates: it has its own user,
+ * namespaces, control group and shared memory, and ends as a whole.
  *
  * D's side, functions by file:
  *
@@ -63,12 +63,12 @@ struct proc_guest {
 	int (*enter)(struct proc_thread *t, bool answer);
 };
 
-/* A timer of one elastic thread; on its own thread, but for the signal. */
+/* The timer of one elastic thread, used by it and its signal handler only. */
 struct proc_limit {
 	timer_t timer;
 	bool usable;
 	volatile sig_atomic_t ticking, waiting;
-	u64 next; /* tick, while ticking; or it was the first of several */
+	u64 next; /* expiry, while ticking; repeats follow */
 };
 
 struct proc_thread {
@@ -79,16 +79,16 @@ struct proc_thread {
 	const struct proc_down *down;
 	pthread_t id;
 	pid_t tid;	/* 0: not yet started */
-	bool done;	/* has left, or is about to */
-	bool attached;	/* a thread of A, from PROC_ATTACH to PROC_DETACH */
-	bool came;	/* ... at least once in this life */
-	u64 limit_ns;	/* between two looks at the network */
+	bool done;	/* has ended, or is about to */
+	bool attached;	/* to a thread of A: PROC_ATTACH to PROC_DETACH */
+	bool came;	/* was attached in this life */
+	u64 limit_ns;	/* the network is served at least so often */
 	u64 counted_at; /* the last overrun of proc_thread_look() */
 	struct proc_limit limit;
-	int err;	  /* why it does not begin */
+	int err;	  /* why it could not start */
 	u32 stuck_s;	  /* how long A has kept the core; 0: not too long */
-	bool said;	  /* ... which the main thread has told people */
-	bool said_shared; /* ... that it does not have its core alone */
+	bool said;	  /* ... and the main thread has printed it */
+	bool said_shared; /* printed: it does not have its core alone */
 };
 
 /* Whom A runs as. */

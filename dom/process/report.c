@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What D says once A runs, on the stderr that A shares: A can stop the
+ * What D prints once A runs, on the stderr that A shares: A can stop the
  *terminal, or fill the pipe and never read it. So
  *
- *	elastic threads   write nothing. They leave a word, and ring. Who tries
- *			  (panic(), libc before it aborts, a sanitizer) gets
- *			  SIGSYS of confine.c, which does so with what he wrote
- *	main thread       writes, but waits for nobody: what does not go out at
- *			  once is lost, counted, and that is said later
+ *	elastic threads   write nothing: they store a message and notify the
+ *main thread. Writes by panic(), libc before it aborts, or a sanitizer raise
+ *SIGSYS (confine.c), whose handler does the same with the text main thread
+ *writes without blocking: what does not fit is dropped and counted, and the
+ *count is printed later
  */
 #include "dom/process/process.h"
 
@@ -31,8 +31,8 @@ enum {
 
 static struct proc *speaker; /* signal handlers take no argument */
 
-/* SIGPIPE must not end D, nor SIGTTOU stop it: A could make it a background
- * process of the terminal. A has its own mask (start.c). */
+/* SIGPIPE must not kill D, nor SIGTTOU stop it: A could make D a background
+ * process of the terminal. A gets a mask of its own (start.c). */
 static void block_signals(void)
 {
 	sigset_t set;
@@ -64,8 +64,8 @@ static bool becomes(struct proc_words *w, u32 from, u32 to)
 	return false;
 }
 
-/* Until they have been said, since the next thing may be the end of D; but not
- * for ever. */
+/* Waits until they have been printed, since D may be about to abort; with a
+ * time limit. */
 static void hand_over(struct proc *p, const char *text, size_t len)
 {
 	struct proc_words *w = &p->words;
@@ -132,8 +132,8 @@ static void impatient(struct proc *p, long ns)
 	timer_settime(p->impatience, 0, &often, NULL);
 }
 
-/* A descriptor that has room may have none a moment later: then signals, which
- * do nothing else, end the call. A regular file takes as long as its disk. */
+/* A descriptor reported writable may block all the same: then a timer's signal
+ * ends the call. A regular file takes as long as its disk. */
 static bool write_now(struct proc *p, const char *text, size_t len)
 {
 	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };

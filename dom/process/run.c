@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Domain process from start to end: D, and the lives of A one after the
- * other. */
+/* Domain process from start to end: D, and A's lives one after the other. */
 #include "dom/process/watch.h"
 
 #include <errno.h>
@@ -14,9 +13,9 @@ enum {
 	NOT_RUN = 126, /* exit status, as a shell's */
 };
 
-/* D only reads the arena, although the NIC's registration needed it writable. A
- * fork must not make D's memory copy-on-write: each page then costs a fault,
- * even if the child lives only until exec. */
+/* D only reads the arena, although registering it with the NIC needed a
+ * writable mapping. Without MADV_DONTFORK a fork would make D's memory
+ * copy-on-write, and each page would cost a fault. */
 static int narrow(struct host *h)
 {
 	for (u32 i = 0; i < h->nthreads; i++)
@@ -39,7 +38,7 @@ static int lives(struct proc_watch *w, char **argv, int settings_fd)
 			proc_live(w, argv, settings_fd, w->born ? pause : 0);
 		if (w->status <= 0 || w->leaving || !p->host->conf.restart)
 			return w->status;
-		if (proc_now_ms() - w->born > pause) /* it worked for a while */
+		if (proc_now_ms() - w->born > pause) /* it ran for a while */
 			pause = BACKOFF_MIN_MS;
 		else
 			pause = min(2 * pause, (u64)BACKOFF_MAX_MS);
@@ -110,7 +109,7 @@ int proc_run(const struct conf *conf, const char *program, char **argv,
 	host_close(p.host);
 	proc_confine_free(&p);
 	proc_reports_close(&p);
-	/* Ended by a signal before there was an application: as without us. */
+	/* A signal came before there was an application: its default action. */
 	proc_watch_close(&w, err == -EINTR);
 	return status;
 }

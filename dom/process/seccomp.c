@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which system calls the application may make: those of an ordinary server,
- * proc_seccomp.def, and what the user's file adds (+name) or takes away
- * (-name); and a second filter with conditions on a few, deny.c. The
- * kernel asks both.
+ * The application's system calls: those that servers use (seccomp.def), changed
+ * by the user's file (+name, -name). A second filter restricts arguments:
+ * deny.c. The kernel evaluates both.
  *
- * The filter is a second fence: rights on memory, the user and capabilities
- * hold without it. It alone keeps an application that runs as the very user of
- * D from sending D signals, and D's pages from holes.
+ * The filters are a second line of defence: memory protection, user and
+ * capabilities do not depend on them. Only they keep an application that runs
+ * as D's user from signalling D, and from punching holes into shared memory.
  */
 #include "dom/process/process.h"
 
@@ -107,11 +106,11 @@ static int rule(scmp_filter_ctx f, u32 action, const char *name)
 {
 	int nr = seccomp_syscall_resolve_name(name), err;
 
-	/* Unknown here, or not on this machine: cannot be called either. */
+	/* Unknown to libseccomp, or not on this architecture. */
 	if (nr < 0)
 		return 0;
 	err = seccomp_rule_add(f, action, nr, 0);
-	return err == -EACCES ? 0 : err; /* what happens anyway */
+	return err == -EACCES ? 0 : err; /* is the default */
 }
 
 static int add_lists(scmp_filter_ctx f, const struct changes *c)
@@ -152,8 +151,8 @@ int proc_seccomp_export(struct sock_fprog *out, void *f)
 	return err;
 }
 
-/* A binary search for the number instead of a list. Other calling
- * conventions, as the i386 table with numbers of its own, end the program. */
+/* A binary search by number instead of a linear one. Calls of another
+ * architecture (i386, x32) kill the program. */
 static int tune(scmp_filter_ctx f)
 {
 	seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of crossings. Each side maps what the other one writes for reading
- * only; the seals keep A from making its mapping writable, and from shrinking
- * memory that D has mapped. */
+/* The shared memory of crossings. Each side maps the other's part read-only;
+ * seals keep A from mapping D's part writable, and from truncating memory that
+ * D has mapped. */
 #include "dom/process/process.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@ enum {
 	SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL,
 };
 
-/* Maps a new memfd with @prot, and then seals it: what is mapped remains. */
+/* Maps a new memfd with @prot and then seals it; seals do not affect existing
+ * mappings. */
 static void *make(const char *name, size_t len, int prot, int seals, int *fd)
 {
 	void *p;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The application's process, before its program begins. In this order, since
- * each step may need rights that a later one takes away:
+ * The application's process, from fork() to exec(). The order matters: each
+ *step may need rights that a later one drops:
  *
  *	namespaces         fence.c, by the keeper, whose child it is (keeper.c)
  *	file descriptors   0 1 2, settings, the shared memory; all else closed
@@ -50,8 +50,8 @@ static int drop_rights(const struct proc_user *u)
 						      CAPNG_CLEAR_AMBIENT));
 		return err ? -EPERM : 0;
 	}
-	/* Needs CAP_SETPCAP, and is needed only with it: root, and in a user
-	 * namespace. */
+	/* Needs CAP_SETPCAP: as root and in a user namespace. Without it there
+	 * is nothing to drop. */
 	for (unsigned long cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
 		;
 	err = capng_apply(
@@ -75,8 +75,8 @@ static int confine(const struct proc *p)
 
 /* ---- file descriptors */
 
-/* First duplicated above their places, so that placing one does not overwrite
- * another. */
+/* Duplicated above the target range first, so that dup2() overwrites none that
+ * is still needed. */
 static int place_fds(const int *from, int n)
 {
 	int high[NINHERIT];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An elastic thread of D: waits for the application's turn to end, does what
- * it asked for, hands the core back. Past the application's time limit it
- * looks after the network without it; and all the time while no thread of the
- * application is attached.
+ * An elastic thread of D: waits until the application crosses, executes its
+ * batch, and hands the core back. When the application exceeds its time limit,
+ * and while none of its threads is attached, it serves the network without it.
  */
 #include "dom/process/process.h"
 
@@ -17,17 +16,16 @@
 #include <unistd.h>
 
 enum {
-	STUCK_NS = 1000000000, /* then it is said, once */
-	MIN_WAIT_NS = 100000,  /* at least, for a slow application */
+	STUCK_NS = 1000000000, /* then it is reported, once */
+	MIN_WAIT_NS = 100000,
 	MAX_VACANT_NS = 20000000,
 	NICE = -10,
 	SLICE_NS = 100000,
 };
 
-/* Woken by the application, this thread should run at once, while the
- * application is still awake: see handover.h. A short slice says so to the
- * scheduler (Linux 6.12); so does a better nice value, where it is allowed.
- * Only good for speed. */
+/* When the application wakes this thread, it should preempt the application at
+ * once: see handover.h. A short slice (Linux 6.12) and a lower nice value,
+ * where permitted, ask the scheduler to. An optimisation only. */
 static void be_prompt(void)
 {
 	struct {
@@ -45,15 +43,15 @@ static void be_prompt(void)
 
 /* ---- the time limit */
 
-/* A stay of A's on the core, as D sees it. */
+/* Time that A has the core, between two crossings. */
 struct stay {
 	u64 began;
-	u64 due;      /* then the network has to be looked after */
+	u64 due;      /* when the network must be served next */
 	bool overrun; /* counted */
 	bool told;
 };
 
-/* Looks after the network; when it has to be done again. */
+/* Serves the network. Returns when it is due again. */
 static u64 look_around(struct proc_thread *t)
 {
 	u64 next = host_overrun(t->host);
@@ -81,8 +79,8 @@ static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 	}
 }
 
-/* D has been woken, but not by a turn: by a tick, a timeout, host_call(), or a
- * futex call of A's. Until when it may sleep now, on the clock of futex(2). */
+/* Woken without a turn: by the timer, a timeout, host_call(), or a futex call of
+ * A's. Returns until when to sleep, on the clock of futex(2). */
 static u64 woken(struct proc_thread *t, struct stay *s)
 {
 	u64 now = host_now(&t->host->clock);
@@ -101,10 +99,9 @@ static u64 woken(struct proc_thread *t, struct stay *s)
 }
 
 /*
- * The application's next turn; 0, or -ESHUTDOWN. The network is looked after
- * when a limit has passed since it was the last time, whatever turns there have
- * been (an application may cross all the time, and never with PROC_RUN, or
- * always with IX_RUN_FLUSH) and whatever ends a sleep.
+ * Waits for the application's next turn: 0, or -ESHUTDOWN. The network is
+ * served once per limit, however often the application crosses (it may never
+ * use PROC_RUN, or always IX_RUN_FLUSH) and whatever ends a sleep.
  */
 static int next_turn(struct proc_thread *t, u32 *turn)
 {
@@ -153,10 +150,10 @@ u64 proc_thread_look(struct proc_thread *t, u64 began)
 /* ---- without an application */
 
 /*
- * Packets wake us, a turn does not: we look for one at each wake-up, and after
- * an eighth of the time that there has been none. So A waits for its attachment
- * an eighth of the time that it took to reach it, at most, and one that never
- * attaches costs next to nothing.
+ * Packets end this wait, a turn does not: it is polled for after each wake-up,
+ * at intervals of an eighth of the time waited so far. So attaching is delayed
+ * by an eighth of the time that the application took to start, at most, and one
+ * that never attaches costs next to nothing.
  */
 static int first_turn(struct proc_thread *t, u32 *turn)
 {
@@ -178,8 +175,8 @@ static int first_turn(struct proc_thread *t, u32 *turn)
 
 /* ---- crossings */
 
-/* Where A says that it has mapped things. Nothing depends on it but what A
- * is told, and what its addresses are taken to mean: dp/gate.h. */
+/* A's addresses of the shared memory. They are used only to translate addresses
+ * to and from A, not trusted: dp/gate.h. */
 static int attach(struct proc_thread *t)
 {
 	struct dp *dp = t->host->dp;
@@ -195,7 +192,7 @@ static int attach(struct proc_thread *t)
 	return 0;
 }
 
-/* This life's dataplane ends; the network is served on. */
+/* Ends all connections; the network is still served. */
 static int detach(struct proc_thread *t)
 {
 	t->attached = false;
@@ -236,7 +233,7 @@ static void serve(struct proc_thread *t)
 		t->up->status = cross(t);
 		handover_pass(&t->turns->d, &t->turns->a, turn);
 	}
-	/* The last answer, for a thread of A that still waits for one. */
+	/* A thread of A may still wait for an answer. */
 	t->up->status = -ESHUTDOWN;
 	handover_pass(&t->turns->d, &t->turns->a,
 		      load_acquire(&t->turns->a.turn));
@@ -248,7 +245,7 @@ static void *elastic_thread(void *arg)
 	struct host *h = t->host->host;
 
 	be_prompt();
-	/* A guest is stopped by nothing but the timer. */
+	/* Only the timer stops a guest. */
 	proc_limit_open(&t->limit, t->proc->guest ? UINT64_MAX : t->limit_ns);
 	t->host->lingers = true;
 	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);
@@ -303,7 +300,7 @@ static void pause_ms(void)
 	nanosleep(&ms, NULL);
 }
 
-/* All signals but ours are the main thread's. */
+/* All other signals are handled by the main thread. */
 int proc_threads_start(struct proc *p)
 {
 	sigset_t set, old;
@@ -337,7 +334,7 @@ bool proc_threads_came(const struct proc *p)
 	return false;
 }
 
-/* How many have not left; wakes them. */
+/* Interrupts those that still run, and returns how many they are. */
 static u32 nudge(struct proc *p)
 {
 	u32 left = 0;
@@ -351,8 +348,7 @@ static u32 nudge(struct proc *p)
 	return left;
 }
 
-/* A signal that comes just before a thread sleeps does not wake it: hence
- * again and again. */
+/* A signal just before a thread sleeps does not wake it, so it is repeated. */
 void proc_threads_stop(struct proc *p)
 {
 	host_stop();

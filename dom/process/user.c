@@ -2,13 +2,13 @@
 /*
  * Whom the application runs as: the setting `user`.
  *
- *	ix is root, auto	a user of its own for each life, without a name,
- *				as systemd's dynamic users: no other process,
- *				not even another application, is that user
+ *	ix is root, auto	a user for each life, without a name, like
+ *				systemd's dynamic users: no other process runs
+ *				as this user
  *	ix is root, NAME	that one; root only if asked for by name
  *	otherwise		as ix
  *
- * A user that cannot be had is an error: never another one instead.
+ * If that is impossible it is an error; there is no fallback.
  */
 #include "dom/process/process.h"
 
@@ -29,9 +29,9 @@
 
 #include "ix/dom.h"
 
-/* Where no distribution, no systemd and no container manager takes users from
- * (systemd.io/UIDS-GIDS: unused), and, in containers that map only the first
- * 65536, where systemd takes its dynamic users from. */
+/* A range that distributions, systemd and container managers do not use
+ * (systemd.io/UIDS-GIDS: unused); in containers that map only 65536 users, the
+ * range of systemd's dynamic users. */
 static const struct range {
 	u32 first, n;
 } ranges[] = {
@@ -43,8 +43,7 @@ enum { DRAWS = 1000, YES = 0, NO = 1, UNKNOWN = 2 };
 
 /* ---- users of nobody else */
 
-/* In a user namespace that does not map them, nobody can become one of
- * [first, first + n). */
+/* Are [first, first + n) mapped in our user namespace? */
 static bool mapped(const char *map, u32 first, u32 n)
 {
 	FILE *f = fopen(map, "re");
@@ -83,8 +82,8 @@ static bool taken(u32 uid)
 	return found || getpwuid(uid);
 }
 
-/* Chosen at random, so that the owner of files that an earlier life has left is
- * hardly ever chosen again. */
+/* At random: files left by an earlier life should not belong to the next one.
+ */
 int proc_user_life(struct proc_user *u)
 {
 	u32 lot;
@@ -174,15 +173,16 @@ static const char *reason(int err)
 
 /* ---- may it begin? */
 
-/* As who we are for files; access() would ask for who we really are. */
+/* By the file system uid; access() would use the real uid. */
 static bool may_execute(const char *path)
 {
 	return !faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);
 }
 
-/* Can @u execute @program, and load the domain's object? Asked of the kernel by
- * a child with the rights of @u, which no process of @u can kill or stop: YES,
- * NO, or no answer. A program without a slash is in the PATH. */
+/* May @u execute @program and load the domain's object? A child with the file
+ * access rights of @u, which processes of @u can neither kill nor stop, asks
+ * the kernel: YES, NO, or no answer. A program without a slash is looked up in
+ * PATH. */
 static int reaches(const struct proc_user *u, const char *program)
 {
 	const char *lib = getenv(IX_ENV_LIBDIR);

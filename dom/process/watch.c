@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The main thread's waiting: signals to ix, and what has a time limit. */
+/* What the main thread waits for: signals to ix, ends, deadlines. */
 #include "dom/process/watch.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 enum {
 	NS_PER_MS = 1000000,
 	GRACE_MS = 2000, /* from SIGTERM to SIGKILL */
-	SAME_MS = 500,	 /* two signals so close are one request */
+	SAME_MS = 500,	 /* signals closer than this are one request */
 	ASK_MS = 1000,	 /* Linux about its neighbours */
 };
 
@@ -22,14 +22,14 @@ u64 proc_now_ms(void)
 
 /* ---- signals to ix */
 
-/* Without a pid namespace A would outlive the keeper, which has to kill it. */
+/* Without a pid namespace A would survive the keeper, which must kill it. */
 void proc_watch_kill(const struct proc_watch *w)
 {
 	kill(w->pid, w->p->fence.namespaces ? SIGKILL : PROC_END_SIGNAL);
 }
 
-/* A is in a process group of its own: signals of the terminal do not reach it.
- * The first one is passed on, a second one kills. */
+/* A is in its own process group, which the terminal's signals do not reach. The
+ * first one is forwarded, a second one kills. */
 static void pass_on(struct proc_watch *w)
 {
 	struct signalfd_siginfo si;
@@ -83,8 +83,8 @@ static int timeout(const struct proc_watch *w)
 	return next > now ? (int)(next - now) : 0;
 }
 
-/* A program that never attaches (it is not linked with libix, say) leaves its
- * peers without an answer: said once. */
+/* A program that never attaches (not linked with libix, for example) does not
+ * answer its peers: reported once. */
 static void expect(struct proc_watch *w)
 {
 	if (!w->expected || proc_now_ms() < w->expected)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What D's main thread waits for: A's end, signals to ix, reports of elastic
- * threads, and points in time. */
+ * threads, and deadlines. */
 #ifndef DOM_PROCESS_WATCH_H
 #define DOM_PROCESS_WATCH_H
 
@@ -23,12 +23,11 @@ u64 proc_now_ms(void);
 
 /* SIGINT, SIGTERM, SIGQUIT and SIGHUP are read from now on. 0 or -errno. */
 int proc_watch_open(struct proc_watch *w);
-/* With @deliver, signals that have come and were not read act as they would on
- * any other program. */
+/* With @deliver, pending signals take their default action. */
 void proc_watch_close(struct proc_watch *w, bool deliver);
 
-/* Until @fd can be read or has hung up; an A that does not go when
- * it is told to is killed. */
+/* Until @fd is readable or has hung up. An A that has been told to end and does
+ * not is killed. */
 void proc_watch_wait(struct proc_watch *w, int fd);
 /* For @ms, or until a signal comes. */
 void proc_watch_sleep(struct proc_watch *w, u64 ms);
