@@ -153,7 +153,7 @@ static int process_run(const struct conf *c, char **argv, struct conf_err *e)
 static int vm_domain_probe(const struct conf *c, struct conf_err *e)
 {
 	char why[256];
-	int err = vm_check(c, why, sizeof(why));
+	int err = vm_probe(why, sizeof(why));
 
 	return err ? conf_error(e, err, "domain vm: %s", why) : 0;
 }

@@ -106,12 +106,14 @@ struct nic {
 	void (*suspend)(struct nic *nic);
 	int (*resume)(struct nic *nic);
 	/* What queue @i's fast path uses besides packets, for who runs it
-	 * elsewhere (in a guest): how many of @out. NULL: it makes system
-	 * calls. */
+	 * elsewhere (in a guest): how many of @out. */
 	u32 (*parts)(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS]);
 	/* Ends the wait() of queue @i, if it is in it now; from any thread.
 	 * NULL: wake_fd does. */
 	void (*wake)(struct nic *nic, u32 i);
+	/* The fast path cannot run elsewhere: it makes system calls, or uses
+	 * more memory than @parts. Its ops are then called here instead. */
+	bool hosted;
 	/* Adds up packets lost before they reached us into q->nr_drops and
 	 * nr_late; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);

@@ -21,7 +21,9 @@
 struct tap_nic {
 	struct nic nic;
 	char ifname[IFNAMSIZ];
-	struct tap_q *queues;
+	struct tap_queue {
+		struct tap_q q;
+	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
 };
 
 struct tap_spec {
@@ -158,7 +160,7 @@ static void choose_mac(struct nic *nic, struct be32 ip)
 static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 		       int fd)
 {
-	struct tap_q *q = &t->queues[i];
+	struct tap_q *q = &t->queues[i].q;
 
 	q->fd = fd;
 	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
@@ -173,11 +175,19 @@ static void tap_close(struct nic *nic)
 	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
 
 	for (u32 i = 0; i < nic->nqueues; i++) {
-		if (t->queues[i].fd >= 0)
-			close(t->queues[i].fd);
+		if (t->queues[i].q.fd >= 0)
+			close(t->queues[i].q.fd);
 	}
 	free(t->queues);
 	free(t);
+}
+
+static u32 tap_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
+{
+	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
+
+	out[0] = (struct nic_part){ &t->queues[i], sizeof(t->queues[i]) };
+	return 1;
 }
 
 static struct tap_nic *alloc_nic(const struct nic_config *cfg)
@@ -186,17 +196,21 @@ static struct tap_nic *alloc_nic(const struct nic_config *cfg)
 
 	if (!t)
 		return NULL;
-	t->queues = calloc(cfg->nqueues, sizeof(t->queues[0]));
+	t->queues =
+		aligned_alloc(NIC_PAGE, cfg->nqueues * sizeof(t->queues[0]));
 	if (!t->queues) {
 		free(t);
 		return NULL;
 	}
+	memset(t->queues, 0, cfg->nqueues * sizeof(t->queues[0]));
 	t->nic.nqueues = cfg->nqueues;
+	t->nic.parts = tap_parts;
+	t->nic.hosted = true;
 	t->nic.close = tap_close;
 	snprintf(t->nic.driver, sizeof(t->nic.driver), "tun");
 	for (u32 i = 0; i < cfg->nqueues; i++) {
-		t->queues[i].fd = -1;
-		t->nic.q[i] = &t->queues[i].q;
+		t->queues[i].q.fd = -1;
+		t->nic.q[i] = &t->queues[i].q.q;
 	}
 	nic_rss_default(&t->nic);
 	return t;
@@ -216,7 +230,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 			return no_tun(fd, why, why_len);
 		if (fd < 0)
 			return no_device(fd, s->ifname, step, why, why_len);
-		t->queues[i].fd = t->nic.fd[i] = fd;
+		t->queues[i].q.fd = t->nic.fd[i] = fd;
 	}
 	step = "bring up";
 	err = configure(s);
@@ -232,7 +246,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 	t->nic.mtu = (u16)info.mtu;
 	choose_mac(&t->nic, cfg->ip);
 	for (u32 i = 0; i < cfg->nqueues; i++)
-		init_queue(t, cfg, i, t->queues[i].fd);
+		init_queue(t, cfg, i, t->queues[i].q.fd);
 	snprintf(t->nic.detail, sizeof(t->nic.detail),
 		 "%s: TAP, %u queue%s, MTU %u", s->ifname, cfg->nqueues,
 		 cfg->nqueues == 1 ? "" : "s", t->nic.mtu);

@@ -183,7 +183,8 @@ static void describe(struct wire_nic *w, const struct wire_conf *conf)
 	nic->rss_control = true;
 	nic->set_groups = set_groups;
 	nic->wake = wake;
-	nic->parts = w->link.queues[0]->impairer ? NULL : parts;
+	nic->parts = parts;
+	nic->hosted = q->impairer;
 	nic->close = close_nic;
 	nic->foreign = w->link.shared;
 	nic->foreign_len = wire_bytes();

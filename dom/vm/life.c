@@ -15,14 +15,6 @@ static bool is_nic(const struct conf *c, const char *kind)
 	return !strncmp(c->nic, kind, strlen(kind));
 }
 
-int vm_check(const struct conf *conf, char *why, size_t why_len)
-{
-	if (is_nic(conf, "wire:") || is_nic(conf, "xdp:"))
-		return vm_probe(why, why_len);
-	snprintf(why, why_len, "only with a NIC xdp:IFACE or wire:PATH");
-	return -ENOSYS;
-}
-
 /* ---- processors */
 
 /* All of a guest goes by the time stamp counter. */
@@ -36,9 +28,9 @@ static int prepare_cpu(struct proc *p, u32 i)
 	if (!t->clock.tsc)
 		return -ENODEV;
 	cpu->dp = t->dp;
-	if (is_nic(&p->host->conf, "wire:"))
+	if (!p->host->nic->hosted && is_nic(&p->host->conf, "wire:"))
 		cpu->wire = container_of(t->dp->nic, struct wire_queue, q);
-	else
+	else if (!p->host->nic->hosted)
 		cpu->xdp = container_of(t->dp->nic, struct xdp_q, q);
 	cpu->tsc0 = t->clock.tsc0;
 	cpu->ns0 = t->clock.ns0;

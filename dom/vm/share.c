@@ -116,11 +116,6 @@ int vm_share_check(struct proc *p, char *why, size_t why_len)
 	struct nic_part parts[NIC_PARTS];
 	u32 n;
 
-	if (!nic->parts) {
-		snprintf(why, why_len,
-			 "domain vm: a wire's impairments are for the others");
-		return -ENOSYS;
-	}
 	n = nic->parts(nic, 0, parts);
 	for (u32 i = 0; i < n; i++) {
 		if (parts[i].len <= VM_PAGE || !is_bare(parts[i].base))

@@ -159,8 +159,6 @@ struct vm_tables {
 
 /* For proc_run(). */
 extern const struct proc_guest vm_guest;
-/* Can it be had with these settings? 0, or -errno with the reason. */
-int vm_check(const struct conf *conf, char *why, size_t why_len);
 
 /* ---- share.c: NIC's memory that KVM can have? 0 or -errno with the reason */
 int vm_share_check(struct proc *p, char *why, size_t why_len);

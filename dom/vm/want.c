@@ -15,9 +15,12 @@
 
 /* ---- whose the dataplane is */
 
+/* NULL: a hosted NIC's are D's, always. */
 static void *exits_of(const struct vm_cpu *cpu)
 {
-	return cpu->wire ? (void *)&cpu->wire->exits : &cpu->xdp->exits;
+	if (cpu->wire)
+		return &cpu->wire->exits;
+	return cpu->xdp ? &cpu->xdp->exits : NULL;
 }
 
 struct vm_code vm_read_code(const struct vm_cpu *cpu)
@@ -27,7 +30,8 @@ struct vm_code vm_read_code(const struct vm_cpu *cpu)
 			     .rss_key = dp->net.rss_key,
 			     .group_owner = dp->net.group_owner };
 
-	memcpy(&c.exits, exits_of(cpu), sizeof(c.exits));
+	if (exits_of(cpu))
+		memcpy(&c.exits, exits_of(cpu), sizeof(c.exits));
 	memcpy(c.fire, dp->net.wheel.fire, sizeof(c.fire));
 	return c;
 }
@@ -39,7 +43,8 @@ static void write_code(const struct vm_cpu *cpu, const struct vm_code *c)
 	dp->nic->ops = c->ops;
 	dp->net.rss_key = c->rss_key;
 	dp->net.group_owner = c->group_owner;
-	memcpy(exits_of(cpu), &c->exits, sizeof(c->exits));
+	if (exits_of(cpu))
+		memcpy(exits_of(cpu), &c->exits, sizeof(c->exits));
 	memcpy(dp->net.wheel.fire, c->fire, sizeof(c->fire));
 }
 
@@ -169,6 +174,24 @@ static void boot(struct guest *g)
 	write_code(g->cpu, &g->state->guest);
 }
 
+/* For a hosted NIC; its ops may call each other. */
+static void burst(const struct guest *g, bool send)
+{
+	const struct vm_burst *b = (const struct vm_burst *)g->cpu->arg;
+	const struct nicq_ops *ops = g->state->native.ops;
+	struct nicq *q = g->cpu->dp->nic;
+
+	write_code(g->cpu, &g->state->native);
+	if (send) {
+		g->cpu->answer = ops->tx(q, b->pkts, b->n, b->now);
+		ops->kick(q);
+	} else {
+		g->cpu->answer = ops->rx(q, b->pkts, b->n, b->now);
+	}
+	ops->reclaim(q);
+	write_code(g->cpu, &g->state->guest);
+}
+
 static void wake_door(const struct guest *g)
 {
 	const struct wire_exits *exits = g->state->native.exits;
@@ -198,6 +221,10 @@ bool vm_serve(struct guest *g)
 		return true;
 	case VM_WANT_RECV:
 		xdp_of(g)->recv(g->cpu->xdp);
+		return true;
+	case VM_WANT_RX:
+	case VM_WANT_TX:
+		burst(g, g->cpu->want == VM_WANT_TX);
 		return true;
 	case VM_WANT_LOOK:
 		vm_look(g);

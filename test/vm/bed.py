@@ -34,7 +34,8 @@ export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TMPDIR=/tmp
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-mkdir -p /dev/shm /dev/pts
+mkdir -p /dev/shm /dev/pts /dev/net
+[ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
 chmod 1777 /tmp
 mount -t tmpfs shm /dev/shm
 mount -t devpts pts /dev/pts
@@ -218,10 +219,11 @@ def main():
     p.add_argument("--timeout", type=float, default=60)
     p.add_argument("--file", action="append", default=[])
     p.add_argument("--module", action="append", default=[],
-                   help="below the modules' kernel/; default: KVM's and veth")
+                   help="below the modules' kernel/; default: KVM's, veth, tun")
     p.add_argument("command", nargs="+")
     a = p.parse_args()
-    status, out = boot(a.file, a.module or (*KVM, "drivers/net/veth.ko"),
+    status, out = boot(a.file, a.module or (*KVM, "drivers/net/veth.ko",
+                                             "drivers/net/tun.ko"),
                        a.command, a.timeout)
     sys.stdout.write(out)
     return status

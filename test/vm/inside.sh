@@ -73,9 +73,6 @@ rm -f /dev/shm/w
 	bad "auto"
 	cat /tmp/out
 }
-"$ix" run --domain vm --nic tap:t --ip 10.0.0.1/24 -- /bin/bash >/tmp/out 2>&1
-[ $? = 1 ] && grep -q 'domain vm: only with a NIC xdp' /tmp/out &&
-	ok "another NIC is refused" || bad "another NIC: $(cat /tmp/out)"
 try 126 "a static program is refused" /bin/busybox true
 grep -q 'dynamically linked' /tmp/out || bad "no reason for it"
 
@@ -124,6 +121,34 @@ load --conns 2 --proto etc --records 100 --duration 2 >/tmp/out 2>&1 && ok "kv" 
 }
 kill -9 "$server"
 wait "$server"
+
+# NICs whose fast path D runs: an impaired wire; TAP, asked by Linux.
+serve --nic wire:/dev/shm/w,loss=0.02,delay=1ms -- "$build/app/echo" --port 7
+load --conns 2 --size 4000 --duration 3 >/tmp/out 2>&1 && ok "an impaired wire" || {
+	bad "an impaired wire"
+	cat /tmp/out
+}
+[ "$(counter tcp_retransmits)" -gt 0 ] && ok "packets were lost" ||
+	bad "nothing was lost"
+leave 0 "and leaves"
+
+serve --nic tap:t0,10.78.0.1/24 --ip 10.78.0.9/24 --mbufs 4096 --arena 32M \
+	-- "$build/app/kv" -p 7 -m 8
+printf 'set a 0 0 5\r\nhello\r\nget a\r\nquit\r\n' |
+	timeout 20 nc 10.78.0.9 7 >/tmp/out
+[ "$(tr -d '\r' </tmp/out | tr '\n' ' ')" = "STORED VALUE a 0 5 hello END " ] &&
+	ok "kv on TAP, asked by Linux" || bad "kv on TAP: $(cat /tmp/out)"
+timeout 60 "$build/bench/ixload" 10.78.0.9:7 --conns 4 --proto usr \
+	--records 100 --duration 3 --warmup 0 >/tmp/out 2>&1 &&
+	ok "under load" || bad "under load: $(cat /tmp/out)"
+iterations=$(counter iterations)
+packets=$(counter rx_packets)
+sleeps=$(counter sleeps)
+exits=$(counter exits)
+echo "$packets packets, $iterations iterations, $exits exits, $sleeps sleeps"
+[ "$exits" -le $((2 * iterations + sleeps + 50)) ] &&
+	ok "an exit a batch and direction" || bad "exits"
+leave 0 "kv leaves"
 
 # A client on Linux, over veth.
 mkdir -p /run/netns

@@ -6,6 +6,7 @@
  *   layout.h  addresses, numbers
  *   entry.S   boot, SYSCALL, exceptions: START HERE
  *   main.c    run_io: the loop around dp_step()
+ *   hosted.c  a NIC whose fast path runs in D
  *   call.c    Linux's calls, and what D is asked
  *   trap.c    exceptions
  *   link.ld   the image
@@ -34,6 +35,8 @@ enum vm_want {
 	VM_WANT_SEND,	/* xdp: the kernel is to send, or */
 	VM_WANT_RECV,	/* ... to take up the fill ring */
 	VM_WANT_DOOR,	/* wake the peer at this wire_door */
+	VM_WANT_RX,	/* a hosted NIC's rx(): struct vm_burst; the answer */
+	VM_WANT_TX,	/* ... tx() and kick() */
 	VM_WANT_LOOK,	/* late: D is to look after the network */
 	VM_WANT_OTHERS, /* packets were forwarded: wake the threads */
 	VM_WANT_LINUX,	/* a call of Linux's in regs: its answer */
@@ -41,6 +44,13 @@ enum vm_want {
 	VM_WANT_FAULT,	/* an exception in ring 3, in regs: as START */
 	VM_WANT_PANIC,	/* never comes back; arg: the text */
 	VM_WANT_GRAVE,	/* ... an exception in ring 0, in regs */
+};
+
+/* Arguments of nicq_ops.rx() and tx(); on ring 0's stack, which D sees. */
+struct vm_burst {
+	struct mbuf **pkts;
+	int n;
+	u64 now;
 };
 
 /* Written by D before it lets ring 0 go on, unless said otherwise. */
@@ -63,7 +73,7 @@ struct vm_cpu {
 
 	/* the dataplane; NULL in a probe */
 	struct dp *dp;
-	struct wire_queue *wire; /* its NIC is one of these */
+	struct wire_queue *wire; /* its NIC is one of these, or hosted */
 	struct xdp_q *xdp;
 	bool stop; /* ask D, whatever there is to do. Any time */
 	bool late; /* ... at the next crossing: VM_WANT_LOOK */
@@ -102,6 +112,9 @@ _Noreturn void guest_enter(struct vm_cpu *cpu);
 /* main.c, called by entry.S */
 _Noreturn void guest_main(struct vm_cpu *cpu);
 s64 guest_run_io(struct vm_cpu *cpu);
+
+/* hosted.c */
+extern const struct nicq_ops guest_hosted_ops;
 
 /* call.c; guest_call() is entry.S's. */
 void guest_call(struct vm_cpu *cpu);

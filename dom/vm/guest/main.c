@@ -35,8 +35,10 @@ void guest_main(struct vm_cpu *cpu)
 		dp_bind(cpu->dp);
 		if (cpu->wire)
 			wire_bind(cpu->wire, &wire_exits);
-		else
+		else if (cpu->xdp)
 			xdp_bind(cpu->xdp, &xdp_exits);
+		else
+			cpu->dp->nic->ops = &guest_hosted_ops;
 	}
 	guest_ask(cpu, VM_WANT_START, 0);
 	guest_enter(cpu);
