@@ -11,7 +11,7 @@
  *	arena      read          write    resizing
  *
  *	up:    | info | thread 0's proc_up | thread 1's | ...
- *	down: | turns | thread 0's proc_down | thread 1's | ...
+ *	down: | turns | thread 0's proc_down | thread 1's | ... | proc_rights
  *
  * The turns are the futex words that the two sides sleep on. Both sides map
  * both of them writable, since futex(2) takes a slower path for read-only
@@ -99,6 +99,14 @@ struct proc_down {
 	struct ix_down down;
 } ALIGNED(PROC_PAGE);
 
+/* Domain vm: what page rights A's own memory is to have in the guest. A request
+ * is a turn, handed over as those of elastic threads are. */
+struct proc_rights {
+	struct proc_turns turns;
+	u64 at, len; /* whole pages */
+	u32 rights;  /* PROT_* of mmap(2) */
+} ALIGNED(PROC_PAGE);
+
 _Static_assert(PROC_TURNS % PROC_PAGE == 0, "pages of their own");
 _Static_assert(sizeof(struct proc_info) <= PROC_PAGE, "one page");
 _Static_assert(offsetof(struct proc_up, up) == 64, "cache lines");
@@ -111,7 +119,8 @@ static inline size_t proc_up_bytes(u32 nthreads)
 
 static inline size_t proc_down_bytes(u32 nthreads)
 {
-	return PROC_TURNS + nthreads * sizeof(struct proc_down);
+	return PROC_TURNS + nthreads * sizeof(struct proc_down) +
+	       sizeof(struct proc_rights);
 }
 
 #endif

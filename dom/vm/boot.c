@@ -76,7 +76,9 @@ int vm_open_idt(struct vm *vm, char *why, size_t why_len)
 	vm->idt = p;
 	madvise(p, VM_PAGE, MADV_DONTFORK);
 	for (u32 i = 0; i < 256; i++) {
-		u64 at = vm->head->vectors + i * VM_VECTOR_BYTES;
+		u64 at = i == VM_FORGET
+				 ? vm->head->forget
+				 : vm->head->vectors + i * VM_VECTOR_BYTES;
 
 		vm->idt[i] = (struct idt_gate){
 			.low = (u16)at,

@@ -37,6 +37,8 @@ static int prepare_cpu(struct proc *p, u32 i)
 	cpu->ns_per_tsc = t->clock.ns_per_tsc;
 	cpu->spin_ns = t->spin.limit_ns;
 	cpu->app_alias = (u64)p->vm->app;
+	cpu->tables = p->vm->vm.mem.tables;
+	cpu->tables_gpa = p->vm->vm.mem.tables_at;
 	p->vcpu_fd[i] = p->vm->vm.cpus[i].fd;
 	return 0;
 }
@@ -59,6 +61,9 @@ static int open_life(struct proc *p, char *why, size_t why_len)
 	}
 	if (err)
 		return err;
+	err = vm_rights_open(p);
+	if (err)
+		return host_fail(err, why, why_len, "thread");
 	proc_confine_free(p); /* other descriptors than in the last life */
 	err = proc_confine_build(p);
 	return err ? host_fail(err, why, why_len, "dropping rights") : 0;
@@ -70,6 +75,7 @@ static void close_life(struct proc *p)
 
 	if (!l)
 		return;
+	vm_rights_close(p);
 	vm_close(&l->vm);
 	vm_share_close(p);
 	free(l);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest's memory: parts of D's, one after the other in guest physical
- * memory, and page tables that say who may do what with them. Built once, never
- * changed: the guest has no mapping of the tables.
+ * memory, and page tables that say who may do what with them. Built once; later
+ * only ring 3's rights on VM_APP change. Ring 0 can read them.
  *
  *	 bits of an address   47-39  38-30  29-21  20-12  11-0
  *	                      level3 level2 level1 level0
@@ -50,7 +50,7 @@ s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len)
 
 int vm_mem_open(struct vm_mem *m, int vm_fd)
 {
-	const size_t len = VM_TABLES * VM_PAGE;
+	const size_t len = VM_TABLES_BYTES;
 	s64 gpa;
 
 	*m = (struct vm_mem){ .vm_fd = vm_fd, .next = FIRST_GPA, .used = 1 };
@@ -69,7 +69,7 @@ int vm_mem_open(struct vm_mem *m, int vm_fd)
 void vm_mem_close(struct vm_mem *m)
 {
 	if (m->tables)
-		munmap(m->tables, VM_TABLES * VM_PAGE);
+		munmap(m->tables, VM_TABLES_BYTES);
 }
 
 /* The table that @entry refers to, made if need be; NULL: none left. Rights are
@@ -120,6 +120,64 @@ int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights)
 		gpa += n;
 	}
 	return 0;
+}
+
+/* ---- VM_APP: each 2 MB of it is one large page, or has a table that is kept
+ * for it, at the end of the tables */
+
+static u64 app_flags(u32 prot)
+{
+	if (!prot)
+		return 0;
+	return PRESENT | SEEN | VM_USER | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? 0 : NO_EXEC);
+}
+
+/* The table of the 2 MB at @at, @entry's from now on. */
+static u64 *split(struct vm_mem *m, u64 *entry, u64 at)
+{
+	u64 page = VM_TABLES + (at - VM_APP) / VM_LARGE, old = *entry;
+	u64 *table = m->tables + page * ENTRIES;
+
+	if (old && !(old & LARGE))
+		return table;
+	for (u64 i = 0; i < ENTRIES; i++)
+		table[i] = old ? (old & ~(u64)LARGE) + i * VM_PAGE : 0;
+	store_release(entry, (m->tables_at + page * VM_PAGE) | PRESENT |
+				     VM_WRITE | VM_USER | SEEN);
+	return table;
+}
+
+/* Within 2 MB. */
+static int protect_part(struct vm_mem *m, u64 gpa, u64 at, u64 len, u64 flags)
+{
+	u64 *entry = find_entry(m, at, 1);
+
+	if (!entry)
+		return -ENOMEM;
+	gpa += at - VM_APP;
+	if (len == VM_LARGE) {
+		store_release(entry, flags ? gpa | flags | LARGE : 0);
+		return 0;
+	}
+	entry = split(m, entry, at) + (at / VM_PAGE) % ENTRIES;
+	for (u64 off = 0; off < len; off += VM_PAGE)
+		store_release(entry++, flags ? (gpa + off) | flags : 0);
+	return 0;
+}
+
+int vm_mem_protect(struct vm_mem *m, u64 gpa, u64 at, u64 len, u32 prot)
+{
+	int err = 0;
+
+	while (len && !err) {
+		u64 n = min(len, VM_LARGE - at % VM_LARGE);
+
+		err = protect_part(m, gpa, at, n, app_flags(prot));
+		at += n;
+		len -= n;
+	}
+	return err;
 }
 
 int vm_mem_share(struct vm_mem *m, const void *base, size_t len, u32 rights)

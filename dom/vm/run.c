@@ -16,9 +16,15 @@
 #include "dom/vm/run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-enum { FAULTS = 3 /* in a row, of memory that another process has cut */ };
+enum {
+	FAULTS = 3, /* in a row, of memory that another process has cut */
+	MOMENT_NS = 20000,
+};
 
 static struct guest guest_of(struct proc_thread *t)
 {
@@ -31,6 +37,46 @@ static struct guest guest_of(struct proc_thread *t)
 			       .vcpu = &l->vm.cpus[i],
 			       .cpu = &l->vm.cpus[i].own->cpu,
 			       .up = t->up };
+}
+
+/* ---- translations that a vCPU has cached */
+
+/* Interrupts are on in ring 3 only: there it is now, or when it comes there. */
+static void interrupt(const struct guest *g)
+{
+	struct kvm_interrupt i = { .irq = VM_FORGET };
+	struct kvm_run *run = g->vcpu->run;
+	bool can = run->if_flag && run->ready_for_interrupt_injection;
+
+	run->request_interrupt_window = !can;
+	if (can && ioctl(g->vcpu->fd, KVM_INTERRUPT, &i))
+		vm_grave(g, "KVM_INTERRUPT");
+}
+
+/* Either we see here that they are stale, or who says so sees us inside. */
+static void go_inside(const struct guest *g)
+{
+	__atomic_exchange_n(&g->state->inside, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&g->state->stale, __ATOMIC_SEQ_CST)) {
+		WRITE_ONCE(g->state->stale, 0);
+		interrupt(g);
+	}
+}
+
+void vm_forget(struct proc_thread *t)
+{
+	struct vm_thread *state = &t->proc->vm->threads[t->host->index];
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+
+	__atomic_store_n(&state->stale, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&state->inside, __ATOMIC_SEQ_CST) &&
+	       READ_ONCE(state->stale)) {
+		WRITE_ONCE(t->proc->vm->vm.cpus[t->host->index]
+				   .run->immediate_exit,
+			   1);
+		syscall(SYS_tgkill, getpid(), t->tid, SIGUSR1);
+		nanosleep(&moment, NULL);
+	}
 }
 
 /* ---- running */
@@ -47,6 +93,7 @@ static bool stopped(struct guest *g)
 	u64 now = host_now(&g->host->clock);
 
 	proc_limit_stop(&g->t->limit);
+	WRITE_ONCE(g->vcpu->run->immediate_exit, 0);
 	if (host_stopping() || READ_ONCE(g->t->down->end))
 		g->cpu->stop = true;
 	if (!in_ring3(g)) {
@@ -85,13 +132,18 @@ static int run(struct guest *g)
 		int err;
 
 		proc_limit_begin(&g->t->limit, now, max(g->due, now + 1));
+		go_inside(g);
 		err = ioctl(g->vcpu->fd, KVM_RUN, 0) ? errno : 0;
+		store_release(&g->state->inside, 0);
 		proc_limit_end(&g->t->limit);
 		if (err == EFAULT && faults++ < FAULTS) {
 			mend(g);
 		} else if (err == EINTR) {
 			if (!stopped(g))
 				return -ESHUTDOWN;
+		} else if (!err && g->vcpu->run->exit_reason ==
+					   KVM_EXIT_IRQ_WINDOW_OPEN) {
+			interrupt(g);
 		} else if (err || g->vcpu->run->exit_reason != KVM_EXIT_IO) {
 			vm_grave(g, "KVM_RUN");
 		} else {
@@ -118,11 +170,10 @@ static int place(struct guest *g)
 	return vm_set_fs(g->vcpu, fs);
 }
 
+/* A thread can leave its call by a jump from a signal handler. */
 static bool awaits(const struct guest *g, bool answer)
 {
-	if (g->state->waits == VM_WANT_LINUX)
-		return answer;
-	return !answer;
+	return !answer || g->state->waits == VM_WANT_LINUX;
 }
 
 int vm_enter(struct proc_thread *t, bool answer)
@@ -136,6 +187,7 @@ int vm_enter(struct proc_thread *t, bool answer)
 	if (err)
 		return err;
 	g.cpu->answer = READ_ONCE(t->down->answer);
+	g.cpu->anew = !answer;
 	g.up->want = PROC_WANT_NOTHING;
 	if (!g.state->booted)
 		g.state->native = vm_read_code(g.cpu);

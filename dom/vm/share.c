@@ -57,16 +57,22 @@ static int both(struct vm_mem *m, const void *base, size_t len, u64 user,
 	return err ? err : vm_mem_map(m, (u64)ring0, (u64)gpa, len, rights);
 }
 
-/* The table of guest/layout.h. */
+/* The table of guest/layout.h. What ring 3 may do with VM_APP, A says. */
 static int share_sides(struct proc *p)
 {
 	struct vm_life *l = p->vm;
 	struct vm_mem *m = &l->vm.mem;
 	const struct hugemem *mem = &p->host->mem;
 	u32 n = p->host->nthreads;
-	int err = both(m, l->app, VM_APP_BYTES, VM_APP, VM_WRITE | VM_EXEC,
-		       l->app, VM_WRITE);
+	s64 gpa = vm_mem_add(m, l->app, VM_APP_BYTES);
+	int err = gpa < 0 ? (int)gpa
+			  : vm_mem_map(m, (u64)l->app, (u64)gpa, VM_APP_BYTES,
+				       VM_WRITE);
 
+	l->app_gpa = (u64)gpa;
+	if (!err)
+		err = vm_mem_protect(m, l->app_gpa, VM_APP, VM_APP_BYTES,
+				     PROT_NONE);
 	if (!err)
 		err = both(m, l->arena, mem->arena.len, VM_ARENA, VM_WRITE,
 			   mem->arena.base, 0);
@@ -152,6 +158,9 @@ static int share_dataplane(struct proc *p)
 	struct host *h = p->host;
 	int err = vm_mem_share(m, p->vm->tables, sizeof(*p->vm->tables), 0);
 
+	if (!err)
+		err = vm_mem_map(m, (u64)m->tables, m->tables_at,
+				 VM_TABLES_BYTES, 0);
 	if (!err && h->forward)
 		err = vm_mem_share(m, h->forward, h->forward_len, VM_WRITE);
 	for (u32 i = 0; i < h->nthreads && !err; i++)
@@ -170,6 +179,7 @@ int vm_share(struct proc *p)
 	l->down_len = proc_down_bytes(h->nthreads);
 	l->arena = map_shared(h->mem.arena.fd, h->mem.arena.len);
 	l->down = map_shared(p->down_fd, l->down_len);
+	l->rights = (struct proc_rights *)(l->down + l->down_len) - 1;
 	l->tables = aligned_alloc(VM_PAGE, sizeof(*l->tables));
 	if (!l->arena || !l->down || !l->tables)
 		return -ENOMEM;

@@ -22,6 +22,7 @@
  *   probe.c    does /dev/kvm run rings 0 and 3?
  *   life.c     a life of A in a guest
  *   share.c    ... the memory that they share
+ *   rights.c   ... page rights that A asks for
  *   run.c      an elastic thread in the guest
  *   want.c     what its ring 0 asks of D
  *   image.c    the guest's ring 0, guest/
@@ -30,6 +31,7 @@
 #define DOM_VM_H
 
 #include <linux/kvm.h>
+#include <pthread.h>
 
 #include "dom/vm/guest/guest.h"
 
@@ -37,9 +39,12 @@ enum {
 	VM_PAGE = 4096,
 	VM_LARGE = 2 << 20,
 	VM_TABLES = 256, /* pages of page tables: 4 KB for each 2 MB or 1 GB */
+	VM_SPLITS = VM_APP_BYTES / VM_LARGE, /* ... and for VM_APP's pages */
 	VM_STACK = 32768,
 	VM_XDP_RING = 128, /* entries that fit a page, with the indices */
 };
+
+#define VM_TABLES_BYTES ((size_t)(VM_TABLES + VM_SPLITS) * VM_PAGE)
 
 /* ---- memory.c */
 
@@ -66,6 +71,10 @@ void vm_mem_close(struct vm_mem *m);
  * address, or -errno. */
 s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len);
 int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights);
+/* Ring 3's rights on whole pages of VM_APP, PROT_*, whose memory begins at
+ * @gpa. Once for all of it; then any number of times, without fail. Processors
+ * may still have the old ones cached. */
+int vm_mem_protect(struct vm_mem *m, u64 gpa, u64 at, u64 len, u32 prot);
 /* Both, at D's own address, for ring 0. */
 int vm_mem_share(struct vm_mem *m, const void *base, size_t len, u32 rights);
 
@@ -126,7 +135,7 @@ int vm_probe(char *why, size_t why_len);
 
 struct proc;
 struct proc_guest;
-struct conf;
+struct proc_rights;
 
 /* Pointers of a dataplane that are not the same for D and for ring 0: to code,
  * and to tables in D's heap. */
@@ -140,16 +149,22 @@ struct vm_code {
 struct vm_thread {
 	struct vm_code native, guest;
 	bool booted;
-	u32 waits; /* enum vm_want that ring 0 waits in */
+	u32 waits;  /* enum vm_want that ring 0 waits in */
+	u32 inside; /* in KVM_RUN, or about to be */
+	u32 stale;  /* set by others: the vCPU is to forget translations */
 };
 
 struct vm_life {
 	struct vm vm;
 	u8 *arena, *down; /* D's second mapping, writable: what ring 3 has */
 	u8 *app;	  /* VM_APP */
+	u64 app_gpa;
 	size_t down_len;
 	struct vm_tables *tables;
 	struct vm_thread threads[IX_MAX_THREADS];
+	struct proc_rights *rights; /* in down */
+	pthread_t rights_thread;
+	u32 rights_end;
 };
 
 struct vm_tables {
@@ -166,9 +181,16 @@ int vm_share_check(struct proc *p, char *why, size_t why_len);
 int vm_share(struct proc *p);
 void vm_share_close(struct proc *p);
 
+/* ---- rights.c: a thread that serves them. 0 or -errno */
+int vm_rights_open(struct proc *p);
+void vm_rights_close(struct proc *p);
+
 /* ---- run.c */
 struct proc_thread;
 int vm_enter(struct proc_thread *t, bool answer);
+/* Another thread: before the vCPU's next instruction in ring 3 it has forgotten
+ * translations. */
+void vm_forget(struct proc_thread *t);
 
 /* ---- image.c: an ELF file; one byte if ring 0 could not be built */
 extern const u8 vm_guest_elf[];

@@ -148,7 +148,8 @@ static int want(struct guest *g, enum proc_want want)
 	memcpy(g->up->call, call, sizeof(call));
 	if (want == PROC_WANT_FAULT)
 		copy_state(g, r->rip, r->rflags);
-	else if (r->rax == SYS_clone || r->rax == SYS_vfork)
+	else if (r->rax == SYS_clone || r->rax == SYS_fork ||
+		 r->rax == SYS_vfork)
 		copy_state(g, r->rcx, r->r11);
 	if (want == PROC_WANT_AWAY)
 		g->up->call[0] = r->rdi;

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "dom/vm/guest/layout.h"
@@ -21,6 +22,8 @@ enum {
 	USER_SS = 0x2b,
 	RED_ZONE = 128,
 	DEAD = 1, /* exit status: D has died */
+	NS_PER_S = 1000000000,
+	LOOK_NS = 100000000,
 };
 
 static s64 call_linux(const u64 c[PROC_CALL])
@@ -80,6 +83,7 @@ static s64 answer(const struct proc_up *up)
 {
 	switch (up->call[0]) {
 	case SYS_clone:
+	case SYS_fork:
 	case SYS_vfork:
 		return make_thread(up->call, &up->state);
 	case SYS_arch_prctl:
@@ -108,6 +112,18 @@ static void give_up(void)
 	call_linux(end);
 }
 
+/* Others can requeue a sleeper to where no turn wakes it: dom/process/
+ * handover.h. */
+static u64 soon(void)
+{
+	u64 ts[2] = { 0 };
+	const u64 time[PROC_CALL] = { SYS_clock_gettime, CLOCK_MONOTONIC,
+				      (u64)ts };
+
+	call_linux(time);
+	return ts[0] * NS_PER_S + ts[1] + LOOK_NS;
+}
+
 /* As the process's other crossings (lib/process/app.c), but nothing ends it:
  * ring 3 runs on while somebody wants us to end. */
 static int cross(u32 thread, enum proc_op op)
@@ -121,7 +137,7 @@ static int cross(u32 thread, enum proc_op op)
 	while (theirs != turn) {
 		if (unlikely(READ_ONCE(proc_dom.end) == ENETDOWN))
 			give_up();
-		handover_wait(&b->a, &b->d, theirs, UINT64_MAX, &theirs);
+		handover_wait(&b->a, &b->d, theirs, soon(), &theirs);
 	}
 	return proc_dom.up[thread].status;
 }

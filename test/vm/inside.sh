@@ -187,7 +187,18 @@ leave 0 "kv leaves"
 
 try 0 "an ordinary program's work" "$build/test/vm/trial" work
 try 0 "a hostile one's lies" "$build/test/vm/trial" lies
+try 134 "abort() is abort()" "$build/test/vm/trial" abort
+
+# What a core dump has: the program's data, and not 16 GB.
+echo /tmp/core.%e >/proc/sys/kernel/core_pattern
+ulimit -c unlimited
 try 139 "a crash is a crash" "$build/test/vm/trial" crash
+size=$(stat -c %b /tmp/core.ix-vmload)
+[ "$(grep -ac 'mark of this program' /tmp/core.ix-vmload)" -gt 0 ] &&
+	grep -aq 'and of its data' /tmp/core.ix-vmload && [ "$size" -lt 400000 ] &&
+	ok "its core dump: $size blocks" || bad "core: $(ls -l /tmp/core*)"
+rm -f /tmp/core*
+ulimit -c 0
 
 serve -- "$build/test/vm/trial" time
 exits=$(counter exits)

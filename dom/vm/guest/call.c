@@ -10,7 +10,18 @@ enum {
 	CLOCK_REALTIME = 0,
 	CLOCK_MONOTONIC = 1,
 	NS_PER_S = 1000000000,
+
+	/* page tables: dom/vm/memory.c */
+	PAGE_SHIFT = 12,
+	LEVEL_BITS = 9,
+	TOP_SHIFT = 39,
+	ENTRIES = 512,
+	PTE_PRESENT = 1,
+	PTE_WRITE = 2,
+	PTE_LARGE = 128,
 };
+
+#define PTE_ADDRESS 0x000ffffffffff000ull
 
 struct linux_time {
 	u64 s, part; /* ns or us */
@@ -24,13 +35,31 @@ s64 guest_ask(struct vm_cpu *cpu, enum vm_want want, u64 arg)
 	return cpu->answer;
 }
 
+/* May ring 3 write this page? As the processor would find it out. */
+static bool may_write(const struct vm_cpu *cpu, u64 at)
+{
+	const u64 *table = cpu->tables;
+	u64 entry;
+
+	for (int shift = TOP_SHIFT;; shift -= LEVEL_BITS) {
+		entry = READ_ONCE(table[at >> shift & (ENTRIES - 1)]);
+		if (!(entry & PTE_PRESENT))
+			return false;
+		if (shift == PAGE_SHIFT || entry & PTE_LARGE)
+			return entry & PTE_WRITE;
+		table = cpu->tables +
+			((entry & PTE_ADDRESS) - cpu->tables_gpa) / sizeof(u64);
+	}
+}
+
 /* Where ring 0 can write what ring 3 calls @addr; NULL: that is for Linux to
  * say. */
 static void *writable(const struct vm_cpu *cpu, u64 addr, u64 len)
 {
 	u64 at = addr - VM_APP;
 
-	if (at > VM_APP_BYTES - len)
+	if (at > VM_APP_BYTES - len || !may_write(cpu, addr) ||
+	    !may_write(cpu, addr + len - 1))
 		return NULL;
 	return (void *)(cpu->app_alias + at);
 }
@@ -91,4 +120,6 @@ void guest_call(struct vm_cpu *cpu)
 		guest_enter(cpu);
 	}
 	r->rax = (u64)guest_ask(cpu, VM_WANT_LINUX, 0);
+	if (cpu->anew)
+		guest_enter(cpu);
 }

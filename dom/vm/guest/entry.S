@@ -14,7 +14,7 @@
  *	7. guest_enter: IRETQ to ring 3
  *
  * Ring 0 runs with interrupts off, ring 3 with interrupts on: so D can tell
- * which of them it has stopped. There are no interrupts in the guest.
+ * which of them it has stopped. The guest's only interrupt is VM_FORGET.
  *
  * Nothing of ring 0 is left in a register when ring 3 goes on: what a call does
  * not preserve is cleared, and ring 0 uses no others (no AVX, no x87).
@@ -25,10 +25,11 @@
 
 	.text
 	.globl guest_boot, guest_syscall, guest_vectors, guest_enter
+	.globl guest_forget
 
 	.section .head, "a"
 	.quad VM_MAGIC /* struct vm_image */
-	.quad guest_boot, guest_syscall, guest_vectors
+	.quad guest_boot, guest_syscall, guest_vectors, guest_forget
 
 	.text
 /* From D: RSP is set. */
@@ -139,6 +140,14 @@ guest_vectors:
 	jmp exception
 	.set n, n + 1
 	.endr
+
+/* VM_FORGET, from ring 3: as a processor does it for another one. */
+guest_forget:
+	push %rax
+	mov %cr3, %rax
+	mov %rax, %cr3
+	pop %rax
+	iretq
 
 exception:
 	push_all

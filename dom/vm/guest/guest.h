@@ -70,6 +70,7 @@ struct vm_cpu {
 	u32 want; /* enum vm_want */
 	u64 arg;
 	s64 answer;
+	bool anew; /* VM_WANT_LINUX: no answer, but a place to enter */
 
 	/* the dataplane; NULL in a probe */
 	struct dp *dp;
@@ -80,9 +81,11 @@ struct vm_cpu {
 	u64 tsc0, ns0, ns_per_tsc; /* the clock: dom/host/clock.h */
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */
 	u64 spin_ns, chores_at;
-	u64 worked_at; /* by ring 0, too: when there was work last */
-	u64 forwarded; /* ... stat->forwarded when the others were woken */
-	u64 app_alias; /* VM_APP's memory, here */
+	u64 worked_at;	   /* by ring 0, too: when there was work last */
+	u64 forwarded;	   /* ... stat->forwarded when the others were woken */
+	u64 app_alias;	   /* VM_APP's memory, here */
+	const u64 *tables; /* page tables, here; and where they really are */
+	u64 tables_gpa;
 };
 
 #define VM_AT(type, field, at) _Static_assert(offsetof(type, field) == (at), "")
@@ -101,11 +104,11 @@ VM_AT(struct vm_regs, rsp, VM_RSP);
 /* The image begins with this: where D finds the rest. */
 struct vm_image {
 	u64 magic;
-	u64 boot, syscall, vectors;
+	u64 boot, syscall, vectors, forget;
 };
 
 /* entry.S */
-extern const u8 guest_boot[], guest_syscall[], guest_vectors[];
+extern const u8 guest_boot[], guest_syscall[], guest_vectors[], guest_forget[];
 /* To ring 3 at cpu->enter; the stack begins anew. */
 _Noreturn void guest_enter(struct vm_cpu *cpu);
 

@@ -3,7 +3,7 @@
  * Addresses and numbers of the guest, for C and assembler.
  *
  *	ring 3, user pages           ring 0, no user bit
- *	VM_APP      read/write/exec  the same at D's address, read/write
+ *	VM_APP      as A's mmap()    the same at D's address, read/write
  *	VM_ARENA    read/write       the same at D's address, read
  *	VM_FRAMES   read             the same at D's address, read/write
  *	VM_UP       read             the same at D's address, read/write
@@ -39,6 +39,9 @@
 #define VM_RUN_IO 0x100000
 #define VM_LEAVE 0x100001
 #define VM_NOTHING 0x100002
+
+/* An interrupt, from D: forget cached translations. */
+#define VM_FORGET 0x20
 
 /* Ring 0 calls D by writing to it. */
 #define VM_PORT 0x1f

@@ -6,7 +6,15 @@
 #include "base/mem.h"
 #include "lib/vm/load/sys.h"
 
-enum { PT_LOADED = 1, PT_INTERPRETER = 3, ET_SHARED = 3, MAX_PHDRS = 64 };
+enum {
+	PT_LOADED = 1,
+	PT_INTERPRETER = 3,
+	ET_SHARED = 3,
+	MAX_PHDRS = 64,
+	PF_EXEC = 1,
+	PF_WRITE = 2,
+	PF_READ = 4,
+};
 
 struct elf_header {
 	u8 ident[16];
@@ -77,6 +85,23 @@ static u64 extent(const struct elf_file *f)
 	return end;
 }
 
+static int load_part(const struct elf_file *f, u64 base,
+		     const struct elf_part *p)
+{
+	u64 at = (base + p->vaddr) & ~(u64)(LOAD_PAGE - 1);
+	u64 end = (base + p->vaddr + p->memsz + LOAD_PAGE - 1) &
+		  ~(u64)(LOAD_PAGE - 1);
+	u32 prot = (p->flags & PF_READ ? MAY_READ : 0) |
+		   (p->flags & PF_WRITE ? MAY_WRITE : 0) |
+		   (p->flags & PF_EXEC ? MAY_EXEC : 0);
+
+	rights_lend(at, end - at);
+	if (sys_pread(f->fd, (void *)(base + p->vaddr), p->filesz, p->offset) !=
+	    (s64)p->filesz)
+		return -EINVAL;
+	return (int)rights_set(at, end - at, MAPPED | prot);
+}
+
 int load_elf(const char *path, struct load_elf *out)
 {
 	struct elf_file f;
@@ -87,14 +112,11 @@ int load_elf(const char *path, struct load_elf *out)
 		return (int)base;
 	if (f.h.type != ET_SHARED)
 		return -EINVAL;
-	for (int i = 0; i < f.h.phnum; i++) {
-		const struct elf_part *p = &f.part[i];
-
-		if (p->type == PT_LOADED &&
-		    sys_pread(f.fd, (void *)(base + (s64)p->vaddr), p->filesz,
-			      p->offset) != (s64)p->filesz)
-			return -EINVAL;
-	}
+	for (int i = 0; i < f.h.phnum && !err; i++)
+		if (f.part[i].type == PT_LOADED)
+			err = load_part(&f, (u64)base, &f.part[i]);
+	if (err)
+		return err;
 	sys3(SYS_CLOSE, (u64)f.fd, 0, 0);
 	*out = (struct load_elf){ .entry = (u64)base + f.h.entry,
 				  .phdr = (u64)base + f.h.phoff,

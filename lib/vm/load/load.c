@@ -13,6 +13,7 @@
 
 #include "base/errno.h"
 #include "base/mem.h"
+#include "dom/process/shm.h"
 #include "lib/vm/load/sys.h"
 
 enum { MAX_ARGS = 4096, NFDS = 6 };
@@ -84,8 +85,12 @@ static void map_all(char **env)
 	    !map(fd[FD_DOWN], VM_DOWN, MAY_READ | MAY_WRITE) ||
 	    !map(fd[FD_FRAMES], VM_FRAMES, MAY_READ) ||
 	    !map(fd[FD_ARENA], VM_ARENA, MAY_READ | MAY_WRITE) ||
-	    !map(fd[FD_APP], VM_APP, MAY_READ | MAY_WRITE | MAY_EXEC))
+	    !map(fd[FD_APP], VM_APP, 0))
 		fail("domain vm", "cannot map the shared memory");
+	rights_guest((struct proc_rights *)(VM_DOWN +
+					    sys3(SYS_LSEEK, (u64)fd[FD_DOWN], 0,
+						 SEEK_TO_END) -
+					    (s64)sizeof(struct proc_rights)));
 }
 
 /* ---- the program */

@@ -9,6 +9,8 @@
  *   elf.c    ld.so into memory
  *   stack.c  arguments, environment, auxiliary vector
  *   space.c  address space: VM_APP's
+ *   rights.c ... its page rights, here and in the guest
+ *   fork.c   ... a child's copy of it
  *   trap.c   mmap() and its kin, caught by seccomp
  *   sys.h    Linux
  */
@@ -42,14 +44,47 @@ int load_elf(const char *path, struct load_elf *out);
 u64 load_stack(const struct load_stack *from, char **argv, u64 argc,
 	       const struct load_elf *elf);
 
-/* ---- space.c. Memory is zero when given. Addresses, or -errno */
+/* ---- space.c, with its lock held. Memory is zero when given, and nobody may
+ * touch it before rights_set(). Addresses, or -errno */
+void space_lock(void);
+void space_unlock(void);
 void space_init(void);
 s64 space_take(u64 len);
 s64 space_take_at(u64 at, u64 len); /* what was there is gone */
 s64 space_give(u64 at, u64 len);
-s64 space_resize(u64 at, u64 len, u64 new_len, bool may_move);
+/* mremap(2): its flags. */
+s64 space_resize(u64 at, u64 len, u64 new_len, u64 flags, u64 new_at);
 s64 space_break(u64 at);
 bool space_has(u64 at, u64 len);
+bool space_is_free(u64 at, u64 len);
+s64 space_clear(u64 at, u64 len); /* of what is mapped */
+void space_copy(u64 to, u64 at, u64 len);
+
+/* ---- rights.c, for whole pages of VM_APP: MAY_*, or 0, and */
+enum {
+	MAPPED = 8,	  /* given to the program */
+	KEPT_SHARED = 16, /* ... also after fork() */
+};
+struct proc_rights;
+
+/* 0 or -errno, as all. */
+s64 rights_set(u64 at, u64 len, u32 prot);
+/* MAY_* of what is mapped; -ENOMEM: not all of it is. */
+s64 rights_change(u64 at, u64 len, u32 prot);
+/* Where the first pages of [@at, @end), which have the same rights, end. */
+u64 rights_run(u64 at, u64 end, u32 *prot);
+/* For us to read and write, in the process; and back. */
+s64 rights_lend(u64 at, u64 len);
+void rights_restore(u64 at, u64 len);
+/* Who is told of rights in the guest; NULL: nobody. */
+void rights_guest(struct proc_rights *r);
+
+/* ---- fork.c: clone() without CLONE_VM, by its arguments; with the lock held,
+ * which the child's copy of us has, too */
+struct load_call {
+	u64 nr, a, b, c, d, e, f;
+};
+s64 fork_make(const struct load_call *k);
 
 /* ---- trap.c: from now on. 0 or -errno */
 int trap_start(void);
@@ -59,5 +94,6 @@ void trap_restore(void);
 /* ---- start.S */
 _Noreturn void load_jump(u64 rip, u64 rsp);
 _Noreturn void load_main(u64 *stack);
+s64 load_on_stack(s64 (*f)(void), void *top);
 
 #endif

@@ -4,9 +4,8 @@
  *
  *	VM_APP | brk() | all else: free extents, by address; first fit
  *
- * Every page is there, writable and executable, for good: what is given back is
- * cleared, and given away again. Callers hold each other off by a lock; no
- * signal comes meanwhile.
+ * What is given back is cleared, and given away again; free pages have no
+ * rights. Callers hold the lock; no signal comes meanwhile.
  */
 #include "lib/vm/load/load.h"
 
@@ -18,18 +17,36 @@
 #define FIRST (VM_APP + BREAK_BYTES)
 #define END (VM_APP + VM_APP_BYTES)
 
-enum { MAX_EXTENTS = 16384, LOOK = 4096 /* pages at a time */ };
+enum {
+	MAX_EXTENTS = 16384,
+	LOOK = 4096, /* pages at a time */
+	REMAP_MAY_MOVE = 1,
+	REMAP_FIXED = 2,
+	REMAP_FIXED_MAY_MOVE = 3,
+};
 
 struct extent {
 	u64 at, len;
 };
 
 static struct {
+	u32 lock;
 	struct extent free[MAX_EXTENTS];
 	u32 n;
 	u64 brk;
 	u8 there[LOOK];
 } space;
+
+void space_lock(void)
+{
+	while (__atomic_exchange_n(&space.lock, 1, __ATOMIC_ACQUIRE))
+		sys3(SYS_SCHED_YIELD, 0, 0, 0);
+}
+
+void space_unlock(void)
+{
+	__atomic_store_n(&space.lock, 0, __ATOMIC_RELEASE);
+}
 
 void space_init(void)
 {
@@ -48,20 +65,39 @@ bool space_has(u64 at, u64 len)
 	return at >= VM_APP && at < END && len <= END - at;
 }
 
-/* Pages that have never been touched are zero, and stay unmade. */
-static void clear(u64 at, u64 len)
+/* Pages that have never been touched are zero, and stay unmade: copied to @to,
+ * or cleared, are the others. */
+static void each_made(u64 at, u64 len, u64 to)
 {
 	while (len) {
 		u64 n = min(len, (u64)LOOK * LOAD_PAGE);
 		bool told = !sys3(SYS_MINCORE, at, n, (u64)space.there);
 
-		for (u64 i = 0; i < n / LOAD_PAGE; i++)
-			if (!told || space.there[i] & 1)
-				memset((void *)(at + i * LOAD_PAGE), 0,
+		for (u64 i = 0; i < n; i += LOAD_PAGE) {
+			if (told && !(space.there[i / LOAD_PAGE] & 1))
+				continue;
+			if (to)
+				memcpy((void *)(to + i), (void *)(at + i),
 				       LOAD_PAGE);
+			else
+				memset((void *)(at + i), 0, LOAD_PAGE);
+		}
 		at += n;
 		len -= n;
+		to += to ? n : 0;
 	}
+}
+
+void space_copy(u64 to, u64 at, u64 len)
+{
+	each_made(at, len, to);
+}
+
+static void clear(u64 at, u64 len)
+{
+	rights_lend(at, len);
+	each_made(at, len, 0);
+	rights_restore(at, len);
 }
 
 /* ---- free extents */
@@ -165,6 +201,16 @@ s64 space_take(u64 len)
 	return -ENOMEM;
 }
 
+/* What was there, and its rights. */
+static s64 take_away(u64 at, u64 len)
+{
+	s64 err = rights_set(at, len, 0);
+
+	if (!err)
+		clear(at, len);
+	return err;
+}
+
 s64 space_take_at(u64 at, u64 len)
 {
 	len = pages(len);
@@ -172,8 +218,12 @@ s64 space_take_at(u64 at, u64 len)
 		return -EINVAL;
 	if (at < FIRST || !space_has(at, len) || !carve(at, len))
 		return -ENOMEM;
-	clear(at, len);
-	return (s64)at;
+	return take_away(at, len) ? -ENOMEM : (s64)at;
+}
+
+bool space_is_free(u64 at, u64 len)
+{
+	return at % LOAD_PAGE || is_free(at, pages(len));
 }
 
 s64 space_give(u64 at, u64 len)
@@ -183,45 +233,88 @@ s64 space_give(u64 at, u64 len)
 		return -EINVAL;
 	if (at < FIRST || !space_has(at, len))
 		return 0; /* never ours: stays */
-	clear(at, len);
+	if (take_away(at, len))
+		return -ENOMEM;
 	return release(at, len) ? 0 : -ENOMEM;
 }
 
-s64 space_resize(u64 at, u64 len, u64 new_len, bool may_move)
+/* Where @new_len bytes are to be, of which the first @len are at @at now. */
+static s64 new_place(u64 at, u64 len, u64 new_len, u64 flags, u64 to)
 {
-	s64 to;
+	if (flags & REMAP_FIXED)
+		return to < at + len && at < to + new_len
+			       ? -EINVAL
+			       : space_take_at(to, new_len);
+	if (new_len <= len)
+		return (s64)at;
+	if (is_free(at + len, new_len - len) && carve(at + len, new_len - len))
+		return (s64)at;
+	return flags & REMAP_MAY_MOVE ? space_take(new_len) : -ENOMEM;
+}
+
+static s64 move(u64 from, u64 to, u64 len)
+{
+	s64 err = rights_lend(from, len);
+
+	if (!err)
+		err = rights_lend(to, len);
+	if (err)
+		return err;
+	each_made(from, len, to);
+	return space_give(from, len);
+}
+
+s64 space_clear(u64 at, u64 len)
+{
+	len = pages(len);
+	if (at % LOAD_PAGE)
+		return -EINVAL;
+	if (!space_has(at, len))
+		return -ENOMEM;
+	clear(at, len);
+	return 0;
+}
+
+s64 space_resize(u64 at, u64 len, u64 new_len, u64 flags, u64 new_at)
+{
+	u32 prot;
+	s64 to, err = 0;
 
 	len = pages(len);
 	new_len = pages(new_len);
-	if (at % LOAD_PAGE || !new_len || at < FIRST || !space_has(at, len))
+	if (at % LOAD_PAGE || !len || !new_len || at < FIRST ||
+	    !space_has(at, len) || flags & ~(u64)REMAP_FIXED_MAY_MOVE ||
+	    flags == REMAP_FIXED)
 		return -EINVAL;
-	if (new_len <= len) {
-		if (new_len < len)
-			space_give(at + new_len, len - new_len);
-		return (s64)at;
-	}
-	if (is_free(at + len, new_len - len) && carve(at + len, new_len - len))
-		return (s64)at;
-	to = may_move ? space_take(new_len) : -ENOMEM;
+	if (rights_run(at, at + len, &prot) != at + len || !(prot & MAPPED))
+		return -EFAULT;
+	to = new_place(at, len, new_len, flags, new_at);
 	if (to < 0)
 		return to;
-	memcpy((void *)to, (const void *)at, len);
-	space_give(at, len);
-	return to;
+	if (new_len < len)
+		err = space_give(at + new_len, len - new_len);
+	len = min(len, new_len);
+	if (!err && to != (s64)at)
+		err = move(at, (u64)to, len);
+	if (!err)
+		err = rights_set((u64)to, new_len, prot);
+	return err ? err : to;
 }
 
 /* As brk(2): where it is now. */
 s64 space_break(u64 at)
 {
+	u64 old = pages(space.brk), new = pages(at);
+
 	if (at < VM_APP || at > FIRST)
 		return (s64)space.brk;
-	if (at < space.brk) {
-		u64 whole = pages(at);
-
-		memset((void *)at, 0, min(whole, space.brk) - at);
-		if (space.brk > whole)
-			clear(whole, pages(space.brk) - whole);
-	}
+	if (new > old &&
+	    rights_set(old, new - old, MAPPED | MAY_READ | MAY_WRITE))
+		return (s64)space.brk;
+	if (at < space.brk)
+		memset((void *)at, 0, min(new, space.brk) - at);
+	if (new < old)
+		take_away(new, old - new);
 	space.brk = at;
 	return (s64)at;
 }

@@ -5,6 +5,7 @@
 
 #include "base/errno.h"
 #include "base/mem.h"
+#include "lib/vm/load/sys.h"
 
 enum {
 	STACK = 8 << 20,
@@ -93,7 +94,8 @@ u64 load_stack(const struct load_stack *from, char **argv, u64 argc,
 	u64 nenv = count(from->env), n = 0, top;
 	s64 base = space_take(STACK);
 
-	if (base < 0 || argc + nenv > MOST / 2)
+	if (base < 0 || argc + nenv > MOST / 2 ||
+	    rights_set((u64)base, STACK, MAPPED | MAY_READ | MAY_WRITE))
 		return 0;
 	top = (u64)base + STACK;
 	words[n++] = argc;

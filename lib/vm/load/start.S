@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 	.text
-	.globl _start, load_jump, trap_restore
+	.globl _start, load_jump, load_on_stack, trap_restore
 _start:
 	mov %rsp, %rdi
 	xor %ebp, %ebp
@@ -14,6 +14,15 @@ load_jump:
 	xor %edx, %edx
 	xor %ebp, %ebp
 	jmp *%rdi
+
+load_on_stack:
+	push %rbx
+	mov %rsp, %rbx
+	mov %rsi, %rsp
+	call *%rdi
+	mov %rbx, %rsp
+	pop %rbx
+	ret
 
 trap_restore:
 	mov $15, %eax /* rt_sigreturn */

@@ -4,10 +4,9 @@
  * filter turns them into SIGSYS. Programs that it executes are not concerned:
  * their code lies elsewhere.
  *
- *	memory		mmap munmap mremap brk: space.c. Files are read, not
- *			mapped; nothing is protected (mprotect does nothing)
- *	fork		memory that is shared by all would be shared with the
- *			child: there is none but of threads and for exec
+ *	memory		mmap munmap mremap brk mprotect madvise: space.c and
+ *			rights.c. Files are read, not mapped
+ *	fork		fork.c
  *	signal masks	SIGSYS stays possible
  */
 #include "lib/vm/load/load.h"
@@ -26,8 +25,15 @@ enum {
 	SIGNALS = 8, /* bytes of a set */
 	SA_INFO = 4,
 	SA_OWN_RESTORER = 0x04000000,
-	REMAP_MAY_MOVE = 1,
 	CLONE_MEMORY = 0x100,
+	SIG_CHLD = 17,
+	DONTNEED = 4, /* madvise() */
+	DONTFORK = 10,
+	DOFORK = 11,
+	DONTDUMP = 16,
+	DODUMP = 17,
+	WIPEONFORK = 18,
+	NO_KEY = -1,
 	MASK_BLOCK = 0,
 	MASK_UNBLOCK = 1,
 	MASK_SET = 2,
@@ -49,77 +55,115 @@ struct context {
 	u64 mask;
 };
 
-struct call {
-	u64 nr, a, b, c, d, e, f;
-};
-
-static u32 lock;
-
-static void enter(void)
-{
-	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
-		sys3(SYS_SCHED_YIELD, 0, 0, 0);
-}
-
-static void leave(void)
-{
-	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-}
-
 /* ---- memory */
 
-static s64 map(const struct call *k)
+static s64 take(const struct load_call *k)
 {
-	const u64 fixed = MAP_IS_FIXED | MAP_IS_NOREPLACE;
-	bool file = !(k->d & MAP_IS_ANONYMOUS);
+	if (k->d & MAP_IS_NOREPLACE && !space_is_free(k->a, k->b))
+		return -EEXIST;
+	return k->d & (MAP_IS_FIXED | MAP_IS_NOREPLACE)
+		       ? space_take_at(k->a, k->b)
+		       : space_take(k->b);
+}
+
+static u64 pages(u64 len)
+{
+	return (len + LOAD_PAGE - 1) & ~(u64)(LOAD_PAGE - 1);
+}
+
+/* Nobody else has the memory yet; reading it may take its time. */
+static s64 fill(const struct load_call *k, u64 at)
+{
+	s64 n = rights_lend(at, pages(k->b));
+
+	return n ? n : sys_pread((s64)k->e, (void *)at, k->b, k->f);
+}
+
+static s64 map(const struct load_call *k)
+{
+	bool file = !(k->d & MAP_IS_ANONYMOUS), shared = k->d & MAP_IS_SHARED;
+	u32 prot = MAPPED | (k->c & MAY_ALL);
 	s64 at, n = 0;
 
+	shared &= !(k->d & MAP_IS_PRIVATE);
 	/* What others see, and what they write, cannot be had. */
-	if (file && k->d & MAP_IS_SHARED && !(k->d & MAP_IS_PRIVATE) &&
-	    k->c & MAY_WRITE)
+	if (file && shared && k->c & MAY_WRITE)
 		return -ENODEV;
 	if (!k->b)
 		return -EINVAL;
-	enter();
-	at = k->d & fixed ? space_take_at(k->a, k->b) : space_take(k->b);
-	leave();
+	space_lock();
+	at = take(k);
+	space_unlock();
 	if (at > 0 && file)
-		n = sys_pread((s64)k->e, (void *)at, k->b, k->f);
-	if (n >= 0)
+		n = fill(k, (u64)at);
+	if (at < 0)
 		return at;
-	enter();
-	space_give((u64)at, k->b);
-	leave();
-	return n;
+	space_lock();
+	if (n >= 0)
+		n = rights_set((u64)at, pages(k->b),
+			       prot | (shared && !file ? KEPT_SHARED : 0));
+	if (n < 0)
+		space_give((u64)at, k->b);
+	space_unlock();
+	return n < 0 ? n : at;
 }
 
-static s64 memory(const struct call *k)
+static s64 protect(const struct load_call *k)
 {
-	s64 ret;
+	if (k->a % LOAD_PAGE || k->c & ~(u64)MAY_ALL)
+		return -EINVAL;
+	if (!k->b)
+		return 0;
+	if (!space_has(k->a, pages(k->b)))
+		return -ENOMEM;
+	return rights_change(k->a, pages(k->b), (u32)k->c);
+}
 
-	enter();
+/* What a child has, and what is dumped, is ours to say. */
+static s64 advise(const struct load_call *k)
+{
+	switch (k->c) {
+	case DONTNEED:
+		return space_clear(k->a, k->b);
+	case DONTFORK:
+	case DOFORK:
+	case DONTDUMP:
+	case DODUMP:
+	case WIPEONFORK:
+		return -EINVAL;
+	}
+	return sys3(SYS_MADVISE, k->a, k->b, k->c);
+}
+
+static s64 make_child(const struct load_call *k)
+{
+	static const struct load_call plain = { .a = SIG_CHLD };
+
+	return fork_make(k->nr == SYS_FORK ? &plain : k);
+}
+
+static s64 locked(const struct load_call *k)
+{
 	switch (k->nr) {
 	case SYS_MUNMAP:
-		ret = space_give(k->a, k->b);
-		break;
+		return space_give(k->a, k->b);
 	case SYS_MREMAP:
-		ret = k->d & ~(u64)REMAP_MAY_MOVE
-			      ? -EINVAL
-			      : space_resize(k->a, k->b, k->c, k->d);
-		break;
+		return space_resize(k->a, k->b, k->c, k->d, k->e);
 	case SYS_BRK:
-		ret = space_break(k->a);
-		break;
-	default: /* mprotect, pkey_mprotect */
-		ret = space_has(k->a, k->b) ? 0 : -ENOMEM;
+		return space_break(k->a);
+	case SYS_MADVISE:
+		return advise(k);
+	case SYS_PKEY_MPROTECT:
+		return (s32)k->d == NO_KEY ? protect(k) : -EINVAL;
+	case SYS_MPROTECT:
+		return protect(k);
 	}
-	leave();
-	return ret;
+	return make_child(k);
 }
 
 /* ---- signal masks: what the handler's return restores */
 
-static s64 change_mask(u64 *mask, const struct call *k)
+static s64 change_mask(u64 *mask, const struct load_call *k)
 {
 	const u64 *set = (const u64 *)k->b;
 	u64 *old = (u64 *)k->c, before = *mask;
@@ -138,28 +182,33 @@ static s64 change_mask(u64 *mask, const struct call *k)
 	return 0;
 }
 
-static s64 answer(struct context *c, const struct call *k)
+static s64 answer(struct context *c, const struct load_call *k)
 {
+	s64 ret;
+
 	switch (k->nr) {
 	case SYS_MMAP:
 		return map(k);
-	case SYS_MUNMAP:
-	case SYS_MREMAP:
-	case SYS_BRK:
-	case SYS_MPROTECT:
-	case SYS_PKEY_MPROTECT:
-		return memory(k);
 	case SYS_SIGPROCMASK:
 		return change_mask(&c->mask, k);
+	case SYS_SHMAT:
+		return -ENOSYS;
+	case SYS_PKEY_ALLOC:
+		return -ENOSPC;
 	}
-	return -ENOSYS; /* fork, shmat */
+	space_lock();
+	ret = locked(k);
+	space_unlock();
+	if (!ret && k->nr == SYS_CLONE && k->b) /* a child's own stack */
+		c->rsp = k->b;
+	return ret;
 }
 
 static void on_call(int sig, void *info, void *context)
 {
 	struct context *c = context;
-	const struct call k = { c->rax, c->rdi, c->rsi, c->rdx,
-				c->r10, c->r8,	c->r9 };
+	const struct load_call k = { c->rax, c->rdi, c->rsi, c->rdx,
+				     c->r10, c->r8,  c->r9 };
 
 	(void)sig;
 	(void)info;
@@ -175,17 +224,19 @@ static int filter(void)
 	const u32 ip = offsetof(struct seccomp_data, instruction_pointer) + 4;
 	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ip),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, VM_APP >> 32, 0, 14),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, VM_APP >> 32, 0, 16),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
-			 (VM_APP + VM_APP_BYTES) >> 32, 13, 0),
+			 (VM_APP + VM_APP_BYTES) >> 32, 15, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 			 offsetof(struct seccomp_data, nr)),
-		NR_IS(SYS_MMAP, 12),
-		NR_IS(SYS_MUNMAP, 11),
-		NR_IS(SYS_MPROTECT, 10),
-		NR_IS(SYS_BRK, 9),
-		NR_IS(SYS_MREMAP, 8),
-		NR_IS(SYS_PKEY_MPROTECT, 7),
+		NR_IS(SYS_MMAP, 14),
+		NR_IS(SYS_MUNMAP, 13),
+		NR_IS(SYS_MPROTECT, 12),
+		NR_IS(SYS_BRK, 11),
+		NR_IS(SYS_MREMAP, 10),
+		NR_IS(SYS_MADVISE, 9),
+		NR_IS(SYS_PKEY_MPROTECT, 8),
+		NR_IS(SYS_PKEY_ALLOC, 7),
 		NR_IS(SYS_SIGPROCMASK, 6),
 		NR_IS(SYS_FORK, 5),
 		NR_IS(SYS_SHMAT, 4),
