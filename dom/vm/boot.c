@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a vCPU is before its first instruction, in ring 0 and 64-bit mode: steps
- * 2 and 3 of the list in guest/entry.S. */
+/* The initial state of a vCPU, in ring 0 and 64-bit mode: steps 2 and 3 of the
+ * list in guest/entry.S. */
 #include "dom/vm/vm.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 enum {
 	CPUID_ENTRIES = 256,
-	TROUBLE = 1, /* in the TSS's table of stacks */
+	TROUBLE = 1, /* index in the interrupt stack table */
 
 	/* CR0 */
 	CR0_PE = 1 << 0,
@@ -34,8 +34,7 @@ enum {
 	EFER_LME = 1 << 8,
 	EFER_LMA = 1 << 10,
 	EFER_NXE = 1 << 11,
-	/* flags that SYSCALL clears: trap, interrupts, direction, IOPL, nested,
-	 * alignment, which would open SMAP */
+	/* SFMASK: TF, IF, DF, IOPL, NT, and AC, which would disable SMAP */
 	SYSCALL_CLEARS =
 		1 << 8 | 1 << 9 | 1 << 10 | 3 << 12 | 1 << 14 | 1 << 18,
 
@@ -56,15 +55,17 @@ struct idt_gate {
 	u32 high, zero;
 };
 
-enum { GATE = 0x8e00 /* present, interrupt gate; for ring 0's use only */ };
+enum { GATE = 0x8e00 /* present, DPL 0, interrupt gate */ };
 
-/* On a stack of their own: they may come when RSP is anything. */
+/* NMI, double fault, machine check: with a stack of their own (IST), since they
+ * may come while RSP is ring 3's. */
 static bool trusts_no_stack(u32 vector)
 {
 	return vector == 2 || vector == 8 || vector == 18;
 }
 
-/* For all vCPUs, read-only. INT n in ring 3 faults, whatever the vector. */
+/* Shared by all vCPUs, read-only. With DPL 0, INT n in ring 3 faults for every
+ * vector. */
 int vm_open_idt(struct vm *vm, char *why, size_t why_len)
 {
 	void *p = mmap(NULL, VM_PAGE, PROT_READ | PROT_WRITE,
@@ -109,7 +110,7 @@ static void set_descriptors(struct vm_own *own)
 	own->gdt[VM_TSS / 8 + 1] = tss >> 32;
 	own->tss.rsp[0] = (u64)(&own->cpu.regs + 1);
 	own->tss.ist[TROUBLE - 1] = (u64)(own->trouble + sizeof(own->trouble));
-	own->tss.io_map = sizeof(own->tss); /* no port for ring 3 */
+	own->tss.io_map = sizeof(own->tss); /* no I/O ports for ring 3 */
 }
 
 /* ---- registers */
@@ -136,7 +137,7 @@ static struct kvm_segment data_segment(void)
 				     .g = 1 };
 }
 
-/* As Linux has them for 64-bit programs: IRETQ leaves them alone. */
+/* Null selectors, as in Linux's 64-bit programs. */
 static struct kvm_segment no_segment(u64 base)
 {
 	return (struct kvm_segment){ .base = base, .unusable = 1 };
@@ -151,7 +152,7 @@ static struct kvm_segment tss_segment(const struct vm_own *own)
 				     .present = 1 };
 }
 
-/* What the guest's processor can do. */
+/* CR4's bits for what the guest's processor supports. */
 static u64 protections(const struct kvm_cpuid2 *id)
 {
 	u64 cr4 = 0;
@@ -233,8 +234,8 @@ static int set_msrs(const struct vm *vm, struct vm_vcpu *c)
 	return err ? err : set_msr(c, MSR_KERNEL_GS, 0);
 }
 
-/* Ring 3 may use the vector registers that programs here use, but for those
- * that KVM has for no guest. */
+/* Ring 3 may use the extended state that is enabled on the host, as far as KVM
+ * supports it in guests. */
 u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host)
 {
 	u64 has = XCR0_BASE;
@@ -261,7 +262,7 @@ static int set_xcr0(struct vm_vcpu *c, const struct kvm_cpuid2 *id)
 	return ioctl(c->fd, KVM_SET_XCRS, &x) ? -errno : 0;
 }
 
-/* One clock in D, ring 0 and ring 3: the time stamp counter as it is here. */
+/* No TSC offset: D, ring 0 and ring 3 read the same clock. */
 static int set_tsc(struct vm_vcpu *c)
 {
 	u64 zero = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's ring 0, built from dom/vm/guest, within D. */
+/* The guest kernel's ELF image, built from dom/vm/guest and embedded in D. */
 #include "dom/vm/vm.h"
 
 const u8 vm_guest_elf[] ALIGNED(16) = {

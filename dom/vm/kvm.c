@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The virtual machine: KVM's descriptors, ring 0's image, the processors. */
+/* The virtual machine: KVM's descriptors, the guest kernel's image, vCPUs. */
 #include "dom/vm/vm.h"
 
 #include <elf.h>
@@ -26,14 +26,14 @@ static void *pages(size_t len)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	/* A child must not make the guest's pages copy-on-write. */
+	/* A fork must not make the guest's pages copy-on-write. */
 	madvise(p, len, MADV_DONTFORK);
 	return p;
 }
 
 /* ---- KVM */
 
-/* What we cannot do without. */
+/* Required capabilities. */
 static const struct {
 	int cap;
 	const char *name;
@@ -63,8 +63,8 @@ static int open_kvm(struct vm *vm, char *why, size_t why_len)
 	return vm->fd < 0 ? vm_fail(why, why_len, "KVM_CREATE_VM") : 0;
 }
 
-/* Three pages that some of Intel's processors need for real mode; below all
- * that we use. */
+/* Three pages that KVM needs on older Intel processors for real mode; below the
+ * guest physical addresses that we use. */
 static int reserve(struct vm *vm, char *why, size_t why_len)
 {
 	u64 identity = 0xfffbc000;
@@ -77,9 +77,9 @@ static int reserve(struct vm *vm, char *why, size_t why_len)
 	return 0;
 }
 
-/* ---- ring 0's image */
+/* ---- the guest kernel's image */
 
-/* Segment of the ELF file that we were linked with: copied, mapped. */
+/* Copies a segment into guest memory and maps it. */
 static int load(struct vm *vm, u64 gpa, const Elf64_Phdr *p)
 {
 	u64 at = p->p_vaddr - VM_TEXT;
@@ -126,7 +126,7 @@ static int load_image(struct vm *vm, char *why, size_t why_len)
 	return err ? vm_fail(why, why_len, "ring 0's image") : 0;
 }
 
-/* ---- processors */
+/* ---- vCPUs */
 
 static int open_cpu(struct vm *vm, u32 i, char *why, size_t why_len)
 {

@@ -15,9 +15,9 @@ static bool is_nic(const struct conf *c, const char *kind)
 	return !strncmp(c->nic, kind, strlen(kind));
 }
 
-/* ---- processors */
+/* ---- vCPUs */
 
-/* All of a guest goes by the time stamp counter. */
+/* The guest has no clock but the time stamp counter. */
 static int prepare_cpu(struct proc *p, u32 i)
 {
 	struct host_thread *t = &p->host->threads[i];
@@ -64,7 +64,7 @@ static int open_life(struct proc *p, char *why, size_t why_len)
 	err = vm_rights_open(p);
 	if (err)
 		return host_fail(err, why, why_len, "thread");
-	proc_confine_free(p); /* other descriptors than in the last life */
+	proc_confine_free(p); /* the last life's vCPU descriptors */
 	err = proc_confine_build(p);
 	return err ? host_fail(err, why, why_len, "dropping rights") : 0;
 }

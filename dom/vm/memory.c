@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's memory: parts of D's, one after the other in guest physical
- * memory, and page tables that say who may do what with them. Built once; later
- * only ring 3's rights on VM_APP change. Ring 0 can read them.
+ * Guest memory: KVM memory slots, one for each part of D's memory that the
+ *guest has, and the page tables. The tables are built once; later only ring 3's
+ *rights on VM_APP change. Ring 0 has them mapped read-only.
  *
  *	 bits of an address   47-39  38-30  29-21  20-12  11-0
  *	                      level3 level2 level1 level0
  *	                                      |
- *	                                      +-> 2 MB pages where all fits
+ *	                                      +-> 2 MB pages where aligned
  */
 #include "dom/vm/vm.h"
 
@@ -18,7 +18,7 @@
 
 enum {
 	PRESENT = 1 << 0,
-	SEEN = 1 << 5 | 1 << 6, /* accessed, dirty: the processor need not */
+	SEEN = 1 << 5 | 1 << 6, /* accessed, dirty: preset */
 	LARGE = 1 << 7,
 	ENTRIES = 512,
 	SHIFT = 12, /* of level 0 */
@@ -27,7 +27,7 @@ enum {
 
 #define NO_EXEC (1ull << 63)
 #define ADDRESS 0x000ffffffffff000ull
-/* Above everything that a PC has at fixed places. */
+/* Above all fixed addresses of a PC. */
 #define FIRST_GPA (1ull << 32)
 
 s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len)
@@ -38,7 +38,7 @@ s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len)
 		.memory_size = (len + VM_PAGE - 1) & ~(u64)(VM_PAGE - 1),
 	};
 
-	/* As far from a large page's border as there: both can be large. */
+	/* The same offset within 2 MB as in D: large pages are possible. */
 	r.guest_phys_addr = m->next + (u64)base % VM_LARGE;
 	if (ioctl(m->vm_fd, KVM_SET_USER_MEMORY_REGION, &r))
 		return -errno;
@@ -72,8 +72,8 @@ void vm_mem_close(struct vm_mem *m)
 		munmap(m->tables, VM_TABLES_BYTES);
 }
 
-/* The table that @entry refers to, made if need be; NULL: none left. Rights are
- * the last level's to restrict. */
+/* The table that @entry refers to, allocated if need be; NULL: none left.
+ * Rights are restricted in the last level only. */
 static u64 *next_table(struct vm_mem *m, u64 *entry)
 {
 	if (!*entry) {
@@ -122,8 +122,9 @@ int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights)
 	return 0;
 }
 
-/* ---- VM_APP: each 2 MB of it is one large page, or has a table that is kept
- * for it, at the end of the tables */
+/* ---- VM_APP: each 2 MB of it are mapped by one large page, or by a table of 4
+ * KB pages that is reserved for it, at the end of the tables: nothing is
+ * allocated */
 
 static u64 app_flags(u32 prot)
 {
@@ -133,7 +134,8 @@ static u64 app_flags(u32 prot)
 	       (prot & PROT_EXEC ? 0 : NO_EXEC);
 }
 
-/* The table of the 2 MB at @at, @entry's from now on. */
+/* Replaces a large page by its table of 4 KB pages with the same rights, unless
+ * that is done already. Returns the table. */
 static u64 *split(struct vm_mem *m, u64 *entry, u64 at)
 {
 	u64 page = VM_TABLES + (at - VM_APP) / VM_LARGE, old = *entry;

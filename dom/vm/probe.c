@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does /dev/kvm run rings 0 and 3 as a processor does? Some do not: nested or
- * paravirtual ones emulate ring 0, slowly or not at all. Tried with ring 0 as
- * it will be used, and a small program in ring 3 that goes to and fro, and
- * faults where it must.
+ * Does /dev/kvm run rings 0 and 3 as a processor does? Some nested or
+ * paravirtual ones emulate ring 0, slowly or incompletely. Tried with the guest
+ * kernel itself and a small program in ring 3 that makes system calls and
+ * accesses that must fault.
  */
 #include "dom/vm/vm.h"
 
@@ -19,7 +19,7 @@
 
 enum {
 	CROSSINGS = 20000,
-	MAX_CROSSINGS_NS = 1000000000, /* 50 us each: slow beyond sense */
+	MAX_CROSSINGS_NS = 1000000000, /* 50 us each */
 	LIMIT_NS = 500000000,	       /* without an exit */
 	LIMIT_SIGNAL = SIGUSR2,
 	CALL = 39, /* of Linux's: any */
@@ -34,8 +34,8 @@ enum {
 	PF_EXEC = 16,
 };
 
-/* The program of ring 3: in a page of its own at VM_APP, behind it one that it
- * may read. Each label is a place to enter. */
+/* Ring 3's program, in a page at VM_APP, followed by a read-only one. Each
+ * label is an entry point. */
 __asm__(".pushsection .rodata\n"
 	".balign 4096\n"
 	"probe_page:\n"
@@ -126,7 +126,7 @@ static void on_limit(int sig)
 	limited->immediate_exit = 1;
 }
 
-/* Until ring 0 wants something: that, or -errno. */
+/* Runs until ring 0 asks for something: that, or -errno. */
 static int go(struct probe *p, char *why, size_t why_len)
 {
 	struct vm_vcpu *c = &p->vm.cpus[0];
@@ -169,7 +169,7 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
-/* To and fro, many times; registers and answers arrive. */
+/* Many crossings; registers and results must arrive. */
 static int cross(struct probe *p, char *why, size_t why_len)
 {
 	struct vm_cpu *cpu = &p->vm.cpus[0].own->cpu;
@@ -201,7 +201,7 @@ static int cross(struct probe *p, char *why, size_t why_len)
 	return err;
 }
 
-/* Each of these must fault, there and so. */
+/* Each of these must fault, with this vector, error code and address. */
 static int fault(struct probe *p, char *why, size_t why_len)
 {
 	const u64 secret = (u64)p->vm.cpus[0].own;

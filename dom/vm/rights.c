@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Page rights that A wants its memory to have in ring 3. A says so when it
- * changes them in the process (lib/vm/load/rights.c); whatever it says, it is
- * VM_APP's own memory, and its rights are A's affair. */
+/* Serves A's requests to change the rights of its pages in ring 3, which it
+ * makes when it has changed them in the process (lib/vm/load/rights.c). A is
+ * free to choose them: the memory is its own. */
 #include "dom/process/process.h"
 #include "dom/vm/vm.h"
 
@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { LOOK_NS = 100000000 /* whatever others do to our sleep */ };
+enum { LOOK_NS = 100000000 /* A can requeue us: handover.h */ };
 
 static void serve(struct proc *p)
 {

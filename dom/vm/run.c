@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An elastic thread whose application is in ring 3: KVM_RUN, until ring 0 wants
- * something of D, or the time limit's timer has stopped the vCPU.
+ * An elastic thread whose application is in ring 3. KVM_RUN returns when ring 0
+ * makes a request, or when a signal has stopped the vCPU:
  *
- *	from ring 0: events, doors	D does it, the guest goes on
- *	from ring 0: Linux's call,	back to the persona (PROC_WANT_*), whose
- *	  gone away, an exception	next crossing goes on from there
- *	stopped in ring 3		the network is looked after, the
- *					application goes on where it was
- *	stopped in ring 0		the network is being looked after, or
- *					will be before the call ends
+ *	request: events, NIC, wake-ups	D serves it and resumes the guest
+ *	request: a Linux call, ring 3	the persona serves it (PROC_WANT_*); its
+ *	  has left, an exception	next crossing resumes the guest
+ *	stopped in ring 3		D serves the network, and resumes it
+ *	stopped in ring 0		resumed: ring 0 is serving the network,
+ *					or asks D to before it returns
  *
- * host_call() stops it, too: the call is made with the look at the network.
+ * host_call() stops it, too: the call is made when the network is served.
  */
 #include "dom/vm/run.h"
 
@@ -22,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-	FAULTS = 3, /* in a row, of memory that another process has cut */
+	FAULTS = 3, /* in a row, from files that were truncated */
 	MOMENT_NS = 20000,
 };
 
@@ -39,9 +38,10 @@ static struct guest guest_of(struct proc_thread *t)
 			       .up = t->up };
 }
 
-/* ---- translations that a vCPU has cached */
+/* ---- flushing a vCPU's TLB */
 
-/* Interrupts are on in ring 3 only: there it is now, or when it comes there. */
+/* Interrupts are enabled in ring 3 only: the vCPU takes it before its next
+ * instruction there. */
 static void interrupt(const struct guest *g)
 {
 	struct kvm_interrupt i = { .irq = VM_FORGET };
@@ -53,7 +53,7 @@ static void interrupt(const struct guest *g)
 		vm_grave(g, "KVM_INTERRUPT");
 }
 
-/* Either we see here that they are stale, or who says so sees us inside. */
+/* Either we see `stale` here, or vm_forget() sees `inside`. */
 static void go_inside(const struct guest *g)
 {
 	__atomic_exchange_n(&g->state->inside, 1, __ATOMIC_SEQ_CST);
@@ -87,7 +87,7 @@ static bool in_ring3(const struct guest *g)
 	return g->vcpu->run->if_flag;
 }
 
-/* By a signal: the timer's, or of who wants us to end. False: that. */
+/* A signal: the timer, vm_forget(), or the end. False: stop. */
 static bool stopped(struct guest *g)
 {
 	u64 now = host_now(&g->host->clock);
@@ -108,8 +108,8 @@ static bool stopped(struct guest *g)
 	return true;
 }
 
-/* Memory of a file that another process has cut: reading it here makes it
- * whole (dom/process/fault.c). */
+/* KVM_RUN fails with EFAULT if a file has been truncated. Reading it here
+ * raises SIGBUS, whose handler replaces the memory (dom/process/fault.c). */
 static void mend(const struct guest *g)
 {
 	const struct nic *nic = g->host->host->nic;
@@ -121,7 +121,7 @@ static void mend(const struct guest *g)
 	(void)*page;
 }
 
-/* Until the persona is wanted: 0, or -ESHUTDOWN. */
+/* Runs the guest until the persona has something to do: 0, or -ESHUTDOWN. */
 static int run(struct guest *g)
 {
 	int faults = 0;
@@ -157,7 +157,7 @@ static int run(struct guest *g)
 
 /* ---- crossings of the persona */
 
-/* Where ring 3 goes on. What A says is checked: IRETQ must not fault. */
+/* Where ring 3 continues, as A says. Checked, so that IRETQ cannot fault. */
 static int place(struct guest *g)
 {
 	u64 rip = READ_ONCE(g->t->down->rip), rsp = READ_ONCE(g->t->down->rsp);
@@ -170,7 +170,8 @@ static int place(struct guest *g)
 	return vm_set_fs(g->vcpu, fs);
 }
 
-/* A thread can leave its call by a jump from a signal handler. */
+/* PROC_ENTER instead of an answer: a signal handler has left the system call by
+ * siglongjmp(). */
 static bool awaits(const struct guest *g, bool answer)
 {
 	return !answer || g->state->waits == VM_WANT_LINUX;

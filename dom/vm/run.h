@@ -15,23 +15,24 @@ struct guest {
 	struct vm_vcpu *vcpu;
 	struct vm_cpu *cpu;
 	struct proc_up *up;
-	u64 due; /* the next look at the network */
+	u64 due; /* when the network must be served next */
 };
 
-/* want.c. The dataplane to D, the vCPU has stopped; to ring 0. */
+/* want.c: makes struct dp usable for D, when the vCPU has stopped; and for ring
+ * 0 again. */
 void vm_take(struct guest *g);
 void vm_give(struct guest *g);
-/* The network is looked after, if it is time to: ring 3 has the core, or ring 0
- * is between two calls of the core's. */
+/* Serves the network if it is due. The vCPU is in ring 3, or in ring 0 outside
+ * of the core. */
 void vm_look(struct guest *g);
 struct vm_code vm_read_code(const struct vm_cpu *cpu);
 
-/* What ring 0 wants. True: it goes on; else what the persona is wanted for, in
- * g->up. */
+/* Serves ring 0's request. True: done, resume it. False: the persona must serve
+ * it, as g->up says. */
 bool vm_serve(struct guest *g);
 
-/* A broken invariant, or a guest that KVM cannot run: D ends, as it does when
- * its own code is wrong. */
+/* A broken invariant, or a guest that KVM cannot run: D aborts, as on a bug of
+ * its own. */
 _Noreturn void vm_grave(const struct guest *g, const char *what);
 
 #endif

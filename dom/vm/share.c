@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What one life of an application shares with its guest: the memory of the two
- * sides with the rights of guest/layout.h, and the dataplane's. */
+/* Guest memory of one life: what application and dataplane share, with the
+ * rights of guest/layout.h, and the dataplane's own. */
 #include "dom/process/process.h"
 #include "dom/vm/vm.h"
 
@@ -12,7 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* D's writable mapping of shared memory, for ring 3 to write through. */
+/* A writable mapping of shared memory in D: KVM gives ring 3 D's rights at
+ * most. */
 static u8 *map_shared(int fd, size_t len)
 {
 	u8 *p = mmap(NULL, len + VM_LARGE, PROT_NONE,
@@ -44,7 +45,7 @@ static int make_app(struct proc *p)
 	return p->vm->app ? 0 : -ENOMEM;
 }
 
-/* One part of memory, as ring 3 and as ring 0 see it. */
+/* Maps one part of memory for ring 3, and at another address for ring 0. */
 static int both(struct vm_mem *m, const void *base, size_t len, u64 user,
 		u32 user_rights, const void *ring0, u32 rights)
 {
@@ -57,7 +58,8 @@ static int both(struct vm_mem *m, const void *base, size_t len, u64 user,
 	return err ? err : vm_mem_map(m, (u64)ring0, (u64)gpa, len, rights);
 }
 
-/* The table of guest/layout.h. What ring 3 may do with VM_APP, A says. */
+/* The table of guest/layout.h. Ring 3's rights on VM_APP come later: rights.c.
+ */
 static int share_sides(struct proc *p)
 {
 	struct vm_life *l = p->vm;
@@ -96,8 +98,8 @@ static bool has_flag(const char *flags, const char *flag)
 	return at && at[-1] == ' ' && at[2] == ' ';
 }
 
-/* Is it a mapping of bare page frames (VM_PFNMAP)? Of those KVM takes only the
- * first page: the kernel's AF_XDP rings before Linux 6.3. */
+/* Is it a VM_PFNMAP mapping, as the kernel's AF_XDP rings before Linux 6.3? Of
+ * those KVM maps only the first page. */
 static bool is_bare(const void *base)
 {
 	FILE *f = fopen("/proc/self/smaps", "re");
@@ -135,7 +137,7 @@ int vm_share_check(struct proc *p, char *why, size_t why_len)
 	return 0;
 }
 
-/* What only the dataplane has. */
+/* The dataplane's own memory. */
 static int share_thread(struct proc *p, u32 i)
 {
 	struct vm_mem *m = &p->vm->vm.mem;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domain vm: as domain process (dom/process/process.h), but the application's
- * elastic threads run in ring 3 of a guest, and the dataplane in its ring 0. A
- * crossing is SYSCALL and SYSRET, and no exit to the kernel.
+ * Domain vm: domain process (dom/process/process.h), except that the
+ * application's elastic threads run in ring 3 of a guest and the dataplane in
+ *its ring 0. A crossing is SYSCALL and SYSRET, without a VM exit.
  *
  *	D: elastic thread ---- KVM_RUN ----> ring 0: struct dp, the NIC's rings
  *	      |      ^                          |      ^
@@ -10,11 +10,11 @@
  *	      |                                 v      |
  *	      |                              ring 3: the application
  *	      v hand-over
- *	A: the same thread's persona: makes Linux's calls for ring 3
+ *	A: persona, the thread that makes Linux's calls for ring 3
  *
- * Ring 0's part of the address space is D's own, so that whichever of them runs
- * finds struct dp where its pointers say. Who has it is clear at any moment:
- * ring 0 while the vCPU runs, D when it has stopped in VM_WANT_* or in ring 3.
+ * Ring 0 maps memory at the same addresses as D, so that the pointers in struct
+ *dp are valid in both. One of them owns it at any time: ring 0 while the vCPU
+ *runs, D while it is stopped in a VM_WANT_* request or in ring 3.
  *
  *   memory.c   guest memory: slots, page tables
  *   kvm.c      the virtual machine and its processors
@@ -38,21 +38,21 @@
 enum {
 	VM_PAGE = 4096,
 	VM_LARGE = 2 << 20,
-	VM_TABLES = 256, /* pages of page tables: 4 KB for each 2 MB or 1 GB */
+	VM_TABLES = 256, /* pages of page tables, each for 2 MB or 1 GB */
 	VM_SPLITS = VM_APP_BYTES / VM_LARGE, /* ... and for VM_APP's pages */
 	VM_STACK = 32768,
-	VM_XDP_RING = 128, /* entries that fit a page, with the indices */
+	VM_XDP_RING = 128, /* entries that fit a page beside the indices */
 };
 
 #define VM_TABLES_BYTES ((size_t)(VM_TABLES + VM_SPLITS) * VM_PAGE)
 
 /* ---- memory.c */
 
-/* Rights of a mapping, besides reading in ring 0. */
+/* Rights of a mapping, besides reads in ring 0. */
 enum {
 	VM_WRITE = 1 << 1,
 	VM_USER = 1 << 2,
-	VM_EXEC = 1 << 3, /* else not: turned into NX */
+	VM_EXEC = 1 << 3, /* else NX */
 };
 
 struct vm_mem {
@@ -67,30 +67,32 @@ struct vm_mem {
 /* 0 or -errno, as all here. */
 int vm_mem_open(struct vm_mem *m, int vm_fd);
 void vm_mem_close(struct vm_mem *m);
-/* Gives the guest @len bytes at @base, whole pages; their guest physical
+/* Adds a memory slot for @len bytes at @base, whole pages. Their guest physical
  * address, or -errno. */
 s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len);
 int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights);
-/* Ring 3's rights on whole pages of VM_APP, PROT_*, whose memory begins at
- * @gpa. Once for all of it; then any number of times, without fail. Processors
- * may still have the old ones cached. */
+/* Sets ring 3's rights (PROT_*) on whole pages of VM_APP, whose memory begins
+ * at
+ * @gpa. The first call must be for all of it; later ones cannot fail. Does not
+ * flush TLBs. */
 int vm_mem_protect(struct vm_mem *m, u64 gpa, u64 at, u64 len, u32 prot);
-/* Both, at D's own address, for ring 0. */
+/* Both of the above: for ring 0, at the address in D. */
 int vm_mem_share(struct vm_mem *m, const void *base, size_t len, u32 rights);
 
 /* ---- kvm.c */
 
-/* What a vCPU needs for itself; ring 0's, in whole pages. */
+/* A vCPU's own memory, for ring 0, in whole pages. */
 struct vm_own {
 	struct vm_cpu cpu ALIGNED(VM_PAGE);
-	u64 gdt[8] ALIGNED(VM_PAGE); /* and the TSS: the processor writes */
+	u64 gdt[8] ALIGNED(
+		VM_PAGE); /* and the TSS; writable: the CPU sets bits */
 	struct {
 		u32 reserved;
 		u64 rsp[3], reserved2, ist[7], reserved3;
 		u16 reserved4, io_map;
 	} PACKED tss ALIGNED(16);
 	u8 stack[VM_STACK] ALIGNED(VM_PAGE);
-	u8 trouble[VM_PAGE]; /* stack of exceptions that trust no other */
+	u8 trouble[VM_PAGE]; /* interrupt stack (IST) */
 };
 
 struct vm_vcpu {
@@ -103,7 +105,7 @@ struct vm_vcpu {
 struct vm {
 	int kvm_fd, fd;
 	struct vm_mem mem;
-	u8 *image; /* guest memory: the ring 0's text and constants */
+	u8 *image; /* guest kernel's text and constants */
 	size_t image_len;
 	const struct vm_image *head;
 	struct idt_gate *idt;
@@ -111,17 +113,17 @@ struct vm {
 	struct vm_vcpu cpus[IX_MAX_THREADS];
 };
 
-/* A machine with @ncpus processors and ring 0's image, nothing else. 0 or
- * -errno with the reason. */
+/* Makes a machine with @ncpus vCPUs and the guest kernel. 0 or -errno with the
+ * reason. */
 int vm_open(struct vm *vm, u32 ncpus, char *why, size_t why_len);
-/* Also of a half open one. */
+/* Also after vm_open() has failed. */
 void vm_close(struct vm *vm);
 /* "STEP: REASON" to @why; returns -errno. */
 int vm_fail(char *why, size_t why_len, const char *step);
 
 /* ---- boot.c: 0 or -errno with the reason */
 int vm_open_idt(struct vm *vm, char *why, size_t why_len);
-/* When memory and page tables are made. */
+/* After memory and page tables. */
 int vm_boot(struct vm *vm, struct vm_vcpu *c, char *why, size_t why_len);
 /* The guest's XCR0: @id is what KVM has, @host the XCR0 here. */
 u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host);
@@ -137,8 +139,8 @@ struct proc;
 struct proc_guest;
 struct proc_rights;
 
-/* Pointers of a dataplane that are not the same for D and for ring 0: to code,
- * and to tables in D's heap. */
+/* Pointers in struct dp that differ between D and ring 0: to code, and to
+ * tables in D's heap. */
 struct vm_code {
 	timer_fn *fire[WHEEL_KINDS];
 	const struct nicq_ops *ops;
@@ -149,14 +151,14 @@ struct vm_code {
 struct vm_thread {
 	struct vm_code native, guest;
 	bool booted;
-	u32 waits;  /* enum vm_want that ring 0 waits in */
+	u32 waits;  /* the enum vm_want that the persona is to serve */
 	u32 inside; /* in KVM_RUN, or about to be */
-	u32 stale;  /* set by others: the vCPU is to forget translations */
+	u32 stale;  /* set by vm_forget(): the TLB must be flushed */
 };
 
 struct vm_life {
 	struct vm vm;
-	u8 *arena, *down; /* D's second mapping, writable: what ring 3 has */
+	u8 *arena, *down; /* second, writable mappings for ring 3 */
 	u8 *app;	  /* VM_APP */
 	u64 app_gpa;
 	size_t down_len;
@@ -175,21 +177,21 @@ struct vm_tables {
 /* For proc_run(). */
 extern const struct proc_guest vm_guest;
 
-/* ---- share.c: NIC's memory that KVM can have? 0 or -errno with the reason */
+/* ---- share.c: can KVM map the NIC's memory? 0 or -errno with the reason */
 int vm_share_check(struct proc *p, char *why, size_t why_len);
-/* All that a life shares. 0 or -errno; then, too, vm_share_close(). */
+/* All guest memory of a life. 0 or -errno; vm_share_close() in either case. */
 int vm_share(struct proc *p);
 void vm_share_close(struct proc *p);
 
-/* ---- rights.c: a thread that serves them. 0 or -errno */
+/* ---- rights.c: starts the thread that serves requests. 0 or -errno */
 int vm_rights_open(struct proc *p);
 void vm_rights_close(struct proc *p);
 
 /* ---- run.c */
 struct proc_thread;
 int vm_enter(struct proc_thread *t, bool answer);
-/* Another thread: before the vCPU's next instruction in ring 3 it has forgotten
- * translations. */
+/* From another thread: on return the vCPU is bound to flush its TLB before its
+ * next instruction in ring 3. */
 void vm_forget(struct proc_thread *t);
 
 /* ---- image.c: an ELF file; one byte if ring 0 could not be built */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The dataplane goes to and fro between D and ring 0, and what ring 0 asks of D
- * meanwhile. */
+/* Ring 0's requests, and the change of struct dp's owner between D and ring 0.
+ */
 #include "dom/vm/run.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include "nic/wire.h"
 #include "nic/xdp.h"
 
-/* ---- whose the dataplane is */
+/* ---- who owns the dataplane */
 
-/* NULL: a hosted NIC's are D's, always. */
+/* NULL: a hosted NIC runs in D only. */
 static void *exits_of(const struct vm_cpu *cpu)
 {
 	if (cpu->wire)
@@ -80,7 +80,7 @@ void vm_look(struct guest *g)
 	g->cpu->late = false;
 }
 
-/* ---- the end of it all */
+/* ---- fatal errors */
 
 _Noreturn void vm_grave(const struct guest *g, const char *what)
 {
@@ -106,9 +106,9 @@ static _Noreturn void guest_panic(const struct guest *g)
 	panic(at < vm->image_len ? (const char *)vm->image + at : "ring 0");
 }
 
-/* ---- what ring 0 wants */
+/* ---- requests */
 
-/* Where ring 3 is: at an exception, or behind SYSCALL. */
+/* Ring 3's registers, at an exception or after SYSCALL. */
 static void copy_state(struct guest *g, u64 rip, u64 rflags)
 {
 	const struct vm_regs *r = &g->cpu->regs;
@@ -175,7 +175,7 @@ static void boot(struct guest *g)
 	write_code(g->cpu, &g->state->guest);
 }
 
-/* For a hosted NIC; its ops may call each other. */
+/* rx() or tx() of a hosted NIC. Its functions may call each other by `ops`. */
 static void burst(const struct guest *g, bool send)
 {
 	const struct vm_burst *b = (const struct vm_burst *)g->cpu->arg;

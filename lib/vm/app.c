@@ -19,8 +19,8 @@ static void enter(struct vm_persona *p)
 	vm_to_ring3(p, (u8 *)p->stack + VM_PERSONA_STACK);
 }
 
-/* A thread that has met an exception in ring 3 is back in its process: Linux
- * does not know the call. It goes there again. */
+/* After an exception in ring 3 a thread runs in the process, where the call is
+ * unknown to Linux: it enters ring 3 again. */
 static int run_io(struct ix_port *port)
 {
 	int ret = vm_run_io();
@@ -64,7 +64,7 @@ static void detach(struct ix_port *port)
 	proc_detach(port);
 }
 
-/* Put there before the program began: lib/vm/load/. */
+/* Everything was mapped before the program began: lib/vm/load/. */
 static int find_all(void)
 {
 	const char *env = getenv(PROC_ENV);

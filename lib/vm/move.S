@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread between its process and ring 3. What a function call preserves is
- * put on its stack here, and taken from there in the other place:
+ * A thread's way from its process to ring 3 and back. What a function call
+ * preserves is saved on its stack on this side and restored on the other:
  *
  *	rsp -> control words of x87 and SSE, r15 r14 r13 r12 rbx rbp, return
  */
@@ -38,7 +38,7 @@ vm_from_ring3:
 	mov %rsp, %rdi
 	mov $VM_LEAVE, %eax
 	syscall
-	/* not in ring 3: Linux has said no, and we are where we wanted to be */
+	/* returned, with ENOSYS: we were not in ring 3 */
 
 vm_resume:
 	fldcw 4(%rsp)
@@ -67,8 +67,8 @@ vm_repeat:
 	syscall
 	ud2
 
-/* %rdi: number and arguments of a call that makes a thread, which begins as the
- * frame at %rsi says. */
+/* %rdi: number and arguments of a call that makes a thread or process, which
+ * begins with the signal frame at %rsi. */
 vm_clone:
 	push %rbx
 	mov %rsi, %rbx

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The persona of a thread that is in ring 3: the thread of the process that
- * Linux knows. It waits until ring 3 wants something of Linux, and does it,
- * with the process's rights. No libc here: its errno is that of ring 3, which
- * runs on the same thread-local memory.
+ * The persona of a thread in ring 3: its Linux thread, which waits in the
+ * process and executes the system calls of ring 3 there. It does not use libc,
+ * whose errno and other thread-local variables are ring 3's at the same time.
  */
 #include "lib/vm/persona.h"
 
@@ -41,11 +40,11 @@ static s64 call_linux(const u64 c[PROC_CALL])
 	return ret;
 }
 
-/* ---- state of ring 3 for a thread of Linux: as if a signal had come there */
+/* ---- ring 3's state as a signal frame */
 
 struct frame {
 	ucontext_t uc;
-	struct _libc_fpstate fp ALIGNED(64); /* no more than FXSAVE's */
+	struct _libc_fpstate fp ALIGNED(64); /* FXSAVE's only */
 };
 
 static void fill(struct frame *f, const struct proc_state *s)
@@ -63,8 +62,9 @@ static void fill(struct frame *f, const struct proc_state *s)
 	call_linux(mask);
 }
 
-/* A thread, or who lives until exec(): it begins in the process, where ring 3
- * is now. Its frame is below its stack pointer, and gone when it has begun. */
+/* clone(), fork(), vfork(): the child begins in the process, with ring 3's
+ * state. Its signal frame lies below its stack pointer and is consumed at once.
+ */
 static s64 make_thread(const u64 c[PROC_CALL], const struct proc_state *s)
 {
 	struct proc_state child = *s;
@@ -78,7 +78,7 @@ static s64 make_thread(const u64 c[PROC_CALL], const struct proc_state *s)
 	return vm_clone(c, f);
 }
 
-/* Who changes FS, or returns from a signal, would change the persona's. */
+/* arch_prctl() and rt_sigreturn() would act on the persona's own state. */
 static s64 answer(const struct proc_up *up)
 {
 	switch (up->call[0]) {
@@ -104,7 +104,7 @@ static _Noreturn void repeat(const struct proc_state *s)
 
 /* ---- crossings */
 
-/* Ring 3's state is lost. */
+/* Ring 3's state cannot be had any more. */
 static void give_up(void)
 {
 	const u64 end[PROC_CALL] = { SYS_exit_group, DEAD };
@@ -112,8 +112,7 @@ static void give_up(void)
 	call_linux(end);
 }
 
-/* Others can requeue a sleeper to where no turn wakes it: dom/process/
- * handover.h. */
+/* The deadline of a sleep: others can requeue the sleeper (handover.h). */
 static u64 soon(void)
 {
 	u64 ts[2] = { 0 };
@@ -124,8 +123,7 @@ static u64 soon(void)
 	return ts[0] * NS_PER_S + ts[1] + LOOK_NS;
 }
 
-/* As the process's other crossings (lib/process/app.c), but nothing ends it:
- * ring 3 runs on while somebody wants us to end. */
+/* As lib/process/app.c, but `end` does not stop it: ring 3 still runs. */
 static int cross(u32 thread, enum proc_op op)
 {
 	struct proc_turns *b = &proc_dom.turns[thread];

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domain vm inside the application. Memory has been laid out before the program
- * began, at the addresses of dom/vm/guest/layout.h: lib/vm/load/.
+ * Domain vm inside the application. The loader (lib/vm/load/) has mapped all
+ * memory at the addresses of dom/vm/guest/layout.h before the program began.
  *
- *   app.c      opening; how a thread goes to ring 3 and comes back
- *   persona.c  what it does meanwhile: Linux's calls for ring 3
- *   move.S     ... the moments in between
+ *   app.c      opening; attaching and detaching
+ *   persona.c  the Linux thread while ring 3 runs: executes its system calls
+ *   move.S     switching between the two
  *
- * A thread that attaches goes on in ring 3 with its stack, its registers and
- * its thread-local memory. Its persona, on another stack, stays in the process.
+ * A thread that attaches continues in ring 3 with its stack, registers and
+ * thread-local memory. The persona, on a stack of its own, stays in the
+ * process.
  */
 #ifndef LIB_VM_PERSONA_H
 #define LIB_VM_PERSONA_H
@@ -17,7 +18,7 @@
 
 enum { VM_PERSONA_STACK = 64 * 1024 };
 
-/* One attached thread: in its process. */
+/* Of one attached thread. */
 struct vm_persona {
 	u32 thread;
 	u64 fs;
@@ -25,19 +26,19 @@ struct vm_persona {
 	int err;     /* why it is not in ring 3 */
 };
 
-/* move.S: to ring 3. Returns there. @top: of the persona's stack. */
+/* move.S: to ring 3, where it returns. @top: of the persona's stack. */
 void vm_to_ring3(struct vm_persona *p, void *top);
-/* ... back. Returns in the process. */
+/* Back to the process, where it returns. */
 void vm_from_ring3(void);
-/* ... run_io in ring 3; -ENOSYS: we are not there. */
+/* run_io in ring 3; -ENOSYS: we are in the process. */
 int vm_run_io(void);
-/* The persona leaves, and the thread goes on where vm_from_ring3() has put what
- * it needs: at @rsp. */
+/* From the persona's stack to the thread's, @rsp, where vm_from_ring3() has
+ * saved its registers. */
 _Noreturn void vm_go_on(u64 rsp);
-/* ... at an instruction that faulted; @frame: of rt_sigreturn(2). */
+/* ... with the registers in @frame, by rt_sigreturn(2). */
 _Noreturn void vm_repeat(void *frame);
 
-/* A call that makes a thread, and that thread's first @frame. */
+/* clone() and its kind; the child begins with @frame. */
 s64 vm_clone(const u64 call[PROC_CALL], void *frame);
 
 /* persona.c, called by move.S: @rsp as for vm_go_on(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What ring 3 asks but run_io: the time, Linux, D. Compiled without vector
- * registers: they are ring 3's here. */
+/* System calls of ring 3 other than run_io: the time, Linux's, leaving.
+ * Compiled without vector registers, which still hold ring 3's values. */
 #include "dom/vm/guest/guest.h"
 
 enum {
@@ -35,7 +35,7 @@ s64 guest_ask(struct vm_cpu *cpu, enum vm_want want, u64 arg)
 	return cpu->answer;
 }
 
-/* May ring 3 write this page? As the processor would find it out. */
+/* May ring 3 write this page? Walks the page tables. */
 static bool may_write(const struct vm_cpu *cpu, u64 at)
 {
 	const u64 *table = cpu->tables;
@@ -52,8 +52,8 @@ static bool may_write(const struct vm_cpu *cpu, u64 at)
 	}
 }
 
-/* Where ring 0 can write what ring 3 calls @addr; NULL: that is for Linux to
- * say. */
+/* Ring 0's address of ring 3's @addr; NULL if ring 3 may not write there: Linux
+ * answers then. */
 static void *writable(const struct vm_cpu *cpu, u64 addr, u64 len)
 {
 	u64 at = addr - VM_APP;
@@ -80,7 +80,7 @@ static bool tell_time(const struct vm_cpu *cpu, u64 addr, u64 ns, u64 unit)
 	return true;
 }
 
-/* The answers that need no exit. */
+/* Calls answered without an exit. */
 static bool answer(struct vm_cpu *cpu, struct vm_regs *r)
 {
 	switch (r->rax) {

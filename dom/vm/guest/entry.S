@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways into ring 0, and out of it.
+ * Entry into ring 0 and return to ring 3.
  *
  * Boot, from nothing to the application:
  *
  *	1. D lays out memory and page tables, and copies this image (memory.c)
- *	2. D puts GDT, IDT and TSS where the processor will look (boot.c)
+ *	2. D writes GDT, IDT and TSS (boot.c)
  *	3. D sets the vCPU's registers: long mode, paging, SMEP and SMAP, the MSRs
- *	   of SYSCALL; GS is at the vCPU's struct vm_cpu
- *	4. guest_boot: on the stack of ring 0, to guest_main()
- *	5. guest_main() binds the core to its code here, asks D for a place to go to
+ *	   of SYSCALL; GS base is the vCPU's struct vm_cpu
+ *	4. guest_boot, on ring 0's stack, calls guest_main()
+ *	5. guest_main() binds the core to the code here, and asks D where to enter
  *	6. an application attaches: D answers with RIP and RSP
  *	7. guest_enter: IRETQ to ring 3
  *
- * Ring 0 runs with interrupts off, ring 3 with interrupts on: so D can tell
- * which of them it has stopped. The guest's only interrupt is VM_FORGET.
+ * Interrupts are disabled in ring 0 and enabled in ring 3, which tells D in which
+ * of them it has stopped the vCPU. The guest's only interrupt is VM_FORGET.
  *
- * Nothing of ring 0 is left in a register when ring 3 goes on: what a call does
- * not preserve is cleared, and ring 0 uses no others (no AVX, no x87).
+ * On return to ring 3 no register holds a value of ring 0's: registers that calls
+ * do not preserve are cleared, and ring 0 uses neither AVX nor x87.
  */
 #include "dom/vm/guest/layout.h"
 
@@ -32,7 +32,7 @@
 	.quad guest_boot, guest_syscall, guest_vectors, guest_forget
 
 	.text
-/* From D: RSP is set. */
+/* Started by D, with RSP set. */
 guest_boot:
 	mov CPU(SELF), %rdi
 	call guest_main
@@ -58,9 +58,8 @@ guest_boot:
 .endm
 
 /*
- * SYSCALL. RCX: where ring 3 goes on, R11: its flags; the processor has saved
- * nothing else. RCX follows an instruction in a page of ring 3, so that it is
- * canonical, and SYSRET cannot fault.
+ * SYSCALL saves RIP in RCX and RFLAGS in R11, nothing else. RCX is the address
+ * behind an instruction in a user page, hence canonical: SYSRET cannot fault.
  */
 	.balign 64
 guest_syscall:
@@ -89,8 +88,8 @@ guest_syscall:
 	swapgs
 	sysretq
 
-/* For Linux, or D: all registers are preserved but RAX, RCX and R11; vector
- * registers, because nothing here uses them. */
+/* Other calls preserve all registers but RAX, RCX and R11, as Linux does. Vector
+ * registers are not saved: nothing here uses them. */
 other:
 	mov CPU(SELF), %rsp
 	lea (VM_CPU_REGS + VM_VECTOR)(%rsp), %rsp
@@ -107,7 +106,7 @@ other:
 	swapgs
 	sysretq
 
-/* To cpu->enter, in %rdi's: as a program begins, with nothing in a register. */
+/* To ring 3 at cpu->enter (%rdi: cpu), with all registers cleared. */
 guest_enter:
 	mov CPU(STACK), %rsp
 	push $VM_DS3
@@ -125,8 +124,8 @@ guest_enter:
 	iretq
 
 /*
- * Exceptions. The processor has pushed SS to RIP, and an error code for some: of
- * ring 3 to the end of cpu->regs (TSS), of ring 0 to the stack it was on.
+ * Exceptions. The processor has pushed SS to RIP, and for some an error code: from
+ * ring 3 to the end of cpu->regs (TSS), from ring 0 to the current stack.
  */
 	.balign VM_VECTOR_BYTES
 guest_vectors:
@@ -141,7 +140,8 @@ guest_vectors:
 	.set n, n + 1
 	.endr
 
-/* VM_FORGET, from ring 3: as a processor does it for another one. */
+/* VM_FORGET, in ring 3: flushes the TLB, as after another processor's shootdown
+ * interrupt. */
 guest_forget:
 	push %rax
 	mov %cr3, %rax
@@ -157,7 +157,7 @@ exception:
 	swapgs
 	mov CPU(STACK), %rsp
 1:	and $-16, %rsp
-	push $2 /* ring 3's flags until now: no DF, and no AC, which opens SMAP */
+	push $2 /* flags were ring 3's: clear DF, and AC, which disables SMAP */
 	popfq
 	mov CPU(SELF), %rdi
 	call guest_trap

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's ring 0: the freestanding core, with what it takes to be entered
- * from ring 3. Files in the order in which a processor meets them:
+ * The guest kernel: the freestanding core and its entry points from ring 3.
+ * Files in the order of execution:
  *
  *   layout.h  addresses, numbers
  *   entry.S   boot, SYSCALL, exceptions: START HERE
  *   main.c    run_io: the loop around dp_step()
  *   hosted.c  a NIC whose fast path runs in D
- *   call.c    Linux's calls, and what D is asked
+ *   call.c    other system calls, and requests to D
  *   trap.c    exceptions
  *   link.ld   the image
  *
- * One struct vm_cpu for each vCPU, in memory of both D and ring 0. D has set up
- * everything that a processor needs to be in long mode (dom/vm/boot.c).
+ * Each vCPU has a struct vm_cpu, shared by D and ring 0. D starts it in long
+ * mode (dom/vm/boot.c).
  */
 #ifndef DOM_VM_GUEST_H
 #define DOM_VM_GUEST_H
@@ -27,64 +27,64 @@ struct vm_regs {
 	u64 rip, cs, rflags, rsp, ss; /* as the processor pushes them */
 };
 
-/* What ring 0 wants of D. */
+/* Ring 0's requests to D. */
 enum vm_want {
-	VM_WANT_START,	/* a place in ring 3 to go to: enter */
-	VM_WANT_EVENTS, /* nothing to do for a while, or a chore: run_io's
-			 * answer, when there are event conditions */
-	VM_WANT_SEND,	/* xdp: the kernel is to send, or */
-	VM_WANT_RECV,	/* ... to take up the fill ring */
-	VM_WANT_DOOR,	/* wake the peer at this wire_door */
-	VM_WANT_RX,	/* a hosted NIC's rx(): struct vm_burst; the answer */
-	VM_WANT_TX,	/* ... tx() and kick() */
-	VM_WANT_LOOK,	/* late: D is to look after the network */
-	VM_WANT_OTHERS, /* packets were forwarded: wake the threads */
-	VM_WANT_LINUX,	/* a call of Linux's in regs: its answer */
-	VM_WANT_AWAY,	/* ring 3 has left, VM_LEAVE: as START */
-	VM_WANT_FAULT,	/* an exception in ring 3, in regs: as START */
-	VM_WANT_PANIC,	/* never comes back; arg: the text */
-	VM_WANT_GRAVE,	/* ... an exception in ring 0, in regs */
+	VM_WANT_START,	/* where to enter ring 3 */
+	VM_WANT_EVENTS, /* idle, or a chore is due: continue run_io in D; the
+			 * answer is its result */
+	VM_WANT_SEND,	/* xdp: start transmission */
+	VM_WANT_RECV,	/* xdp: have the driver take up the fill ring */
+	VM_WANT_DOOR,	/* wire: wake the sleeper at this wire_door */
+	VM_WANT_RX,	/* hosted NIC: rx() of struct vm_burst; the count */
+	VM_WANT_TX,	/* hosted NIC: tx() and kick() */
+	VM_WANT_LOOK,	/* serve the network: it is late */
+	VM_WANT_OTHERS, /* wake the threads that packets were forwarded to */
+	VM_WANT_LINUX,	/* the Linux system call in regs; its result */
+	VM_WANT_AWAY,	/* ring 3 has left by VM_LEAVE; then as START */
+	VM_WANT_FAULT,	/* an exception of ring 3, in regs; then as START */
+	VM_WANT_PANIC,	/* abort; arg: the text */
+	VM_WANT_GRAVE,	/* abort: an exception of ring 0, in regs */
 };
 
-/* Arguments of nicq_ops.rx() and tx(); on ring 0's stack, which D sees. */
+/* Arguments of nicq_ops.rx() and tx(), on ring 0's stack, which D maps, too. */
 struct vm_burst {
 	struct mbuf **pkts;
 	int n;
 	u64 now;
 };
 
-/* Written by D before it lets ring 0 go on, unless said otherwise. */
+/* Written by D while the vCPU is stopped, unless said otherwise. */
 struct vm_cpu {
-	/* entry.S knows these */
+	/* offsets known to entry.S */
 	struct vm_cpu *self;
-	u64 stack;	     /* the highest address of ring 0's */
-	u64 user_rsp;	     /* by SYSCALL, until it is on the stack */
-	u64 cr2;	     /* by ring 0, of an exception */
-	struct vm_regs regs; /* by ring 0. Its end is where ring 3's exceptions
-			      * are pushed: a multiple of 16 */
+	u64 stack;	     /* top of ring 0's stack */
+	u64 user_rsp;	     /* written by entry.S */
+	u64 cr2;	     /* of an exception; by ring 0 */
+	struct vm_regs regs; /* of ring 3; by ring 0. Exceptions push to its
+			      * end, which must be a multiple of 16 */
 	struct {
 		u64 rip, rsp;
 	} enter;
 
-	/* from ring 0 to D, and the answer */
+	/* a request, by ring 0, and the answer */
 	u32 want; /* enum vm_want */
 	u64 arg;
 	s64 answer;
-	bool anew; /* VM_WANT_LINUX: no answer, but a place to enter */
+	bool anew; /* VM_WANT_LINUX: no answer; enter ring 3 at `enter` */
 
-	/* the dataplane; NULL in a probe */
+	/* the dataplane; NULL in probe.c */
 	struct dp *dp;
-	struct wire_queue *wire; /* its NIC is one of these, or hosted */
+	struct wire_queue *wire; /* one of these, or none: hosted */
 	struct xdp_q *xdp;
-	bool stop; /* ask D, whatever there is to do. Any time */
-	bool late; /* ... at the next crossing: VM_WANT_LOOK */
+	bool stop; /* make a request; set at any time */
+	bool late; /* make a VM_WANT_LOOK request; set at any time */
 	u64 tsc0, ns0, ns_per_tsc; /* the clock: dom/host/clock.h */
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */
 	u64 spin_ns, chores_at;
 	u64 worked_at;	   /* by ring 0, too: when there was work last */
 	u64 forwarded;	   /* ... stat->forwarded when the others were woken */
-	u64 app_alias;	   /* VM_APP's memory, here */
-	const u64 *tables; /* page tables, here; and where they really are */
+	u64 app_alias;	   /* VM_APP's memory in ring 0 */
+	const u64 *tables; /* page tables; and their guest physical address */
 	u64 tables_gpa;
 };
 
@@ -101,7 +101,7 @@ VM_AT(struct vm_regs, cs, VM_CS);
 VM_AT(struct vm_regs, rsp, VM_RSP);
 #undef VM_AT
 
-/* The image begins with this: where D finds the rest. */
+/* The image's header: its entry points, for D. */
 struct vm_image {
 	u64 magic;
 	u64 boot, syscall, vectors, forget;
@@ -109,7 +109,7 @@ struct vm_image {
 
 /* entry.S */
 extern const u8 guest_boot[], guest_syscall[], guest_vectors[], guest_forget[];
-/* To ring 3 at cpu->enter; the stack begins anew. */
+/* To ring 3 at cpu->enter; discards ring 0's stack. */
 _Noreturn void guest_enter(struct vm_cpu *cpu);
 
 /* main.c, called by entry.S */
@@ -123,8 +123,8 @@ extern const struct nicq_ops guest_hosted_ops;
 void guest_call(struct vm_cpu *cpu);
 s64 guest_ask(struct vm_cpu *cpu, enum vm_want want, u64 arg);
 
-/* Who makes such calls all the time is mostly stopped in ring 0, where D cannot
- * have the dataplane. */
+/* A program that makes such calls all the time is mostly stopped in ring 0,
+ * where D cannot take struct dp. */
 static inline void guest_look(struct vm_cpu *cpu)
 {
 	if (unlikely(READ_ONCE(cpu->late)))
@@ -145,7 +145,7 @@ static inline u64 guest_now(const struct vm_cpu *cpu)
 /* trap.c, called by entry.S */
 _Noreturn void guest_trap(struct vm_cpu *cpu, const struct vm_regs *regs);
 
-/* The vCPU that runs this. */
+/* The current vCPU. */
 static inline struct vm_cpu *guest_cpu(void)
 {
 	struct vm_cpu *cpu;

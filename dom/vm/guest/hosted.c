@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A NIC whose fast path makes system calls (TAP, an impaired wire): D runs it,
- * on the same struct nicq and the same buffers. One exit per batch and
- * direction. */
+/* NICs whose fast path makes system calls (TAP, an impaired wire): D runs it,
+ * on the same struct nicq and buffers. One exit per batch and direction. */
 #include "dom/vm/guest/guest.h"
 
 static int burst(enum vm_want want, struct mbuf **pkts, int n, u64 now)
@@ -23,13 +22,13 @@ static int hosted_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	return burst(VM_WANT_TX, pkts, n, now);
 }
 
-/* D has done it, with rx() or tx(). */
+/* Done by D in rx() and tx(). */
 static void nothing(struct nicq *q)
 {
 	(void)q;
 }
 
-/* VM_WANT_EVENTS has D wait. */
+/* No wait(): D waits in VM_WANT_EVENTS. */
 const struct nicq_ops guest_hosted_ops = {
 	.rx = hosted_rx,
 	.tx = hosted_tx,

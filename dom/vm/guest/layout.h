@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses and numbers of the guest, for C and assembler.
+ * The guest's address space and other constants, for C and assembler.
  *
  *	ring 3, user pages           ring 0, no user bit
  *	VM_APP      as A's mmap()    the same at D's address, read/write
@@ -8,12 +8,14 @@
  *	VM_FRAMES   read             the same at D's address, read/write
  *	VM_UP       read             the same at D's address, read/write
  *	VM_DOWN     read/write       the same at D's address, read
- *	                             D's: struct dp and its tables, counters,
- *NIC VM_TEXT...: this image, write xor execute
+ *	                             struct dp and its tables, counters, NIC:
+ *	                             at D's addresses
+ *	                             page tables: at D's address, read
+ *	                             VM_TEXT: this image, W^X
  *
- * The application's side is at the same addresses in process A. What ring 0
- * uses is at the addresses that it has in D: whoever of the two has the
- * dataplane, its pointers are good. Addresses of D lie above all of ring 3's.
+ * Ring 3's part is at the same addresses in process A; ring 0 uses the
+ *addresses of D, so that pointers are valid in both. Addresses of D lie above
+ *ring 3's.
  */
 #ifndef DOM_VM_GUEST_LAYOUT_H
 #define DOM_VM_GUEST_LAYOUT_H
@@ -28,22 +30,22 @@
 
 #define VM_APP_BYTES 0x400000000 /* address space: 16 GB */
 
-/* Segments. SYSRET wants ring 3's in this order. */
+/* Segment selectors; the order of ring 3's is SYSRET's. */
 #define VM_CS0 0x08
 #define VM_DS0 0x10
 #define VM_DS3 0x23
 #define VM_CS3 0x2b
 #define VM_TSS 0x30
 
-/* What ring 3 asks of ring 0, in RAX; other numbers are Linux's. */
+/* Ring 0's own system calls, in RAX; other numbers are Linux's. */
 #define VM_RUN_IO 0x100000
 #define VM_LEAVE 0x100001
 #define VM_NOTHING 0x100002
 
-/* An interrupt, from D: forget cached translations. */
+/* Interrupt vector: flush the TLB. */
 #define VM_FORGET 0x20
 
-/* Ring 0 calls D by writing to it. */
+/* I/O port of ring 0's requests to D. */
 #define VM_PORT 0x1f
 
 /* Offsets in struct vm_cpu. */

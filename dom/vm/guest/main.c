@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* run_io: the dataplane's loop in ring 0, as dom/host/run.c has it in D. What
- * costs a system call is asked of D, which goes on with the same struct dp. */
+/* run_io: the dataplane's loop in ring 0, the counterpart of dom/host/run.c.
+ * What needs a system call is a request to D, which works on the same struct
+ * dp. */
 #include "base/errno.h"
 #include "base/panic.h"
 #include "dom/vm/guest/guest.h"
@@ -24,7 +25,7 @@ static void xdp_recv(struct xdp_q *q)
 	guest_ask(guest_cpu(), VM_WANT_RECV, 0);
 }
 
-/* Nobody waits in ring 0: VM_WANT_EVENTS has D do so. */
+/* No wait(): D waits in VM_WANT_EVENTS. */
 static const struct wire_exits wire_exits = { .wake = wake_door };
 static const struct xdp_exits xdp_exits = { .send = xdp_send,
 					    .recv = xdp_recv };
@@ -59,14 +60,15 @@ static inline int step(struct vm_cpu *cpu, bool calls, u64 now)
 	return n;
 }
 
-/* Is it time to ask D: for good, for a chore, or to sleep? */
+/* Should D take over: to stop, for a chore, or to sleep? */
 static inline bool for_host(const struct vm_cpu *cpu, u64 now)
 {
 	return READ_ONCE(cpu->stop) || READ_ONCE(cpu->late) ||
 	       now >= cpu->chores_at || now - cpu->worked_at >= cpu->spin_ns;
 }
 
-/* The last iteration, at @now, said @n: until there are event conditions. */
+/* Until there are event conditions. @n: result of the last iteration, at @now.
+ */
 static __attribute__((noinline)) s64 wait_for_events(struct vm_cpu *cpu, int n,
 						     u64 now)
 {
@@ -96,8 +98,7 @@ static COLD s64 run_special(struct vm_cpu *cpu, u64 now)
 	return 0;
 }
 
-/* As host_run_io(): who made a call that failed has to hear of it, and does not
- * wait. */
+/* As host_run_io(): a batch with a failed call returns at once. */
 s64 guest_run_io(struct vm_cpu *cpu)
 {
 	struct dp *dp = cpu->dp;

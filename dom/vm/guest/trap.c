@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions. Vector registers are ring 3's here. Of ring 3: its state moves
- * back to the process, which repeats the instruction, and hears of it from
- * Linux. Of ring 0: a bug, the end. */
+/* Exceptions. In ring 3: its state moves back to process A, where the
+ * instruction is repeated and Linux delivers the signal. In ring 0: a bug, D
+ * aborts. Vector registers still hold ring 3's values here. */
 #include "dom/vm/guest/guest.h"
 
 void guest_trap(struct vm_cpu *cpu, const struct vm_regs *regs)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork(): VM_APP's memory is shared by all who have it, and the child's must be
- * its own. So the child, on a stack that is not there, copies what is in use
- * to memory of its own, and puts that in its place; the parent waits.
+ * fork(). VM_APP is a shared mapping; a child needs a private copy. On a stack
+ * outside of VM_APP the child copies all pages in use to private memory, and
+ *moves that to VM_APP's addresses; the parent waits meanwhile.
  *
  *	parent  clone() ------------------------------- read() --- goes on
  *	child           copies | moves the copy into place | closes the pipe

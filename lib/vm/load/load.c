@@ -5,9 +5,9 @@
  *	1. the shared memory, whose descriptors $IX_PROCESS tells, at the
  *	   addresses that it has in the guest
  *	2. ld.so into VM_APP
- *	3. a stack there, on which ld.so finds that it is to run PATH
- *	4. from now on mmap() and its kin are ours
- *	5. ld.so
+ *	3. a stack there, with the arguments for ld.so to run PATH
+ *	4. from now on mmap() and the like are trapped
+ *	5. jump to ld.so
  */
 #include "lib/vm/load/load.h"
 
@@ -63,9 +63,9 @@ static bool numbers(const char *s, s64 out[NFDS])
 	return true;
 }
 
-/* The descriptors stay open, as in domain process: libix closes them. Whoever
- * executes us may have closed or changed what he was given: only his own memory
- * is at stake. */
+/* The descriptors stay open; libix closes them, as in domain process. If
+ * somebody has replaced them before executing us, only his own memory is
+ * affected. */
 static bool map(s64 fd, u64 at, u64 rights)
 {
 	s64 len = sys3(SYS_LSEEK, (u64)fd, 0, SEEK_TO_END);

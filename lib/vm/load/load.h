@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What A executes in domain vm instead of its program: puts it, by way of
- * ld.so, into memory that the guest has, too, and sees to it that all that it
- * maps later lies there. Freestanding: its own memory is not in the guest.
+ * What A executes in domain vm instead of its program. It loads ld.so, which
+ * loads the program, into memory that the guest has as well, and serves all
+ * later calls that map memory from there. Freestanding; its own memory is not
+ * in the guest.
  *
  *   start.S  the first and the last instruction
  *   load.c   main(): START HERE
- *   elf.c    ld.so into memory
+ *   elf.c    loads ld.so
  *   stack.c  arguments, environment, auxiliary vector
- *   space.c  address space: VM_APP's
- *   rights.c ... its page rights, here and in the guest
- *   fork.c   ... a child's copy of it
- *   trap.c   mmap() and its kin, caught by seccomp
- *   sys.h    Linux
+ *   space.c  allocates address space in VM_APP
+ *   rights.c page rights, in the process and in the guest
+ *   fork.c   copies VM_APP for a child
+ *   trap.c   system calls trapped by seccomp: mmap() and the like
+ *   sys.h    system calls without libc
  */
 #ifndef LIB_VM_LOAD_H
 #define LIB_VM_LOAD_H
@@ -22,7 +23,7 @@
 
 enum { LOAD_PAGE = 4096, LOAD_PATH = 4096 };
 
-/* The stack as the kernel made it. */
+/* The initial stack, from the kernel. */
 struct load_stack {
 	u64 argc;
 	char **argv, **env;
@@ -91,7 +92,7 @@ int trap_start(void);
 /* ... its return from a signal, start.S. */
 void trap_restore(void);
 
-/* ---- start.S */
+/* ---- start.S; load_on_stack() calls @f with RSP at @top */
 _Noreturn void load_jump(u64 rip, u64 rsp);
 _Noreturn void load_main(u64 *stack);
 s64 load_on_stack(s64 (*f)(void), void *top);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page rights of VM_APP's memory, in the process (mprotect) and in the guest,
- * whose page tables are D's to change: ring 3 never has more than the process
- * when a call has returned. Until the other way round has been done, an access
- * is an exception of ring 3, and is repeated in the process.
+ * Page rights of VM_APP, in the process (mprotect) and in the guest, whose page
+ * tables D changes at our request. When a call has returned, ring 3 has no more
+ * rights than the process. While it has fewer, an access is an exception of
+ * ring 3 and is repeated in the process.
  *
  * Callers hold the lock of space.c, but for rights_lend().
  */
@@ -50,7 +50,7 @@ static u64 now(void)
 	return ts[0] * NS_PER_S + ts[1];
 }
 
-/* D does it in any case; it ends us if it has died. */
+/* Waits for D's answer. If D dies, the keeper kills us. */
 static void tell_guest(u64 at, u64 len, u32 prot)
 {
 	struct proc_turns *t = &ask->turns;
@@ -98,7 +98,7 @@ s64 rights_set(u64 at, u64 len, u32 prot)
 
 	if (err)
 		return err;
-	/* Pages that nobody may read would be made, to be dumped. */
+	/* A core dump would allocate every page of a shared mapping. */
 	sys3(SYS_MADVISE, at, len, prot & MAY_ALL ? DODUMP : DONTDUMP);
 	for (u64 i = index_of(at); i < index_of(at + len); i++)
 		rights[i] = (u8)prot;

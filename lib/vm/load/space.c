@@ -65,8 +65,8 @@ bool space_has(u64 at, u64 len)
 	return at >= VM_APP && at < END && len <= END - at;
 }
 
-/* Pages that have never been touched are zero, and stay unmade: copied to @to,
- * or cleared, are the others. */
+/* Copies to @to, or clears if that is 0, all pages that exist. Those never
+ * touched are zero and stay unallocated. */
 static void each_made(u64 at, u64 len, u64 to)
 {
 	while (len) {
@@ -201,7 +201,7 @@ s64 space_take(u64 len)
 	return -ENOMEM;
 }
 
-/* What was there, and its rights. */
+/* Removes rights and contents. */
 static s64 take_away(u64 at, u64 len)
 {
 	s64 err = rights_set(at, len, 0);
@@ -238,7 +238,7 @@ s64 space_give(u64 at, u64 len)
 	return release(at, len) ? 0 : -ENOMEM;
 }
 
-/* Where @new_len bytes are to be, of which the first @len are at @at now. */
+/* A place for @new_len bytes, of which the first @len are at @at now. */
 static s64 new_place(u64 at, u64 len, u64 new_len, u64 flags, u64 to)
 {
 	if (flags & REMAP_FIXED)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program's stack as the kernel would make it, in VM_APP: what was on ours is
- * not in the guest. */
+/* The program's initial stack as the kernel would build it, but in VM_APP: ours
+ * is not in the guest. */
 #include "lib/vm/load/load.h"
 
 #include "base/errno.h"
@@ -43,9 +43,9 @@ static u64 put_text(u64 *top, const char *s)
 	return put(top, s, text_len(s));
 }
 
-/* The values that are another program's, or addresses in our stack. False: not
- * for ld.so. The vDSO is none of the guest's memory; without it libc asks by
- * SYSCALL, and ring 0 knows the time. */
+/* Entries of the auxiliary vector that differ for ld.so, or point into our
+ * stack. False: omitted. The vDSO is not in the guest's memory; without it libc
+ * uses system calls, and ring 0 answers those for the time. */
 static bool change(u64 *top, u64 type, u64 *value, const struct load_elf *elf)
 {
 	switch (type) {

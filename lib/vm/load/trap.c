@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls about memory, made by code that lies in VM_APP, are answered here: a
- * filter turns them into SIGSYS. Programs that it executes are not concerned:
- * their code lies elsewhere.
+ * System calls about memory are trapped by seccomp (SIGSYS) and served here, if
+ * their code lies in VM_APP. Programs that it executes are not affected: their
+ *code lies elsewhere.
  *
- *	memory		mmap munmap mremap brk mprotect madvise: space.c and
+ *	memory		mmap munmap mremap brk mprotect madvise: space.c,
  *			rights.c. Files are read, not mapped
  *	fork		fork.c
- *	signal masks	SIGSYS stays possible
+ *	signal masks	SIGSYS is never blocked
  */
 #include "lib/vm/load/load.h"
 
@@ -71,7 +71,7 @@ static u64 pages(u64 len)
 	return (len + LOAD_PAGE - 1) & ~(u64)(LOAD_PAGE - 1);
 }
 
-/* Nobody else has the memory yet; reading it may take its time. */
+/* Without the lock: reading may take long. */
 static s64 fill(const struct load_call *k, u64 at)
 {
 	s64 n = rights_lend(at, pages(k->b));
@@ -86,7 +86,7 @@ static s64 map(const struct load_call *k)
 	s64 at, n = 0;
 
 	shared &= !(k->d & MAP_IS_PRIVATE);
-	/* What others see, and what they write, cannot be had. */
+	/* Writes would not reach the file. */
 	if (file && shared && k->c & MAY_WRITE)
 		return -ENODEV;
 	if (!k->b)
@@ -119,7 +119,8 @@ static s64 protect(const struct load_call *k)
 	return rights_change(k->a, pages(k->b), (u32)k->c);
 }
 
-/* What a child has, and what is dumped, is ours to say. */
+/* What children inherit and what is dumped is decided in fork.c and rights.c.
+ */
 static s64 advise(const struct load_call *k)
 {
 	switch (k->c) {
