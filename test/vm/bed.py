@@ -4,7 +4,11 @@
 AMD's virtualisation, Debian's kernel, and an initramfs of busybox, modules and
 the files that the command needs, at the paths that they have here.
 
-  bed.py [--timeout S] [--file PATH]... [--module PATH]... -- COMMAND ARGUMENTS
+  bed.py [--timeout S] [--python] [--count] [--file PATH]...
+          [--module PATH]... -- COMMAND ARGUMENTS
+
+--python: with Python's library. --count: one processor, whose time stamp counter
+counts the instructions that it has executed, whoever's they are.
 
   host ---- qemu -accel tcg ---- Linux, kvm-amd ---- the guest under test
 
@@ -27,6 +31,10 @@ import time
 KVM = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko",
        "drivers/crypto/ccp/ccp.ko", "arch/x86/kvm/kvm-amd.ko")
 CPUS, MEMORY = 2, "1200M"
+PYTHON = "/usr/bin/python3"
+# Of its library, what no test needs and is large.
+SKIPPED = {"test", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter",
+           "dist-packages", "distutils", "turtledemo"}
 STATUS = "bed: status "
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -92,7 +100,7 @@ class Initramfs:
         """A file with the libraries it needs, or a folder with all in it."""
         path = os.path.abspath(path)
         if os.path.isdir(path):
-            for name in sorted(os.listdir(path)):
+            for name in sorted(set(os.listdir(path)) - SKIPPED):
                 self.add(os.path.join(path, name))
             return
         self.file(path)
@@ -105,6 +113,9 @@ class Initramfs:
 
 
 def libraries(path):
+    with open(path, "rb") as f:
+        if f.read(4) != b"\x7fELF":
+            return
     p = subprocess.run(["ldd", path], capture_output=True, text=True)
     for line in p.stdout.splitlines() if p.returncode == 0 else ():
         for word in line.split():
@@ -164,12 +175,18 @@ def registers(path):
                    **{"command-line": "info registers -a"})
 
 
-def run(image, initramfs, folder, timeout):
+def processors(count):
+    if count:
+        return ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1"]
+    return ["-accel", "tcg,thread=multi", "-smp", str(CPUS)]
+
+
+def run(image, initramfs, folder, timeout, count):
     """What the machine printed, and whether it ended by itself."""
     qmp = folder + "/qmp"
     machine = subprocess.Popen(
-        ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
-         "-cpu", "EPYC,+svm,+npt", "-smp", str(CPUS), "-m", MEMORY,
+        ["qemu-system-x86_64", *processors(count),
+         "-cpu", "EPYC,+svm,+npt", "-m", MEMORY,
          "-kernel", image, "-initrd", initramfs, "-append",
          "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable",
          "-nodefaults", "-display", "none", "-no-reboot", "-qmp",
@@ -192,7 +209,7 @@ def text(path):
         return f.read()
 
 
-def boot(files, modules, command, timeout):
+def boot(files, modules, command, timeout, count=False):
     """Status and output of @command in the machine."""
     for need in ("qemu-system-x86_64", "busybox"):
         if not shutil.which(need):
@@ -202,7 +219,7 @@ def boot(files, modules, command, timeout):
         pack(folder + "/initramfs", folder_of_modules, modules, files,
              command)
         began = time.monotonic()
-        ended = run(image, folder + "/initramfs", folder, timeout)
+        ended = run(image, folder + "/initramfs", folder, timeout, count)
         out = text(folder + "/out").replace("\r\n", "\n")
         at = out.rfind(STATUS)
         if ended and at >= 0:
@@ -217,14 +234,18 @@ def boot(files, modules, command, timeout):
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("--timeout", type=float, default=60)
+    p.add_argument("--python", action="store_true")
+    p.add_argument("--count", action="store_true")
     p.add_argument("--file", action="append", default=[])
     p.add_argument("--module", action="append", default=[],
                    help="below the modules' kernel/; default: KVM's, veth, tun")
     p.add_argument("command", nargs="+")
     a = p.parse_args()
+    if a.python:
+        a.file += [PYTHON, "/usr/lib/python%d.%d" % sys.version_info[:2]]
     status, out = boot(a.file, a.module or (*KVM, "drivers/net/veth.ko",
                                              "drivers/net/tun.ko"),
-                       a.command, a.timeout)
+                       a.command, a.timeout, a.count)
     sys.stdout.write(out)
     return status
 
