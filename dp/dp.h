@@ -60,8 +60,9 @@ struct dp {
 	const struct ix_down *down; /* NULL until the application attached */
 	struct ix_up *up;	    /* written only, never read back */
 	u64 now;
-	u32 nevents; /* in up->events */
-	bool full;   /* up->events is: the rest waits */
+	u64 polled_at; /* when the NIC was asked last, or the thread woke up */
+	u32 nevents;   /* in up->events */
+	bool full;     /* up->events is: the rest waits */
 
 	/* user timers */
 	struct user_timer *timers;

@@ -95,7 +95,7 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	dp->arena = s->arena;
 	dp->down = s->down;
 	dp->up = s->up;
-	dp->now = now;
+	dp->now = dp->polled_at = now;
 	dp->nthreads = dp->net.nthreads = s->nthreads;
 	dp->forward = s->forward;
 	dp->udp_sent_tail = &dp->udp_sent;

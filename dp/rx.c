@@ -45,11 +45,16 @@ static inline u64 prefetch_headers(struct mbuf *const *pkts, u32 n)
 	return bytes;
 }
 
-static void count(struct ix_stat *stat, u32 n, u64 bytes)
+/* @delay: since the last look, which is how long they may have waited. */
+static void count(struct ix_stat *stat, u32 n, u64 bytes, u64 delay)
 {
+	u32 log2 = 63 - (u32)__builtin_clzll(delay | 1);
+
 	stat->rx_packets += n;
 	stat->rx_bytes += bytes;
 	stat->rx_batch[31 - __builtin_clz(n)]++;
+	stat->rx_delay_ns += n * delay;
+	stat->rx_delay[min(log2, (u32)IX_DELAY_BUCKETS - 1)] += n;
 }
 
 static u32 receive_nic(struct dp *dp, u64 now)
@@ -57,10 +62,12 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	struct mbuf *pkts[DP_MAX_BATCH];
 	struct nicq *nic = dp->nic;
 	int n = nic->ops->rx(nic, pkts, (int)dp->conf.batch, now);
+	u64 delay = now - dp->polled_at;
 
+	dp->polled_at = now;
 	if (n <= 0)
 		return 0;
-	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n));
+	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n), delay);
 	for (u32 i = 0; i < (u32)n; i++) {
 		i += net_rx(&dp->net, pkts + i, (u32)n - i, now);
 		if (unlikely(i < (u32)n))

@@ -135,6 +135,7 @@ static void awake(struct host_thread *t)
 	u64 count;
 
 	WRITE_ONCE(t->sleeping, 0);
+	t->dp->polled_at = host_now(&t->clock);
 	if (read(t->wake_fd, &count, sizeof(count)) < 0)
 		return; /* nobody rang */
 }

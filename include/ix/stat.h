@@ -13,6 +13,7 @@
 	/* NIC */                                                          \
 	X(rx_packets, "packets received")                                  \
 	X(rx_bytes, "bytes received, with headers")                        \
+	X(rx_delay_ns, "time since the poll before, ns, of each packet")   \
 	X(tx_packets, "packets handed to the NIC")                         \
 	X(tx_bytes, "bytes handed to the NIC, with headers")               \
 	X(tx_copied_bytes, "payload bytes copied at transmit")             \
@@ -116,14 +117,20 @@
 
 enum { IX_BATCH_BUCKETS = 12 }; /* batch of n packets: bucket log2(n) */
 
+/* What may have waited n ns in the NIC's queue, the time since the poll before:
+ * bucket log2(n), in packets; the last one has all that is longer. After a sleep,
+ * which a packet ends, n is 0, and counts as 1. */
+enum { IX_DELAY_BUCKETS = 32 };
+
 #define IX_COUNTER_FIELD(name, help) uint64_t name;
 struct ix_stat {
 	uint64_t version; /* IX_STAT_VERSION */
 	IX_COUNTERS(IX_COUNTER_FIELD)
 	uint64_t rx_batch[IX_BATCH_BUCKETS];
+	uint64_t rx_delay[IX_DELAY_BUCKETS];
 };
 #undef IX_COUNTER_FIELD
 
-#define IX_STAT_VERSION 1
+#define IX_STAT_VERSION 2
 
 #endif

@@ -93,6 +93,34 @@ static void to_other_threads(void **state)
 	rig_end(r);
 }
 
+/* How long packets may have waited: since the look before, or the wake-up. */
+static void delay(void **state)
+{
+	struct rig *r = rig_new();
+	u64 t;
+
+	rig_start(r);
+	t = r->now;
+	inject_junk(r, 3, 60);
+	assert_int_equal(dp_rx(&r->dp, t += 5000), 3);
+	assert_int_equal(dp_rx(&r->dp, t += 100000), 0);
+	inject_junk(r, 1, 60);
+	assert_int_equal(dp_rx(&r->dp, t += 1000), 1);
+	assert_int_equal(r->stat.rx_delay_ns, 3 * 5000 + 1000);
+	assert_int_equal(r->stat.rx_delay[12], 3);
+	assert_int_equal(r->stat.rx_delay[9], 1);
+
+	r->dp.polled_at = t += 7000; /* slept */
+	inject_junk(r, 2, 60);
+	assert_int_equal(dp_rx(&r->dp, t), 2);
+	assert_int_equal(r->stat.rx_delay[0], 2);
+
+	inject_junk(r, 1, 60);
+	assert_int_equal(dp_rx(&r->dp, t + (1ull << 40)), 1);
+	assert_int_equal(r->stat.rx_delay[IX_DELAY_BUCKETS - 1], 1);
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +128,7 @@ int main(void)
 		cmocka_unit_test(largest_batch),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(to_other_threads),
+		cmocka_unit_test(delay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
