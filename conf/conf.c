@@ -6,22 +6,28 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define S(name_, member, type_, def_, min_, max_, arg_, help_) \
-	{                                                      \
-		.name = name_,                                 \
-		.offset = offsetof(struct conf, member),       \
-		.size = sizeof(((struct conf *)0)->member),    \
-		.type = CONF_##type_,                          \
-		.def = def_,                                   \
-		.min = min_,                                   \
-		.max = max_,                                   \
-		.arg = arg_,                                   \
-		.help = help_,                                 \
+#define SETTING(name_, member, type_, def_, min_, max_, arg_, help_, live_) \
+	{                                                                   \
+		.name = name_,                                              \
+		.offset = offsetof(struct conf, member),                    \
+		.size = sizeof(((struct conf *)0)->member),                 \
+		.type = CONF_##type_,                                       \
+		.def = def_,                                                \
+		.min = min_,                                                \
+		.max = max_,                                                \
+		.arg = arg_,                                                \
+		.help = help_,                                              \
+		.live = live_,                                              \
 	},
+#define S(...) SETTING(__VA_ARGS__, false)
+#define L(...) SETTING(__VA_ARGS__, true)
 
 const struct setting conf_settings[] = {
 #include "conf/conf.def"
 };
+#undef S
+#undef L
+#undef SETTING
 
 const size_t conf_nr_settings = ARRAY_SIZE(conf_settings);
 

@@ -132,6 +132,7 @@ struct setting {
 	u64 min, max; /* both 0: any */
 	const char *arg;
 	const char *help;
+	bool live; /* `ix set` can change it while the dataplane runs */
 };
 
 extern const struct setting conf_settings[];

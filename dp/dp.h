@@ -105,6 +105,9 @@ int dp_init(struct dp *dp, const struct dp_setup *setup, u64 now);
  * and goes on with what another one began. */
 void dp_bind(struct dp *dp);
 
+/* Live settings in dp->conf or dp->net.conf have changed. */
+void dp_configured(struct dp *dp);
+
 /* One iteration at time @now (ns), see loop.c. @calls: dispatch the batch in
  * dp->down first (true exactly once per crossing). Returns the number of
  * event conditions now in dp->up, or -EAGAIN when there was no work at all:

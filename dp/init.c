@@ -111,6 +111,11 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	return 0;
 }
 
+void dp_configured(struct dp *dp)
+{
+	tcp_configured(&dp->net);
+}
+
 /* Sends what is queued, but does not wait for a NIC that takes nothing more. */
 static void drain(struct dp *dp, u64 now)
 {

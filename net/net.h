@@ -45,7 +45,8 @@ enum {
 	NET_ALL = 256, /* net->owner: ARP, which all threads should see */
 };
 
-/* Settings of the protocols. Fixed while a thread runs. */
+/* Settings of the protocols. Fixed while a thread runs, but for the live ones
+ * of conf/conf.def: dp_configured(). */
 struct net_conf {
 	struct be32 ip; /* own IPv4 address */
 	struct be32 netmask;

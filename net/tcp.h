@@ -405,6 +405,8 @@ size_t tcp_bytes(const struct tcp_conf *conf);
 
 /* @mem: tcp_bytes() zeroed bytes, cache line aligned. */
 void tcp_init(struct net *net, void *mem);
+/* What follows from net->conf.tcp, anew: live settings have changed. */
+void tcp_configured(struct net *net);
 
 /* ---- calls: dp/syscall.c -> here. All return 0 or a negative errno. */
 

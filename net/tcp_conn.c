@@ -34,6 +34,19 @@ size_t tcp_bytes(const struct tcp_conf *conf)
 
 /* What has never been used is not touched here: a page of it becomes real
  * memory only when a connection is made in it. */
+void tcp_configured(struct net *net)
+{
+	const struct tcp_conf *conf = &net->conf.tcp;
+	struct tcp *t = &net->tcp;
+
+	t->rto_initial = ticks_of_us(conf->rto_initial_us);
+	t->rto_min = ticks_of_us(conf->rto_min_us);
+	t->rto_max = ticks_of_us(conf->rto_max_us);
+	t->rto_slack = min(t->rto_min, ticks_of_us(DELACK_OF_PEERS_US));
+	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
+	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
+}
+
 void tcp_init(struct net *net, void *memory)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
@@ -59,13 +72,8 @@ void tcp_init(struct net *net, void *memory)
 	t->losses_left = tcp_losses(conf);
 	t->ranges_left = conf->max_ranges;
 	timer_init(&t->watch, TIMER_SHARE);
-	t->rto_initial = ticks_of_us(conf->rto_initial_us);
-	t->rto_min = ticks_of_us(conf->rto_min_us);
-	t->rto_max = ticks_of_us(conf->rto_max_us);
-	t->rto_slack = min(t->rto_min, ticks_of_us(DELACK_OF_PEERS_US));
 	t->challenge_second = UINT64_MAX;
-	t->time_wait_ticks = ticks_of_us(conf->time_wait_ms * 1000ull);
-	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
+	tcp_configured(net);
 	tcp_tune_window(net);
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;

@@ -40,7 +40,7 @@ expect 0 "ABI 4" "$ix" --version
 
 # Every setting is in the help, with its default and range.
 help=$("$ix" run --help) || fail "ix run --help"
-names=$(sed -n 's/^S("\([^"]*\)".*/\1/p' "$src/conf/conf.def")
+names=$(sed -n 's/^[SL]("\([^"]*\)".*/\1/p' "$src/conf/conf.def")
 [ "$(echo "$names" | wc -l)" -gt 40 ] || fail "conf/conf.def not understood"
 for n in $names; do
 	echo "$help" | grep -q -- "^  --$n " || fail "help lacks $n"

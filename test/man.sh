@@ -61,7 +61,7 @@ for page in "${!pages[@]}"; do
 	done < <(grep -E '^\.Xr ix' "${pages[$page]}")
 done
 
-names ix-run.1 setting $(sed -n 's/^S("\([^"]*\)".*/--\1/p' \
+names ix-run.1 setting $(sed -n 's/^[SL]("\([^"]*\)".*/--\1/p' \
 	"$src/conf/conf.def")
 names ix.1 command $("$build/cp/ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
 names ix-stat.1 option $(options "$build/cp/ix" stat)
