@@ -41,6 +41,7 @@
  *   tcp_send.c   segments of each kind
  *   tcp_resend.c segments that are sent again
  *   tcp_build.c  payload and header of a segment
+ *   tcp_info.c   a connection as people see it
  */
 #ifndef NET_TCP_H
 #define NET_TCP_H
@@ -545,6 +546,35 @@ u32 tcp_close_all(struct net *net, u64 now);
 
 /* Aborts everything with RST (shutdown). */
 void tcp_abort_all(struct net *net, u64 now);
+
+/* What people want to know of a connection. */
+struct tcp_info {
+	u32 index; /* of the connection, in its thread */
+	struct be128 raddr, laddr;
+	u16 rport, lport;
+	u8 state, group;
+	bool accepted; /* the application has it */
+	/* options in use */
+	bool timestamps, window_scaling, sack, ecn, pacing;
+	u8 wscale_snd, wscale_rcv;
+	u16 mss; /* of what we send */
+	/* sending, bytes */
+	const char *cc;
+	u32 cwnd, ssthresh, snd_wnd;
+	u32 snd_queued; /* not acknowledged, sent or not */
+	u32 in_flight, lost, resent;
+	u8 timeouts; /* in a row */
+	bool recovery;
+	/* receiving, bytes */
+	u32 rcv_wnd, rcv_queued;
+	u32 rcv_mbufs, holes;
+	/* time */
+	u32 srtt_us, rttvar_us, rto_us;
+	u32 last_rx_ms, last_tx_ms;
+};
+
+/* Of number @index, below net->tcp.nconns_used; false: there is none. */
+bool tcp_info(const struct net *net, u32 index, struct tcp_info *out, u64 now);
 
 static inline u32 tcp_index(const struct tcp *t, const struct tcp_conn *c)
 {

@@ -197,6 +197,7 @@ static void describe(struct host *h, const struct host_domain *domain)
 	for (u32 i = 0; i < h->nthreads; i++)
 		memcpy(h->threads[i].stat.page->about, h->about,
 		       sizeof(h->about));
+	log_add(&h->log, h->about);
 }
 
 int host_open(struct host **out, const struct conf *conf,
@@ -209,7 +210,10 @@ int host_open(struct host **out, const struct conf *conf,
 		return host_fail(-ENOMEM, why, why_len, "host");
 	memset(h, 0, sizeof(*h));
 	h->conf = *conf;
+	h->domain = domain;
+	h->opened_at = host_clock_os();
 	pthread_mutex_init(&h->neighbours.lock, NULL);
+	pthread_mutex_init(&h->log.lock, NULL);
 	err = derive(&h->conf, why, why_len);
 	if (err)
 		goto fail;

@@ -11,6 +11,8 @@
  *   run.c     the loop around dp_step(): idling, stopping
  *   spin.c    spin or block?
  *   ask.c     what other threads ask of an elastic one
+ *   log.c     what has been reported
+ *   ctl.c     the control socket, see ctl.h
  */
 #ifndef DOM_HOST_H
 #define DOM_HOST_H
@@ -22,11 +24,13 @@
 #include "dom/host/clock.h"
 #include "dom/host/hugemem.h"
 #include "dom/host/spin.h"
+#include "dom/host/log.h"
 #include "dom/host/statfile.h"
 #include "nic/linux.h"
 #include "nic/nic_open.h"
 
 struct host;
+struct ctl;
 
 /* One elastic thread. */
 struct host_thread {
@@ -49,6 +53,8 @@ struct host_thread {
 	struct host_spin spin;
 	bool spin_told;
 	u64 max_sleep; /* ns */
+	u64 limit_ns;  /* between two looks at the network without the
+			* application */
 	u64 worked_at; /* when there was work last */
 	u64 chores_at; /* when chores() is due */
 
@@ -72,6 +78,7 @@ struct host_neighbours {
 };
 
 struct host {
+	const struct host_domain *domain;
 	struct conf conf; /* with what follows from it worked out */
 	struct hugemem mem;
 	struct nic *nic;
@@ -85,6 +92,13 @@ struct host {
 	int news_fd; /* rung when a thread has something to say; 0: nobody hears
 			it */
 	char about[1024]; /* what is in force, one line */
+
+	struct ctl *ctl;     /* NULL: none */
+	struct log log;	     /* what has been reported */
+	u64 opened_at;	     /* ns, host_clock_os() */
+	const char *program; /* for people; NULL: see conf.name */
+	bool app_runs;	     /* an application does, as far as we know; */
+	u32 app_lives;	     /* ... so many have */
 };
 
 /* What a domain says about itself. */
@@ -208,6 +222,8 @@ int host_fail_at(int err, char *why, size_t why_len, const char *what,
 int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 		     char *why, size_t why_len);
 void host_close_thread(struct host_thread *t);
+/* On the elastic thread: its part of live settings. */
+void host_configure(struct host_thread *t, const struct conf *conf);
 
 /* net.c: own address, gateway into conf->dp.net before the NIC is
  * opened; fixed neighbours afterwards. */

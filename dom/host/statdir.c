@@ -114,6 +114,20 @@ void statdir_tidy(const char *path)
 		rmdir(path); /* if it is empty */
 }
 
+int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH])
+{
+	const char *session = getenv("XDG_RUNTIME_DIR");
+	int n = 0;
+
+	snprintf(out[n++], STATDIR_PATH, "%s", run_dir);
+	snprintf(out[n++], STATDIR_PATH, "%s/%u/ix", user_dir,
+		 (unsigned int)geteuid());
+	if (session && session[0] == '/' &&
+	    strlen(session) < STATDIR_PATH - sizeof("/ix"))
+		snprintf(out[n++], STATDIR_PATH, "%.200s/ix", session);
+	return n;
+}
+
 /* ---- all */
 
 struct walk {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where counter pages are, and whose a place is:
+ * Where counter pages and control sockets are, and whose a place is:
  *
  *   /run/ix                  of root, or of a user who was given it
  *   $XDG_RUNTIME_DIR/ix      as a rule /run/user/UID/ix
@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { STATDIR_PATH = 256 };
+enum { STATDIR_PATH = 256, STATDIR_PLACES = 3 };
 
 /* Where our own pages go: @dir, or if empty the first of the above that can be
  * had; made if absent. @out is set in any case, for a message. 0 or -errno. */
@@ -25,6 +25,9 @@ int statdir_choose(const char *dir, char out[STATDIR_PATH]);
 
 /* What was made by statdir_choose("") is not to be left when it is empty. */
 void statdir_tidy(const char *path);
+
+/* Where statdir_choose("") may put them, but for /dev/shm: how many. */
+int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH]);
 
 /* @fd: of a directory, to be read and closed; @owner: its files may be theirs;
  * @shared: or root's, or ours. */

@@ -51,6 +51,7 @@ struct statfile_found {
 	uid_t owner;
 	pid_t pid; /* of @owner */
 	unsigned int thread;
+	char dir[STATDIR_PATH]; /* where it is */
 };
 
 /* All live pages of @dir (empty: of all places), by owner, pid and thread;

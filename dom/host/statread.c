@@ -63,13 +63,29 @@ static bool is_of(pid_t pid, uid_t user)
 	return found && (!user || uid == user);
 }
 
+/* The control socket of a process that is no more: before its first page, which
+ * is how we know of it. */
+static void remove_socket(int dir, const char *page)
+{
+	char name[32];
+	unsigned int thread;
+	int pid;
+
+	if (sscanf(page, "%d.%u", &pid, &thread) != 2 || thread)
+		return;
+	snprintf(name, sizeof(name), "%d.sock", pid);
+	unlinkat(dir, name, 0);
+}
+
 /* Does nobody hold the lock of our own file? Then it is removed. */
 static bool remove_stale(int fd, int dir, const char *name, uid_t owner)
 {
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return false;
-	if (owner == geteuid())
+	if (owner == geteuid()) {
+		remove_socket(dir, name);
 		unlinkat(dir, name, 0);
+	}
 	return true;
 }
 
@@ -107,10 +123,12 @@ static void list_dir(int fd, const char *path, uid_t owner, bool shared,
 	for (int i = 0; i < MOST_FILES && (e = readdir(d)); i++) {
 		struct statfile_found found;
 
-		if (parse_name(e->d_name, &found) &&
-		    read_file(dirfd(d), e->d_name, owner, shared, &found) &&
-		    list->n < list->max)
-			list->out[list->n++] = found;
+		if (!parse_name(e->d_name, &found) ||
+		    !read_file(dirfd(d), e->d_name, owner, shared, &found) ||
+		    list->n == list->max)
+			continue;
+		snprintf(found.dir, sizeof(found.dir), "%s", path);
+		list->out[list->n++] = found;
 	}
 	closedir(d);
 	if (!shared && owner == geteuid())

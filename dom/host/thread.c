@@ -35,18 +35,18 @@ static int open_stat(struct host_thread *t)
 	return 0;
 }
 
-static void set_idling(struct host_thread *t)
+void host_configure(struct host_thread *t, const struct conf *conf)
 {
-	const struct host *h = t->host;
-	bool deaf = h->nthreads > 1 && !strncmp(h->conf.nic, "wire:", 5);
+	bool deaf = t->host->nthreads > 1 && !strncmp(conf->nic, "wire:", 5);
 
+	t->limit_ns = conf->app_timeout_us * 1000ull;
 	t->max_sleep = (u64)(deaf ? SLEEP_DEAF_MS : SLEEP_MS) * NS_PER_MS;
-	switch ((enum conf_idle)h->conf.idle) {
+	switch ((enum conf_idle)conf->idle) {
 	case IDLE_SPIN:
 		t->spin.limit_ns = UINT64_MAX;
 		break;
 	case IDLE_ADAPTIVE:
-		t->spin.limit_ns = (u64)h->conf.spin_us * 1000;
+		t->spin.limit_ns = (u64)conf->spin_us * 1000;
 		break;
 	case IDLE_BLOCK:
 		t->spin.limit_ns = 0;
@@ -125,7 +125,7 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	if (!t->mem)
 		return host_fail(-ENOMEM, why, why_len, "dataplane memory");
 	t->dp = t->mem;
-	set_idling(t);
+	host_configure(t, &h->conf);
 	err = open_wake(t);
 	if (err)
 		return host_fail(err, why, why_len, "eventfd");

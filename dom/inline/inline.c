@@ -2,7 +2,7 @@
 /* Domain inline: the dataplane in the application's own process, crossed by a
  * function call. There is no wall 2: for trusted programs, tests, and as the
  * upper bound of speed. */
-#include "dom/host/host.h"
+#include "dom/host/ctl.h"
 #include "ix/dom.h"
 
 #include <errno.h>
@@ -73,6 +73,7 @@ static void close_domain(struct ix_domain *d)
 	struct inline_domain *in = self(d);
 
 	host_end_threads(in->host);
+	ctl_close(in->host);
 	host_close(in->host);
 	for (int i = 0; i < d->nthreads; i++)
 		hugemem_private_free(in->batches[i], sizeof(struct batch));
@@ -87,6 +88,7 @@ static void at_exit(void)
 	if (!opened || opened->pid != getpid())
 		return;
 	host_end_threads(opened->host);
+	ctl_close(opened->host);
 	nic_close(opened->host->nic);
 	for (u32 i = 0; i < opened->host->nthreads; i++)
 		statfile_remove(&opened->host->threads[i].stat);
@@ -138,6 +140,11 @@ int ix_domain_open(struct ix_domain **out, char *why, size_t why_len)
 	atexit(at_exit);
 	if (!conf.quiet)
 		fprintf(stderr, "ix: %s\n", in->host->about);
+	in->host->program = program_invocation_short_name;
+	in->host->app_runs = true;
+	in->host->app_lives = 1;
+	if (ctl_open(in->host, NULL, NULL, why, why_len))
+		fprintf(stderr, "ix: %s\n", why);
 	in->domain = (struct ix_domain){
 		.name = "inline",
 		.abi_version = IX_ABI_VERSION,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seccomp filter of D's elastic threads: the system calls that the loop
- * needs, on the NIC's descriptors and those that wake threads only. Everything
- * else fails with EPERM, so that no elastic thread can make a call that A, or
- * another process, can block.
+ * The seccomp filters of D's threads. Elastic threads: the system calls that the
+ * loop needs, on the NIC's descriptors and those that wake threads only.
+ * Everything else fails with EPERM, so that no elastic thread can make a call
+ * that A, or another process, can block. The control thread, which reads what
+ * any user sends it, may serve sockets besides.
  *
  * Writes to stderr (panic(), libc before it aborts, a sanitizer) raise SIGSYS
  * instead; the main thread prints them: report.c.
@@ -18,6 +19,13 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* The control thread's: it serves clients, asks elastic threads, and opens
+ * nothing. */
+static const int control[] = {
+	SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg), SCMP_SYS(close),	 SCMP_SYS(brk),
+};
 
 /* Whatever the arguments. */
 static const int always[] = {
@@ -66,6 +74,15 @@ static int allow_nic(scmp_filter_ctx f, int fd)
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls) && !err; i++)
 		err = allow_fd(f, calls[i], fd);
+	return err;
+}
+
+static int allow_calls(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
 	return err;
 }
 
@@ -120,47 +137,82 @@ static int trap_last_words(scmp_filter_ctx f)
 	return err;
 }
 
-static int add_rules(scmp_filter_ctx f, const struct proc *p)
+/* What all threads have. */
+static int add_common(scmp_filter_ctx f)
 {
-	int err = 0;
+	int err = allow_calls(f, always, ARRAY_SIZE(always));
 
-	seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; i < ARRAY_SIZE(always) && !err; i++)
-		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, always[i], 0);
-	if (!err) /* abort() */
+	if (!err) /* abort(), host_call() */
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				       SCMP_A0(SCMP_CMP_EQ, (u64)getpid(), 0));
-	if (!err)
-		err = allow_fds(f, p);
 	if (!err)
 		err = allow_memory(f);
 	return err ? err : trap_last_words(f);
 }
 
-int proc_confine_build(struct proc *p)
+static int add_elastic(scmp_filter_ctx f, const struct proc *p)
 {
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int err = f ? add_rules(f, p) : -ENOMEM;
+	int err;
+
+	seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	err = add_common(f);
+	return err ? err : allow_fds(f, p);
+}
+
+static int add_control(scmp_filter_ctx f, const struct proc *p)
+{
+	int err = add_common(f);
 
 	if (!err)
-		err = proc_seccomp_export(&p->own, f);
+		err = allow_calls(f, control, ARRAY_SIZE(control));
+	for (u32 i = 0; i < p->host->nthreads && !err; i++)
+		err = allow_fd(f, SCMP_SYS(write), p->host->threads[i].wake_fd);
+	return err;
+}
+
+static int build(struct sock_fprog *out, const struct proc *p,
+		 int (*add)(scmp_filter_ctx f, const struct proc *p))
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int err = f ? add(f, p) : -ENOMEM;
+
+	if (!err)
+		err = proc_seccomp_export(out, f);
 	seccomp_release(f);
 	return err;
+}
+
+int proc_confine_build(struct proc *p)
+{
+	int err = build(&p->own, p, add_elastic);
+
+	return err ? err : build(&p->control, p, add_control);
 }
 
 void proc_confine_free(struct proc *p)
 {
 	free(p->own.filter);
-	p->own.filter = NULL;
+	free(p->control.filter);
+	p->own.filter = p->control.filter = NULL;
 }
 
 /* SPEC_ALLOW: D runs trusted code only, and needs no costly mitigations. */
-int proc_confine(const struct proc *p)
+static int confine(const struct sock_fprog *filter)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		       SECCOMP_FILTER_FLAG_SPEC_ALLOW, &p->own)
+		       SECCOMP_FILTER_FLAG_SPEC_ALLOW, filter)
 		       ? -errno
 		       : 0;
+}
+
+int proc_confine(const struct proc *p)
+{
+	return confine(&p->own);
+}
+
+int proc_confine_control(void *p)
+{
+	return confine(&((const struct proc *)p)->control);
 }

@@ -6,7 +6,7 @@
  *	processes   pid namespace, with its own /proc: A cannot name, signal or
  *		    inspect a process outside of its life
  *	IPC         SysV and POSIX queues and segments; /dev/shm
- *	mounts      only as far as the two above need it
+ *	mounts      only as far as the two above need it; no control sockets
  *	user        if ix is not root: needed to make the others
  *	Landlock    no access to the memory of processes outside, even of the
  *		    same user
@@ -77,6 +77,22 @@ static int map_user(uid_t uid, gid_t gid)
 	return err;
 }
 
+/* Other dataplanes' sockets and our own, where A may be of their user. A place
+ * that is not there has none. */
+static int hide_sockets(void)
+{
+	const unsigned long flags =
+		MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
+	char place[STATDIR_PLACES][STATDIR_PATH];
+	int n = statdir_places(place);
+
+	for (int i = 0; i < n; i++)
+		if (mount("tmpfs", place[i], "tmpfs", flags, "mode=755") &&
+		    errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
 /* In the child, process 1. Mounts propagate from the machine, and unmounts,
  * too: A keeps no file system busy. */
 int proc_fence_settle(const struct proc_fence *f)
@@ -96,7 +112,7 @@ int proc_fence_settle(const struct proc_fence *f)
 		  "mode=1777") &&
 	    errno != ENOENT)
 		return -errno;
-	return 0;
+	return hide_sockets();
 }
 
 /* Tries it in a child. */

@@ -91,6 +91,12 @@ static int ended(struct proc_watch *w, int status)
 	return WEXITSTATUS(status);
 }
 
+static void note_life(struct host *h, bool runs)
+{
+	WRITE_ONCE(h->app_lives, h->app_lives + runs);
+	WRITE_ONCE(h->app_runs, runs);
+}
+
 /* The process: started, waited for. */
 static int live(struct proc_watch *w, char **argv, int settings_fd, u64 pause)
 {
@@ -110,8 +116,11 @@ static int live(struct proc_watch *w, char **argv, int settings_fd, u64 pause)
 	f = await_exec(w, life.exec_fd);
 	w->born = proc_now_ms();
 	w->expected = w->born + PROC_ATTACH_MS;
-	if (!f.err)
+	if (!f.err) {
+		note_life(w->p->host, true);
 		status = await_end(w, life.status_fd);
+		note_life(w->p->host, false);
+	}
 	proc_life_close(&life);
 	return f.err ? failed(w, &f) : ended(w, status);
 }

@@ -82,7 +82,6 @@ struct proc_thread {
 	bool done;	/* has ended, or is about to */
 	bool attached;	/* to a thread of A: PROC_ATTACH to PROC_DETACH */
 	bool came;	/* was attached in this life */
-	u64 limit_ns;	/* the network is served at least so often */
 	u64 counted_at; /* the last overrun of proc_thread_look() */
 	struct proc_limit limit;
 	int err;	  /* why it could not start */
@@ -156,8 +155,8 @@ struct proc {
 	u32 unsaid;   /* messages that stderr has not taken */
 	u32 nthreads; /* of these run */
 	struct proc_thread threads[IX_MAX_THREADS];
-	struct sock_fprog filters[2]; /* proc_seccomp_build() */
-	struct sock_fprog own;	      /* proc_confine_build() */
+	struct sock_fprog filters[2];	/* proc_seccomp_build() */
+	struct sock_fprog own, control; /* proc_confine_build() */
 };
 
 /* Runs @argv on a dataplane of its own, until it ends or a signal tells us to;
@@ -212,11 +211,14 @@ void proc_reports(struct proc *p);
 /* Any thread: there is something to report. */
 void proc_report(struct proc *p);
 
-/* confine.c: p->own, for D's elastic threads; the NIC is open. 0 or -errno. */
+/* confine.c: p->own, for D's elastic threads, and p->control; the NIC is open.
+ * 0 or -errno. */
 int proc_confine_build(struct proc *p);
 void proc_confine_free(struct proc *p);
 /* From now on the calling thread has only those system calls. 0 or -errno. */
 int proc_confine(const struct proc *p);
+/* ... the control thread: for ctl_open(). */
+int proc_confine_control(void *p);
 
 /* fault.c: D survives a truncated counter file of @h; NULL: no more. */
 void proc_faults_survive(struct host *h);

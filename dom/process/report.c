@@ -169,6 +169,8 @@ void proc_say(struct proc *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	if (p->host)
+		log_add(&p->host->log, line);
 	if (!say_lost(p) ||
 	    !write_now(p, line, min((size_t)n, sizeof(line) - 1)))
 		p->unsaid++;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Domain process from start to end: D, and A's lives one after the other. */
+#include "dom/host/ctl.h"
 #include "dom/process/watch.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
 	BACKOFF_MIN_MS = 10,
@@ -88,6 +90,19 @@ static int open_host(struct proc *p, const struct conf *conf)
 	return err;
 }
 
+/* Where A's user could be D's, A must not find the socket, or have no say. */
+static void open_control(struct proc *p)
+{
+	bool hidden = p->fence.namespaces && !p->host->conf.stat_dir[0];
+	char why[NIC_WHY];
+
+	p->host->program = p->program;
+	if (ctl_open(p->host, proc_confine_control, p, why, sizeof(why)))
+		proc_say(p, "ix: %s\n", why);
+	if (!p->user.own && !hidden)
+		ctl_bar(p->host, p->user.change ? p->user.uid : geteuid());
+}
+
 int proc_run(const struct conf *conf, const char *program, char **argv,
 	     int settings_fd, const struct proc_guest *guest)
 {
@@ -100,10 +115,12 @@ int proc_run(const struct conf *conf, const char *program, char **argv,
 	proc_threads_signal();
 	proc_environment(&p);
 	err = open_host(&p, conf);
-	if (!err)
+	if (!err) {
+		open_control(&p);
 		status = lives(&w, argv, settings_fd);
-	else if (p.user.barred)
+	} else if (p.user.barred)
 		status = NOT_RUN;
+	ctl_close(p.host);
 	proc_faults_survive(NULL);
 	proc_cgroup_close(&p.cgroup);
 	host_close(p.host);

@@ -11,6 +11,7 @@
  *	Landlock           fence.c
  *	system calls       the filters of seccomp.c
  */
+#include "dom/host/ctl.h"
 #include "dom/process/process.h"
 
 #include <cap-ng.h>
@@ -185,9 +186,11 @@ pid_t proc_start(struct proc *p, char **argv, int settings_fd,
 		return pid;
 	}
 	fflush(NULL);
+	ctl_hold(p->host);
 	pid = proc_fence_fork(&p->fence);
 	if (!pid)
 		proc_keep(p, argv, settings_fd, exec_fd[1], status[1]);
+	ctl_release(p->host);
 	close(exec_fd[1]);
 	close(status[1]);
 	*life = (struct proc_life){ exec_fd[0], status[0] };

@@ -58,7 +58,7 @@ static u64 look_around(struct proc_thread *t)
 
 	t->host->worked_at = host_now(&t->host->clock);
 	return t->host->worked_at +
-	       min(t->limit_ns, max(next, (u64)MIN_WAIT_NS));
+	       min(t->host->limit_ns, max(next, (u64)MIN_WAIT_NS));
 }
 
 static void report_stuck(struct proc_thread *t, u32 seconds)
@@ -87,7 +87,7 @@ static u64 woken(struct proc_thread *t, struct stay *s)
 
 	proc_limit_stop(&t->limit);
 	if (now >= s->due) {
-		if (now - s->began >= t->limit_ns / 2) /* it did stay */
+		if (now - s->began >= t->host->limit_ns / 2) /* it did stay */
 			overrun(t, s, now - s->began);
 		s->due = look_around(t);
 		now = t->host->worked_at;
@@ -110,7 +110,7 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 	struct stay s = { .began = now };
 	u32 last = *turn;
 
-	s.due = t->host->worked_at + t->limit_ns;
+	s.due = t->host->worked_at + t->host->limit_ns;
 	if (unlikely(now >= s.due)) {
 		s.due = look_around(t);
 		now = t->host->worked_at;
@@ -131,7 +131,7 @@ u64 proc_thread_look(struct proc_thread *t, u64 began)
 	struct stay s = { .began = began };
 	u64 now = host_now(&t->host->clock);
 
-	s.due = t->host->worked_at + t->limit_ns;
+	s.due = t->host->worked_at + t->host->limit_ns;
 	if (now < s.due && host_called(t->host))
 		return min(s.due, look_around(t));
 	if (now < s.due)
@@ -140,7 +140,7 @@ u64 proc_thread_look(struct proc_thread *t, u64 began)
 	if (t->stuck_s && !s.overrun)
 		report_stuck(t, 0);
 	s.told = t->stuck_s;
-	if (now - s.began >= t->limit_ns / 2) {
+	if (now - s.began >= t->host->limit_ns / 2) {
 		overrun(t, &s, now - s.began);
 		t->counted_at = now;
 	}
@@ -160,7 +160,7 @@ static int first_turn(struct proc_thread *t, u32 *turn)
 	u64 since = host_now(&t->host->clock);
 	u32 last = *turn;
 
-	if (since - t->host->worked_at >= t->limit_ns)
+	if (since - t->host->worked_at >= t->host->limit_ns)
 		look_around(t);
 	while ((*turn = load_acquire(&t->turns->a.turn)) == last) {
 		u64 vacant = host_now(&t->host->clock) - since;
@@ -246,7 +246,8 @@ static void *elastic_thread(void *arg)
 
 	be_prompt();
 	/* Only the timer stops a guest. */
-	proc_limit_open(&t->limit, t->proc->guest ? UINT64_MAX : t->limit_ns);
+	proc_limit_open(&t->limit,
+			t->proc->guest ? UINT64_MAX : t->host->limit_ns);
 	t->host->lingers = true;
 	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);
 	if (!t->err && t->proc->guest && !t->limit.usable)
@@ -285,8 +286,6 @@ static int start(struct proc *p, u32 i)
 
 	*t = (struct proc_thread){ .proc = p,
 				   .host = &p->host->threads[i],
-				   .limit_ns = p->host->conf.app_timeout_us *
-					       1000ull,
 				   .turns = &p->turns[i],
 				   .up = &ups[i],
 				   .down = &p->down[i] };

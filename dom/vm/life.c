@@ -35,7 +35,6 @@ static int prepare_cpu(struct proc *p, u32 i)
 	cpu->tsc0 = t->clock.tsc0;
 	cpu->ns0 = t->clock.ns0;
 	cpu->ns_per_tsc = t->clock.ns_per_tsc;
-	cpu->spin_ns = t->spin.limit_ns;
 	cpu->app_alias = (u64)p->vm->app;
 	cpu->tables = p->vm->vm.mem.tables;
 	cpu->tables_gpa = p->vm->vm.mem.tables_at;

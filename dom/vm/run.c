@@ -97,9 +97,9 @@ static bool stopped(struct guest *g)
 	if (host_stopping() || READ_ONCE(g->t->down->end))
 		g->cpu->stop = true;
 	if (!in_ring3(g)) {
-		g->cpu->late = now - g->cpu->worked_at >= g->t->limit_ns ||
+		g->cpu->late = now - g->cpu->worked_at >= g->host->limit_ns ||
 			       host_called(g->host);
-		g->due = now + g->t->limit_ns;
+		g->due = now + g->host->limit_ns;
 		return true;
 	}
 	if (host_stopping())
@@ -126,7 +126,7 @@ static int run(struct guest *g)
 {
 	int faults = 0;
 
-	g->due = g->host->worked_at + g->t->limit_ns;
+	g->due = g->host->worked_at + g->host->limit_ns;
 	for (;;) {
 		u64 now = host_now(&g->host->clock);
 		int err;

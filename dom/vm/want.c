@@ -63,6 +63,7 @@ void vm_give(struct guest *g)
 	g->cpu->real_offset =
 		(s64)((u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec - now);
 	g->cpu->chores_at = g->host->chores_at;
+	g->cpu->spin_ns = g->host->spin.limit_ns;
 	g->cpu->worked_at = g->host->worked_at;
 	g->cpu->forwarded = g->host->forwarded;
 	if (g->state->booted)

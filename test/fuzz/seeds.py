@@ -485,9 +485,33 @@ def kv():
         + store + b"l" + b"v" * 2000 for _ in range(2))
 
 
+def ctl():
+    """Requests to the control socket; the first byte: may he change things?"""
+    lines = {
+        "about": '{"do":"about"}', "verbs": '{"do":"verbs"}',
+        "get": '{"do":"get"}', "log": '{"do":"log","from":0,"most":3}',
+        "flows": '{"do":"flows","thread":0,"from":3,"most":20}',
+        "flows_of": '{"do":"flows","state":"syn-sent","port":7,'
+                    '"addr":"10.0.0.2"}',
+        "flows_v6": '{"do":"flows","thread":1,"addr":"fd00::1"}',
+        "set": '{"do":"set","settings":{"batch":"7","spin":"9us",'
+               '"tcp.rto_min":"70ms","tcp.cc":"dctcp"}}',
+        "set_start": '{"do":"set","settings":{"mtu":"1400"}}',
+        "set_wrong": '{"do":"set","settings":{"bath":"7","tcp.snd_buf":[]}}',
+        "set_fits": '{"do":"set","settings":{"tcp.rto_max":"1ms"}}',
+        "number": '{"do":"flows","thread":1e300}',
+        "deep": "[" * 2000, "deep_in": '{"do":' + '{"a":' * 700,
+        "text": '{"do":"\\u0000\\ud83d\\ude00"}', "other": '{"do":"frob","a":1}',
+        "twice": '{"do":"about","do":"set","settings":{}}', "none": "",
+        "list": '["do","about"]', "bytes": '{"do":"\xff\x80"}',
+    }
+    for name, line in lines.items():
+        yield name, line.encode("latin-1")
+
+
 def main():
     top = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "corpus")
-    for target in (pkt, tcpopt, batch, fast, kv):
+    for target in (pkt, tcpopt, batch, fast, kv, ctl):
         folder = os.path.join(top, target.__name__)
         os.makedirs(folder, exist_ok=True)
         for i, (name, data) in enumerate(target()):
@@ -496,6 +520,8 @@ def main():
             elif target == kv:
                 data = bytes((len(data) % 50, 128 if "two" in name else 7)
                              ) + data
+            elif target == ctl:
+                data = bytes(("set" in name,)) + data
             elif target != tcpopt:
                 data = bytes((i % 2 * GATHER,)) + data
             with open(os.path.join(folder, name), "wb") as f:

@@ -103,7 +103,7 @@ LIVES = [
 LIMITS = [
     Mutant("wakes put off the look at the network", "dom/process/thread.c",
            "\treturn host_clock_os() + (s->due - now);",
-           "\ts->due = now + t->limit_ns;\n"
+           "\ts->due = now + t->host->limit_ns;\n"
            "\treturn host_clock_os() + (s->due - now);", ["t_proc_turn"]),
     Mutant("the dataplane's threads may write anywhere",
            "dom/process/confine.c", "\tSCMP_SYS(futex),\n\tSCMP_SYS(ppoll),",

@@ -28,6 +28,7 @@ static struct proc p;
 static struct host host;
 static struct nic nic;
 static char said[4096];
+static int dup_of_err;
 
 /* ---- in the thread: no assertions, which would write */
 
@@ -101,11 +102,47 @@ static void allowed(void)
 		    : -1);
 }
 
+/* ... and the thread that reads what any user sends. */
+static void control_refused(void)
+{
+	static char text[16];
+
+	TRY(write(0, text, 1));
+	TRY(write(p.alive[1], text, 1));
+	TRY(write(p.report_fd, text, 8));
+	TRY(read(0, text, 1));
+	TRY(open("/etc/passwd", O_RDONLY));
+	TRY(socket(AF_UNIX, SOCK_STREAM, 0));
+	TRY(syscall(SYS_connect, 0, text, 0));
+	TRY(unlink("/nonexistent"));
+	TRY(ioctl(0, 0x5401 /* TCGETS */, text));
+	TRY(syscall(SYS_fork));
+	TRY(kill(getpid(), 0));
+	TRY(syscall(SYS_tgkill, 1, 1, 0));
+	TRY(mprotect(text, 1, PROT_EXEC));
+	TRY(syscall(SYS_execve, "/bin/true", NULL, NULL));
+}
+
+static void control_allowed(void)
+{
+	u64 one = 1;
+	void *memory = malloc(1 << 20);
+
+	TRY(write(host.threads[0].wake_fd, &one, sizeof(one)));
+	TRY(syscall(SYS_tgkill, getpid(), gettid(), 0));
+	TRY(close(dup_of_err));
+	TRY(memory ? 0 : -1);
+	free(memory);
+}
+
+static bool control; /* the control thread's filter */
+
 static void *confined(void *arg)
 {
 	void (*tries)(void) = arg;
 
-	note("proc_confine()", proc_confine(&p));
+	note("proc_confine()",
+	     control ? proc_confine_control(&p) : proc_confine(&p));
 	tries();
 	return NULL;
 }
@@ -165,9 +202,9 @@ static void run(void (*tries)(void))
 	assert_int_equal(results[0].got, 0);
 }
 
-static void what_it_may_not(void **state)
+static void none_of_it(void (*tries)(void))
 {
-	run(refused);
+	run(tries);
 	assert_true(nresults > 10);
 	for (u32 i = 1; i < nresults; i++)
 		if (results[i].got != -1 || results[i].err != EPERM)
@@ -176,13 +213,30 @@ static void what_it_may_not(void **state)
 	assert_string_equal(said, "");
 }
 
-static void what_it_may(void **state)
+static void what_it_may_not(void **state)
 {
-	run(allowed);
+	none_of_it(refused);
+	control = true;
+	none_of_it(control_refused);
+	control = false;
+}
+
+static void all_of_it(void (*tries)(void))
+{
+	run(tries);
 	for (u32 i = 1; i < nresults; i++)
 		if (results[i].got < 0)
 			fail_msg("%s: %s", results[i].what,
 				 strerror(results[i].err));
+}
+
+static void what_it_may(void **state)
+{
+	all_of_it(allowed);
+	control = true;
+	dup_of_err = dup(STDERR_FILENO);
+	all_of_it(control_allowed);
+	control = false;
 }
 
 static void speak(void)

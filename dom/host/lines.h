@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server of lines on a UNIX stream socket, for one thread: a request is a
+ * line, and so is its answer. What clients can take is bounded:
+ *
+ *   a request    LINES_REQUEST bytes, and LINES_SLOW_NS from its first byte to
+ *		  its end; as long for an answer to be read
+ *   clients      LINES_CLIENTS, LINES_OF_USER of one who is not trusted. For a
+ *		  trusted one the client goes that has been silent longest, of
+ *		  those who are not trusted if there are any; for others only
+ *		  such a one
+ *   turns        a request each, until it is answered and the answer read
+ */
+#ifndef DOM_HOST_LINES_H
+#define DOM_HOST_LINES_H
+
+#include <sys/types.h>
+
+#include "base/types.h"
+
+enum {
+	LINES_REQUEST = 4096,
+	LINES_CLIENTS = 64,
+	LINES_OF_USER = 8,
+	LINES_WAITED = 4, /* descriptors that lines_wait() waits for besides */
+	LINES_FDS = 64,	  /* that go with an answer */
+};
+
+#define LINES_SLOW_NS 5000000000ull
+
+/* Who asks, as the kernel knows it. */
+struct lines_peer {
+	u64 id; /* of the connection, never 0 */
+	uid_t uid;
+	pid_t pid;
+	bool trusted;
+};
+
+/* Descriptors that go with an answer (SCM_RIGHTS), and are closed here then. */
+struct lines_fds {
+	u32 n;
+	int fd[LINES_FDS];
+};
+
+struct lines_client;
+
+struct lines {
+	int fd; /* listens */
+	u32 n;
+	u64 ids;   /* given */
+	bool full; /* no descriptor was to be had: not asked for a while */
+	struct lines_client *clients[LINES_CLIENTS];
+
+	/* Decides who is trusted. */
+	bool (*trusts)(void *arg, uid_t uid);
+	/* The answer to @line (zero-terminated, @len bytes, without newline):
+	 * of malloc(), without newline; NULL: the client is dropped. */
+	char *(*answer)(void *arg, const struct lines_peer *peer,
+			const char *line, size_t len, struct lines_fds *pass);
+	/* This connection has ended; NULL: nobody wants to know. */
+	void (*gone)(void *arg, u64 id);
+	void *arg;
+};
+
+/* A socket at @path, in place of what is there, that everybody may connect to:
+ * its descriptor, or -errno. */
+int lines_listen(const char *path);
+
+/* Waits at most @ms (-1: for ever) until there is something to do, or one of
+ * the @n descriptors @fds can be read, of which -1 is none: a bit each. Not
+ * longer than a client's time. */
+u32 lines_wait(struct lines *l, const int *fds, u32 n, int ms, u64 now);
+/* ... and does it: waits for nobody. */
+void lines_serve(struct lines *l, u64 now);
+
+/* All clients' and the socket's end. */
+void lines_close(struct lines *l);
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* The control socket's verbs, on a dataplane with two elastic threads on a wire;
+ * and the whole of it once, from its socket on. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "dom/host/ctl.h"
+
+static const struct host_domain domain = { "test", "none", false };
+static char dir[] = "/tmp/t_ctl.XXXXXX";
+static struct ctl ctl;
+static struct host *h;
+static bool stop;
+static pthread_t ids[2];
+
+static struct lines_peer root = { 1, 0, 1, true };
+static struct lines_peer nobody = { 2, 65534, 1, false };
+
+static void set(struct conf *c, const char *name, const char *text)
+{
+	struct conf_err e;
+
+	if (conf_set(c, name, text, &e))
+		fail_msg("%s", e.text);
+}
+
+static void *elastic(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		host_serve(arg, 1000000);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	struct conf c;
+	char nic[64], why[256];
+
+	snprintf(nic, sizeof(nic), "wire:%s/wire", dir);
+	conf_init(&c);
+	set(&c, "nic", nic);
+	set(&c, "ip", "10.0.0.1/24");
+	c.cores.n = 2; /* both on core 0: not every machine has more */
+	set(&c, "arena", "2M");
+	set(&c, "mbufs", "1024");
+	set(&c, "tcp.max_conns", "64");
+	set(&c, "name", "t_ctl");
+	set(&c, "stat_dir", dir);
+	if (host_open(&h, &c, &domain, why, sizeof(why)))
+		fail_msg("%s", why);
+	ctl = (struct ctl){ .host = h, .owner = 1000 };
+	stop = false;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&ids[i], NULL, elastic, &h->threads[i]);
+	return 0;
+}
+
+static void end_threads(void)
+{
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		pthread_join(ids[i], NULL);
+}
+
+static int teardown(void **state)
+{
+	if (!stop)
+		end_threads();
+	host_close(h);
+	return 0;
+}
+
+static char *ask_as(const struct lines_peer *peer, const char *line)
+{
+	struct lines_fds pass = { 0 };
+	char *out;
+
+	pthread_mutex_lock(&ctl.busy);
+	out = ctl_answer(&ctl, peer, line, strlen(line), &pass);
+	pthread_mutex_unlock(&ctl.busy);
+	assert_non_null(out);
+	assert_int_equal(pass.n, 0);
+	return out;
+}
+
+static void expect(const struct lines_peer *peer, const char *line,
+		   const char *words)
+{
+	char *out = ask_as(peer, line);
+
+	if (!strstr(out, words))
+		fail_msg("%s: %s", line, out);
+	free(out);
+}
+
+/* ---- requests */
+
+static void nonsense(void **state)
+{
+	static const char *const lines[] = {
+		"",	"{",	  "[]",		   "\"do\"",
+		"null", "{}",	  "{\"do\":1}",	   "{\"do\":\"about\"}x",
+		"{1:2}", "[\"do\"]", "{\"Do\":\"about\"}", "\xff\xfe",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		expect(&root, lines[i],
+		       "{\"error\":\"a request is {\\\"do\\\"");
+	expect(&root, "{\"do\":\"frob\"}", "there is no verb \\\"frob\\\"");
+	expect(&root, "{\"do\":\"about\",\"x\":1}",
+	       "about: there is no \\\"x\\\"");
+	expect(&root, "{\"do\":\"flows\",\"por\":1}", "there is no \\\"por\\\"");
+	expect(&root, "{\"do\":\"flows\",\"port \":1}", "there is no");
+	expect(&root, "{\"do\":\"flows\",\"\":1}", "there is no");
+	expect(&root, "{\"do\":\"verbs\"}", "\"set\":true");
+}
+
+static void deep(void **state)
+{
+	char line[LINES_REQUEST];
+
+	memset(line, '[', sizeof(line) - 1);
+	line[sizeof(line) - 1] = 0;
+	expect(&root, line, "error");
+	memcpy(line, "{\"do\":", 6);
+	expect(&root, line, "error");
+}
+
+static void numbers(void **state)
+{
+	static const char *const bad[] = { "-1", "2", "0.5", "1e300", "\"0\"",
+					   "null", "[]", "true" };
+	char line[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(line, sizeof(line), "{\"do\":\"flows\",\"thread\":%s}",
+			 bad[i]);
+		expect(&root, line, "thread: a whole number from 0 to 1");
+	}
+}
+
+/* ---- who may what */
+
+static void rights(void **state)
+{
+	expect(&nobody, "{\"do\":\"set\",\"settings\":{\"batch\":\"1\"}}",
+	       "only root and who has started");
+	expect(&nobody, "{\"do\":\"about\"}", "\"may_change\":false");
+	assert_int_equal(h->conf.dp.batch, 64);
+	assert_true(ctl_may_change(&ctl, 0));
+	assert_true(ctl_may_change(&ctl, 1000));
+	assert_false(ctl_may_change(&ctl, 1001));
+	h->ctl = &ctl;
+	ctl_bar(h, 1000);
+	assert_false(ctl_may_change(&ctl, 1000));
+	assert_true(ctl_may_change(&ctl, 0));
+	ctl_bar(h, 0);
+	assert_false(ctl_may_change(&ctl, 0));
+	ctl.bars = false;
+	h->ctl = NULL;
+}
+
+/* ---- settings */
+
+static void live(void **state)
+{
+	const struct dp *dp = h->threads[1].dp;
+
+	expect(&root,
+	       "{\"do\":\"set\",\"settings\":{\"batch\":\"7\",\"spin\":\"9us\","
+	       "\"tcp.rto_min\":\"70ms\",\"tcp.retries\":\"3\","
+	       "\"app_timeout\":\"20ms\",\"idle\":\"adaptive\"}}",
+	       "\"ok\":true");
+	end_threads();
+	assert_int_equal(dp->conf.batch, 7);
+	assert_int_equal(dp->net.conf.tcp.retries, 3);
+	assert_int_equal(dp->net.conf.tcp.rto_min_us, 70000);
+	assert_int_equal(dp->net.tcp.rto_min, ticks_of_us(70000));
+	assert_int_equal(h->threads[0].spin.limit_ns, 9000);
+	assert_int_equal(h->threads[0].limit_ns, 20000000);
+	assert_int_equal(h->conf.dp.batch, 7);
+	expect(&nobody, "{\"do\":\"get\"}",
+	       "\"batch\":{\"value\":\"7\",\"live\":true}");
+	expect(&nobody, "{\"do\":\"log\"}",
+	       "\"text\":\"ix: batch = 7, by uid 0\"");
+}
+
+/* All of them, or none. */
+static void not_live(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "\"mtu\":\"1400\"", "mtu: only at start" },
+		{ "\"batch\":\"0\"", "batch: 0 is out of range" },
+		{ "\"bath\":\"1\"", "did you mean batch" },
+		{ "\"batch\":1", "batch: its value, as a text" },
+		{ "\"tcp.rto_min\":\"61s\"", "out of range" },
+		{ "\"tcp.rto_max\":\"1ms\"", "tcp.rto_min is above" },
+	};
+	char line[160];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(line, sizeof(line),
+			 "{\"do\":\"set\",\"settings\":{\"tcp.retries\":\"3\","
+			 "%s}}",
+			 bad[i][0]);
+		expect(&root, line, bad[i][1]);
+	}
+	expect(&root, "{\"do\":\"set\"}", "settings: {");
+	expect(&root, "{\"do\":\"set\",\"settings\":[]}", "settings: {");
+	end_threads();
+	assert_int_equal(h->threads[0].dp->net.conf.tcp.retries, 15);
+}
+
+/* A thread that does not answer: the others are as before. */
+static void one_does_not_answer(void **state)
+{
+	end_threads();
+	stop = false;
+	pthread_create(&ids[0], NULL, elastic, &h->threads[0]);
+	expect(&root, "{\"do\":\"set\",\"settings\":{\"batch\":\"7\"}}",
+	       "thread 1 does not answer: nothing is changed");
+	stop = true;
+	pthread_join(ids[0], NULL);
+	assert_int_equal(h->threads[0].dp->conf.batch, 64);
+	assert_int_equal(h->conf.dp.batch, 64);
+	expect(&root, "{\"do\":\"flows\",\"thread\":1}",
+	       "thread 1 does not answer");
+}
+
+/* ---- connections */
+
+/* As many on the first thread, to where nobody answers. */
+static void connect_some(struct dp *dp, void *arg, u64 now)
+{
+	u32 n = *(u32 *)arg;
+	struct tcp_conn *c;
+
+	for (u32 i = 0; i < n; i++)
+		assert_int_equal(tcp_connect(&dp->net, be32(0x0a000002 + i % 4),
+					     (u16)(7 + i), 0, &c, now),
+				 0);
+}
+
+static u32 count(const char *line, const char *words)
+{
+	char *out = ask_as(&nobody, line);
+	u32 n = 0;
+
+	for (const char *at = out; (at = strstr(at, words)); at++)
+		n++;
+	free(out);
+	return n;
+}
+
+static void flows(void **state)
+{
+	u32 n = 50;
+
+	assert_int_equal(host_call(&h->threads[0], connect_some, &n), 0);
+	assert_int_equal(count("{\"do\":\"flows\"}", "\"id\":"), 50);
+	expect(&nobody, "{\"do\":\"flows\"}", "\"thread\":1,\"from\":0");
+	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"id\":"), 0);
+	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"from\":"), 0);
+	expect(&nobody, "{\"do\":\"flows\",\"most\":20}",
+	       "\"thread\":0,\"from\":20");
+	assert_int_equal(count("{\"do\":\"flows\",\"most\":20,\"from\":20}",
+			       "\"id\":"),
+			 20);
+	assert_int_equal(count("{\"do\":\"flows\",\"port\":8}", "\"id\":"), 1);
+	assert_int_equal(count("{\"do\":\"flows\",\"addr\":\"10.0.0.2\"}",
+			       "\"id\":"),
+			 13);
+	assert_int_equal(count("{\"do\":\"flows\",\"addr\":\"10.0.0.1\"}",
+			       "\"id\":"),
+			 50);
+	assert_int_equal(count("{\"do\":\"flows\",\"state\":\"syn-sent\"}",
+			       "\"syn-sent\""),
+			 50);
+	assert_int_equal(count("{\"do\":\"flows\",\"state\":\"established\"}",
+			       "\"id\":"),
+			 0);
+	expect(&nobody, "{\"do\":\"flows\",\"port\":9}",
+	       "\"remote\":{\"addr\":\"10.0.0.4\",\"port\":9}");
+	expect(&nobody, "{\"do\":\"flows\",\"addr\":\"10.0.0\"}",
+	       "addr: an address");
+	expect(&nobody, "{\"do\":\"flows\",\"state\":1}", "state: a text");
+}
+
+/* ---- what was reported */
+
+static void log_lines(void **state)
+{
+	char line[64];
+
+	for (int i = 0; i < LOG_LINES + 10; i++) {
+		snprintf(line, sizeof(line), "line %d\x1b[1m\n", i);
+		log_add(&h->log, line);
+	}
+	assert_int_equal(count("{\"do\":\"log\"}", "\"time\":"), LOG_LINES);
+	expect(&nobody, "{\"do\":\"log\",\"most\":1}",
+	       "\"text\":\"line 265?[1m\"}],\"next\":267");
+	assert_int_equal(count("{\"do\":\"log\",\"from\":0,\"most\":99}",
+			       "\"time\":"),
+			 99);
+	expect(&nobody, "{\"do\":\"log\",\"from\":0}", "\"text\":\"line 10?");
+	assert_int_equal(count("{\"do\":\"log\",\"from\":267}", "\"time\":"), 0);
+	expect(&nobody, "{\"do\":\"log\",\"from\":999}", "\"next\":999");
+}
+
+/* ---- from the socket on */
+
+static int confine(void *arg)
+{
+	*(pthread_t *)arg = pthread_self();
+	return 0;
+}
+
+static int refuse(void *arg)
+{
+	return -EPERM;
+}
+
+static void whole(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char text[4096] = "", why[256];
+	pthread_t by = 0;
+	int fd;
+
+	assert_int_equal(ctl_open(h, refuse, NULL, why, sizeof(why)), -EPERM);
+	assert_null(h->ctl);
+	assert_int_equal(ctl_open(h, confine, &by, why, sizeof(why)), 0);
+	assert_true(by && !pthread_equal(by, pthread_self()));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/%d.sock", dir, getpid());
+	for (int i = 0; i < 3; i++) {
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		assert_int_equal(connect(fd, (const void *)&a, sizeof(a)), 0);
+		assert_int_equal(send(fd, "{\"do\":\"about\"}\n", 15, 0), 15);
+		ctl_hold(h); /* as a fork would */
+		ctl_release(h);
+		assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+		assert_non_null(strstr(text, "\"name\":\"t_ctl\""));
+		close(fd);
+	}
+	ctl_close(h);
+	assert_int_equal(access(a.sun_path, F_OK), -1);
+	ctl_close(h);
+}
+
+int main(void)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(nonsense), TEST(deep),  TEST(numbers),
+		TEST(rights),	TEST(live),  TEST(not_live),
+		TEST(flows),	TEST(whole), TEST(one_does_not_answer),
+		TEST(log_lines),
+	};
+	char path[64];
+	int failed;
+
+	if (!mkdtemp(dir))
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(path, sizeof(path), "%s/wire", dir);
+	unlink(path);
+	rmdir(dir);
+	return failed;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* dom/host/lines.c: what clients send, and how, harms nobody but themselves. The
+ * time is the test's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "dom/host/lines.h"
+
+static char dir[] = "/tmp/t_lines.XXXXXX", path[64];
+static struct lines l;
+static u64 now;
+static u32 answers, goers;
+static bool trust; /* our user, for who connects now */
+static bool refuses;
+static size_t padding; /* of answers */
+static int passed = -1;
+
+static bool trusts(void *arg, uid_t uid)
+{
+	return trust;
+}
+
+/* "you said LINE" */
+static char *answer(void *arg, const struct lines_peer *peer, const char *line,
+		    size_t len, struct lines_fds *pass)
+{
+	char *out = NULL;
+
+	answers++;
+	assert_int_equal(strlen(line), len);
+	assert_int_equal(peer->uid, geteuid());
+	assert_int_equal(peer->pid, getpid());
+	assert_int_not_equal(peer->id, 0);
+	if (refuses)
+		return NULL;
+	if (passed >= 0)
+		pass->fd[pass->n++] = passed;
+	assert_true(asprintf(&out, "you said %s%*s", line, (int)padding, "") >
+		    0);
+	return out;
+}
+
+static void gone(void *arg, u64 id)
+{
+	goers++;
+}
+
+static int setup(void **state)
+{
+	l = (struct lines){ .trusts = trusts, .answer = answer, .gone = gone };
+	l.fd = lines_listen(path);
+	assert_true(l.fd >= 0);
+	now = 1000000000;
+	answers = goers = 0;
+	padding = 0;
+	trust = true;
+	refuses = false;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	u32 n = l.n, before = goers;
+
+	lines_close(&l);
+	assert_int_equal(goers - before, n);
+	return 0;
+}
+
+/* Rounds, until there is nothing to do. */
+static void serve(void)
+{
+	for (int i = 0; i < 30; i++) {
+		lines_wait(&l, NULL, 0, 0, now);
+		lines_serve(&l, now);
+	}
+}
+
+static int client(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	strcpy(a.sun_path, path);
+	if (connect(fd, (const void *)&a, sizeof(a))) {
+		close(fd);
+		return -1;
+	}
+	serve();
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL),
+			 strlen(text));
+	serve();
+}
+
+static char heard[1 << 20];
+
+/* What has come for @fd; NULL: the end. */
+static const char *hear(int fd)
+{
+	ssize_t n = recv(fd, heard, sizeof(heard) - 1, 0);
+
+	heard[max(n, (ssize_t)0)] = 0;
+	return n > 0 || (n < 0 && errno == EAGAIN) ? heard : NULL;
+}
+
+static void requests(void **state)
+{
+	int fd = client();
+
+	say(fd, "hello\n");
+	assert_string_equal(hear(fd), "you said hello\n");
+	say(fd, "in ");
+	assert_string_equal(hear(fd), "");
+	say(fd, "parts\nand more");
+	assert_string_equal(hear(fd), "you said in parts\n");
+	say(fd, "\n\nx\n");
+	assert_string_equal(hear(fd), "you said and more\nyou said \nyou said x\n");
+	close(fd);
+	serve();
+	assert_int_equal(l.n, 0);
+	assert_int_equal(goers, 1);
+}
+
+/* Who sends and closes its half is answered, too. */
+static void half_closed(void **state)
+{
+	int fd = client();
+
+	send(fd, "hello\n", 6, 0);
+	shutdown(fd, SHUT_WR);
+	serve();
+	assert_string_equal(hear(fd), "you said hello\n");
+	assert_null(hear(fd));
+	assert_int_equal(l.n, 0);
+	close(fd);
+}
+
+static void refused(void **state)
+{
+	int fd = client();
+
+	refuses = true;
+	say(fd, "hello\n");
+	assert_null(hear(fd));
+	close(fd);
+}
+
+static void too_long(void **state)
+{
+	char line[LINES_REQUEST + 1];
+	int fd = client();
+
+	memset(line, 'x', sizeof(line));
+	line[LINES_REQUEST - 1] = '\n';
+	line[LINES_REQUEST] = 0;
+	say(fd, line);
+	assert_int_equal(strlen(hear(fd)), LINES_REQUEST + 9);
+	line[LINES_REQUEST - 1] = 'x';
+	say(fd, line);
+	assert_non_null(strstr(hear(fd), "too long"));
+	assert_null(hear(fd));
+	assert_int_equal(answers, 1);
+	close(fd);
+}
+
+/* A half line, and an answer that is not read, have their time; who just waits
+ * has all of it. */
+static void slow(void **state)
+{
+	int half = client(), deaf = client(), idle = client();
+
+	padding = sizeof(heard) * 2;
+	say(deaf, "hello\n");
+	padding = 0;
+	say(half, "hel");
+	assert_int_equal(l.n, 3);
+	assert_int_equal(lines_wait(&l, NULL, 0, 0, now), 0);
+	now += LINES_SLOW_NS - 1;
+	serve();
+	assert_int_equal(l.n, 3);
+	now += 1;
+	serve();
+	assert_int_equal(l.n, 1);
+	assert_null(hear(half));
+	say(idle, "hello\n");
+	assert_string_equal(hear(idle), "you said hello\n");
+	close(half);
+	close(deaf);
+	close(idle);
+}
+
+/* No more requests are read from who does not read answers. */
+static void deaf(void **state)
+{
+	int fd = client();
+
+	padding = sizeof(heard) * 2;
+	for (int i = 0; i < 100; i++)
+		send(fd, "hello\n", 6, MSG_NOSIGNAL);
+	serve();
+	assert_int_equal(answers, 1);
+	close(fd);
+}
+
+/* Of those who are not trusted everyone has a few; all together they do not
+ * keep out who is. */
+static void crowd(void **state)
+{
+	int fds[LINES_CLIENTS + 1], last, trusted;
+
+	trust = false;
+	for (int i = 0; i < LINES_OF_USER; i++)
+		fds[i] = client();
+	assert_int_equal(l.n, LINES_OF_USER);
+	last = client();
+	assert_null(hear(last));
+	assert_int_equal(l.n, LINES_OF_USER);
+	close(last);
+
+	trust = true;
+	now++;
+	for (int i = LINES_OF_USER; i < LINES_CLIENTS; i++)
+		fds[i] = client();
+	assert_int_equal(l.n, LINES_CLIENTS);
+	trust = false;
+	now++;
+	say(fds[0], "I am here\n"); /* not the most silent */
+	hear(fds[0]);
+	trust = true;
+	trusted = client();
+	say(trusted, "hello\n");
+	assert_string_equal(hear(trusted), "you said hello\n");
+	assert_int_equal(l.n, LINES_CLIENTS);
+	assert_string_equal(hear(fds[0]), "");
+	for (int i = 0; i < LINES_CLIENTS; i++)
+		close(fds[i]);
+	close(trusted);
+	serve();
+	assert_int_equal(l.n, 0);
+}
+
+/* Room is made for a trusted one even among such. */
+static void full_house(void **state)
+{
+	int fds[LINES_CLIENTS], fd;
+
+	for (int i = 0; i < LINES_CLIENTS; i++, now++)
+		fds[i] = client();
+	fd = client();
+	say(fd, "hello\n");
+	assert_string_equal(hear(fd), "you said hello\n");
+	assert_null(hear(fds[0]));
+	assert_string_equal(hear(fds[1]), "");
+	trust = false;
+	close(fds[0]);
+	fds[0] = client();
+	assert_null(hear(fds[0]));
+	for (int i = 0; i < LINES_CLIENTS; i++)
+		close(fds[i]);
+	close(fd);
+}
+
+static void descriptors(void **state)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { heard, sizeof(heard) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	int fd = client(), other = eventfd(3, 0), got;
+	u64 count;
+
+	passed = dup(other);
+	say(fd, "give\n");
+	assert_int_equal(fcntl(passed, F_GETFD), -1); /* the server's */
+	assert_int_equal(recvmsg(fd, &m, 0), strlen("you said give\n"));
+	assert_int_equal(control.h.cmsg_type, SCM_RIGHTS);
+	memcpy(&got, CMSG_DATA(&control.h), sizeof(got));
+	assert_int_equal(read(got, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, 3);
+	passed = -1;
+	close(got);
+	close(other);
+	close(fd);
+}
+
+/* Others' descriptors are waited for, too, and everybody may connect. */
+static void waiting(void **state)
+{
+	int fds[] = { eventfd(0, 0), -1, eventfd(1, 0) };
+	struct stat st;
+
+	assert_int_equal(lines_wait(&l, fds, 3, 1000, now), 4);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	close(fds[0]);
+	close(fds[2]);
+	memset(heard, 'x', 200);
+	heard[200] = 0;
+	assert_int_equal(lines_listen(heard), -ENAMETOOLONG);
+	assert_int_equal(lines_listen("/nonexistent/s"), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(slow, setup, teardown),
+		cmocka_unit_test_setup_teardown(deaf, setup, teardown),
+		cmocka_unit_test_setup_teardown(crowd, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_house, setup, teardown),
+		cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(waiting, setup, teardown),
+	};
+	int failed;
+
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	rmdir(dir);
+	return failed;
+}
