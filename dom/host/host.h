@@ -207,7 +207,10 @@ int host_open_memory(struct host *h, const struct host_domain *domain,
 /* ... shared memory of which nobody else has a part. 0 or -errno. */
 int host_renew_memory(struct host *h);
 
-/* thread.c: bytes of t->mem. */
+/* thread.c: the counter page says whose each flow group is. */
+void host_publish_groups(struct host_thread *t);
+
+/* ... bytes of t->mem. */
 size_t host_thread_bytes(const struct conf *conf);
 
 /* "WHAT: reason of @err" to @why; returns @err. */

@@ -228,6 +228,8 @@ static void chores(struct host_thread *t, u64 now)
 		tell_shared(t);
 	if (nic->update_drops && t->index == 0)
 		nic->update_drops(nic);
+	if (t->index == 0)
+		host_publish_groups(t);
 	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
 	if (!t->host->neighbours.apart)
 		host_read_neighbours(t->host);

@@ -17,7 +17,7 @@
 #include "dom/host/statdir.h"
 #include "ix/stat.h"
 
-enum { STATFILE_BYTES = 4096 };
+enum { STATFILE_BYTES = 4096, STATFILE_GROUPS = 128 };
 
 /* The page. Readers that only want counters need struct ix_stat alone. */
 struct statfile_page {
@@ -27,6 +27,9 @@ struct statfile_page {
 	uint32_t core;
 	char name[64];
 	char about[1024]; /* the line that the domain printed at its start */
+	/* Thread 0: whose each flow group is, looked at once a second. */
+	uint32_t ngroups; /* 0: not told here */
+	uint8_t groups[STATFILE_GROUPS];
 };
 
 _Static_assert(sizeof(struct statfile_page) <= STATFILE_BYTES, "one page");

@@ -21,6 +21,14 @@ enum {
 	SLEEP_DEAF_MS = 5,
 };
 
+void host_publish_groups(struct host_thread *t)
+{
+	_Static_assert(sizeof(t->stat.page->groups) == RSS_TABLE, "all");
+
+	memcpy(t->stat.page->groups, t->host->nic->group_owner, RSS_TABLE);
+	t->stat.page->ngroups = RSS_TABLE;
+}
+
 static int open_stat(struct host_thread *t)
 {
 	const struct host *h = t->host;
@@ -32,6 +40,8 @@ static int open_stat(struct host_thread *t)
 	t->stat.page->nthreads = h->nthreads;
 	snprintf(t->stat.page->name, sizeof(t->stat.page->name), "%s",
 		 h->conf.name);
+	if (t->index == 0)
+		host_publish_groups(t);
 	return 0;
 }
 
