@@ -12,29 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COUNTER(name_, help_) \
-	{ #name_, help_, offsetof(struct ix_stat, name_) },
-const struct stat_counter stat_counters[] = { IX_COUNTERS(COUNTER) };
-#undef COUNTER
-
-const size_t stat_nr_counters = ARRAY_SIZE(stat_counters);
-
-static bool wanted(const struct statfile_found *f, const char *who)
-{
-	return !who || f->pid == atoi(who) || !strcmp(f->page.name, who);
-}
-
-int stat_find(const struct stat_options *o, struct statfile_found *out)
-{
-	int n = statfile_list(o->dir, out, STAT_PAGES), kept = 0;
-
-	for (int i = 0; i < n; i++) {
-		if (wanted(&out[i], o->who))
-			out[kept++] = out[i];
-	}
-	return kept;
-}
-
 /* ---- for people: counter, one column per thread */
 
 static bool any_nonzero(const struct statfile_found *f, int n,
@@ -131,42 +108,12 @@ static void print_text(const struct statfile_found *f, int n, bool all)
 
 /* ---- for programs */
 
-/* @s is printable ASCII. */
-static void print_json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else
-			putchar(*s);
-	}
-	putchar('"');
-}
-
-static void print_json_thread(const struct statfile_found *f)
-{
-	printf("{\"pid\": %d, \"user\": %u, \"thread\": %u, \"core\": %u, "
-	       "\"name\": ",
-	       (int)f->pid, f->owner, f->thread, f->page.core);
-	print_json_string(f->page.name);
-	printf(", \"about\": ");
-	print_json_string(f->page.about);
-	for (size_t c = 0; c < stat_nr_counters; c++)
-		printf(", \"%s\": %" PRIu64, stat_counters[c].name,
-		       stat_value(f, &stat_counters[c]));
-	printf(", \"rx_batch\": [");
-	for (int i = 0; i < IX_BATCH_BUCKETS; i++)
-		printf("%s%" PRIu64, i ? ", " : "", f->page.stat.rx_batch[i]);
-	printf("]}");
-}
-
 static void print_json(const struct statfile_found *f, int n)
 {
 	putchar('[');
 	for (int i = 0; i < n; i++) {
 		printf("%s", i ? ",\n " : "");
-		print_json_thread(&f[i]);
+		stat_print_json(stdout, &f[i]);
 	}
 	printf("]\n");
 }

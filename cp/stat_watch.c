@@ -25,7 +25,7 @@ static double drops(const struct change *c)
 	u64 n = 0;
 
 	for (size_t i = 0; i < stat_nr_counters; i++)
-		if (!strncmp(stat_counters[i].name, "drop_", 5))
+		if (stat_is_drop(&stat_counters[i]))
 			n += stat_value(c->now, &stat_counters[i]) -
 			     stat_value(c->old, &stat_counters[i]);
 	return (double)n;
@@ -64,11 +64,6 @@ static void print_row(const struct change *c)
 
 /* ---- --all */
 
-static bool is_gauge(const struct stat_counter *c)
-{
-	return !strncmp(c->help, "gauge", 5);
-}
-
 static void print_all(const struct change *c)
 {
 	printf("%s %d.%u:", c->now->page.name, (int)c->now->pid,
@@ -78,7 +73,7 @@ static void print_all(const struct change *c)
 		u64 now = stat_value(c->now, counter);
 		u64 before = stat_value(c->old, counter);
 
-		if (is_gauge(counter))
+		if (stat_is_gauge(counter))
 			printf(" %s=%" PRIu64, counter->name, now);
 		else if (now != before)
 			printf(" %s=%.0f/s", counter->name,
