@@ -18,6 +18,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run, "run a program on a dataplane" },
 	{ "stat", cmd_stat, "counters of running dataplanes" },
+	{ "metrics", cmd_tool, "counters for Prometheus and for a browser" },
 	{ "conf", cmd_conf, "print or check a settings file" },
 	{ "help", cmd_help, "this text" },
 	{ "version", cmd_version, "version of IX and of its interface" },

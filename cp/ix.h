@@ -13,6 +13,7 @@ typedef int command_fn(int argc, char **argv);
 command_fn cmd_run;  /* cmd_run.c */
 command_fn cmd_stat; /* cmd_stat.c */
 command_fn cmd_conf; /* cmd_conf.c */
+command_fn cmd_tool; /* tool.c: another program, ix-NAME */
 
 /* A way to run the application behind (or without) wall 2; domain.c. */
 struct domain {

@@ -65,6 +65,7 @@ names ix-run.1 setting $(sed -n 's/^[SL]("\([^"]*\)".*/--\1/p' \
 	"$src/conf/conf.def")
 names ix.1 command $("$build/cp/ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
 names ix-stat.1 option $(options "$build/cp/ix" stat)
+names ix-metrics.1 option $(options "$build/cp/ix" metrics)
 names ixload.1 option $(options "$build/bench/ixload")
 names ix.3 function $(functions ix)
 names ixev.3 function $(functions ixev) $(functions mempool)
@@ -88,7 +89,8 @@ for name in $(grep -oE '\b(ix|ixev)_[a-z_]+' "$doc" | sort -u); do
 done
 for name in $(grep -oE -- '--[a-z]+[a-z_.]+' "$doc" | sort -u); do
 	grep -qE "Fl ${name#--}( |\$)" "${pages[ix-run.1]}" \
-		"${pages[ix-stat.1]}" "${pages[ixload.1]}" || case $name in
+		"${pages[ix-stat.1]}" "${pages[ix-metrics.1]}" \
+		"${pages[ixload.1]}" || case $name in
 	--prefix | --destdir | --cflags | --libs | --dump) ;;
 	*) fail "$doc: no option $name" ;;
 	esac
