@@ -31,9 +31,10 @@ present() {
 		include/ix/{ix,ixev,abi,dom,mempool,stat}.h \
 		include/ix-compat/{ix.h,ixev.h,ix/stddef.h} \
 		"$libdir"/{libix.so,libix.so.0} \
-		"$libdir"/ix/libix-{inline,process}.so \
+		"$libdir"/ix/{libix-{inline,process}.so,ix-metrics} \
 		"$libdir"/pkgconfig/{ix,ix-compat}.pc \
-		share/man/man1/{ix,ix-run,ix-stat,ixload}.1 \
+		share/man/man1/{ix,ix-run,ix-stat,ix-metrics,ixload}.1 \
+		share/ix/{ix.rules.yml,grafana-ix.json} \
 		share/man/man3/{ix,ixev}.3 share/man/man5/ix.conf.5 \
 		share/man/man7/ix_abi.7 \
 		share/doc/ix/examples/{echo.c,echo_ix.c,http.c,proxy.c,udp.c,clock.cc}
