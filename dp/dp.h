@@ -11,6 +11,7 @@
  *   gate.h        what it checks with: names, memory
  *   user_timer.c  the application's timers
  *   tx.c          dp_tx: txq -> NIC
+ *   capture.c     copies of packets, for who looks at them
  *   init.c        dp_init, dp_shutdown
  */
 #ifndef DP_DP_H
@@ -18,6 +19,7 @@
 
 #include "base/ref.h"
 #include "ix/abi.h"
+#include "ix/capture.h"
 #include "net/net.h"
 #include "nic/nic.h"
 
@@ -51,11 +53,22 @@ struct user_timer {
 	u32 state;	   /* enum user_timer_state */
 };
 
+/* A ring of copies, see include/ix/capture.h; its state is ours, nothing in the
+ * ring is read back. */
+struct capture {
+	struct ix_capture *ring; /* NULL: nobody looks */
+	u8 *data;
+	u64 size, head, packets;
+	u32 snap;
+	u32 waiting; /* in front of txq: these are in the ring already */
+};
+
 struct dp {
 	struct net net;
 	struct dp_conf conf;
 	struct nicq *nic;
 	struct ix_stat *stat;
+	struct capture capture;
 	struct dp_arena arena;
 	const struct ix_down *down; /* NULL until the application attached */
 	struct ix_up *up;	    /* written only, never read back */
@@ -163,6 +176,14 @@ void dp_dispatch(struct dp *dp, u64 now);
 /* tx.c: hands net.txq to the NIC and collects what it has sent; returns how
  * many packets it took. What it does not take waits in order. */
 u32 dp_tx(struct dp *dp, u64 now);
+
+/* capture.c: begins, if @c is a dp->capture, until c->ring is NULL. @ring:
+ * IX_CAPTURE_DATA + @size bytes; @size: a power of two; @snap: bytes kept of a
+ * packet. 0 or -EINVAL. */
+int capture_init(struct capture *c, struct ix_capture *ring, u64 size,
+		 u32 thread, u32 snap);
+void capture_rx(struct capture *c, struct mbuf *const *pkts, u32 n, u64 now);
+void capture_tx(struct capture *c, struct mbuf *const *pkts, u32 n, u64 now);
 
 /* forward.c */
 size_t dp_forward_bytes(u32 nthreads);

@@ -129,6 +129,7 @@ static void drain(struct dp *dp, u64 now)
 	dp_tx(dp, now);
 	while (net->ntx)
 		mbuf_free_chain(&dp->pool, net->txq[--net->ntx]);
+	dp->capture.waiting = 0;
 }
 
 /* There may be more connections than the transmit queue holds resets: it is

@@ -68,6 +68,8 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	if (n <= 0)
 		return 0;
 	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n), delay);
+	if (unlikely(dp->capture.ring))
+		capture_rx(&dp->capture, pkts, (u32)n, now);
 	for (u32 i = 0; i < (u32)n; i++) {
 		i += net_rx(&dp->net, pkts + i, (u32)n - i, now);
 		if (unlikely(i < (u32)n))

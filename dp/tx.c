@@ -22,13 +22,17 @@ static u32 hand_over(struct dp *dp, u64 now)
 {
 	struct net *net = &dp->net;
 	u64 bytes = bytes_of(net->txq, net->ntx);
-	u32 n = (u32)dp->nic->ops->tx(dp->nic, net->txq, (int)net->ntx, now);
+	u32 n;
 
+	if (unlikely(dp->capture.ring))
+		capture_tx(&dp->capture, net->txq, net->ntx, now);
+	n = (u32)dp->nic->ops->tx(dp->nic, net->txq, (int)net->ntx, now);
 	net->ntx -= n;
 	if (unlikely(net->ntx)) {
 		bytes -= bytes_of(net->txq + n, net->ntx);
 		for (u32 i = 0; i < net->ntx; i++)
 			net->txq[i] = net->txq[n + i];
+		dp->capture.waiting = net->ntx;
 	}
 	dp->stat->tx_packets += n;
 	dp->stat->tx_bytes += bytes;
