@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The settings file, in libconfig's syntax. A value is turned into text and
  * then goes the way of a command-line option. */
-#include "conf/conf.h"
+#include "conf/walk.h"
 
 #include <errno.h>
-#include <libconfig.h>
 #include <string.h>
 
-/* An array or list of scalars becomes "a,b,c". */
 static int text_of(const config_setting_t *v, char *out, size_t len)
 {
 	switch (config_setting_type(v)) {
@@ -47,14 +45,30 @@ static int text_of_list(const config_setting_t *v, char *out, size_t len)
 	return 0;
 }
 
-/* "tcp.rto_min": the names of all groups around it, and its own. */
-static void full_name(const config_setting_t *v, char *out, size_t len)
+int conf_value_text(const config_setting_t *v, char *out, size_t len)
+{
+	return config_setting_is_aggregate(v) ? text_of_list(v, out, len)
+					      : text_of(v, out, len);
+}
+
+/* ---- groups */
+
+struct walk {
+	const config_setting_t *top;
+	conf_value_fn *fn;
+	void *arg;
+};
+
+/* "tcp.rto_min": the names of all groups around it, below the top, and its
+ * own. */
+static void full_name(const struct walk *w, const config_setting_t *v,
+		      char *out, size_t len)
 {
 	const config_setting_t *group = config_setting_parent(v);
 	size_t used = 0;
 
-	if (group && !config_setting_is_root(group)) {
-		full_name(group, out, len);
+	if (group && group != w->top) {
+		full_name(w, group, out, len);
 		used = strlen(out);
 		used += (size_t)snprintf(out + used, len - used, ".");
 	}
@@ -62,22 +76,15 @@ static void full_name(const config_setting_t *v, char *out, size_t len)
 		snprintf(out + used, len - used, "%s", config_setting_name(v));
 }
 
-static int read_setting(struct conf *c, const config_setting_t *v,
-			struct conf_err *e)
+static int walk_value(const struct walk *w, const config_setting_t *v,
+		      struct conf_err *e)
 {
-	char name[128], text[CONF_TEXT];
 	struct conf_err why;
+	char name[128];
 	int err;
 
-	full_name(v, name, sizeof(name));
-	if (config_setting_is_aggregate(v))
-		err = text_of_list(v, text, sizeof(text));
-	else
-		err = text_of(v, text, sizeof(text));
-	if (err)
-		conf_error(&why, err, "%s: not a value", name);
-	else
-		err = conf_set(c, name, text, &why);
+	full_name(w, v, name, sizeof(name));
+	err = w->fn(w->arg, name, v, &why);
 	if (err)
 		return conf_error(e, err, "%s:%u: %.300s",
 				  config_setting_source_file(v),
@@ -85,7 +92,7 @@ static int read_setting(struct conf *c, const config_setting_t *v,
 	return 0;
 }
 
-static int read_group(struct conf *c, const config_setting_t *group,
+static int walk_group(const struct walk *w, const config_setting_t *group,
 		      struct conf_err *e)
 {
 	unsigned int n = (unsigned int)config_setting_length(group);
@@ -94,29 +101,50 @@ static int read_group(struct conf *c, const config_setting_t *group,
 	for (unsigned int i = 0; i < n && !err; i++) {
 		const config_setting_t *v = config_setting_get_elem(group, i);
 
-		if (config_setting_is_group(v))
-			err = read_group(c, v, e);
-		else
-			err = read_setting(c, v, e);
+		err = config_setting_is_group(v) ? walk_group(w, v, e)
+						 : walk_value(w, v, e);
 	}
 	return err;
+}
+
+int conf_walk(const config_setting_t *group, conf_value_fn *fn, void *arg,
+	      struct conf_err *e)
+{
+	struct walk w = { group, fn, arg };
+
+	return walk_group(&w, group, e);
+}
+
+/* ---- files */
+
+int conf_open_file(config_t *file, const char *path, struct conf_err *e)
+{
+	config_init(file);
+	if (config_read_file(file, path))
+		return 0;
+	if (config_error_type(file) == CONFIG_ERR_FILE_IO)
+		return conf_error(e, -ENOENT, "%.300s: cannot be read", path);
+	return conf_error(e, -EINVAL, "%.300s:%d: %s", config_error_file(file),
+			  config_error_line(file), config_error_text(file));
+}
+
+static int take_setting(void *c, const char *name, const config_setting_t *v,
+			struct conf_err *e)
+{
+	char text[CONF_TEXT];
+
+	if (conf_value_text(v, text, sizeof(text)))
+		return conf_error(e, -EINVAL, "%s: not a value", name);
+	return conf_set(c, name, text, e);
 }
 
 int conf_read_file(struct conf *c, const char *path, struct conf_err *e)
 {
 	config_t file;
-	int err;
+	int err = conf_open_file(&file, path, e);
 
-	config_init(&file);
-	if (config_read_file(&file, path)) {
-		err = read_group(c, config_root_setting(&file), e);
-	} else if (config_error_type(&file) == CONFIG_ERR_FILE_IO) {
-		err = conf_error(e, -ENOENT, "%.300s: cannot be read", path);
-	} else {
-		err = conf_error(
-			e, -EINVAL, "%.300s:%d: %s", config_error_file(&file),
-			config_error_line(&file), config_error_text(&file));
-	}
+	if (!err)
+		err = conf_walk(config_root_setting(&file), take_setting, c, e);
 	config_destroy(&file);
 	return err;
 }
