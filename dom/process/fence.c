@@ -77,9 +77,10 @@ static int map_user(uid_t uid, gid_t gid)
 	return err;
 }
 
-/* Other dataplanes' sockets and our own, where A may be of their user. A place
- * that is not there has none. */
-static int hide_sockets(void)
+/* Dataplanes' sockets, where A may be of their user: the places where they are
+ * by default, and our @own one elsewhere. What is not there need not be hidden.
+ */
+static int hide_sockets(const char *own)
 {
 	const unsigned long flags =
 		MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
@@ -90,6 +91,9 @@ static int hide_sockets(void)
 		if (mount("tmpfs", place[i], "tmpfs", flags, "mode=755") &&
 		    errno != ENOENT)
 			return -errno;
+	if (own && mount("/dev/null", own, NULL, MS_BIND, NULL) &&
+	    errno != ENOENT)
+		return -errno;
 	return 0;
 }
 
@@ -112,7 +116,7 @@ int proc_fence_settle(const struct proc_fence *f)
 		  "mode=1777") &&
 	    errno != ENOENT)
 		return -errno;
-	return hide_sockets();
+	return hide_sockets(f->socket);
 }
 
 /* Tries it in a child. */

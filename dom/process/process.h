@@ -103,9 +103,10 @@ struct proc_user {
 
 /* What it sees of the machine. */
 struct proc_fence {
-	int namespaces; /* CLONE_NEW*; 0: they cannot be had */
-	int landlock;	/* the kernel's version of it, <= 0: none */
-	uid_t uid;	/* to be mapped in a user namespace */
+	int namespaces;	    /* CLONE_NEW*; 0: they cannot be had */
+	int landlock;	    /* the kernel's version of it, <= 0: none */
+	const char *socket; /* D's, to be hidden; NULL: none yet */
+	uid_t uid;	    /* to be mapped in a user namespace */
 	gid_t gid;
 	char text[128]; /* for people */
 };

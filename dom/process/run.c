@@ -93,13 +93,15 @@ static int open_host(struct proc *p, const struct conf *conf)
 /* Where A's user could be D's, A must not find the socket, or have no say. */
 static void open_control(struct proc *p)
 {
-	bool hidden = p->fence.namespaces && !p->host->conf.stat_dir[0];
 	char why[NIC_WHY];
 
 	p->host->program = p->program;
-	if (ctl_open(p->host, proc_confine_control, p, why, sizeof(why)))
+	if (ctl_open(p->host, proc_confine_control, p, why, sizeof(why))) {
 		proc_say(p, "ix: %s\n", why);
-	if (!p->user.own && !hidden)
+		return;
+	}
+	p->fence.socket = p->host->ctl->path;
+	if (!p->user.own && !p->fence.namespaces)
 		ctl_bar(p->host, p->user.change ? p->user.uid : geteuid());
 }
 
