@@ -17,8 +17,12 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, "run a program on a dataplane" },
+	{ "ps", cmd_ps, "the dataplanes that run" },
 	{ "stat", cmd_stat, "counters of running dataplanes" },
 	{ "metrics", cmd_tool, "counters for Prometheus and for a browser" },
+	{ "flows", cmd_flows, "connections of a dataplane" },
+	{ "set", cmd_set, "settings of a running dataplane" },
+	{ "log", cmd_log, "what a dataplane has reported" },
 	{ "conf", cmd_conf, "print or check a settings file" },
 	{ "help", cmd_help, "this text" },
 	{ "version", cmd_version, "version of IX and of its interface" },

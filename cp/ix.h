@@ -15,6 +15,12 @@ command_fn cmd_stat; /* cmd_stat.c */
 command_fn cmd_conf; /* cmd_conf.c */
 command_fn cmd_tool; /* tool.c: another program, ix-NAME */
 
+/* By the control socket: ctl.h. */
+command_fn cmd_ps;    /* cmd_ps.c */
+command_fn cmd_flows; /* cmd_flows.c */
+command_fn cmd_set;   /* cmd_set.c */
+command_fn cmd_log;   /* cmd_log.c */
+
 /* A way to run the application behind (or without) wall 2; domain.c. */
 struct domain {
 	const char *name;

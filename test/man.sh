@@ -27,7 +27,7 @@ text() {
 names() {
 	page=$1 what=$2
 	shift 2
-	[ $# -gt 3 ] || fail "$what: not understood"
+	[ $# -gt 1 ] || fail "$what: not understood"
 	text=$(text "$page")
 	for name in "$@"; do
 		grep -qE -e "(^|[^A-Za-z0-9_.-])$name([^A-Za-z0-9_]|$)" \
@@ -64,8 +64,9 @@ done
 names ix-run.1 setting $(sed -n 's/^[SL]("\([^"]*\)".*/--\1/p' \
 	"$src/conf/conf.def")
 names ix.1 command $("$build/cp/ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-names ix-stat.1 option $(options "$build/cp/ix" stat)
-names ix-metrics.1 option $(options "$build/cp/ix" metrics)
+for c in ps stat metrics flows set log; do
+	names ix-$c.1 option $(options "$build/cp/ix" $c)
+done
 names ixload.1 option $(options "$build/bench/ixload")
 names ix.3 function $(functions ix)
 names ixev.3 function $(functions ixev) $(functions mempool)

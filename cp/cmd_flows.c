@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* ix flows [PID|NAME]: connections of a dataplane, as `ss -ti` shows those of
+ * Linux. */
+#include "cp/ctl.h"
+#include "cp/ix.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct options {
+	const char *dir, *who;
+	const char *state, *addr;
+	unsigned long port;
+	bool json;
+};
+
+/* ---- for people: two lines a connection */
+
+static int number(const cJSON *o, const char *name)
+{
+	return (int)ctl_get_number(o, name);
+}
+
+static void print_end(const cJSON *flow, const char *name)
+{
+	const cJSON *end = cJSON_GetObjectItemCaseSensitive(flow, name);
+	char addr[48], text[64];
+
+	ctl_show(ctl_get_text(end, "addr"), addr, sizeof(addr));
+	snprintf(text, sizeof(text), strchr(addr, ':') ? "[%s]:%d" : "%s:%d",
+		 addr, number(end, "port"));
+	printf(" %-22s", text);
+}
+
+/* A number that is not zero, with its name and unit. */
+static void print_if(const cJSON *o, const char *name, const char *label,
+		     const char *unit)
+{
+	double n = ctl_get_number(o, name);
+
+	if (n)
+		printf(" %s:%.0f%s", label, n, unit);
+}
+
+static void print_ms(const cJSON *o, const char *label, const char *a,
+		     const char *b)
+{
+	if (!ctl_get_number(o, a))
+		return;
+	printf(" %s:%.3f", label, ctl_get_number(o, a) / 1000);
+	if (b)
+		printf("/%.3f", ctl_get_number(o, b) / 1000);
+	printf("ms");
+}
+
+static void print_options(const cJSON *o)
+{
+	const cJSON *i;
+	char text[16];
+
+	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(o, "options"))
+	{
+		const char *name = cJSON_GetStringValue(i);
+
+		if (!name)
+			continue;
+		printf(" %s", ctl_show(name, text, sizeof(text)));
+		if (!strcmp(name, "wscale"))
+			printf(":%d,%d", number(o, "wscale_snd"),
+			       number(o, "wscale_rcv"));
+	}
+}
+
+static void print_details(const cJSON *o)
+{
+	char cc[16];
+
+	printf("        %s", ctl_show(ctl_get_text(o, "cc"), cc, sizeof(cc)));
+	print_options(o);
+	print_ms(o, "rtt", "srtt_us", "rttvar_us");
+	print_ms(o, "rto", "rto_us", NULL);
+	print_if(o, "mss", "mss", "");
+	print_if(o, "cwnd", "cwnd", "");
+	print_if(o, "ssthresh", "ssthresh", "");
+	print_if(o, "snd_wnd", "snd_wnd", "");
+	print_if(o, "rcv_wnd", "rcv_wnd", "");
+	print_if(o, "in_flight", "unacked", "");
+	print_if(o, "lost", "lost", "");
+	print_if(o, "resent", "retrans", "");
+	print_if(o, "timeouts", "backoff", "");
+	print_if(o, "holes", "holes", "");
+	print_if(o, "rcv_buffers", "buffers", "");
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "recovery")))
+		printf(" recovery");
+	print_if(o, "last_tx_ms", "lastsnd", "ms");
+	print_if(o, "last_rx_ms", "lastrcv", "ms");
+	putchar('\n');
+}
+
+static void print_header(void)
+{
+	printf("%-12s %6s %9s %9s %-22s %-22s\n", "STATE", "THREAD", "RECV-Q",
+	       "SEND-Q", "LOCAL", "PEER");
+}
+
+static void print_flow(const cJSON *o)
+{
+	char state[16];
+
+	printf("%-12s %6d %9d %9d",
+	       ctl_show(ctl_get_text(o, "state"), state, sizeof(state)),
+	       number(o, "thread"), number(o, "rcv_queued"),
+	       number(o, "snd_queued"));
+	print_end(o, "local");
+	print_end(o, "remote");
+	putchar('\n');
+	print_details(o);
+}
+
+/* ---- all of them */
+
+static cJSON *request(const struct options *o, double thread, double from)
+{
+	cJSON *r = ctl_request("flows");
+
+	cJSON_AddNumberToObject(r, "thread", thread);
+	cJSON_AddNumberToObject(r, "from", from);
+	if (o->state)
+		cJSON_AddStringToObject(r, "state", o->state);
+	if (o->addr)
+		cJSON_AddStringToObject(r, "addr", o->addr);
+	if (o->port)
+		cJSON_AddNumberToObject(r, "port", (double)o->port);
+	return r;
+}
+
+static void print_json(const cJSON *flow, bool first)
+{
+	char *text = cJSON_PrintUnformatted(flow);
+
+	printf("%s%s", first ? "" : ",\n ", text ? text : "{}");
+	free(text);
+}
+
+static u32 print_answer(const struct options *o, const cJSON *answer, u32 n)
+{
+	const cJSON *flow;
+
+	cJSON_ArrayForEach(flow,
+			   cJSON_GetObjectItemCaseSensitive(answer, "flows"))
+	{
+		if (o->json) {
+			print_json(flow, !n++);
+			continue;
+		}
+		if (!n++)
+			print_header();
+		print_flow(flow);
+	}
+	return n;
+}
+
+/* The dataplane says where to go on, always further on: a thread's connections
+ * are told from the first to the last, and then the next thread's. */
+static int print_all(const struct options *o, int fd, struct conf_err *e)
+{
+	double thread = 0, from = 0;
+	bool more = true;
+	u32 n = 0;
+
+	while (more) {
+		cJSON *a = ctl_ask(fd, request(o, thread, from), e);
+		double t, f;
+
+		if (!a)
+			return -EREMOTEIO;
+		n = print_answer(o, a, n);
+		t = ctl_get_number(a, "thread");
+		f = ctl_get_number(a, "from");
+		more = cJSON_HasObjectItem(a, "thread") &&
+		       (t > thread || (t == thread && f > from)) &&
+		       t < IX_MAX_THREADS;
+		thread = t;
+		from = f;
+		cJSON_Delete(a);
+	}
+	return 0;
+}
+
+/* ---- the command */
+
+static int usage(FILE *f, int status)
+{
+	fprintf(f, "Usage: ix flows [OPTIONS] [PID|NAME]\n"
+		   "Connections of a dataplane, two lines each.\n\n"
+		   "  --state STATE  only those: established, time-wait, ...\n"
+		   "  --port PORT    ... with this port, at either end\n"
+		   "  --addr ADDR    ... with this address, at either end\n"
+		   "  --json         an array with one object for each\n"
+		   "  --dir DIR      as the setting stat_dir\n");
+	return status;
+}
+
+static bool parse_port(const char *text, unsigned long *port)
+{
+	char *end;
+
+	*port = strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && *port && *port <= 65535)
+		return true;
+	fprintf(stderr, "ix: --port %s: ports are from 1 to 65535\n", text);
+	return false;
+}
+
+/* 0, or the exit status + 1. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "state", required_argument, NULL, 's' },
+		{ "port", required_argument, NULL, 'p' },
+		{ "addr", required_argument, NULL, 'a' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "dir", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	*o = (struct options){ .dir = "" };
+	while ((c = getopt_long(argc, argv, "s:p:a:jd:h", known, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			o->state = optarg;
+			break;
+		case 'p':
+			if (!parse_port(optarg, &o->port))
+				return EXIT_USAGE + 1;
+			break;
+		case 'a':
+			o->addr = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'd':
+			o->dir = optarg;
+			break;
+		case 'h':
+			return usage(stdout, 0) + 1;
+		default:
+			return usage(stderr, EXIT_USAGE) + 1;
+		}
+	}
+	if (optind + 1 < argc)
+		return usage(stderr, EXIT_USAGE) + 1;
+	o->who = argv[optind];
+	return 0;
+}
+
+int cmd_flows(int argc, char **argv)
+{
+	struct options o;
+	struct conf_err e;
+	int err = parse(&o, argc, argv), fd;
+
+	if (err)
+		return err - 1;
+	fd = ctl_connect_to(o.dir, o.who, &e);
+	err = fd < 0 ? fd : 0;
+	if (!err && o.json)
+		putchar('[');
+	if (!err)
+		err = print_all(&o, fd, &e);
+	if (fd >= 0 && o.json)
+		printf("]\n");
+	if (err)
+		fprintf(stderr, "ix: %s\n", e.text);
+	if (fd >= 0)
+		close(fd);
+	return err ? 1 : 0;
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""ix ps, flows, set and log, as a user meets them, on a server with connections
+from Linux; each of its domains that can be had everywhere.
+
+    commands.py IX ECHO
+
+    echo on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peers here"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
+import lab  # noqa: E402
+from lab import check, connect, finish, skip, wait_for  # noqa: E402
+
+ADDRESS, PORT = "10.81.0.10", 7
+CONNS = 5
+
+
+class Commands:
+    def __init__(self, args, stat_dir):
+        self.ix, self.dir = args.ix, stat_dir
+
+    def __call__(self, command, *args):
+        """Its status, and what it prints."""
+        r = subprocess.run([self.ix, command, "--dir", self.dir, *args],
+                           capture_output=True, text=True, timeout=60)
+        return r.returncode, r.stdout + r.stderr
+
+    def json(self, command, *args):
+        status, out = self(command, "--json", *args)
+        return json.loads(out) if status == 0 else None
+
+
+def answers():
+    try:
+        with connect(ADDRESS, PORT, 0.5) as s:
+            s.sendall(b"?")
+            return s.recv(1) == b"?"
+    except OSError:
+        return False
+
+
+def ports(flows):
+    return {f["remote"]["port"] for f in flows or []}
+
+
+def look(ix, server, domain, peers):
+    mine = {s.getsockname()[1] for s in peers}
+    status, out = ix("ps")
+    check("ps: a line for it", status == 0 and len(out.splitlines()) == 2 and
+          all(w in out for w in ("t_commands", str(server.pid), domain,
+                                 "tap:ix0")), out)
+    about = (ix.json("ps") or [{}])[0]
+    check("ps --json", about.get("pid") == server.pid and about["answers"] and
+          about["domain"] == domain and len(about["threads"]) == 2 and
+          about["connections"] >= CONNS and about["runs"], about)
+    check("ps of another name", ix("ps", "other") ==
+          (1, "ix: no dataplane called other is running\n"))
+    flows = ix.json("flows", "--state", "established")
+    check("flows: all connections of Linux", ports(flows) >= mine,
+          f"({len(flows or [])})")
+    check("... with their ends", all(
+        f["local"] == {"addr": ADDRESS, "port": PORT} and
+        f["remote"]["addr"] == "10.81.0.2" for f in flows or [{}]))
+    check("... and what Linux agreed to", all(
+        f["mss"] > 1000 and f["srtt_us"] > 0 and "sack" in f["options"]
+        for f in flows or [{"mss": 0}] if f["remote"]["port"] in mine), flows)
+    one = sorted(mine)[0]
+    check("flows --port", ports(ix.json("flows", "--port", str(one))) == {one})
+    check("flows --addr", ix.json("flows", "--addr", "10.0.0.1") == [])
+    status, out = ix("flows", "t_commands", "--port", str(one))
+    check("flows: two lines for people", status == 0 and
+          len(out.splitlines()) == 3 and f"10.81.0.2:{one}" in out and
+          "rtt:" in out, out)
+    check("flows: a state that there is not",
+          ix("flows", "--state", "open")[0] == 1)
+
+
+def change(ix):
+    check("set", ix("set", "t_commands", "batch=32", "tcp.rto_min=60ms") ==
+          (0, ""))
+    now = ix.json("set")
+    check("... and told", now and now["batch"]["value"] == "32" and
+          now["tcp.rto_min"]["value"] == "60ms", now and now["batch"])
+    status, out = ix("set", "batch=16", "mtu=1400")
+    check("set: not live", status == 1 and out == "ix: mtu: only at start\n",
+          out)
+    status, out = ix("set", "batch=16", "tcp.rto_max=1ms")
+    check("set: they do not fit", status == 1 and "rto_min is above" in out,
+          out)
+    check("... and nothing has changed",
+          ix.json("set")["batch"]["value"] == "32")
+    status, out = ix("set", "--all")
+    check("set --all", "mtu" in out and "(only at start)" in out)
+    check("it still answers", answers())
+    status, out = ix("log", "-n", "2")
+    check("log: what was changed", status == 0 and
+          len(out.splitlines()) == 2 and
+          "tcp.rto_min = 60ms, by uid" in out, out)
+    check("log: what is in force", "nic ix0: TAP" in ix("log")[1])
+
+
+def lives(ix, server):
+    """What the application's end has said; the socket stays."""
+    os.kill(server.app(), 9)
+    check("log: the application was killed", wait_for(
+        lambda: "was ended by signal 9" in ix("log")[1]), ix("log")[1])
+    check("ps: it has another life", wait_for(
+        lambda: (ix.json("ps") or [{}])[0].get("lives") == 2))
+    check("... and answers", wait_for(answers))
+
+
+def serve(args, domain):
+    server = lab.Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", ADDRESS,
+                    [args.echo], *lab.user_option(args.echo), "--domain",
+                    domain, "--port", str(PORT), "--name", "t_commands",
+                    *(["--restart"] if domain == "process" else []),
+                    *(["--cores", "0,1"]))
+    server.wait_ready(answers, 60)
+    # Its second thread may listen a moment later than the first.
+    peers = [connect(ADDRESS, PORT, 5, patience=10)
+             for _ in range(CONNS)]
+    for s in peers:
+        s.sendall(b"x")
+        s.recv(1)
+    ix = Commands(args, server.stat_dir)
+    look(ix, server, domain, peers)
+    change(ix)
+    if domain == "process":
+        lives(ix, server)
+    check(f"domain {domain} ends", server.end() in (0, -15, 143))
+    check("... and nobody is there", ix("ps")[0] == 1 and
+          ix("flows") == (1, "ix: no dataplane is running\n"))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    for name in ("ix", "echo"):
+        p.add_argument(name)
+    args = p.parse_args()
+    if len(os.sched_getaffinity(0)) < 2:
+        skip("needs two cores")
+    try:
+        lab.enter()
+    except lab.Cannot as e:
+        skip(e)
+    args.lab = lab.Lab(limit=110)
+    serve(args, "process")
+    serve(args, "inline")
+    args.lab.close()
+    finish()
+
+
+main()
