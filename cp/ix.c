@@ -20,6 +20,7 @@ static const struct command {
 	{ "ps", cmd_ps, "the dataplanes that run" },
 	{ "stat", cmd_stat, "counters of running dataplanes" },
 	{ "metrics", cmd_tool, "counters for Prometheus and for a browser" },
+	{ "top", cmd_tool, "threads of all dataplanes, again and again" },
 	{ "flows", cmd_flows, "connections of a dataplane" },
 	{ "set", cmd_set, "settings of a running dataplane" },
 	{ "log", cmd_log, "what a dataplane has reported" },

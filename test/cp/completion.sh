@@ -3,7 +3,7 @@
 # Completion of `ix`: what cp/ix.bash offers is what `ix` knows.
 #	completion.sh SOURCE_DIR IX
 set -u
-ix=$2
+ix=$(realpath "$2")
 # shellcheck source=/dev/null
 . "$1/cp/ix.bash"
 failed=0
@@ -26,7 +26,7 @@ offers() {
 	done
 }
 
-offers "run ps stat flows set log conf help" ""
+offers "run ps stat top flows set log conf help" ""
 offers "flows !ps" f
 for c in $("$ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 	offers "$c" "$c"
