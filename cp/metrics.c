@@ -104,16 +104,21 @@ static void print_thread(FILE *out, const struct statfile_found *f)
 	fprintf(out, ",thread=\"%u\"", f->thread);
 }
 
-static void print_value(FILE *out, const struct statfile_found *f,
-			const struct stat_counter *c)
+static void print_number(FILE *out, u64 v, bool ns)
 {
-	const u64 second = 1000000000, v = stat_value(f, c);
+	const u64 second = 1000000000;
 
-	if (is_ns(c))
+	if (ns)
 		fprintf(out, " %" PRIu64 ".%09" PRIu64 "\n", v / second,
 			v % second);
 	else
 		fprintf(out, " %" PRIu64 "\n", v);
+}
+
+static void print_value(FILE *out, const struct statfile_found *f,
+			const struct stat_counter *c)
+{
+	print_number(out, stat_value(f, c), is_ns(c));
 }
 
 static void write_counter(FILE *out, const struct stat_counter *c,
@@ -154,40 +159,70 @@ static void write_drops(FILE *out, const struct statfile_found *f, int n)
 
 /* ---- histograms */
 
+/* Bucket i holds what is from 1 << i to (2 << i) - 1, in ns or packets. */
+static const struct histogram {
+	const char *name, *help;
+	size_t buckets, sum; /* of struct ix_stat */
+	u32 n;
+	bool open; /* the last one also has what is beyond */
+	bool ns;
+} histograms[] = {
+	{ "ix_rx_batch_packets",
+	  "packets in a loop iteration that received some",
+	  offsetof(struct ix_stat, rx_batch),
+	  offsetof(struct ix_stat, rx_packets), IX_BATCH_BUCKETS, false,
+	  false },
+	{ "ix_rx_delay_seconds",
+	  "what packets may have waited in the NIC's queue: the time since the "
+	  "poll before",
+	  offsetof(struct ix_stat, rx_delay),
+	  offsetof(struct ix_stat, rx_delay_ns), IX_DELAY_BUCKETS, true, true },
+};
+
 static void print_bucket(FILE *out, const struct statfile_found *f,
-			 const char *name, const char *le, u64 n)
+			 const struct histogram *h, u32 i, u64 n)
 {
-	fprintf(out, "%s_bucket", name);
+	u64 top = (2ull << i) - 1;
+
+	fprintf(out, "%s_bucket", h->name);
 	print_thread(out, f);
-	fprintf(out, ",le=\"%s\"} %" PRIu64 "\n", le, n);
+	if (h->ns)
+		fprintf(out, ",le=\"%.9f\"} %" PRIu64 "\n", (double)top / 1e9,
+			n);
+	else
+		fprintf(out, ",le=\"%" PRIu64 "\"} %" PRIu64 "\n", top, n);
 }
 
-/* Bucket i holds batches of 1 << i to (2 << i) - 1 packets. */
-static void write_batches(FILE *out, const struct statfile_found *f, int n)
+static void write_thread(FILE *out, const struct statfile_found *f,
+			 const struct histogram *h)
 {
-	const char *name = "ix_rx_batch_packets";
+	const char *stat = (const char *)&f->page.stat;
+	const u64 *buckets = (const u64 *)(stat + h->buckets);
+	u64 n = 0;
 
-	fprintf(out,
-		"# HELP %s packets in a loop iteration that received some\n"
-		"# TYPE %s histogram\n",
-		name, name);
-	for (int i = 0; i < n; i++) {
-		const struct ix_stat *s = &f[i].page.stat;
-		u64 sum = 0;
-		char le[16];
-
-		for (int b = 0; b < IX_BATCH_BUCKETS; b++) {
-			sum += s->rx_batch[b];
-			snprintf(le, sizeof(le), "%d", (2 << b) - 1);
-			print_bucket(out, &f[i], name, le, sum);
-		}
-		print_bucket(out, &f[i], name, "+Inf", sum);
-		fprintf(out, "%s_sum", name);
-		print_thread(out, &f[i]);
-		fprintf(out, "} %" PRIu64 "\n%s_count", s->rx_packets, name);
-		print_thread(out, &f[i]);
-		fprintf(out, "} %" PRIu64 "\n", sum);
+	for (u32 i = 0; i < h->n; i++) {
+		n += buckets[i];
+		if (i + 1 < h->n || !h->open)
+			print_bucket(out, f, h, i, n);
 	}
+	fprintf(out, "%s_bucket", h->name);
+	print_thread(out, f);
+	fprintf(out, ",le=\"+Inf\"} %" PRIu64 "\n%s_sum", n, h->name);
+	print_thread(out, f);
+	putc('}', out);
+	print_number(out, *(const u64 *)(stat + h->sum), h->ns);
+	fprintf(out, "%s_count", h->name);
+	print_thread(out, f);
+	fprintf(out, "} %" PRIu64 "\n", n);
+}
+
+static void write_histogram(FILE *out, const struct histogram *h,
+			    const struct statfile_found *f, int n)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s histogram\n", h->name, h->help,
+		h->name);
+	for (int i = 0; i < n; i++)
+		write_thread(out, &f[i], h);
 }
 
 /* ---- what does not count */
@@ -223,5 +258,6 @@ void metrics_write(FILE *out, const struct statfile_found *f, int n)
 			write_counter(out, &stat_counters[c], f, n);
 	}
 	write_drops(out, f, n);
-	write_batches(out, f, n);
+	for (size_t h = 0; h < ARRAY_SIZE(histograms); h++)
+		write_histogram(out, &histograms[h], f, n);
 }

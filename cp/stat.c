@@ -51,6 +51,14 @@ void stat_print_string(FILE *out, const char *s)
 	putc('"', out);
 }
 
+static void print_buckets(FILE *out, const char *name, const uint64_t *b, int n)
+{
+	fprintf(out, ", \"%s\": [", name);
+	for (int i = 0; i < n; i++)
+		fprintf(out, "%s%" PRIu64, i ? ", " : "", b[i]);
+	putc(']', out);
+}
+
 void stat_print_json(FILE *out, const struct statfile_found *f)
 {
 	fprintf(out,
@@ -63,9 +71,7 @@ void stat_print_json(FILE *out, const struct statfile_found *f)
 	for (size_t c = 0; c < stat_nr_counters; c++)
 		fprintf(out, ", \"%s\": %" PRIu64, stat_counters[c].name,
 			stat_value(f, &stat_counters[c]));
-	fprintf(out, ", \"rx_batch\": [");
-	for (int i = 0; i < IX_BATCH_BUCKETS; i++)
-		fprintf(out, "%s%" PRIu64, i ? ", " : "",
-			f->page.stat.rx_batch[i]);
-	fprintf(out, "]}");
+	print_buckets(out, "rx_batch", f->page.stat.rx_batch, IX_BATCH_BUCKETS);
+	print_buckets(out, "rx_delay", f->page.stat.rx_delay, IX_DELAY_BUCKETS);
+	putc('}', out);
 }

@@ -13,7 +13,7 @@
 	/* NIC */                                                          \
 	X(rx_packets, "packets received")                                  \
 	X(rx_bytes, "bytes received, with headers")                        \
-	X(rx_delay_ns, "time since the poll before, ns, of each packet")   \
+	X(rx_delay_ns, "time since the poll before, of each packet, ns")   \
 	X(tx_packets, "packets handed to the NIC")                         \
 	X(tx_bytes, "bytes handed to the NIC, with headers")               \
 	X(tx_copied_bytes, "payload bytes copied at transmit")             \

@@ -49,7 +49,7 @@ def compare(families, before, after):
     for key, page in before.items():
         for counter, low in page.items():
             if counter in ("pid", "user", "thread", "core", "name", "about",
-                           "rx_batch"):
+                           "rx_batch", "rx_delay"):
                 continue
             high = after[key][counter]
             value = sample(families, counter, page)

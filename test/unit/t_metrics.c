@@ -109,6 +109,9 @@ static void histogram(void **state)
 	f.page.stat.rx_batch[0] = 5;
 	f.page.stat.rx_batch[2] = 2;
 	f.page.stat.rx_packets = 15;
+	f.page.stat.rx_delay[9] = 3; /* 512 ns to 1023 ns */
+	f.page.stat.rx_delay[IX_DELAY_BUCKETS - 1] = 1;
+	f.page.stat.rx_delay_ns = 5000003000;
 	text = written(&f, 1);
 #define BATCH "ix_rx_batch_packets"
 #define KV "dataplane=\"kv\",pid=\"7\",thread=\"0\""
@@ -119,6 +122,13 @@ static void histogram(void **state)
 	has(text, BATCH "_bucket{" KV ",le=\"+Inf\"} 7\n");
 	has(text, BATCH "_sum{" KV "} 15\n");
 	has(text, BATCH "_count{" KV "} 7\n");
+#define DELAY "ix_rx_delay_seconds"
+	has(text, DELAY "_bucket{" KV ",le=\"0.000001023\"} 3\n");
+	has(text, DELAY "_bucket{" KV ",le=\"0.000000511\"} 0\n");
+	has(text, DELAY "_bucket{" KV ",le=\"2.147483647\"} 3\n");
+	has(text, DELAY "_bucket{" KV ",le=\"+Inf\"} 4\n");
+	has(text, DELAY "_sum{" KV "} 5.000003000\n");
+	has(text, DELAY "_count{" KV "} 4\n");
 	free(text);
 }
 
