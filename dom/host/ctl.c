@@ -146,6 +146,7 @@ int ctl_open(struct host *h, int (*confine)(void *arg), void *arg, char *why,
 			   .lines = { .fd = -1,
 				      .trusts = ctl_may_change,
 				      .answer = ctl_answer,
+				      .gone = ctl_capture_gone,
 				      .arg = c },
 			   .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	err = c->stop_fd < 0 ? -errno : listen_at(c);

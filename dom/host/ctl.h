@@ -12,12 +12,13 @@
  * dataplane may change it, but for an application that cannot be told from them
  * (ctl_bar()). lines.h bounds what clients can take.
  *
- *   ctl.c        socket and thread, who may what
- *   lines.c      ... clients
- *   ctl_verb.c   the table of verbs; from a line to its answer
- *   ctl_about.c  what there is, what it has reported
- *   ctl_flows.c  connections
- *   ctl_set.c    settings
+ *   ctl.c          socket and thread, who may what
+ *   lines.c        ... clients
+ *   ctl_verb.c     the table of verbs; from a line to its answer
+ *   ctl_about.c    what there is, what it has reported
+ *   ctl_flows.c    connections
+ *   ctl_set.c      settings
+ *   ctl_capture.c  copies of packets
  */
 #ifndef DOM_HOST_CTL_H
 #define DOM_HOST_CTL_H
@@ -104,7 +105,11 @@ char *ctl_answer(void *ctl, const struct lines_peer *peer, const char *line,
 /* For @peer's uid. */
 bool ctl_may_change(void *ctl, uid_t uid);
 
-/* ctl_about.c, ctl_flows.c, ctl_set.c */
-ctl_fn ctl_about, ctl_log, ctl_list_verbs, ctl_flows, ctl_get, ctl_set;
+/* ctl_capture.c: as lines.gone. */
+void ctl_capture_gone(void *ctl, u64 id);
+
+/* ctl_about.c, ctl_flows.c, ctl_set.c, ctl_capture.c */
+ctl_fn ctl_about, ctl_log, ctl_list_verbs, ctl_flows, ctl_get, ctl_set,
+	ctl_capture;
 
 #endif

@@ -16,6 +16,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "flows", false, "thread from most state port addr ", ctl_flows },
 	{ "get", false, "", ctl_get },
 	{ "set", true, "settings ", ctl_set },
+	{ "capture", true, "snap bytes ", ctl_capture },
 };
 
 const size_t ctl_nr_verbs = ARRAY_SIZE(ctl_verbs);

@@ -227,6 +227,7 @@ int host_open(struct host **out, const struct conf *conf,
 		err = open_threads(h, why, why_len);
 	if (err)
 		goto fail;
+	host_capture_open(h);
 	describe(h, domain);
 	arp_announce(&h->threads[0].dp->net);
 	ip6_announce(&h->threads[0].dp->net, h->threads[0].dp->now);
@@ -245,6 +246,7 @@ void host_close(struct host *h)
 	nic_close(h->nic);
 	for (u32 i = 0; i < h->nthreads; i++)
 		host_close_thread(&h->threads[i]);
+	host_capture_close(h);
 	hugemem_private_free(h->forward, h->forward_len);
 	hugemem_close(&h->mem);
 	free(h);

@@ -12,6 +12,7 @@
  *   spin.c    spin or block?
  *   ask.c     what other threads ask of an elastic one
  *   log.c     what has been reported
+ *   capture.c memory for copies of packets
  *   ctl.c     the control socket, see ctl.h
  */
 #ifndef DOM_HOST_H
@@ -21,6 +22,7 @@
 
 #include "conf/conf.h"
 #include "dom/host/ask.h"
+#include "dom/host/capture.h"
 #include "dom/host/clock.h"
 #include "dom/host/hugemem.h"
 #include "dom/host/spin.h"
@@ -93,6 +95,7 @@ struct host {
 			it */
 	char about[1024]; /* what is in force, one line */
 
+	struct host_capture capture;
 	struct ctl *ctl;     /* NULL: none */
 	struct log log;	     /* what has been reported */
 	u64 opened_at;	     /* ns, host_clock_os() */

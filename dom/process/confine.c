@@ -12,6 +12,7 @@
 #include "dom/process/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -165,6 +166,10 @@ static int add_control(scmp_filter_ctx f, const struct proc *p)
 
 	if (!err)
 		err = allow_calls(f, control, ARRAY_SIZE(control));
+	if (!err) /* the capture ring's, to be passed on */
+		err = seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+			SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0));
 	for (u32 i = 0; i < p->host->nthreads && !err; i++)
 		err = allow_fd(f, SCMP_SYS(write), p->host->threads[i].wake_fd);
 	return err;

@@ -165,6 +165,9 @@ static int share_dataplane(struct proc *p)
 				 VM_TABLES_BYTES, 0);
 	if (!err && h->forward)
 		err = vm_mem_share(m, h->forward, h->forward_len, VM_WRITE);
+	if (!err && h->capture.mem)
+		err = vm_mem_share(m, h->capture.mem, host_capture_len(h),
+				   VM_WRITE);
 	for (u32 i = 0; i < h->nthreads && !err; i++)
 		err = share_thread(p, i);
 	return err;
