@@ -96,10 +96,18 @@ bool capture_read(struct capture_reader *r, struct ix_capture_record *rec,
 	return false;
 }
 
-void capture_end(struct capture_reader *r)
+/* 0 if the dataplane has ended, and taken the memory back. */
+u64 capture_left(const struct capture_reader *r)
 {
 	u64 packets = READ_ONCE(r->ring->packets);
 
-	r->lost += packets - r->next;
-	r->next = packets;
+	return packets > r->next ? packets - r->next : 0;
+}
+
+void capture_end(struct capture_reader *r)
+{
+	u64 left = capture_left(r);
+
+	r->lost += left;
+	r->next += left;
 }

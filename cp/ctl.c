@@ -146,14 +146,38 @@ static int put(int fd, const char *text, size_t len, u64 until)
 	return 0;
 }
 
+/* As recv(). A descriptor that comes along goes to *@passed, which is -1 before:
+ * one, since there is room for no more. */
+static ssize_t take(int fd, char *buf, size_t len, int *passed)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec v = { buf, len };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	if (passed && *passed < 0) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_LEN(sizeof(int));
+	}
+	n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(passed, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
 /* A line into @buf, zero-terminated: its length, or -errno. */
-static ssize_t get_line(int fd, char *buf, u64 until)
+static ssize_t get_line(int fd, char *buf, int *passed, u64 until)
 {
 	size_t used = 0;
 
 	while (used < ANSWER_MAX) {
-		ssize_t n =
-			recv(fd, buf + used, ANSWER_MAX - used, MSG_DONTWAIT);
+		ssize_t n = take(fd, buf + used, ANSWER_MAX - used, passed);
 		char *end;
 
 		if (!n)
@@ -174,7 +198,8 @@ static ssize_t get_line(int fd, char *buf, u64 until)
 	return -EMSGSIZE;
 }
 
-static cJSON *exchange(int fd, const char *line, struct conf_err *e)
+static cJSON *exchange(int fd, const char *line, int *passed,
+		       struct conf_err *e)
 {
 	u64 until = patience();
 	char *buf = malloc(ANSWER_MAX);
@@ -182,7 +207,7 @@ static cJSON *exchange(int fd, const char *line, struct conf_err *e)
 	ssize_t n = buf ? put(fd, line, strlen(line), until) : -ENOMEM;
 
 	if (!n)
-		n = get_line(fd, buf, until);
+		n = get_line(fd, buf, passed, until);
 	if (n >= 0) {
 		answer = cJSON_ParseWithLengthOpts(buf, (size_t)n + 1, NULL,
 						   true);
@@ -208,8 +233,13 @@ static char *print_line(const cJSON *o)
 
 cJSON *ctl_ask(int fd, cJSON *request, struct conf_err *e)
 {
+	return ctl_ask_for(fd, request, NULL, e);
+}
+
+cJSON *ctl_ask_for(int fd, cJSON *request, int *passed, struct conf_err *e)
+{
 	char *line = print_line(request), text[400];
-	cJSON *answer = line ? exchange(fd, line, e) : NULL;
+	cJSON *answer = line ? exchange(fd, line, passed, e) : NULL;
 
 	if (!line)
 		conf_error(e, -ENOMEM, "no memory");

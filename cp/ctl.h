@@ -32,6 +32,9 @@ int ctl_connect_to(const char *dir, const char *who, struct conf_err *e);
  * in @e: also what the dataplane gives as one. */
 cJSON *ctl_ask(int fd, cJSON *request, struct conf_err *e);
 
+/* ... @passed: -1, then the descriptor that came with the answer, if one did. */
+cJSON *ctl_ask_for(int fd, cJSON *request, int *passed, struct conf_err *e);
+
 /* {"do": @verb} */
 cJSON *ctl_request(const char *verb);
 

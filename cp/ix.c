@@ -24,6 +24,7 @@ static const struct command {
 	{ "flows", cmd_flows, "connections of a dataplane" },
 	{ "set", cmd_set, "settings of a running dataplane" },
 	{ "log", cmd_log, "what a dataplane has reported" },
+	{ "pcap", cmd_tool, "packets of a dataplane, as pcapng" },
 	{ "conf", cmd_conf, "print or check a settings file" },
 	{ "help", cmd_help, "this text" },
 	{ "version", cmd_version, "version of IX and of its interface" },
