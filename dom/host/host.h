@@ -57,6 +57,7 @@ struct host_thread {
 	u64 max_sleep; /* ns */
 	u64 limit_ns;  /* between two looks at the network without the
 			* application */
+	u64 born;      /* all time since then is idle_ns or busy_ns */
 	u64 worked_at; /* when there was work last */
 	u64 chores_at; /* when chores() is due */
 

@@ -81,6 +81,8 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 	t->dp->down = down;
 	t->dp->up = up;
 	t->worked_at = host_now(&t->clock);
+	/* Nobody was busy while nobody had attached. */
+	t->born = t->worked_at - t->dp->stat->idle_ns - t->dp->stat->busy_ns;
 	t->caller = pthread_self();
 	WRITE_ONCE(t->tid, (pid_t)syscall(SYS_gettid));
 	t->attached = true;
@@ -170,6 +172,19 @@ static void offer_core(struct host_thread *t, u64 now)
 	host_spin_offered(&t->spin, after - now, after);
 }
 
+/* Who reads the counters meanwhile hears nothing from us: they say before how
+ * long we have been busy in all. */
+static void block(struct host_thread *t, u64 ns, u64 now)
+{
+	struct ix_stat *stat = t->dp->stat;
+
+	stat->sleeps++;
+	stat->busy_ns = now - t->born - stat->idle_ns;
+	WRITE_ONCE(stat->asleep, 1);
+	t->dp->nic->ops->wait(t->dp->nic, ns);
+	WRITE_ONCE(stat->asleep, 0);
+}
+
 /* Without work at @now: spins or blocks for a moment. */
 static void idle(struct host_thread *t, u64 now)
 {
@@ -190,8 +205,7 @@ static void idle(struct host_thread *t, u64 now)
 	ns = min(dp_next_deadline(dp, now), t->max_sleep);
 	if (!ns || !sleep_announced(t))
 		return;
-	dp->stat->sleeps++;
-	dp->nic->ops->wait(dp->nic, ns);
+	block(t, ns, now);
 	awake(t);
 }
 
@@ -298,7 +312,7 @@ int host_run_io(struct host_thread *t)
 
 int host_run_on(struct host_thread *t, const u32 *end)
 {
-	u64 now = host_now(&t->clock);
+	u64 now = host_now(&t->clock), before;
 	int n;
 
 	while (!stop && !t->ended && !READ_ONCE(*end)) {
@@ -311,7 +325,10 @@ int host_run_on(struct host_thread *t, const u32 *end)
 			chores(t, now);
 		if (n > 0)
 			return 0;
+		before = now;
 		now = host_now(&t->clock);
+		if (n == -EAGAIN)
+			t->dp->stat->idle_ns += now - before;
 	}
 	return leave(t);
 }
@@ -344,11 +361,10 @@ void host_serve(struct host_thread *t, u64 most)
 	__atomic_exchange_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
 	ns = min(host_overrun(t), min(most, t->max_sleep));
 	t->worked_at = host_now(&t->clock);
-	if (ns) {
-		t->dp->stat->sleeps++;
-		t->dp->nic->ops->wait(t->dp->nic, ns);
-	}
+	if (ns)
+		block(t, ns, t->worked_at);
 	awake(t);
+	t->dp->stat->idle_ns += t->dp->polled_at - t->worked_at;
 }
 
 void host_linger(struct host_thread *t, u64 ns)

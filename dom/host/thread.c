@@ -135,6 +135,7 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	if (!t->mem)
 		return host_fail(-ENOMEM, why, why_len, "dataplane memory");
 	t->dp = t->mem;
+	t->born = host_now(&t->clock);
 	host_configure(t, &h->conf);
 	err = open_wake(t);
 	if (err)

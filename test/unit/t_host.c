@@ -333,6 +333,43 @@ static void calls(void **state)
 	}
 }
 
+/* A thread that sleeps has said how long it was busy; and the sleep was idle
+ * time, with an application and without. */
+static void sleeps_are_idle(void **state)
+{
+	static void (*const rounds[])(struct host_thread * t) = { idles,
+								  serves };
+	struct host_thread *t = &a->host->threads[0];
+	struct ix_stat *stat = &t->stat.page->stat;
+	const struct timespec pause = { .tv_nsec = 30000000 };
+	const u64 ns = (u64)pause.tv_nsec;
+
+	t->max_sleep = UINT64_MAX;
+	for (size_t i = 0; i < ARRAY_SIZE(rounds); i++) {
+		struct elastic e = { .round = rounds[i] };
+		u64 busy, idle, began;
+		pthread_t by;
+
+		t->attached = false;
+		began = host_clock_os();
+		idle = stat->idle_ns;
+		busy = stat->busy_ns;
+		pthread_create(&e.id, NULL, elastic, &e);
+		while (!READ_ONCE(stat->asleep))
+			usleep(100);
+		nanosleep(&pause, NULL);
+		__atomic_store_n(&e.stop, true, __ATOMIC_RELAXED);
+		while (!__atomic_load_n(&e.ended, __ATOMIC_ACQUIRE))
+			host_call(t, note, &by);
+		pthread_join(e.id, NULL);
+		assert_false(stat->asleep);
+		assert_true(stat->idle_ns - idle >= ns / 10 * 9);
+		assert_true(stat->busy_ns >= busy);
+		assert_true(stat->busy_ns - busy + ns / 10 * 9 <=
+			    host_clock_os() - began);
+	}
+}
+
 /* Nobody runs the thread: it is said, and nothing happens later. */
 static void nobody_to_call(void **state)
 {
@@ -384,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls, setup, teardown),
+		cmocka_unit_test_setup_teardown(sleeps_are_idle, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(nobody_to_call, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(stop, setup, teardown),
