@@ -14,6 +14,7 @@ command_fn cmd_run;  /* cmd_run.c */
 command_fn cmd_stat; /* cmd_stat.c */
 command_fn cmd_conf; /* cmd_conf.c */
 command_fn cmd_tool; /* tool.c: another program, ix-NAME */
+command_fn cmd_up, cmd_policy, cmd_daemon; /* cmd_daemon.c */
 
 /* By the control socket: ctl.h. */
 command_fn cmd_ps;    /* cmd_ps.c */

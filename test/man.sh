@@ -67,6 +67,9 @@ names ix.1 command $("$build/cp/ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
 for c in ps stat metrics top flows set log pcap; do
 	names ix-$c.1 option $(options "$build/cp/ix" $c)
 done
+names ixcpd.8 option $(options "$build/cp/daemon/ixcpd")
+names ixcpd.conf.5 setting $(sed -n 's/^[MP]("\([^"]*\)".*/\1/p' \
+	"$src/cp/daemon/settings.def")
 names ixload.1 option $(options "$build/bench/ixload")
 names ix.3 function $(functions ix)
 names ixev.3 function $(functions ixev) $(functions mempool)
@@ -104,6 +107,13 @@ done
 conf=$(mktemp)
 sed -n '/^\.Bd -literal$/,/^\.Ed/p' "${pages[ix.conf.5]}" | grep -v '^\.' >"$conf"
 "$build/cp/ix" conf --check "$conf" >/dev/null || fail "the example of ix.conf.5"
+rm -f "$conf"
+
+conf=$(mktemp)
+sed -n '/^\.Bd -literal$/,/^\.Ed/p' "${pages[ixcpd.conf.5]}" | grep -v '^\.' \
+	>"$conf"
+"$build/cp/daemon/ixcpd" --check --conf "$conf" | grep -q "ok, 2 dataplanes" ||
+	fail "the example of ixcpd.conf.5"
 rm -f "$conf"
 
 [ $failed = 0 ] && echo "man: ${#pages[@]} pages"

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* ix up|down|restart NAME..., ix policy NAME POLICY, ix daemon: what the daemon
+ * is asked. */
+#include "cp/ix.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	ANSWER = 1 << 18, /* bytes at most */
+	PATIENCE_S = 5,	  /* for an answer */
+	WAIT_MS = 20000,  /* until something is up, or down */
+	LOOK_MS = 50,
+};
+
+struct asking {
+	const char *dir;
+	bool json, no_wait;
+	int fd;
+	char answer[ANSWER];
+};
+
+/* ---- the socket */
+
+static int open_daemon(struct asking *a)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.90s/ixcpd.sock", a->dir);
+	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (a->fd >= 0 && !connect(a->fd, (const void *)&at, sizeof(at)) &&
+	    !setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+			sizeof(patience)))
+		return 0;
+	fprintf(stderr, "ix: no daemon answers at %s: %s\n", at.sun_path,
+		strerror(errno));
+	return -1;
+}
+
+/* A line, without its end; NULL: none came. */
+static const char *receive(struct asking *a)
+{
+	size_t n = 0;
+	ssize_t got;
+	char *end;
+
+	while (n < sizeof(a->answer) - 1) {
+		got = recv(a->fd, a->answer + n, sizeof(a->answer) - 1 - n, 0);
+		if (got <= 0)
+			return NULL;
+		n += (size_t)got;
+		a->answer[n] = 0;
+		end = strchr(a->answer, '\n');
+		if (end) {
+			*end = 0;
+			return a->answer;
+		}
+	}
+	return NULL;
+}
+
+/* The answer, to be deleted; NULL: it was no, or none came, which is said. */
+static cJSON *ask(struct asking *a, cJSON *request)
+{
+	char *line = cJSON_PrintUnformatted(request);
+	const char *text = NULL, *error;
+	cJSON *answer;
+
+	cJSON_Delete(request);
+	if (line && send(a->fd, line, strlen(line), MSG_NOSIGNAL) >= 0 &&
+	    send(a->fd, "\n", 1, MSG_NOSIGNAL) == 1)
+		text = receive(a);
+	free(line);
+	answer = text ? cJSON_Parse(text) : NULL;
+	error = cJSON_GetStringValue(cJSON_GetObjectItem(answer, "error"));
+	if (answer && !error)
+		return answer;
+	fprintf(stderr, "ix: %s\n",
+		error ? error : "the daemon does not answer");
+	cJSON_Delete(answer);
+	return NULL;
+}
+
+static cJSON *request(const char *verb, const char *name)
+{
+	cJSON *r = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(r, "do", verb);
+	if (name)
+		cJSON_AddStringToObject(r, "name", name);
+	return r;
+}
+
+static const char *text(const cJSON *o, const char *name)
+{
+	const char *s = cJSON_GetStringValue(cJSON_GetObjectItem(o, name));
+
+	return s ? s : "";
+}
+
+static double number(const cJSON *o, const char *name)
+{
+	const cJSON *n = cJSON_GetObjectItem(o, name);
+
+	return cJSON_IsNumber(n) ? n->valuedouble : 0;
+}
+
+/* ---- waiting */
+
+static const cJSON *plane(const cJSON *status, const char *name)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(
+		p, cJSON_GetObjectItem(
+			   status, "dataplanes")) if (!strcmp(text(p, "name"),
+							      name)) return p;
+	return NULL;
+}
+
+/* Has it come to @state, or to one from which it will not by itself? */
+static int settled(const cJSON *p, const char *name, const char *state)
+{
+	const char *is = text(p, "state");
+
+	if (!strcmp(is, state) || (!p && !strcmp(state, "down")))
+		return 1;
+	if (strcmp(is, "refused") && strcmp(is, "waits"))
+		return 0;
+	if (!strcmp(is, "waits") && !text(p, "why")[0])
+		return 0;
+	fprintf(stderr, "ix: %s: %s: %s\n", name, is, text(p, "why"));
+	return -1;
+}
+
+static int await(struct asking *a, const char *name, const char *state)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000l };
+	int done = 0;
+
+	for (int ms = 0; ms < WAIT_MS && !done; ms += LOOK_MS) {
+		cJSON *status = ask(a, request("status", NULL));
+
+		done = status ? settled(plane(status, name), name, state) : -1;
+		cJSON_Delete(status);
+		if (!done)
+			nanosleep(&pause, NULL);
+	}
+	if (!done)
+		fprintf(stderr, "ix: %s: not %s after %d s\n", name, state,
+			WAIT_MS / 1000);
+	return done == 1 ? 0 : 1;
+}
+
+/* ---- commands */
+
+static int usage(FILE *f, int status)
+{
+	fprintf(f,
+		"Usage: ix up|down|restart [OPTIONS] NAME...\n"
+		"       ix policy [OPTIONS] NAME latency|energy|background|"
+		"fixed\n"
+		"       ix daemon [OPTIONS] [reload]\n"
+		"Dataplanes that ixcpd runs: begun, ended, what their number "
+		"of cores follows;\n"
+		"a table of them; its settings read anew.\n\n"
+		"  --json     of daemon: all that it says\n"
+		"  --no-wait  not until it is done\n"
+		"  --dir DIR  where the daemon's socket is [/run/ix]\n");
+	return status;
+}
+
+/* 0, or the exit status + 1. */
+static int parse(struct asking *a, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "no-wait", no_argument, NULL, 'n' },
+		{ "dir", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	*a = (struct asking){ .dir = "/run/ix" };
+	while ((c = getopt_long(argc, argv, "jnd:h", known, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			a->json = true;
+			break;
+		case 'n':
+			a->no_wait = true;
+			break;
+		case 'd':
+			a->dir = optarg;
+			break;
+		case 'h':
+			return usage(stdout, 0) + 1;
+		default:
+			return usage(stderr, EXIT_USAGE) + 1;
+		}
+	}
+	return 0;
+}
+
+static int change(struct asking *a, const char *verb, const char *name)
+{
+	cJSON *answer = ask(a, request(verb, name));
+
+	if (!answer)
+		return 1;
+	cJSON_Delete(answer);
+	if (a->no_wait)
+		return 0;
+	return await(a, name, strcmp(verb, "down") ? "up" : "down");
+}
+
+int cmd_up(int argc, char **argv)
+{
+	static struct asking a;
+	int status = parse(&a, argc, argv);
+
+	if (status)
+		return status - 1;
+	if (optind == argc)
+		return usage(stderr, EXIT_USAGE);
+	if (open_daemon(&a))
+		return 1;
+	for (int i = optind; i < argc; i++)
+		status |= change(&a, argv[0], argv[i]);
+	return status;
+}
+
+int cmd_policy(int argc, char **argv)
+{
+	static struct asking a;
+	int status = parse(&a, argc, argv);
+	cJSON *r;
+
+	if (status)
+		return status - 1;
+	if (optind + 2 != argc)
+		return usage(stderr, EXIT_USAGE);
+	if (open_daemon(&a))
+		return 1;
+	r = request("policy", argv[optind]);
+	cJSON_AddStringToObject(r, "policy", argv[optind + 1]);
+	r = ask(&a, r);
+	cJSON_Delete(r);
+	return r ? 0 : 1;
+}
+
+static void print_table(const cJSON *status)
+{
+	const cJSON *p;
+
+	printf("cores %s, free %s\n", text(status, "cores"),
+	       text(status, "free")[0] ? text(status, "free") : "none");
+	printf("%-16s %-15s %8s %-10s %-10s %6s %6s  %s\n", "name", "state",
+	       "pid", "policy", "cores", "busy", "delay", "");
+	cJSON_ArrayForEach(p, cJSON_GetObjectItem(status, "dataplanes")) printf(
+		"%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus  %s\n",
+		text(p, "name"), text(p, "state"), number(p, "pid"),
+		text(p, "policy"), text(p, "cores"), number(p, "busy") / 10,
+		number(p, "delay_us"), text(p, "why"));
+}
+
+int cmd_daemon(int argc, char **argv)
+{
+	static struct asking a;
+	int status = parse(&a, argc, argv);
+	cJSON *answer;
+
+	if (status)
+		return status - 1;
+	if (optind + 1 < argc ||
+	    (optind < argc && strcmp(argv[optind], "reload")))
+		return usage(stderr, EXIT_USAGE);
+	if (open_daemon(&a))
+		return 1;
+	answer = ask(&a, request(optind < argc ? "reload" : "status", NULL));
+	if (answer && a.json)
+		puts(a.answer);
+	else if (answer && optind == argc)
+		print_table(answer);
+	cJSON_Delete(answer);
+	return answer ? 0 : 1;
+}

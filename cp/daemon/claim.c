@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Two dataplanes never get the same thing. */
+#include "cp/daemon/claim.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+/* "kv's (process 123)" */
+static const char *owner(const struct claim *c, char out[80])
+{
+	if (c->pid)
+		snprintf(out, 80, "%.32s's (process %d)", c->name, (int)c->pid);
+	else
+		snprintf(out, 80, "%.32s's", c->name);
+	return out;
+}
+
+/* ---- NIC, addresses, ports */
+
+/* All ports that it takes from Linux, as its XDP program and gate see them. */
+static struct ports ports_of(const struct conf *c)
+{
+	struct ports p = { .min = (u16)c->dp.net.tcp.port_min,
+			   .max = (u16)c->dp.net.tcp.port_max };
+
+	for (u32 i = 0; i < PORTS_NAMED; i++)
+		p.named[i] = c->ports.port[i];
+	return p;
+}
+
+static u32 common_port(const struct conf *a, const struct conf *b)
+{
+	struct ports pa = ports_of(a), pb = ports_of(b);
+
+	for (u32 port = 1; port <= UINT16_MAX; port++)
+		if (ports_has(&pa, (u16)port) && ports_has(&pb, (u16)port))
+			return port;
+	return 0;
+}
+
+static int check_nic(const struct claim *c, const struct claim *o,
+		     struct conf_err *e)
+{
+	char who[80];
+	u32 port;
+
+	/* A wire has two ends: the third one is refused by the wire. */
+	if (strcmp(c->conf->nic, o->conf->nic) ||
+	    !strncmp(c->conf->nic, "wire:", 5))
+		return 0;
+	port = common_port(c->conf, o->conf);
+	if (c->conf->dp.net.ports_only && o->conf->dp.net.ports_only && port)
+		return conf_error(e, -EBUSY, "port %u of %s is %s", port,
+				  c->conf->nic, owner(o, who));
+	return conf_error(e, -EBUSY, "%s is %s", c->conf->nic, owner(o, who));
+}
+
+static bool same_link(const struct conf *a, const struct conf *b)
+{
+	return !strncmp(a->nic, "wire:", 5) || !strncmp(b->nic, "wire:", 5);
+}
+
+static int check_address(const struct claim *c, const struct claim *o,
+			 struct conf_err *e)
+{
+	const struct conf_addrs *a = &c->conf->ip, *b = &o->conf->ip;
+	char ip[INET6_ADDRSTRLEN], who[80];
+
+	/* Wires are networks of their own. */
+	if (same_link(c->conf, o->conf))
+		return 0;
+	if (a->ip.raw && a->ip.raw == b->ip.raw) {
+		inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));
+		return conf_error(e, -EBUSY, "address %s is %s", ip,
+				  owner(o, who));
+	}
+	for (u32 i = 0; i < a->nip6; i++)
+		for (u32 j = 0; j < b->nip6; j++)
+			if (be128_equal(a->ip6[i].ip, b->ip6[j].ip)) {
+				inet_ntop(AF_INET6, &a->ip6[i].ip, ip,
+					  sizeof(ip));
+				return conf_error(e, -EBUSY, "address %s is %s",
+						  ip, owner(o, who));
+			}
+	return 0;
+}
+
+/* ---- memory */
+
+static int check_memory(const struct claim *c, const struct claim *others,
+			u32 n, u64 limit, struct conf_err *e)
+{
+	u64 used = 0;
+
+	for (u32 i = 0; i < n; i++)
+		used += others[i].memory;
+	if (c->memory <= limit && used <= limit - c->memory)
+		return 0;
+	return conf_error(e, -EBUSY,
+			  "memory: %lu MB are wanted, %lu MB of %lu MB are in "
+			  "use",
+			  c->memory >> 20, used >> 20, limit >> 20);
+}
+
+int claim_check(const struct claim *c, const struct claim *others, u32 n,
+		const struct claim_limits *l, struct conf_err *e)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < n && !err; i++) {
+		err = check_nic(c, &others[i], e);
+		if (!err)
+			err = check_address(c, &others[i], e);
+	}
+	return err ? err : check_memory(c, others, n, l->memory, e);
+}
+
+/* ---- cores */
+
+/* How much @core is another's: 0 nobody's, else the more the sooner its thread
+ * runs; UINT32_MAX: somebody is sure of it. */
+static u32 wanted(u16 core, const struct claim *others, u32 n)
+{
+	u32 most = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		const struct conf_cores *list = &others[i].conf->cores;
+
+		for (u32 k = 0; k < list->n; k++) {
+			if (list->core[k] != core)
+				continue;
+			if (k < others[i].min_cores)
+				return UINT32_MAX;
+			most = max(most, IX_MAX_THREADS - k);
+		}
+	}
+	return most;
+}
+
+static bool listed(const struct conf_cores *list, u16 core)
+{
+	for (u32 i = 0; i < list->n; i++)
+		if (list->core[i] == core)
+			return true;
+	return false;
+}
+
+/* The least wanted core that @out does not have yet; false: none is left. */
+static bool choose(const struct conf_cores *from, const struct claim *others,
+		   u32 n, const struct conf_cores *out, u16 *core)
+{
+	u32 best = UINT32_MAX;
+
+	for (u32 i = 0; i < from->n; i++) {
+		u32 w = wanted(from->core[i], others, n);
+
+		if (w < best && !listed(out, from->core[i])) {
+			best = w;
+			*core = from->core[i];
+		}
+	}
+	return best != UINT32_MAX;
+}
+
+static int no_cores(const struct claim *c, const struct claim *others, u32 n,
+		    u32 have, struct conf_err *e)
+{
+	char text[256] = "";
+	size_t used = 0;
+
+	for (u32 i = 0; i < n && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "%s%s has %u", used ? ", " : "",
+					 others[i].name, others[i].min_cores);
+	return conf_error(
+		e, -EBUSY, "cores: %u are wanted at least, %u can be had%s%s%s",
+		c->min_cores, have, used ? " (" : "", text, used ? ")" : "");
+}
+
+int claim_cores(const struct claim *c, u32 most, const struct claim *others,
+		u32 n, const struct claim_limits *l, struct conf_cores *out,
+		struct conf_err *e)
+{
+	u16 core = 0;
+
+	out->n = 0;
+	while (out->n < most && choose(l->cores, others, n, out, &core))
+		out->core[out->n++] = core;
+	return out->n < c->min_cores ? no_cores(c, others, n, out->n, e) : 0;
+}

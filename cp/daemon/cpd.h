@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ixcpd: starts, watches and restarts dataplanes, and shares the cores out
+ * among them. One thread; all state is in struct cpd.
+ *
+ *   main.c        arguments, signals, the loop
+ *   settings.c    /etc/ix/ixcpd.conf
+ *   claim.c       who has what of the machine
+ *   plane.c       one dataplane: started, up, stopped, started again
+ *   spawn.c       ... its process: begun, and found again by who comes after us
+ *   sample.c      ... its counters, as a policy wants them
+ *   link.c        ... its control socket
+ *   cores.c       policies and shares, carried out
+ *   background.c  what cores are left
+ *   verb.c        requests of /run/ix/ixcpd.sock
+ *
+ * Files, in the directory DIR (/run/ix), where counter pages are, too:
+ *
+ *   DIR/ixcpd.sock       requests
+ *   DIR/ixcpd/lock       of the daemon: there is one
+ *   DIR/ixcpd/NAME.lock  its lock is held by who runs as NAME: by us while
+ *                        nobody does; else by the dataplane alone, whose pid is
+ *                        in it. So the kernel knows, and nobody else need
+ *                        remember, whether a dataplane runs
+ *   DIR/ixcpd/NAME.conf  settings that it was started with
+ *   DIR/ixcpd/NAME.down  it was stopped, and is not to be started by itself
+ */
+#ifndef CP_DAEMON_CPD_H
+#define CP_DAEMON_CPD_H
+
+#include "cp/daemon/claim.h"
+#include "dom/host/lines.h"
+#include "dom/host/statfile.h"
+
+enum {
+	CPD_PATH = 512,
+	CPD_MS = 1000000, /* ns */
+	CPD_SAMPLE_MS = 10,
+};
+
+/* ---- link.c: one request at a time, waited for by nobody */
+
+enum { LINK_ANSWER = 1024 };
+
+struct link {
+	int fd;	   /* -1: nothing is asked */
+	u32 cores; /* that were asked for */
+	u64 deadline;
+	u32 n;
+	char in[LINK_ANSWER];
+};
+
+/* Asks the dataplane @pid to run on its first @cores cores. 0 or -errno. */
+int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
+		   u64 now);
+/* What has come: 0, done; -EAGAIN, not yet; or -errno with the reason in
+ * @why. */
+int link_answer(struct link *l, char *why, size_t why_len, u64 now);
+void link_close(struct link *l);
+
+/* ---- sample.c */
+
+/* Of a thread, at the end of the last interval. */
+struct sample {
+	int fd;	  /* of its page */
+	u64 busy; /* ns in all, as far as we can tell */
+	u64 idle_ns, packets, batches;
+	u64 delay[IX_DELAY_BUCKETS];
+};
+
+struct sampler {
+	u32 n;
+	u64 at; /* ns */
+	struct sample thread[IX_MAX_THREADS];
+};
+
+/* The pages of the @n threads of process @pid in @dir. 0 or -errno. */
+int sampler_open(struct sampler *s, const char *dir, pid_t pid, u32 n, u64 now);
+/* The interval since the last call, of the first @n threads. */
+void sampler_take(struct sampler *s, u32 n, u64 now, struct policy_load *l);
+void sampler_close(struct sampler *s);
+/* Has the dataplane @pid said that it serves? */
+bool sampler_ready(const char *dir, pid_t pid);
+
+/* ---- plane.c */
+
+enum plane_state {
+	PLANE_DOWN,
+	PLANE_REFUSED, /* what it needs is another's */
+	PLANE_WAITS,   /* it has ended; begins again at `due` */
+	PLANE_ROOM,    /* others give cores back for it */
+	PLANE_FOUND,   /* somebody holds its lock; who, will be known soon */
+	PLANE_STARTS,  /* a process that does not serve yet */
+	PLANE_UP,
+	PLANE_STOPS,
+	PLANE_STATES
+};
+
+struct plane {
+	struct plane_conf *conf; /* as declared now */
+	bool declared;		 /* false: no longer */
+	bool wanted;
+	bool held;   /* stopped by somebody: not started by itself */
+	bool marked; /* ... and there is a NAME.down that says so */
+	bool again;  /* stopped to be started */
+	enum plane_state state;
+	char why[256]; /* what went wrong last */
+
+	/* what runs, or is about to */
+	struct conf running; /* settings, cores included */
+	u64 memory;
+	pid_t pid;
+	int pid_fd, lock_fd;	 /* -1: none */
+	u64 since, due, backoff; /* ns */
+	u32 starts;
+
+	/* its cores */
+	u32 has;     /* threads that run */
+	u32 wants;   /* by its policy */
+	bool fixed;  /* it cannot change that */
+	u32 refused; /* times in a row */
+	u64 ask_at;  /* ns: not before */
+	struct policy policy;
+	struct policy_load load;
+	struct sampler sampler;
+	struct link link;
+};
+
+struct cpd {
+	struct cpd_conf *conf;
+	const char *path; /* of the settings */
+	char dir[CPD_PATH];
+	int dir_fd; /* DIR/ixcpd */
+	int lock_fd, epoll_fd, signal_fd;
+	struct lines lines;
+	u64 now; /* ns */
+	u64 sampled_at;
+	bool leaving;
+	u32 n;
+	struct plane *plane[CPD_PLANES];
+	struct core_set background; /* what it has been given */
+};
+
+/* A new one of @conf, which becomes its own. NULL: no room. */
+struct plane *plane_add(struct cpd *c, struct plane_conf *conf);
+struct plane *plane_find(const struct cpd *c, const char *name);
+/* Frees it; its process, if there is one, is nobody's. */
+void plane_remove(struct cpd *c, struct plane *p);
+/* Reads the settings and declares what they say; what runs goes on. 0, or
+ * -errno with the reason in @e: nothing has changed. */
+int plane_declare(struct cpd *c, struct conf_err *e);
+
+/* Is there a process? */
+static inline bool plane_runs(const struct plane *p)
+{
+	return p->state >= PLANE_STARTS;
+}
+
+/* Does it have its cores and all else? */
+static inline bool plane_claims(const struct plane *p)
+{
+	return p->state >= PLANE_ROOM && p->state != PLANE_FOUND;
+}
+
+const char *plane_state_name(enum plane_state s);
+
+/* Whatever is due. */
+void plane_step(struct cpd *c, struct plane *p);
+/* Its process has ended. */
+void plane_ended(struct cpd *c, struct plane *p);
+/* All that others have; how many. */
+u32 plane_others(const struct cpd *c, const struct plane *p,
+		 struct claim out[CPD_PLANES]);
+
+/* ---- spawn.c */
+
+/* Takes NAME.lock: 0, it is ours, and nobody runs as NAME; -EBUSY: somebody
+ * does; or -errno. */
+int spawn_lock(const struct cpd *c, struct plane *p);
+/* Who holds it: p->pid and p->pid_fd. -EAGAIN: not known yet; -ESRCH: nobody
+ * any more, and the lock is ours. */
+int spawn_find(const struct cpd *c, struct plane *p);
+/* Begins p->running under the lock, which goes to the new process. 0 or
+ * -errno. */
+int spawn(const struct cpd *c, struct plane *p);
+/* What NAME.conf says, to p->running. 0 or -errno. */
+int spawn_settings(const struct cpd *c, struct plane *p);
+/* Planes for all locks that are held, declared or not. */
+void spawn_find_all(struct cpd *c);
+/* NAME.down: made, or removed. */
+void spawn_mark(const struct cpd *c, struct plane *p, bool down);
+bool spawn_marked(const struct cpd *c, const struct plane *p);
+
+/* ---- cores.c */
+
+/* May @p begin, or do others run on the cores that it is sure of? */
+bool cores_are_free(const struct cpd *c, const struct plane *p);
+/* It is up: with all of its threads, until it is told otherwise. */
+void cores_begin(struct cpd *c, struct plane *p);
+void cores_end(struct plane *p);
+/* The settings have changed. */
+void cores_change(struct cpd *c, struct plane *p);
+/* Once an interval: counters, policies, shares, and what they come to. */
+void cores_step(struct cpd *c);
+/* Does anybody's number of cores follow its load? */
+bool cores_follow(const struct cpd *c);
+
+/* "2-4,7" */
+void cores_print(const struct core_set *s, char *out, size_t len);
+/* Those that may be given away, and nobody has. */
+struct core_set cores_free(const struct cpd *c);
+
+/* ---- background.c */
+
+/* Gives @free to the background group, if they have changed; if there is none,
+ * what dataplanes may not have. */
+void background_give(struct cpd *c, const struct core_set *free);
+
+/* ---- verb.c */
+
+bool verb_trusts(void *cpd, uid_t uid);
+char *verb_answer(void *cpd, const struct lines_peer *peer, const char *line,
+		  size_t len, struct lines_fds *pass);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* A question to a dataplane's control socket. It may answer late, or never. */
+#include "cp/daemon/cpd.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 2000000000ull
+
+/* A full queue of connections is answered at once, too: EAGAIN. */
+static int open_to(const char *dir, pid_t pid)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s/%d.sock", dir,
+			     (int)pid) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (const void *)&a, sizeof(a)))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
+		   u64 now)
+{
+	char line[64];
+	int fd = open_to(dir, pid);
+	int n = snprintf(line, sizeof(line), "{\"do\": \"cores\", \"n\": %u}\n",
+			 cores);
+
+	if (fd < 0)
+		return fd;
+	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n) {
+		close(fd);
+		return -EPIPE;
+	}
+	*l = (struct link){ .fd = fd,
+			    .cores = cores,
+			    .deadline = now + PATIENCE_NS };
+	return 0;
+}
+
+static int parse(const char *line, char *why, size_t why_len)
+{
+	cJSON *answer = cJSON_Parse(line);
+	const cJSON *error = cJSON_GetObjectItem(answer, "error");
+	int err = cJSON_IsTrue(cJSON_GetObjectItem(answer, "ok")) ? 0 : -EPROTO;
+
+	if (err)
+		snprintf(why, why_len, "cores: %.128s",
+			 cJSON_IsString(error) ? error->valuestring
+					       : "no answer that we know");
+	cJSON_Delete(answer);
+	return err;
+}
+
+int link_answer(struct link *l, char *why, size_t why_len, u64 now)
+{
+	ssize_t n = recv(l->fd, l->in + l->n, sizeof(l->in) - 1 - l->n, 0);
+	char *end;
+
+	if (n > 0) {
+		l->n += (u32)n;
+		l->in[l->n] = 0;
+		end = strchr(l->in, '\n');
+		if (end)
+			*end = 0;
+		if (end)
+			return parse(l->in, why, why_len);
+	}
+	if ((n > 0 && l->n + 1 < sizeof(l->in)) || (n < 0 && errno == EAGAIN)) {
+		if (now < l->deadline)
+			return -EAGAIN;
+		snprintf(why, why_len, "cores: no answer");
+		return -ETIMEDOUT;
+	}
+	snprintf(why, why_len, "cores: the control socket was closed");
+	return -EPIPE;
+}
+
+void link_close(struct link *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}

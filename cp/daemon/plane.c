@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One dataplane.
+ *
+ *	           wanted, all can be had             it serves
+ *	  DOWN -------> ROOM -------> STARTS ----------------> UP
+ *	   ^ \           cores are      |                      |
+ *	   |  \ REFUSED  given back     | ends                 | ends
+ *	   |   (again every second)     v                      |
+ *	   |<-- not wanted -- WAITS <---+----------------------+
+ *	   |                  (ever longer)                    | not wanted
+ *	   +------------------- STOPS <------------------------+
+ *
+ *	FOUND: after us, somebody else looks: its lock is held.
+ */
+#include "cp/daemon/cpd.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	RETRY_MS = 1000,      /* of what was refused */
+	ROOM_MS = 1000,	      /* for others to give cores back */
+	BACKOFF_MIN_MS = 100, /* between an end and the next beginning */
+	BACKOFF_MAX_MS = 30000,
+	WORKED_MS = 10000, /* it did: the next end is a first one */
+	GRACE_MS = 10000,  /* from SIGTERM to SIGKILL */
+};
+
+static const char *const names[PLANE_STATES] = {
+	[PLANE_DOWN] = "down",	 [PLANE_REFUSED] = "refused",
+	[PLANE_WAITS] = "waits", [PLANE_ROOM] = "waits for cores",
+	[PLANE_FOUND] = "found", [PLANE_STARTS] = "starts",
+	[PLANE_UP] = "up",	 [PLANE_STOPS] = "stops",
+};
+
+const char *plane_state_name(enum plane_state s)
+{
+	return names[s];
+}
+
+static void enter(struct cpd *c, struct plane *p, enum plane_state s)
+{
+	p->state = s;
+	p->since = c->now;
+}
+
+/* For people, once. */
+static void say(const struct plane *p, const char *what)
+{
+	fprintf(stderr, "ixcpd: %s: %s%s%s\n", p->conf->name, what,
+		p->why[0] ? ": " : "", p->why);
+}
+
+/* ---- which there are */
+
+struct plane *plane_find(const struct cpd *c, const char *name)
+{
+	for (u32 i = 0; i < c->n; i++)
+		if (!strcmp(c->plane[i]->conf->name, name))
+			return c->plane[i];
+	return NULL;
+}
+
+struct plane *plane_add(struct cpd *c, struct plane_conf *conf)
+{
+	struct plane *p = c->n < CPD_PLANES ? calloc(1, sizeof(*p)) : NULL;
+
+	if (!p) {
+		free(conf);
+		return NULL;
+	}
+	p->conf = conf;
+	p->pid_fd = p->lock_fd = p->link.fd = -1;
+	c->plane[c->n++] = p;
+	return p;
+}
+
+void plane_remove(struct cpd *c, struct plane *p)
+{
+	u32 i = 0;
+
+	while (c->plane[i] != p)
+		i++;
+	c->n--;
+	memmove(&c->plane[i], &c->plane[i + 1], (c->n - i) * sizeof(p));
+	if (p->lock_fd >= 0)
+		close(p->lock_fd);
+	free(p->conf);
+	free(p);
+}
+
+static void declare(struct cpd *c, struct plane_conf *conf)
+{
+	struct plane *p = plane_find(c, conf->name);
+
+	if (p) {
+		free(p->conf);
+		p->conf = conf;
+		p->declared = true;
+		cores_change(c, p);
+		return;
+	}
+	p = plane_add(c, conf);
+	if (!p)
+		return;
+	p->declared = true;
+	p->held = p->marked = spawn_marked(c, p);
+	p->wanted = conf->start && !p->held;
+}
+
+/* "auto": all but the first. */
+static void find_cores(struct conf_cores *cores)
+{
+	cpu_set_t set;
+
+	if (cores->n || sched_getaffinity(0, sizeof(set), &set))
+		return;
+	for (u32 i = 0, seen = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &set) && seen++ && cores->n < IX_MAX_THREADS)
+			cores->core[cores->n++] = (u16)i;
+}
+
+int plane_declare(struct cpd *c, struct conf_err *e)
+{
+	struct cpd_conf *conf;
+	int err = cpd_conf_read(&conf, c->path, e);
+
+	if (err)
+		return err;
+	find_cores(&conf->cores);
+	for (u32 i = 0; i < c->n; i++)
+		c->plane[i]->declared = false;
+	for (u32 i = 0; i < conf->nplanes; i++)
+		declare(c, conf->plane[i]);
+	free(c->conf);
+	c->conf = conf;
+	return 0;
+}
+
+/* ---- begin */
+
+static struct claim claim_of(const struct plane *p)
+{
+	u32 n = p->running.cores.n;
+
+	return (struct claim){
+		.name = p->conf->name,
+		.pid = p->pid,
+		.conf = &p->running,
+		.min_cores = p->fixed || !p->conf->min_cores
+				     ? n
+				     : min(p->conf->min_cores, n),
+		.memory = p->memory,
+	};
+}
+
+u32 plane_others(const struct cpd *c, const struct plane *p,
+		 struct claim out[CPD_PLANES])
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < c->n; i++)
+		if (c->plane[i] != p && plane_claims(c->plane[i]))
+			out[n++] = claim_of(c->plane[i]);
+	return n;
+}
+
+static u64 machine_memory(const struct cpd *c)
+{
+	u64 pages = (u64)sysconf(_SC_PHYS_PAGES);
+
+	return c->conf->memory ? c->conf->memory
+			       : pages * (u64)sysconf(_SC_PAGESIZE) / 4 * 3;
+}
+
+/* Everything that it is to have, if nobody has it. */
+static int claim(struct cpd *c, struct plane *p)
+{
+	struct claim others[CPD_PLANES];
+	struct claim_limits l = { &c->conf->cores, machine_memory(c) };
+	struct claim own;
+	struct conf_err e;
+	int err;
+	u32 n;
+
+	p->running = p->conf->ix;
+	snprintf(p->running.stat_dir, sizeof(p->running.stat_dir), "%.255s",
+		 c->dir);
+	p->memory = p->conf->memory
+			    ? p->conf->memory
+			    : plane_memory(&p->running, p->conf->max_cores);
+	p->fixed = false;
+	own = claim_of(p);
+	own.min_cores = p->conf->min_cores;
+	n = plane_others(c, p, others);
+	err = claim_check(&own, others, n, &l, &e);
+	if (!err)
+		err = claim_cores(&own, p->conf->max_cores, others, n, &l,
+				  &p->running.cores, &e);
+	if (err)
+		snprintf(p->why, sizeof(p->why), "%.250s", e.text);
+	return err;
+}
+
+static void refuse(struct cpd *c, struct plane *p)
+{
+	if (p->state != PLANE_REFUSED)
+		say(p, "refused");
+	enter(c, p, PLANE_REFUSED);
+	p->due = c->now + RETRY_MS * (u64)CPD_MS;
+}
+
+static void watch(struct cpd *c, struct plane *p)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, p->pid_fd, &e);
+}
+
+static void launch(struct cpd *c, struct plane *p)
+{
+	int err;
+
+	if (!cores_are_free(c, p) && c->now - p->since < ROOM_MS * (u64)CPD_MS)
+		return;
+	err = spawn(c, p);
+	if (!err && p->pid_fd < 0)
+		err = -errno;
+	if (err) {
+		snprintf(p->why, sizeof(p->why), "%s", strerror(-err));
+		refuse(c, p);
+		return;
+	}
+	p->why[0] = 0;
+	enter(c, p, PLANE_STARTS);
+	watch(c, p);
+}
+
+static void begin(struct cpd *c, struct plane *p)
+{
+	int err = spawn_lock(c, p);
+
+	if (err == -EBUSY) {
+		enter(c, p, PLANE_FOUND);
+		return;
+	}
+	if (err)
+		snprintf(p->why, sizeof(p->why), "lock: %s", strerror(-err));
+	else
+		err = claim(c, p);
+	if (err) {
+		refuse(c, p);
+		return;
+	}
+	enter(c, p, PLANE_ROOM);
+	launch(c, p);
+}
+
+/* ---- found again */
+
+static void take_up(struct cpd *c, struct plane *p)
+{
+	if (spawn_settings(c, p) || !p->running.cores.n)
+		p->running = p->conf->ix;
+	p->memory = p->conf->memory
+			    ? p->conf->memory
+			    : plane_memory(&p->running, p->running.cores.n);
+	enter(c, p, PLANE_STARTS);
+	watch(c, p);
+	say(p, "found again");
+}
+
+static void look(struct cpd *c, struct plane *p)
+{
+	switch (spawn_find(c, p)) {
+	case 0:
+		take_up(c, p);
+		break;
+	case -ESRCH:
+		enter(c, p, PLANE_DOWN);
+		break;
+	}
+}
+
+/* ---- end */
+
+static void stop(struct cpd *c, struct plane *p)
+{
+	syscall(SYS_pidfd_send_signal, p->pid_fd, SIGTERM, NULL, 0);
+	p->due = c->now + GRACE_MS * (u64)CPD_MS;
+	cores_end(p);
+	enter(c, p, PLANE_STOPS);
+}
+
+static void insist(struct cpd *c, struct plane *p)
+{
+	if (c->now < p->due)
+		return;
+	syscall(SYS_pidfd_send_signal, p->pid_fd, SIGKILL, NULL, 0);
+	p->due = c->now + GRACE_MS * (u64)CPD_MS;
+}
+
+/* How it ended, if it was our child. */
+static void describe_end(struct plane *p)
+{
+	siginfo_t si = { 0 };
+
+	if (waitid((idtype_t)P_PIDFD, (id_t)p->pid_fd, &si,
+		   WEXITED | WNOHANG) ||
+	    !si.si_pid)
+		snprintf(p->why, sizeof(p->why), "ended");
+	else if (si.si_code == CLD_EXITED)
+		snprintf(p->why, sizeof(p->why), "ended with status %d",
+			 si.si_status);
+	else
+		snprintf(p->why, sizeof(p->why), "ended by signal %d (%s)",
+			 si.si_status, strsignal(si.si_status));
+}
+
+void plane_ended(struct cpd *c, struct plane *p)
+{
+	u64 lived = c->now - p->since;
+	bool asked = p->state == PLANE_STOPS;
+
+	describe_end(p);
+	cores_end(p);
+	close(p->pid_fd);
+	p->pid_fd = -1;
+	p->pid = 0;
+	if (asked || lived > WORKED_MS * (u64)CPD_MS)
+		p->backoff = 0;
+	p->backoff =
+		asked ? 0
+		      : min(max(2 * p->backoff, BACKOFF_MIN_MS * (u64)CPD_MS),
+			    BACKOFF_MAX_MS * (u64)CPD_MS);
+	p->due = c->now + p->backoff;
+	if (asked)
+		p->why[0] = 0;
+	say(p, asked ? "stopped" : "failed");
+	p->again = false;
+	p->wanted &= p->declared;
+	enter(c, p, p->wanted ? PLANE_WAITS : PLANE_DOWN);
+}
+
+/* ---- what is due */
+
+static void serves(struct cpd *c, struct plane *p)
+{
+	if (!sampler_ready(c->dir, p->pid))
+		return;
+	enter(c, p, PLANE_UP);
+	cores_begin(c, p);
+	say(p, "up");
+}
+
+void plane_step(struct cpd *c, struct plane *p)
+{
+	bool wanted = p->wanted && !p->again;
+
+	if (p->marked != p->held)
+		spawn_mark(c, p, p->held);
+	switch (p->state) {
+	case PLANE_REFUSED:
+	case PLANE_WAITS:
+		if (!p->wanted)
+			enter(c, p, PLANE_DOWN);
+		else if (c->now >= p->due)
+			begin(c, p);
+		break;
+	case PLANE_DOWN:
+		if (p->wanted)
+			begin(c, p);
+		break;
+	case PLANE_ROOM:
+		if (p->wanted)
+			launch(c, p);
+		else
+			enter(c, p, PLANE_DOWN);
+		break;
+	case PLANE_FOUND:
+		look(c, p);
+		break;
+	case PLANE_STARTS:
+		if (wanted)
+			serves(c, p);
+		else
+			stop(c, p);
+		break;
+	case PLANE_UP:
+		if (!wanted)
+			stop(c, p);
+		break;
+	case PLANE_STOPS:
+		insist(c, p);
+		break;
+	default:
+		break;
+	}
+}

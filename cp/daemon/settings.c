@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading ixcpd.conf. */
+#include "cp/daemon/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/walk.h"
+
+#define SETTING(name_, struct_, member, type_, def_, min_, max_, arg_, help_) \
+	{                                                                     \
+		.name = name_,                                                \
+		.offset = offsetof(struct struct_, member),                   \
+		.size = sizeof(((struct struct_ *)0)->member),                \
+		.type = CONF_##type_,                                         \
+		.def = def_,                                                  \
+		.min = min_,                                                  \
+		.max = max_,                                                  \
+		.arg = arg_,                                                  \
+		.help = help_,                                                \
+	},
+
+static const struct setting machine_settings[] = {
+#define M(name, ...) SETTING(name, cpd_conf, __VA_ARGS__)
+#define P(...)
+#include "cp/daemon/settings.def"
+#undef M
+#undef P
+};
+
+static const struct setting plane_settings[] = {
+#define M(...)
+#define P(name, ...) SETTING(name, plane_conf, __VA_ARGS__)
+#include "cp/daemon/settings.def"
+#undef M
+#undef P
+};
+
+/* The daemon's business: it chooses them, or has another word for them. */
+static const char *const not_here[][2] = {
+	{ "cores", "min_cores and max_cores say how many; the daemon which" },
+	{ "name", "it is that of the group" },
+	{ "stat_dir", "it is where the daemon's socket is" },
+	{ "app_memory", "memory says how much, of all of it" },
+};
+
+/* ---- values */
+
+static const struct setting *find(const struct setting *s, size_t n,
+				  const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(s[i].name, name))
+			return &s[i];
+	return NULL;
+}
+
+static int set(const struct setting *s, void *base, const char *text,
+	       struct conf_err *e)
+{
+	return conf_types[s->type].parse(s, (char *)base + s->offset, text, e);
+}
+
+static void set_defaults(const struct setting *s, size_t n, void *base)
+{
+	struct conf_err e;
+
+	for (size_t i = 0; i < n; i++)
+		if (set(&s[i], base, s[i].def, &e))
+			panic(e.text);
+}
+
+static int value_text(const char *name, const config_setting_t *v,
+		      char text[CONF_TEXT], struct conf_err *e)
+{
+	if (conf_value_text(v, text, CONF_TEXT))
+		return conf_error(e, -EINVAL, "%s: not a value", name);
+	return 0;
+}
+
+/* ---- a dataplane */
+
+static int take_argument(struct plane_conf *p, const char *text,
+			 struct conf_err *e)
+{
+	char *at = p->argc ? strchr(p->argv[p->argc - 1], 0) + 1 : p->args;
+	size_t room = (size_t)(p->args + sizeof(p->args) - at);
+
+	if (!text)
+		return conf_error(e, -EINVAL, "program: a list of texts");
+	if (p->argc == CPD_ARGS || strlen(text) >= room)
+		return conf_error(e, -E2BIG, "program: too many arguments");
+	strcpy(at, text);
+	p->argv[p->argc++] = at;
+	return 0;
+}
+
+/* "ix-kv", or with arguments [ "ix-kv", "-m", "64" ]. */
+static int take_program(struct plane_conf *p, const config_setting_t *v,
+			struct conf_err *e)
+{
+	int n = config_setting_is_aggregate(v) ? config_setting_length(v) : 0;
+	int err = 0;
+
+	p->argc = 0;
+	if (!config_setting_is_aggregate(v))
+		return take_argument(p, config_setting_get_string(v), e);
+	for (int i = 0; i < n && !err; i++)
+		err = take_argument(p, config_setting_get_string_elem(v, i), e);
+	return err;
+}
+
+static int take_plane_value(void *arg, const char *name,
+			    const config_setting_t *v, struct conf_err *e)
+{
+	const struct setting *own =
+		find(plane_settings, ARRAY_SIZE(plane_settings), name);
+	struct plane_conf *p = arg;
+	char text[CONF_TEXT];
+
+	if (!strcmp(name, "program"))
+		return take_program(p, v, e);
+	for (size_t i = 0; i < ARRAY_SIZE(not_here); i++)
+		if (!strcmp(name, not_here[i][0]))
+			return conf_error(e, -EINVAL, "%s: not here: %s", name,
+					  not_here[i][1]);
+	if (value_text(name, v, text, e))
+		return -EINVAL;
+	return own ? set(own, p, text, e) : conf_set(&p->ix, name, text, e);
+}
+
+u64 plane_own_memory(const struct conf *c, u32 threads)
+{
+	struct dp_conf dp = c->dp;
+
+	if (!dp.net.tcp.max_ranges)
+		dp.net.tcp.max_ranges = 4 * dp.net.tcp.max_conns;
+	return threads * ((u64)dp.mbufs * MBUF_SIZE + dp_bytes(&dp));
+}
+
+u64 plane_memory(const struct conf *c, u32 threads)
+{
+	return plane_own_memory(c, threads) + max(c->app_memory, c->arena);
+}
+
+/* What the dataplane itself needs is not the application's. */
+static int divide_memory(struct plane_conf *p, struct conf_err *e)
+{
+	u64 own = plane_own_memory(&p->ix, p->max_cores);
+
+	if (!p->memory)
+		return 0;
+	if (p->memory < own + p->ix.arena)
+		return conf_error(e, -EINVAL,
+				  "memory: %lu MB are not enough: %lu MB for "
+				  "buffers and tables of %u threads, and the "
+				  "arena of %lu MB",
+				  p->memory >> 20, own >> 20, p->max_cores,
+				  p->ix.arena >> 20);
+	p->ix.app_memory = p->memory - own;
+	return 0;
+}
+
+static int check_plane(struct plane_conf *p, struct conf_err *e)
+{
+	if (!p->argc)
+		return conf_error(e, -EINVAL, "program is missing");
+	if (p->min_cores > p->max_cores)
+		return conf_error(e, -EINVAL, "min_cores is above max_cores");
+	if (!strncmp(p->ix.nic, "tap:", 4) && p->ix.domain == DOMAIN_VM)
+		return conf_error(e, -EINVAL, "domain vm: not on a TAP");
+	return conf_check(&p->ix, e) ? -EINVAL : divide_memory(p, e);
+}
+
+bool cpd_name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!n || n >= CPD_NAME || name[0] == '-')
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && *name != '-' &&
+		    *name != '_')
+			return false;
+	return true;
+}
+
+static int read_plane(struct plane_conf *p, const config_setting_t *group,
+		      struct conf_err *e)
+{
+	const char *name = config_setting_name(group);
+	struct conf_err why;
+	int err;
+
+	if (!cpd_name_ok(name))
+		err = conf_error(&why, -EINVAL,
+				 "no name for a dataplane: letters, digits, - "
+				 "and _, at most %d",
+				 CPD_NAME - 1);
+	else
+		err = config_setting_is_group(group)
+			      ? 0
+			      : conf_error(&why, -EINVAL, "not a group");
+	if (!err) {
+		snprintf(p->name, sizeof(p->name), "%s", name);
+		set_defaults(plane_settings, ARRAY_SIZE(plane_settings), p);
+		conf_init(&p->ix);
+		snprintf(p->ix.name, sizeof(p->ix.name), "%s", name);
+		err = conf_walk(group, take_plane_value, p, e);
+		if (err)
+			return err;
+		err = check_plane(p, &why);
+	}
+	return err ? conf_error(e, err, "%s:%u: %.64s: %.300s",
+				config_setting_source_file(group),
+				config_setting_source_line(group), name,
+				why.text)
+		   : 0;
+}
+
+/* ---- the file */
+
+static int read_planes(struct cpd_conf *c, const config_setting_t *planes,
+		       struct conf_err *e)
+{
+	int n = planes ? config_setting_length(planes) : 0, err = 0;
+
+	if (n > CPD_PLANES)
+		return conf_error(e, -E2BIG, "more than %d dataplanes",
+				  CPD_PLANES);
+	for (int i = 0; i < n && !err; i++) {
+		struct plane_conf *p = calloc(1, sizeof(*p));
+
+		if (!p)
+			return conf_error(e, -ENOMEM, "no memory");
+		c->plane[c->nplanes++] = p;
+		err = read_plane(
+			p, config_setting_get_elem(planes, (unsigned int)i), e);
+	}
+	return err;
+}
+
+static int take_machine_value(struct cpd_conf *c, const config_setting_t *v,
+			      struct conf_err *e)
+{
+	const char *name = config_setting_name(v);
+	const struct setting *s =
+		find(machine_settings, ARRAY_SIZE(machine_settings), name);
+	char text[CONF_TEXT];
+	struct conf_err why;
+	int err;
+
+	if (!s)
+		err = conf_error(&why, -ENOENT, "there is no setting %.64s",
+				 name);
+	else
+		err = value_text(name, v, text, &why);
+	if (!err)
+		err = set(s, c, text, &why);
+	return err ? conf_error(e, err, "%s:%u: %.300s",
+				config_setting_source_file(v),
+				config_setting_source_line(v), why.text)
+		   : 0;
+}
+
+static int read_root(struct cpd_conf *c, const config_setting_t *root,
+		     struct conf_err *e)
+{
+	int n = config_setting_length(root), err = 0;
+
+	set_defaults(machine_settings, ARRAY_SIZE(machine_settings), c);
+	for (int i = 0; i < n && !err; i++) {
+		const config_setting_t *v =
+			config_setting_get_elem(root, (unsigned int)i);
+
+		if (!strcmp(config_setting_name(v), "dataplanes") &&
+		    config_setting_is_group(v))
+			err = read_planes(c, v, e);
+		else
+			err = take_machine_value(c, v, e);
+	}
+	return err;
+}
+
+int cpd_conf_read(struct cpd_conf **out, const char *path, struct conf_err *e)
+{
+	struct cpd_conf *c = calloc(1, sizeof(*c));
+	config_t file;
+	int err;
+
+	if (!c)
+		return conf_error(e, -ENOMEM, "no memory");
+	err = conf_open_file(&file, path, e);
+	if (!err)
+		err = read_root(c, config_root_setting(&file), e);
+	config_destroy(&file);
+	if (err)
+		cpd_conf_free(c);
+	else
+		*out = c;
+	return err;
+}
+
+void cpd_conf_free(struct cpd_conf *c)
+{
+	for (u32 i = 0; i < c->nplanes; i++)
+		free(c->plane[i]);
+	free(c);
+}
+
+bool cpd_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	while (*list) {
+		list += strspn(list, ", ");
+		n = strcspn(list, ", ");
+		if (len && n == len && !strncmp(list, name, n))
+			return true;
+		list += n;
+	}
+	return false;
+}

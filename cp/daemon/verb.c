@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests of /run/ix/ixcpd.sock, a JSON object a line:
+ *
+ *	{"do": "status"}                         everybody
+ *	{"do": "up", "name": "kv"}               root, admins, the owner
+ *	{"do": "down", "name": "kv"}
+ *	{"do": "restart", "name": "kv"}
+ *	{"do": "policy", "name": "kv", "policy": "energy"}
+ *	{"do": "reload"}                         root, admins
+ *
+ * The answer: {"ok": true, ...} or {"error": "..."}. A request only says what
+ *is wanted; it is done in the loop, and seen in the status.
+ */
+#include "cp/daemon/cpd.h"
+
+#include <cjson/cJSON.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct asked {
+	struct cpd *c;
+	const struct lines_peer *peer;
+	const cJSON *request;
+	struct plane *plane; /* that it names */
+	cJSON *answer;
+};
+
+static void refuse(struct asked *a, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	cJSON_DeleteItemFromObject(a->answer, "ok");
+	cJSON_AddStringToObject(a->answer, "error", text);
+}
+
+static const char *text_of(const struct asked *a, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItem(a->request, name));
+}
+
+/* ---- rights */
+
+static bool named(const char *list, uid_t uid)
+{
+	const struct passwd *user = list[0] ? getpwuid(uid) : NULL;
+
+	return user && cpd_listed(list, user->pw_name);
+}
+
+bool verb_trusts(void *cpd, uid_t uid)
+{
+	const struct cpd *c = cpd;
+
+	return !uid || uid == geteuid() || named(c->conf->admins, uid);
+}
+
+static bool may(const struct asked *a)
+{
+	return a->peer->trusted ||
+	       (a->plane && named(a->plane->conf->owner, a->peer->uid));
+}
+
+/* ---- changes */
+
+static void up(struct asked *a)
+{
+	if (!a->plane->declared) {
+		refuse(a, "%s is not declared any more", a->plane->conf->name);
+		return;
+	}
+	a->plane->wanted = true;
+	a->plane->held = false;
+	a->plane->due = 0; /* whatever went wrong: now */
+	a->plane->backoff = 0;
+}
+
+static void down(struct asked *a)
+{
+	a->plane->wanted = false;
+	a->plane->held = true;
+}
+
+static void restart(struct asked *a)
+{
+	a->plane->again = plane_runs(a->plane);
+	up(a);
+}
+
+static void policy(struct asked *a)
+{
+	const char *name = text_of(a, "policy");
+	enum policy_kind kind = name ? policy_find(name) : POLICY_KINDS;
+
+	if (kind == POLICY_KINDS) {
+		refuse(a, "policy: latency, energy, background or fixed");
+		return;
+	}
+	a->plane->conf->policy = (u8)kind;
+	cores_change(a->c, a->plane);
+}
+
+static void reload(struct asked *a)
+{
+	struct conf_err e;
+
+	if (plane_declare(a->c, &e))
+		refuse(a, "%s", e.text);
+}
+
+/* ---- status */
+
+static void add_cores(cJSON *o, const char *name, const u16 *core, u32 n)
+{
+	struct core_set s = { 0 };
+	char text[1024];
+
+	for (u32 i = 0; i < n; i++)
+		core_add(&s, core[i]);
+	cores_print(&s, text, sizeof(text));
+	cJSON_AddStringToObject(o, name, text);
+}
+
+static cJSON *describe(const struct cpd *c, const struct plane *p)
+{
+	const struct conf_cores *cores = &p->running.cores;
+	cJSON *o = cJSON_CreateObject();
+	u32 busy = 0, delay = 0;
+
+	for (u32 i = 0; i < p->load.n; i++) {
+		busy += p->load.thread[i].busy;
+		delay = max(delay, p->load.thread[i].delay_us);
+	}
+	cJSON_AddStringToObject(o, "name", p->conf->name);
+	cJSON_AddStringToObject(o, "state", plane_state_name(p->state));
+	cJSON_AddBoolToObject(o, "declared", p->declared);
+	cJSON_AddStringToObject(o, "why", p->why);
+	cJSON_AddNumberToObject(o, "pid", p->pid);
+	cJSON_AddNumberToObject(o, "starts", p->starts);
+	cJSON_AddNumberToObject(o, "seconds",
+				(double)((c->now - p->since) / 1000000000));
+	cJSON_AddStringToObject(o, "policy",
+				policy_name((enum policy_kind)p->conf->policy));
+	cJSON_AddNumberToObject(o, "min", p->conf->min_cores);
+	cJSON_AddNumberToObject(o, "max", p->conf->max_cores);
+	if (!plane_claims(p))
+		return o;
+	cJSON_AddStringToObject(o, "nic", p->running.nic);
+	cJSON_AddNumberToObject(o, "memory", (double)p->memory);
+	add_cores(o, "may", cores->core, cores->n);
+	add_cores(o, "cores", cores->core, p->state == PLANE_UP ? p->has : 0);
+	cJSON_AddBoolToObject(o, "fixed", p->fixed);
+	cJSON_AddNumberToObject(o, "busy", busy);
+	cJSON_AddNumberToObject(o, "delay_us", delay);
+	return o;
+}
+
+static void status(struct asked *a)
+{
+	cJSON *list = cJSON_AddArrayToObject(a->answer, "dataplanes");
+	struct core_set left = cores_free(a->c);
+	char text[1024];
+
+	add_cores(a->answer, "cores", a->c->conf->cores.core,
+		  a->c->conf->cores.n);
+	cores_print(&left, text, sizeof(text));
+	cJSON_AddStringToObject(a->answer, "free", text);
+	for (u32 i = 0; i < a->c->n; i++)
+		cJSON_AddItemToArray(list, describe(a->c, a->c->plane[i]));
+}
+
+/* ---- requests */
+
+static const struct verb {
+	const char *name;
+	bool changes, of_plane;
+	void (*fn)(struct asked *a);
+} verbs[] = {
+	{ "status", false, false, status }, { "up", true, true, up },
+	{ "down", true, true, down },	    { "restart", true, true, restart },
+	{ "policy", true, true, policy },   { "reload", true, false, reload },
+};
+
+static const struct verb *find(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static void obey(struct asked *a)
+{
+	const char *word = text_of(a, "do"), *name = text_of(a, "name");
+	const struct verb *v = find(word);
+
+	if (!v) {
+		refuse(a, "a request is {\"do\": \"status\"}, up, down, "
+			  "restart, policy or reload");
+		return;
+	}
+	a->plane = v->of_plane && name ? plane_find(a->c, name) : NULL;
+	if (v->changes && !may(a))
+		refuse(a, "%s: you may not", v->name);
+	else if (v->of_plane && !a->plane)
+		refuse(a, "no dataplane is called %.40s", name ? name : "so");
+	else
+		v->fn(a);
+}
+
+char *verb_answer(void *cpd, const struct lines_peer *peer, const char *line,
+		  size_t len, struct lines_fds *pass)
+{
+	cJSON *request = cJSON_ParseWithLength(line, len);
+	struct asked a = { cpd, peer, request, NULL, cJSON_CreateObject() };
+	char *out;
+
+	cJSON_AddTrueToObject(a.answer, "ok");
+	obey(&a);
+	out = cJSON_PrintUnformatted(a.answer);
+	cJSON_Delete(a.answer);
+	cJSON_Delete(request);
+	return out;
+}

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""ixcpd and its dataplanes are killed, and hostile words come.
+
+    faults.py IXCPD PLANE [--rounds N]"""
+
+import argparse
+import os
+import random
+import signal
+import socket
+import time
+
+from cpd import Cpd, runs, sh
+from lab import Lab, check, finish, wait_for
+
+NAMES = ["a", "b", "c", "d"]
+NOBODY = 65534
+
+
+def plane(**settings):
+    return {"min_cores": 1, "max_cores": 2, **settings}
+
+
+def pids(cpd, name):
+    return [int(x.split()[1]) for x in cpd.starts(name)]
+
+
+def killed_while_it_starts(args, lab, rng, takes, kills):
+    """Whoever comes next finds all that runs. Kills after all were begun, and
+    the faults."""
+    cpd = Cpd(lab, args.ixcpd, args.plane, {n: plane() for n in NAMES})
+    settled, after, faults = None, 0, []
+    for i in range(kills):
+        cpd.start(ready=False)
+        time.sleep(rng.uniform(0, 1.5 * takes))
+        cpd.kill()
+        alive = {n: [p for p in pids(cpd, n) if runs(p, args.plane)]
+                 for n in NAMES}
+        faults += [f"{i}: {n} twice" for n in NAMES if len(alive[n]) > 1]
+        if settled:
+            after += 1
+            faults += [f"{i}: {n} has gone" for n in NAMES
+                       if settled[n] not in alive[n]]
+        elif all(alive.values()):
+            settled = {n: p[0] for n, p in alive.items()}
+    cpd.start()
+    if not cpd.all_up(*NAMES):
+        faults.append("not all are up")
+    if len(cpd.starts()) != len(NAMES):
+        faults.append(f"{len(cpd.starts())} starts")
+    found = {n: p["pid"] for n, p in cpd.planes().items()}
+    if settled and found != settled:
+        faults.append(f"{found} is not {settled}")
+    return cpd, after, faults
+
+
+def start_time(args, lab):
+    cpd = Cpd(lab, args.ixcpd, args.plane, {n: plane() for n in NAMES})
+    began = time.monotonic()
+    cpd.start(ready=False)
+    wait_for(lambda: len(cpd.starts()) == len(NAMES))
+    takes = time.monotonic() - began
+    cpd.end()
+    return min(takes, 0.2)
+
+
+def daemon_killed(args, lab):
+    """At any moment: who runs goes on, is found again, and none is begun
+    twice."""
+    rng = random.Random(11)
+    takes = start_time(args, lab)
+    after, faults = 0, []
+    for _ in range(args.rounds):
+        cpd, n, wrong = killed_while_it_starts(args, lab, rng, takes, 8)
+        after += n
+        faults += wrong
+        if _ + 1 < args.rounds:
+            cpd.end()
+    check(f"{8 * args.rounds} kills, {after} after all were begun: all go on, "
+          "are found again, and began once", not faults, str(faults[:5]))
+    found = {n: p["pid"] for n, p in cpd.planes().items()}
+    # What was found is as good as what was begun.
+    os.kill(found["a"], signal.SIGKILL)
+    check("one that was found is watched",
+          wait_for(lambda: len(cpd.starts("a")) == 2) and cpd.all_up("a"))
+    check("and stopped", cpd.ask(do="down", name="b").get("ok") and
+          wait_for(lambda: cpd.state("b") == "down") and
+          not runs(found["b"], args.plane))
+    cpd.kill()
+    cpd.start()
+    check("what was stopped stays so after a restart",
+          cpd.all_up("a", "c", "d") and cpd.state("b") == "down")
+    check("a second daemon is refused", "another one runs" in sh(
+        args.ixcpd, "--conf", cpd.conf, "--dir", cpd.dir, timeout=10).stderr)
+    cpd.process.end()
+    check("the daemon's end ends no dataplane",
+          all(runs(found[n], args.plane) for n in "cd"))
+    cpd.end()
+
+
+def dataplane_killed(args, lab):
+    cpd = Cpd(lab, args.ixcpd, args.plane, {
+        "good": plane(), "bad": plane(program=["fail"]),
+        "stubborn": plane(program=["stubborn"])}).start()
+    check("up", cpd.all_up("good", "stubborn"))
+    began = time.monotonic()
+    os.kill(cpd.planes()["good"]["pid"], signal.SIGKILL)
+    check("a killed one is begun again", wait_for(
+        lambda: len(cpd.starts("good")) == 2) and cpd.all_up("good"))
+    check("soon", time.monotonic() - began < 5)
+    n = len(cpd.starts("bad"))
+    check("one that fails waits longer each time", n < 10, f"{n} starts in "
+          f"{time.monotonic() - began:.1f} s")
+    bad = cpd.planes()["bad"]
+    check("and why is said", "status 3" in bad["why"], bad["why"])
+    stopped = cpd.planes()["good"]["pid"]
+    os.kill(stopped, signal.SIGSTOP)
+    check("a stopped dataplane does not stop the daemon", cpd.answers())
+    os.kill(stopped, signal.SIGCONT)
+    check("a restart is another process",
+          cpd.ask(do="restart", name="good").get("ok") and
+          wait_for(lambda: len(cpd.starts("good")) == 3) and
+          cpd.all_up("good"))
+    pid = cpd.planes()["stubborn"]["pid"]
+    cpd.ask(do="down", name="stubborn")
+    check("one that does not go is killed", wait_for(
+        lambda: cpd.state("stubborn") == "down", 15) and
+        not runs(pid, args.plane))
+    cpd.end()
+
+
+def claims(args, lab):
+    shared = {"nic": "xdp:eth7", "ports_only": True}
+    cpd = Cpd(lab, args.ixcpd, args.plane, {
+        "one": plane(nic="xdp:eth7", ip="10.1.0.1/24"),
+        "nic": plane(nic="xdp:eth7", ip="10.1.0.2/24"),
+        "address": plane(nic="xdp:eth8", ip="10.1.0.1/24"),
+        "port1": plane(**{**shared, "nic": "xdp:eth9", "ip": "10.2.0.1/24",
+                          "port": "80,443"}),
+        "port2": plane(**{**shared, "nic": "xdp:eth9", "ip": "10.2.0.1/24",
+                          "port": "443"}),
+        "much": plane(memory="64G"),
+        "many": plane(min_cores=6, max_cores=6)}, cores="0-5").start()
+    check("the first has it", cpd.all_up("one", "port1"))
+    pid = cpd.planes()["one"]["pid"]
+    for name, why in (("nic", f"xdp:eth7 is one's (process {pid})"),
+                      ("address", "address 10.1.0.1 is one's"),
+                      ("port2", "port 443 of xdp:eth9 is port1's"),
+                      ("much", "memory: 65536 MB are wanted"),
+                      ("many", "cores: 6 are wanted at least")):
+        wait_for(lambda: cpd.state(name) == "refused", 3)
+        p = cpd.planes()[name]
+        check(f"{name} is refused", p["state"] == "refused" and why in p["why"],
+              p["why"])
+    cpd.ask(do="down", name="one")
+    check("what is given back can be had", cpd.all_up("nic", "address"))
+    cpd.end()
+
+
+def hostile(args, lab):
+    cpd = Cpd(lab, args.ixcpd, args.plane, {
+        "mine": plane(), "silent": plane(program=["silent"]),
+        "fixed": plane(program=["fixed"])}).start()
+    check("up", cpd.all_up("mine", "silent", "fixed"))
+    rng = random.Random(12)
+    for words in (b"\n", b"{}\n", b"[]\n", b"null\n", b"{\"do\":1}\n",
+                  b"{\"do\":\"up\",\"name\":[]}\n", b"[" * 4000 + b"\n",
+                  b"{\"do\":\"up\",\"name\":\"" + b"x" * 3000 + b"\"}\n",
+                  b"\xff\xfe\n", b"x" * 5000 + b"\n", b"\0\0\0\n"):
+        with cpd.connect() as s:
+            s.sendall(words)
+            line = s.makefile(errors="replace").readline()
+        check(f"{words[:24]!r} is refused", "error" in line, line[:80])
+    for _ in range(300):
+        with cpd.connect() as s:
+            s.sendall(bytes(rng.choices(b'{}[]":,\n do=upstanm\\\0\xff', k=200)))
+    idle = [cpd.connect() for _ in range(100)]
+    check("many who say nothing keep nobody out", cpd.answers())
+    deaf = cpd.connect()
+    try:
+        for _ in range(2000):
+            deaf.sendall(b'{"do":"status"}\n' * 50)
+    except (socket.timeout, BrokenPipeError, ConnectionResetError):
+        pass
+    check("one that does not read keeps nobody out", cpd.answers())
+    for s in [deaf, *idle]:
+        s.close()
+    check("all are as before", cpd.all_up("mine", "silent", "fixed") and
+          len(cpd.starts()) == 3)
+    check("who cannot change its cores is left alone",
+          wait_for(lambda: cpd.planes()["fixed"]["fixed"], 15))
+    if os.geteuid() == 0:
+        others(args, cpd)
+    cpd.end()
+
+
+def others(args, cpd):
+    """Another user may look, and change what is hers."""
+    word = ("import json, socket, sys; s = socket.socket(socket.AF_UNIX); "
+            "s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + b'\\n'); "
+            "print(s.makefile().readline())")
+
+    def ask(words):
+        return sh("setpriv", "--reuid", "nobody", "--regid", str(NOBODY),
+                  "--clear-groups", "python3", "-c", word,
+                  os.path.join(cpd.dir, "ixcpd.sock"), words).stdout
+
+    check("may look", '"ok":true' in ask('{"do":"status"}'))
+    for do in ("up", "down", "restart", "policy"):
+        said = ask('{"do":"%s","name":"mine","policy":"fixed"}' % do)
+        check(f"may not say {do}", "you may not" in said, said)
+    check("nor reload", "you may not" in ask('{"do":"reload"}'))
+    cpd.write({"mine": plane(owner="daemon,nobody"), "silent": plane()})
+    check("settings are read anew", cpd.ask(do="reload").get("ok"))
+    said = ask('{"do":"down","name":"mine"}')
+    check("the owner may", '"ok":true' in said and
+          wait_for(lambda: cpd.state("mine") == "down"), said)
+    check("but nothing else", "you may not" in
+          ask('{"do":"down","name":"silent"}'))
+    gone = cpd.planes()["fixed"]
+    check("what is declared no more goes on", gone["state"] == "up" and
+          not gone["declared"])
+    cpd.ask(do="down", name="fixed")
+    check("until it is stopped", wait_for(
+        lambda: "fixed" not in cpd.planes()))
+    with open(cpd.conf, "a") as f:
+        f.write("nonsense = 1;\n")
+    said = cpd.ask(do="reload")
+    check("bad settings change nothing", "no setting nonsense" in
+          said.get("error", "") and "mine" in cpd.planes(), str(said))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("ixcpd")
+    p.add_argument("plane")
+    p.add_argument("--rounds", type=int, default=20)
+    args = p.parse_args()
+    lab = Lab(limit=280)
+    for test in (daemon_killed, dataplane_killed, claims, hostile):
+        test(args, lab)
+    finish()
+
+
+main()

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* ixcpd without processes: settings, claims, rights. */
+#include "test.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cp/daemon/cpd.h"
+
+enum { MB = 1 << 20 };
+
+/* ---- settings */
+
+static char path[] = "/tmp/t_cpd-XXXXXX";
+
+static int read_text(const char *text, struct cpd_conf **out,
+		     struct conf_err *e)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs(text, f);
+	fclose(f);
+	return cpd_conf_read(out, path, e);
+}
+
+static const char kv[] =
+	"cores = \"2-5\"; memory = \"8G\"; admins = \"root,alice\";\n"
+	"dataplanes: { kv: {\n"
+	"program = [ \"ix-kv\", \"-m\", \"a,b\" ]; nic = \"xdp:eth0\";\n"
+	"ip = \"10.0.0.2/24\"; port = \"11211\"; min_cores = 1; max_cores = "
+	"3;\n"
+	"memory = \"2G\"; latency = \"200us\"; policy = \"energy\";\n"
+	"priority = 7; owner = \"bob\"; tcp: { rto_min = \"20ms\"; };\n"
+	"}; };\n";
+
+static void settings_are_read(void **state)
+{
+	const struct plane_conf *p;
+	struct cpd_conf *c;
+	struct conf_err e;
+	u64 own;
+
+	assert_int_equal(read_text(kv, &c, &e), 0);
+	assert_int_equal(c->cores.n, 4);
+	assert_true(c->memory == 8ull << 30);
+	assert_int_equal(c->nplanes, 1);
+	p = c->plane[0];
+	assert_string_equal(p->name, "kv");
+	assert_int_equal(p->argc, 3);
+	assert_string_equal(p->argv[0], "ix-kv");
+	assert_string_equal(p->argv[2], "a,b");
+	assert_null(p->argv[3]);
+	assert_int_equal(p->max_cores, 3);
+	assert_int_equal(p->latency_us, 200);
+	assert_int_equal(p->policy, POLICY_ENERGY);
+	assert_int_equal(p->ix.dp.net.tcp.rto_min_us, 20000);
+	assert_string_equal(p->ix.name, "kv");
+	/* What the dataplane needs is not the application's. */
+	own = plane_own_memory(&p->ix, 3);
+	assert_true(own > 3ull * 16384 * 2048);
+	assert_true(p->ix.app_memory == (2ull << 30) - own);
+	assert_true(plane_memory(&p->ix, 3) == 2ull << 30);
+	cpd_conf_free(c);
+}
+
+static void wrong(const char *text, const char *why)
+{
+	struct cpd_conf *c;
+	struct conf_err e;
+
+	assert_true(read_text(text, &c, &e) < 0);
+	if (!strstr(e.text, why))
+		fail_msg("\"%s\" without \"%s\"", e.text, why);
+}
+
+#define PLANE(settings)                                           \
+	"dataplanes: { kv: { program = \"kv\"; nic = \"tap:t\"; " \
+	"ip = \"10.0.0.2/24\";\n" settings "}; };"
+
+static void mistakes_are_told(void **state)
+{
+	wrong("coers = 3;", ":1: there is no setting coers");
+	wrong("cores = \"x\";", "is not a list of cores");
+	wrong("dataplanes: { kv: { nic = \"tap:t\"; ip = \"10.0.0.2/24\"; }; "
+	      "};",
+	      "kv: program is missing");
+	wrong(PLANE("cores = \"1\";"), ":2: cores: not here");
+	wrong(PLANE("app_memory = \"1G\";"), "memory says how much");
+	wrong(PLANE("min_cores = 3; max_cores = 2;"), "min_cores is above");
+	wrong(PLANE("memory = \"300M\";"), "300 MB are not enough");
+	wrong(PLANE("policy = \"magic\";"), "is not one of latency");
+	wrong(PLANE("mtuu = 3;"), "did you mean mtu?");
+	wrong(PLANE("mtu = 100;"), "mtu: below 576");
+	wrong("dataplanes: { kv: { program = 7; }; };",
+	      "program: a list of texts");
+	wrong("dataplanes: { k*v: { }; };", "no name for a dataplane");
+	wrong("dataplanes: { kv = 7; };", "not a group");
+}
+
+static void names_are_files(void **state)
+{
+	assert_true(cpd_name_ok("kv-2_a"));
+	assert_false(cpd_name_ok(""));
+	assert_false(cpd_name_ok("../kv"));
+	assert_false(cpd_name_ok("a.b"));
+	assert_false(cpd_name_ok("-a"));
+	assert_true(cpd_name_ok("12345678901234567890123456789012"));
+	assert_false(cpd_name_ok("123456789012345678901234567890123"));
+}
+
+static void users_are_listed_whole(void **state)
+{
+	assert_true(cpd_listed("root,alice", "alice"));
+	assert_true(cpd_listed("alice", "alice"));
+	assert_false(cpd_listed("malice", "alice"));
+	assert_false(cpd_listed("alice2", "alice"));
+	assert_false(cpd_listed("", "alice"));
+	assert_false(cpd_listed("alice,,bob", ""));
+}
+
+/* ---- claims */
+
+static void set(struct conf *c, const char *name, const char *text)
+{
+	struct conf_err e;
+
+	assert_int_equal(conf_set(c, name, text, &e), 0);
+}
+
+static struct conf on(const char *nic, const char *ip, const char *ports)
+{
+	struct conf c;
+
+	conf_init(&c);
+	set(&c, "nic", nic);
+	set(&c, "ip", ip);
+	set(&c, "port", ports);
+	if (ports[0]) {
+		set(&c, "ports_only", "true");
+		set(&c, "tcp.port_min", "20000");
+		set(&c, "tcp.port_max", "20009");
+	}
+	return c;
+}
+
+/* What is said of @a beside @b; "": nothing. */
+static const char *beside(struct conf a, struct conf b, u64 memory)
+{
+	static struct conf_err e;
+	static const struct conf_cores none;
+	struct claim c = { .name = "new", .conf = &a, .memory = memory };
+	struct claim o = { "old", 7, &b, 1, 64 * MB };
+	struct claim_limits l = { &none, 100 * MB };
+
+	e.text[0] = 0;
+	if (claim_check(&c, &o, 1, &l, &e))
+		assert_true(e.text[0]);
+	else
+		assert_false(e.text[0]);
+	return e.text;
+}
+
+static void nics_are_not_shared(void **state)
+{
+	struct conf a = on("xdp:a", "10.0.0.1/24", "");
+
+	assert_string_equal(beside(on("xdp:a", "10.0.0.2/24", ""), a, 0),
+			    "xdp:a is old's (process 7)");
+	assert_string_equal(beside(on("xdp:b", "10.0.0.2/24", ""), a, 0), "");
+}
+
+static void addresses_are_one_s(void **state)
+{
+	struct conf a = on("xdp:a", "10.0.0.1/24,2001:db8::1/64", "");
+
+	assert_string_equal(beside(on("xdp:b", "10.0.0.1/16", ""), a, 0),
+			    "address 10.0.0.1 is old's (process 7)");
+	assert_string_equal(
+		beside(on("xdp:b", "10.0.0.3/24,2001:db8::1/64", ""), a, 0),
+		"address 2001:db8::1 is old's (process 7)");
+	/* Wires are networks of their own. */
+	a = on("wire:/w", "10.0.0.1/24", "");
+	assert_string_equal(beside(on("wire:/w", "10.0.0.1/24", ""), a, 0), "");
+}
+
+static void ports_are_one_s(void **state)
+{
+	struct conf a = on("xdp:a", "10.0.0.1/24", "80,443");
+
+	assert_string_equal(
+		beside(on("xdp:a", "10.0.0.1/24", "8080,443"), a, 0),
+		"port 443 of xdp:a is old's (process 7)");
+	/* Those that it chooses from are its, too. */
+	assert_string_equal(beside(on("xdp:a", "10.0.0.1/24", "20005"), a, 0),
+			    "port 20000 of xdp:a is old's (process 7)");
+}
+
+static void memory_is_accounted(void **state)
+{
+	struct conf a = on("xdp:a", "10.0.0.1/24", "");
+	struct conf b = on("xdp:b", "10.0.0.2/24", "");
+
+	assert_string_equal(beside(b, a, 36 * MB), "");
+	assert_string_equal(beside(b, a, 37 * MB),
+			    "memory: 37 MB are wanted, 64 MB of 100 MB are in "
+			    "use");
+	assert_true(beside(b, a, UINT64_MAX)[0]);
+}
+
+/* Machine 1-4; another one with 2,3,4 of which it is sure of the first. */
+static int cores_beside(u32 min_cores, u32 most, struct conf_cores *out,
+			struct conf_err *e)
+{
+	struct conf other = on("xdp:a", "10.0.0.1/24", ""), own = other;
+	struct conf_cores all = { 4, { 1, 2, 3, 4 } };
+	struct claim o = { "old", 7, &other, 1, 0 };
+	struct claim c = { "new", 0, &own, min_cores, 0 };
+	struct claim_limits l = { &all, 0 };
+
+	other.cores = (struct conf_cores){ 3, { 2, 3, 4 } };
+	return claim_cores(&c, most, &o, 1, &l, out, e);
+}
+
+static void cores_are_chosen_apart(void **state)
+{
+	struct conf_cores out;
+	struct conf_err e;
+
+	assert_int_equal(cores_beside(1, 4, &out, &e), 0);
+	/* nobody's; then what the other one gives back first; never what it is
+	 * sure of */
+	assert_int_equal(out.n, 3);
+	assert_int_equal(out.core[0], 1);
+	assert_int_equal(out.core[1], 4);
+	assert_int_equal(out.core[2], 3);
+	assert_int_equal(cores_beside(4, 4, &out, &e), -EBUSY);
+	assert_string_equal(e.text, "cores: 4 are wanted at least, 3 can be "
+				    "had (old has 1)");
+}
+
+/* ---- requests */
+
+static struct cpd cpd;
+static struct plane planes[2];
+static struct plane_conf confs[2];
+
+static int begin(void **state)
+{
+	static struct cpd_conf conf;
+
+	memset(&cpd, 0, sizeof(cpd));
+	memset(planes, 0, sizeof(planes));
+	memset(&conf, 0, sizeof(conf));
+	for (u32 i = 0; i < 2; i++) {
+		memset(&confs[i], 0, sizeof(confs[i]));
+		snprintf(confs[i].name, sizeof(confs[i].name), "p%u", i);
+		planes[i].conf = &confs[i];
+		planes[i].declared = true;
+		planes[i].link.fd = -1;
+		cpd.plane[i] = &planes[i];
+	}
+	cpd.n = 2;
+	cpd.conf = &conf;
+	cpd.path = "/nonexistent";
+	return 0;
+}
+
+/* Does it say "ok"? */
+static bool ask(uid_t uid, const char *line)
+{
+	struct lines_peer peer = { .uid = uid,
+				   .trusted = verb_trusts(&cpd, uid) };
+	char *out = verb_answer(&cpd, &peer, line, strlen(line), NULL);
+	cJSON *answer = cJSON_Parse(out);
+	bool ok = cJSON_IsTrue(cJSON_GetObjectItem(answer, "ok"));
+
+	assert_non_null(answer);
+	assert_true(ok != cJSON_HasObjectItem(answer, "error"));
+	cJSON_Delete(answer);
+	free(out);
+	return ok;
+}
+
+static uid_t nobody(void)
+{
+	const struct passwd *pw = getpwnam("nobody");
+
+	return pw ? pw->pw_uid : 65534;
+}
+
+static void everybody_may_look(void **state)
+{
+	assert_true(ask(nobody(), "{\"do\": \"status\"}"));
+}
+
+static void root_may_change(void **state)
+{
+	assert_true(ask(0, "{\"do\": \"up\", \"name\": \"p1\"}"));
+	assert_true(planes[1].wanted);
+	assert_false(planes[0].wanted);
+	assert_true(ask(0, "{\"do\": \"down\", \"name\": \"p1\"}"));
+	assert_false(planes[1].wanted);
+	assert_true(planes[1].held);
+	assert_true(ask(0, "{\"do\": \"policy\", \"name\": \"p1\", "
+			   "\"policy\": \"energy\"}"));
+	assert_int_equal(confs[1].policy, POLICY_ENERGY);
+}
+
+static void others_may_not(void **state)
+{
+	static const char *const verbs[] = { "up", "down", "restart",
+					     "policy" };
+	char line[128];
+
+	for (u32 i = 0; i < ARRAY_SIZE(verbs); i++) {
+		snprintf(line, sizeof(line),
+			 "{\"do\": \"%s\", \"name\": \"p0\", \"policy\": "
+			 "\"energy\"}",
+			 verbs[i]);
+		assert_false(ask(nobody(), line));
+	}
+	assert_false(ask(nobody(), "{\"do\": \"reload\"}"));
+	assert_false(planes[0].wanted || planes[0].held || confs[0].policy);
+}
+
+static void the_owner_may(void **state)
+{
+	strcpy(confs[0].owner, "daemon,nobody");
+	assert_true(ask(nobody(), "{\"do\": \"up\", \"name\": \"p0\"}"));
+	assert_true(planes[0].wanted);
+	assert_false(ask(nobody(), "{\"do\": \"up\", \"name\": \"p1\"}"));
+	assert_false(ask(nobody(), "{\"do\": \"reload\"}"));
+	strcpy(cpd.conf->admins, "nobody");
+	assert_true(ask(nobody(), "{\"do\": \"up\", \"name\": \"p1\"}"));
+}
+
+static void nonsense_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"{}",
+		"[]",
+		"null",
+		"7",
+		"\"up\"",
+		"{\"do\": 7}",
+		"{\"do\": \"up\"}",
+		"{\"do\": \"up\", \"name\": 7}",
+		"{\"do\": \"up\", \"name\": \"none\"}",
+		"{\"do\": \"policy\", \"name\": \"p0\"}",
+		"{\"do\": \"reload\"}",
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_false(ask(0, lines[i]));
+	planes[0].declared = false;
+	assert_false(ask(0, "{\"do\": \"up\", \"name\": \"p0\"}"));
+}
+
+static void sets_are_printed(void **state)
+{
+	struct core_set s = { 0 };
+	char text[64];
+
+	cores_print(&s, text, sizeof(text));
+	assert_string_equal(text, "");
+	core_add(&s, 0);
+	core_add(&s, 2);
+	core_add(&s, 3);
+	core_add(&s, POLICY_CORES - 1);
+	cores_print(&s, text, sizeof(text));
+	assert_string_equal(text, "0,2-3,1023");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(settings_are_read),
+		cmocka_unit_test(mistakes_are_told),
+		cmocka_unit_test(names_are_files),
+		cmocka_unit_test(users_are_listed_whole),
+		cmocka_unit_test(nics_are_not_shared),
+		cmocka_unit_test(addresses_are_one_s),
+		cmocka_unit_test(ports_are_one_s),
+		cmocka_unit_test(memory_is_accounted),
+		cmocka_unit_test(cores_are_chosen_apart),
+		cmocka_unit_test_setup(everybody_may_look, begin),
+		cmocka_unit_test_setup(root_may_change, begin),
+		cmocka_unit_test_setup(others_may_not, begin),
+		cmocka_unit_test_setup(the_owner_may, begin),
+		cmocka_unit_test_setup(nonsense_is_refused, begin),
+		cmocka_unit_test(sets_are_printed),
+	};
+	int failed;
+
+	close(mkstemp(path));
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return failed;
+}
