@@ -26,16 +26,18 @@ static u32 slots_of(const struct tcp_conn *c)
 	return n;
 }
 
-/* False: round trips are too short to be cut up. What went beyond the last slot
- * counts in this one. */
+/* False: round trips are too short to be cut up, and what goes then is not owed
+ * to later slots. What went beyond the last slot counts in this one. */
 static bool begin_slot(const struct tcp_conn *c, struct tcp_cc_state *s,
 		       u32 now)
 {
 	u32 n = slots_of(c), ticks = c->srtt >> (7 + n);
 	u32 bytes = c->cwnd >> n;
 
-	if (!ticks)
+	if (!ticks) {
+		s->pace_left = 0;
 		return false;
+	}
 	bytes += c->cwnd < c->ssthresh ? bytes : bytes / 4;
 	s->pace_left = min(s->pace_left, 0) + (s32)bytes;
 	s->pace_at = now + ticks;

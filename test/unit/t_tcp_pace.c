@@ -121,6 +121,24 @@ static void at_once(void **state)
 	tcp_news(f, c);
 }
 
+/* What went while round trips could not be cut up is not owed when they can: a
+ * smaller window has fewer slots. */
+static void no_debt(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = paced(f, &p);
+
+	c->srtt = 200 << 3;
+	assert_int_equal(send(f, c, SEGS), SEGS);
+	p.ack = c->snd_max;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	c->srtt = 200 << 3;
+	c->cwnd = c->ssthresh = 2 * c->mss_snd;
+	assert_int_equal(send(f, c, 2), 2);
+	tcp_news(f, c);
+}
+
 /* Whoever fills its window is paced from then on, with any algorithm. */
 static void begins_with_a_full_window(void **state)
 {
@@ -222,6 +240,7 @@ int main(void)
 		TCP_TEST(small_window),	    TCP_TEST(not_at_each_ack),
 		TCP_TEST(at_once),	    TCP_TEST(begins_with_a_full_window),
 		TCP_TEST(after_half_a_day), TCP_TEST(spreads_what_is_lost),
+		TCP_TEST(no_debt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
