@@ -60,6 +60,23 @@ static u32 rtt_by_ts(const struct tcp_conn *c, u32 tsecr, u64 now)
 	return c->flags & TCP_F_TS && ticks < most ? max(ticks << 10, 1u) : 0;
 }
 
+/* RTO stays backed off until there is a sample (RFC 6298 section 5.7), and what
+ * was sent again gives none (Karn), unless the peer echoes which of them it
+ * answers (RFC 7323 section 4.1). Too coarse for the estimate, but that is
+ * right if RTO by it would have sufficed. */
+static void leave_backoff(struct net *net, struct tcp_conn *c, u32 tsecr,
+			  u64 now)
+{
+	u32 rtt = rtt_by_ts(c, tsecr, now), backed_off = c->rto;
+
+	c->backoff = 0;
+	if (!rtt)
+		return;
+	tcp_rto_restore(net, c);
+	if (rtt >> 4 >= c->rto)
+		c->rto = backed_off;
+}
+
 bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 		     u64 now)
 {
@@ -69,9 +86,8 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
 
 	rtt = tcp_take_acked(net, c, ack, data, now);
-	/* RTO stays backed off until there is a sample (Karn; RFC 6298 section
-	 * 5.7). */
-	c->backoff = 0;
+	if (unlikely(c->backoff))
+		leave_backoff(net, c, tsecr, now);
 	c->probes = 0;
 	if (unlikely(seq_lt(c->snd_nxt, ack))) {
 		c->snd_nxt = ack;

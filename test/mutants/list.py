@@ -282,6 +282,11 @@ LOSS = [
            "\tif (seq_lt(c->snd_max, c->snd_nxt) && c->probes) {",
            "\tif (false) {",
            ["user_timeout_goes_on"]),
+    Mutant("timestamps do not end the back-off", "net/tcp_ack.c",
+           "\tc->backoff = 0;\n\tif (!rtt)", "\tc->backoff = 0;\n\tif (1)",
+           ["karn_ts"]),
+    Mutant("any timestamp ends the back-off", "net/tcp_ack.c",
+           "\tif (rtt >> 4 >= c->rto)", "\tif (false)", ["karn_ts"]),
     Mutant("the user timeout shortens RTO", "net/tcp_timer.c",
            "\tc->rto_at = tcp_rto_deadline(net, c, now);",
            "\tc->rto_at = tcp_rto_deadline(net, c, now);\n"
