@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *	goodput [-c newreno|cubic|dctcp] [-l LOSS] [-d DELAY] [-b BYTES] [-v]
+ *SEED...
+ *
+ * What one stream gets over a path that loses at random, in virtual time: what
+ * the algorithms make of it, whatever the machine does meanwhile.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pair.h"
+
+static void watch(void *arg, const struct pair_seg *s, const char *fate)
+{
+	printf("%.6f %s %u:%u(%u) %s\n", (double)s->now * 1e-9,
+	       s->from ? "<" : ">", s->seq, s->seq + s->len, s->len, fate);
+}
+
+int main(int argc, char **argv)
+{
+	struct pair_conf conf = { .tcp = pair_tcp, .bytes = 4000000 };
+	double loss = 0.01, delay = 5e-3;
+	int o;
+
+	while ((o = getopt(argc, argv, "c:l:d:b:vS")) != -1) {
+		switch (o) {
+		case 'c':
+			conf.tcp.cc = (u8)atoi(optarg);
+			break;
+		case 'l':
+			loss = atof(optarg);
+			break;
+		case 'd':
+			delay = atof(optarg);
+			break;
+		case 'b':
+			conf.bytes = (u32)atof(optarg);
+			break;
+		case 'S':
+			conf.tcp.sack = false;
+			break;
+		case 'v':
+			conf.watch = watch;
+		}
+	}
+	for (; optind < argc; optind++) {
+		struct pair_result r;
+
+		for (u32 i = 0; i < 2; i++)
+			conf.way[i] = (struct impair_conf){
+				.seed = strtoull(argv[optind], NULL, 0) +
+					((u64)i << 32),
+				.loss = (u32)(loss * 4294967295.0),
+				.delay_ns = (u64)(delay * 1e9),
+			};
+		if (!pair_run(&conf, 3600ull * 1000000000, &r))
+			return 1;
+		printf("seed %s: %.0f B/s, %llu frames, %llu again, %llu "
+		       "recoveries, %llu timeouts, %llu spurious, %llu "
+		       "probes\n",
+		       argv[optind], conf.bytes * 1e9 / (double)r.ns,
+		       (unsigned long long)r.frames[0],
+		       (unsigned long long)r.sender.tcp_retransmits,
+		       (unsigned long long)r.sender.tcp_fast_retransmits,
+		       (unsigned long long)r.sender.tcp_timeouts,
+		       (unsigned long long)r.sender.tcp_spurious_timeouts,
+		       (unsigned long long)r.sender.tcp_tail_probes);
+	}
+	return 0;
+}
