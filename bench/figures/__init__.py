@@ -5,6 +5,7 @@
     veth.py     over a veth pair, against Linux and a bare NIC
     process.py  what wall 2 costs
     path.py     over a path that loses, against Linux
+    flood.py    under a flood of SYNs
     counts.py   instructions and bytes: exact, whatever else the machine does
     report.py   the table, the raw numbers, bench/README.md
 
@@ -12,7 +13,7 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [(what, value,
 target, how)]}, where how is ">=" or "<="."""
 
-from figures import counts, path, process, veth
+from figures import counts, flood, path, process, veth
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -26,6 +27,7 @@ SCENARIOS = {
     "batch": veth.batch,
     "loss": path.loss,
     "answers": path.answers,
+    "syn_flood": flood.syn_flood,
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
 }

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""A flood of SYNs, at all that one core can send:
+
+      core 0                   core 1
+     +----------+             +---------------------------------+
+     | server,  |    veth     | 64 connections of IPv4, on IX   |
+     | on IX    o=============o newcomers, on Linux             |
+     +----------+             | bench/syn_flood.c: IPv4 or IPv6 |
+                              +---------------------------------+
+
+The clients have to share their core with who floods, which halves what they
+can ask for. So there are three cases: "quiet", nobody floods; "beside", the
+same flood goes past the server, to an address that nobody has; "flood"."""
+
+import json
+import os
+import statistics
+import time
+
+from figures.bench import PORT, Failed, medians
+from lab import last_line, sh
+
+SERVER = {4: "10.77.0.1", 6: "fd77::1"}
+CLIENT = {4: "10.77.0.2", 6: "fd77::2"}
+NEWCOMERS = {4: "10.77.0.3/24", 6: "fd77::3/64"}
+NOBODY = {4: "10.77.0.99", 6: "fd77::99"}
+CASES = "quiet", "beside", "flood"
+
+
+def both(ip):
+    return f"{ip[4]}/24,{ip[6]}/64"
+
+
+def answer(process):
+    """The JSON object that it says at its end."""
+    process.wait(60)
+    for line in reversed(process.said().splitlines()):
+        if line.startswith("{"):
+            return json.loads(line)
+    raise Failed(f"{process.args[-1]}: {last_line(process.said())}")
+
+
+class Flood:
+    def __init__(self, bench):
+        self.bench = bench
+        veth = bench.veth
+        veth.ip("c", "addr", "add", NEWCOMERS[4], "dev", "ix0")
+        veth.ip("c", "-6", "addr", "add", NEWCOMERS[6], "dev", "ix0", "nodad")
+        link, = json.loads(sh("ip", "-n", veth.names["s"], "-j", "link",
+                              "show", "ix0"))
+        self.mac = link["address"]
+
+    def start(self, k, argv, ready=None):
+        return self.bench.start(self.bench.side(k, True) + argv, ready)
+
+    def server(self):
+        """Strangers are beyond a router, which is the client's IX. Others do
+        not take its core away: what comes in 20 ms fills the NIC's ring."""
+        b = self.bench
+        return self.start("s", ["chrt", "-r", "1"] + b.ix_run(
+            "s", [b.program("echo"), "--port", str(PORT)],
+            extra=["--ip", both(SERVER), "--gateway",
+                   ",".join(CLIENT.values())]), "ix: domain")
+
+    def connected(self):
+        b = self.bench
+        return self.start("c", b.ix_run(
+            "c", [b.program("ixload"), "--json", "--duration", str(b.seconds),
+                  "--warmup", "1", "--conns", "64", f"{SERVER[4]}:{PORT}"],
+            extra=["--ip", both(CLIENT)]))
+
+    def newcomers(self, v):
+        here = os.path.dirname(os.path.abspath(__file__))
+        return self.start("c", [os.path.join(here, "newcomers.py"),
+                                NEWCOMERS[v].partition("/")[0], SERVER[v],
+                                str(PORT), str(self.bench.seconds + 1)])
+
+    def flooder(self, to):
+        return self.start("c", [
+            self.bench.program("syn_flood"), "ix0", self.mac, to, str(PORT),
+            str(self.bench.seconds + 30)], "^ready")
+
+    def measure(self, case, v):
+        """Messages of the connected, newcomers, SYNs; each a second."""
+        server = self.server()
+        time.sleep(0.3)
+        connected = self.connected()
+        connected.wait_ready("ix: domain", 10)
+        newcomers = self.newcomers(v)
+        if case == "quiet":
+            flooder = None
+        else:
+            flooder = self.flooder((NOBODY if case == "beside" else SERVER)[v])
+        got = answer(connected)["msgs_per_sec"], answer(newcomers)
+        syns = 0
+        if flooder:
+            flooder.end()
+            syns = answer(flooder)["per_second"]
+        server.end()
+        if got[1]["failed"]:
+            raise Failed(f"{got[1]['failed']} newcomers had no answer")
+        return {"connected": got[0], "newcomers": got[1]["conns_per_sec"],
+                "SYNs": syns}
+
+
+def summary(runs, what):
+    values = [r[what] for r in runs]
+    return {"median": statistics.median(values), "values": values}
+
+
+def syn_flood(bench):
+    """a flood of SYNs: messages of those who are connected, newcomers"""
+    flood = Flood(bench)
+    rows, values = [], {}
+    for v in 4, 6:
+        runs = {case: [] for case in CASES}
+
+        def run(case):
+            runs[case].append(flood.measure(case, v))
+            return runs[case][-1]["connected"]
+
+        m = bench.compare(run, *CASES)
+        for case in CASES:
+            values[f"IPv{v} {case}"] = m[case]
+        for what in "newcomers", "SYNs":
+            values[f"IPv{v} {what}"] = summary(runs["flood"], what)
+        m = medians(m)
+        rows += [
+            (f"echo under a flood of IPv{v} SYNs / the flood goes past",
+             m["flood"] / m["beside"], 0.5, ">="),
+            (f"echo under a flood of IPv{v} SYNs / quiet, the clients' core "
+             "theirs alone", m["flood"] / m["quiet"], None, ""),
+            (f"newcomers of IPv{v} meanwhile / while it goes past",
+             summary(runs["flood"], "newcomers")["median"] /
+             summary(runs["beside"], "newcomers")["median"], None, "")]
+    return {"unit": "a second", "values": values, "rows": rows}
