@@ -252,6 +252,124 @@ static void nobody_is_recycled_untold(void **state)
 	tcp_reap(&f->net);
 }
 
+/* Ours into TIME-WAIT, which peer and application know; the only port that
+ * there is. */
+static struct tcp_conn *only_port_waits(struct fixture *f, bool ts)
+{
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c;
+
+	p.ts = ts;
+	f->net.conf.tcp.timestamps = ts;
+	f->net.conf.tcp.port_max = f->net.conf.tcp.port_min;
+	c = tcp_connected(f, &p);
+	tcp_close(&f->net, c, true, f->now);
+	tcp_output_all(&f->net, f->now);
+	tcp_want(f, TCP_FIN | TCP_ACK);
+	p.ack++;
+	tcp_put(f, &p, TCP_FIN | TCP_ACK, NULL, 0);
+	tcp_want(f, TCP_ACK);
+	assert_int_equal(c->state, TCP_TIME_WAIT);
+	return c;
+}
+
+/* RFC 6191: once its timestamps have moved on, and the application has been
+ * told of its end. */
+static void time_wait_gives_way_to_ours(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c = only_port_waits(f, true), *next;
+	u64 later = f->now + 3 * FIX_MS;
+
+	assert_int_equal(
+		tcp_connect(&f->net, FIX_PEER, PEER_PORT, 1, &next, later),
+		-EADDRNOTAVAIL);
+	assert_true(tcp_news(f, c) & TCP_EV_DEAD);
+	assert_int_equal(tcp_connect(&f->net, FIX_PEER, PEER_PORT, 1, &next,
+				     f->now + FIX_MS),
+			 -EADDRNOTAVAIL);
+	f->now = later;
+	assert_int_equal(
+		tcp_connect(&f->net, FIX_PEER, PEER_PORT, 1, &next, f->now), 0);
+	assert_int_equal(f->stat.tcp_time_wait, 0);
+	assert_int_equal(f->stat.tcp_conns, 1);
+}
+
+static void time_wait_without_timestamps_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c = only_port_waits(f, false), *next;
+
+	tcp_news(f, c);
+	f->now += 900 * FIX_MS;
+	assert_int_equal(
+		tcp_connect(&f->net, FIX_PEER, PEER_PORT, 1, &next, f->now),
+		-EADDRNOTAVAIL);
+	assert_int_equal(c->state, TCP_TIME_WAIT);
+}
+
+/* What a crossing may spend in vain on ports that are not ours is limited. */
+static void looking_for_ports_is_limited(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c;
+	u32 n = 0;
+
+	memset(f->group_owner, 1, sizeof(f->group_owner));
+	while (tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now) ==
+	       -EADDRNOTAVAIL)
+		n++;
+	assert_in_range(n, 1, 100);
+	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now),
+			 -EAGAIN);
+	tcp_output_all(&f->net, f->now);
+	memset(f->group_owner, 0, sizeof(f->group_owner));
+	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 1, 1, &c, f->now), 0);
+}
+
+/* At the end: a FIN for those that somebody has, a RST for those that nobody
+ * has accepted; how many are to be waited for. */
+static void all_are_closed(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[5];
+	struct tcp_conn *c[5];
+
+	for (u16 i = 0; i < 5; i++) {
+		p[i] = tcp_peer_new();
+		p[i].port += i;
+	}
+	c[0] = tcp_accepted(f, &p[0]);
+	c[1] = tcp_shake(f, &p[1]); /* knocks */
+	c[2] = time_wait(f, &p[2], true);
+	tcp_put_syn(f, &p[3], TCP_SYN); /* half open */
+	tcp_drain(f);
+	c[4] = tcp_accepted(f, &p[4]);
+	tcp_put(f, &p[4], TCP_RST, NULL, 0); /* gone, and not told */
+	assert_int_equal(c[4]->state, TCP_CLOSED);
+	assert_int_equal(tcp_close(&f->net, c[4], true, f->now), -EBADF);
+
+	assert_int_equal(tcp_close_all(&f->net, f->now), 1);
+	assert_int_equal(c[0]->state, TCP_ESTABLISHED);
+	assert_int_equal(c[1]->state, TCP_CLOSED);
+	assert_int_equal(c[2]->state, TCP_TIME_WAIT);
+	tcp_output_all(&f->net, f->now);
+	for (u32 fins = 0, rsts = 0, n = 0; n < 3; n++) {
+		struct tcp_out out;
+
+		assert_true(tcp_get(f, &out));
+		fins += out.dport == p[0].port && out.flags & TCP_FIN;
+		rsts += out.dport != p[0].port && out.flags & TCP_RST;
+		assert_int_equal(fins + rsts, n + 1);
+	}
+	tcp_want_none(f);
+	assert_int_equal(tcp_close_all(&f->net, f->now),
+			 1); /* its FIN is out */
+	tcp_put(f, &p[0], TCP_RST, NULL, 0);
+	assert_int_equal(tcp_close_all(&f->net, f->now), 0);
+	tcp_news(f, c[0]);
+}
+
 static void iss_follows_rfc6528(void **state)
 {
 	struct fixture *f = *state;
@@ -289,6 +407,10 @@ int main(void)
 		TCP_TEST(dead_keeps_data_until_reaped),
 		TCP_TEST(time_wait_makes_room),
 		TCP_TEST(nobody_is_recycled_untold),
+		TCP_TEST(time_wait_gives_way_to_ours),
+		TCP_TEST(time_wait_without_timestamps_stays),
+		TCP_TEST(looking_for_ports_is_limited),
+		TCP_TEST(all_are_closed),
 		TCP_TEST(iss_follows_rfc6528),
 	};
 
