@@ -28,6 +28,7 @@ enum {
 	WIRE_MAGIC = 0x65726977,
 	WIRE_VERSION = 1,
 	WIRE_PATIENCE_NS = 10000000, /* with an end that does not read */
+	WIRE_TUPLE_MAX = 36, /* addresses and ports of IPv6, bytes */
 };
 
 enum wire_end { WIRE_A, WIRE_B };
@@ -84,7 +85,7 @@ struct wire_queue {
 	struct ring_rx rx[WIRE_MAX_QUEUES]; /* by source queue */
 	struct ring_tx tx[WIRE_MAX_QUEUES]; /* by destination queue */
 	/* Toeplitz by table: hash ^= rss_nibble[position][4 input bits] */
-	u32 rss_nibble[24][16];
+	u32 rss_nibble[2 * WIRE_TUPLE_MAX][16];
 };
 
 /* A queue lies in pages of its own: see nic.parts. */

@@ -10,18 +10,30 @@ enum {
 	AT_ETH_TYPE = 12,
 	AT_IP = 14,
 	IP_MIN = 20,
-	STEERED = 12, /* bytes of addresses and ports */
+	IP6_LEN = 40,
+	PORTS = 4,
+	TYPE_IPV4 = 0x0800,
+	TYPE_IPV6 = 0x86dd,
 };
 
-/* The hash is linear in its input: what each value of each half byte adds. */
+/* The hash is linear in its input: what each value of each half byte adds, of
+ * several bits the sum of what each does. */
 static void rss_tabulate(struct wire_queue *w, const u8 key[RSS_KEY_LEN])
 {
-	u8 in[STEERED] = { 0 };
+	u8 in[WIRE_TUPLE_MAX] = { 0 };
 
-	for (u32 pos = 0; pos < 2 * STEERED; pos++) {
-		for (u32 v = 0; v < 16; v++) {
+	for (u32 pos = 0; pos < 2 * sizeof(in); pos++) {
+		u32 *adds = w->rss_nibble[pos];
+
+		for (u32 v = 1; v < 16; v++) {
+			u32 first = v & (v - 1);
+
+			if (first) {
+				adds[v] = adds[first] ^ adds[v ^ first];
+				continue;
+			}
 			in[pos / 2] = (u8)(pos % 2 ? v : v << 4);
-			w->rss_nibble[pos][v] = hash_toeplitz(key, in, STEERED);
+			adds[v] = hash_toeplitz(key, in, pos / 2 + 1);
 		}
 		in[pos / 2] = 0;
 	}
@@ -39,26 +51,73 @@ void wire_rss_refresh(struct wire_queue *w)
 	w->rss_gen = gen;
 }
 
+/* What @n bytes at @p add, @at bytes into the tuple. */
+static u32 adds(const struct wire_queue *w, u32 at, const u8 *p, u32 n)
+{
+	u32 hash = 0;
+
+	for (u32 i = 0; i < n; i++)
+		hash ^= w->rss_nibble[2 * (at + i)][p[i] >> 4] ^
+			w->rss_nibble[2 * (at + i) + 1][p[i] & 15];
+	return hash;
+}
+
+/* Where in a frame the tuple lies. */
+struct tuple {
+	const u8 *addrs, *ports;
+	u32 addrs_len;
+};
+
+static bool has_ports(u8 proto)
+{
+	return proto == 6 || proto == 17;
+}
+
+/* False: not TCP or UDP; a fragment; no IPv4. */
+static bool find_ip(const u8 *ip, u32 len, struct tuple *t)
+{
+	u32 ihl;
+
+	if (len < IP_MIN + PORTS || ip[0] >> 4 != 4)
+		return false;
+	ihl = (ip[0] & 15) * 4;
+	*t = (struct tuple){ ip + 12, ip + ihl, 8 };
+	return ihl >= IP_MIN && len >= ihl + PORTS && has_ports(ip[9]) &&
+	       !(ip[6] & 0x3f) && !ip[7];
+}
+
+/* ... nor with extension headers. */
+static bool find_ip6(const u8 *ip, u32 len, struct tuple *t)
+{
+	if (len < IP6_LEN + PORTS || ip[0] >> 4 != 6)
+		return false;
+	*t = (struct tuple){ ip + 8, ip + IP6_LEN, 32 };
+	return has_ports(ip[6]);
+}
+
+static bool find(const u8 *p, u32 len, struct tuple *t)
+{
+	if (len < AT_IP)
+		return false;
+	switch (p[AT_ETH_TYPE] << 8 | p[AT_ETH_TYPE + 1]) {
+	case TYPE_IPV4:
+		return find_ip(p + AT_IP, len - AT_IP, t);
+	case TYPE_IPV6:
+		return find_ip6(p + AT_IP, len - AT_IP, t);
+	}
+	return false;
+}
+
 /* TCP and UDP by their 4-tuple, whatever else to queue 0. */
 u32 wire_steer(const struct wire_queue *w, const u8 *p, u32 len)
 {
-	const u8 *ip = p + AT_IP;
-	u8 tuple[STEERED];
-	u32 ihl, hash = 0;
+	struct tuple t;
+	u32 hash;
 
-	if (len < AT_IP + IP_MIN + 4 || p[AT_ETH_TYPE] != 0x08 ||
-	    p[AT_ETH_TYPE + 1] != 0x00)
+	if (!find(p, len, &t))
 		return 0;
-	ihl = (ip[0] & 15) * 4;
-	if (ip[0] >> 4 != 4 || ihl < IP_MIN || len < AT_IP + ihl + 4)
-		return 0;
-	if ((ip[9] != 6 && ip[9] != 17) || ip[6] & 0x3f || ip[7])
-		return 0; /* not TCP or UDP; a fragment */
-	memcpy(tuple, ip + 12, 8);
-	memcpy(tuple + 8, ip + ihl, 4);
-	for (u32 i = 0; i < STEERED; i++)
-		hash ^= w->rss_nibble[2 * i][tuple[i] >> 4] ^
-			w->rss_nibble[2 * i + 1][tuple[i] & 15];
+	hash = adds(w, 0, t.addrs, t.addrs_len) ^
+	       adds(w, t.addrs_len, t.ports, PORTS);
 	return READ_ONCE(wire_peer(w)->rss_table[hash % RSS_TABLE]) %
 	       WIRE_MAX_QUEUES;
 }

@@ -2,6 +2,7 @@
 /* nic/wire_*.c: transport, steering, impairments, ends that come and go. */
 #include "nic/nic_open.h"
 #include "nic/wire.h"
+#include "test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -218,6 +219,51 @@ static void test_rss(void **state)
 	/* Not TCP or UDP: queue 0. */
 	send(&a, 1, frame(&a, 60, 1, 1), 0);
 	assert_int_equal(receive(&b, 0, 0), 0x01010101);
+	side_free(&b);
+	side_free(&a);
+}
+
+/* The same of IPv6; its number is a part of the destination. */
+static struct mbuf *frame6(struct side *s, u16 flow, u32 nr, u8 next)
+{
+	struct mbuf *m = frame(s, 80, flow, nr);
+	u64 seed = flow + 1u;
+
+	memcpy(m->data + 12, "\x86\xdd\x60", 3);
+	m->data[20] = next;
+	for (u32 i = 22; i < 38; i++)
+		m->data[i] = (u8)test_random(&seed);
+	return m;
+}
+
+static void test_rss_ip6(void **state)
+{
+	struct wire_conf two = { .nqueues = 2 }, four = { .nqueues = 4 };
+	static const u8 others[] = { 0, 43, 44, 58, 60 };
+	u8 table[RSS_TABLE];
+	u32 hits[4] = { 0 };
+	struct side a, b;
+
+	pair_new(&a, &two, &b, &four);
+	for (u32 i = 0; i < RSS_TABLE; i++)
+		table[i] = (u8)(1 + i % 3);
+	wire_set_rss(b.link.shared, WIRE_B, table);
+	for (u32 i = 0; i < 1000; i++) {
+		struct mbuf *m = frame6(&a, (u16)i, i, i % 2 ? 6 : 17);
+		u32 to = table[hash_toeplitz(rss_symmetric_key, m->data + 22,
+					     36) %
+			       RSS_TABLE];
+
+		assert_true(send(&a, i % 2, m, 0));
+		assert_int_equal(receive(&b, to, 0), i);
+		hits[to]++;
+	}
+	for (u32 q = 1; q < 4; q++)
+		assert_true(hits[q] > 250);
+	for (u32 i = 0; i < sizeof(others); i++) {
+		assert_true(send(&a, 0, frame6(&a, 7, i, others[i]), 0));
+		assert_int_equal(receive(&b, 0, 0), i);
+	}
 	side_free(&b);
 	side_free(&a);
 }
@@ -563,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_back_pressure_then_loss),
 		cmocka_unit_test(test_no_buffer_waits),
 		cmocka_unit_test(test_rss),
+		cmocka_unit_test(test_rss_ip6),
 		cmocka_unit_test(test_impairments),
 		cmocka_unit_test(test_delay_exact),
 		cmocka_unit_test(test_corruption),
