@@ -32,16 +32,41 @@ static inline bool ip6_is_special(struct be128 ip)
 	return !ip.q[0] && (!ip.w[2] || ip.w[2] == be32(0xffff).raw);
 }
 
-/* Do @ip and @prefix agree in their first @bits? */
-static inline bool ip6_in_prefix(struct be128 ip, struct be128 prefix, u8 bits)
+/* IPv4 in IPv6's clothes (2.5.5.2). */
+static inline struct be128 ip6_mapped(struct be32 ip)
 {
-	for (u32 i = 0; i < 2; i++) {
-		u32 n = bits < i * 64 ? 0 : min(bits - i * 64, 64u);
+	return (struct be128){ .w = { 0, 0, be32(0xffff).raw, ip.raw } };
+}
 
-		if (n && __builtin_bswap64(ip.q[i] ^ prefix.q[i]) >> (64 - n))
-			return false;
-	}
-	return true;
+static inline bool ip6_is_mapped(struct be128 ip)
+{
+	return !ip.q[0] && ip.w[2] == be32(0xffff).raw;
+}
+
+/* The first @bits set. */
+static inline struct be128 ip6_mask(u8 bits)
+{
+	struct be128 mask = { .q = { 0 } };
+
+	for (u32 i = 0; i < bits; i++)
+		mask.b[i / 8] |= (u8)(0x80 >> i % 8);
+	return mask;
+}
+
+/* Do @ip and @prefix agree where @mask is set? */
+static inline bool ip6_same_net(const struct be128 *ip,
+				const struct be128 *prefix,
+				const struct be128 *mask)
+{
+	return !(((ip->q[0] ^ prefix->q[0]) & mask->q[0]) |
+		 ((ip->q[1] ^ prefix->q[1]) & mask->q[1]));
+}
+
+static inline bool ip6_in_prefix(struct be128 ip, struct ip6_prefix p)
+{
+	struct be128 mask = ip6_mask(p.bits);
+
+	return ip6_same_net(&ip, &p.ip, &mask);
 }
 
 /* ff02::1:ffXX:XXXX (2.7.1). */

@@ -20,6 +20,10 @@ typedef int64_t s64;
 #define PACKED __attribute__((packed))
 #define ALIGNED(n) __attribute__((aligned(n)))
 #define CACHE_LINE 64
+/* Copied for each caller, whose constant arguments it is made for. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+/* Not into its caller, whose way is another one. */
+#define NOINLINE __attribute__((noinline))
 /* A way seldom taken: kept out of its caller. */
 #define COLD __attribute__((cold, noinline))
 

@@ -50,6 +50,7 @@ static const struct program {
 	const char *argv[MAX_ARGS];
 	struct exchange first; /* once on each connection */
 	struct exchange usual;
+	bool ip6;
 } programs[] = {
 	{
 		.name = "echo",
@@ -64,6 +65,14 @@ static const struct program {
 		.argv = { "echo_ix" },
 		.first = { TEXT64, TEXT64 },
 		.usual = { TEXT64, TEXT64 },
+	},
+	{
+		.name = "echo6",
+		.main = app_echo_main,
+		.argv = { "echo" },
+		.first = { TEXT64, TEXT64 },
+		.usual = { TEXT64, TEXT64 },
+		.ip6 = true,
 	},
 	{
 		.name = "kv_get",
@@ -161,6 +170,15 @@ static void next_round(void)
 		ask(&conns[i]);
 }
 
+static struct ix_addr server(void)
+{
+	struct be128 ip = LAB_IP6(LAB_SERVER);
+	struct ix_addr a;
+
+	memcpy(&a, &ip, sizeof(a));
+	return program->ip6 ? a : addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
+}
+
 static __attribute__((noinline)) void client_turn(void)
 {
 	struct lab_node *e = &lab.end[LAB_CLIENT];
@@ -178,7 +196,7 @@ static void connect_all(void)
 	for (u64 i = 0; i < CONNS; i++) {
 		struct ix_call *c = call(IX_CONNECT);
 
-		c->ip = addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
+		c->ip = server();
 		c->port = PORT;
 		c->cookie = i;
 	}
@@ -254,7 +272,7 @@ static __attribute__((noinline)) int run_program(void)
 
 static int usage(void)
 {
-	fputs("usage: insns echo|echo_ix|kv_get ROUNDS\n", stderr);
+	fputs("usage: insns echo|echo6|echo_ix|kv_get ROUNDS\n", stderr);
 	return 2;
 }
 
@@ -269,6 +287,7 @@ int main(int argc, char **argv)
 		return usage();
 	last_round = WARM + strtoull(argv[2], NULL, 10);
 	conf_init(&conf);
+	conf.dp.net.ip6.nown = program->ip6;
 	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
 	if (lab_open(&lab, &conf.dp) || open_domain())
 		fail("cannot start");

@@ -82,7 +82,7 @@ static bool on_link6(const struct conf_addrs *a, struct be128 ip)
 	bool on_link = ip6_is_link_local(ip);
 
 	for (u32 i = 0; i < a->nip6; i++)
-		on_link |= ip6_in_prefix(ip, a->ip6[i].ip, a->ip6[i].bits);
+		on_link |= ip6_in_prefix(ip, a->ip6[i]);
 	return on_link;
 }
 

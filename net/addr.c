@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ids of IPv6 addresses: a table with chains, hashed with secret factors, so
- * that nobody can know which addresses collide. */
+/* Ids of IPv6 addresses: a table with chains. */
 #include "net/addr.h"
 
 #include "base/carve.h"
-#include "base/cksum.h"
 #include "base/errno.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -31,41 +29,12 @@ void addr_init(struct net *net, u32 max, void *memory)
 	t->shift = 32 - (u32)__builtin_ctz(pow2_above(max));
 }
 
-static u32 *bucket(const struct net *net, struct be128 ip)
-{
-	const u64 *factor = net->tcp.factor;
-	u64 x = ip.q[0] * factor[0];
-
-	x = ((x ^ x >> 32) + ip.q[1]) * factor[1];
-	x = (x ^ x >> 32) * factor[0];
-	return &net->addrs.buckets[(u32)(x >> 32) >> net->addrs.shift];
-}
-
 static struct addr6 *entry(struct addr_table *t, struct be32 id)
 {
 	u32 i = be32_host(id) - 1;
 
 	invariant(i < t->nused);
 	return &t->addrs[i];
-}
-
-static struct be32 find(const struct net *net, const u32 *at, struct be128 ip)
-{
-	const struct addr_table *t = &net->addrs;
-	u32 i;
-
-	for (i = *at; i; i = t->addrs[i - 1].next) {
-		if (be128_equal(t->addrs[i - 1].ip, ip))
-			break;
-	}
-	return be32(i);
-}
-
-struct be32 addr_find(const struct net *net, struct be128 ip)
-{
-	if (!net->addrs.max)
-		return be32(0);
-	return find(net, bucket(net, ip), ip);
 }
 
 static u32 take(struct addr_table *t)
@@ -87,8 +56,8 @@ struct be32 addr_get(struct net *net, struct be128 ip)
 
 	if (!t->max)
 		return be32(0);
-	at = bucket(net, ip);
-	id = find(net, at, ip);
+	at = addr_bucket(net, ip);
+	id = addr_find(net, ip);
 	if (id.raw) {
 		entry(t, id)->holders++;
 		return id;
@@ -109,7 +78,7 @@ void addr_hold(struct net *net, struct be32 id)
 
 static void unlink(struct net *net, struct addr6 *e, u32 i)
 {
-	u32 *at = bucket(net, e->ip);
+	u32 *at = addr_bucket(net, e->ip);
 
 	while (*at != i)
 		at = &net->addrs.addrs[*at - 1].next;
@@ -132,16 +101,6 @@ void addr_put(struct net *net, struct be32 id)
 	t->free = be32_host(id);
 }
 
-u64 addr_sum(const struct net *net, struct be32 a)
-{
-	const struct be128 *ip;
-
-	if (!addr_is_v6(a))
-		return a.raw;
-	ip = addr_ip6(&net->addrs, a);
-	return (u64)ip->w[0] + ip->w[1] + ip->w[2] + ip->w[3];
-}
-
 u64 addr_flow_hash(const struct net *net, struct flow flow)
 {
 	struct {
@@ -159,7 +118,7 @@ u64 addr_flow_hash(const struct net *net, struct flow flow)
 struct be128 addr_to_ip6(const struct net *net, struct be32 a)
 {
 	if (!addr_is_v6(a))
-		return (struct be128){ .w = { 0, 0, be32(0xffff).raw, a.raw } };
+		return ip6_mapped(a);
 	return *addr_ip6(&net->addrs, a);
 }
 

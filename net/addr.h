@@ -42,9 +42,6 @@ void addr_init(struct net *net, u32 max, void *mem);
 /* The id of @ip, held once more; zero when there is no room. */
 struct be32 addr_get(struct net *net, struct be128 ip);
 
-/* The id of @ip, not held; zero when nobody holds it. */
-struct be32 addr_find(const struct net *net, struct be128 ip);
-
 /* Both do nothing for an IPv4 address. */
 void addr_hold(struct net *net, struct be32 id);
 void addr_put(struct net *net, struct be32 id);
@@ -60,9 +57,6 @@ static inline const struct be128 *addr_ip6(const struct addr_table *t,
 {
 	return &t->addrs[be32_host(id) - 1].ip;
 }
-
-/* The 16 bytes' share of a checksum over a pseudo header (RFC 8200, 8.1). */
-u64 addr_sum(const struct net *net, struct be32 a);
 
 /* IPv4 in an ABI address. */
 static inline struct ix_addr addr_of_ipv4(struct be32 ip)

@@ -80,6 +80,29 @@ static inline void ip_push(struct mbuf *m, u32 len, struct be32 src,
 		 proto, tos);
 }
 
+/* ---- IPv6 */
+
+/* The same as of IPv4. No flow label: ports tell flows apart, too (RFC 6437
+ * section 3: "should"). */
+static inline u64 ip6_write(struct ipv6_hdr *ip, u32 len,
+			    const struct be128 *src, const struct be128 *dst,
+			    u8 proto, u8 tos, u8 hops)
+{
+	store32(ip, be32(6u << 28 | (u32)tos << 20).raw);
+	store32(&ip->len,
+		be16((u16)len).raw | (u32)proto << 16 | (u32)hops << 24);
+	ip->src = *src;
+	ip->dst = *dst;
+	return ip6_pseudo_sum(src, dst, proto, (u16)len);
+}
+
+static inline void ip6_push(struct mbuf *m, u32 len, struct be128 src,
+			    struct be128 dst, u8 proto, u8 tos, u8 hops)
+{
+	ip6_write((struct ipv6_hdr *)mbuf_push(m, IPV6_LEN), len, &src, &dst,
+		  proto, tos, hops);
+}
+
 /* ---- Ethernet */
 
 /* @dst: eight bytes that begin with the address; the others are overwritten.
@@ -90,19 +113,13 @@ static inline void eth_write(struct eth_hdr *eth, u64 dst, u64 src)
 	store64(eth->src, src);
 }
 
-/* The same for IPv6. No flow label: ports tell flows apart, too (RFC 6437
- * section 3: "should"). */
-static inline void ip6_push(struct mbuf *m, u32 len, struct be128 src,
-			    struct be128 dst, u8 proto, u8 tos, u8 hops)
+/* struct eth_src's word for IPv6; net->src has it for IPv4. */
+static inline u64 eth_src_ip6(const struct net *net)
 {
-	struct ipv6_hdr *ip = (struct ipv6_hdr *)mbuf_push(m, IPV6_LEN);
+	struct eth_src src = net->src;
 
-	ip->ver_class_flow = be32(6u << 28 | (u32)tos << 20);
-	ip->len = be16((u16)len);
-	ip->next = proto;
-	ip->hops = hops;
-	ip->src = src;
-	ip->dst = dst;
+	src.type = be16(ETH_TYPE_IPV6);
+	return src.word;
 }
 
 static inline void eth_push(const struct net *net, struct mbuf *m,
@@ -125,14 +142,15 @@ static inline struct be32 ip_next_hop(const struct net *net, struct be32 dst)
 
 /* The neighbour remembered as @hint, if it still is @ip and usable. */
 static inline const struct neigh *neigh_hint(const struct net *net, u16 hint,
-					   struct be32 ip)
+					     struct be32 ip)
 {
 	const struct neigh *e;
 
 	if (unlikely(!hint))
 		return NULL;
 	e = &net->neighbours.entries[hint - 1];
-	return likely(e->ip.raw == ip.raw && e->state >= NEIGH_VALID) ? e : NULL;
+	return likely(e->ip.raw == ip.raw && e->state >= NEIGH_VALID) ? e
+								      : NULL;
 }
 
 #endif

@@ -21,9 +21,9 @@ struct ip6_conf {
 
 struct ip6_own {
 	struct be128 ip;
-	struct be32 id; /* held for good */
-	u8 bits;
-	bool taken; /* by somebody else: we are silent there */
+	struct be128 mask; /* of the network on the link with it */
+	struct be32 id;	   /* held for good */
+	bool taken;	   /* by somebody else: we are silent there */
 };
 
 struct ip6 {
@@ -52,11 +52,21 @@ void ip6_announce(struct net *net, u64 now);
 /* Own addresses: index of @ip, or -1. */
 int ip6_own(const struct ip6 *s, struct be128 ip);
 
+/* The id of @ip if it is an own address that nobody else has; or zero. */
+static inline struct be32 ip6_own_id(const struct ip6 *s, struct be128 ip)
+{
+	for (u32 i = 0; i < s->nown; i++) {
+		if (be128_equal(s->own[i].ip, ip) && !s->own[i].taken)
+			return s->own[i].id;
+	}
+	return be32(0);
+}
+
 /* The own address to speak to @dst from (RFC 6724); zero: none. */
 struct be32 ip6_source(const struct net *net, struct be128 dst);
 
-/* The neighbour to hand a packet for @dst to; zero: no route. */
-struct be32 ip6_next_hop(const struct net *net, struct be32 dst);
+/* ip6_next_hop() where @dst is not in the first address's network. */
+struct be32 ip6_next_hop_slow(const struct net *net, struct be32 dst);
 
 /* The Ethernet address of multicast group @ip (RFC 2464, section 7). */
 void ip6_group_mac(u8 mac[6], struct be128 ip);

@@ -26,7 +26,7 @@ void ip6_init(struct net *net)
 		s->own[s->nown++] = (struct ip6_own){
 			.ip = conf->own[i].ip,
 			.id = addr_get(net, conf->own[i].ip),
-			.bits = conf->own[i].bits,
+			.mask = ip6_mask(conf->own[i].bits),
 		};
 	if (!ip6_is_zero(conf->gateway)) {
 		s->router = addr_get(net, conf->gateway);
@@ -81,15 +81,15 @@ struct be32 ip6_source(const struct net *net, struct be128 dst)
 	return best ? best->id : be32(0);
 }
 
-struct be32 ip6_next_hop(const struct net *net, struct be32 dst)
+struct be32 ip6_next_hop_slow(const struct net *net, struct be32 dst)
 {
+	const struct be128 *ip = addr_ip6(&net->addrs, dst);
 	const struct ip6 *s = &net->ip6;
-	struct be128 ip = *addr_ip6(&net->addrs, dst);
 
-	if (ip6_is_link_local(ip))
+	if (ip6_is_link_local(*ip))
 		return dst;
 	for (u32 i = 0; i < s->nown; i++) {
-		if (ip6_in_prefix(ip, s->own[i].ip, s->own[i].bits))
+		if (ip6_same_net(ip, &s->own[i].ip, &s->own[i].mask))
 			return dst;
 	}
 	return s->router;

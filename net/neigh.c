@@ -149,9 +149,8 @@ int neigh_add_static(struct net *net, struct be32 ip, const u8 mac[6])
 {
 	struct neigh *e = neigh_find(net, ip);
 
-	if (addr_is_v6(ip) || !ip_on_link(net, ip) ||
-	    ip.raw == net->conf.ip.raw || ip_is_broadcast(net, ip) ||
-	    eth_is_group(mac))
+	if (net_next_hop(net, ip).raw != ip.raw || net_is_own(net, ip) ||
+	    ip_is_broadcast(net, ip) || eth_is_group(mac))
 		return -EINVAL;
 	if (!e)
 		e = neigh_create(net, ip, true,

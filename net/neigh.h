@@ -65,7 +65,8 @@ void neigh_init(struct net *net);
 int neigh_send(struct net *net, struct mbuf *m, struct be32 ip, u16 *hint,
 	       u64 now);
 
-/* A permanent entry. 0, -EINVAL (not on link), -ENOSPC. */
+/* A permanent entry; of IPv6, the id is held for it. 0, -EINVAL (not on link),
+ * -ENOSPC. */
 int neigh_add_static(struct net *net, struct be32 ip, const u8 mac[6]);
 
 /* With ports_only, where Linux keeps our address and gets the answers to ARP:

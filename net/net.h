@@ -15,6 +15,7 @@
 #define NET_NET_H
 
 #include "base/caps.h"
+#include "base/cksum.h"
 #include "base/handle.h"
 #include "base/hash.h"
 #include "base/mbuf.h"
@@ -95,6 +96,28 @@ struct net {
 	struct tcp tcp;
 	struct udp udp;
 };
+
+/* net->addrs: hashed with secret factors, so that nobody can know which
+ * addresses collide. */
+static inline u32 *addr_bucket(const struct net *net, struct be128 ip)
+{
+	const u64 *factor = net->tcp.factor;
+	u64 x = ip.q[0] * factor[0] + ip.q[1] * factor[1];
+
+	x = (x ^ x >> 32) * factor[1];
+	return &net->addrs.buckets[(u32)(x >> 32) >> net->addrs.shift];
+}
+
+/* The id of @ip, not held; zero when nobody holds it. */
+static inline struct be32 addr_find(const struct net *net, struct be128 ip)
+{
+	const struct addr6 *addrs = net->addrs.addrs;
+	u32 i = net->addrs.max ? *addr_bucket(net, ip) : 0;
+
+	while (i && !be128_equal(addrs[i - 1].ip, ip))
+		i = addrs[i - 1].next;
+	return be32(i);
+}
 
 /* How much may go in the @period-th period of what strangers make us send, all
  * of them together: @mean on average, half of it at least. Nobody can foresee
@@ -227,14 +250,25 @@ static inline u64 ip_pseudo_sum(struct be32 src, struct be32 dst, u8 proto,
 	return (u64)src.raw + dst.raw + be16(proto).raw + be16(len).raw;
 }
 
+/* ... and over IPv6's (RFC 8200 section 8.1): small, as the other. */
+static inline u64 ip6_pseudo_sum(const struct be128 *src,
+				 const struct be128 *dst, u8 proto, u16 len)
+{
+	u64 sum = cksum_add64(src->q[0], src->q[1]);
+
+	sum = cksum_add64(sum, dst->q[0]);
+	sum = cksum_add64(sum, dst->q[1]);
+	return (sum >> 32) + (u32)sum + be16(proto).raw + be16(len).raw;
+}
+
 /* The same of either family. */
 static inline u64 net_pseudo_sum(const struct net *net, struct be32 src,
 				 struct be32 dst, u8 proto, u16 len)
 {
 	if (likely(!addr_is_v6(dst)))
 		return ip_pseudo_sum(src, dst, proto, len);
-	return addr_sum(net, src) + addr_sum(net, dst) + be16(proto).raw +
-	       be16(len).raw;
+	return ip6_pseudo_sum(addr_ip6(&net->addrs, src),
+			      addr_ip6(&net->addrs, dst), proto, len);
 }
 
 /* Whether the checksum over all of @p behind IP holds; @sum: of what it covers
@@ -319,6 +353,17 @@ static inline u32 net_mtu_payload(const struct net *net, struct be32 dst)
 }
 
 /* The neighbour to hand a packet for @dst to; zero: no route. */
+static inline struct be32 ip6_next_hop(const struct net *net, struct be32 dst)
+{
+	const struct ip6_own *o = &net->ip6.own[0];
+
+	return likely(ip6_same_net(addr_ip6(&net->addrs, dst), &o->ip,
+				   &o->mask))
+		       ? dst
+		       : ip6_next_hop_slow(net, dst);
+}
+
+/* The same of either family. */
 struct be32 net_next_hop(const struct net *net, struct be32 dst);
 
 #endif

@@ -8,7 +8,8 @@
  *   tcp_conn.c   memory, birth, death
  *   tcp_admit.c  who may have one, who gives one up
  *   tcp_table.c  finding a connection
- *   tcp_fast.c   the usual segment, in and out, in one go
+ *   tcp_fast.c   the usual segment in, all layers in one go
+ *   tcp_answer.c ... and out
  *   tcp_in.c     segment arrival
  *   tcp_check.c  ... may it come from the peer?
  *   tcp_data.c   ... data and FIN
@@ -109,7 +110,7 @@ enum tcp_flags {
 	TCP_F_CWR = 1 << 28,	     /* tell the peer: the window is reduced */
 	TCP_F_PACED = 1 << 29,	     /* with TCP_F_CC_STATE: see tcp_pace.c */
 	TCP_F_LOSS = 1 << 30, /* has a struct tcp_loss, or a tail probe */
-	TCP_F_IP6 = 1u << 31, /* ... which the fast path does not speak */
+	TCP_F_IP6 = 1u << 31,
 };
 
 /* A range of the application's arena waiting to be sent or acknowledged. */

@@ -8,7 +8,7 @@ import subprocess
 
 from lab import Failed, last_line
 
-PROGRAMS = "echo", "echo_ix", "kv_get"  # see bench/insns.c
+PROGRAMS = "echo", "echo6", "echo_ix", "kv_get"  # see bench/insns.c
 # Rounds of 64 messages; the difference of two runs is what is counted.
 ROUNDS = 20, 220
 COUNTED = "run_program", "client_turn"
@@ -95,6 +95,8 @@ def instructions(bench):
                  None, ""),
                 ("... in ixev and the program", parts["application"], None,
                  ""),
+                ("instructions per 64 B echo by IPv6 / by IPv4",
+                 each["echo6"] / each["echo"], 1.1, "<="),
                 ("instructions per 64 B echo without ixev (example/echo_ix.c)",
                  each["echo_ix"], None, ""),
                 ("instructions per GET of kv, 19 B key, 2 B value",

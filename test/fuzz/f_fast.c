@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fast path of TCP (net/tcp_fast.c) against the long way. Two equal
+ * The fast path of TCP (net/tcp_fast.h) against the long way. Two equal
  * dataplanes live through the same frames, calls and times; one of them never
  * finds the fast path open:
  *
@@ -22,10 +22,11 @@
 #include <string.h>
 
 #include "base/cksum.h"
+#include "base/word.h"
 #include "net/tcp_cc.h"
 #include "net/tcp_loss.h"
 
-enum { CONNS = 3, LIMIT = 400, SMALL_MSS = 132 };
+enum { CONNS = 4, LIMIT = 400, SMALL_MSS = 132 };
 
 struct pair {
 	struct rig *fast, *slow;
@@ -234,6 +235,11 @@ static void same_all(const struct pair *p)
 	     a->dp.net.tcp.nlosses_used * sizeof(a->dp.net.tcp.losses[0]),
 	     "recoveries");
 	SAME(p, dp.net.tcp.dup, "what came twice");
+	SAME(p, dp.net.addrs.nused, "ids of IPv6 addresses");
+	SAME(p, dp.net.addrs.free, "free ids");
+	same(a->dp.net.addrs.addrs, b->dp.net.addrs.addrs,
+	     a->dp.net.addrs.nused * sizeof(a->dp.net.addrs.addrs[0]),
+	     "IPv6 addresses");
 	SAME(p, dp.net.tcp.ncounted, "connections counted");
 	SAME(p, dp.net.tcp.nhalf, "half-open connections");
 	SAME(p, dp.net.tcp.hand, "whom to relieve next");
@@ -263,19 +269,30 @@ static u32 near(struct fuzz_in *in)
 	return (u32)(signed char)fuzz_8(in);
 }
 
+/* The sum of the pseudo header alone, in TCP's header at @h. */
+static void partial_sum(u8 *frame, u32 len, struct tcp_hdr *h)
+{
+	const struct ipv4_hdr *ip = (const void *)(frame + ETH_LEN);
+	const struct ipv6_hdr *ip6 = (const void *)(frame + ETH_LEN);
+	u16 l4_len = (u16)(len - (u32)((u8 *)h - frame));
+	u64 sum;
+
+	if ((u8 *)h == (u8 *)(ip + 1))
+		sum = ip_pseudo_sum(ip->src, ip->dst, ip->proto, l4_len);
+	else
+		sum = ip6_pseudo_sum(&ip6->src, &ip6->dst, ip6->next, l4_len);
+	h->cksum = cksum_fold(sum);
+}
+
 /* One byte, with checksums right again or not; or padding; or as the kernel
  * hands out what a neighbour on the same machine sent: the sum of the pseudo
  * header alone. Returns the length. */
-static u32 damage(u8 *frame, u32 len, struct fuzz_in *in)
+static u32 damage(u8 *frame, u32 len, struct tcp_hdr *h, struct fuzz_in *in)
 {
-	struct ipv4_hdr *ip = (struct ipv4_hdr *)(frame + ETH_LEN);
-	struct tcp_hdr *h = (struct tcp_hdr *)(ip + 1);
 	u16 where = fuzz_16(in);
 
 	if (where == 0xffff) {
-		h->cksum = cksum_fold(
-			ip_pseudo_sum(ip->src, ip->dst, ip->proto,
-				      (u16)(len - ETH_LEN - IPV4_LEN)));
+		partial_sum(frame, len, h);
 		return len;
 	}
 	if (where == 0xfffe)
@@ -286,28 +303,28 @@ static u32 damage(u8 *frame, u32 len, struct fuzz_in *in)
 	return len;
 }
 
+static void set_tos(u8 *frame, u8 tos)
+{
+	const struct eth_hdr *eth = (const struct eth_hdr *)frame;
+
+	if (be16_host(eth->type) == ETH_TYPE_IPV4)
+		frame[ETH_LEN + 1] = tos;
+	else
+		store16(frame + ETH_LEN, be16((u16)(0x6000 | tos << 4)).raw);
+}
+
 /* What a peer in its right mind sends: the next in order, acknowledging all.
  * Byte 0: connection, and what is a little different; 1: length. */
 static void segment(struct pair *p, struct fuzz_in *in)
 {
 	u8 odd = fuzz_8(in),
-	   frame[ETH_LEN + IPV4_LEN + TCP_LEN + 12 + 2048] = { 0 };
-	u32 i = (odd & 3) % CONNS;
+	   frame[ETH_LEN + IPV6_LEN + TCP_LEN + 12 + 2048] = { 0 };
+	u32 i = odd & 3;
 	const struct tcp_conn *c = &p->fast->dp.net.tcp.conns[i];
-	struct eth_hdr *eth = (struct eth_hdr *)frame;
-	struct ipv4_hdr *ip = (struct ipv4_hdr *)(eth + 1);
-	struct tcp_hdr *h = (struct tcp_hdr *)(ip + 1);
+	struct tcp_hdr *h = fuzz_headers(p->fast, c, frame);
 	struct be32 *ts = (struct be32 *)(h + 1);
 	u32 flight = c->snd_max - c->snd_una, len = fuzz_8(in), head;
 
-	memcpy(eth->dst, p->fast->nic.q.mac, 6);
-	memcpy(eth->src, rig_peer_mac, 6);
-	eth->type = be16(ETH_TYPE_IPV4);
-	*ip = (struct ipv4_hdr){ .ver_ihl = 0x45,
-				 .ttl = 64,
-				 .proto = IP_PROTO_TCP,
-				 .src = c->flow.raddr,
-				 .dst = c->flow.laddr };
 	*h = (struct tcp_hdr){ .sport = c->flow.rport, .dport = c->flow.lport };
 	h->seq = be32(c->rcv_nxt + p->ahead[i] + (odd & 4 ? near(in) : 0));
 	h->ack = be32(c->snd_una +
@@ -315,7 +332,9 @@ static void segment(struct pair *p, struct fuzz_in *in)
 	h->win = be16(odd & 16 ? fuzz_16(in)
 			       : (u16)(c->snd_wnd >> c->wscale_snd));
 	h->flags = odd & 32 ? fuzz_8(in) : TCP_ACK;
-	ip->tos = odd & 32 ? fuzz_8(in) : c->flags & TCP_F_ECN ? IP_ECT_0 : 0;
+	set_tos(frame, odd & 32		      ? fuzz_8(in)
+		       : c->flags & TCP_F_ECN ? IP_ECT_0
+					      : 0);
 	ts[0] = be32(0x0101080a);
 	ts[1] = be32(c->ts_recent + (odd & 64 ? near(in) : 0));
 	ts[2] = be32(tcp_tsval(c, p->fast->now));
@@ -324,10 +343,10 @@ static void segment(struct pair *p, struct fuzz_in *in)
 	h->off = (u8)(head << 2);
 	memset((u8 *)h + head, 'x', len);
 	p->ahead[i] += len;
-	len += ETH_LEN + IPV4_LEN + head;
+	len += (u32)((u8 *)h - frame) + head;
 	rig_fix(frame, len);
 	if (odd & 128)
-		len = damage(frame, len, in);
+		len = damage(frame, len, h, in);
 	inject(p, frame, len);
 }
 
@@ -346,7 +365,7 @@ static void any(const struct pair *p, struct fuzz_in *in,
 static void add_call(struct pair *p, struct fuzz_in *in)
 {
 	u8 what = fuzz_8(in), n = fuzz_8(in), kind = what >> 2;
-	u32 i = (what & 3) % CONNS, off = (u32)fuzz_8(in) << 8, done = 0;
+	u32 i = what & 3, off = (u32)fuzz_8(in) << 8, done = 0;
 	u32 len = n < 199 ? n + 1u : (n - 199u) * 200;
 	struct rig *both[] = { p->fast, p->slow };
 
@@ -472,7 +491,7 @@ static void fill(const struct pair *p)
 }
 
 /* One with timestamps, one with small segments, scaled windows and ECN, too,
- * and one without: that always goes the long way. */
+ * one without: that always goes the long way; and one of IPv6. */
 static void open_pair(struct pair *p, struct fuzz_in *in)
 {
 	struct fuzz_in again = *in;
@@ -486,6 +505,7 @@ static void open_pair(struct pair *p, struct fuzz_in *in)
 		p->handle[0] = rig_accept_ts(both[i], &peer, 0);
 		p->handle[1] = rig_accept_ecn(both[i], &peer, 1, SMALL_MSS);
 		p->handle[2] = rig_accept(both[i], &peer, 2);
+		p->handle[3] = rig_accept_ip6(both[i], &peer, 3);
 	}
 	same_all(p);
 }
@@ -518,7 +538,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				limit_nic(&p, x);
 			break;
 		case 7:
-			any(&p, &in, fuzz_ip);
+			any(&p, &in, op & 0x20 ? fuzz_ip6 : fuzz_ip);
 			break;
 		default:
 			segment(&p, &in);

@@ -25,8 +25,7 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->conf.net.tcp.pacing = how & 32;
 	r->conf.mbufs = 128;
 	r->conf.net.ip6 = (struct ip6_conf){
-		.own = { { .ip = { .b = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } },
-			   .bits = 64 },
+		.own = { { rig_ip6, 64 },
 			 { .ip = { .b = { 0xfe, 0x80, [15] = 1 } },
 			   .bits = 64 } },
 		.nown = 2,
@@ -129,6 +128,13 @@ static struct tcp_hdr *ip_header(const struct net *net,
 	return (struct tcp_hdr *)(at + IPV4_LEN);
 }
 
+struct tcp_hdr *fuzz_headers(struct rig *r, const struct tcp_conn *c, u8 *frame)
+{
+	u16 type = is_v6(c) ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4;
+
+	return ip_header(&r->dp.net, c, ethernet(r, frame, type));
+}
+
 static void header(const struct tcp_conn *c, struct fuzz_in *in,
 		   struct tcp_hdr *h)
 {
@@ -194,8 +200,7 @@ void fuzz_segment(struct rig *r, struct fuzz_in *in)
 	u32 i = fuzz_8(in) % r->conf.net.tcp.max_conns, nopt, len;
 	const struct tcp_conn *c = &r->dp.net.tcp.conns[i];
 	u8 frame[FAKE_FRAME_MAX];
-	u8 *at = ethernet(r, frame, is_v6(c) ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4);
-	struct tcp_hdr *h = ip_header(&r->dp.net, c, at);
+	struct tcp_hdr *h = fuzz_headers(r, c, frame);
 
 	header(c, in, h);
 	nopt = options(c, in, (u8 *)(h + 1));

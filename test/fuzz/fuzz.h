@@ -63,6 +63,11 @@ void fuzz_ip(struct rig *r, struct fuzz_in *in);
 void fuzz_ip6(struct rig *r, struct fuzz_in *in);
 void fuzz_segment(struct rig *r, struct fuzz_in *in);
 
+/* Ethernet's and IP's header of a segment of @c, which need not be open;
+ * returns where TCP's goes. */
+struct tcp_hdr *fuzz_headers(struct rig *r, const struct tcp_conn *c,
+			     u8 *frame);
+
 /* Time passes: 0 to 16.7 s, in steps that grow. */
 void fuzz_time(struct rig *r, struct fuzz_in *in);
 

@@ -18,6 +18,16 @@ FAST_CAPS = {"refer": GATHER, "marked_dctcp": DCTCP, "echoed_dctcp": DCTCP,
              "echoed_cubic": CUBIC, "paced": PACED | CUBIC,
              "partial_sum_offered": RX_PARTIAL,
              "pipelined": GATHER | RX_PARTIAL, "echo_two": TX_CSUM}
+# What of it IPv6 has, too.
+FAST_IP6 = ("echo", "answer", "answer_batch", "answer_window", "echo_batch",
+            "pipelined", "acks", "acks_late", "ack_part", "dup_acks",
+            "recovery", "timeout", "window", "window_shut", "hole", "old",
+            "stamps", "unread", "buffers", "idle", "cwnd", "delayed", "close",
+            "close_all", "fin", "flags", "reset", "bytes", "tx_full",
+            "partial_sum_offered", "partial_sum_unasked", "padded",
+            "piggyback", "paced", "no_buffer", "refer", "answer_stuck",
+            "answer_too_much", "send_nothing")
+ETH_IP4, ETH_IP6 = 66, 86  # bytes before a segment's data
 MORE = 0x80  # the next record belongs to the same iteration
 
 (CONNECT, LISTEN, UNLISTEN, ACCEPT, REJECT, SENDV, RECV_DONE, CLOSE, ABORT,
@@ -267,14 +277,25 @@ def batch():
 
 
 def fast():
-    """Records of f_fast.c, near the conditions of net/tcp_fast.c."""
-    recv = (lambda n=99, conn=0, odd=0, rest=b"", op=5:
+    """Records of f_fast.c, near the conditions of net/tcp_fast.h."""
+    yield from fast_on(0, ETH_IP4)
+    for name, data in fast_on(3, ETH_IP6):
+        if name in FAST_IP6:
+            yield "ip6_" + name, data
+    claim = ip6(58, nd(136, 1 << 29, OWN6, mac6(2, 9)), dst=NODES6)
+    rpc = bytes((5, 3, 99, 2, 3 | 16, 50, 0))
+    yield "ip6_taken", rpc * 2 + frame(7 | 32, claim) + rpc * 2
+
+
+def fast_on(main, headers):
+    """... mostly of connection @main, whose headers have so many bytes."""
+    recv = (lambda n=99, conn=main, odd=0, rest=b"", op=5:
             bytes((op, conn | odd, n)) + rest)
     ONCE = 64  # the application's answer comes before the next ACK
-    send = lambda n=50, conn=0, op=2: bytes((op, conn, n, 0))
-    done = lambda n=99, conn=0: bytes((2, 4 | conn, n, 0))
-    answer = lambda n=50, conn=0, op=2: bytes((op, 16 | conn, n, 0))
-    close = lambda all=1, conn=0: bytes((2, 8 | conn, all, 0))
+    send = lambda n=50, conn=main, op=2: bytes((op, conn, n, 0))
+    done = lambda n=99, conn=main: bytes((2, 4 | conn, n, 0))
+    answer = lambda n=50, conn=main, op=2: bytes((op, 16 | conn, n, 0))
+    close = lambda all=1, conn=main: bytes((2, 8 | conn, all, 0))
     nap = lambda op=0: ms(op, 3)
     due = bytes((0, 0))  # until a timer fires
     SEQ, PART, WIN, FLAGS, STAMP, BYTE = 4, 8, 16, 32, 64, 128
@@ -350,7 +371,7 @@ def fast():
     yield "bytes", b"".join(
         recv(odd=BYTE, rest=struct.pack("<HB", at | fix << 15, 1 << bit)
              ) + send()
-        for at in range(66) for bit, fix in ((0, 0), (at % 8, 1)))
+        for at in range(headers) for bit, fix in ((0, 0), (at % 8, 1)))
     yield "tx_full", (b"\4\2" + send(op=2 | MORE) + send(conn=1) + recv()
                       + b"\4\4" + send() + recv() + b"\4\1") * 3 + rpc
     yield "probed", send(0) + recv(0, odd=WIN, rest=b"\0\0") + send(
@@ -516,7 +537,8 @@ def main():
         os.makedirs(folder, exist_ok=True)
         for i, (name, data) in enumerate(target()):
             if target == fast:
-                data = bytes((FAST_CAPS.get(name, 0),)) + data
+                caps = FAST_CAPS.get(name.removeprefix("ip6_"), 0)
+                data = bytes((caps,)) + data
             elif target == kv:
                 data = bytes((len(data) % 50, 128 if "two" in name else 7)
                              ) + data

@@ -129,7 +129,24 @@ static int open_end(struct lab *lab, int end, const struct dp_conf *common)
 
 	dp.net.ip = be32(LAB_IP(end));
 	dp.net.netmask = be32(0xffffff00);
+	dp.net.ip6.own[0] = (struct ip6_prefix){ LAB_IP6(end), 64 };
 	return lab_node_open(&lab->end[end], &conf, lab->now);
+}
+
+/* Both know each other. */
+static int introduce(struct lab *lab, int end)
+{
+	const u8 *mac = lab->end[!end].dp->net.src.mac;
+	struct net *net = &lab->end[end].dp->net;
+	int err = neigh_add_static(net, be32(LAB_IP(!end)), mac);
+	struct be32 id;
+
+	if (err || !net->ip6.nown)
+		return err;
+	id = addr_get(net, LAB_IP6(!end));
+	err = neigh_add_static(net, id, mac);
+	addr_put(net, id);
+	return err;
 }
 
 int lab_open(struct lab *lab, const struct dp_conf *conf)
@@ -142,8 +159,7 @@ int lab_open(struct lab *lab, const struct dp_conf *conf)
 	for (int end = 0; !err && end < 2; end++)
 		err = open_end(lab, end, conf);
 	for (int end = 0; !err && end < 2; end++)
-		err = neigh_add_static(&lab->end[end].dp->net, be32(LAB_IP(!end)),
-				     lab->end[!end].dp->net.src.mac);
+		err = introduce(lab, end);
 	return err;
 }
 

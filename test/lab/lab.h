@@ -70,10 +70,12 @@ struct lab {
 	u64 now;
 };
 
-/* 10.0.0.1 is the client, 10.0.0.2 the server. */
+/* 10.0.0.1 is the client, 10.0.0.2 the server; of IPv6 fd00::1 and fd00::2. */
 #define LAB_IP(end) (0x0a000001u + (u32)(end))
+#define LAB_IP6(end) ((struct be128){ .b = { 0xfd, [15] = (u8)(1 + (end)) } })
 
-/* @conf: of both, but for the address. 0 or -errno. */
+/* @conf: of both, but for the addresses: one of IPv4, and net.ip6.nown (0 or 1)
+ * of IPv6. 0 or -errno. */
 int lab_open(struct lab *lab, const struct dp_conf *conf);
 void lab_close(struct lab *lab);
 

@@ -185,11 +185,8 @@ static void know(struct fixture *f, struct be128 ip, const u8 mac[6])
 {
 	struct net *net = &f->net;
 	struct be32 id = addr_get(net, ip);
-	struct neigh *e = neigh_create(net, id, true, f->now);
 
-	assert_non_null(e);
-	memcpy(e->mac, mac, 6);
-	e->state = NEIGH_STATIC;
+	assert_int_equal(neigh_add_static(net, id, mac), 0);
 	addr_put(net, id);
 }
 

@@ -11,6 +11,8 @@
 
 const struct be32 rig_ip = { __builtin_bswap32(RIG_IP) };
 const struct be32 rig_peer_ip = { __builtin_bswap32(RIG_PEER_IP) };
+const struct be128 rig_ip6 = { .b = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } };
+const struct be128 rig_peer_ip6 = { .b = { 0x20, 1, 0x0d, 0xb8, [15] = 2 } };
 const u8 rig_peer_mac[6] = { 2, 0, 0, 0, 0, 2 };
 
 static const struct tcp_conf tcp_conf = {
@@ -288,6 +290,25 @@ static u8 *ip_frame(struct rig *r, u8 *frame, u8 proto)
 	return (u8 *)(ip + 1);
 }
 
+/* The same of IPv6. */
+static u8 *ip6_frame(struct rig *r, u8 *frame, u8 proto)
+{
+	struct eth_hdr *eth = (struct eth_hdr *)frame;
+	struct ipv6_hdr *ip = (struct ipv6_hdr *)(eth + 1);
+
+	memcpy(eth->dst, r->nic.q.mac, 6);
+	memcpy(eth->src, rig_peer_mac, 6);
+	eth->type = be16(ETH_TYPE_IPV6);
+	*ip = (struct ipv6_hdr){
+		.ver_class_flow = be32(6u << 28),
+		.next = proto,
+		.hops = 64,
+		.src = rig_peer_ip6,
+		.dst = rig_ip6,
+	};
+	return (u8 *)(ip + 1);
+}
+
 static void inject(struct rig *r, u8 *frame, u32 len)
 {
 	rig_fix(frame, len);
@@ -334,7 +355,9 @@ void rig_inject_tcp(struct rig *r, struct rig_peer *p, u8 flags,
 		    const void *data, u32 len)
 {
 	u8 frame[FAKE_FRAME_MAX];
-	struct tcp_hdr *h = (struct tcp_hdr *)ip_frame(r, frame, IP_PROTO_TCP);
+	struct tcp_hdr *h =
+		(struct tcp_hdr *)(p->ip6 ? ip6_frame(r, frame, IP_PROTO_TCP)
+					  : ip_frame(r, frame, IP_PROTO_TCP));
 	u32 nopt = p->ts ? put_ts(r, p, (u8 *)(h + 1)) : 0;
 
 	if (p->mss && flags & TCP_SYN)
@@ -353,7 +376,7 @@ void rig_inject_tcp(struct rig *r, struct rig_peer *p, u8 flags,
 	};
 	if (len)
 		memcpy((u8 *)(h + 1) + nopt, data, len);
-	inject(r, frame, ETH_LEN + IPV4_LEN + TCP_LEN + nopt + len);
+	inject(r, frame, (u32)((u8 *)(h + 1) - frame) + nopt + len);
 	p->seq += len + !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
 }
 
@@ -385,20 +408,39 @@ static u32 tsval_of(const struct tcp_hdr *h)
 	return 0;
 }
 
-static bool parse(const struct fake_frame *f, struct rig_seg *out)
+/* TCP's header in @f and how long it is with what follows; NULL: no TCP. */
+static const struct tcp_hdr *find_tcp(const struct fake_frame *f, u32 *len)
 {
 	const struct eth_hdr *eth = (const struct eth_hdr *)f->data;
 	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)(eth + 1);
-	const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
+	const struct ipv6_hdr *ip6 = (const struct ipv6_hdr *)(eth + 1);
 
-	if (be16_host(eth->type) != ETH_TYPE_IPV4 || ip->proto != IP_PROTO_TCP)
+	switch (be16_host(eth->type)) {
+	case ETH_TYPE_IPV4:
+		*len = be16_host(ip->len) - IPV4_LEN;
+		return ip->proto == IP_PROTO_TCP ? (const void *)(ip + 1)
+						 : NULL;
+	case ETH_TYPE_IPV6:
+		*len = be16_host(ip6->len);
+		return ip6->next == IP_PROTO_TCP ? (const void *)(ip6 + 1)
+						 : NULL;
+	}
+	return NULL;
+}
+
+static bool parse(const struct fake_frame *f, struct rig_seg *out)
+{
+	u32 len;
+	const struct tcp_hdr *h = find_tcp(f, &len);
+
+	if (!h)
 		return false;
 	*out = (struct rig_seg){
 		.sport = be16_host(h->sport),
 		.dport = be16_host(h->dport),
 		.seq = be32_host(h->seq),
 		.ack = be32_host(h->ack),
-		.len = be16_host(ip->len) - IPV4_LEN - (h->off >> 4) * 4u,
+		.len = len - (h->off >> 4) * 4u,
 		.win = be16_host(h->win),
 		.flags = h->flags,
 		.tsval = tsval_of(h),
@@ -498,5 +540,24 @@ u64 rig_accept_ts(struct rig *r, struct rig_peer *p, u64 cookie)
 	*p = (struct rig_peer){ .sport = r->next_sport++,
 				.dport = RIG_PORT,
 				.ts = true };
+	return accept_peer(r, p, cookie);
+}
+
+static void know_peer_ip6(struct net *net)
+{
+	struct be32 id = addr_get(net, rig_peer_ip6);
+
+	if (neigh_add_static(net, id, rig_peer_mac))
+		panic("rig: no IPv6");
+	addr_put(net, id);
+}
+
+u64 rig_accept_ip6(struct rig *r, struct rig_peer *p, u64 cookie)
+{
+	know_peer_ip6(&r->dp.net);
+	*p = (struct rig_peer){ .sport = r->next_sport++,
+				.dport = RIG_PORT,
+				.ts = true,
+				.ip6 = true };
 	return accept_peer(r, p, cookie);
 }

@@ -50,6 +50,7 @@ struct rig_peer {
 	u32 tsecr;    /* the latest one received */
 	u16 mss;      /* with MSS and window scaling in its SYN; 0: without */
 	bool ecn;     /* asks for ECN, and gets it */
+	bool ip6;     /* from rig_peer_ip6 */
 };
 
 /* A TCP segment from the dataplane. */
@@ -63,6 +64,7 @@ struct rig_seg {
 };
 
 extern const struct be32 rig_ip, rig_peer_ip;
+extern const struct be128 rig_ip6, rig_peer_ip6;
 extern const u8 rig_peer_mac[6];
 
 /* Default settings, to be changed between rig_new() and rig_start(). */
@@ -114,5 +116,7 @@ u64 rig_accept_ts(struct rig *r, struct rig_peer *p, u64 cookie);
 u64 rig_accept_mss(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss);
 /* ... and with ECN, which conf.net.tcp.ecn must allow. */
 u64 rig_accept_ecn(struct rig *r, struct rig_peer *p, u64 cookie, u16 mss);
+/* By IPv6, with timestamps; conf.net.ip6 must have rig_ip6. */
+u64 rig_accept_ip6(struct rig *r, struct rig_peer *p, u64 cookie);
 
 #endif

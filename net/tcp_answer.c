@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The fast path out: see tcp_fast.h. */
+#include "net/tcp_fast.h"
+#include "net/tcp_loss.h"
+
+/* IP's header of @ip6, with TCP's in front of @len bytes; returns the sum of
+ * the pseudo header. */
+static ALWAYS_INLINE u64 write_ip(const struct net *net,
+				  const struct tcp_conn *c, void *ip, u32 len,
+				  bool ip6)
+{
+	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
+	const struct addr_table *t = &net->addrs;
+
+	if (ip6)
+		return ip6_write(ip, len, addr_ip6(t, src), addr_ip6(t, dst),
+				 IP_PROTO_TCP, tcp_ect(c), IP_TTL);
+	return ip_write(ip, len, src, dst, IP_PROTO_TCP, tcp_ect(c));
+}
+
+/* All headers in front of @m's payload, which has @len bytes and whose words
+ * add up to @sum. */
+static ALWAYS_INLINE void push_headers(struct net *net, struct tcp_conn *c,
+				       bool ip6, struct mbuf *m, u32 len,
+				       u64 sum, const struct neigh *e, u64 now)
+{
+	struct tcp_fast_seg *s = (struct tcp_fast_seg *)m->data - 1;
+	u32 iplen = ip6 ? IPV6_LEN : IPV4_LEN;
+	u8 *ip = (u8 *)s - iplen;
+	u64 headers;
+
+	m->data = ip - ETH_LEN;
+	m->len = ETH_LEN + iplen + TCP_FAST_LEN + len;
+	eth_write((struct eth_hdr *)m->data, load64(e->mac),
+		  ip6 ? eth_src_ip6(net) : net->src.word);
+	headers = write_ip(net, c, ip, len + TCP_FAST_LEN, ip6);
+	headers += tcp_write(&s->tcp, flow_ports_out(c->flow), be32(c->snd_nxt),
+			     be32(c->rcv_nxt), TCP_FAST_LEN, TCP_ACK | TCP_PSH,
+			     tcp_advertise(net, c));
+	headers += tcp_write_ts(&s->ts_kind, tcp_tsval(c, now), c->ts_recent);
+	sum = cksum_add64(sum, headers);
+	tcp_write_cksum(&s->tcp, (u16)~cksum_fold(sum));
+}
+
+/* Behind what is in flight? Not what goes on where the last range ends:
+ * tcp_send() makes them one. */
+static COLD bool may_follow(const struct net *net, const struct tcp_conn *c,
+			    const u8 *addr, u32 len, u64 now)
+{
+	const struct tcp_range *tail = tcp_range_at(net, c->sndq_tail);
+	u32 after = c->sndq_bytes + len;
+
+	return tick_before(tick_of(now), c->rto_at) && /* none is overdue */
+	       tail->addr + tail->len != addr &&
+	       c->snd_nxt == c->snd_max && /* none was taken back */
+	       c->snd_nxt - c->snd_una == c->sndq_bytes && /* none waits */
+	       after <= min(c->cwnd, c->snd_wnd) &&
+	       after <= net->conf.tcp.snd_buf && tcp_range_due(net, c);
+}
+
+/* One segment, which may go at once? With nothing in flight cwnd lets it. */
+static inline bool may_go(const struct net *net, const struct tcp_conn *c,
+			  const u8 *addr, u32 len, u64 now)
+{
+	return len - 1 < TCP_COPY_MAX && /* some, not worth gathering */
+	       len <= c->mss_snd && len <= c->snd_wnd &&
+	       (!c->sndq_bytes || may_follow(net, c, addr, len, now)) &&
+	       !(net->caps & NIC_TX_CSUM) && /* summed here, while copied */
+	       net_tx_room(net, 2);	     /* as tcp_output() asks for */
+}
+
+static inline struct be32 next_hop(const struct net *net, struct be32 dst,
+				   bool ip6)
+{
+	return ip6 ? ip6_next_hop(net, dst) : ip_next_hop(net, dst);
+}
+
+/* False: not done. */
+static ALWAYS_INLINE bool send_at_once(struct net *net, struct tcp_conn *c,
+				       bool ip6, const u8 *addr, u32 len,
+				       u64 now)
+{
+	const struct neigh *e;
+	struct mbuf *m;
+	u64 sum;
+
+	if (unlikely(!may_go(net, c, addr, len, now)))
+		return false;
+	e = neigh_hint(net, c->neigh, next_hop(net, c->flow.raddr, ip6));
+	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
+	if (unlikely(!m))
+		return false;
+	sum = cksum_copy(0, m->data, addr, len);
+	net->stat->tx_copied_bytes += len;
+	push_headers(net, c, ip6, m, len, sum, e, now);
+	net->txq[net->ntx++] = m;
+	tcp_ack_sent(c);
+	tcp_leave_idle(net, c, now);
+	tcp_sndq_append(net, c, addr, len);
+	c->snd_nxt += len;
+	tcp_sent_new(c, now);
+	c->last_tx = tick_of(now);
+	if (likely(!c->rto_at))
+		tcp_arm_rto(net, c, now);
+	else
+		tcp_tail_arm(net, c, c->sndq_bytes, now);
+	return true;
+}
+
+void tcp_answer_short(const struct net *net, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_SHORT;
+	c->short_at = (u16)net->stat->crossings;
+}
+
+/* In this crossing? */
+static bool was_short(const struct net *net, struct tcp_conn *c)
+{
+	if (c->short_at != (u16)net->stat->crossings)
+		c->flags &= ~(u32)TCP_F_SHORT;
+	return c->flags & TCP_F_SHORT;
+}
+
+s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
+		     const u8 *addr, u32 len)
+{
+	int err = tcp_may_send(c);
+
+	if (done > c->rx_told)
+		return -EINVAL;
+	if (err)
+		return err;
+	tcp_recv_done(net, c, done);
+	return was_short(net, c) ? 0 : tcp_send(net, c, addr, len);
+}
+
+static ALWAYS_INLINE s64 answer(struct net *net, struct tcp_conn *c, bool ip6,
+				u32 done, const u8 *addr, u32 len, u64 now)
+{
+	if (likely(done))
+		tcp_give_back(net, c, done);
+	if (likely(send_at_once(net, c, ip6, addr, len, now)))
+		return len;
+	tcp_window_update(net, c);
+	return tcp_send(net, c, addr, len);
+}
+
+static NOINLINE s64 answer4(struct net *net, struct tcp_conn *c, u32 done,
+			    const u8 *addr, u32 len, u64 now)
+{
+	return answer(net, c, false, done, addr, len, now);
+}
+
+static NOINLINE s64 answer6(struct net *net, struct tcp_conn *c, u32 done,
+			    const u8 *addr, u32 len, u64 now)
+{
+	return answer(net, c, true, done, addr, len, now);
+}
+
+s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
+	       u32 len, u64 now)
+{
+	if (unlikely(done > c->rx_told))
+		return -EINVAL;
+	if (likely(tcp_is_usual(c, TCP_FAST_FLAGS)))
+		return answer4(net, c, done, addr, len, now);
+	if (likely(tcp_is_usual(c, TCP_FAST_FLAGS | TCP_F_IP6)))
+		return answer6(net, c, done, addr, len, now);
+	return tcp_answer_later(net, c, done, addr, len);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* net/tcp_fast.c, tcp_answer.c: that both families take the fast path. That it
+ * does what the long way does is shown by test/fuzz/f_fast.c. */
+#include "rig.h"
+#include "test.h"
+
+#include <string.h>
+
+#include "base/word.h"
+#include "net/tcp_int.h"
+
+enum { V4, V6, BOTH };
+
+struct pair {
+	struct rig *r;
+	struct rig_peer peer[BOTH];
+	struct tcp_conn *conn[BOTH];
+};
+
+static struct pair open_pair(void)
+{
+	struct pair p = { .r = rig_new() };
+	struct tcp *t = &p.r->dp.net.tcp;
+
+	p.r->conf.net.tcp.timestamps = true;
+	p.r->conf.net.ip6 = (struct ip6_conf){
+		.own = { { rig_ip6, 64 } },
+		.nown = 1,
+		.detect = true,
+	};
+	rig_start(p.r);
+	assert_int_equal(rig_listen(p.r, 4), 0);
+	p.conn[V4] =
+		&t->conns[handle_index(rig_accept_ts(p.r, &p.peer[V4], 0))];
+	p.conn[V6] =
+		&t->conns[handle_index(rig_accept_ip6(p.r, &p.peer[V6], 1))];
+	rig_drain(p.r);
+	return p;
+}
+
+/* A segment of ten bytes, received and not looked at yet. */
+static struct mbuf *segment(struct pair *p, int family)
+{
+	struct nicq *q = &p->r->nic.q;
+	struct mbuf *m;
+
+	rig_inject_tcp(p->r, &p->peer[family], TCP_ACK | TCP_PSH, "0123456789",
+		       10);
+	assert_int_equal(q->ops->rx(q, &m, 1, p->r->now), 1);
+	return m;
+}
+
+static void put_back(struct pair *p, struct mbuf *m, int family)
+{
+	mbuf_free(&p->r->dp.pool, m);
+	p->peer[family].seq -= 10;
+}
+
+static u32 fast_in(struct pair *p, struct mbuf *const *m, u32 n)
+{
+	return tcp_fast_in(&p->r->dp.net, m, n, p->r->now);
+}
+
+static void segments_in(void **state)
+{
+	struct pair p = open_pair();
+	struct mbuf *m[] = { segment(&p, V4), segment(&p, V6), segment(&p, V6),
+			     segment(&p, V4) };
+
+	assert_int_equal(fast_in(&p, m, ARRAY_SIZE(m)), ARRAY_SIZE(m));
+	for (int i = 0; i < BOTH; i++)
+		assert_int_equal(p.conn[i]->rx_bytes, 20);
+	rig_end(p.r);
+}
+
+static void answers_out(void **state)
+{
+	struct pair p = open_pair();
+	struct net *net = &p.r->dp.net;
+
+	for (int i = 0; i < BOTH; i++) {
+		u32 ntx = net->ntx;
+
+		assert_int_equal(
+			tcp_answer(net, p.conn[i], 0, p.r->arena, 64, p.r->now),
+			64);
+		assert_int_equal(net->ntx, ntx + 1);
+		assert_false(p.conn[i]->flags & TCP_F_ON_OUT);
+	}
+	rig_end(p.r);
+}
+
+/* By way of a router, too. */
+static void answers_far_away(void **state)
+{
+	struct pair p = open_pair();
+	struct net *net = &p.r->dp.net;
+	struct be32 router = p.conn[V6]->flow.raddr;
+
+	net->ip6.own[0].mask = ip6_mask(128); /* nobody else is on the link, */
+	net->ip6.router = router;   /* but for the router */
+	addr_hold(net, router);
+	assert_int_equal(
+		tcp_answer(net, p.conn[V6], 0, p.r->arena, 64, p.r->now), 64);
+	assert_int_equal(net->ntx, 1);
+	rig_end(p.r);
+}
+
+/* Somebody else has our address: nothing comes, the long way drops it. */
+static void address_taken(void **state)
+{
+	struct pair p = open_pair();
+	struct mbuf *m = segment(&p, V6);
+
+	p.r->dp.net.ip6.own[0].taken = true;
+	assert_int_equal(fast_in(&p, &m, 1), 0);
+	assert_int_equal(net_rx(&p.r->dp.net, &m, 1, p.r->now), 1);
+	assert_int_equal(p.r->stat.drop_not_ours, 1);
+	assert_int_equal(p.conn[V6]->rx_bytes, 0);
+	rig_end(p.r);
+}
+
+/* An IPv4 packet whose addresses are the ids of IPv6 ones. */
+static void ids_in_disguise(void **state)
+{
+	struct pair p = open_pair();
+	struct mbuf *m = segment(&p, V4);
+	const struct tcp_conn *c = p.conn[V6];
+	struct ipv4_hdr *ip = (struct ipv4_hdr *)(m->data + ETH_LEN);
+	struct tcp_hdr *h = (struct tcp_hdr *)(ip + 1);
+
+	ip->src = c->flow.raddr;
+	ip->dst = c->flow.laddr;
+	store32(h, c->flow.ports);
+	h->seq = be32(c->rcv_nxt);
+	h->ack = be32(c->snd_nxt);
+	rig_fix(m->data, m->len);
+	assert_int_equal(fast_in(&p, &m, 1), 0);
+	assert_int_equal(net_rx(&p.r->dp.net, &m, 1, p.r->now), 1);
+	assert_int_equal(c->rx_bytes, 0);
+	rig_end(p.r);
+}
+
+/* What of IPv6's header closes the fast path, and what does not. */
+static void headers(void **state)
+{
+	static const struct {
+		u32 at;
+		u8 flip;
+		bool takes;
+	} cases[] = {
+		{ 14, 0x20, false }, /* version */
+		{ 15, 0x20, true },  /* class: ECT(0) */
+		{ 15, 0x10, false }, /* ECT(1), a part of CE */
+		{ 17, 0xff, true },  /* flow label */
+		{ 19, 1, false },    /* length */
+		{ 20, 6, false },    /* next header */
+		{ 21, 0xff, true },  /* hop limit */
+		{ 0, 1, false },     /* to a group */
+		{ 3, 1, false },     /* to somebody else */
+		{ 37, 1, false },    /* from somebody else */
+		{ 53, 1, false },    /* to another address */
+		{ 54, 1, false },    /* other ports, sum */
+		{ 80, 1, false },    /* data, sum */
+	};
+	struct pair p = open_pair();
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mbuf *m = segment(&p, V6);
+
+		m->data[cases[i].at] ^= cases[i].flip;
+		assert_int_equal(fast_in(&p, &m, 1), cases[i].takes);
+		if (!cases[i].takes)
+			put_back(&p, m, V6);
+	}
+	rig_end(p.r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(segments_in),
+		cmocka_unit_test(answers_out),
+		cmocka_unit_test(answers_far_away),
+		cmocka_unit_test(address_taken),
+		cmocka_unit_test(ids_in_disguise),
+		cmocka_unit_test(headers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
