@@ -21,7 +21,7 @@ enum {
 	TICK_SHIFT = 14,
 	WHEEL_LEVELS = 4,
 	WHEEL_SLOTS = 256,
-	WHEEL_KINDS = 6, /* of timers: one handler each */
+	WHEEL_KINDS = 7, /* of timers: one handler each */
 };
 
 static inline u32 tick_of(u64 now)

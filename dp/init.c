@@ -4,6 +4,7 @@
 #include "base/errno.h"
 #include "base/mem.h"
 #include "dp/dp.h"
+#include "net/mld.h"
 
 static size_t timers_bytes(const struct dp_conf *conf)
 {
@@ -50,6 +51,7 @@ void dp_bind(struct dp *dp)
 	fire[TIMER_SHARE] = tcp_watch;
 	fire[TIMER_FRAG] = frag_timer;
 	fire[TIMER_IP6] = ip6_timer;
+	fire[TIMER_MLD] = mld_timer;
 }
 
 /* The protocols are initialised last: their init functions read the settings,

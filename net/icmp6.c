@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "net/header.h"
 #include "net/icmp_int.h"
+#include "net/mld.h"
 #include "net/nd.h"
 
 static u64 pseudo_sum(const struct pkt *p)
@@ -123,12 +124,16 @@ bool icmp6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 		if (!icmp->code)
 			return echo(net, m, p, now);
 		break;
+	case MLD_QUERY:
 	case ND_ROUTER_SOLICIT:
 	case ND_ROUTER_ADVERT:
 	case ND_SOLICIT:
 	case ND_ADVERT:
 	case ND_REDIRECT:
-		nd_in(net, m, p, now);
+		if (icmp->type == MLD_QUERY)
+			mld_in(net, p, now);
+		else
+			nd_in(net, m, p, now);
 		net->owner = NET_ALL;
 		if (!(m->flags & MBUF_FORWARDED))
 			return false;

@@ -35,6 +35,10 @@ struct ip6 {
 	u16 mtu;
 	u32 detect_until;   /* tick: later claims of our addresses are lies */
 	struct timer timer; /* solicitations, router's lifetime */
+	/* mld.c */
+	struct timer mld_timer; /* the next report */
+	u8 mld_joins;		/* reports that say so, to be sent */
+	bool mld_v1;		/* who asked last speaks version 1 */
 };
 
 struct net;

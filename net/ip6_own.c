@@ -19,6 +19,7 @@ void ip6_init(struct net *net)
 
 	*s = (struct ip6){ .mtu = net->mtu };
 	timer_init(&s->timer, TIMER_IP6);
+	timer_init(&s->mld_timer, TIMER_MLD);
 	s->detect_until = net->wheel.tick + ticks_of_us(DETECT_MS * 1000ull);
 	if (!conf->nown)
 		return;

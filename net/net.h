@@ -39,6 +39,7 @@ enum timer_kind {
 	TIMER_SHARE,
 	TIMER_FRAG,
 	TIMER_IP6,
+	TIMER_MLD,
 };
 
 enum {

@@ -70,6 +70,11 @@ enum {
 	ICMP6_PARAM_NEXT = 1,
 	ICMP6_PARAM_OPTION = 2,
 
+	MLD_QUERY = 130,
+	MLD_REPORT = 131,
+	MLD2_REPORT = 143,
+	MLD_LEN = 24, /* of version 1; a query of version 2 is longer */
+
 	ND_HOPS = 255, /* nothing from beyond a router has that many left */
 	ND_ROUTER_SOLICIT = 133,
 	ND_ROUTER_ADVERT = 134,
@@ -201,6 +206,19 @@ struct icmp_hdr {
 	struct be32 rest; /* echo: id, sequence; needfrag: 0, next-hop MTU */
 } PACKED;
 
+/* Multicast listener discovery (RFC 2710 section 3, RFC 3810 section 5). */
+struct mld_hdr {
+	struct icmp_hdr icmp; /* rest: delay in ms, reserved */
+	struct be128 group;
+} PACKED;
+
+struct mld_record {
+	u8 kind;
+	u8 aux_len;
+	struct be16 nsources;
+	struct be128 group;
+} PACKED;
+
 struct udp_hdr {
 	struct be16 sport, dport;
 	struct be16 len;
@@ -230,6 +248,8 @@ _Static_assert(sizeof(struct ipv6_hdr) == IPV6_LEN, "wire format");
 _Static_assert(sizeof(struct nd_hdr) == ND_LEN, "wire format");
 _Static_assert(sizeof(struct ra_hdr) == ND_RA_LEN, "wire format");
 _Static_assert(sizeof(struct icmp_hdr) == ICMP_LEN, "wire format");
+_Static_assert(sizeof(struct mld_hdr) == MLD_LEN, "wire format");
+_Static_assert(sizeof(struct mld_record) == 20, "wire format");
 _Static_assert(sizeof(struct udp_hdr) == UDP_LEN, "wire format");
 _Static_assert(sizeof(struct tcp_hdr) == TCP_LEN, "wire format");
 

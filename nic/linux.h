@@ -23,8 +23,13 @@ int linux_resolve(const char *ifname, struct be32 ip);
  * read; or -errno. */
 int linux_announcements(const char *ifname);
 
-/* The same for what routers and neighbours advertise to all (RFC 4861). */
+/* The same for what routers and neighbours advertise to all (RFC 4861), and for
+ * queries of multicast routers (RFC 3810). */
 int linux_announcements6(const char *ifname);
+
+/* The interface lets through what goes to the group @mac, as long as @fd, one
+ * of the above, is open. 0 or -errno. */
+int linux_join(int fd, const char *ifname, const u8 mac[6]);
 
 /* First IPv4 address of @ifname, its netmask, and the gateway of the default
  * route over it (zero: none). Pointers may be NULL. 0, -ENODEV, -EADDRNOTAVAIL

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Gratuitous ARP of other hosts. The XDP program takes only frames to our own
- * address, so they are read from a packet socket. */
+/* Gratuitous ARP of other hosts, and what IPv6 tells or asks all. The XDP
+ * program takes only frames to our own address, so they are read from packet
+ * sockets. */
 #include "nic/linux.h"
 
 #include <arpa/inet.h>
@@ -9,6 +10,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,8 +20,11 @@ enum {
 	IP6_NEXT = 20,
 	IP6_DST = 38,
 	ICMP6_TYPE = 54,
+	ALERTED_TYPE = ICMP6_TYPE + 8, /* behind a hop-by-hop header */
+	HOP_BY_HOP = 0,
 	ICMP6 = 58,
 	GROUP_OF_LINK = 0xff020000, /* ff02::, first word */
+	LISTENER_QUERY = 130,
 	ROUTER_ADVERT = 134,
 	NEIGHBOUR_ADVERT = 136,
 };
@@ -66,17 +71,39 @@ int linux_announcements(const char *ifname)
 
 int linux_announcements6(const char *ifname)
 {
-	struct sock_filter adverts[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, IP6_NEXT),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP6, 0, 6),
+	enum { YES = 10, NO };
+#define IF(at, what, yes, no) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, what, (yes) - (at)-1, (no) - (at)-1)
+	struct sock_filter heard[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, IP6_DST),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GROUP_OF_LINK, 0, 4),
+		IF(1, GROUP_OF_LINK, 2, NO),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, IP6_NEXT),
+		IF(3, ICMP6, 4, 7),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ICMP6_TYPE),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ROUTER_ADVERT, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NEIGHBOUR_ADVERT, 0, 1),
+		IF(5, ROUTER_ADVERT, YES, 6),
+		IF(6, NEIGHBOUR_ADVERT, YES, NO),
+		IF(7, HOP_BY_HOP, 8, NO),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ALERTED_TYPE),
+		IF(9, LISTENER_QUERY, YES, NO),
 		BPF_STMT(BPF_RET | BPF_K, ETH_FRAME_LEN),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
+#undef IF
 
-	return listen_to(ifname, ETH_P_IPV6, adverts, ARRAY_SIZE(adverts));
+	return listen_to(ifname, ETH_P_IPV6, heard, ARRAY_SIZE(heard));
+}
+
+int linux_join(int fd, const char *ifname, const u8 mac[6])
+{
+	struct packet_mreq group = {
+		.mr_ifindex = (int)if_nametoindex(ifname),
+		.mr_type = PACKET_MR_MULTICAST,
+		.mr_alen = 6,
+	};
+
+	memcpy(group.mr_address, mac, 6);
+	return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &group,
+			  sizeof(group))
+		       ? -errno
+		       : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From settings to elastic threads that are ready to run. */
 #include "dom/host/host.h"
+#include "net/mld.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -230,6 +231,7 @@ int host_open(struct host **out, const struct conf *conf,
 	host_capture_open(h);
 	describe(h, domain);
 	arp_announce(&h->threads[0].dp->net);
+	mld_announce(&h->threads[0].dp->net, h->threads[0].dp->now);
 	ip6_announce(&h->threads[0].dp->net, h->threads[0].dp->now);
 	*out = h;
 	return 0;

@@ -237,6 +237,34 @@ void host_follow_neighbours(struct host_thread *t, u64 now)
 	hear(t->nd_fd, &t->dp->net, now);
 }
 
+/* The groups of our addresses, where neighbours ask for them: the interface's
+ * filter knows Linux's own. */
+static int join_groups(int fd, const char *ifname, const struct ip6_conf *ip6)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < ip6->nown && !err; i++) {
+		u8 mac[6];
+
+		ip6_group_mac(mac, ip6_solicited_node(ip6->own[i].ip));
+		err = linux_join(fd, ifname, mac);
+	}
+	return err;
+}
+
+static int open_announcements6(struct host_thread *t, const char *ifname,
+			       char *why, size_t why_len)
+{
+	int fd = linux_announcements6(ifname), err;
+
+	if (fd < 0)
+		return host_fail(fd, why, why_len,
+				 "packet socket for neighbour discovery");
+	t->nd_fd = fd;
+	err = join_groups(fd, ifname, &t->host->conf.dp.net.ip6);
+	return err ? host_fail(err, why, why_len, "multicast groups") : 0;
+}
+
 /* With an address of our own, the NIC gives us ARP that is addressed to us, but
  * leaves broadcast ARP to Linux: the announcement of a router that has failed
  * over, for example. */
@@ -253,14 +281,9 @@ static int open_announcements(struct host_thread *t, char *why, size_t why_len)
 	if (fd < 0)
 		return host_fail(fd, why, why_len, "packet socket for ARP");
 	t->arp_fd = fd;
-	if (!conf->dp.net.ip6.nown)
-		return 0;
-	fd = linux_announcements6(name);
-	if (fd < 0)
-		return host_fail(fd, why, why_len,
-				 "packet socket for neighbour discovery");
-	t->nd_fd = fd;
-	return 0;
+	return conf->dp.net.ip6.nown
+		       ? open_announcements6(t, name, why, why_len)
+		       : 0;
 }
 
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len)
