@@ -53,25 +53,29 @@ static u64 take_bits(const char *p, u64 most)
 	return bits;
 }
 
-/* One "ADDR/BITS". False: it is none, or there is no room for it. */
-static bool take_addr(struct conf_addrs *a, const char *text)
+/* One "ADDR/BITS", its slash at @len. False: it is none. */
+static bool take_addr4(struct conf_addrs *a, const char *text, size_t len)
 {
-	const char *slash = strchrnul(text, '/');
-	size_t len = (size_t)(slash - text);
-	struct ip6_prefix p6;
-	struct be32 ip;
+	u64 bits = take_bits(text + len, 32);
+	struct be32 ip, mask = be32(bits ? ~0u << (32 - bits) : 0);
 
-	if (!a->ip.raw && take_ip(AF_INET, text, len, &ip)) {
-		u64 bits = take_bits(slash, 32);
-
-		a->ip = ip;
-		a->mask = be32(bits ? ~0u << (32 - bits) : 0);
-		return bits;
-	}
-	if (a->nip6 == ARRAY_SIZE(a->ip6) ||
-	    !take_ip(AF_INET6, text, len, &p6.ip))
+	if (!take_ip(AF_INET, text, len, &ip))
 		return false;
-	p6.bits = (u8)take_bits(slash, 128);
+	if (a->ip.raw) {
+		a->also[a->nalso++] = (struct ip4_prefix){ ip, mask };
+	} else {
+		a->ip = ip;
+		a->mask = mask;
+	}
+	return bits;
+}
+
+static bool take_addr6(struct conf_addrs *a, const char *text, size_t len)
+{
+	struct ip6_prefix p6 = { .bits = (u8)take_bits(text + len, 128) };
+
+	if (!take_ip(AF_INET6, text, len, &p6.ip))
+		return false;
 	a->ip6[a->nip6++] = p6;
 	return p6.bits;
 }
@@ -84,44 +88,60 @@ int conf_parse_addrs(const struct setting *s, void *field, const char *text,
 	char item[INET6_ADDRSTRLEN + 8];
 
 	while (take_item(&list, item, sizeof(item))) {
-		if (!strchr(item, '/'))
+		size_t len = strcspn(item, "/");
+		bool v6 = strchr(item, ':');
+
+		if (!item[len])
 			return conf_error(e, -EINVAL,
 					  "%s: %s lacks the prefix length, "
 					  "such as %s/%d",
-					  s->name, item, item,
-					  strchr(item, ':') ? 64 : 24);
-		if (addrs.ip.raw && !strchr(item, ':'))
-			return conf_error(e, -EINVAL,
-					  "%s: %s is a second IPv4 address",
-					  s->name, item);
-		if (addrs.nip6 == ARRAY_SIZE(addrs.ip6))
+					  s->name, item, item, v6 ? 64 : 24);
+		if (addrs.nip6 == ARRAY_SIZE(addrs.ip6) && v6)
 			return too_many(s, addrs.nip6, e);
-		if (!take_addr(&addrs, item))
+		if (addrs.nalso == ARRAY_SIZE(addrs.also) && !v6)
+			return too_many(s, addrs.nalso + 1, e);
+		if (!(v6 ? take_addr6(&addrs, item, len)
+			 : take_addr4(&addrs, item, len)))
 			return conf_wrong(s, item, e);
 	}
 	memcpy(field, &addrs, sizeof(addrs));
 	return 0;
 }
 
+static size_t print_addr(char *out, size_t len, size_t used, int family,
+			 const void *ip, u32 bits)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (used >= len)
+		return used;
+	inet_ntop(family, ip, text, sizeof(text));
+	return used + (size_t)snprintf(out + used, len - used, "%s%s/%u",
+				       used ? "," : "", text, bits);
+}
+
+static u32 bits_of(struct be32 mask)
+{
+	return (u32)__builtin_popcount(mask.raw);
+}
+
 void conf_print_addrs(const struct setting *s, const void *field, char *out,
 		      size_t len)
 {
 	const struct conf_addrs *a = field;
-	char ip[INET6_ADDRSTRLEN];
 	size_t used = 0;
 
 	(void)s;
 	*out = 0;
-	if (a->ip.raw) {
-		inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));
-		used = (size_t)snprintf(out, len, "%s/%d", ip,
-					__builtin_popcount(a->mask.raw));
-	}
-	for (u32 i = 0; i < a->nip6 && used < len; i++) {
-		inet_ntop(AF_INET6, &a->ip6[i].ip, ip, sizeof(ip));
-		used += (size_t)snprintf(out + used, len - used, "%s%s/%u",
-					 used ? "," : "", ip, a->ip6[i].bits);
-	}
+	if (a->ip.raw)
+		used = print_addr(out, len, used, AF_INET, &a->ip,
+				  bits_of(a->mask));
+	for (u32 i = 0; i < a->nalso; i++)
+		used = print_addr(out, len, used, AF_INET, &a->also[i].ip,
+				  bits_of(a->also[i].mask));
+	for (u32 i = 0; i < a->nip6; i++)
+		used = print_addr(out, len, used, AF_INET6, &a->ip6[i].ip,
+				  a->ip6[i].bits);
 }
 
 int conf_parse_gateway(const struct setting *s, void *field, const char *text,

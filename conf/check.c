@@ -114,9 +114,51 @@ static int check_ip6(const struct conf *c, struct conf_err *e)
 	return check_host6("gateway", gw, e);
 }
 
+static struct ip4_prefix nth(const struct conf_addrs *a, u32 i)
+{
+	return i ? a->also[i - 1] : (struct ip4_prefix){ a->ip, a->mask };
+}
+
+/* On the link of one of @a? Ours, or no host's, it may not be. */
+static int check_gateway(struct be32 gw, const struct conf_addrs *a,
+			 struct conf_err *e)
+{
+	struct ip4_prefix p;
+	u32 i;
+
+	for (i = 0; i <= a->nalso; i++) {
+		p = nth(a, i);
+		if (gw.raw == p.ip.raw)
+			return conf_error(e, -EINVAL,
+					  "gateway: our own address");
+	}
+	for (i = 0; i < a->nalso; i++) {
+		p = nth(a, i);
+		if (ip4_in_prefix(gw, p))
+			break;
+	}
+	p = nth(a, i);
+	return conf_check_gateway(gw, p.ip, p.mask, e);
+}
+
+static int check_ip4(const struct conf *c, struct conf_err *e)
+{
+	const struct conf_addrs *a = &c->ip;
+	int err = 0;
+
+	for (u32 i = 0; i <= a->nalso && !err; i++) {
+		err = check_host("ip", nth(a, i).ip, nth(a, i).mask, e);
+		for (u32 j = 0; j < i && !err; j++) {
+			if (nth(a, i).ip.raw == nth(a, j).ip.raw)
+				err = conf_error(e, -EINVAL,
+						 "ip: an address twice");
+		}
+	}
+	return err ? err : check_gateway(c->gateway.ip, a, e);
+}
+
 static int check_address(const struct conf *c, struct conf_err *e)
 {
-	struct be32 gw = c->gateway.ip;
 	int err;
 
 	if (!c->ip.ip.raw && !c->ip.nip6 && !c->dp.net.ports_only)
@@ -125,9 +167,7 @@ static int check_address(const struct conf *c, struct conf_err *e)
 				  "prefix, such as --ip 10.0.0.1/24 (or "
 				  "--ports_only to share the host's)");
 	if (c->ip.ip.raw) {
-		err = check_host("ip", c->ip.ip, c->ip.mask, e);
-		if (!err)
-			err = conf_check_gateway(gw, c->ip.ip, c->ip.mask, e);
+		err = check_ip4(c, e);
 		if (err)
 			return err;
 	}

@@ -8,8 +8,8 @@
 
 static const u8 broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
-static void out(struct net *net, u16 op, const u8 dst[6], const u8 tha[6],
-		struct be32 tpa)
+static void out(struct net *net, u16 op, const u8 dst[6], struct be32 spa,
+		const u8 tha[6], struct be32 tpa)
 {
 	struct mbuf *m = mbuf_alloc(net->pool);
 	struct arp_hdr *a;
@@ -24,23 +24,33 @@ static void out(struct net *net, u16 op, const u8 dst[6], const u8 tha[6],
 	a->plen = 4;
 	a->op = be16(op);
 	memcpy(a->sha, net->src.mac, 6);
-	a->spa = net->conf.ip;
+	a->spa = spa;
 	memcpy(a->tha, tha, 6);
 	a->tpa = tpa;
 	eth_out(net, m, dst, ETH_TYPE_ARP);
 }
 
+static const u8 unknown[6];
+
 void arp_request(struct net *net, const u8 *mac, struct be32 ip)
 {
-	static const u8 unknown[6];
+	out(net, ARP_REQUEST, mac ? mac : broadcast, net_source(net, ip),
+	    unknown, ip);
+}
 
-	out(net, ARP_REQUEST, mac ? mac : broadcast, unknown, ip);
+static void announce(struct net *net, struct be32 own)
+{
+	if (own.raw)
+		out(net, ARP_REQUEST, broadcast, own, unknown, own);
 }
 
 void arp_announce(struct net *net)
 {
-	if (!net->conf.ports_only && net->conf.ip.raw)
-		arp_request(net, NULL, net->conf.ip);
+	if (net->conf.ports_only)
+		return;
+	announce(net, net->conf.ip);
+	for (u32 i = 0; i < net->conf.nalso; i++)
+		announce(net, net->conf.also[i].ip);
 }
 
 static bool valid(const struct net *net, const struct mbuf *m)
@@ -57,7 +67,7 @@ static bool valid(const struct net *net, const struct mbuf *m)
 	return (op == ARP_REQUEST || op == ARP_REPLY) &&
 	       !eth_is_group(a->sha) && !addr_is_v6(a->spa) &&
 	       !ip_is_multicast(a->spa) && !ip_is_broadcast(net, a->spa) &&
-	       a->spa.raw != net->conf.ip.raw;
+	       !ip_is_own(net, a->spa);
 }
 
 /* RFC 826's reception, but who did not ask us gets no new entry: replies
@@ -72,7 +82,7 @@ void arp_in(struct net *net, const struct mbuf *m, u64 now)
 		net->stat->drop_arp++;
 		return;
 	}
-	to_us = a->tpa.raw == net->conf.ip.raw && a->tpa.raw;
+	to_us = ip_is_own(net, a->tpa);
 	request = to_us && be16_host(a->op) == ARP_REQUEST;
 	/* A probe for a free address has no sender address (RFC 5227). */
 	if (a->spa.raw && ip_on_link(net, a->spa)) {
@@ -83,5 +93,5 @@ void arp_in(struct net *net, const struct mbuf *m, u64 now)
 			neigh_heard(net, e, a->sha, to_us && !request, now);
 	}
 	if (request && !net->conf.ports_only && !(m->flags & MBUF_FORWARDED))
-		out(net, ARP_REPLY, a->sha, a->sha, a->spa);
+		out(net, ARP_REPLY, a->sha, a->tpa, a->sha, a->spa);
 }

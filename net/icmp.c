@@ -86,7 +86,7 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 		return net_drop(net, m, &net->stat->drop_icmp);
 	qlen = (q->ver_ihl & 15) * 4;
 	if (q->ver_ihl >> 4 != 4 || qlen < IPV4_LEN || have < qlen + 8 ||
-	    q->src.raw != net->conf.ip.raw || addr_is_v6(q->dst))
+	    !ip_is_own(net, q->src) || addr_is_v6(q->dst))
 		return net_drop(net, m, &net->stat->drop_icmp);
 	msg = read_error(icmp);
 	/* What fits cannot have been too large. */
@@ -182,7 +182,7 @@ static bool deserves_error(const struct net *net, const struct pkt *p)
 {
 	const struct icmp_hdr *icmp = p->l4;
 
-	if (net->conf.ports_only || p->dst.raw != net->conf.ip.raw ||
+	if (net->conf.ports_only || !ip_is_own(net, p->dst) ||
 	    eth_is_group(p->eth->dst))
 		return false;
 	return p->proto != IP_PROTO_ICMP ||
@@ -204,7 +204,7 @@ static void send_error(struct net *net, const struct pkt *p, u8 type, u8 code,
 	icmp = (struct icmp_hdr *)m->data;
 	icmp->cksum = (u16)~cksum_fold(cksum_add(0, icmp, m->len));
 	/* Precedence "internetwork control" (RFC 1812, 4.3.2.5). */
-	ip_out(net, m, net->conf.ip, p->src, IP_PROTO_ICMP, 0xc0, NULL, now);
+	ip_out(net, m, p->dst, p->src, IP_PROTO_ICMP, 0xc0, NULL, now);
 }
 
 void icmp_unreachable(struct net *net, const struct pkt *p, u8 code, u64 now)

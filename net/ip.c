@@ -54,22 +54,14 @@ COLD bool ip_fit(struct net *net, struct mbuf *m, u32 total)
 	return true;
 }
 
-bool ip_is_broadcast(const struct net *net, struct be32 ip)
-{
-	u32 host = be32_host(net->conf.netmask) ^ 0xffffffff;
-
-	return ip.raw == 0xffffffff ||
-	       (host > 1 && ip.raw == (net->conf.ip.raw | be32(host).raw));
-}
-
 /* Sources that no packet can have: our own address, 0/8 ("this network"),
  * loopback, multicast, reserved, broadcast (RFC 1122, 3.2.1.3). */
 static COLD bool martian(const struct net *net, struct be32 src)
 {
 	u8 top = (u8)(be32_host(src) >> 24);
 
-	return top == 0 || top == 127 || top >= 224 ||
-	       src.raw == net->conf.ip.raw || ip_is_broadcast(net, src);
+	return top == 0 || top == 127 || top >= 224 || ip_is_own(net, src) ||
+	       ip_is_broadcast(net, src);
 }
 
 /* False means: certainly not martian. */
@@ -79,13 +71,13 @@ static inline bool maybe_martian(const struct net *net, struct be32 src)
 
 	return (u8)(top - 1) >= 223 || top == 127 ||
 	       src.raw == net->conf.ip.raw ||
-	       src.raw == (net->conf.ip.raw | ~net->conf.netmask.raw);
+	       src.raw == (net->conf.ip.raw | ~net->conf.netmask.raw) ||
+	       net->conf.nalso;
 }
 
 static inline bool is_ours(const struct net *net, const struct pkt *p)
 {
-	return p->dst.raw == net->conf.ip.raw && p->dst.raw &&
-	       !memcmp(p->eth->dst, net->src.mac, 6);
+	return ip_is_own(net, p->dst) && !memcmp(p->eth->dst, net->src.mac, 6);
 }
 
 static COLD bool to_us(struct net *net, struct mbuf *m, struct pkt *p, u64 now)

@@ -18,6 +18,7 @@
 #include "base/cksum.h"
 #include "base/handle.h"
 #include "base/hash.h"
+#include "base/ip4.h"
 #include "base/mbuf.h"
 #include "base/ports.h"
 #include "base/timer.h"
@@ -50,8 +51,10 @@ enum {
 /* Settings of the protocols. Fixed while a thread runs, but for the live ones
  * of conf/conf.def: dp_configured(). */
 struct net_conf {
-	struct be32 ip; /* own IPv4 address */
+	struct be32 ip; /* own IPv4 address, the first; zero: none */
 	struct be32 netmask;
+	struct ip4_prefix also[IP4_ALSO]; /* further ones */
+	u32 nalso;
 	struct be32 gateway; /* zero: none */
 	struct ip6_conf ip6;
 	u16 mtu;	    /* 0: the NIC's */
@@ -303,9 +306,22 @@ static inline bool eth_is_group(const u8 mac[6])
 	return mac[0] & 1;
 }
 
+/* ip_own.c: with several IPv4 addresses. */
+bool ip_is_own_also(const struct net *net, struct be32 ip);
+bool ip_on_link_also(const struct net *net, struct be32 ip);
+struct be32 ip_source_of(const struct net *net, struct be32 dst);
+
+/* One of our IPv4 addresses? */
+static inline bool ip_is_own(const struct net *net, struct be32 ip)
+{
+	return (ip.raw == net->conf.ip.raw && ip.raw) ||
+	       (unlikely(net->conf.nalso) && ip_is_own_also(net, ip));
+}
+
 static inline bool ip_on_link(const struct net *net, struct be32 ip)
 {
-	return !((ip.raw ^ net->conf.ip.raw) & net->conf.netmask.raw);
+	return !((ip.raw ^ net->conf.ip.raw) & net->conf.netmask.raw) ||
+	       (unlikely(net->conf.nalso) && ip_on_link_also(net, ip));
 }
 
 /* icmp.c */
@@ -327,7 +343,7 @@ void icmp_reassembly_timeout(struct net *net, const struct pkt *p, u64 now);
 static inline bool net_is_own(const struct net *net, struct be32 a)
 {
 	if (!addr_is_v6(a))
-		return !a.raw || a.raw == net->conf.ip.raw;
+		return !a.raw || ip_is_own(net, a);
 	return ip6_own(&net->ip6, *addr_ip6(&net->addrs, a)) >= 0;
 }
 
@@ -342,8 +358,9 @@ static inline bool net_is_group(const struct net *net, struct be32 a)
 /* The own address to speak to @dst from; zero: none. */
 static inline struct be32 net_source(const struct net *net, struct be32 dst)
 {
-	return addr_is_v6(dst) ? ip6_source(net, *addr_ip6(&net->addrs, dst))
-			       : net->conf.ip;
+	if (addr_is_v6(dst))
+		return ip6_source(net, *addr_ip6(&net->addrs, dst));
+	return likely(!net->conf.nalso) ? net->conf.ip : ip_source_of(net, dst);
 }
 
 /* What of the MTU is left behind the IP header. */

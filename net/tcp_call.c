@@ -31,7 +31,8 @@ int tcp_listen(struct net *net, struct be32 ip, u16 port, u32 backlog)
 	for (u32 i = 0; i < net->conf.tcp.max_listeners; i++) {
 		struct tcp_listener *l = &net->tcp.listeners[i];
 
-		if (l->port == port)
+		if (l->port == port &&
+		    (!l->ip.raw || !ip.raw || l->ip.raw == ip.raw))
 			return -EADDRINUSE;
 		if (!l->port && !free)
 			free = l;

@@ -14,12 +14,14 @@
 
 #include "base/be.h"
 #include "base/hash.h"
+#include "base/ip4.h"
 #include "base/ip6.h"
 #include "base/ports.h"
 #include "nic/nic.h"
 
 enum {
 	NIC_MAX_QUEUES = 64,
+	NIC_IP6 = 8,	  /* IPv6 addresses */
 	NIC_DETAIL = 256, /* bytes of struct nic.detail */
 	NIC_WHY = 256,	  /* bytes that suffice for any @why */
 };
@@ -38,7 +40,9 @@ struct nic_config {
 
 	/* What is ours. The whole address; or with ports_only, where Linux
 	 * keeps the address: these TCP and UDP ports. */
-	struct be32 ip; /* zero: none */
+	struct be32 ip;		       /* zero: none */
+	const struct ip4_prefix *also; /* further IPv4 addresses */
+	u32 nalso;		       /* at most IP4_ALSO */
 	const struct ip6_prefix *ip6;
 	u32 nip6; /* at most NIC_IP6 */
 	bool ports_only;

@@ -19,7 +19,9 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 
 void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
 {
-	skel->rodata->own_ip = cfg->ip.raw;
+	skel->rodata->own4[0] = cfg->ip.raw;
+	for (u32 i = 0; i < cfg->nalso; i++)
+		skel->rodata->own4[1 + i] = cfg->also[i].ip.raw;
 	skel->rodata->nr_own6 = cfg->nip6;
 	for (u32 i = 0; i < cfg->nip6; i++)
 		memcpy(&skel->rodata->own6[i], &cfg->ip6[i].ip,

@@ -3,7 +3,7 @@
  * Which packets come to us; Linux keeps the rest. Runs in the kernel for
  * every packet of the interface.
  *
- *   whole address:  IPv4 to own_ip; ARP that asks for it or answers us;
+ *   whole address:  IPv4 to one of own4; ARP that asks for it or answers us;
  *                   IPv6 to one of own6; neighbour solicitations for it
  *   ports only:     TCP and UDP to these and our ports, unfragmented and
  *                   without extension headers;
@@ -20,6 +20,7 @@ enum {
 	TYPE_IPV4 = 0x0800,
 	TYPE_ARP = 0x0806,
 	TYPE_IPV6 = 0x86dd,
+	OWN4 = 8,
 	OWN6 = 8,
 	PROTO_ICMP = 1,
 	PROTO_TCP = 6,
@@ -34,7 +35,7 @@ enum {
 };
 
 /* Network byte order; set before loading, constant afterwards. */
-const volatile __u32 own_ip;
+const volatile __u32 own4[OWN4]; /* zero: none */
 const volatile __u8 ports_only;
 const volatile __u64 own6[OWN6][2];
 const volatile __u32 nr_own6;
@@ -99,6 +100,15 @@ static __always_inline int is_ours(__be16 port)
 	return (our_ports[(p >> 6) & 1023] >> (p & 63)) & 1;
 }
 
+static __always_inline int is_own4(__be32 a)
+{
+	for (__u32 i = 0; i < OWN4; i++) {
+		if (a && a == own4[i])
+			return 1;
+	}
+	return 0;
+}
+
 /* The header behind @ip's, checked to lie before @end with @len bytes. */
 static __always_inline void *behind(struct ipv4 *ip, void *end, __u32 len)
 {
@@ -119,7 +129,7 @@ static __always_inline int quotes_us(struct icmp *icmp, void *end)
 	if (icmp->type != ICMP_UNREACHABLE &&
 	    icmp->type != ICMP_TIME_EXCEEDED && icmp->type != ICMP_PARAMETER)
 		return 0;
-	if ((void *)(ip + 1) > end || ip->src != own_ip)
+	if ((void *)(ip + 1) > end || !is_own4(ip->src))
 		return 0;
 	if (ip->proto != PROTO_TCP && ip->proto != PROTO_UDP)
 		return 0;
@@ -211,12 +221,10 @@ int steer(struct xdp_md *ctx)
 	if ((void *)(ip + 1) > end)
 		return XDP_PASS;
 	if (eth->type == bpf_htons(TYPE_IPV4)) {
-		if (!own_ip || ip->dst != own_ip ||
-		    (ports_only && !ours_by_port(ip, end)))
+		if (!is_own4(ip->dst) || (ports_only && !ours_by_port(ip, end)))
 			return XDP_PASS;
 	} else if (eth->type == bpf_htons(TYPE_ARP)) {
-		if (ports_only || (void *)(arp + 1) > end || !own_ip ||
-		    arp->tpa != own_ip)
+		if (ports_only || (void *)(arp + 1) > end || !is_own4(arp->tpa))
 			return XDP_PASS;
 	} else if (eth->type == bpf_htons(TYPE_IPV6)) {
 		if (!is_ours6((void *)(eth + 1), end))

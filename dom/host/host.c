@@ -110,6 +110,8 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.spec = c->nic,
 		.nqueues = h->nthreads,
 		.ip = c->dp.net.ip,
+		.also = c->dp.net.also,
+		.nalso = c->dp.net.nalso,
 		.ip6 = c->dp.net.ip6.own,
 		.nip6 = c->dp.net.ip6.nown,
 		.ports_only = c->dp.net.ports_only,

@@ -128,6 +128,8 @@ int host_address(struct conf *conf, char *why, size_t why_len)
 	net->ip = conf->ip.ip;
 	net->netmask = conf->ip.mask;
 	net->gateway = conf->gateway.ip;
+	net->nalso = conf->ip.nalso;
+	memcpy(net->also, conf->ip.also, sizeof(net->also));
 	own_ip6(conf);
 	if (conf->dp.net.ports_only)
 		return share_address(conf, why, why_len);

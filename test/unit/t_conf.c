@@ -180,7 +180,14 @@ static void type_addresses(void **state)
 	assert_int_equal(conf.ip.ip6[1].bits, 56);
 	bad("ip", "2001:db8::1", -EINVAL, "2001:db8::1/64");
 	bad("ip", "2001:db8::1/129", -EINVAL, "prefix");
-	bad("ip", "10.1.2.3/24,10.1.2.4/24", -EINVAL, "second IPv4");
+	ok("ip", "10.1.2.3/24,10.1.2.4/24,fd00::2/64,192.168.1.1/16");
+	assert_int_equal(conf.ip.nalso, 2);
+	assert_int_equal(be32_host(conf.ip.also[0].ip), 0x0a010204);
+	assert_int_equal(be32_host(conf.ip.also[1].mask), 0xffff0000);
+	assert_int_equal(conf.ip.nip6, 1);
+	bad("ip", "10.0.0.1/8,10.0.0.2/8,10.0.0.3/8,10.0.0.4/8,10.0.0.5/8,"
+		  "10.0.0.6/8,10.0.0.7/8,10.0.0.8/8,10.0.0.9/8",
+	    -ERANGE, "more than 8");
 	bad("ip", "::1:1/64,::1:2/64,::1:3/64,::1:4/64,::1:5/64,::1:6/64,"
 		  "::1:7/64,::1:8/64",
 	    -ERANGE, "more than 7");
@@ -331,6 +338,16 @@ static void checks(void **state)
 		ok("ip", *ip);
 		assert_int_equal(conf_check(&conf, &err), 0);
 	}
+	ok("ip", "10.0.0.1/24,192.168.0.1/16,10.1.0.1/24");
+	assert_int_equal(conf_check(&conf, &err), 0);
+	check_fails("gateway", "10.0.2.9", "not on the link");
+	check_fails("gateway", "192.168.0.1", "our own address");
+	check_fails("gateway", "10.1.0.255", "the broadcast address");
+	ok("gateway", "192.168.77.9");
+	assert_int_equal(conf_check(&conf, &err), 0);
+	ok("gateway", "");
+	check_fails("ip", "10.0.0.1/24,10.0.0.2/24,10.0.0.1/8", "twice");
+	check_fails("ip", "10.0.0.1/24,224.0.0.1/24", "a multicast address");
 	ok("ip", "10.0.0.1/24");
 	check_fails("mtu", "68", "below 576");
 	check_fails("ports_only", "true", "--port");

@@ -24,6 +24,13 @@ static const struct ports our_ports = { { OUR_PORT, 65535 }, 20000, 20100 };
 
 static struct xdp_steer *whole, *ports;
 static const struct be32 own = { 0x0b004d0a }, other = { 0x01004d0a };
+static const struct ip4_prefix also[] = { { { 0x0c004d0a }, { 0xffffff } },
+					  { { 0x0100a8c0 }, { 0xffffff } } };
+static const struct be128 other6 = { .b = { 0xfd, [15] = 9 } };
+static const struct ip6_prefix own6[] = {
+	{ { .b = { 0xfd, [15] = 1 } }, 64 },
+	{ { .b = { 0xfe, 0x80, [15] = 1 } }, 64 },
+};
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -38,6 +45,10 @@ static struct xdp_steer *load(bool ports_only)
 	if (!s)
 		return NULL;
 	xdp_prog_configure(s, &(struct nic_config){ .ip = own,
+						    .also = also,
+						    .nalso = ARRAY_SIZE(also),
+						    .ip6 = own6,
+						    .nip6 = ARRAY_SIZE(own6),
 						    .ports_only = ports_only,
 						    .ports = our_ports });
 	bpf_map__set_type(s->maps.xsks, BPF_MAP_TYPE_CPUMAP);
@@ -120,8 +131,6 @@ static void test_whole(void **state)
 	check(whole, ipv4(other, IP_PROTO_TCP, 1, OUR_PORT), false);
 	p.ip.frag = be16(IP_MF);
 	check(whole, p, true);
-	p.eth.type = be16(0x86dd);
-	check(whole, p, false);
 	p.eth.type = be16(0x8100);
 	check(whole, p, false);
 }
@@ -148,6 +157,128 @@ static void test_ports(void **state)
 	check(ports, p, false);
 	p.ip.frag = be16(8);
 	check(ports, p, false);
+}
+
+static void test_several(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(also); i++) {
+		struct be32 ip = also[i].ip;
+
+		check(whole, ipv4(ip, IP_PROTO_TCP, 1, OTHER_PORT), true);
+		check(whole, arp(ip, ARP_REQUEST), true);
+		check(ports, ipv4(ip, IP_PROTO_UDP, 1, OUR_PORT), true);
+		check(ports, ipv4(ip, IP_PROTO_UDP, 1, OTHER_PORT), false);
+		check(ports, icmp(3, ip, IP_PROTO_TCP, OUR_PORT), true);
+	}
+	check(whole, ipv4((struct be32){ 0 }, IP_PROTO_TCP, 1, 1), false);
+}
+
+/* ---- IPv6 */
+
+struct packet6 {
+	struct eth_hdr eth;
+	struct ipv6_hdr ip;
+	u8 l4[LEN - ETH_LEN - IPV6_LEN];
+} PACKED;
+
+static struct packet6 ipv6(struct be128 dst, u8 proto, u16 sport, u16 dport)
+{
+	struct packet6 p = {
+		.eth.type = be16(ETH_TYPE_IPV6),
+		.ip = { .ver_class_flow = be32(6u << 28),
+			.next = proto,
+			.dst = dst },
+	};
+	struct be16 pair[2] = { be16(sport), be16(dport) };
+
+	memcpy(p.l4, pair, 4);
+	return p;
+}
+
+static struct packet6 icmp6(u8 type, struct be128 src, u8 proto, u16 sport)
+{
+	struct packet6 p = ipv6(own6[0].ip, IP_PROTO_ICMP6, 0, 0);
+	struct icmp_hdr *h = (void *)p.l4;
+	struct ipv6_hdr *ip = (void *)(h + 1);
+	struct be16 port = be16(sport);
+
+	*h = (struct icmp_hdr){ .type = type };
+	*ip = (struct ipv6_hdr){ .next = proto, .src = src };
+	memcpy(ip + 1, &port, 2);
+	return p;
+}
+
+static struct packet6 solicit(struct be128 target)
+{
+	struct packet6 p =
+		ipv6(ip6_solicited_node(target), IP_PROTO_ICMP6, 0, 0);
+	struct nd_hdr *nd = (void *)p.l4;
+
+	*nd = (struct nd_hdr){ .type = ND_SOLICIT, .target = target };
+	return p;
+}
+
+static void check6(struct xdp_steer *s, struct packet6 p, bool want)
+{
+	assert_int_equal(taken(s, &p, sizeof(p)), want);
+}
+
+static void test_whole6(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own6); i++) {
+		check6(whole, ipv6(own6[i].ip, IP_PROTO_TCP, 1, 2), true);
+		check6(whole, ipv6(own6[i].ip, IP6_FRAGMENT, 0, 0), true);
+		check6(whole, ipv6(own6[i].ip, IP_PROTO_ICMP6, 0, 0), true);
+		check6(whole, solicit(own6[i].ip), true);
+		check6(ports, solicit(own6[i].ip), false);
+	}
+	check6(whole, ipv6(other6, IP_PROTO_TCP, 1, OUR_PORT), false);
+	check6(whole, solicit(other6), false);
+}
+
+static void test_ports6(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own6); i++) {
+		struct be128 ip = own6[i].ip;
+
+		check6(ports, ipv6(ip, IP_PROTO_TCP, 1, OUR_PORT), true);
+		check6(ports, ipv6(ip, IP_PROTO_UDP, 1, 20050), true);
+		check6(ports, ipv6(ip, IP_PROTO_TCP, OUR_PORT, OTHER_PORT),
+		       false);
+		check6(ports, ipv6(ip, IP6_FRAGMENT, 1, OUR_PORT), false);
+		check6(ports, ipv6(ip, IP6_DEST_OPTIONS, 1, OUR_PORT), false);
+		check6(ports, ipv6(ip, IP_PROTO_ICMP6, 1, OUR_PORT), false);
+	}
+	check6(ports, ipv6(other6, IP_PROTO_TCP, 1, OUR_PORT), false);
+}
+
+static void test_icmp6_errors(void **state)
+{
+	struct be128 ip = own6[0].ip;
+
+	for (u8 type = 1; type <= 4; type++)
+		check6(ports, icmp6(type, ip, IP_PROTO_TCP, OUR_PORT), true);
+	check6(ports, icmp6(1, ip, IP_PROTO_UDP, OUR_PORT), true);
+	check6(ports, icmp6(1, ip, IP_PROTO_TCP, OTHER_PORT), false);
+	check6(ports, icmp6(1, other6, IP_PROTO_TCP, OUR_PORT), false);
+	check6(ports, icmp6(128, ip, IP_PROTO_TCP, OUR_PORT), false);
+	check6(ports, icmp6(0, ip, IP_PROTO_TCP, OUR_PORT), false);
+	check6(ports, icmp6(1, ip, IP6_FRAGMENT, OUR_PORT), false);
+}
+
+static void test_short6(void **state)
+{
+	struct packet6 p = ipv6(own6[0].ip, IP_PROTO_TCP, 1, OUR_PORT);
+	struct packet6 s = solicit(own6[0].ip);
+
+	for (u32 len = ETH_LEN; len < sizeof(p); len++) {
+		assert_int_equal(taken(whole, &p, len),
+				 len >= ETH_LEN + IPV6_LEN);
+		assert_int_equal(taken(ports, &p, len),
+				 len >= ETH_LEN + IPV6_LEN + 4);
+		assert_int_equal(taken(whole, &s, len),
+				 len >= ETH_LEN + IPV6_LEN + ND_LEN);
+	}
 }
 
 /* The NIC takes exactly what the gate lets applications have. */
@@ -205,6 +336,11 @@ int main(void)
 		cmocka_unit_test(test_ip_options),
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_whole6),
+		cmocka_unit_test(test_ports6),
+		cmocka_unit_test(test_icmp6_errors),
+		cmocka_unit_test(test_short6),
 	};
 	int failed;
 
