@@ -186,10 +186,6 @@ static int check_ports_only(const struct conf *c, struct conf_err *e)
 	if (!c->ports.port[0])
 		return conf_error(e, -EINVAL,
 				  "ports_only: say which with --port");
-	if (c->ip.nip6)
-		return conf_error(e, -EINVAL,
-				  "ports_only: only an IPv4 address can be "
-				  "shared");
 	if (strncmp(c->nic, "xdp:", 4))
 		return conf_error(e, -EINVAL,
 				  "ports_only: only an xdp NIC can share the "

@@ -4,20 +4,21 @@
 #define NIC_LINUX_H
 
 #include "base/be.h"
+#include "base/ip6.h"
 #include "base/ports.h"
 
 struct linux_neigh {
-	struct be32 ip;
+	struct be128 ip; /* IPv4 mapped */
 	u8 mac[6];
 };
 
-/* The kernel's usable IPv4 neighbours (ARP entries) on @ifname. Returns how
- * many were written to @out, at most @max, or -errno. */
+/* The kernel's usable neighbours on @ifname, of both families. Returns how many
+ * were written to @out, at most @max, or -errno. */
 int linux_neighbours(const char *ifname, struct linux_neigh *out, int max);
 
 /* Has the kernel find out the neighbour @ip, or see whether it is still there.
  * The answer is in its table later. 0 or -errno. */
-int linux_resolve(const char *ifname, struct be32 ip);
+int linux_resolve(const char *ifname, struct be128 ip);
 
 /* A socket, not blocking, from which gratuitous ARP frames of @ifname can be
  * read; or -errno. */
@@ -37,10 +38,16 @@ int linux_join(int fd, const char *ifname, const u8 mac[6]);
 int linux_addr(const char *ifname, struct be32 *ip, struct be32 *mask,
 	       struct be32 *gw);
 
-/* One of @ports that a socket of Linux has on @ip (listening, bound, or
- * connected) in this network namespace, and its *@protocol, for a message. 0:
- * none, or -errno. */
-int linux_port_taken(struct be32 ip, const struct ports *ports,
+/* IPv6 addresses of @ifname that are there to stay, and *@gw, the gateway of
+ * the default route over it (zero: none). Returns how many were written to
+ * @out, at most @max, or -errno. */
+int linux_addr6(const char *ifname, struct ip6_prefix *out, int max,
+		struct be128 *gw);
+
+/* One of @ports that a socket of Linux has on @ip, IPv4 mapped (listening,
+ * bound, or connected) in this network namespace, and its *@protocol, for a
+ * message. 0: none, or -errno. */
+int linux_port_taken(struct be128 ip, const struct ports *ports,
 		     const char **protocol);
 
 /* One of @ports that Linux may give to a socket of its own that asks for none

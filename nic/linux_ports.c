@@ -22,6 +22,8 @@ static const struct table {
 	{ "/proc/net/udp6", "UDP", SOCK_DGRAM },
 };
 
+static const char any6[] = "00000000000000000000000000000000";
+
 /* A socket bound to [::] has the port in IPv4 as well, unless it is IPv6 only.
  * Its line in the table does not say which, so bind() is tried. */
 static bool bound(struct be32 ip, u16 port, int type)
@@ -40,7 +42,6 @@ static bool bound(struct be32 ip, u16 port, int type)
 /* @local: an address as the tables have it, words of host order. */
 static bool takes(const char *local, struct be32 ip, u16 port, int type)
 {
-	static const char any6[] = "00000000000000000000000000000000";
 	static const char mapped[] = "0000000000000000FFFF0000";
 	size_t len = strlen(local);
 	char own[9];
@@ -53,7 +54,23 @@ static bool takes(const char *local, struct be32 ip, u16 port, int type)
 	return !strcmp(local, any6) && bound(ip, port, type);
 }
 
-static u16 search(FILE *f, const struct table *t, struct be32 ip,
+static bool takes6(const char *local, struct be128 ip)
+{
+	char own[33];
+
+	snprintf(own, sizeof(own), "%08X%08X%08X%08X", ip.w[0], ip.w[1],
+		 ip.w[2], ip.w[3]);
+	return !strcmp(local, own) || !strcmp(local, any6);
+}
+
+static bool takes_ip(const char *local, struct be128 ip, u16 port, int type)
+{
+	if (ip6_is_mapped(ip))
+		return takes(local, (struct be32){ ip.w[3] }, port, type);
+	return takes6(local, ip);
+}
+
+static u16 search(FILE *f, const struct table *t, struct be128 ip,
 		  const struct ports *ports)
 {
 	char line[512], local[33];
@@ -64,7 +81,7 @@ static u16 search(FILE *f, const struct table *t, struct be32 ip,
 			   local, &port, &state) == 3 &&
 		    ports_has(ports, (u16)port) &&
 		    !(t->type == SOCK_STREAM && state == TIME_WAIT) &&
-		    takes(local, ip, (u16)port, t->type))
+		    takes_ip(local, ip, (u16)port, t->type))
 			return (u16)port;
 	}
 	return 0;
@@ -118,7 +135,7 @@ int linux_port_chosen(const struct ports *ports)
 	return err;
 }
 
-int linux_port_taken(struct be32 ip, const struct ports *ports,
+int linux_port_taken(struct be128 ip, const struct ports *ports,
 		     const char **protocol)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {

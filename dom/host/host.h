@@ -77,7 +77,7 @@ struct host_neighbours {
 	bool apart;	      /* read by a thread that is no elastic one */
 	int n, nwanted;
 	struct linux_neigh e[HOST_NEIGHBOURS];
-	struct be32 wanted[HOST_WANTED];
+	struct be128 wanted[HOST_WANTED]; /* IPv4 mapped */
 };
 
 struct host {

@@ -32,12 +32,29 @@ static void share_ports(struct conf *conf)
 	memcpy(ports->named, conf->ports.port, sizeof(ports->named));
 }
 
+/* A port of ours that a socket of Linux has on one of our addresses. */
+static int port_taken(const struct net_conf *net, const char **protocol)
+{
+	int port = 0;
+
+	if (net->ip.raw)
+		port = linux_port_taken(ip6_mapped(net->ip), &net->ports,
+					protocol);
+	for (u32 i = 0; i < net->nalso && !port; i++)
+		port = linux_port_taken(ip6_mapped(net->also[i].ip),
+					&net->ports, protocol);
+	for (u32 i = 0; i < net->ip6.nown && !port; i++)
+		port = linux_port_taken(net->ip6.own[i].ip, &net->ports,
+					protocol);
+	return port;
+}
+
 /* Ports that we take are lost to a socket of Linux that has one, or gets one
  * later. */
 static int check_free(const struct net_conf *net, char *why, size_t why_len)
 {
 	const char *protocol;
-	int port = linux_port_taken(net->ip, &net->ports, &protocol);
+	int port = port_taken(net, &protocol);
 
 	if (port > 0) {
 		snprintf(why, why_len,
@@ -65,31 +82,69 @@ static int wrong(const struct conf_err *e, char *why, size_t why_len)
 	return -EINVAL;
 }
 
-/* The host's own address, which Linux goes on using for other ports. */
-static int share_address(struct conf *conf, char *why, size_t why_len)
+/* The host's IPv4 address, which Linux goes on using for other ports. @all: it
+ * is ours if there is one. */
+static int share_ip4(struct conf *conf, const char *name, bool all)
 {
 	struct net_conf *net = &conf->dp.net;
 	struct be32 ip, mask, gateway;
+	int err = linux_addr(name, &ip, &mask, &gateway);
+
+	if (err)
+		return err == -EADDRNOTAVAIL ? 0 : err;
+	if (all) {
+		net->ip = conf->ip.ip = ip;
+		net->netmask = conf->ip.mask = mask;
+	}
+	if (net->ip.raw && !net->gateway.raw)
+		net->gateway = gateway;
+	return 0;
+}
+
+/* ... and those of IPv6. */
+static int share_ip6(struct conf *conf, const char *name, bool all)
+{
+	enum { MOST = ARRAY_SIZE(conf->ip.ip6) };
+	struct ip6_conf *ip6 = &conf->dp.net.ip6;
+	struct ip6_prefix found[MOST];
+	struct be128 gateway;
+	int n = linux_addr6(name, found, MOST, &gateway);
+
+	if (n < 0)
+		return n;
+	if (all) {
+		memcpy(conf->ip.ip6, found, (size_t)n * sizeof(found[0]));
+		memcpy(ip6->own, found, (size_t)n * sizeof(found[0]));
+		conf->ip.nip6 = ip6->nown = (u32)n;
+	}
+	if (ip6->nown && ip6_is_zero(ip6->gateway))
+		ip6->gateway = gateway;
+	return 0;
+}
+
+static int share_address(struct conf *conf, char *why, size_t why_len)
+{
+	struct net_conf *net = &conf->dp.net;
+	bool all = !net->ip.raw && !net->ip6.nown; /* none is given */
 	struct conf_err e;
 	char name[64];
 	int err;
 
 	xdp_iface(conf, name, sizeof(name));
-	err = linux_addr(name, &ip, &mask, &gateway);
+	err = share_ip4(conf, name, all);
+	if (!err)
+		err = share_ip6(conf, name, all);
+	if (!err && !net->ip.raw && !net->ip6.nown)
+		err = -EADDRNOTAVAIL;
 	if (err) {
 		snprintf(why, why_len,
-			 "ports_only: %s has no IPv4 address to share: %s",
+			 "ports_only: %s has no address to "
+			 "share: %s",
 			 name, strerror(-err));
 		return err;
 	}
-	if (!net->ip.raw) {
-		net->ip = conf->ip.ip = ip;
-		net->netmask = conf->ip.mask = mask;
-	}
-	if (conf_check_gateway(net->gateway, net->ip, net->netmask, &e))
+	if (all && conf_check_gateway(net->gateway, net->ip, net->netmask, &e))
 		return wrong(&e, why, why_len);
-	if (!net->gateway.raw)
-		net->gateway = gateway;
 	share_ports(conf);
 	return check_free(net, why, why_len);
 }
@@ -108,7 +163,7 @@ static struct be128 link_local(struct be128 ip)
 static void own_ip6(struct conf *conf)
 {
 	struct ip6_conf *ip6 = &conf->dp.net.ip6;
-	bool has_local = !conf->ip.nip6;
+	bool has_local = !conf->ip.nip6 || conf->dp.net.ports_only;
 
 	for (u32 i = 0; i < conf->ip.nip6; i++) {
 		ip6->own[ip6->nown++] = conf->ip.ip6[i];
@@ -154,7 +209,7 @@ void host_read_neighbours(struct host *h)
 {
 	struct host_neighbours *known = &h->neighbours;
 	struct linux_neigh found[HOST_NEIGHBOURS];
-	struct be32 wanted[HOST_WANTED];
+	struct be128 wanted[HOST_WANTED];
 	char name[64];
 	int n, nwanted;
 
@@ -177,7 +232,7 @@ void host_read_neighbours(struct host *h)
 	pthread_mutex_unlock(&known->lock);
 }
 
-/* Answers to ARP go to Linux, so it has to ask. A few at a time: unknown ones
+/* Answers to us go to Linux, so it has to ask. A few at a time: unknown ones
  * are given up after some retries, which makes room for the others. */
 static void ask_linux(struct host_neighbours *known, const struct net *net)
 {
@@ -186,8 +241,20 @@ static void ask_linux(struct host_neighbours *known, const struct net *net)
 		const struct neigh *e = &net->neighbours.entries[i];
 
 		if (e->state == NEIGH_ASKING)
-			known->wanted[known->nwanted++] = e->ip;
+			known->wanted[known->nwanted++] =
+				addr_to_ip6(net, e->ip);
 	}
+}
+
+static void follow_one(struct net *net, const struct linux_neigh *n, u64 now)
+{
+	struct be32 ip = { n->ip.w[3] };
+
+	if (!ip6_is_mapped(n->ip))
+		ip = addr_get(net, n->ip);
+	if (ip.raw)
+		neigh_follow(net, ip, n->mac, now);
+	addr_put(net, ip);
 }
 
 static void follow_linux(struct host_neighbours *known, struct net *net,
@@ -196,7 +263,7 @@ static void follow_linux(struct host_neighbours *known, struct net *net,
 	if (pthread_mutex_trylock(&known->lock))
 		return;
 	for (int i = 0; i < known->n; i++)
-		neigh_follow(net, known->e[i].ip, known->e[i].mac, now);
+		follow_one(net, &known->e[i], now);
 	ask_linux(known, net);
 	pthread_mutex_unlock(&known->lock);
 }

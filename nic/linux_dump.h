@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a table of the kernel's by rtnetlink. */
+#ifndef NIC_LINUX_DUMP_H
+#define NIC_LINUX_DUMP_H
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include "base/types.h"
+
+typedef void linux_dump_fn(const struct nlmsghdr *nh, void *arg);
+
+/* Calls @each for every object of the table that RTM_GET... @type asks for, of
+ * AF_INET or AF_INET6. 0 or -errno. */
+int linux_dump(int type, int family, linux_dump_fn *each, void *arg);
+
+/* The attribute's data if it is present with @len bytes, else NULL. */
+const void *linux_attr(const struct nlmsghdr *nh, size_t hdr_len, int type,
+		       size_t len);
+
+#endif
