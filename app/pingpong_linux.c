@@ -2,6 +2,7 @@
 /* pingpong over blocking Linux sockets. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -71,16 +72,32 @@ static void serve(int fd, char *buf)
 	}
 }
 
+/* To both families, if the kernel has IPv6. */
+static int listen_on(uint16_t port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(port) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons(port) };
+	int one = 1, fd = socket(AF_INET6, SOCK_STREAM, 0);
+	bool v6 = fd >= 0;
+
+	if (!v6)
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 ||
+	    (v6 ? bind(fd, (struct sockaddr *)&in6, sizeof(in6))
+		: bind(fd, (struct sockaddr *)&in, sizeof(in))) ||
+	    listen(fd, 16))
+		return -1;
+	return fd;
+}
+
 static int run_server(const struct pp_options *o, char *buf)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-				   .sin_port = htons(o->port) };
-	int one = 1, fd, conn;
+	int fd = listen_on(o->port), conn;
 
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
-	    listen(fd, 16))
+	if (fd < 0)
 		return fail("cannot listen");
 	while ((conn = accept(fd, NULL, NULL)) >= 0) {
 		set_options(conn, o);
@@ -110,21 +127,38 @@ static bool series(int fd, char *buf, uint32_t size, uint64_t *rtt, uint32_t n)
 	return true;
 }
 
+/* Of either family. -1: it has said why. */
+static int connect_to(const struct pp_options *o)
+{
+	struct addrinfo want = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+				 .ai_socktype = SOCK_STREAM };
+	struct addrinfo *to;
+	char port[8];
+	int fd;
+
+	snprintf(port, sizeof(port), "%u", o->port);
+	if (getaddrinfo(o->host, port, &want, &to)) {
+		fprintf(stderr, "pingpong: '%s' is no address\n", o->host);
+		return -1;
+	}
+	fd = socket(to->ai_family, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, to->ai_addr, to->ai_addrlen)) {
+		fail("cannot connect");
+		fd = -1;
+	}
+	freeaddrinfo(to);
+	return fd;
+}
+
 static int run_client(const struct pp_options *o, char *buf)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-				   .sin_port = htons(o->port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = connect_to(o);
 	uint64_t *rtt;
 	uint32_t i, n;
 	bool ok = true;
 
-	if (inet_pton(AF_INET, o->host, &sin.sin_addr) != 1) {
-		fprintf(stderr, "pingpong: '%s' is no IPv4 address\n", o->host);
-		return 2;
-	}
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
-		return fail("cannot connect");
+	if (fd < 0)
+		return 1;
 	set_options(fd, o);
 	for (i = 0; ok && i < o->nsizes; i++) {
 		n = pp_iters(o, o->sizes[i]);

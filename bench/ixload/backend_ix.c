@@ -128,11 +128,10 @@ static int ix_dial(struct load_conn *load)
 {
 	const struct load_opts *o = load->t->opts;
 	struct ix_conn *c = (struct ix_conn *)load;
-	struct ip_tuple id = { .dst_ip = o->ip, .dst_port = o->port };
 
 	c->dial_error = 0;
 	ixev_ctx_init(&c->ctx);
-	ixev_dial(&c->ctx, &id);
+	ixev_dial_addr(&c->ctx, &o->ip, o->port);
 	return 0;
 }
 
@@ -188,10 +187,9 @@ static int64_t udp_send(struct load_conn *load, const void *buf, uint32_t len,
 			bool stable)
 {
 	const struct load_opts *o = load->t->opts;
-	struct ix_addr to = ix_addr_v4(o->ip);
 
-	return ixev_udp_send(&((struct ix_udp_conn *)load)->udp, &to, o->port,
-			     buf, len);
+	return ixev_udp_send(&((struct ix_udp_conn *)load)->udp, &o->ip,
+			     o->port, buf, len);
 }
 
 static void udp_close(struct load_conn *load, bool reset)

@@ -106,14 +106,10 @@ static int linux_dial(struct load_conn *load)
 {
 	struct linux_conn *c = self(load);
 	struct load_thread *t = load->t;
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(t->opts->ip),
-		.sin_port = htons(t->opts->port),
-	};
+	const struct sockaddr *to = (const void *)&t->opts->to;
 	int err;
 
-	c->fd = socket(AF_INET,
+	c->fd = socket(to->sa_family,
 		       (t->opts->udp ? SOCK_DGRAM : SOCK_STREAM) |
 			       SOCK_NONBLOCK | SOCK_CLOEXEC,
 		       0);
@@ -122,7 +118,7 @@ static int linux_dial(struct load_conn *load)
 	set_options(t, c->fd);
 	c->connecting = true;
 	c->blocked = false;
-	err = connect(c->fd, (struct sockaddr *)&to, sizeof(to)) ? -errno : 0;
+	err = connect(c->fd, to, t->opts->to_len) ? -errno : 0;
 	if (!err || err == -EINPROGRESS)
 		err = watch(t, c);
 	if (err)

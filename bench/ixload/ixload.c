@@ -11,6 +11,7 @@
  */
 #include "bench/ixload/load.h"
 #include "bench/clock.h"
+#include "ix/ix.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -155,11 +156,14 @@ static const char *advice(int err)
 static void explain(struct run *run, const char *what)
 {
 	const struct load_opts *o = &run->opts;
+	bool v4 = ix_addr_is_v4(&o->ip);
 	int err = some_errno(run);
+	char ip[IX_ADDR_STRLEN];
 
-	fprintf(stderr, "ixload: %s %u.%u.%u.%u:%u: %s%s\n", what, o->ip >> 24,
-		o->ip >> 16 & 255, o->ip >> 8 & 255, o->ip & 255, o->port,
-		err ? strerror(err) : "timed out", advice(err));
+	ix_addr_format(&o->ip, ip);
+	fprintf(stderr, "ixload: %s %s%s%s:%u: %s%s\n", what, v4 ? "" : "[", ip,
+		v4 ? "" : "]", o->port, err ? strerror(err) : "timed out",
+		advice(err));
 }
 
 /* All connections up, or the time is over and some are. */

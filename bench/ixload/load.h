@@ -19,8 +19,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "bench/hist.h"
+#include "ix/abi.h"
 
 struct load_conn;
 struct load_thread;
@@ -83,8 +85,10 @@ extern const struct load_proto proto_etc, proto_usr, proto_get;
 /* ---- options */
 
 struct load_opts {
-	uint32_t ip; /* host order */
+	struct ix_addr ip;
 	uint16_t port;
+	struct sockaddr_storage to; /* the same, for Linux */
+	socklen_t to_len;
 	uint32_t conns, threads;
 	uint32_t size;
 	uint32_t msgs_per_conn; /* 0: a connection lives for the whole run */

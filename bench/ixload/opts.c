@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "ix/dom.h"
+#include "ix/ix.h"
 
 enum kind { FLAG, NUMBER, REAL, TIME, PROTO, BACKEND, HELP };
 
@@ -191,32 +192,64 @@ static int set(struct load_opts *o, const struct option_def *d, const char *arg)
 	return err;
 }
 
+/* The same for both back ends. */
+static void set_target(struct load_opts *o, const struct addrinfo *found)
+{
+	const void *to = found->ai_addr;
+
+	memcpy(&o->to, to, found->ai_addrlen);
+	o->to_len = found->ai_addrlen;
+	if (found->ai_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = to;
+
+		memcpy(&o->ip, &in6->sin6_addr, sizeof(o->ip));
+		o->port = ntohs(in6->sin6_port);
+	} else {
+		const struct sockaddr_in *in = to;
+
+		o->ip = ix_addr_v4(ntohl(in->sin_addr.s_addr));
+		o->port = ntohs(in->sin_port);
+	}
+}
+
+/* "ADDRESS:PORT", "[ADDRESS]:PORT": the port; its colon becomes an end, and the
+ * brackets go. NULL: there is none. */
+static char *split(char **host)
+{
+	char *port = strrchr(*host, ':');
+
+	if (!port)
+		return NULL;
+	*port++ = 0;
+	if (**host == '[' && port[-2] == ']') {
+		port[-2] = 0;
+		++*host;
+	}
+	return port;
+}
+
 /* ADDRESS:PORT or ADDRESS PORT */
 static int parse_target(struct load_opts *o, int argc, char **argv)
 {
-	struct addrinfo want = { .ai_family = AF_INET,
+	struct addrinfo want = { .ai_family = AF_UNSPEC,
 				 .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
-	char host[256], *port;
+	char text[256], *host = text, *port;
 	int err;
 
 	if (argc < 1 || argc > 2) {
 		fputs("ixload: where to? ADDRESS:PORT (see --help)\n", stderr);
 		return -EINVAL;
 	}
-	snprintf(host, sizeof(host), "%s%s%s", argv[0], argc == 2 ? ":" : "",
-		 argc == 2 ? argv[1] : "");
-	port = strrchr(host, ':');
-	if (port)
-		*port++ = 0;
+	snprintf(text, sizeof(text), "%s", argv[0]);
+	port = argc == 2 ? argv[1] : split(&host);
 	err = getaddrinfo(host, port ? port : "", &want, &found);
 	if (err || !port || !atoi(port)) {
 		fprintf(stderr, "ixload: %s: %s\n", argv[0],
 			err && port ? gai_strerror(err) : "no port given");
 		return -EINVAL;
 	}
-	o->ip = ntohl(((struct sockaddr_in *)found->ai_addr)->sin_addr.s_addr);
-	o->port = ntohs(((struct sockaddr_in *)found->ai_addr)->sin_port);
+	set_target(o, found);
 	freeaddrinfo(found);
 	return 0;
 }
