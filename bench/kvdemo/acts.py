@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 
-from kvdemo.modes import CLIENT, KV
+from kvdemo.modes import CLIENT, CLIENT6, KV, KV6, LINUX6
 from lab import (Cannot, Ended, Failed, Ix, last_line, run_command, sh,
                  user_option)
 
 PORT = 11211
 CONNS, RECORDS = 64, 10000
-NAMES = {"kv": "kv on IX", "memcached": "memcached on Linux"}
+NAMES = {"kv": "kv on IX", "kv6": "kv on IX, by IPv6",
+         "memcached": "memcached on Linux"}
 
 LISTENS = """
 import sys
@@ -38,17 +39,24 @@ def until_it_listens(mode, address):
        tool)
 
 
+def both(ip, ip6):
+    return f"{ip}/24,{ip6}/64"
+
+
 def start_kv(lab, mode):
     program = lab.program("kv")
-    kv = Ix(lab, lab.program("ix"), mode.nic, KV, [program, "-p", str(PORT)],
-            "--cores", str(lab.server_core), *user_option(program),
+    kv = Ix(lab, lab.program("ix"), mode.nic, both(KV, KV6),
+            [program, "-p", str(PORT)], "--cores", str(lab.server_core), *user_option(program),
             before=mode.on_ix)
     try:
         kv.serves()
     except Ended as e:
         raise Cannot(str(e))
     if mode.stock_client:
-        until_it_listens(mode, KV)
+        sh(*mode.on_client, "ip", "-6", "addr", "add", LINUX6 + "/64", "dev",
+           "ix0", "nodad")
+        for address in KV, KV6:
+            until_it_listens(mode, address)
     return kv
 
 
@@ -113,7 +121,8 @@ def load_command(lab, mode, what, address):
     if what not in mode.loads_by_ix:
         return [*mode.on_client, "taskset", "-c", str(lab.client_core), *argv]
     return [*mode.on_client, *run_command(
-        lab.program("ix"), mode.nic, CLIENT, argv, "--quiet", "--cores",
+        lab.program("ix"), mode.nic, both(CLIENT, CLIENT6), argv, "--quiet",
+        "--cores",
         str(lab.client_core), "--domain", "inline")]
 
 
@@ -145,9 +154,10 @@ def ratio(a, b):
     return f"{a / b:.1f} x" if b else "-"
 
 
-def table(kv, memcached):
+def table(results):
+    kv, memcached = results["kv"], results["memcached"]
     rows = [("", "requests/s", "p50", "p99")]
-    for what, r in (("kv", kv), ("memcached", memcached)):
+    for what, r in results.items():
         rows.append((NAMES[what], f"{r['msgs_per_sec']:,.0f}",
                      f"{r['latency_ns']['p50'] / 1e3:,.0f} us",
                      f"{r['latency_ns']['p99'] / 1e3:,.0f} us"))
@@ -169,7 +179,7 @@ def client_of(mode, what):
 def conditions(lab, mode, facts):
     """What was compared with what."""
     clients = [client_of(mode, what) for what in NAMES]
-    if clients[0] != clients[1]:
+    if len(set(clients)) > 1:
         clients = [f"{c} for {w}" for c, w in zip(clients, NAMES)]
     application = facts.get("application:")
     same = lab.server_core == lab.client_core
@@ -189,11 +199,12 @@ def perform(lab, mode):
     kv = start_kv(lab, mode)
     say(f"network: {mode.about}\n")
     talk(lab, mode)
-    on_ix = load(lab, mode, "kv", KV)
+    results = {"kv": load(lab, mode, "kv", KV),
+               "kv6": load(lab, mode, "kv6", f"[{KV6}]")}
     facts = kv.facts()
     kv.end()
     memcached = start_memcached(lab, mode)
-    on_linux = load(lab, mode, "memcached", mode.memcached)
+    results["memcached"] = load(lab, mode, "memcached", mode.memcached)
     memcached.end()
-    table(on_ix, on_linux)
+    table(results)
     conditions(lab, mode, facts)

@@ -15,18 +15,20 @@
 
 Each makes its links, and says what goes before the commands: of ix, of
 memcached and of the clients. enter() comes before all else: it may begin the
-program again."""
+program again. IX also has an IPv6 address, fd00:82:: with the same last part;
+so has Linux where it is the client of kv."""
 
 from lab import Cannot, Veth, enter, inside, sh
 
 KV, SERVER, LINUX, CLIENT = "10.82.0.10", "10.82.0.1", "10.82.0.2", "10.82.0.20"
+KV6, LINUX6, CLIENT6 = (f"fd00:82::{i}" for i in (10, 2, 20))
 SERVER_TAP, LINUX_TAP = "10.82.1.1", "10.82.1.2"
 
 
 class Xdp:
     about = "AF_XDP on a veth pair between two network namespaces"
     nic, memcached = "xdp:ix0", SERVER
-    loads_by_ix = "kv", "memcached"  # what is put under load from IX
+    loads_by_ix = "kv", "kv6", "memcached"  # what is put under load from IX
     stock_client = True              # can reach kv
 
     @staticmethod
@@ -65,7 +67,7 @@ class Tap:
 class Wire:
     about = "shared memory instead of a network; loopback for memcached"
     memcached = "127.0.0.1"
-    loads_by_ix = ("kv",)
+    loads_by_ix = "kv", "kv6"
     stock_client = False
     on_ix, on_memcached, on_client = [], [], []
 

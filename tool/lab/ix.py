@@ -12,8 +12,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def run_command(ix, nic, ip, program, *options):
-    return [ix, "run", "--nic", nic, "--ip", ip + "/24", *options, "--",
-            *program]
+    """@ip: an address, its network a /24, or all of what --ip takes"""
+    ip = ip if "/" in ip else ip + "/24"
+    return [ix, "run", "--nic", nic, "--ip", ip, *options, "--", *program]
 
 
 def user_option(program):
