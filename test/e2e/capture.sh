@@ -6,7 +6,9 @@
 command -v tshark >/dev/null || skip "tshark is missing"
 topology
 rto_min=200 # ms, as Linux has it: the stack shares its core here
-serve 5001 --tcp.rto_min ${rto_min}ms -- "$xfer"
+ip6_ix=fd00:81::10
+serve 5001 --tcp.rto_min ${rto_min}ms --ip $ip_ix/24,$ip6_ix/64 -- "$xfer"
+ip_b -6 addr add fd00:81::2/64 dev ix0 nodad
 # So that what Linux sends is complete, checksums and all, when captured.
 on_b ethtool -K ix0 tx off gso off tso off >/dev/null 2>&1
 
@@ -38,17 +40,17 @@ complete() {
 }
 
 traffic() {
-	ok "bulk" peer send $ip_ix 5001 5000000
-	ok "bulk" peer recv $ip_ix 5001 5000000
-	ok "half-close" peer half_closed $ip_ix 5001
-	ok "resets" peer abort $ip_ix 5001 5
-	ok "resets" peer aborted $ip_ix 5001 5
+	ok "bulk" peer send $1 5001 5000000
+	ok "bulk" peer recv $1 5001 5000000
+	ok "half-close" peer half_closed $1 5001
+	ok "resets" peer abort $1 5001 5
+	ok "resets" peer aborted $1 5001 5
 	for i in $(seq 10); do
-		peer both $ip_ix 5001 $((i * 1000)) >/dev/null
+		peer both $1 5001 $((i * 1000)) >/dev/null
 	done
-	ok "slow writer" peer slow_ix_writer $ip_ix 5001 100000
-	ok "pings" on_b ping -q -c 10 -i 0.05 -s 1000 $ip_ix
-	ok "closed UDP port" peer udp_refused $ip_ix 8
+	ok "slow writer" peer slow_ix_writer $1 5001 100000
+	ok "pings" on_b ping -q -c 10 -i 0.05 -s 1000 $1
+	ok "closed UDP port" peer udp_refused $1 8
 }
 
 # Two things are no fault of the stack: an incomplete capture, and a
@@ -59,7 +61,8 @@ for attempt in 1 2 3; do
 	ok "at rest" at_rest
 	before=$(stat tcp_retransmits) probed=$(stat tcp_tail_probes)
 	capture
-	traffic
+	traffic $ip_ix
+	traffic $ip6_ix
 	stop_capture
 	resent=$(($(stat tcp_retransmits) - before))
 	probed=$(($(stat tcp_tail_probes) - probed))
@@ -96,12 +99,15 @@ none() {
 	echo "$out"
 	[ "$out" = 0 ]
 }
-from_ix="ip.src == $ip_ix"
-total=$(matches "$from_ix" | tail -1)
-ok "$total packets from IX captured" test "$total" -gt 3500
+for from in "ip.src == $ip_ix" "ipv6.src == $ip6_ix"; do
+	total=$(matches "$from" | tail -1)
+	ok "$total packets captured, $from" test "$total" -gt 3500
+done
+# All that has our MAC: neighbour discovery and listener reports, too.
+from_ix="eth.src == $(on_b ip neigh show $ip_ix | grep -o '..:..:..:..:..:..')"
 ok "none malformed" none \
 	"$from_ix && (_ws.malformed || _ws.expert.severity == error)"
-for p in ip tcp udp icmp; do
+for p in ip tcp udp icmp icmpv6; do
 	ok "$p checksums" none "$p.checksum.status == Bad"
 done
 ok "no spurious retransmission" none \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # IPv6 against Linux: neighbour discovery, ping, TCP and UDP both ways, both
-# families at one listener, a router that advertises itself.
+# families at one listener, several addresses of each, under load.
 . "$(dirname "$0")/lib.sh"
 
 ip6_ix=fd00:81::10 ip6_peer=fd00:81::2 ip6_far=fd00:99::1
@@ -25,6 +25,10 @@ topology
 [ "$nic" = xdp ] || ip tuntap add ix0 mode tap vnet_hdr # stays, with its address
 ip_b -6 addr add $ip6_peer/64 dev ix0 nodad
 serve 5001 $both --icmp_echo true -- "$xfer"
+if [ "$nic" = xdp ]; then
+	ok "the interface lets through who asks for us" \
+		on_a grep -q 3333ff000010 /proc/net/dev_mcast
+fi
 ok "ping" ping6 $ip6_ix
 ok "ping, 1400 bytes" ping6 -s 1400 $ip6_ix
 ok "Linux to IX" peer send $ip6_ix 5001 $size
@@ -50,6 +54,31 @@ ok "UDP echo" peer udp $ip6_ix 7
 ok "a UDP port that nobody has" peer udp_refused $ip6_ix 9
 ok "many connections" peer churn $ip6_ix 7 300 20
 ok "nothing leaked" at_rest
+stop_server
+
+# Several addresses of each family.
+more="--ip $ip_ix/24,10.81.0.11/24,10.82.0.10/24,$ip6_ix/64,fd00:81::11/64"
+serve 7 $more --icmp_echo true -- "$echo" --port 7 --udp
+ip_b addr add 10.82.0.2/24 dev ix0
+for to in $ip_ix 10.81.0.11 10.82.0.10 $ip6_ix fd00:81::11; do
+	ok "one of several: $to" peer churn $to 7 20 5
+	ok "... ping" on_b ping -q -c 2 -i 0.1 -W 2 $to
+done
+# An answer comes from the first address of a network.
+for to in $ip_ix 10.82.0.10 $ip6_ix; do
+	ok "UDP, $to" peer udp $to 7
+done
+ok "nothing leaked" at_rest
+stop_server
+
+# Under load.
+serve 0 $both -- "$kv" -p 11211
+load() {
+	says '"wrong":0' on_b "$ixload" --json --quiet --duration 0.5 \
+		--warmup 0.1 --conns 8 --proto get --records 100 "$1"
+}
+ok "ixload, by IPv6" load "[$ip6_ix]:11211"
+ok "ixload, by IPv4" load "$ip_ix:11211"
 stop_server
 
 # Nothing but IPv6.

@@ -40,6 +40,18 @@ sys.exit(min(opens) < 100)'
 ok "both threads had connections" both_worked
 stop_server
 
+ip6_ix=fd00:81::10
+serve 7 --cores 0,1 --ip $ip_ix/24,$ip6_ix/64 -- "$echo" --port 7 --udp
+ip_b -6 addr add fd00:81::2/64 dev ix0 nodad
+opened=$(stat tcp_passive_opens)
+ok "1000 connections, by IPv6" peer churn $ip6_ix 7 1000 100
+ok "none lost, none twice" reaches tcp_passive_opens $((opened + 1000))
+ok "UDP, by IPv6" peer udp $ip6_ix 7
+ok "ping, by IPv6" on_b ping -6 -q -c 20 -i 0.02 -W 2 $ip6_ix
+ok "nothing leaked" at_rest
+ok "both threads had connections" both_worked
+stop_server
+
 peer_start serve 0.0.0.0 5002 4
 for i in 1 2 3 4; do
 	ok "opened by IX" on_a "$ix" run $(run_options) --cores 0,1 -- \
