@@ -11,7 +11,6 @@ enum {
 	RTT_THRESH_MIN = 3906,	/* units of 1024 ns: 4 ms */
 	RTT_THRESH_MAX = 15625, /* 16 ms */
 	SAMPLES = 8,		/* N_RTT_SAMPLE */
-	BURST = 8,		/* L: segments per ACK */
 	CSS_SHIFT = 2,		/* CSS_GROWTH_DIVISOR */
 	CSS_ROUNDS = 5,
 };
@@ -65,7 +64,7 @@ static void judge(struct hystart *h)
 
 void hystart_acked(struct tcp_conn *c, struct hystart *h, u32 bytes, u32 rtt)
 {
-	u32 more = min(bytes, (u32)BURST * c->mss_snd);
+	u32 more = min(bytes, (u32)TCP_CC_BURST * c->mss_snd);
 
 	if ((!h->begun || seq_lt(h->round_end, c->snd_una)) &&
 	    !begin_round(c, h))

@@ -102,11 +102,17 @@ static inline u32 tcp_cc_time(u64 now)
 	return (u32)(now >> 20);
 }
 
-/* Slow start outside of the first: RFC 5681 section 3.1, with appropriate byte
- * counting (RFC 3465): two segments per ACK, but one after a timeout. */
+/* Segments that one ACK may let the window of slow start grow by: L of RFC
+ * 3465. That says two, for receivers that acknowledge every second segment.
+ * Today they leave out more, so that slow start would take several times as
+ * long: RFC 9406 says eight. */
+enum { TCP_CC_BURST = 8 };
+
+/* Slow start outside of HyStart++: RFC 5681 section 3.1, with appropriate byte
+ * counting. One segment after a timeout (RFC 3465 section 2.3). */
 static inline void tcp_cc_slow_start(struct tcp_conn *c, u32 bytes)
 {
-	u32 limit = c->flags & TCP_F_RTO_RECOVERY ? 1 : 2;
+	u32 limit = c->flags & TCP_F_RTO_RECOVERY ? 1 : TCP_CC_BURST;
 
 	c->cwnd += min(bytes, limit * c->mss_snd);
 }

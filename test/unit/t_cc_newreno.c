@@ -27,9 +27,9 @@ static void slow_start(void **state)
 	assert_int_equal(c->cwnd, 11 * MSS);
 	cc->acked(&f->net, c, 500, 0, f->now);
 	assert_int_equal(c->cwnd, 11 * MSS + 500);
-	/* RFC 3465: at most two segments */
-	cc->acked(&f->net, c, 8 * MSS, 0, f->now);
-	assert_int_equal(c->cwnd, 13 * MSS + 500);
+	/* RFC 9406 section 4.2: at most eight segments */
+	cc->acked(&f->net, c, 20 * MSS, 0, f->now);
+	assert_int_equal(c->cwnd, 19 * MSS + 500);
 }
 
 /* One segment per window, with a state and without. */
