@@ -72,6 +72,10 @@ static void leave_backoff(struct net *net, struct tcp_conn *c, u32 tsecr,
 	c->backoff = 0;
 	if (!rtt)
 		return;
+	if (tcp_frto_echoed(net, c, tsecr, now)) {
+		tcp_rtt_update(net, c, rtt);
+		return;
+	}
 	tcp_rto_restore(net, c);
 	if (rtt >> 4 >= c->rto)
 		c->rto = backed_off;

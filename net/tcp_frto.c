@@ -48,6 +48,39 @@ static void was_spurious(struct net *net, struct tcp_conn *c)
 	net->stat->tcp_spurious_timeouts++;
 }
 
+static void send_from(struct net *net, struct tcp_conn *c, u32 seq)
+{
+	c->snd_nxt = seq;
+	tcp_sndq_seek(net, c);
+	tcp_mark_out(net, c);
+}
+
+/* Was it sent before the head was sent again? In units of timestamps, as far as
+ * a tick tells them. */
+static bool is_older(const struct tcp_conn *c, u32 tsecr)
+{
+	const u32 shift = 20 - TICK_SHIFT;
+	u32 echoed = (tsecr - c->ts_offset) << shift;
+
+	return (s32)(echoed - (c->last_tx & ~0u << shift)) < 0;
+}
+
+/* Sooner than F-RTO, and with a single ACK: Eifel (RFC 3522), by timestamps. */
+bool tcp_frto_echoed(struct net *net, struct tcp_conn *c, u32 tsecr, u64 now)
+{
+	struct tcp_loss *l = tcp_loss_of(net, c);
+
+	if (c->frto != FRTO_HEAD || !(c->flags & TCP_F_TS) ||
+	    !is_older(c, tsecr))
+		return false;
+	was_spurious(net, c);
+	if (l)
+		tcp_board_undo(&l->board, tcp_us(now));
+	else
+		send_from(net, c, c->snd_max);
+	return true;
+}
+
 /* Section 3.1, steps 2 and 3. */
 bool tcp_frto_sacked(struct net *net, struct tcp_conn *c,
 		     const struct tcp_arrived *a, bool advanced)
@@ -65,13 +98,6 @@ bool tcp_frto_sacked(struct net *net, struct tcp_conn *c,
 }
 
 /* ---- without a scoreboard: section 2.1, steps 2 and 3 */
-
-static void send_from(struct net *net, struct tcp_conn *c, u32 seq)
-{
-	c->snd_nxt = seq;
-	tcp_sndq_seek(net, c);
-	tcp_mark_out(net, c);
-}
 
 /* The first ACK must be of the whole segment, and leave something that may not
  * be lost. */

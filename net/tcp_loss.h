@@ -196,6 +196,8 @@ enum tcp_frto {
 
 /* A timeout. */
 void tcp_frto_begin(struct tcp_conn *c);
+/* The first ACK after it, which echoes @tsecr: true if that tells that it was. */
+bool tcp_frto_echoed(struct net *net, struct tcp_conn *c, u32 tsecr, u64 now);
 /* c->frto is not FRTO_NONE, and there is a scoreboard: true if it was. */
 bool tcp_frto_sacked(struct net *net, struct tcp_conn *c,
 		     const struct tcp_arrived *a, bool advanced);
