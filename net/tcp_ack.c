@@ -45,8 +45,11 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 		tcp_cc_of(c)->acked(net, c, acked, rtt, now);
 	if (unlikely(c->frto) && !tcp_loss_of(net, c))
 		tcp_frto_advanced(net, c);
-	if (done)
-		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
+	if (!done)
+		return;
+	if (unlikely(c->flags & TCP_F_RTO_RECOVERY))
+		tcp_loss_no_lesson(c);
+	c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 }
 
 /* What our timestamp that came back tells of the round trip: not exact enough

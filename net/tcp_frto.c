@@ -45,6 +45,7 @@ static void was_spurious(struct net *net, struct tcp_conn *c)
 	c->frto = FRTO_NONE;
 	tcp_cc_of(c)->undo(net, c);
 	c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
+	tcp_loss_no_lesson(c);
 	net->stat->tcp_spurious_timeouts++;
 }
 

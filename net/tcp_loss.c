@@ -238,6 +238,7 @@ bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
 	}
 	lose_all(c, l);
 	l->prr.out = 0;
+	l->learnt = true; /* nothing, from what a timeout sends again */
 	c->recover = c->snd_max;
 	c->dupacks = 0;
 	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_REXMIT);

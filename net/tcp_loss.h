@@ -185,6 +185,13 @@ void tcp_loss_sent(struct net *net, struct tcp_conn *c, u32 len);
 /* The timeout begins anew. */
 void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now);
 
+/* The episode is over, and was no lesson in reordering: what came twice had been
+ * late by a timeout. */
+static inline void tcp_loss_no_lesson(struct tcp_conn *c)
+{
+	c->recover = c->snd_una - c->max_wnd - 1;
+}
+
 /* ---- tcp_frto.c */
 
 /* Was the timeout spurious? */

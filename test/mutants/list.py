@@ -298,9 +298,11 @@ LOSS = [
            "\treturn seq_lt(c->snd_una, b->start) && seq_lt(b->start, "
            "b->end);",
            ["sack_bad", "t_tcp_loss"]),
+    Mutant("a spurious timeout is a lesson in reordering", "net/tcp_frto.c",
+           "\ttcp_loss_no_lesson(c);\n", "", ["dsack_timeout"]),
     Mutant("any timestamp tells of a spurious timeout", "net/tcp_frto.c",
            "\treturn (s32)(echoed - (c->last_tx & ~0u << shift)) < 0;",
-           "\treturn true;", ["frto_echoed_not"]),
+           "\treturn echoed | 1;", ["frto_echoed_not"]),
     Mutant("F-RTO believes any ACK", "net/tcp_frto.c",
            "\t} else if (a->once && seq_lt(c->recover, a->top)) {",
            "\t} else if (false) {",
