@@ -127,8 +127,7 @@ static bool options_sound(const struct pkt *p, u32 at)
 	const u8 *o = p->l4;
 
 	while (at < p->first_len) {
-		if (p->first_len - at < 2 || !o[at + 1] ||
-		    o[at + 1] * 8u > p->first_len - at)
+		if (p->first_len - at < 2 || !o[at + 1])
 			return false;
 		at += o[at + 1] * 8u;
 	}

@@ -578,6 +578,11 @@ static void sources(void **state)
 			 s->own[1].id.raw);
 	assert_int_equal(ip6_source(&f->net, fix6_all_nodes).raw,
 			 s->own[1].id.raw);
+	/* fd00::1 shares more bits with fe80::1, but is not of the link. */
+	assert_int_equal(
+		ip6_source(&f->net, (struct be128){ .b = { 0xfd, [15] = 1 } })
+			.raw,
+		s->own[0].id.raw);
 	f->net.ip6.own[1].taken = true;
 	assert_int_equal(ip6_source(&f->net, fix6_router).raw,
 			 s->own[0].id.raw);

@@ -242,6 +242,17 @@ static void rest_does_not_come(void **state)
 	told(f, ICMP6_TIME_EXCEEDED, 1, 0);
 	assert_int_equal(f->stat.ip_frag_timeouts, 1);
 	nothing_waits(f);
+	/* An error is not answered by one, a question is (RFC 4443, 2.4). */
+	d->next = IP_PROTO_ICMP6;
+	d->bytes[0] = ICMP6_TOO_BIG;
+	put(f, d, 0, PART);
+	fix_pass(f, (TIMEOUT + 1) * FIX_MS);
+	fix_tx_none(f);
+	d->bytes[0] = ICMP6_ECHO;
+	put(f, d, 0, PART);
+	fix_pass(f, (TIMEOUT + 1) * FIX_MS);
+	told(f, ICMP6_TIME_EXCEEDED, 1, 0);
+	assert_int_equal(f->stat.ip_frag_timeouts, 3);
 	put(f, d, PART, PART); /* without the first, nobody knows whose */
 	fix_pass(f, (TIMEOUT + 1) * FIX_MS);
 	fix_tx_none(f);

@@ -532,6 +532,11 @@ static void address_taken(void **state)
 	assert_true(f->net.ip6.own[0].taken);
 	assert_false(f->net.ip6.own[1].taken);
 	assert_int_equal(f->stat.nd_taken, 1);
+	/* Nobody finds us there any more, nor by a question. */
+	fix6_know_peer(f);
+	f->net.conf.icmp_echo = true;
+	fix_in(f, fix6_icmp(f, ICMP6_ECHO, 0, 1, "ping", 4));
+	assert_int_equal(f->stat.drop_not_ours, 1);
 	fix_tx_none(f);
 }
 
