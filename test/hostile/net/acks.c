@@ -166,11 +166,14 @@ static bool sack_scatter(struct attack *a)
 			}
 		}
 	} while (more(a));
+	if (counter(a, "tcp_sack_bad") < GROUP)
+		success(a, "no block was looked at");
 	return !*a->why;
 }
 
-/* All but the first segment has come; then nothing of it has (RFC 2018 section
- * 8); and all that was acknowledged has come twice (RFC 2883), each time. */
+/* All but the next segment has come; then that has, and nothing else (RFC 2018
+ * section 8), and so on; and all that was acknowledged has come twice (RFC
+ * 2883), each time. */
 static bool sack_renege(struct attack *a)
 {
 	if (!begin_sack(a))
@@ -181,9 +184,6 @@ static bool sack_renege(struct attack *a)
 		for (uint32_t i = 0; i < a->npuppets; i++) {
 			const struct puppet *p = &a->puppets[i];
 			int32_t got = (int32_t)p->got;
-			const struct block all[3] = { { MSS, got },
-						      { MSS, got },
-						      { MSS, got } };
 			const struct block none[3] = { { got, got },
 						       { got, got },
 						       { got, got } };
@@ -193,14 +193,19 @@ static bool sack_renege(struct attack *a)
 
 			if (got < 4 * MSS)
 				continue;
-			for (int k = 0; k < 20; k++) {
-				sack_at(a, p, 0, all);
-				sack_at(a, p, 0, none);
+			for (int32_t at = 0; at + 2 * MSS < got; at += MSS) {
+				const struct block rest = { at + MSS, got };
+
+				sack_at(a, p, at,
+					(struct block[3]){ rest, rest, rest });
+				sack_at(a, p, at + MSS, none);
 			}
 			for (int k = 0; k < 20; k++)
 				sack_at(a, p, got - MSS, twice);
 		}
 	} while (more(a));
+	if (counter(a, "tcp_dsacks") < GROUP)
+		success(a, "no block was looked at");
 	return !*a->why;
 }
 
