@@ -352,7 +352,7 @@ static inline bool net_is_group(const struct net *net, struct be32 a)
 {
 	if (addr_is_v6(a))
 		return ip6_is_multicast(*addr_ip6(&net->addrs, a));
-	return ip_is_multicast(a) || a.raw == 0xffffffff;
+	return ip_is_multicast(a) || ip_is_broadcast(net, a);
 }
 
 /* The own address to speak to @dst from; zero: none. */

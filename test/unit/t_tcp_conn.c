@@ -116,6 +116,11 @@ static void connect_rules(void **state)
 	assert_int_equal(tcp_connect(n, FIX_IP, 1, 1, &c, f->now), -EINVAL);
 	assert_int_equal(tcp_connect(n, be32(0xe0000001), 1, 1, &c, f->now),
 			 -EINVAL);
+	assert_int_equal(tcp_connect(n, be32(0xffffffff), 1, 1, &c, f->now),
+			 -EINVAL);
+	/* 10.0.0.255, our net's */
+	assert_int_equal(tcp_connect(n, be32(0x0a0000ff), 1, 1, &c, f->now),
+			 -EINVAL);
 	n->conf.gateway = be32(0);
 	assert_int_equal(tcp_connect(n, FIX_FAR, 1, 1, &c, f->now),
 			 -EHOSTUNREACH);
