@@ -141,6 +141,7 @@ static void type_duration(void **state)
 	bad("tcp.rto_min", "50 furlongs", -EINVAL, "such as 50ms");
 	bad("tcp.rto_min", "1ns", -EINVAL, "multiple of 1us");
 	bad("tcp.rto_min", "99us", -ERANGE, "100us to 1min");
+	bad("tcp.delack", "500ms", -ERANGE, "0"); /* RFC 9293, MUST-40 */
 	bad("tcp.rto_min", "9999999999999min", -EINVAL, "multiple");
 }
 
