@@ -44,6 +44,27 @@ static const struct {
 	{ KVM_CAP_XCRS, "XCR0" },
 };
 
+/* With shadow page tables KVM does not see that we change the guest's. */
+static bool shadows(void)
+{
+	static const char *const settings[] = {
+		"/sys/module/kvm_amd/parameters/npt",
+		"/sys/module/kvm_intel/parameters/ept",
+	};
+	char is = 'Y';
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		int fd = open(settings[i], O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		if (read(fd, &is, 1) != 1)
+			is = 'Y';
+		close(fd);
+	}
+	return is == 'N' || is == '0';
+}
+
 static int open_kvm(struct vm *vm, char *why, size_t why_len)
 {
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -57,6 +78,12 @@ static int open_kvm(struct vm *vm, char *why, size_t why_len)
 		if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, needs[i].cap) > 0)
 			continue;
 		snprintf(why, why_len, "/dev/kvm: it has no %s", needs[i].name);
+		return -ENOSYS;
+	}
+	if (shadows()) {
+		snprintf(why, why_len,
+			 "/dev/kvm: it has no nested page tables "
+			 "(npt, ept)");
 		return -ENOSYS;
 	}
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);

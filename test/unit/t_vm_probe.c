@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A /dev/kvm whose guest never comes back: the probe says so in time, whatever
- * signals whoever has started us has blocked. */
+ * signals whoever has started us has blocked. And one without nested page
+ * tables. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -25,11 +26,20 @@ static int new_fd(void)
 	return ftruncate(fd, RUN_LEN) ? -1 : fd;
 }
 
+static const char *setting; /* of nested page tables; NULL: no such file */
+
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...)
 {
-	assert_string_equal(path, "/dev/kvm");
-	return new_fd();
+	int fd;
+
+	if (!strcmp(path, "/dev/kvm"))
+		return new_fd();
+	if (!setting || strcmp(path, "/sys/module/kvm_amd/parameters/npt"))
+		return -1;
+	fd = new_fd();
+	assert_int_equal(pwrite(fd, setting, 1, 0), 1);
+	return fd;
 }
 
 /* Without a signal it would be for ever. */
@@ -88,11 +98,25 @@ static void test_blocked(void **state)
 	assert_true(sigismember(&after, SIGUSR2));
 }
 
+/* A KVM that would not see our changes of the guest's page tables. */
+static void test_shadow(void **state)
+{
+	char why[256];
+
+	setting = "N";
+	assert_int_equal(vm_probe(why, sizeof(why)), -ENOSYS);
+	assert_non_null(strstr(why, "nested page tables"));
+	setting = "Y";
+	assert_int_equal(vm_probe(why, sizeof(why)), -ETIMEDOUT);
+	setting = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_in_time),
 		cmocka_unit_test(test_blocked),
+		cmocka_unit_test(test_shadow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,14 @@ try() { # STATUS WHAT PROGRAM...
 	cat /tmp/out
 }
 
+rmmod kvm_amd
+insmod /modules/kvm-amd.ko npt=0
+"$ix" run --domain vm --nic wire:/dev/shm/w --ip 10.0.0.1/24 -- /bin/bash >/tmp/out 2>&1
+[ $? = 1 ] && grep -q 'no nested page tables' /tmp/out &&
+	ok "shadow page tables are refused" || bad "shadow: $(cat /tmp/out)"
+rmmod kvm_amd
+insmod /modules/kvm-amd.ko
+
 "$build/test/vm/hold" &
 sleep 2
 
