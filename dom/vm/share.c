@@ -149,8 +149,11 @@ static int share_thread(struct proc *p, u32 i)
 
 	if (!err)
 		err = vm_mem_share(m, t->stat.page, STATFILE_BYTES, VM_WRITE);
-	for (u32 k = 0; k < n && !err; k++)
+	/* A fork must not make it copy-on-write. */
+	for (u32 k = 0; k < n && !err; k++) {
+		madvise(parts[k].base, parts[k].len, MADV_DONTFORK);
 		err = vm_mem_share(m, parts[k].base, parts[k].len, VM_WRITE);
+	}
 	return err;
 }
 

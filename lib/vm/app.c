@@ -88,6 +88,13 @@ static int find_all(void)
 	return 0;
 }
 
+/* A child of fork() has another memory than the guest: ring 3 cannot run in it,
+ * and must not be entered for it. */
+static void become_child(void)
+{
+	WRITE_ONCE(proc_dom.end, ECHILD);
+}
+
 __attribute__((visibility("default"))) int ix_domain_open(
 	struct ix_domain **out, char *why, size_t why_len)
 {
@@ -97,7 +104,9 @@ __attribute__((visibility("default"))) int ix_domain_open(
 		snprintf(why, why_len, "start the program by ix run");
 		return err;
 	}
-	err = proc_open(out, "vm");
+	err = -pthread_atfork(NULL, NULL, become_child);
+	if (!err)
+		err = proc_open(out, "vm");
 	if (err)
 		return err;
 	(*out)->attach = attach;

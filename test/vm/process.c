@@ -36,6 +36,8 @@ static int child(char *heap, char *read_only, pid_t parent)
 
 	if (number != 1 || heap[100] != 9 || in_ring3())
 		return 1;
+	if (ix_poll_io(thread) != -ECHILD)
+		return 5;
 	number = 2;
 	heap[100] = 8;
 	*shared = 42;
