@@ -10,7 +10,11 @@
 #include <termios.h>
 #include <time.h>
 
-enum { SLOT_BYTES = 16384, BETWEEN_MS = 20 };
+enum {
+	SLOT_BYTES = 16384,
+	BETWEEN_MS = 20,
+	PATIENCE = 6000, /* 10 ms each; an emulated machine is slow */
+};
 
 /* Cookie of a connection that is hoarded. */
 #define HOARDED (1ull << 40)
@@ -190,7 +194,7 @@ static void keep_fds(struct rogue *r)
 
 static bool await(struct rogue *r, uint64_t *what)
 {
-	for (int i = 0; i < 500 && !*what; i++)
+	for (int i = 0; i < PATIENCE && !*what; i++)
 		if (!serve(r, 10))
 			return false;
 	return *what != 0;

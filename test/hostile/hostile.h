@@ -49,7 +49,7 @@ struct rogue {
 	bool hoards;	   /* keeps what comes to HOARD_PORT */
 	char *mem;	   /* 64 KB of the arena */
 	int fds[5];	   /* up down frames arena pipe, kept open */
-	pid_t dataplane; /* in its own pid namespace */
+	pid_t dataplane;   /* in its own pid namespace */
 };
 
 /* Returns false and prints if the lie was believed. */

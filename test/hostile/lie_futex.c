@@ -4,6 +4,10 @@
  * ours, while we keep our turn and do not cross: they wake D, move it to other
  * words, lock what it sleeps on. It must go on looking after the network;
  * watch.py sees to that.
+ *
+ * In domain vm our thread is in ring 3 meanwhile, and its persona sleeps on the
+ * words; what is written there would be answers to Linux's calls. So we make
+ * none until nobody plays any more and the turns are what they were.
  */
 #include "hostile.h"
 
@@ -30,8 +34,14 @@ enum {
 	OP = -64,
 };
 
+/* In the arena, for children, too. */
+struct gate {
+	uint32_t open, busy[CHILDREN + THREADS];
+};
+
 struct toy {
 	struct ix_down *down;
+	struct gate *gate;
 	uint32_t *arena; /* 16384 words */
 	uint32_t seed;
 	bool stop;
@@ -144,10 +154,14 @@ static trick *plays;
 static void *play(void *arg)
 {
 	struct toy mine = toy;
+	uint32_t *busy = &mine.gate->busy[(uintptr_t)arg];
 
-	mine.seed = (uint32_t)(uintptr_t)arg;
+	mine.seed = 100 + (uint32_t)(uintptr_t)arg;
 	while (!__atomic_load_n(&toy.stop, __ATOMIC_RELAXED)) {
-		plays(&mine);
+		__atomic_store_n(busy, 1, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&mine.gate->open, __ATOMIC_SEQ_CST))
+			plays(&mine);
+		__atomic_store_n(busy, 0, __ATOMIC_SEQ_CST);
 		usleep(EVERY_US);
 	}
 	return NULL;
@@ -161,6 +175,35 @@ static void msleep(int ms)
 		usleep(1000);
 }
 
+static bool is_vm(void)
+{
+	return !strcmp(ix_domain()->name, "vm");
+}
+
+static void spin(int ms)
+{
+	uint64_t until = now_ns() + (uint64_t)ms * 1000000;
+
+	while (now_ns() < until)
+		;
+}
+
+static void let_play(struct toy *t)
+{
+	uint32_t ours = *word(t->down, A_TURN), d = *word(t->down, D_TURN);
+
+	__atomic_store_n(&t->gate->open, 1, __ATOMIC_SEQ_CST);
+	(is_vm() ? spin : msleep)(KEEP_MS);
+	__atomic_store_n(&t->gate->open, 0, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < CHILDREN + THREADS; i++)
+		while (__atomic_load_n(&t->gate->busy[i], __ATOMIC_SEQ_CST))
+			;
+	if (!is_vm())
+		return;
+	*word(t->down, A_TURN) = ours;
+	*word(t->down, D_TURN) = d;
+}
+
 /* While we sleep, in our turn. */
 static bool keep(struct rogue *r, trick *t)
 {
@@ -168,17 +211,26 @@ static bool keep(struct rogue *r, trick *t)
 	pid_t pid[CHILDREN];
 	bool ok = true;
 
-	toy = (struct toy){ .down = r->t->port.down, .arena = (void *)r->mem };
+	static struct gate *gate;
+
+	gate = gate ? gate : ix_alloc_pages(4096);
+	if (!gate)
+		return false;
+	*gate = (struct gate){ 0 };
+	toy = (struct toy){ .down = r->t->port.down,
+			    .arena = (void *)r->mem,
+			    .gate = gate };
 	plays = t;
 	*word(toy.down, OP) = NO_OP;
 	for (uintptr_t i = 0; i < CHILDREN; i++) {
 		pid[i] = fork();
 		if (!pid[i])
-			play((void *)(100 + i));
+			play((void *)i);
 	}
 	for (uintptr_t i = 0; i < THREADS; i++)
-		ok &= !pthread_create(&id[i], NULL, play, (void *)(200 + i));
-	msleep(KEEP_MS);
+		ok &= !pthread_create(&id[i], NULL, play,
+				      (void *)(CHILDREN + i));
+	let_play(&toy);
 	toy.stop = true;
 	for (int i = 0; i < CHILDREN; i++) {
 		kill(pid[i], SIGKILL);

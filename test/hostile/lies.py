@@ -15,7 +15,7 @@ import sys
 import time
 from types import SimpleNamespace
 
-from server import IX_ADDRESS, enter
+from server import DOMAIN, IX_ADDRESS, SLOW, enter
 from lab import (Ix, Lab, Process, check, finish, sh, skip, user_option,
                  wait_for)
 
@@ -26,60 +26,67 @@ NEVER = "/nonexistent"  # a file to stop at
 def begin(args, *options, lie=(), **popen):
     """ix with the hostile program."""
     return Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", IX_ADDRESS,
-              [args.hostile, *lie], "--domain", "process",
+              [args.hostile, *lie], "--domain", DOMAIN,
               *user_option(args.hostile), *options, *args.options, **popen)
 
 
 def script(args, seconds, name, *argv):
-    return Process(args.lab, ["timeout", "-k", "1", str(seconds),
+    return Process(args.lab, ["timeout", "-k", "1", str(seconds * SLOW),
                               os.path.join(HERE, name), *map(str, argv)])
 
 
 def ends_well(what, process, seconds):
     """By itself."""
-    status = process.wait(seconds)
+    status = process.wait(seconds * SLOW)
     check(what, status == 0, f"(status {status}) {process.said().strip()}")
 
 
 def says(server, text, seconds):
     return wait_for(lambda: text in server.said() or
-                    server.poll() is not None, seconds)
+                    server.poll() is not None, seconds * SLOW)
 
 
 def all_lies(args):
     """With a terminal as stderr, which it stops."""
-    terminal, stop = args.lab.path("terminal"), args.lab.path("stop")
+    terminal = args.lab.path("terminal")
     server = begin(args, "--cores", "0", "--timers", "4096",
                    "--tcp.max_conns", "2048", "--mbufs", "4096",
                    before=[os.path.join(HERE, "on_tty.py"), terminal])
-    peer = script(args, 90, "peer.py", IX_ADDRESS, 60, stop)
-    watch = script(args, 90, "watch.py", IX_ADDRESS, 0, 60, stop, args.ix,
+    try:
+        bystanders(args, server)
+        check("no lie is believed", "hostile: 0 believed" in server.said())
+    finally:
+        with open(terminal, errors="replace") as f:
+            print(f.read() + server.said())
+
+
+def bystanders(args, server):
+    stop = args.lab.path("stop")
+    peer = script(args, 90, "peer.py", IX_ADDRESS, 60 * SLOW, stop)
+    watch = script(args, 90, "watch.py", IX_ADDRESS, 0, 60 * SLOW, stop, args.ix,
                    server.stat_dir)
     says(server, " believed", 60)
     time.sleep(1)
     open(stop, "w").close()
     ends_well("no bystander is harmed", peer, 90)
     ends_well("the dataplane is there all the time", watch, 90)
-    check("the time limit is enforced", server.stat()["app_overruns"] >= 1)
+    check("the time limit is enforced", server.stat().get("app_overruns"))
     buffers(server)
     confined(server)
     no_counters(args, server)
     status = server.end()
     check("SIGTERM ends it", status == 0, f"(status {status})")
-    check("no lie is believed", "hostile: 0 believed" in server.said())
-    with open(terminal, errors="replace") as f:
-        print(f.read() + server.said())
 
 
 def buffers(server):
     """SYNs to nobody wait for ARP; all else has been given back."""
     def held():
         stat = server.stat()
-        return stat["mbufs_total"] - stat["mbufs_free"]
+        return stat.get("mbufs_total", 1e9) - stat.get("mbufs_free", 0)
 
     given_back = wait_for(lambda: held() < 10)
     check("no buffer is missing", given_back, f"({held()} held, "
-          f"{server.stat()['calls_failed']} calls failed)")
+          f"{server.stat().get('calls_failed')} calls failed)")
 
 
 def confined(server):
@@ -98,7 +105,7 @@ def no_counters(args, server):
     os.truncate(os.path.join(server.stat_dir, f"{server.pid}.0"), 0)
     time.sleep(0.3)
     ends_well("without its counter file it goes on", script(
-        args, 5, "peer.py", IX_ADDRESS, 0.5, NEVER), 10)
+        args, 5, "peer.py", IX_ADDRESS, 0.5 * SLOW, NEVER), 10)
 
 
 def becomes_another(args):
@@ -110,7 +117,7 @@ def becomes_another(args):
     peer = script(args, 20, "peer.py", IX_ADDRESS, 15, NEVER)
     says(server, "becomes another", 10)
     time.sleep(1.5)  # until the dataplane wants to report it
-    check("exec: it is looked after", server.stat()["app_overruns"] >= 1)
+    check("exec: it is looked after", server.stat().get("app_overruns"))
     check("exec: a ping is answered", pinged("-w", "5"))
     ends_well("exec: it ends", server, 60)
     peer.end()

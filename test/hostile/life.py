@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 
-from server import Server, connect, enter
+from server import DOMAIN, SLOW, Server, connect, enter
 from lab import (Lab, check, finish, receive, reset_on_close, unacked,
                  wait_for)
 
@@ -26,7 +26,7 @@ LEAVES = 1 / 64      # share of messages after which a peer leaves
 # ms. After a life shorter than the pause before it, 10 ms at first, ix doubles
 # the pause; the long life makes up for that.
 LIVES = ((0, 0.02), (0.06, 0.09))
-KILL_LIMIT = 0.8     # seconds for each kill, else something is wrong
+KILL_LIMIT = 0.8 * SLOW  # seconds for each kill, else something is wrong
 
 
 class Load(threading.Thread):
@@ -43,7 +43,7 @@ class Load(threading.Thread):
     def run(self):
         while not self.stop:
             try:
-                s = connect(0.5)
+                s = connect(0.5 * SLOW)
             except OSError:
                 self.refused += 1
                 time.sleep(0.002)
@@ -98,12 +98,12 @@ def kill_many(args):
     for t in loads:
         t.start()
     os.kill(server.app(), signal.SIGKILL)  # what is allocated once
-    wait_for(server.answers)
+    wait_for(server.answers, 10 * SLOW)
     sizes = [memory(server.pid)]
     began = time.monotonic()
     kills = kill_often(server, args.kills)
     took = time.monotonic() - began
-    alive = wait_for(server.answers, 30)
+    alive = wait_for(server.answers, 30 * SLOW)
     for t in loads:
         t.stop = True
     for t in loads:
@@ -152,16 +152,18 @@ def stop_and_go(args):
     os.kill(server.app(), signal.SIGSTOP)
     data = os.urandom(60000)
     s.sendall(data)
-    acked = wait_for(lambda: unacked(s) == 0, 1)
+    acked = wait_for(lambda: unacked(s) == 0, SLOW)
     time.sleep(1.5)
     check("stopped: data are acknowledged", acked)
-    check("stopped: it is reported", "has kept its core" in server.said())
+    if DOMAIN != "vm":  # where ring 3 goes on, until it asks something of Linux
+        check("stopped: it is reported", "has kept its core" in server.said())
     os.kill(server.app(), signal.SIGCONT)
-    s.settimeout(5)
+    s.settimeout(5 * SLOW)
     check("continued: every byte is answered",
           receive(s, len(data)) == data)
     overruns = server.stat()["app_overruns"]
-    check("one overrun is counted", 1 <= overruns <= 3, f"({overruns})")
+    if DOMAIN != "vm":
+        check("one overrun is counted", 1 <= overruns <= 3, f"({overruns})")
     server.send_signal(signal.SIGTERM)
     check("SIGTERM: peers get a FIN, not a reset", s.recv(1) == b"")
     s.close()
@@ -170,7 +172,7 @@ def stop_and_go(args):
 
 def dies(args):
     server = Server(args)
-    s = connect(5)
+    s = connect(5 * SLOW)
     s.sendall(b"x")
     s.recv(1)
     os.kill(server.app(), signal.SIGSEGV)
@@ -179,7 +181,7 @@ def dies(args):
     except ConnectionResetError:
         reset = True
     check("a crash: peers get a reset", reset)
-    check("a crash: status 128 + 11", server.wait(10) == 128 + 11)
+    check("a crash: status 128 + 11", server.wait(10 * SLOW) == 128 + 11)
     server.end()
 
 
@@ -196,7 +198,7 @@ def dataplane_dies(args):
         except FileNotFoundError:
             return True
 
-    check("the dataplane dies: the application ends", wait_for(gone, 3))
+    check("the dataplane dies: the application ends", wait_for(gone, 3 * SLOW))
     check("... and says why", "has died" in server.said())
     server.end()
 
@@ -208,7 +210,7 @@ def stubborn(args):
     began = time.monotonic()
     status = server.end()
     check("SIGTERM while stopped: ends all the same",
-          status == 128 + 9 and time.monotonic() - began < 5, f"({status})")
+          status == 128 + 9 and time.monotonic() - began < 5 * SLOW, f"({status})")
 
 
 def nobody_there(args):

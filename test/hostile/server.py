@@ -14,7 +14,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import lab  # noqa: E402
 
 IX_ADDRESS, PORT = "10.81.0.10", 7
-BEGIN = 60  # seconds to begin, on however loaded a machine
+DOMAIN = os.environ.get("IX_DOMAIN", "process")
+# On a machine that is emulated everything takes longer.
+SLOW = float(os.environ.get("IX_SLOW", "1"))
+BEGIN = 60 * SLOW  # seconds to begin, on however loaded a machine
 
 
 def enter(flags="-Urn"):
@@ -29,7 +32,7 @@ def connect(timeout=2, address=IX_ADDRESS):
 
 
 class Server(lab.Ix):
-    """ix run --domain process ... -- echo, or another program; @ready: what
+    """ix run --domain DOMAIN ... -- echo, or another program; @ready: what
     is waited for"""
 
     def __init__(self, args, *options, program=None, ready="answers",
@@ -37,7 +40,7 @@ class Server(lab.Ix):
         self.address = f"10.81.{number}.10"
         super().__init__(args.lab, args.ix, f"tap:ix{number},"
                          f"10.81.{number}.2/24", self.address,
-                         program or [args.echo], "--domain", "process",
+                         program or [args.echo], "--domain", DOMAIN,
                          "--port", str(PORT), *options)
         if ready:
             self.wait_ready(getattr(self, ready), BEGIN)
@@ -54,7 +57,7 @@ class Server(lab.Ix):
 
     def pings(self, n=1):
         """Are @n of them answered, each within a second?"""
-        out = lab.sh("ping", "-n", "-i", "0.2", "-W", "1", "-c", str(n),
+        out = lab.sh("ping", "-n", "-i", "0.2", "-W", str(int(SLOW)), "-c", str(n),
                      self.address, error=None)
         return out.count("bytes from") == n
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from server import open_tree
+from server import DOMAIN, open_tree
 from lab import Lab, check, finish, run_command, skip, wait_for
 
 NOBODY = 65534
@@ -35,7 +35,7 @@ def command(args, *program, user="root", under=()):
     tmp = args.lab.directory(0o777)
     return [*under, *run_command(
         args.ix, f"wire:{tmp}/wire", "10.0.0.1", program, "--quiet",
-        "--domain", "process", "--stat_dir", os.path.join(tmp, "stat"),
+        "--domain", DOMAIN, "--stat_dir", os.path.join(tmp, "stat"),
         "--arena", "16M", "--user", user)]
 
 

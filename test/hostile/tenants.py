@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 
-from server import Server, connect, enter, open_tree
+from server import DOMAIN, Server, connect, enter, open_tree
 from lab import Lab, check, finish, receive, skip, wait_for
 
 NOBODY = 65534
@@ -191,7 +191,7 @@ def exhaustion(args):
 
 def refused(args, what, *options, says, program=None, under=()):
     r = subprocess.run(
-        [*under, args.ix, "run", "--domain", "process", "--nic",
+        [*under, args.ix, "run", "--domain", DOMAIN, "--nic",
          "tap:ix0,10.81.0.2/24", "--ip", "10.81.0.10/24", *options, "--",
          *(program or [args.echo])], capture_output=True, text=True,
         timeout=60)
@@ -241,7 +241,7 @@ def kill_probe(args):
     ended = []
     for _ in range(20):
         d = subprocess.Popen(
-            [args.ix, "run", "--quiet", "--domain", "process", "--nic",
+            [args.ix, "run", "--quiet", "--domain", DOMAIN, "--nic",
              "tap:ix0", "--ip", "10.81.0.10/24", "--user", "nobody", "--",
              "/usr/bin/id", "-u"], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
@@ -288,7 +288,7 @@ def ordinary(args):
              "setpriv --bounding-set=-all --inh-caps=-all sleep 20 >/dev/null 2>&1 & ",
              [args.spy, "alone", "$!"])):
         command = " ".join(
-            [args.ix, "run", "--quiet", "--domain", "process", "--nic",
+            [args.ix, "run", "--quiet", "--domain", DOMAIN, "--nic",
              f"wire:{tmp}/wire{len(what)}", "--ip", "10.0.0.1/24",
              "--stat_dir", os.path.join(tmp, "stat" + limit[:4]), "--arena", "16M", "--"] +
             [f'"{w}"' for w in program])

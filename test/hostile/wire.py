@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "tool"))
 from lab import Ix, Lab, check, finish, wait_for  # noqa: E402
+from server import DOMAIN  # noqa: E402
 
 
 def scribble(path, seconds):
@@ -33,7 +34,7 @@ def main():
     lab = Lab()
     nic = lab.wire()
     wire = nic.removeprefix("wire:")
-    server = Ix(lab, ix, nic, "10.0.0.1", [echo], "--domain", "process")
+    server = Ix(lab, ix, nic, "10.0.0.1", [echo], "--domain", DOMAIN)
 
     def sleeps():
         return server.stat().get("sleeps", 0)

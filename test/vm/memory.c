@@ -3,6 +3,7 @@
  * what mmap() and mprotect() have said. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,13 @@ static volatile int step;
 
 static void *take_away(void *arg)
 {
+	cpu_set_t all;
+
+	/* On ring 3's processor we would stop it, and that might flush. */
+	CPU_ZERO(&all);
+	for (int cpu = 1; cpu < 64; cpu++)
+		CPU_SET(cpu, &all);
+	sched_setaffinity(0, sizeof(all), &all);
 	while (step != 1)
 		;
 	step = mprotect(shared_page, PAGE, PROT_NONE) ? 3 : 2;
@@ -197,7 +205,7 @@ static void race(void)
 	pthread_t id;
 	int wrong = 0;
 
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 40; i++) {
 		shared_page = map_pages(PAGE, RW);
 		target = shared_page;
 		step = 0;

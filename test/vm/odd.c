@@ -139,11 +139,11 @@ __attribute__((target("avx"))) static void uppers(void)
 	thread->port.down->flags = IX_RUN_POLL;
 #define LOAD(n) "vmovups %2, %%ymm" #n "\n\t"
 #define SAVE(n) "vmovups %%ymm" #n ", " #n "*32(%1)\n\t"
-#define ALL(X)                                                                \
-	X(0)                                                                  \
-	X(1)                                                                  \
-	X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
-		X(15)
+#define ALL(X) \
+	X(0)   \
+	X(1)   \
+	X(2)   \
+	X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 	__asm__ volatile(ALL(LOAD) "syscall\n\t" ALL(SAVE) "vzeroupper"
 			 : "+a"(ret)
 			 : "r"(out), "m"(in)
