@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "hostile"))
 
 from server import Server, connect, enter, open_tree  # noqa: E402
-from lab import Lab, check, finish, skip  # noqa: E402
+from lab import Lab, check, finish, skip, wait_for  # noqa: E402
 
 NOBODY = 65534
 SLOW = 5  # seconds that lines.h has patience
@@ -187,7 +187,8 @@ def hostile(args):
             answers += bool(about and about.get("ok"))
             time.sleep(0.02)
         check(f"{what.__name__}: root is answered, the bystander served",
-              answers and bystander.n > n and not bystander.failed,
+              answers and wait_for(lambda: bystander.n > n) and
+              not bystander.failed,
               f"({answers} answers, {bystander.n - n} bytes, the slowest "
               f"{bystander.worst * 1e3:.1f} ms)")
     r = ask(path, {"do": "set", "settings": {"batch": "32"}})
