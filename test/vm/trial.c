@@ -5,6 +5,7 @@
  *	trial work	memory, files, processes, signals, time, registers
  *	trial lies	what must fault, and leave the dataplane as it was
  *	trial spin	keeps the core for a second
+ *	trial keep	... until it is killed
  *	trial time	asks for it, very often; then sleeps for a minute
  *	trial flush	keeps ring 0 busy, not with the network
  *	trial calls	... with what is answered at once
@@ -187,6 +188,13 @@ static int spin(void)
 	return failed;
 }
 
+static int keep(void)
+{
+	for (volatile int i = 0;; i++)
+		;
+	return failed;
+}
+
 /* A hundred thousand times the time, and some seconds for who looks at the
  * counters. */
 static int ask_time(void)
@@ -267,7 +275,7 @@ static const struct {
 } modes[] = {
 	{ "work", work },     { "lies", tell_lies }, { "spin", spin },
 	{ "time", ask_time }, { "flush", flush },    { "calls", calls },
-	{ "crash", crash },   { "abort", die },
+	{ "crash", crash },   { "abort", die },	     { "keep", keep },
 };
 
 int main(int argc, char **argv)
