@@ -106,6 +106,18 @@ load --conns 2 --size 20000 --duration 2 >/tmp/out 2>&1 &&
 [ "$(counter sleeps)" -gt 0 ] || bad "it never slept"
 leave 0 "and leaves"
 
+# Packets of ring 0, while it is at work.
+serve --idle spin -- "$build/app/echo" --port 7
+load --conns 4 --duration 5 >/tmp/out 2>&1 &
+loading=$!
+sleep 2
+timeout 60 "$ix" pcap --count 50 --write /tmp/pcap echo tcp port 7 >/tmp/said 2>&1 &&
+	grep -q '^ix: 50 packets written of' /tmp/said &&
+	[ "$(wc -c </tmp/pcap)" -gt 5000 ] && ok "ix pcap" || bad "ix pcap"
+cat /tmp/said
+wait $loading && ok "... and it serves on" || bad "load beside ix pcap"
+leave 0 "and leaves"
+
 serve --cores 0,1 -- "$build/app/echo" --port 7
 load --conns 8 --duration 2 >/tmp/out 2>&1 && ok "two vCPUs" || {
 	bad "two vCPUs"
