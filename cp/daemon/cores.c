@@ -81,22 +81,27 @@ static bool follows(const struct plane *p)
 	       least(p) < p->running.cores.n;
 }
 
-static struct policy_want policy_of(const struct plane *p)
+static struct policy_want policy_of(const struct cpd *c, const struct plane *p)
 {
-	return (struct policy_want){
+	struct policy_want w = {
 		.kind = (enum policy_kind)p->conf->policy,
 		.min_cores = least(p),
 		.max_cores = p->running.cores.n,
 		.target_us = p->conf->latency_us,
 		.batch = p->running.dp.batch,
 	};
+
+	if (w.kind == POLICY_ENERGY)
+		w.nkhz = freq_list(c, p->running.cores.core[0], w.khz);
+	return w;
 }
 
 void cores_begin(struct cpd *c, struct plane *p)
 {
-	struct policy_want w = policy_of(p);
+	struct policy_want w = policy_of(c, p);
 
 	p->has = p->wants = p->running.cores.n;
+	p->khz = 0;
 	p->refused = 0;
 	p->ask_at = 0;
 	policy_init(&p->policy, &w, c->now);
@@ -105,7 +110,7 @@ void cores_begin(struct cpd *c, struct plane *p)
 
 void cores_change(struct cpd *c, struct plane *p)
 {
-	struct policy_want w = policy_of(p);
+	struct policy_want w = policy_of(c, p);
 
 	if (p->state == PLANE_UP)
 		policy_change(&p->policy, &w, c->now);
@@ -119,8 +124,12 @@ void cores_end(struct plane *p)
 
 static void decide(struct cpd *c, struct plane *p)
 {
+	struct policy_step s;
+
 	sampler_take(&p->sampler, p->has, c->now, &p->load);
-	p->wants = policy_decide(&p->policy, &p->load, c->now).cores;
+	s = policy_decide(&p->policy, &p->load, c->now);
+	p->wants = s.cores;
+	p->khz = s.khz;
 }
 
 /* ---- asking */
@@ -212,6 +221,19 @@ bool cores_are_free(const struct cpd *c, const struct plane *p)
 	return policy_may_use(claims, c->n, i) >= claims[i].min;
 }
 
+static void pace(struct cpd *c)
+{
+	u32 khz[POLICY_CORES] = { 0 };
+
+	for (u32 i = 0; i < c->n; i++) {
+		const struct plane *p = c->plane[i];
+
+		for (u32 k = 0; follows(p) && k < occupied(p); k++)
+			khz[p->running.cores.core[k]] = p->khz;
+	}
+	freq_give(c, khz);
+}
+
 static void carry_out(struct cpd *c)
 {
 	struct policy_claim claims[CPD_PLANES];
@@ -247,6 +269,7 @@ void cores_step(struct cpd *c)
 	if (due)
 		c->sampled_at = c->now;
 	carry_out(c);
+	pace(c);
 }
 
 bool cores_follow(const struct cpd *c)

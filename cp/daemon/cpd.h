@@ -12,6 +12,7 @@
  *   link.c        ... its control socket
  *   cores.c       policies and shares, carried out
  *   background.c  what cores are left
+ *   freq.c        how fast they are
  *   verb.c        requests of /run/ix/ixcpd.sock
  *
  * Files, in the directory DIR (/run/ix), where counter pages are, too:
@@ -117,6 +118,7 @@ struct plane {
 	/* its cores */
 	u32 has;     /* threads that run */
 	u32 wants;   /* by its policy */
+	u32 khz;     /* ... of each; 0: what they can */
 	bool fixed;  /* it cannot change that */
 	u32 refused; /* times in a row */
 	u64 ask_at;  /* ns: not before */
@@ -139,6 +141,8 @@ struct cpd {
 	u32 n;
 	struct plane *plane[CPD_PLANES];
 	struct core_set background; /* what it has been given */
+	bool paces;		    /* somebody wants cores slow */
+	u32 paced[POLICY_CORES];    /* kHz + 1, 1: all it can; 0: not known */
 };
 
 /* A new one of @conf, which becomes its own. NULL: no room. */
@@ -215,6 +219,13 @@ struct core_set cores_free(const struct cpd *c);
 /* Gives @free to the background group, if they have changed; if there is none,
  * what dataplanes may not have. */
 void background_give(struct cpd *c, const struct core_set *free);
+
+/* ---- freq.c */
+
+/* Frequencies of @core, ascending: how many, 0 if it has none to choose. */
+u32 freq_list(const struct cpd *c, u32 core, u32 khz[POLICY_FREQS]);
+/* Each core's, by its number; 0: as fast as it can. */
+void freq_give(struct cpd *c, const u32 khz[POLICY_CORES]);
 
 /* ---- verb.c */
 

@@ -42,6 +42,7 @@ struct cpd_conf {
 	char ix[256];		 /* the command; empty: beside ours */
 	char admins[CPD_USERS];	 /* users who may do everything, besides root */
 	char background[256];	 /* directory of a cgroup; empty: none */
+	char cpufreq[256];	 /* Linux's directory of cores */
 	u32 nplanes;
 	struct plane_conf *plane[CPD_PLANES]; /* each of malloc() */
 };

@@ -11,6 +11,7 @@
  *
  *	serve       until SIGTERM
  *	stubborn    ... and takes no notice of that
+ *	slow        takes SLOW_MS to leave cores
  *	fixed       without `cores`
  *	silent      takes requests and answers none
  *	fail        ends at once with status 3
@@ -28,7 +29,7 @@
 #include "dom/host/lines.h"
 #include "dom/host/statfile.h"
 
-enum { STEP_MS = 2 };
+enum { STEP_MS = 2, SLOW_MS = 100 };
 
 struct plane {
 	struct conf conf;
@@ -64,6 +65,8 @@ static char *answer(void *arg, const struct lines_peer *peer, const char *line,
 	if (strcmp(p->what, "fixed") &&
 	    sscanf(line, "{\"do\": \"cores\", \"n\": %u}", &n) == 1 && n &&
 	    n <= p->n) {
+		if (n < p->runs && !strcmp(p->what, "slow"))
+			usleep(SLOW_MS * 1000);
 		p->runs = n;
 		return strdup("{\"ok\":true}");
 	}

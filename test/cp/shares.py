@@ -54,7 +54,7 @@ def background(cpd):
     cpd.load("kv", 100)
     check("background work gets what is free", wait_for(
         lambda: given() == cores(cpd.ask(do="status")["free"]) and
-        len(given()) == 5, 5), str(given()))
+        len(given()) == 5, 20), str(given()))
     cpd.load("web", 4000)
     check("and loses it", wait_for(
         lambda: not given() & (held(cpd, "web") | held(cpd, "kv")) and
@@ -73,24 +73,71 @@ def policies(cpd):
         lambda: len(held(cpd, "web")) == 1, 5))
 
 
+def frequency(cpd):
+    """Slow cores first; when there are no more, all of them faster; and as
+    fast as they can when another policy says so."""
+    def khz():
+        found = {}
+        for core in range(8):
+            with open(cpufreq(cpd, core, "scaling_max_freq")) as f:
+                found[core] = int(f.read())
+        return found
+
+    def all_have(value):
+        at = khz()
+        return all(at[c] == value for c in held(cpd, "web"))
+
+    cpd.load("web", 100)
+    cpd.load("kv", 100)
+    check("nothing is touched before", set(khz().values()) == {1})
+    cpd.ask(do="policy", name="web", policy="energy")
+    check("energy: one slow core", wait_for(
+        lambda: len(held(cpd, "web")) == 1 and all_have(1000000), 8),
+        str(khz()))
+    check("others are as fast as they can, the kernel's is left alone",
+          [khz()[c] for c in (0, 6, 7)] == [1, 4000000, 4000000], str(khz()))
+    cpd.load("web", 4000)
+    check("under load all, and faster", wait_for(
+        lambda: len(held(cpd, "web")) == 5 and all_have(4000000), 8),
+        str(khz()))
+    cpd.ask(do="policy", name="web", policy="latency")
+    cpd.load("web", 100)
+    check("latency: what they can", wait_for(
+        lambda: len(held(cpd, "web")) == 1 and
+        set(list(khz().values())[1:]) == {4000000}, 8), str(khz()))
+
+
+def cpufreq(cpd, core, file):
+    return os.path.join(cpd.dir, f"cpu{core}", "cpufreq", file)
+
+
+def make_cpufreq(cpd):
+    for core in range(8):
+        os.makedirs(os.path.dirname(cpufreq(cpd, core, "")))
+        for file, text in (("scaling_max_freq", "1"),
+                           ("cpuinfo_max_freq", "4000000"),
+                           ("scaling_available_frequencies",
+                            "4000000 2000000 1000000")):
+            with open(cpufreq(cpd, core, file), "w") as f:
+                f.write(text)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("ixcpd")
     p.add_argument("plane")
     args = p.parse_args()
     lab = Lab(limit=100)
-    cpd = Cpd(lab, args.ixcpd, args.plane, {
-        "web": {"min_cores": 1, "max_cores": 5, "priority": 1},
-        "kv": {"min_cores": 1, "max_cores": 5, "priority": 2}},
-        cores="1-7")
-    cpd.write({
-        "web": {"min_cores": 1, "max_cores": 5, "priority": 1},
-        "kv": {"min_cores": 1, "max_cores": 5, "priority": 2}},
-        cores="1-7", background=cpd.dir)
+    planes = {"web": {"program": "slow", "min_cores": 1, "max_cores": 5,
+                      "priority": 1},
+              "kv": {"min_cores": 1, "max_cores": 5, "priority": 2}}
+    cpd = Cpd(lab, args.ixcpd, args.plane, planes)
+    cpd.write(planes, cores="1-7", background=cpd.dir, cpufreq=cpd.dir)
+    make_cpufreq(cpd)
     open(os.path.join(cpd.dir, "cpuset.cpus"), "w").close()
     cpd.start()
     check("both are up", cpd.all_up("web", "kv"))
-    for test in (follows_load, in_turns, background, policies):
+    for test in (follows_load, in_turns, background, policies, frequency):
         test(cpd)
     cpd.end()
     finish()
