@@ -588,5 +588,56 @@ IP6 = [
            "\t\treturn id;", ["t_addr"]),
 ]
 
-MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + CONGESTION + IP6 + STARTS + PACE +
-           SIM)
+DAEMON = [
+    Mutant("a saturated thread counts once", "cp/policy.c",
+           "2 * max(t->busy, (u32)SATURATED)", "t->busy", ["t_policy"]),
+    Mutant("cores are taken back at once", "cp/policy.c",
+           "now - p->changed_at >= p->hold", "1", ["t_policy"]),
+    Mutant("a moment's load is forgotten", "cp/policy.c",
+           "p->peak[0] = max(p->peak[0], need);", "p->peak[0] = need;",
+           ["t_policy"]),
+    Mutant("nothing is regretted", "cp/policy.c",
+           "p->hold = min(2 * p->hold,", "p->hold = min(p->hold,",
+           ["t_policy"]),
+    Mutant("what is being worked off is a lack", "cp/policy.c",
+           " && !recovers(p, delay_us, now)", "", ["t_policy"]),
+    Mutant("slow service takes all cores", "cp/policy.c",
+           " && mean_busy(l) > LOADED", "", ["t_policy"]),
+    Mutant("a slow core counts as a fast one", "cp/policy.c",
+           "busy * s->khz / full", "busy", ["t_policy"]),
+    Mutant("a core is given twice", "cp/policy_share.c",
+           "\tif (core_has(taken, core))\n\t\treturn false;\n", "",
+           ["t_policy"]),
+    Mutant("priority is not looked at", "cp/policy_share.c",
+           "most = max(most, c[i].priority);", "most = 0;", ["t_policy"]),
+    Mutant("a core has two until the other has left", "cp/policy_share.c",
+           "k < c[j].has", "k < c[j].given", ["t_policy"]),
+    Mutant("a port can be had twice", "cp/daemon/claim.c",
+           "o->conf->dp.net.ports_only && port)",
+           "o->conf->dp.net.ports_only && 0)", ["t_cpd"]),
+    Mutant("cores that another one is sure of are given", "cp/daemon/claim.c",
+           "\t\t\tif (k < others[i].min_cores)\n\t\t\t\treturn "
+           "UINT32_MAX;\n", "", ["t_cpd"]),
+    Mutant("memory is not added up", "cp/daemon/claim.c",
+           " && used <= limit - c->memory", "", ["t_cpd"]),
+    Mutant("anybody may do anything", "cp/daemon/verb.c",
+           "if (v->changes && !may(a))", "if (0)", ["t_cpd"]),
+    Mutant("an owner's name may be part of another", "cp/daemon/settings.c",
+           "n == len && ", "", ["t_cpd"]),
+    Mutant("an application may have the dataplane's memory",
+           "cp/daemon/settings.c", "p->memory - own", "p->memory", ["t_cpd"]),
+    Mutant("a dataplane does not hold its lock", "cp/daemon/spawn.c",
+           "fcntl(p->lock_fd, F_SETFD, 0)", "0", ["cpd_faults"]),
+    Mutant("what was stopped is started again", "cp/daemon/plane.c",
+           "p->held = p->marked = spawn_marked(c, p);",
+           "p->held = p->marked = false;", ["cpd_faults"]),
+    Mutant("a core is given before it is left", "cp/daemon/cores.c",
+           ": policy_may_use(claims, c->n, i);", ": claims[i].given;",
+           ["cpd_shares"]),
+    Mutant("a sleep without an application is work", "dom/host/run.c",
+           "\tt->dp->stat->idle_ns += t->dp->polled_at - t->worked_at;\n",
+           "", ["t_host"]),
+]
+
+MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + CONGESTION + IP6 + STARTS +
+           PACE + SIM + DAEMON)

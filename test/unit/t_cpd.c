@@ -116,6 +116,7 @@ static void users_are_listed_whole(void **state)
 	assert_true(cpd_listed("root,alice", "alice"));
 	assert_true(cpd_listed("alice", "alice"));
 	assert_false(cpd_listed("malice", "alice"));
+	assert_false(cpd_listed("ali", "alice"));
 	assert_false(cpd_listed("alice2", "alice"));
 	assert_false(cpd_listed("", "alice"));
 	assert_false(cpd_listed("alice,,bob", ""));
