@@ -11,16 +11,37 @@ size_t mbuf_pool_bytes(u32 total)
 void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
 		    u32 total)
 {
-	p->mbufs = mem;
-	p->free = (u32 *)(p->mbufs + total);
+	struct mbuf *mbufs = mem;
+
+	mbuf_pool_part(p, mbufs, (u32 *)(mbufs + total), frames, app_frames,
+		       total, 0, 1);
+}
+
+void mbuf_pool_part(struct mbuf_pool *p, struct mbuf *mbufs, u32 *free,
+		    u8 *frames, u64 app_frames, u32 total, u32 thread,
+		    u32 nthreads)
+{
+	p->mbufs = mbufs;
+	p->free = free;
 	p->frames = frames;
 	p->app_frames = app_frames;
-	p->total = p->nfree = total;
+	p->total = total;
 	p->half = total / 2;
 	p->kept = total / 8;
-	for (u32 i = 0; i < total; i++) {
-		p->mbufs[i].index = i;
-		p->free[i] = total - 1 - i;
+	p->all = total * nthreads;
+	p->thread = thread;
+	mbuf_pool_reset(p);
+}
+
+void mbuf_pool_reset(struct mbuf_pool *p)
+{
+	u32 first = p->thread * p->total;
+
+	p->nfree = p->total;
+	for (u32 i = 0; i < p->total; i++) {
+		p->mbufs[first + i].index = first + i;
+		p->mbufs[first + i].thread = p->thread;
+		p->free[i] = first + p->total - 1 - i;
 	}
 }
 

@@ -7,7 +7,9 @@
  *   frame:  | headroom | data ... data + len | tailroom |
  *
  * Every mbuf belongs to the pool (thread) that it came from and has one owner
- * at a time: NIC fill ring, NIC transmit ring, protocol, or a connection.
+ * at a time: NIC fill ring, NIC transmit ring, protocol, or a connection. When
+ * connections move to another thread, their buffers go with them, and as many
+ * come back: an index means the same in all pools, and none gets smaller.
  */
 #ifndef BASE_MBUF_H
 #define BASE_MBUF_H
@@ -49,7 +51,7 @@ struct mbuf {
 	u32 index;	   /* of frame and mbuf in the pool */
 	u16 flags;	   /* enum mbuf_flags */
 	u16 nr_ext;	   /* used entries of ext[] */
-	u32 pad;
+	u32 thread;	   /* whose pool it belongs to */
 	union {
 		struct {		   /* received by TCP: tcp_reass.c */
 			struct mbuf *last; /* of a run out of order, in its
@@ -93,10 +95,12 @@ struct mbuf_pool {
 	u32 total;
 	u32 half;	    /* of total */
 	u32 kept;	    /* an eighth: see mbuf_plenty() */
-	struct mbuf *mbufs; /* total of them */
-	u8 *frames;	    /* total * MBUF_SIZE, dataplane's address */
+	struct mbuf *mbufs; /* all of them, of other threads, too */
+	u8 *frames;	    /* all * MBUF_SIZE, dataplane's address */
 	u64 app_frames;	    /* the same memory's address in the application */
 	u32 *free;	    /* stack of indices */
+	u32 all;	    /* in all pools */
+	u32 thread;	    /* whose pool this is */
 };
 
 /* Bytes of dataplane memory that mbuf_pool_init() wants for @total buffers,
@@ -107,6 +111,16 @@ size_t mbuf_pool_bytes(u32 total);
  * MBUF_SIZE, MBUF_SIZE aligned. @app_frames: see struct. */
 void mbuf_pool_init(struct mbuf_pool *p, void *mem, u8 *frames, u64 app_frames,
 		    u32 total);
+
+/* The same of @thread's part of what @nthreads pools have together: @mbufs and
+ * @frames are all of them, @free has room for @total indices. */
+void mbuf_pool_part(struct mbuf_pool *p, struct mbuf *mbufs, u32 *free,
+		    u8 *frames, u64 app_frames, u32 total, u32 thread,
+		    u32 nthreads);
+
+/* All buffers are free, wherever they were: those are @p's that it had first.
+ */
+void mbuf_pool_reset(struct mbuf_pool *p);
 
 static inline u8 *mbuf_frame(const struct mbuf_pool *p, const struct mbuf *m)
 {

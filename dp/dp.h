@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The dataplane: all state of one elastic thread. Nothing is shared between
- * threads but the forwarding rings. Functions by file, in packet order:
+ * threads but what struct dp_shared has. Functions by file, in packet order:
  *
  *   loop.c        dp_step: START HERE
  *   rx.c          dp_rx: NIC -> net_rx
  *   forward.c     packets that came to the wrong thread
+ *   leave.c       flow groups that go to another thread: see move.h
+ *   arrive.c      ... that come from one
  *   event.c       dp_events: what TCP and UDP have to say -> ix_up
  *   syscall.c     dp_dispatch: ix_down -> TCP and UDP
  *   gate.h        what it checks with: names, memory
@@ -63,6 +65,14 @@ struct capture {
 	u32 waiting; /* in front of txq: these are in the ring already */
 };
 
+/* What the elastic threads of a dataplane have in common. */
+struct dp_shared {
+	struct tcp_conn *conns; /* slots of connections, */
+	struct mbuf *mbufs;	/* and packet buffers, by thread at first */
+	struct dp_mover *movers;
+	struct dp_forward *forward;
+};
+
 struct dp {
 	struct net net;
 	struct dp_conf conf;
@@ -74,8 +84,14 @@ struct dp {
 	struct ix_up *up;	    /* written only, never read back */
 	u64 now;
 	u64 polled_at; /* when the NIC was asked last, or the thread woke up */
+	u64 flushes;   /* crossings that brought no events */
 	u32 nevents;   /* in up->events */
 	bool full;     /* up->events is: the rest waits */
+	bool shut;     /* dp_shutdown(), until dp_renew() */
+
+	/* By the kind of its handle: slots that may hold a connection of that
+	 * flow group; 0: it is another thread's, see find_conn(). */
+	u32 slots_of[256];
 
 	/* user timers */
 	struct user_timer *timers;
@@ -86,18 +102,29 @@ struct dp {
 	struct mbuf *udp_sent, **udp_sent_tail;
 
 	struct dp_forward *forward; /* rings to and from the other threads */
+	struct dp_mover *mover;	    /* NULL: connections stay where they are */
 	u32 nthreads;
 	struct mbuf_pool pool;
 };
 
-/* Memory that dp_init() wants besides frames, bytes. */
+/* Memory that dp_init() wants besides frames, bytes: of a thread that shares
+ * nothing; and of one that has a struct dp_shared. */
 size_t dp_bytes(const struct dp_conf *conf);
+size_t dp_own_bytes(const struct dp_conf *conf);
+
+/* What threads have in common: so many bytes, zeroed, cache line aligned. */
+size_t dp_shared_bytes(const struct dp_conf *conf, u32 nthreads);
+void dp_shared_init(struct dp_shared *shared, const struct dp_conf *conf,
+		    u32 nthreads);
 
 struct dp_setup {
 	const struct dp_conf *conf;
 	struct nicq *nic;
 	struct ix_stat *stat;
-	void *mem;	/* dp_bytes(), zeroed, cache line aligned */
+	/* NULL: nothing but forward. Else frames are those of all threads, and
+	 * the NIC must take any of them. */
+	struct dp_shared *shared;
+	void *mem;	/* dp_bytes() or dp_own_bytes(), zeroed, line aligned */
 	u8 *frames;	/* conf->mbufs * MBUF_SIZE, MBUF_SIZE aligned */
 	u64 app_frames; /* their address in the application */
 	struct dp_arena arena;
@@ -106,8 +133,8 @@ struct dp_setup {
 	u32 thread, nthreads;
 	const u8 *group_owner; /* RSS_TABLE entries, shared by the threads */
 	const u8 *rss_key;
-	struct dp_forward *forward; /* NULL with one thread */
-	u64 secret[2];
+	struct dp_forward *forward; /* NULL with one thread, or shared */
+	u64 secret[2];		    /* with shared: the same in all threads */
 };
 
 /* Returns 0 or -EINVAL. */
@@ -155,6 +182,9 @@ void dp_renew(struct dp *dp);
  * to the protocols; returns how many. */
 u32 dp_rx(struct dp *dp, u64 now);
 
+/* One packet, as any other. */
+void dp_rx_one(struct dp *dp, struct mbuf *m, u64 now);
+
 /* event.c: fills dp->up->events anew; what does not fit waits. */
 void dp_events(struct dp *dp, u64 now);
 bool dp_events_waiting(const struct dp *dp);
@@ -190,5 +220,31 @@ size_t dp_forward_bytes(u32 nthreads);
 void dp_forward_init(struct dp_forward *f, u32 nthreads);
 void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m);
 u32 dp_forward_rx(struct dp *dp, u64 now);
+
+/* leave.c, arrive.c: see move.h. */
+
+struct dp_groups;
+
+/* Flow @groups are to go to thread @to. 0, -EINVAL (they are not all this
+ * thread's, or @to is none), -EBUSY (others are going), -EOPNOTSUPP. */
+int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
+		   u64 now);
+/* It is time to rewrite the table of flow groups. */
+bool dp_leave_ready(const struct dp *dp);
+/* That has been done: there is no way back. 0 or -EINVAL. */
+int dp_leave_go(struct dp *dp, u64 now);
+/* Not done, and not to be done: all stays as it was. */
+void dp_leave_cancel(struct dp *dp, u64 now);
+/* What became of it: 0, -EINPROGRESS, -ENOBUFS (no room there), -ECANCELED. */
+int dp_leave_result(const struct dp *dp);
+
+/* An iteration's part of it. @busy: there may be more in the NIC. */
+void dp_move_run(struct dp *dp, bool busy, u64 now);
+/* Something of @c is to be told to the application where it goes. */
+void dp_leave_keep(struct dp *dp, struct tcp_conn *c);
+/* A packet of a group whose connections are not here yet. */
+void dp_arrive_hold(struct dp *dp, u32 group, struct mbuf *m);
+/* Is anything moving here? */
+bool dp_moving(const struct dp *dp);
 
 #endif

@@ -14,7 +14,7 @@
  */
 #include "base/errno.h"
 #include "base/mem.h"
-#include "dp/dp.h"
+#include "dp/move.h"
 
 /* The application has answered the knock, or has itself connected. */
 enum { KNOWN = TCP_F_ACCEPTED | TCP_F_ACTIVE };
@@ -86,6 +86,8 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 		return true;
 	if (full(dp))
 		return false;
+	if (dp->net.group_state[c->group] == GROUP_LEAVES)
+		return true; /* it knocks at the other thread */
 	e = event_put(dp, IX_EV_KNOCK, be16_host(c->flow.lport), 0, c->handle);
 	e->port = be16_host(c->flow.rport);
 	e->ip = addr_to_abi(&dp->net, c->flow.raddr);
@@ -170,6 +172,34 @@ static bool tell_dead(struct dp *dp, struct tcp_conn *c)
 	return true;
 }
 
+/* ---- of a connection that moves, see move.h */
+
+/* The last that is heard of it here. */
+static bool tell_moved(struct dp *dp, struct tcp_conn *c)
+{
+	if (full(dp))
+		return false;
+	conn_event(dp, c, IX_EV_MOVED, 0)->port = (u16)dp->mover->leave.to;
+	c->events ^= TCP_EV_LEAVES | TCP_EV_AWAY;
+	return true;
+}
+
+/* The first that is heard of it here, or nothing: it is still to go, or not to
+ * be told yet. */
+static bool tell_arrived(struct dp *dp, struct tcp_conn *c, bool *left)
+{
+	if ((c->events & TCP_EV_ARRIVED) != TCP_EV_ARRIVED) {
+		dp_leave_keep(dp, c);
+		return false;
+	}
+	*left = full(dp);
+	if (*left)
+		return false;
+	conn_event(dp, c, IX_EV_ARRIVED, 0);
+	c->events &= (u8)~TCP_EV_ARRIVED;
+	return c->events;
+}
+
 /* What precedes data: knock and connected, each once. False: nothing further
  * may be reported now, either because that is not wanted (the knock is not
  * answered, the connection has failed, it was closed for reading) or because
@@ -195,6 +225,8 @@ static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 {
 	bool left = false;
 
+	if (c->events & TCP_EV_AWAY && !tell_arrived(dp, c, &left))
+		return !left;
 	if ((c->events & TCP_EV_CONNECTED || !(c->flags & KNOWN) ||
 	     c->flags & TCP_F_NO_RECV) &&
 	    !begin(dp, c, &left))
@@ -205,7 +237,9 @@ static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 		return false;
 	if (c->events & TCP_EV_SENT && !tell_sent(dp, c))
 		return false;
-	return !(c->events & TCP_EV_DEAD) || tell_dead(dp, c);
+	if (c->events & TCP_EV_DEAD)
+		return tell_dead(dp, c);
+	return !(c->events & TCP_EV_LEAVES) || tell_moved(dp, c);
 }
 
 /* Nothing but data and acknowledgements, of a connection that the application

@@ -152,8 +152,8 @@ static void receive(struct dp *dp, struct pieces *p, u64 now)
 	if (unlikely(p->lost)) {
 		dp->stat->drop_forward++;
 		mbuf_free_chain(&dp->pool, p->first);
-	} else if (!net_rx(&dp->net, &p->first, 1, now)) {
-		mbuf_free_chain(&dp->pool, p->first);
+	} else {
+		dp_rx_one(dp, p->first, now);
 	}
 }
 

@@ -33,7 +33,8 @@ static inline bool handle_fits(u64 handle, u32 kind, u32 gen)
 		(gen & HANDLE_GEN_MASK));
 }
 
-/* A connection keeps its whole handle, so that one comparison checks flow
+/* Slots lie among those of all threads: no look at one unless its flow group is
+ * ours. A connection keeps its whole handle, so that one comparison checks flow
  * group, generation and index. The slot's generation changes when TCP frees it;
  * until then the flags tell whether the application still knows it by this
  * name. */
@@ -41,7 +42,8 @@ static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
 {
 	struct tcp_conn *c;
 
-	if (unlikely(handle_index(handle) >= dp->net.conf.tcp.max_conns))
+	if (unlikely(handle_index(handle) >=
+		     dp->slots_of[(u8)(handle >> HANDLE_KIND_SHIFT)]))
 		return NULL;
 	c = &dp->net.tcp.conns[handle_index(handle)];
 	if (unlikely(handle != c->handle || c->state == TCP_CLOSED ||

@@ -3,7 +3,7 @@
 #include "base/carve.h"
 #include "base/errno.h"
 #include "base/mem.h"
-#include "dp/dp.h"
+#include "dp/move.h"
 #include "net/mld.h"
 
 static size_t timers_bytes(const struct dp_conf *conf)
@@ -22,7 +22,13 @@ static u32 max_addrs(const struct dp_conf *conf)
 
 size_t dp_bytes(const struct dp_conf *conf)
 {
-	return align_line(mbuf_pool_bytes(conf->mbufs)) +
+	return align_line(conf->mbufs * sizeof(struct mbuf)) +
+	       align_line(tcp_slot_bytes(&conf->net.tcp)) + dp_own_bytes(conf);
+}
+
+size_t dp_own_bytes(const struct dp_conf *conf)
+{
+	return align_line(conf->mbufs * sizeof(u32)) +
 	       align_line(tcp_bytes(&conf->net.tcp)) +
 	       align_line(udp_bytes(&conf->net.udp)) +
 	       align_line(addr_bytes(max_addrs(conf))) +
@@ -56,9 +62,11 @@ void dp_bind(struct dp *dp)
 
 /* The protocols are initialised last: their init functions read the settings,
  * the pool and the wheel. */
-static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
+static void init_net(struct dp *dp, const struct dp_setup *s,
+		     struct tcp_conn *conns, u8 **mem, u64 now)
 {
 	struct net *net = &dp->net;
+	bool shared = s->shared;
 
 	net->conf = s->conf->net;
 	memcpy(net->src.mac, s->nic->mac, sizeof(net->src.mac));
@@ -77,15 +85,37 @@ static void init_net(struct dp *dp, const struct dp_setup *s, u8 **mem, u64 now)
 	dp_bind(dp);
 	neigh_init(net);
 	frag_init(net);
-	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)));
+	tcp_init(net, carve(mem, tcp_bytes(&net->conf.tcp)), conns,
+		 shared ? s->thread : 0, shared ? s->nthreads : 1);
 	udp_init(net, carve(mem, udp_bytes(&net->conf.udp)));
 	addr_init(net, max_addrs(s->conf),
 		  carve(mem, addr_bytes(max_addrs(s->conf))));
 	ip6_init(net);
 }
 
+/* Of a thread that shares nothing all flow groups are its own: others' packets
+ * are forwarded. */
+static void init_slots(struct dp *dp, const struct dp_setup *s)
+{
+	for (u32 g = 0; g < RSS_TABLE; g++) {
+		if (!s->shared || net_group_owner(&dp->net, g) == s->thread)
+			dp->slots_of[g] = dp->net.tcp.nslots;
+	}
+}
+
+static void init_pool(struct dp *dp, const struct dp_setup *s,
+		      struct mbuf *mbufs, u32 *free)
+{
+	bool shared = s->shared;
+
+	mbuf_pool_part(&dp->pool, mbufs, free, s->frames, s->app_frames,
+		       s->conf->mbufs, shared ? s->thread : 0,
+		       shared ? s->nthreads : 1);
+}
+
 int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 {
+	struct dp_shared own, *shared = s->shared;
 	u8 *mem = s->mem;
 
 	if (!conf_ok(s))
@@ -99,12 +129,21 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	dp->up = s->up;
 	dp->now = dp->polled_at = now;
 	dp->nthreads = dp->net.nthreads = s->nthreads;
-	dp->forward = s->forward;
 	dp->udp_sent_tail = &dp->udp_sent;
-	mbuf_pool_init(&dp->pool, carve(&mem, mbuf_pool_bytes(s->conf->mbufs)),
-		       s->frames, s->app_frames, s->conf->mbufs);
+	if (!shared) {
+		own.mbufs = carve(&mem, s->conf->mbufs * sizeof(struct mbuf));
+		own.conns = carve(&mem, tcp_slot_bytes(&s->conf->net.tcp));
+		own.forward = s->forward;
+		shared = &own;
+	} else {
+		dp->mover = &shared->movers[s->thread];
+	}
+	dp->forward = shared->forward;
+	init_pool(dp, s, shared->mbufs,
+		  carve(&mem, s->conf->mbufs * sizeof(u32)));
 	s->nic->pool = &dp->pool;
-	init_net(dp, s, &mem, now);
+	init_net(dp, s, shared->conns, &mem, now);
+	init_slots(dp, s);
 	dp->timers = carve(&mem, timers_bytes(s->conf));
 	dp_user_timers_init(dp);
 	dp->stat->version = IX_STAT_VERSION;
@@ -140,11 +179,11 @@ static void abort_all(struct dp *dp, u64 now)
 {
 	struct net *net = &dp->net;
 
-	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
-		struct tcp_conn *c = &net->tcp.conns[i];
+	struct tcp_walk walk = { 0 };
+	struct tcp_conn *c;
 
-		if (c->state != TCP_CLOSED)
-			tcp_abort(net, c, now);
+	while ((c = tcp_walk(&net->tcp, &walk))) {
+		tcp_abort(net, c, now);
 		if (!net_tx_room(net, 2))
 			dp_tx(dp, now);
 	}
@@ -155,6 +194,11 @@ void dp_shutdown(struct dp *dp, u64 now)
 {
 	struct net *net = &dp->net;
 
+	dp->shut = true;
+	if (dp->mover) {
+		dp_leave_shut(dp, now);
+		dp_arrive_shut(dp, now);
+	}
 	abort_all(dp, now);
 	for (u32 i = 0; i < net->conf.udp.max_sockets; i++) {
 		if (net->udp.socks[i].port)
@@ -180,5 +224,5 @@ void dp_renew(struct dp *dp)
 	dp->down = NULL;
 	dp->up = NULL;
 	dp->nevents = 0;
-	dp->full = false;
+	dp->full = dp->shut = false;
 }

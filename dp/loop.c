@@ -79,7 +79,7 @@ int dp_step(struct dp *dp, bool calls, u64 now)
 
 u64 dp_next_deadline(const struct dp *dp, u64 now)
 {
-	if (work_waiting(dp) || dp_events_waiting(dp))
+	if (work_waiting(dp) || dp_events_waiting(dp) || dp_moving(dp))
 		return 0;
 	return wheel_next(&dp->net.wheel, now);
 }
@@ -87,6 +87,7 @@ u64 dp_next_deadline(const struct dp *dp, u64 now)
 void dp_flush(struct dp *dp, u64 now)
 {
 	dp->now = now;
+	dp->flushes++;
 	dp_dispatch(dp, now);
 	timers(dp, now);
 	output(dp, now);

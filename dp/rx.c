@@ -16,9 +16,13 @@ static void share(struct dp *dp, const struct mbuf *m)
 }
 
 /* A packet that is not this thread's alone: an ARP frame, of which every thread
- * gets a copy, or a packet of another thread's flow. */
+ * gets a copy, or a packet of another thread's flow; or not its yet. */
 static COLD void pass_on(struct dp *dp, struct mbuf *m)
 {
+	if (dp->net.owner == NET_HOLD) {
+		dp_arrive_hold(dp, dp->net.early, m);
+		return;
+	}
 	if (dp->net.owner == NET_ALL)
 		share(dp, m);
 	else
@@ -78,15 +82,19 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	return (u32)n;
 }
 
+void dp_rx_one(struct dp *dp, struct mbuf *m, u64 now)
+{
+	if (!net_rx(&dp->net, &m, 1, now))
+		pass_on(dp, m);
+}
+
 /* What fragments just received have made whole. */
 static COLD void receive_whole(struct dp *dp, u64 now)
 {
 	struct mbuf *m;
 
-	while ((m = frag_whole(&dp->net))) {
-		if (!net_rx(&dp->net, &m, 1, now))
-			pass_on(dp, m);
-	}
+	while ((m = frag_whole(&dp->net)))
+		dp_rx_one(dp, m, now);
 }
 
 u32 dp_rx(struct dp *dp, u64 now)
@@ -95,6 +103,8 @@ u32 dp_rx(struct dp *dp, u64 now)
 
 	if (dp->forward)
 		n += dp_forward_rx(dp, now);
+	if (dp->mover)
+		dp_move_run(dp, n >= dp->conf.batch, now);
 	if (unlikely(dp->net.frags.whole))
 		receive_whole(dp, now);
 	return n;

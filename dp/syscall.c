@@ -302,7 +302,7 @@ static s64 call_UDP_RECV_DONE(struct dp *dp, const struct ix_call *c, u64 now)
 
 	if (!find_udp(dp, c->handle))
 		return -EBADF;
-	if (off >= (u64)dp->pool.total * MBUF_SIZE)
+	if (off >= (u64)dp->pool.all * MBUF_SIZE)
 		return -EFAULT;
 	return udp_recv_done(&dp->net, handle_index(c->handle),
 			     dp->pool.frames + off);

@@ -79,7 +79,7 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	const struct ipv4_hdr *q = (const void *)(icmp + 1);
 	const struct tcp_hdr *t;
 	struct flow flow;
-	u32 have = p->first_len - ICMP_LEN, qlen, owner;
+	u32 have = p->first_len - ICMP_LEN, qlen;
 	struct tcp_icmp msg;
 
 	if (have < IPV4_LEN)
@@ -95,8 +95,7 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	if (q->proto == IP_PROTO_TCP) {
 		t = (const struct tcp_hdr *)((const u8 *)q + qlen);
 		flow = flow_sent(q, t);
-		owner = net->group_owner[net_flow_group(net, flow)];
-		if (net_leave(net, m, owner))
+		if (net_leave_group(net, net_flow_group(net, flow)))
 			return false;
 		msg.seq = be32_host(t->seq);
 		tcp_icmp(net, flow, &msg, now);

@@ -93,10 +93,9 @@ static bool undelivered(struct net *net, struct mbuf *m, const struct pkt *p,
 	if (q->next == IP_PROTO_TCP) {
 		struct flow flow = flow_make(raddr, net->ip6.own[own].id,
 					     t->dport, t->sport);
-		u32 owner = net->group_owner[net_flow_group6(
-			net, q->dst, q->src, flow.ports)];
+		u32 group = net_flow_group6(net, q->dst, q->src, flow.ports);
 
-		if (net_leave(net, m, owner))
+		if (net_leave_group(net, group))
 			return false;
 		msg.seq = be32_host(t->seq);
 		if (raddr.raw)

@@ -319,7 +319,8 @@ bool frag_leave(struct net *net, const struct mbuf *m, const struct pkt *p)
 {
 	struct flow hosts = flow_make(p->src, p->dst, be16(0), be16(0));
 
-	return net_leave(net, m, net->group_owner[net_flow_group(net, hosts)]);
+	return net_leave(net, m,
+			 net_group_owner(net, net_flow_group(net, hosts)));
 }
 
 bool ip_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)

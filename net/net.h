@@ -45,7 +45,15 @@ enum timer_kind {
 
 enum {
 	NET_TXQ = 512,
-	NET_ALL = 256, /* net->owner: ARP, which all threads should see */
+	NET_ALL = 256,	/* net->owner: ARP, which all threads should see */
+	NET_HOLD = 257, /* ... what is early, see GROUP_ARRIVES */
+};
+
+/* What becomes of a flow group of this thread, see dp/move.h. */
+enum group_state {
+	GROUP_STAYS,
+	GROUP_LEAVES,  /* ... as soon as another thread has made room */
+	GROUP_ARRIVES, /* what comes for it waits for its connections */
 };
 
 /* Settings of the protocols. Fixed while a thread runs, but for the live ones
@@ -86,7 +94,9 @@ struct net {
 	const u8 *rss_key;     /* RSS_KEY_LEN */
 	const u8 *group_owner; /* RSS_TABLE entries; written by the control
 				* plane's moves only */
-	u32 owner;	       /* of what net_rx() left: a thread, NET_ALL */
+	u32 owner;	       /* of what net_rx() left: a thread, NET_ALL, */
+	u32 early;	       /* ... NET_HOLD: for this group */
+	u8 group_state[RSS_TABLE]; /* enum group_state */
 
 	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
 	u32 ntx;
@@ -195,6 +205,29 @@ static inline bool net_leave(struct net *net, const struct mbuf *m, u32 owner)
 {
 	net->owner = owner;
 	return owner != net->thread && !(m->flags & MBUF_FORWARDED);
+}
+
+static inline u32 net_group_owner(const struct net *net, u32 group)
+{
+	return READ_ONCE(net->group_owner[group]);
+}
+
+/* Is @m, of flow group @group, for another thread, or for later? Even if
+ * another thread has left it to us: the group may have moved meanwhile. */
+static inline bool net_leave_group(struct net *net, u32 group)
+{
+	bool early = net->group_state[group] == GROUP_ARRIVES;
+
+	net->early = group;
+	net->owner = unlikely(early) ? NET_HOLD : net_group_owner(net, group);
+	return net->owner != net->thread;
+}
+
+/* May we begin a connection of @group? */
+static inline bool net_may_open(const struct net *net, u32 group)
+{
+	return net_group_owner(net, group) == net->thread &&
+	       net->group_state[group] == GROUP_STAYS;
 }
 
 /* Flow group of a packet that we receive. */

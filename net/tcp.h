@@ -8,6 +8,7 @@
  *   tcp_conn.c   memory, birth, death
  *   tcp_admit.c  who may have one, who gives one up
  *   tcp_table.c  finding a connection
+ *   tcp_move.c   from one thread to another
  *   tcp_fast.c   the usual segment in, all layers in one go
  *   tcp_answer.c ... and out
  *   tcp_in.c     segment arrival
@@ -76,6 +77,12 @@ enum tcp_event {
 	TCP_EV_SENT = 8,  /* c->acked bytes */
 	TCP_EV_EOF = 16,  /* FIN taken, all data before it delivered */
 	TCP_EV_DEAD = 32, /* reason in c->error; free afterwards */
+	/* Its flow group goes to another thread: MOVED is to be told, after all
+	 * else; it has been told, all else waits for the other thread; it is
+	 * there, and ARRIVED is to be told first. */
+	TCP_EV_LEAVES = 64,
+	TCP_EV_AWAY = 128,
+	TCP_EV_ARRIVED = TCP_EV_LEAVES | TCP_EV_AWAY,
 };
 
 enum tcp_flags {
@@ -346,19 +353,25 @@ struct tcp_slot { /* of the connection table: open addressing */
 };
 
 struct tcp {
-	struct tcp_conn *conns; /* conf.max_conns */
-	u32 *conn_free;		/* stack of indices */
+	/* Slots of connections, of all threads. Each has conf.max_conns of
+	 * them, at first those from first_conn on: when a connection moves, the
+	 * other thread gives a free slot for it. */
+	struct tcp_conn *conns;
+	u32 nslots, first_conn;
+	u32 *conn_free; /* stack of indices */
 	u32 nconn_free;
-	u32 nconns_used;
+	u32 nconns_used;	     /* of those from first_conn on */
+	u32 set_aside;		     /* of those free: for who arrives */
 	struct tcp_slot *table;	     /* power of two, at most half full */
 	u32 table_mask, table_shift; /* of a hash's upper bits */
+	u32 nshifts;		     /* entries that changed their place */
 	struct tcp_listener *listeners;
 	u32 *sources;	  /* confirmed connections by their hashed source */
 	u32 *ports;	  /* ... by our port; only with conf.per_port */
 	u32 source_shift; /* of a hash's upper bits */
 	u32 ncounted;	  /* confirmed connections, TIME-WAIT excluded */
 	u32 nhalf;	  /* in SYN-RECEIVED, of all listeners */
-	u32 hand;	  /* whom tcp_relieve() looked at last */
+	u32 hand;	  /* where in the table tcp_relieve() looked last */
 	struct tcp_range *ranges;
 	u32 range_free;	  /* list, index + 1 */
 	u32 nranges_used; /* of tcp_ranges(), ever */
@@ -382,7 +395,7 @@ struct tcp {
 		u32 held;  /* by who went short */
 	} want[TCP_NR_POOLS];
 	struct timer watch; /* set while somebody goes short */
-	u32 watch_hand;	    /* index of the connection seen last */
+	u32 watch_hand;	    /* where in the table the watch looked last */
 	u32 rcv_wnd;	    /* of who reads what comes: tcp_tune_window(); */
 	u32 rcv_unread;	    /* ... has less than that unread */
 	u32 app_away;	    /* tick: the application did not cross in time */
@@ -402,11 +415,17 @@ struct tcp {
 	u32 challenges_left;
 };
 
-/* Memory for tcp_init(), bytes. */
+/* Memory for tcp_init(), bytes: besides the slots of connections, and those. */
 size_t tcp_bytes(const struct tcp_conf *conf);
+static inline size_t tcp_slot_bytes(const struct tcp_conf *conf)
+{
+	return sizeof(struct tcp_conn) * (size_t)conf->max_conns;
+}
 
-/* @mem: tcp_bytes() zeroed bytes, cache line aligned. */
-void tcp_init(struct net *net, void *mem);
+/* @mem: tcp_bytes() zeroed bytes, cache line aligned. @conns: zeroed slots of
+ * @nthreads threads, of which this is one. */
+void tcp_init(struct net *net, void *mem, struct tcp_conn *conns, u32 thread,
+	      u32 nthreads);
 /* What follows from net->conf.tcp, anew: live settings have changed. */
 void tcp_configured(struct net *net);
 

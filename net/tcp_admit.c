@@ -26,7 +26,8 @@ enum {
 	SOURCE_SHARE = 8,
 	HALF_OPEN_SHARE = 2, /* of a listener */
 	RESERVE = 64,	     /* "nearly all": but one of so many */
-	TRIES = 16,	     /* connections looked at for one to give up */
+	TRIES = 16,	     /* connections looked at for one to give up, */
+	LOOKS = 4 * TRIES,   /* ... in so many places of the table */
 	STUCK = 3,	     /* timeouts or probes in a row */
 };
 
@@ -244,15 +245,15 @@ static u32 worth(const struct net *net, const struct tcp_conn *c, u64 now)
 static struct tcp_conn *dispensable(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
-	struct tcp_conn *found = NULL;
-	u32 most = 0;
+	struct tcp_conn *found = NULL, *c;
+	u32 most = 0, looks = min((u32)LOOKS, t->table_mask + 1);
 
-	for (u32 i = 0; i < min((u32)TRIES, t->nconns_used); i++) {
-		struct tcp_conn *c;
+	for (u32 i = 0; i < TRIES; i++) {
 		u32 w;
 
-		t->hand = t->hand + 1 < t->nconns_used ? t->hand + 1 : 0;
-		c = &t->conns[t->hand];
+		c = tcp_go_round(t, &t->hand, &looks);
+		if (!c)
+			break;
 		w = worth(net, c, now);
 		if (w > most) {
 			most = w;

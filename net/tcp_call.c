@@ -108,8 +108,7 @@ static int choose_port(struct net *net, struct flow *flow, u8 *group, u64 now)
 		g = net_flow_group(net, *flow);
 		if (net->tcp.port_tries++ >= PORT_BUDGET)
 			return -EAGAIN;
-		if (net->group_owner[g] != net->thread ||
-		    !flow_free(net, *flow, now) ||
+		if (!net_may_open(net, g) || !flow_free(net, *flow, now) ||
 		    tcp_find_listener(net, flow->laddr, port))
 			continue;
 		*group = (u8)g;
@@ -211,12 +210,12 @@ void tcp_abort(struct net *net, struct tcp_conn *c, u64 now)
 
 u32 tcp_close_all(struct net *net, u64 now)
 {
+	struct tcp_walk walk = { 0 };
+	struct tcp_conn *c;
 	u32 open = 0;
 
-	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
-		struct tcp_conn *c = &net->tcp.conns[i];
-
-		if (c->state == TCP_CLOSED || c->state == TCP_TIME_WAIT)
+	while ((c = tcp_walk(&net->tcp, &walk))) {
+		if (c->state == TCP_TIME_WAIT)
 			continue;
 		if (c->state >= TCP_ESTABLISHED &&
 		    c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))
@@ -230,16 +229,13 @@ u32 tcp_close_all(struct net *net, u64 now)
 
 void tcp_abort_all(struct net *net, u64 now)
 {
-	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
-		struct tcp_conn *c = &net->tcp.conns[i];
+	struct tcp_walk walk = { 0 };
+	struct tcp_conn *c;
 
-		if (c->state != TCP_CLOSED)
-			tcp_abort(net, c, now);
-		else if (!(c->flags & TCP_F_RELEASED))
-			tcp_release(net, c);
-	}
+	while ((c = tcp_walk(&net->tcp, &walk)))
+		tcp_abort(net, c, now);
+	while ((c = tcp_next_ready(net))) /* dead, and not told */
+		tcp_release(net, c);
 	tcp_reap(net);
-	while (tcp_next_ready(net))
-		;
 	timer_cancel(&net->wheel, &net->tcp.watch);
 }

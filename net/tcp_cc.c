@@ -40,6 +40,8 @@ static u32 take_over(struct net *net, u64 now)
 
 		if (++t->cc_hand >= t->ncc_used)
 			t->cc_hand = 0;
+		if (!t->cc_states[t->cc_hand].owner) /* set aside */
+			continue;
 		c = &t->conns[t->cc_states[t->cc_hand].owner - 1];
 		if (is_idle(c, now)) {
 			tcp_cc_put(net, c);
@@ -49,8 +51,7 @@ static u32 take_over(struct net *net, u64 now)
 	return 0;
 }
 
-/* Index + 1. */
-static u32 take(struct net *net, u64 now)
+u32 tcp_cc_take(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
 	u32 i = t->cc_free;
@@ -71,7 +72,7 @@ struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now)
 
 	if (likely(s))
 		return s;
-	i = take(net, now);
+	i = tcp_cc_take(net, now);
 	if (!i) {
 		net->stat->tcp_cc_short++;
 		return NULL;

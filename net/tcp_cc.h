@@ -75,7 +75,10 @@ static inline struct tcp_cc_state *tcp_cc_state(const struct net *net,
 					 : NULL;
 }
 
-/* The same, taken from the pool if need be; NULL if there is none. */
+/* One of the pool: index + 1, or 0. */
+u32 tcp_cc_take(struct net *net, u64 now);
+
+/* tcp_cc_state(), taken from the pool if need be; NULL if there is none. */
 struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now);
 
 /* The bytes that count towards the next increase, wherever they are kept. */

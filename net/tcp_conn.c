@@ -21,8 +21,7 @@ static size_t nports(const struct tcp_conf *conf)
 
 size_t tcp_bytes(const struct tcp_conf *conf)
 {
-	return align_line(sizeof(struct tcp_conn) * (size_t)conf->max_conns) +
-	       align_line(sizeof(struct tcp_slot) * (size_t)table_size(conf)) +
+	return align_line(sizeof(struct tcp_slot) * (size_t)table_size(conf)) +
 	       align_line(sizeof(u32) * (size_t)conf->max_conns) +
 	       align_line(sizeof(struct tcp_listener) * conf->max_listeners) +
 	       align_line(sizeof(u32) * (size_t)pow2_above(conf->max_conns)) +
@@ -47,7 +46,8 @@ void tcp_configured(struct net *net)
 	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
 }
 
-void tcp_init(struct net *net, void *memory)
+void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
+	      u32 nthreads)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	struct tcp *t = &net->tcp;
@@ -55,7 +55,9 @@ void tcp_init(struct net *net, void *memory)
 	u32 slots = table_size(conf), nsources = pow2_above(conf->max_conns);
 
 	*t = (struct tcp){ 0 };
-	t->conns = carve(&mem, sizeof(*t->conns) * (size_t)conf->max_conns);
+	t->conns = conns;
+	t->nslots = conf->max_conns * nthreads;
+	t->first_conn = conf->max_conns * thread;
 	t->table = carve(&mem, sizeof(*t->table) * (size_t)slots);
 	t->table_mask = slots - 1;
 	t->table_shift = 32 - (u32)__builtin_ctz(slots);
@@ -84,13 +86,20 @@ void tcp_init(struct net *net, void *memory)
 	}
 }
 
-static u32 conn_take(struct tcp *t, const struct tcp_conf *conf)
+u32 tcp_slot_take(struct tcp *t, const struct tcp_conf *conf)
 {
 	if (t->nconn_free)
 		return t->conn_free[--t->nconn_free];
 	if (t->nconns_used < conf->max_conns)
-		return t->nconns_used++;
+		return t->first_conn + t->nconns_used++;
 	return UINT32_MAX;
+}
+
+static u32 conn_take(struct tcp *t, const struct tcp_conf *conf)
+{
+	if (unlikely(t->set_aside) && tcp_slots_free(t, conf) <= t->set_aside)
+		return UINT32_MAX;
+	return tcp_slot_take(t, conf);
 }
 
 bool tcp_is_named(const struct tcp_conn *c)

@@ -158,7 +158,7 @@ bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	c = tcp_find(net, flow);
 	if (!c) {
 		group = net_flow_group(net, flow);
-		if (net_leave(net, m, net->group_owner[group]))
+		if (net_leave_group(net, group))
 			return false;
 	} else {
 		group = c->group;

@@ -66,14 +66,15 @@ static void sending(const struct net *net, const struct tcp_conn *c,
 	}
 }
 
-bool tcp_info(const struct net *net, u32 index, struct tcp_info *out, u64 now)
+bool tcp_info(const struct net *net, u32 place, struct tcp_info *out, u64 now)
 {
-	const struct tcp_conn *c = &net->tcp.conns[index];
+	u32 conn = net->tcp.table[place].conn;
+	const struct tcp_conn *c = &net->tcp.conns[conn - 1];
 
-	if (c->state == TCP_CLOSED || c->flags & TCP_F_RELEASED)
+	if (!conn)
 		return false;
 	*out = (struct tcp_info){
-		.index = index,
+		.index = conn - 1,
 		.raddr = address(net, c->flow.raddr),
 		.laddr = address(net, c->flow.laddr),
 		.rport = be16_host(c->flow.rport),

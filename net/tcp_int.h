@@ -35,6 +35,13 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
 void tcp_die(struct net *net, struct tcp_conn *c, u8 error);
 /* Back to the pool, unless a list still refers to it. */
 void tcp_conn_put(struct net *net, struct tcp_conn *c);
+/* A free slot, one that is set aside, too; UINT32_MAX: none. */
+u32 tcp_slot_take(struct tcp *t, const struct tcp_conf *conf);
+static inline u32 tcp_slots_free(const struct tcp *t,
+				 const struct tcp_conf *conf)
+{
+	return t->nconn_free + conf->max_conns - t->nconns_used;
+}
 /* Frees it without telling anyone. */
 void tcp_release(struct net *net, struct tcp_conn *c);
 /* A new one, apart from the table and the pool; with a handle of 0. */
@@ -115,6 +122,10 @@ struct tcp_conn *tcp_cookie_take(struct net *net, struct tcp_listener *l,
 u32 tcp_path_mss(struct net *net, struct be32 ip);
 /* It takes no more than @mss. False: our segments are no larger. */
 bool tcp_path_learn(struct net *net, struct tcp_conn *c, u16 mss, u64 now);
+/* What another thread knows of the way to @ip, unless we know it, or of another
+ * one in its place. */
+void tcp_path_adopt(struct net *net, struct be32 ip,
+		    const struct tcp_path *from);
 /* A retransmission timeout: were the segments too large? */
 void tcp_path_timeout(struct net *net, struct tcp_conn *c, u64 now);
 /* @len bytes were sent, and it is time to see whether the way takes more: about

@@ -155,6 +155,13 @@ size_t tcp_loss_bytes(const struct tcp_conf *conf);
 struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now);
 /* @c's, which is @l, is free again. */
 void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l);
+/* One that is nobody's, for a connection of another thread: index + 1, or 0. */
+u32 tcp_loss_set_aside(struct net *net);
+/* @c's goes to @to, which is the @i-th of that thread, + 1. */
+void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
+			struct tcp_loss *to, u32 i);
+/* ... which knows @c now. */
+void tcp_loss_adopt(struct net *net, const struct tcp_conn *c);
 /* The same if it has one, and no more probe for the tail. */
 void tcp_loss_put(struct net *net, struct tcp_conn *c);
 

@@ -73,6 +73,39 @@ struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
 	return l;
 }
 
+u32 tcp_loss_set_aside(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+	u32 i = t->loss_free;
+
+	if (!t->losses_left)
+		return 0;
+	t->losses_left--;
+	if (!i)
+		return ++t->nlosses_used;
+	t->loss_free = t->losses[i - 1].next;
+	return i;
+}
+
+void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
+			struct tcp_loss *to, u32 i)
+{
+	struct tcp *t = &net->tcp;
+	struct tcp_loss *l = &t->losses[c->loss - 1];
+
+	*to = *l;
+	l->next = t->loss_free;
+	t->loss_free = c->loss;
+	t->losses_left++;
+	--*held(net, c);
+	c->loss = (u16)i;
+}
+
+void tcp_loss_adopt(struct net *net, const struct tcp_conn *c)
+{
+	++*held(net, c);
+}
+
 void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
 {
 	struct tcp *t = &net->tcp;

@@ -87,17 +87,37 @@ static void try_later(struct tcp_path *p, u64 now)
 	p->raise_at = second_of(now) + p->wait;
 }
 
+/* The slot of @ip, which may have been another's. */
+static struct tcp_path *claim(struct net *net, struct be32 ip)
+{
+	struct tcp_path *p = slot(net, ip);
+
+	if (p->ip.raw != ip.raw) {
+		addr_put(net, p->ip);
+		*p = (struct tcp_path){ .ip = ip };
+		addr_hold(net, p->ip);
+	}
+	return p;
+}
+
+void tcp_path_adopt(struct net *net, struct be32 ip,
+		    const struct tcp_path *from)
+{
+	struct tcp_path *p;
+
+	if (slot(net, ip)->mss)
+		return;
+	p = claim(net, ip);
+	*p = *from;
+	p->ip = ip;
+}
+
 /* A limit of @mss, from now on. */
 static void set_limit(struct net *net, struct tcp_conn *c, u16 mss, u16 raises,
 		      u64 now)
 {
-	struct tcp_path *p = slot(net, c->flow.raddr);
+	struct tcp_path *p = claim(net, c->flow.raddr);
 
-	if (p->ip.raw != c->flow.raddr.raw) {
-		addr_put(net, p->ip);
-		*p = (struct tcp_path){ .ip = c->flow.raddr };
-		addr_hold(net, p->ip);
-	}
 	p->mss = mss;
 	p->raises = max(p->raises, raises);
 	try_later(p, now);

@@ -19,7 +19,8 @@
 #include "net/tcp_int.h"
 
 enum {
-	WATCH_CONNS = 64,   /* looked at, at a time */
+	WATCH_CONNS = 64,   /* looked at, at a time, */
+	WATCH_LOOKS = 256,  /* ... in so many places of the table */
 	WATCH_SHIFT = 12,   /* so many times in conf.patience_ms */
 	STRIDE_MAX = 65535, /* bytes */
 };
@@ -135,12 +136,14 @@ static void look_at(struct net *net, struct tcp_conn *c, struct worst *w,
 static void pass_hand(struct net *net, struct worst *w, u32 tick)
 {
 	struct tcp *t = &net->tcp;
-	u32 n = min(t->nconns_used, (u32)WATCH_CONNS);
+	u32 looks = min((u32)WATCH_LOOKS, t->table_mask + 1);
+	struct tcp_conn *c;
 
-	while (n--) {
-		if (++t->watch_hand >= t->nconns_used)
-			t->watch_hand = 0;
-		look_at(net, &t->conns[t->watch_hand], w, tick);
+	for (u32 n = 0; n < WATCH_CONNS; n++) {
+		c = tcp_go_round(t, &t->watch_hand, &looks);
+		if (!c)
+			break;
+		look_at(net, c, w, tick);
 	}
 }
 

@@ -32,6 +32,40 @@ static inline struct tcp_conn *tcp_find(const struct net *net, struct flow flow)
 	return NULL;
 }
 
+/* ---- all of a thread's connections: what is in its table. Their slots may
+ * lie anywhere among those of all threads. */
+
+struct tcp_walk {
+	u32 at, last; /* zeroed: the beginning */
+};
+
+/* The next one, or NULL. The one before may have ended meanwhile, no other. */
+static inline struct tcp_conn *tcp_walk(const struct tcp *t, struct tcp_walk *w)
+{
+	if (w->last && t->table[w->at].conn == w->last)
+		w->at++;
+	for (; w->at <= t->table_mask; w->at++) {
+		w->last = t->table[w->at].conn;
+		if (w->last)
+			return &t->conns[w->last - 1];
+	}
+	return NULL;
+}
+
+/* The next one behind *@at, round and round; NULL when *@looks more places were
+ * looked at. */
+static inline struct tcp_conn *tcp_go_round(const struct tcp *t, u32 *at,
+					    u32 *looks)
+{
+	while (*looks) {
+		--*looks;
+		*at = (*at + 1) & t->table_mask;
+		if (t->table[*at].conn)
+			return &t->conns[t->table[*at].conn - 1];
+	}
+	return NULL;
+}
+
 void tcp_table_add(struct net *net, struct tcp_conn *c);
 void tcp_table_del(struct net *net, struct tcp_conn *c);
 

@@ -42,6 +42,8 @@ static inline void tcp_stop_rto(struct tcp_conn *c)
 void tcp_arm_keep(struct net *net, struct tcp_conn *c, u64 now);
 /* A segment that tells nothing new has come: the peer is there. */
 void tcp_is_there(struct net *net, struct tcp_conn *c, u64 now);
+/* What is in flight counts as lost, all of it. */
+void tcp_go_back(struct net *net, struct tcp_conn *c);
 /* RST, and the end: ETIMEDOUT. */
 void tcp_give_up(struct net *net, struct tcp_conn *c, u64 now);
 

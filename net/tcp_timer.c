@@ -35,7 +35,7 @@ static void back_off(struct net *net, struct tcp_conn *c)
 
 /* What is in flight counts as lost: begin again at the oldest unacknowledged
  * byte. */
-static void go_back(struct net *net, struct tcp_conn *c)
+void tcp_go_back(struct net *net, struct tcp_conn *c)
 {
 	c->recover = c->snd_max;
 	c->snd_nxt = c->snd_una;
@@ -85,7 +85,7 @@ static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_cc_of(c)->timeout(net, c, now);
 		tcp_frto_begin(c);
 		if (!tcp_loss_timeout(net, c, now))
-			go_back(net, c);
+			tcp_go_back(net, c);
 	} else {
 		net->stat->tcp_retransmits++;
 		c->flags &= ~(u32)TCP_F_RTT_TIMED;
@@ -190,7 +190,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		 * 9293 section 3.8.6). */
 		tcp_loss_put(net, c);
 		c->frto = FRTO_NONE;
-		go_back(net, c);
+		tcp_go_back(net, c);
 		return persist_fired(net, c, now);
 	}
 	c->probes++;

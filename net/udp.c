@@ -199,10 +199,11 @@ int udp_recv_done(struct net *net, u32 sock, const u8 *data)
 	u64 off = (u64)(uintptr_t)data - (u64)(uintptr_t)pool->frames;
 	struct mbuf *m;
 
-	if (off >= (u64)pool->total * MBUF_SIZE)
+	if (off >= (u64)pool->all * MBUF_SIZE)
 		return -EINVAL;
 	m = mbuf_of_offset(pool, off);
-	if (!(m->flags & MBUF_HELD) || m->udp.sock != sock || m->data != data)
+	if (READ_ONCE(m->thread) != pool->thread || /* no more is ours to read */
+	    !(m->flags & MBUF_HELD) || m->udp.sock != sock || m->data != data)
 		return -EINVAL;
 	if (m->udp.prev)
 		m->udp.prev->udp.next = m->udp.next;
@@ -238,7 +239,7 @@ static bool no_port(struct net *net, struct mbuf *m, const struct pkt *p,
 	u32 owner = port % nthreads(net);
 
 	if (port < net->conf.tcp.port_min || port > net->conf.tcp.port_max)
-		owner = net->group_owner[net_flow_group(net, pkt_flow(p))];
+		owner = net_group_owner(net, net_flow_group(net, pkt_flow(p)));
 	if (net_leave(net, m, owner))
 		return false;
 	if (addr_is_v6(p->dst))

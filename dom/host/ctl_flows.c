@@ -59,7 +59,7 @@ static void collect(struct dp *dp, void *arg, u64 now)
 	u32 used = 0;
 
 	p->n = 0;
-	p->end = dp->net.tcp.nconns_used;
+	p->end = dp->net.tcp.table_mask + 1;
 	while (p->next < p->end && used < PIECE && p->n < p->most) {
 		struct tcp_info *f = &p->flows[p->n];
 

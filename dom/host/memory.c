@@ -113,7 +113,7 @@ static void renew_pool(struct host_thread *t)
 {
 	struct mbuf_pool *p = &t->dp->pool;
 
-	mbuf_pool_init(p, p->mbufs, p->frames, p->app_frames, p->total);
+	mbuf_pool_reset(p);
 	t->dp->nic->ops->wait(t->dp->nic, 0);
 }
 

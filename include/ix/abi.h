@@ -107,7 +107,11 @@ enum ix_call_uses {
  *                                            given back with that
  *   UDP_SENT   cookie, handle
  *   TIMER      cookie
- *   MOVED      reserved: a connection goes on at another thread
+ *   MOVED      cookie, handle, port          the connection goes to thread
+ *                                            port: calls for it up to the next
+ *                                            crossing count, no later ones
+ *   ARRIVED    cookie, handle                a connection that was another
+ *                                            thread's is this one's from now on
  */
 #define IX_EVENTS(X) \
 	X(CONNECTED) \
@@ -119,7 +123,8 @@ enum ix_call_uses {
 	X(UDP_PART)  \
 	X(UDP_SENT)  \
 	X(TIMER)     \
-	X(MOVED)
+	X(MOVED)     \
+	X(ARRIVED)
 
 #define IX_CALL_NUMBER(name, uses) IX_##name,
 #define IX_EVENT_NUMBER(name) IX_EV_##name,

@@ -112,6 +112,13 @@
 	X(tcp_cut_recv, "resets of who held buffers that were not taken")  \
 	X(tcp_cut_ooo, "times out-of-order data made room for others")     \
 	X(tcp_coalesced, "small segments copied together to save buffers") \
+	/* flow groups between threads */                                  \
+	X(moved_out, "connections given to another thread")                \
+	X(moved_in, "connections taken from another thread")               \
+	X(move_ns, "time that flow groups took to go, ns")                 \
+	X(move_early, "packets that waited for a connection to come")      \
+	X(move_lost, "connections that the other thread had no room for")  \
+	X(drop_early, "... and packets that had no room to wait")          \
 	/* memory, gauges */                                               \
 	X(mbufs_total, "gauge: packet buffers of this thread")             \
 	X(mbufs_free, "gauge: packet buffers free")                        \

@@ -33,13 +33,41 @@ static size_t dp_room(void)
 	return align_line(sizeof(struct dp));
 }
 
-static int map_all(struct lab_node *n)
+int lab_share_open(struct lab_share *s, const struct dp_conf *dp, u32 nthreads,
+		   size_t arena_len)
 {
-	n->mem_len = dp_room() + dp_bytes(&n->conf);
-	n->frames_len = (size_t)n->conf.mbufs * MBUF_SIZE;
+	*s = (struct lab_share){ .nthreads = nthreads, .arena_len = arena_len };
+	s->frames_len = (size_t)dp->mbufs * MBUF_SIZE * nthreads;
+	s->shared = map(&s->maps[0], dp_shared_bytes(dp, nthreads));
+	s->frames = map(&s->maps[1], s->frames_len);
+	s->arena = map(&s->maps[2], arena_len);
+	if (!s->shared || !s->frames || !s->arena) {
+		lab_share_close(s);
+		return -ENOMEM;
+	}
+	dp_shared_init(s->shared, dp, nthreads);
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		s->group_owner[g] = (u8)(g % nthreads);
+	return 0;
+}
+
+void lab_share_close(struct lab_share *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->maps); i++) {
+		if (s->maps[i].map)
+			munmap(s->maps[i].map, s->maps[i].map_len);
+	}
+	memset(s->maps, 0, sizeof(s->maps));
+}
+
+static int map_all(struct lab_node *n, const struct lab_share *s)
+{
+	n->mem_len =
+		dp_room() + (s ? dp_own_bytes(&n->conf) : dp_bytes(&n->conf));
+	n->frames_len = s ? s->frames_len : (size_t)n->conf.mbufs * MBUF_SIZE;
 	n->mem = map(&n->maps[0], n->mem_len);
-	n->frames = map(&n->maps[1], n->frames_len);
-	n->arena = map(&n->maps[2], n->arena_len);
+	n->frames = s ? s->frames : map(&n->maps[1], n->frames_len);
+	n->arena = s ? s->arena : map(&n->maps[2], n->arena_len);
 	n->down = map(&n->maps[3], sizeof(*n->down));
 	n->up = map(&n->maps[4], sizeof(*n->up));
 	return n->mem && n->frames && n->arena && n->down && n->up ? 0
@@ -75,6 +103,12 @@ static void set_up(struct lab_node *n, const struct lab_node_conf *conf)
 		.nthreads = 1,
 		.secret = { conf->secret[0], conf->secret[1] },
 	};
+	if (conf->share) {
+		n->setup.shared = conf->share->shared;
+		n->setup.group_owner = conf->share->group_owner;
+		n->setup.thread = conf->thread;
+		n->setup.nthreads = conf->share->nthreads;
+	}
 }
 
 int lab_node_open(struct lab_node *n, const struct lab_node_conf *conf, u64 now)
@@ -84,9 +118,10 @@ int lab_node_open(struct lab_node *n, const struct lab_node_conf *conf, u64 now)
 	*n = (struct lab_node){
 		.conf = *conf->dp,
 		.nic = conf->nic,
-		.arena_len = conf->arena_len,
+		.arena_len =
+			conf->share ? conf->share->arena_len : conf->arena_len,
 	};
-	err = map_all(n);
+	err = map_all(n, conf->share);
 	if (!err) {
 		set_up(n, conf);
 		n->dp = (struct dp *)n->mem;
@@ -159,7 +194,13 @@ int lab_open(struct lab *lab, const struct dp_conf *conf)
 	for (int end = 0; !err && end < 2; end++)
 		err = open_end(lab, end, conf);
 	for (int end = 0; !err && end < 2; end++)
+<<<<<<< HEAD
 		err = introduce(lab, end);
+=======
+		err = neigh_add_static(&lab->end[end].dp->net,
+				       be32(LAB_IP(!end)),
+				       lab->end[!end].dp->net.src.mac);
+>>>>>>> 7d08efd (dp: flow groups move between the elastic threads of a running dataplane)
 	return err;
 }
 

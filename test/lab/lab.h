@@ -26,6 +26,16 @@ struct lab_mem {
 	size_t map_len;
 };
 
+/* What several threads of one dataplane have in common. */
+struct lab_share {
+	struct dp_shared *shared;
+	u32 nthreads;
+	u8 *frames, *arena;
+	size_t frames_len, arena_len;
+	u8 group_owner[RSS_TABLE];
+	struct lab_mem maps[3];
+};
+
 struct lab_node {
 	struct dp *dp;
 	struct nicq *nic;
@@ -49,7 +59,14 @@ struct lab_node_conf {
 	size_t arena_len;
 	u64 secret[2];
 	bool apart; /* the application sees memory at other addresses */
+	struct lab_share *share; /* NULL: the only thread */
+	u32 thread;		 /* of share's */
 };
+
+/* @dp: of all threads; flow groups are dealt out in turn. 0 or -errno. */
+int lab_share_open(struct lab_share *s, const struct dp_conf *dp, u32 nthreads,
+		   size_t arena_len);
+void lab_share_close(struct lab_share *s);
 
 /* 0 or -errno. Small pages throughout, so that what is resident is what was
  * touched. */

@@ -199,6 +199,11 @@ static void error_goes_to_the_flows_owner(void **state)
 	assert_false(fix_in(f, m));
 	assert_int_equal(f->net.owner, 3);
 	m = fix_icmp(f, ICMP_UNREACHABLE, 1, 0, &q, sizeof(q));
+	m->flags |= MBUF_FORWARDED; /* before the group went on */
+	assert_false(fix_in(f, m));
+	assert_int_equal(tcp_stub.icmps, 0);
+	memset(f->group_owner, 0, sizeof(f->group_owner));
+	m = fix_icmp(f, ICMP_UNREACHABLE, 1, 0, &q, sizeof(q));
 	m->flags |= MBUF_FORWARDED;
 	assert_true(fix_in(f, m));
 	assert_int_equal(tcp_stub.icmps, 1);

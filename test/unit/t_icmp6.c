@@ -233,6 +233,11 @@ static void another_threads(void **state)
 	assert_int_equal(tcp_stub.icmps, 0);
 	m = fix6_icmp(f, ICMP6_UNREACHABLE, 4, 0, &q, sizeof(q));
 	m->flags |= MBUF_FORWARDED;
+	assert_false(fix_in(f, m));
+	assert_int_equal(tcp_stub.icmps, 0);
+	memset(f->group_owner, 0, sizeof(f->group_owner));
+	m = fix6_icmp(f, ICMP6_UNREACHABLE, 4, 0, &q, sizeof(q));
+	m->flags |= MBUF_FORWARDED;
 	assert_true(fix_in(f, m));
 	assert_int_equal(tcp_stub.icmps, 1);
 	addr_put(&f->net, id);

@@ -147,9 +147,15 @@ static void wrong_thread_is_forwarded(void **state)
 	assert_false(fix_in(f, m));
 	assert_int_equal(f->net.owner, 5);
 	m = fix_tcp(f, &s, NULL, 0);
+	m->flags |= MBUF_FORWARDED; /* before the group went on */
+	assert_false(fix_in(f, m));
+	assert_int_equal(f->net.owner, 5);
+	memset(f->group_owner, 0, sizeof(f->group_owner));
+	m = fix_tcp(f, &s, NULL, 0);
 	m->flags |= MBUF_FORWARDED;
 	assert_true(fix_in(f, m));
 	assert_int_equal(f->stat.tcp_conns, 2);
+	memset(f->group_owner, 5, sizeof(f->group_owner));
 	/* What is known here stays here. */
 	tcp_put(f, &p, TCP_ACK, "x", 1);
 	assert_int_equal(c->rx_bytes, 1);

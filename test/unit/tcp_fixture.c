@@ -6,12 +6,14 @@
 
 void tcpfix_renew(struct fixture *f)
 {
-	size_t bytes = (tcp_bytes(&f->net.conf.tcp) + 63) & ~63ul;
+	const struct tcp_conf *conf = &f->net.conf.tcp;
+	size_t own = (tcp_bytes(conf) + 63) & ~63ul;
+	size_t bytes = own + tcp_slot_bytes(conf);
 
 	free(f->tcp_mem);
 	f->tcp_mem = aligned_alloc(CACHE_LINE, bytes);
 	memset(f->tcp_mem, 0, bytes);
-	tcp_init(&f->net, f->tcp_mem);
+	tcp_init(&f->net, f->tcp_mem, (void *)((u8 *)f->tcp_mem + own), 0, 1);
 }
 
 int tcpfix_setup(void **state)

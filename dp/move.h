@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flow groups go from one elastic thread to another, while packets come and
+ * the application runs. Nothing is lost, and no packet of a connection
+ * overtakes another. Between each two threads is a seat, which each of them
+ * touches only when it is its turn:
+ *
+ *   leave.c: who gives               seat         arrive.c: who takes
+ *
+ *   counts what the groups hold ---- ASK ------>  sets as much aside; packets
+ *                                  <-- YES, NO -- of the groups wait from now
+ *   tells the application MOVED, and on
+ *   waits until it has crossed again
+ *   -> dp_leave_ready(): whoever drives this now has the table of flow groups
+ *      rewritten, and tells: dp_leave_go()
+ *   empties its queue of what is still on its way
+ *   connections off everything ----- ASK ------>  room for them
+ *   and into that room ------------- GIVE ----->  their timers, lists
+ *     ... a parcel at a time, until none is left
+ *   ------------------------------- LAST ------>  group by group: the table,
+ *                                                 ARRIVED, the packets that
+ *   <------------------------------ DONE -------  waited
+ *
+ * What an application does not cross for, or has no room for, can be taken back
+ * until the table is rewritten: dp_leave_cancel(). No step of an iteration
+ * takes longer than a parcel does. Memory that both threads see: slots of
+ * connections, packet buffers, seats, and a bell for each thread.
+ */
+#ifndef DP_MOVE_H
+#define DP_MOVE_H
+
+#include "dp/dp.h"
+#include "net/tcp_move.h"
+
+/* Flow groups, a bit each. */
+struct dp_groups {
+	u64 bits[RSS_TABLE / 64];
+};
+
+static inline bool dp_group_in(const struct dp_groups *g, u32 group)
+{
+	return g->bits[group / 64] >> group % 64 & 1;
+}
+
+enum seat_turn { SEAT_GIVES, SEAT_TAKES };
+
+enum seat_word {
+	SEAT_ASK,    /* room for need, from a thread that has not begun */
+	SEAT_GIVE,   /* conns; and room for need */
+	SEAT_LAST,   /* conns; they are all */
+	SEAT_CANCEL, /* nothing comes */
+	SEAT_YES,
+	SEAT_NO,
+	SEAT_DONE, /* all that came is told */
+};
+
+/* From one thread to another one. */
+struct dp_seat {
+	u32 turn; /* enum seat_turn: who may touch what follows */
+	u32 word; /* enum seat_word: what the other one has said */
+	struct dp_groups groups;
+	struct tcp_need need;
+	struct tcp_room room;
+	struct tcp_conn *conns[TCP_PARCEL];
+	u32 nconns;
+	bool lore_new;
+	struct tcp_lore lore; /* with the first of them */
+} ALIGNED(CACHE_LINE);
+
+enum leave_state {
+	LEAVE_NOT,
+	LEAVE_COUNT,  /* what is held */
+	LEAVE_ASK,    /* is there room for so much? */
+	LEAVE_TELL,   /* to whom MOVED is to be told */
+	LEAVE_CROSS,  /* the application has not crossed since */
+	LEAVE_CHECK,  /* has it got any more meanwhile? */
+	LEAVE_READY,  /* for the table */
+	LEAVE_DRAIN,  /* what is on its way */
+	LEAVE_GIVE,   /* connections */
+	LEAVE_END,    /* the other one tells the application */
+	LEAVE_CANCEL, /* the other one sends back what came */
+};
+
+/* What a thread gives. */
+struct dp_leave {
+	enum leave_state state;
+	u32 to;
+	struct dp_groups groups;
+	int result; /* of the last one: 0 or -errno */
+	/* the pass over the table: where, whether all have been seen as they
+	 * should be, and none has slipped through */
+	u32 at, shifts;
+	bool again, told_lore, full;
+	struct tcp_need need;
+	/* have left; room for them is asked for */
+	struct tcp_conn *out[TCP_PARCEL];
+	u32 nout;
+	struct tcp_conn *kept; /* MOVED was told, more is to be told there */
+	u64 crossings;	       /* when the application was told last */
+	u64 began, since;
+};
+
+/* What a thread takes: of one other at a time. */
+struct dp_arrive {
+	bool active, all; /* all: of them are here */
+	u32 from;
+	struct dp_groups groups;
+	u32 group;	    /* that is to appear next */
+	u32 ranges;	    /* set aside, of ranges_left, */
+	struct mbuf *spare; /* and buffers */
+	struct tcp_conn *conns[RSS_TABLE], **tail[RSS_TABLE];
+	/* packets that wait, through tx.next */
+	struct mbuf *early[RSS_TABLE], **early_tail[RSS_TABLE];
+	u32 nearly;
+};
+
+struct dp_mover {
+	bool active; /* leave or arrive have something to do */
+	struct dp_leave leave;
+	struct dp_arrive arrive;
+	struct dp_seat *seats; /* [from * nthreads + to] */
+	u32 *bells;	       /* one for each thread, a line apart */
+	u64 rung;	       /* times that a bell was rung */
+} ALIGNED(CACHE_LINE);
+
+enum { BELL = CACHE_LINE / sizeof(u32) }; /* distance of bells */
+
+static inline struct dp_seat *dp_seat(const struct dp *dp, u32 from, u32 to)
+{
+	return &dp->mover->seats[from * dp->nthreads + to];
+}
+
+/* The turn is @other's. */
+void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
+		  enum seat_word word, u32 other);
+
+/* ---- leave.c */
+void dp_leave_run(struct dp *dp, bool busy, u64 now);
+/* The thread shuts down: connections that have left are aborted with the
+ * others. */
+void dp_leave_shut(struct dp *dp, u64 now);
+
+/* ---- arrive.c */
+void dp_arrive_run(struct dp *dp, u64 now);
+void dp_arrive_shut(struct dp *dp, u64 now);
+
+#endif

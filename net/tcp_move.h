@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection goes from one elastic thread to another:
+ *
+ *   the one that gives                  the one that takes
+ *   tcp_need_add(): what it holds
+ *                                       tcp_room_make(): as much of ours
+ *   tcp_leave(): off table, timers, lists
+ *   tcp_pack(): what is kept elsewhere, into that room
+ *                                       tcp_join(): timers, lists
+ *                                       tcp_appear(): the table
+ *
+ * Its slot and its buffers stay where they are, since the application knows
+ * them by number and address; as many free ones come back for them, so that
+ * no thread ever has fewer. Send ranges and states are copied. Nothing that
+ * the connection stands for is kept anywhere else meanwhile.
+ */
+#ifndef NET_TCP_MOVE_H
+#define NET_TCP_MOVE_H
+
+#include "net/tcp_int.h"
+
+enum { TCP_PARCEL = 128 }; /* connections that go together */
+
+/* What connections hold. */
+struct tcp_need {
+	u32 conns, mbufs, ranges;
+	u32 shared; /* of the ranges: those beyond TCP_OWN_RANGES */
+	u32 ccs, losses;
+};
+
+/* Room for so much: written by who takes, used up by who gives. */
+struct tcp_room {
+	u32 nslots, slots[TCP_PARCEL];
+	struct mbuf *mbufs;	 /* free, a chain */
+	u32 ranges, ccs, losses; /* chains, index + 1 */
+	struct tcp_range *range; /* tables of the one who takes */
+	struct tcp_cc_state *cc;
+	struct tcp_loss *loss;
+};
+
+/* What a thread knows of ways and has promised by cookies. */
+struct tcp_lore {
+	u32 cookie_period; /* the latest, + 1 */
+	u32 npaths;
+	struct {
+		struct ix_addr ip;
+		struct tcp_path path;
+	} paths[TCP_PATHS];
+};
+
+void tcp_need_add(struct tcp_need *n, const struct tcp_conn *c);
+
+/* False: there is not so much, and nothing was taken. States may be fewer.
+ * @spare: free buffers that were set aside before, taken first. */
+bool tcp_room_make(struct net *net, const struct tcp_need *n,
+		   struct tcp_room *r, struct mbuf **spare, u64 now);
+
+/* Takes @c off everything, but for the lists of those that are ready or have
+ * output: tcp_sweep(). */
+void tcp_leave(struct net *net, struct tcp_conn *c);
+/* Takes those that have left off these lists. */
+void tcp_sweep(struct net *net);
+bool tcp_has_left(const struct tcp_conn *c);
+
+void tcp_pack(struct net *net, struct tcp_conn *c, struct tcp_room *r);
+/* What came in return for those that were packed. */
+void tcp_room_take(struct net *net, struct tcp_room *r);
+
+/* All but tcp_appear(). Its events wait. */
+void tcp_join(struct net *net, struct tcp_conn *c, u64 now);
+/* From now on its segments find it, and its events are told. */
+void tcp_appear(struct net *net, struct tcp_conn *c);
+
+void tcp_lore_tell(const struct net *net, struct tcp_lore *l);
+void tcp_lore_learn(struct net *net, const struct tcp_lore *l);
+
+#endif
