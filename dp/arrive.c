@@ -210,7 +210,7 @@ static void end(struct dp *dp, struct dp_seat *s)
 	struct dp_arrive *a = &dp->mover->arrive;
 
 	set_free(dp);
-	a->active = false;
+	a->active = a->all = false;
 	dp_seat_pass(dp, s, SEAT_GIVES, SEAT_DONE, a->from);
 }
 

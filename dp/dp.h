@@ -240,11 +240,14 @@ int dp_leave_result(const struct dp *dp);
 
 /* An iteration's part of it. @busy: there may be more in the NIC. */
 void dp_move_run(struct dp *dp, bool busy, u64 now);
+/* The application is told that a connection goes. */
+void dp_leave_told(struct dp *dp);
 /* Something of @c is to be told to the application where it goes. */
 void dp_leave_keep(struct dp *dp, struct tcp_conn *c);
 /* A packet of a group whose connections are not here yet. */
 void dp_arrive_hold(struct dp *dp, u32 group, struct mbuf *m);
-/* Is anything moving here? */
+/* Is anything moving here? Is it this thread's turn? */
 bool dp_moving(const struct dp *dp);
+bool dp_move_waits(const struct dp *dp);
 
 #endif

@@ -180,6 +180,7 @@ static bool tell_moved(struct dp *dp, struct tcp_conn *c)
 	if (full(dp))
 		return false;
 	conn_event(dp, c, IX_EV_MOVED, 0)->port = (u16)dp->mover->leave.to;
+	dp_leave_told(dp);
 	c->events ^= TCP_EV_LEAVES | TCP_EV_AWAY;
 	return true;
 }

@@ -62,6 +62,20 @@ void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
 	dp->mover->rung++;
 }
 
+/* Is there something to do without being rung for? */
+static bool goes_on(const struct dp_mover *mv)
+{
+	switch (mv->leave.state) {
+	case LEAVE_NOT:
+	case LEAVE_READY:
+	case LEAVE_ASK:
+	case LEAVE_END:
+		return mv->arrive.all;
+	default:
+		return true;
+	}
+}
+
 void dp_move_run(struct dp *dp, bool busy, u64 now)
 {
 	struct dp_mover *mv = dp->mover;
@@ -74,14 +88,21 @@ void dp_move_run(struct dp *dp, bool busy, u64 now)
 		return;
 	dp_leave_run(dp, busy, now);
 	dp_arrive_run(dp, now);
-	mv->active = mv->leave.state != LEAVE_NOT || mv->arrive.active;
+	mv->active = goes_on(mv);
 }
 
-bool dp_moving(const struct dp *dp)
+bool dp_move_waits(const struct dp *dp)
 {
 	return dp->mover &&
 	       (dp->mover->active ||
 		READ_ONCE(dp->mover->bells[dp->net.thread * BELL]));
+}
+
+bool dp_moving(const struct dp *dp)
+{
+	return dp_move_waits(dp) ||
+	       (dp->mover && (dp->mover->leave.state != LEAVE_NOT ||
+			      dp->mover->arrive.active));
 }
 
 /* ---- a pass over the table */
@@ -149,16 +170,22 @@ static void tell(struct dp *dp, struct tcp_conn *c)
 	dp->mover->leave.again |= !may_go(dp, c);
 }
 
-/* Has the application, if there is one, crossed since it was told? */
+/* Has the application, if there is one, crossed since it was told last? Who was
+ * told nothing may have nothing to cross for. */
 static bool crossed(const struct dp *dp)
 {
-	return dp->shut || !dp->up ||
-	       dp->stat->crossings - dp->flushes != dp->mover->leave.crossings;
+	const struct dp_leave *l = &dp->mover->leave;
+
+	return dp->shut || !dp->up || !l->told ||
+	       dp->stat->crossings - dp->flushes != l->crossings;
 }
 
-static void await_crossing(struct dp *dp)
+void dp_leave_told(struct dp *dp)
 {
-	dp->mover->leave.crossings = dp->stat->crossings - dp->flushes;
+	struct dp_leave *l = &dp->mover->leave;
+
+	l->told = true;
+	l->crossings = dp->stat->crossings - dp->flushes;
 }
 
 static void set_groups(struct dp *dp, enum group_state state, u32 slots)
@@ -263,15 +290,9 @@ static void telling(struct dp *dp)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (l->at > dp->net.tcp.table_mask) {
-		if (l->again && !crossed(dp))
-			return;
+	if (l->at > dp->net.tcp.table_mask)
 		begin_pass(dp);
-	}
-	if (!pass(dp, tell))
-		return;
-	await_crossing(dp);
-	if (complete(dp))
+	if (pass(dp, tell) && complete(dp))
 		l->state = LEAVE_CROSS;
 }
 
@@ -308,6 +329,7 @@ int dp_leave_go(struct dp *dp, u64 now)
 		return -EINVAL;
 	l->state = LEAVE_DRAIN;
 	l->since = now;
+	dp->mover->active = true;
 	return 0;
 }
 
@@ -518,6 +540,7 @@ void dp_leave_cancel(struct dp *dp, u64 now)
 	begin_pass(dp);
 	ask(dp, SEAT_CANCEL);
 	l->state = LEAVE_CANCEL;
+	dp->mover->active = true;
 }
 
 static void cancelling(struct dp *dp, u64 now)

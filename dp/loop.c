@@ -79,7 +79,7 @@ int dp_step(struct dp *dp, bool calls, u64 now)
 
 u64 dp_next_deadline(const struct dp *dp, u64 now)
 {
-	if (work_waiting(dp) || dp_events_waiting(dp) || dp_moving(dp))
+	if (work_waiting(dp) || dp_events_waiting(dp) || dp_move_waits(dp))
 		return 0;
 	return wheel_next(&dp->net.wheel, now);
 }

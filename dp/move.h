@@ -91,12 +91,13 @@ struct dp_leave {
 	 * should be, and none has slipped through */
 	u32 at, shifts;
 	bool again, told_lore, full;
+	bool told; /* MOVED, to the application */
 	struct tcp_need need;
 	/* have left; room for them is asked for */
 	struct tcp_conn *out[TCP_PARCEL];
 	u32 nout;
 	struct tcp_conn *kept; /* MOVED was told, more is to be told there */
-	u64 crossings;	       /* when the application was told last */
+	u64 crossings;	       /* when MOVED was told last */
 	u64 began, since;
 };
 
@@ -115,7 +116,7 @@ struct dp_arrive {
 };
 
 struct dp_mover {
-	bool active; /* leave or arrive have something to do */
+	bool active; /* something is to be done in each iteration */
 	struct dp_leave leave;
 	struct dp_arrive arrive;
 	struct dp_seat *seats; /* [from * nthreads + to] */

@@ -593,8 +593,8 @@ struct tcp_info {
 	u32 last_rx_ms, last_tx_ms;
 };
 
-/* Of number @index, below net->tcp.nconns_used; false: there is none. */
-bool tcp_info(const struct net *net, u32 index, struct tcp_info *out, u64 now);
+/* At a place of the table, 0 to net->tcp.table_mask; false: there is none. */
+bool tcp_info(const struct net *net, u32 place, struct tcp_info *out, u64 now);
 
 static inline u32 tcp_index(const struct tcp *t, const struct tcp_conn *c)
 {

@@ -84,13 +84,13 @@ struct conn *app_conn_new(struct host *h)
 /* Not let in: nobody listens, a reject, or too many knock at once. */
 static bool was_refused(const struct host *h, const struct link *l, s64 error)
 {
-	const struct ix_stat *s = &h->world->hosts[l->accepter.host]->node.stat;
+	const struct host *other = h->world->hosts[l->accepter.host];
 
 	if (l->accepter.there)
 		return false;
 	return error == ECONNREFUSED ||
-	       (error == ECONNRESET &&
-		(s->drop_tcp_backlog || s->tcp_recycled));
+	       (error == ECONNRESET && (HOST_SUM(other, drop_tcp_backlog) ||
+					HOST_SUM(other, tcp_recycled)));
 }
 
 /* Ends the application's part. */
@@ -139,6 +139,7 @@ static void open_link(struct host *h)
 	if (!c)
 		return;
 	c->opener = true;
+	c->thread = (u8)(h->t - h->threads);
 	c->link = link_new(w, h->nr, peer, c->manner);
 	if (c->link == SIM_LINKS) {
 		h->app.to_open = 0;
@@ -165,7 +166,7 @@ static void abort_conn(struct host *h, struct conn *c)
 /* In both banks: what a short SENDV did not take may go from the other one. */
 static void fill(struct host *h, struct conn *c, u32 end)
 {
-	u8 *banks = h->node.arena + app_conn_nr(h, c) * 2 * SIM_SLOT;
+	u8 *banks = h->t->node.arena + app_conn_nr(h, c) * 2 * SIM_SLOT;
 
 	while (c->filled < end) {
 		u32 at = c->filled % SIM_SLOT;
@@ -188,14 +189,14 @@ static void send_pieces(struct host *h, struct conn *c, u32 len)
 	struct ix_call *call = conn_call(h, c, IX_SENDV);
 
 	fill(h, c, off + len);
-	call->sg = h->app.nsgs;
+	call->sg = h->t->nsgs;
 	while (len) {
 		u32 at = off % SIM_SLOT;
 		u32 part = min(len, SIM_SLOT - at);
 
 		if (call->nsgs + 2 < pieces && part > 1)
 			part = 1 + sim_random(rng, part);
-		h->node.down->sgs[h->app.nsgs++] = (struct ix_sg){
+		h->t->node.down->sgs[h->t->nsgs++] = (struct ix_sg){
 			.addr = banks + at + sim_random(rng, 2) * SIM_SLOT,
 			.len = part,
 		};
@@ -276,7 +277,8 @@ static bool asleep(struct host *h, struct conn *c)
 
 static void work(struct host *h, struct conn *c)
 {
-	if (!c->used || !c->connected || asleep(h, c))
+	if (!c->used || !c->connected || c->thread == SIM_NOBODY ||
+	    asleep(h, c))
 		return;
 	if (c->manner == ABORTER && c->queued + c->received >= c->abort_at) {
 		abort_conn(h, c);
@@ -292,12 +294,16 @@ static void work_word(struct host *h, u32 word)
 {
 	u64 left = h->app.busy[word];
 
-	while (left && host_room(h)) {
+	for (; left; left &= left - 1) {
 		u32 i = (u32)__builtin_ctzll(left);
+		struct conn *c = &h->app.conns[word * 64 + i];
 
-		left &= left - 1;
+		if (c->thread != SIM_NOBODY)
+			h->t = &h->threads[c->thread];
+		if (!host_room(h))
+			continue;
 		h->app.busy[word] &= ~(1ull << i);
-		work(h, &h->app.conns[word * 64 + i]);
+		work(h, c);
 	}
 }
 
@@ -319,8 +325,10 @@ static void wake_sleepers(struct host *h)
 	}
 }
 
+/* Whoever has something to do writes it to his thread's batch. */
 void app_run(struct host *h)
 {
+	h->t = &h->threads[sim_random(&h->move_rng, h->nthreads)];
 	if (h->app.to_open && h->app.open_at <= h->world->now && host_room(h))
 		open_link(h);
 	if (h->app.wake <= h->world->now)
@@ -333,10 +341,14 @@ void app_run(struct host *h)
 
 void app_start(struct host *h)
 {
-	struct ix_call *c = host_call(h, SIM_CONNS, IX_LISTEN);
+	for (u32 i = 0; i < h->nthreads; i++) {
+		struct ix_call *c;
 
-	c->port = SIM_PORT;
-	c->backlog = h->app.backlog;
+		h->t = &h->threads[i];
+		c = host_call(h, SIM_CONNS, IX_LISTEN);
+		c->port = SIM_PORT;
+		c->backlog = h->app.backlog;
+	}
 	h->app.wake = UINT64_MAX;
 }
 
@@ -347,14 +359,25 @@ void app_die(struct host *h)
 			app_conn_end(h, &h->app.conns[i], EOWNERDEAD);
 		h->app.busy[i / 64] = 0;
 	}
-	h->node.down->ncalls = 0;
-	h->node.up->nevents = 0;
-	h->app.nsgs = 0;
+	for (u32 i = 0; i < h->nthreads; i++) {
+		struct thread *t = &h->threads[i];
+
+		t->node.down->ncalls = t->node.up->nevents = t->nsgs = 0;
+	}
+}
+
+static bool has_calls(const struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++) {
+		if (h->threads[i].node.down->ncalls)
+			return true;
+	}
+	return false;
 }
 
 bool app_idle(const struct host *h)
 {
-	if (h->app.to_open || h->node.down->ncalls || h->down_until)
+	if (h->app.to_open || has_calls(h) || h->down_until)
 		return false;
 	for (u32 i = 0; i < SIM_CONNS; i++) {
 		if (h->app.conns[i].used)
@@ -372,5 +395,5 @@ u64 app_next(const struct host *h)
 		if (h->app.busy[i])
 			return now;
 	}
-	return h->node.down->ncalls ? now : min(next, h->app.wake);
+	return has_calls(h) ? now : min(next, h->app.wake);
 }

@@ -9,7 +9,7 @@
 
 static const struct tcp_conn *tcp_of(const struct host *h, u64 handle)
 {
-	return &h->node.dp->net.tcp.conns[handle_index(handle)];
+	return &h->t->node.dp->net.tcp.conns[handle_index(handle)];
 }
 
 /* No port, or no connection, is free at the moment: it tries again. */
@@ -18,6 +18,7 @@ static void on_connect(struct host *h, struct conn *c, s64 result)
 	struct link *l = &h->world->links[c->link];
 
 	if (result >= 0) {
+		c->handle = (u64)result;
 		l->port = be16_host(tcp_of(h, (u64)result)->flow.lport);
 		l->iss = tcp_of(h, (u64)result)->iss;
 		return;
@@ -33,13 +34,13 @@ static void on_connect(struct host *h, struct conn *c, s64 result)
 
 void app_result(struct host *h, u32 i, s64 result)
 {
-	u32 nr = h->app.calls[i].conn, op = h->app.calls[i].op;
+	u32 nr = h->t->calls[i].conn, op = h->t->calls[i].op;
 	struct conn *c = nr < SIM_CONNS ? &h->app.conns[nr] : NULL;
 
 	if (result < 0 && result != -EBADF && op != IX_CONNECT)
 		sim_fail(h->world, "host %u: call %u answers %lld", h->nr, op,
 			 (long long)result);
-	if (!c || !c->used || c->gen != h->app.calls[i].gen)
+	if (!c || !c->used || c->gen != h->t->calls[i].gen)
 		return;
 	if (op == IX_CONNECT)
 		on_connect(h, c, result);
@@ -82,6 +83,7 @@ static void on_knock(struct host *h, const struct ix_event *e)
 		return;
 	}
 	c->handle = e->handle;
+	c->thread = (u8)(h->t - h->threads);
 	c->connected = true;
 	c->link = link;
 	if (link < SIM_LINKS)
@@ -154,6 +156,20 @@ static struct conn *conn_of(struct host *h, const struct ix_event *e)
 	return &h->app.conns[i];
 }
 
+/* Nothing is told of a connection but by the thread that it is at. */
+static void check_thread(struct host *h, struct conn *c,
+			 const struct ix_event *e)
+{
+	u8 thread = (u8)(h->t - h->threads);
+
+	if (e->type == IX_EV_ARRIVED && c->thread == SIM_NOBODY &&
+	    e->handle == c->handle)
+		c->thread = thread;
+	if (c->thread != thread)
+		sim_fail(h->world, "host %u conn %u: event %u at thread %u",
+			 h->nr, app_conn_nr(h, c), e->type, thread);
+}
+
 void app_event(struct host *h, const struct ix_event *e)
 {
 	struct conn *c;
@@ -163,6 +179,7 @@ void app_event(struct host *h, const struct ix_event *e)
 		return;
 	}
 	c = conn_of(h, e);
+	check_thread(h, c, e);
 	app_busy(h, c);
 	link_moves(h->world, c->link);
 	switch (e->type) {
@@ -181,6 +198,11 @@ void app_event(struct host *h, const struct ix_event *e)
 		break;
 	case IX_EV_DEAD:
 		app_conn_end(h, c, e->error);
+		break;
+	case IX_EV_MOVED:
+		c->thread = SIM_NOBODY;
+		break;
+	case IX_EV_ARRIVED:
 		break;
 	default:
 		sim_fail(h->world, "host %u: event %u", h->nr, e->type);

@@ -11,22 +11,22 @@ struct sums {
 	u64 mbufs, ranges, shared_ranges, losses, timers, conns, cc_states;
 };
 
-#define CHECK(h, c, cond)                                                \
-	do {                                                             \
-		if (unlikely(!(cond)))                                   \
-			sim_fail((h)->world,                             \
-				 "host %u: %s:%d: connection %u, state " \
-				 "%u: not so: %s",                       \
-				 (h)->nr, __FILE__, __LINE__,            \
-				 tcp_index(&(h)->node.dp->net.tcp, c),   \
-				 (c)->state, #cond);                     \
+#define CHECK(h, c, cond)                                                 \
+	do {                                                              \
+		if (unlikely(!(cond)))                                    \
+			sim_fail((h)->world,                              \
+				 "host %u: %s:%d: connection %u, state "  \
+				 "%u: not so: %s",                        \
+				 (h)->nr, __FILE__, __LINE__,             \
+				 tcp_index(&(h)->t->node.dp->net.tcp, c), \
+				 (c)->state, #cond);                      \
 	} while (0)
 
 /* ---- a connection */
 
 static void check_sequence(struct host *h, const struct tcp_conn *c)
 {
-	const struct net *net = &h->node.dp->net;
+	const struct net *net = &h->t->node.dp->net;
 	u32 fin = !!(c->flags & TCP_F_FIN_SENT),
 	    flight = c->snd_max - c->snd_una;
 
@@ -55,7 +55,7 @@ static void check_window(struct host *h, const struct tcp_conn *c)
 
 static void check_send_queue(struct host *h, const struct tcp_conn *c)
 {
-	const struct net *net = &h->node.dp->net;
+	const struct net *net = &h->t->node.dp->net;
 	u32 bytes = 0, n = 0, last = 0, off;
 
 	for (u32 i = c->sndq_head; i; i = tcp_range_at(net, i)->next) {
@@ -122,7 +122,7 @@ static void check_receive(struct host *h, const struct tcp_conn *c)
 /* The scoreboard: spans side by side, of what is in flight. */
 static void check_board(struct host *h, const struct tcp_conn *c)
 {
-	const struct tcp_loss *l = tcp_loss_of(&h->node.dp->net, c);
+	const struct tcp_loss *l = tcp_loss_of(&h->t->node.dp->net, c);
 	u32 at = c->snd_una;
 
 	CHECK(h, c, !(c->flags & TCP_F_LOSS) == (!l && !c->tail));
@@ -138,10 +138,14 @@ static void check_board(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, !(c->flags & TCP_F_EARLY) || l->rto_at);
 }
 
-static bool armed(const struct tcp_conn *c, u32 at)
+/* What came from another thread may be overdue here. */
+static bool armed(const struct host *h, const struct tcp_conn *c, u32 at)
 {
-	return !at ||
-	       (timer_is_set(&c->timer) && !tick_before(at, c->timer.expires));
+	u32 tick = h->t->node.dp->net.wheel.tick;
+
+	return !at || (timer_is_set(&c->timer) &&
+		       (!tick_before(at, c->timer.expires) ||
+			c->timer.expires == tick));
 }
 
 /* Whatever is under way or could go has a timer that sees to it. */
@@ -150,10 +154,10 @@ static void check_timers(struct host *h, const struct tcp_conn *c)
 	bool flight = c->snd_una != c->snd_max;
 	bool waits = c->sndq_bytes > c->snd_max - c->snd_una;
 
-	CHECK(h, c, armed(c, c->rto_at));
-	CHECK(h, c, armed(c, c->delack_at));
-	CHECK(h, c, armed(c, c->persist_at));
-	CHECK(h, c, armed(c, c->keep_at));
+	CHECK(h, c, armed(h, c, c->rto_at));
+	CHECK(h, c, armed(h, c, c->delack_at));
+	CHECK(h, c, armed(h, c, c->persist_at));
+	CHECK(h, c, armed(h, c, c->keep_at));
 	if (c->flags & TCP_F_ON_OUT)
 		return;
 	if (flight || c->state < TCP_ESTABLISHED)
@@ -176,7 +180,7 @@ static void check_conn(struct host *h, const struct tcp_conn *c)
 	if (c->state != TCP_CLOSED && c->state != TCP_TIME_WAIT)
 		check_timers(h, c);
 	if (c->state == TCP_TIME_WAIT)
-		CHECK(h, c, c->rto_at && armed(c, c->rto_at));
+		CHECK(h, c, c->rto_at && armed(h, c, c->rto_at));
 }
 
 /* ---- pools */
@@ -220,78 +224,163 @@ static void count_rest(const struct net *net, struct sums *s)
 		s->losses++;
 }
 
-static void check_pools(struct host *h, const struct sums *s)
+static void check_losses(const struct host *h, const struct tcp *t)
 {
-	const struct dp *dp = h->node.dp;
-	const struct tcp *t = &dp->net.tcp;
-	u64 shared = h->conf.net.tcp.max_ranges - t->ranges_left;
-	u32 losses = tcp_losses(&h->conf.net.tcp), held = 0;
+	u32 all = tcp_losses(&h->conf.net.tcp), held = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(t->losses_held); i++)
 		held += t->losses_held[i];
+	if (t->losses_left != all - held)
+		sim_fail(h->world,
+			 "host %u: loss recoveries: %u of %u left, "
+			 "%u held",
+			 h->nr, t->losses_left, all, held);
+}
 
-	if (s->mbufs + dp->pool.nfree != dp->pool.total)
-		sim_fail(h->world, "host %u: %llu buffers held, %u of %u free",
-			 h->nr, (unsigned long long)s->mbufs, dp->pool.nfree,
-			 dp->pool.total);
-	if (s->ranges != t->nranges_used || s->shared_ranges != shared)
-		sim_fail(h->world, "host %u: ranges: %llu of %u, %llu of %llu",
-			 h->nr, (unsigned long long)s->ranges, t->nranges_used,
+/* What threads hold together, and should: while flow groups are on their way,
+ * not each of them has all of its own. */
+static void check_pools(struct host *h, const struct sums *s)
+{
+	u64 nfree = 0, total = 0, ranges = 0, shared = 0, ccs = 0, losses = 0,
+	    timers = 0, conns = HOST_SUM(h, tcp_conns);
+
+	for (u32 i = 0; i < h->nthreads; i++) {
+		const struct dp *dp = h->threads[i].node.dp;
+		const struct tcp *t = &dp->net.tcp;
+
+		nfree += dp->pool.nfree;
+		total += dp->pool.total;
+		ranges += t->nranges_used;
+		shared += h->conf.net.tcp.max_ranges - t->ranges_left;
+		ccs += t->ncc_used;
+		losses += t->nlosses_used;
+		check_losses(h, t);
+		timers += dp->net.wheel.count;
+	}
+	if (s->mbufs + nfree != total)
+		sim_fail(h->world,
+			 "host %u: %llu buffers held, %llu of %llu "
+			 "free",
+			 h->nr, (unsigned long long)s->mbufs,
+			 (unsigned long long)nfree, (unsigned long long)total);
+	if (s->ranges != ranges || s->shared_ranges != shared)
+		sim_fail(h->world,
+			 "host %u: ranges: %llu of %llu, %llu of %llu", h->nr,
+			 (unsigned long long)s->ranges,
+			 (unsigned long long)ranges,
 			 (unsigned long long)s->shared_ranges,
 			 (unsigned long long)shared);
-	if (s->cc_states != t->ncc_used)
-		sim_fail(h->world, "host %u: %llu of %u states are there",
-			 h->nr, (unsigned long long)s->cc_states, t->ncc_used);
-	if (s->losses != t->nlosses_used || t->losses_left != losses - held)
+	if (s->cc_states != ccs)
+		sim_fail(h->world, "host %u: %llu of %llu states are there",
+			 h->nr, (unsigned long long)s->cc_states,
+			 (unsigned long long)ccs);
+	if (s->losses != losses)
+		sim_fail(h->world, "host %u: loss recoveries: %llu of %llu",
+			 h->nr, (unsigned long long)s->losses,
+			 (unsigned long long)losses);
+	if (s->timers != timers)
 		sim_fail(h->world,
-			 "host %u: loss recoveries: %llu of %u, %u of %u left, "
-			 "%u held",
-			 h->nr, (unsigned long long)s->losses, t->nlosses_used,
-			 t->losses_left, losses, held);
-	if (s->timers != dp->net.wheel.count)
-		sim_fail(h->world, "host %u: %llu timers set, %u on the wheel",
-			 h->nr, (unsigned long long)s->timers,
-			 dp->net.wheel.count);
-	if (s->conns != h->node.stat.tcp_conns)
+			 "host %u: %llu timers set, %llu on the wheel", h->nr,
+			 (unsigned long long)s->timers,
+			 (unsigned long long)timers);
+	if (s->conns != conns)
 		sim_fail(h->world, "host %u: %llu connections, %llu counted",
 			 h->nr, (unsigned long long)s->conns,
-			 (unsigned long long)h->node.stat.tcp_conns);
+			 (unsigned long long)conns);
+}
+
+/* Every thread has what it had at first, of what moves with connections. */
+static void check_shares(struct host *h)
+{
+	const struct tcp_conf *conf = &h->conf.net.tcp;
+
+	for (u32 i = 0; i < h->nthreads; i++) {
+		const struct dp *dp = h->threads[i].node.dp;
+		const struct tcp *t = &dp->net.tcp;
+		u64 held = 0;
+
+		for (u32 k = 0; k < dp->pool.all; k++)
+			held += dp->pool.mbufs[k].thread == i;
+		if (held != dp->pool.total)
+			sim_fail(h->world,
+				 "host %u: thread %u has %llu buffers", h->nr,
+				 i, (unsigned long long)held);
+		if (t->nconn_free > conf->max_conns || t->set_aside)
+			sim_fail(h->world, "host %u: thread %u: %u slots free",
+				 h->nr, i, t->nconn_free);
+	}
+}
+
+/* Those that are closed, and to be told so, hold what the application reads. */
+static void count_closed(const struct tcp *t, struct sums *s)
+{
+	for (u32 i = 0; i < t->nslots; i++) {
+		if (t->conns[i].state == TCP_CLOSED)
+			s->mbufs += t->conns[i].rx_mbufs;
+	}
 }
 
 void check_all(struct host *h)
 {
-	const struct net *net = &h->node.dp->net;
 	struct sums s = { 0 };
 
-	for (u32 i = 0; i < net->tcp.nconns_used; i++) {
-		check_conn(h, &net->tcp.conns[i]);
-		count_conn(&net->tcp.conns[i], &s);
+	for (u32 i = 0; i < h->nthreads; i++) {
+		const struct net *net = &h->threads[i].node.dp->net;
+		struct tcp_walk walk = { 0 };
+		const struct tcp_conn *c;
+
+		h->t = &h->threads[i];
+		while ((c = tcp_walk(&net->tcp, &walk))) {
+			check_conn(h, c);
+			count_conn(c, &s);
+		}
+		count_rest(net, &s);
 	}
-	count_rest(net, &s);
+	count_closed(&h->t->node.dp->net.tcp, &s);
+	if (moves_any(h))
+		return;
 	check_pools(h, &s);
+	if (h->nthreads > 1)
+		check_shares(h);
 }
 
 void check_host(struct host *h)
 {
-	const struct tcp *t = &h->node.dp->net.tcp;
+	const struct tcp *t;
+	u32 at;
 
-	if (h->steps % ALL_EVERY == 0)
+	if (h->steps % ALL_EVERY == 0) {
 		check_all(h);
-	else if (t->nconns_used)
-		check_conn(h, &t->conns[h->steps % t->nconns_used]);
+		return;
+	}
+	h->t = &h->threads[h->steps % h->nthreads];
+	t = &h->t->node.dp->net.tcp;
+	at = t->table[h->steps & t->table_mask].conn;
+	if (at)
+		check_conn(h, &t->conns[at - 1]);
 }
 
 void check_empty(struct host *h)
 {
-	const struct tcp *t = &h->node.dp->net.tcp;
-
 	check_all(h);
-	if (h->node.stat.tcp_conns || t->ncounted || t->nhalf)
-		sim_fail(h->world,
-			 "host %u: left are %llu connections, %u counted, %u "
-			 "half open",
-			 h->nr, (unsigned long long)h->node.stat.tcp_conns,
-			 t->ncounted, t->nhalf);
-	if (t->ranges_left != h->conf.net.tcp.max_ranges)
-		sim_fail(h->world, "host %u: ranges are lost", h->nr);
+	for (u32 i = 0; i < h->nthreads; i++) {
+		const struct tcp *t = &h->threads[i].node.dp->net.tcp;
+
+		if (h->threads[i].node.stat.tcp_conns || t->ncounted ||
+		    t->nhalf)
+			sim_fail(h->world,
+				 "host %u: left are %llu connections, %u "
+				 "counted, %u half open",
+				 h->nr,
+				 (unsigned long long)HOST_SUM(h, tcp_conns),
+				 t->ncounted, t->nhalf);
+		if (t->ranges_left != h->conf.net.tcp.max_ranges)
+			sim_fail(h->world, "host %u: ranges are lost", h->nr);
+		if (h->nthreads > 1 && !t->dead && !t->ready_head &&
+		    !t->out_head &&
+		    tcp_slots_free(t, &h->conf.net.tcp) !=
+			    h->conf.net.tcp.max_conns)
+			sim_fail(h->world, "host %u: thread %u: slots are lost",
+				 h->nr, i);
+	}
 }

@@ -67,7 +67,7 @@ static bool is_slow(const struct world *w)
 	bool slow = !w->healed || sim_in_play(w, FAULT_STARVE);
 
 	for (u32 i = 0; i < w->nhosts; i++)
-		slow |= w->hosts[i]->node.stat.tcp_cookies_bad > 0;
+		slow |= HOST_SUM(w->hosts[i], tcp_cookies_bad) > 0;
 	return slow;
 }
 

@@ -139,16 +139,17 @@ static struct mbuf *receive(struct sim_nic *nic, const u8 *frame, u32 len)
 static int nic_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 {
 	struct host *h = nic_of(q)->host;
+	struct transit *in = nic_of(q)->in;
 	const struct transit_frame *f;
 	int got = 0;
 
-	while (got < n && (f = transit_first(h->in, h->world->now))) {
-		pkts[got] = receive(&h->nic, h->in->bytes[f->slot], f->len);
+	while (got < n && (f = transit_first(in, h->world->now))) {
+		pkts[got] = receive(nic_of(q), in->bytes[f->slot], f->len);
 		if (pkts[got])
 			got++;
 		else
 			q->nr_drops++;
-		transit_remove_first(h->in);
+		transit_remove_first(in);
 	}
 	return got;
 }
@@ -185,6 +186,16 @@ static const struct nicq_ops nic_ops = {
 	.reclaim = nic_nothing,
 };
 
+static struct transit *transit_new(void)
+{
+	struct transit *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		panic("sim: out of memory");
+	transit_init(t);
+	return t;
+}
+
 void path_open(struct host *h)
 {
 	struct nicq *q = &h->nic.q;
@@ -194,14 +205,17 @@ void path_open(struct host *h)
 	q->mtu = 1500;
 	memcpy(q->mac, "\x02sim\0", 5);
 	q->mac[5] = (u8)h->nr;
-	h->in = calloc(1, sizeof(*h->in));
-	if (!h->in)
-		panic("sim: out of memory");
-	transit_init(h->in);
+	h->in = transit_new();
+	for (u32 i = 0; i < h->nthreads; i++) {
+		h->threads[i].nic = h->nic;
+		h->threads[i].nic.in = h->nthreads > 1 ? transit_new() : h->in;
+	}
 }
 
 void path_close(struct host *h)
 {
+	for (u32 i = 0; h->nthreads > 1 && i < h->nthreads; i++)
+		free(h->threads[i].nic.in);
 	free(h->in);
 }
 

@@ -38,7 +38,14 @@ static u64 rng_for(const struct world *w, u64 what)
 	return x | 1;
 }
 
-enum { RNG_FAULTS, RNG_WORLD, RNG_PATHS, RNG_TROUBLES, RNG_HOSTS = 1000 };
+enum {
+	RNG_FAULTS,
+	RNG_WORLD,
+	RNG_PATHS,
+	RNG_TROUBLES,
+	RNG_HOSTS = 1000,
+	RNG_MOVES = 2000
+};
 
 static void choose_faults(struct world *w)
 {
@@ -221,6 +228,17 @@ static u64 plan_clock(u64 *rng)
 	return (wrap > 1 ? wrap : 1000 * SIM_S) - r * 2;
 }
 
+static void plan_threads(struct world *w, struct host *h)
+{
+	u64 rng = rng_for(w, RNG_MOVES + h->nr);
+	u32 n = 1 + sim_random(&rng, SIM_THREADS);
+
+	h->nthreads = sim_in_play(w, FAULT_MOVE) ? n : 1;
+	h->astray = sim_chance(&rng, 20) ? sim_random(&rng, 50) : 0;
+	h->move_at = w->now + sim_random(&rng, 200) * SIM_MS;
+	h->move_rng = rng;
+}
+
 static void plan_host(struct world *w, u32 nr)
 {
 	u64 rng = rng_for(w, RNG_HOSTS + nr), own;
@@ -264,6 +282,7 @@ static void plan_host(struct world *w, u32 nr)
 	own = sim_random(&rng, ~0u) | 1;
 	if (sim_in_play(w, FAULT_STARVE))
 		starve(h, &own);
+	plan_threads(w, h);
 }
 
 void plan_world(struct world *w)

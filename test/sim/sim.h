@@ -18,7 +18,8 @@
  *   trouble.c  what befalls paths and hosts in the course of time
  *   path.c     NICs, paths, and the router between them
  *   trace.c    frames in words
- *   host.c     one dataplane and its crossing
+ *   host.c     one dataplane and its crossing, in one or more threads
+ *   moves.c    flow groups go from one thread to another
  *   app.c      one application: many connections with various manners
  *   app_event.c  what it is told
  *   links.c    who is connected to whom, and what they must have got
@@ -32,6 +33,8 @@
 
 enum {
 	SIM_HOSTS = 41,
+	SIM_THREADS = 3, /* of a host, at most */
+	SIM_NOBODY = SIM_THREADS,
 	SIM_CONNS = 96,	      /* per application */
 	SIM_LINKS = 192,      /* connections of one seed */
 	SIM_TROUBLES = 64,    /* of one seed */
@@ -73,6 +76,7 @@ enum {
 	X(SLEEP, "sleep", 25)	      /* say nothing for long */ \
 	X(HASTY, "hasty", 60)	      /* close early */          \
 	X(ABORT, "abort", 60)                                    \
+	X(MOVE, "move", 40) /* between threads */                \
 	X(NO_TS, "ts", 100) /* peers without */                  \
 	X(NO_WSCALE, "wscale", 100)                              \
 	X(NO_ECN, "ecn", 100)                                    \
@@ -117,6 +121,7 @@ struct conn {
 	bool used, opener, connected, asleep;
 	bool eof, fin, closed, call_pending;
 	u16 gen;
+	u8 thread; /* whose it is; SIM_NOBODY: on its way */
 	enum manner manner;
 	u32 link;
 	u64 handle;
@@ -153,10 +158,6 @@ struct app {
 	u64 busy[(SIM_CONNS + 63) / 64]; /* conns with something to do */
 	u64 wake;			 /* the earliest of conns' */
 	u64 rng;
-	u32 nsgs;
-	struct {
-		u16 conn, op, gen;
-	} calls[IX_MAX_CALLS]; /* who made down.calls[i] */
 	u32 backlog;
 	u32 to_open; /* links that it still has to open */
 	u64 open_at;
@@ -167,8 +168,9 @@ struct world;
 struct sim_nic {
 	struct nicq q;
 	struct host *host;
-	u32 tx_most; /* packets that tx() takes at once; 0: any */
-	u32 rx_room; /* bytes in a buffer; 0: a whole frame */
+	struct transit *in; /* frames that wait to be received */
+	u32 tx_most;	    /* packets that tx() takes at once; 0: any */
+	u32 rx_room;	    /* bytes in a buffer; 0: a whole frame */
 };
 
 /* One way between a host and the router. */
@@ -180,12 +182,29 @@ struct path {
 	bool mute; /* does not tell who sends more */
 };
 
+/* An elastic thread, and what its application has asked for. */
+struct thread {
+	struct lab_node node;
+	struct sim_nic nic;
+	u32 nsgs;
+	bool told; /* something, when it crossed last */
+	struct {
+		u16 conn, op, gen;
+	} calls[IX_MAX_CALLS]; /* who made down.calls[i] */
+	u64 began, go_at;      /* a move: begun; to go on, 0: not yet */
+};
+
 struct host {
 	struct world *world;
 	u32 nr;
-	struct lab_node node;
+	struct thread threads[SIM_THREADS];
+	u32 nthreads;
+	struct thread *t; /* that runs */
+	struct lab_share share;
+	u64 move_rng, move_at; /* the next move */
+	u32 astray;	       /* frames that come to any thread, percent */
 	struct dp_conf conf;
-	struct sim_nic nic;
+	struct sim_nic nic; /* as those of all threads are to be */
 	struct transit *in; /* frames on their way to it */
 	struct path to, from;
 	struct app app;
@@ -289,6 +308,26 @@ void host_crash(struct host *h, bool reboot, u64 until);
 struct ix_call *host_call(struct host *h, u32 conn, u16 op);
 /* Room for another connection's calls? */
 bool host_room(const struct host *h);
+
+/* A counter of all threads. */
+#define HOST_SUM(h, field)                                        \
+	({                                                        \
+		u64 _sum = 0;                                     \
+		for (u32 _i = 0; _i < (h)->nthreads; _i++)        \
+			_sum += (h)->threads[_i].node.stat.field; \
+		_sum;                                             \
+	})
+
+/* ---- moves.c */
+/* Frames that are due go to the thread that the table says. */
+void moves_steer(struct host *h);
+/* Begins moves and goes on with them. */
+void moves_run(struct host *h);
+/* When that is to be called next. */
+u64 moves_next(const struct host *h);
+bool moves_any(const struct host *h);
+/* Brings them to an end, while all applications are gone. */
+void moves_end(struct host *h);
 
 /* ---- app.c */
 u32 app_conn_nr(const struct host *h, const struct conn *c);

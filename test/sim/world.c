@@ -58,8 +58,11 @@ u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len)
 		return hash;
 	clock = wrapping->hosts[0]->skew;
 	for (u32 i = 0; i < wrapping->nhosts; i++) {
-		if (key == wrapping->hosts[i]->node.dp->net.secret)
-			clock = wrapping->hosts[i]->skew;
+		const struct host *h = wrapping->hosts[i];
+
+		for (u32 k = 0; k < h->nthreads; k++)
+			if (key == h->threads[k].node.dp->net.secret)
+				clock = h->skew;
 	}
 	return (u64)(u32)(0 - (clock >> 20) - hash % 10000) << 32 |
 	       (u32)(0 - (clock >> 12) - (hash >> 32) % 1000000);
@@ -137,7 +140,7 @@ static bool all_idle(const struct world *w)
 static bool all_empty(const struct world *w)
 {
 	for (u32 i = 0; i < w->nhosts; i++) {
-		if (w->hosts[i]->node.stat.tcp_conns)
+		if (HOST_SUM(w->hosts[i], tcp_conns) || moves_any(w->hosts[i]))
 			return false;
 	}
 	return true;

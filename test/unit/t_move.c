@@ -434,7 +434,7 @@ static bool moving(struct world *w)
 	bool any = false;
 
 	for (u32 t = 0; t < w->threads; t++)
-		any |= dp_of(w, t)->mover->active;
+		any |= dp_moving(dp_of(w, t));
 	return any;
 }
 
@@ -643,8 +643,7 @@ static void taken_back(void **state)
 
 	start(w, n, 30000);
 	assert_int_equal(begin(w, 0, 1, 64), 0);
-	for (u32 i = 0;
-	     i < 1000 && dp_of(w, 0)->mover->leave.state != LEAVE_CROSS; i++)
+	for (u32 i = 0; i < 1000 && !dp_of(w, 0)->mover->leave.told; i++)
 		step(w);
 	w->server[0].silent = true;
 	steps(w, 200);
