@@ -265,7 +265,7 @@ LOSS = [
            ["prr"]),
     Mutant("the reordering window does not grow", "net/tcp_loss.c",
            "min(c->reo_mult + 1, (int)REO_MULT)",
-           "max(c->reo_mult, (u8)1)",
+           "max((u8)c->reo_mult, (u8)1)",
            ["dsack_widens"]),
     Mutant("a D-SACK among duplicate ACKs sets recover back",
            "net/tcp_loss.c",
