@@ -53,6 +53,10 @@ void ip6_init(struct net *net);
  * thread 0: every thread has its own view of neighbours, but one speaks. */
 void ip6_announce(struct net *net, u64 now);
 
+/* mld.c: tells routers and switches which groups we listen to. Once, at start,
+ * by thread 0, which speaks for all. */
+void mld_announce(struct net *net, u64 now);
+
 /* Own addresses: index of @ip, or -1. */
 int ip6_own(const struct ip6 *s, struct be128 ip);
 

@@ -10,9 +10,6 @@
 struct net;
 struct pkt;
 
-/* Once, at start, by thread 0, which speaks for all. */
-void mld_announce(struct net *net, u64 now);
-
 /* A query, its checksum good. */
 void mld_in(struct net *net, const struct pkt *p, u64 now);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From settings to elastic threads that are ready to run. */
 #include "dom/host/host.h"
-#include "net/mld.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -194,13 +194,7 @@ int lab_open(struct lab *lab, const struct dp_conf *conf)
 	for (int end = 0; !err && end < 2; end++)
 		err = open_end(lab, end, conf);
 	for (int end = 0; !err && end < 2; end++)
-<<<<<<< HEAD
 		err = introduce(lab, end);
-=======
-		err = neigh_add_static(&lab->end[end].dp->net,
-				       be32(LAB_IP(!end)),
-				       lab->end[!end].dp->net.src.mac);
->>>>>>> 7d08efd (dp: flow groups move between the elastic threads of a running dataplane)
 	return err;
 }
 
