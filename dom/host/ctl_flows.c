@@ -17,8 +17,9 @@ enum {
 	MOST_PIECES = 64, /* which is of no more of them */
 	/* Of a piece, in units of what it costs to pass a connection over: some
 	 * 20 us. */
-	PIECE = 256,
+	PIECE = 192,
 	COPY = 6,
+	AHEAD = 8, /* connections that are on their way from memory */
 	PIECE_FLOWS = PIECE / (COPY + 1),
 };
 
@@ -32,7 +33,7 @@ static const char *const states[TCP_NR_STATES] = {
 
 /* What is asked for, and what has been found so far. */
 struct piece {
-	u32 next, end; /* connections of the thread still to be looked at */
+	u32 next, end; /* places in the thread's table still to be looked at */
 	u32 states;    /* a bit each */
 	u16 port;      /* either side's; 0: any */
 	bool has_addr;
@@ -43,28 +44,44 @@ struct piece {
 
 /* ---- on the elastic thread */
 
+/* By its first line: the others are not fetched for nothing. */
+static bool may_match(const struct piece *p, const struct tcp_conn *c)
+{
+	if (!(p->states >> c->state & 1))
+		return false;
+	return !p->port || be16_host(c->flow.rport) == p->port ||
+	       be16_host(c->flow.lport) == p->port;
+}
+
 static bool matches(const struct piece *p, const struct tcp_info *f)
 {
-	if (!(p->states >> f->state & 1))
-		return false;
-	if (p->port && f->rport != p->port && f->lport != p->port)
-		return false;
 	return !p->has_addr || be128_equal(f->raddr, p->addr) ||
 	       be128_equal(f->laddr, p->addr);
 }
 
+static void fetch_ahead(const struct tcp *t, u32 place)
+{
+	if (place <= t->table_mask && t->table[place].conn)
+		prefetch(&t->conns[t->table[place].conn - 1]);
+}
+
 static void collect(struct dp *dp, void *arg, u64 now)
 {
+	const struct tcp *t = &dp->net.tcp;
 	struct piece *p = arg;
 	u32 used = 0;
 
 	p->n = 0;
-	p->end = dp->net.tcp.table_mask + 1;
+	p->end = t->table_mask + 1;
 	while (p->next < p->end && used < PIECE && p->n < p->most) {
 		struct tcp_info *f = &p->flows[p->n];
+		u32 i = p->next++;
 
 		used++;
-		if (!tcp_info(&dp->net, p->next++, f, now))
+		fetch_ahead(t, i + AHEAD);
+		if (!t->table[i].conn ||
+		    !may_match(p, &t->conns[t->table[i].conn - 1]) ||
+		    !tcp_info(&dp->net, i, f, now))
 			continue;
 		used += COPY;
 		p->n += matches(p, f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket's verbs, on a dataplane with two elastic threads on a wire;
- * and the whole of it once, from its socket on. */
+/* The control socket's verbs, on a dataplane with two elastic threads on a
+ * wire; and the whole of it once, from its socket on. */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -109,9 +109,18 @@ static void expect(const struct lines_peer *peer, const char *line,
 static void nonsense(void **state)
 {
 	static const char *const lines[] = {
-		"",	"{",	  "[]",		   "\"do\"",
-		"null", "{}",	  "{\"do\":1}",	   "{\"do\":\"about\"}x",
-		"{1:2}", "[\"do\"]", "{\"Do\":\"about\"}", "\xff\xfe",
+		"",
+		"{",
+		"[]",
+		"\"do\"",
+		"null",
+		"{}",
+		"{\"do\":1}",
+		"{\"do\":\"about\"}x",
+		"{1:2}",
+		"[\"do\"]",
+		"{\"Do\":\"about\"}",
+		"\xff\xfe",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -120,7 +129,8 @@ static void nonsense(void **state)
 	expect(&root, "{\"do\":\"frob\"}", "there is no verb \\\"frob\\\"");
 	expect(&root, "{\"do\":\"about\",\"x\":1}",
 	       "about: there is no \\\"x\\\"");
-	expect(&root, "{\"do\":\"flows\",\"por\":1}", "there is no \\\"por\\\"");
+	expect(&root, "{\"do\":\"flows\",\"por\":1}",
+	       "there is no \\\"por\\\"");
 	expect(&root, "{\"do\":\"flows\",\"port \":1}", "there is no");
 	expect(&root, "{\"do\":\"flows\",\"\":1}", "there is no");
 	expect(&root, "{\"do\":\"verbs\"}", "\"set\":true");
@@ -139,8 +149,8 @@ static void deep(void **state)
 
 static void numbers(void **state)
 {
-	static const char *const bad[] = { "-1", "2", "0.5", "1e300", "\"0\"",
-					   "null", "[]", "true" };
+	static const char *const bad[] = { "-1",    "2",    "0.5", "1e300",
+					   "\"0\"", "null", "[]",  "true" };
 	char line[80];
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -263,6 +273,33 @@ static u32 count(const char *line, const char *words)
 	return n;
 }
 
+/* Where to go on after @most connections from @from on. */
+static u32 next_from(u32 most, u32 from)
+{
+	char line[80], *out, *at;
+	u32 next;
+
+	snprintf(line, sizeof(line),
+		 "{\"do\":\"flows\",\"thread\":0,\"most\":%u,\"from\":%u}",
+		 most, from);
+	out = ask_as(&nobody, line);
+	at = strstr(out, "\"thread\":0,\"from\":");
+	assert_non_null(at);
+	next = (u32)atoi(at + strlen("\"thread\":0,\"from\":"));
+	free(out);
+	return next;
+}
+
+static u32 count_from(u32 most, u32 from)
+{
+	char line[80];
+
+	snprintf(line, sizeof(line),
+		 "{\"do\":\"flows\",\"thread\":0,\"most\":%u,\"from\":%u}",
+		 most, from);
+	return count(line, "\"id\":");
+}
+
 static void flows(void **state)
 {
 	u32 n = 50;
@@ -270,20 +307,20 @@ static void flows(void **state)
 	assert_int_equal(host_call(&h->threads[0], connect_some, &n), 0);
 	assert_int_equal(count("{\"do\":\"flows\"}", "\"id\":"), 50);
 	expect(&nobody, "{\"do\":\"flows\"}", "\"thread\":1,\"from\":0");
-	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"id\":"), 0);
-	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"from\":"), 0);
-	expect(&nobody, "{\"do\":\"flows\",\"most\":20}",
-	       "\"thread\":0,\"from\":20");
-	assert_int_equal(count("{\"do\":\"flows\",\"most\":20,\"from\":20}",
-			       "\"id\":"),
-			 20);
+	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"id\":"),
+			 0);
+	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"from\":"),
+			 0);
+	assert_int_equal(count_from(20, 0), 20);
+	assert_int_equal(count_from(20, next_from(20, 0)), 20);
+	assert_int_equal(count_from(20, next_from(20, next_from(20, 0))), 10);
 	assert_int_equal(count("{\"do\":\"flows\",\"port\":8}", "\"id\":"), 1);
-	assert_int_equal(count("{\"do\":\"flows\",\"addr\":\"10.0.0.2\"}",
-			       "\"id\":"),
-			 13);
-	assert_int_equal(count("{\"do\":\"flows\",\"addr\":\"10.0.0.1\"}",
-			       "\"id\":"),
-			 50);
+	assert_int_equal(
+		count("{\"do\":\"flows\",\"addr\":\"10.0.0.2\"}", "\"id\":"),
+		13);
+	assert_int_equal(
+		count("{\"do\":\"flows\",\"addr\":\"10.0.0.1\"}", "\"id\":"),
+		50);
 	assert_int_equal(count("{\"do\":\"flows\",\"state\":\"syn-sent\"}",
 			       "\"syn-sent\""),
 			 50);
@@ -310,11 +347,12 @@ static void log_lines(void **state)
 	assert_int_equal(count("{\"do\":\"log\"}", "\"time\":"), LOG_LINES);
 	expect(&nobody, "{\"do\":\"log\",\"most\":1}",
 	       "\"text\":\"line 265?[1m\"}],\"next\":267");
-	assert_int_equal(count("{\"do\":\"log\",\"from\":0,\"most\":99}",
-			       "\"time\":"),
-			 99);
+	assert_int_equal(
+		count("{\"do\":\"log\",\"from\":0,\"most\":99}", "\"time\":"),
+		99);
 	expect(&nobody, "{\"do\":\"log\",\"from\":0}", "\"text\":\"line 10?");
-	assert_int_equal(count("{\"do\":\"log\",\"from\":267}", "\"time\":"), 0);
+	assert_int_equal(count("{\"do\":\"log\",\"from\":267}", "\"time\":"),
+			 0);
 	expect(&nobody, "{\"do\":\"log\",\"from\":999}", "\"next\":999");
 }
 
@@ -362,9 +400,9 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(nonsense), TEST(deep),  TEST(numbers),
-		TEST(rights),	TEST(live),  TEST(not_live),
-		TEST(flows),	TEST(whole), TEST(one_does_not_answer),
+		TEST(nonsense),	 TEST(deep),  TEST(numbers),
+		TEST(rights),	 TEST(live),  TEST(not_live),
+		TEST(flows),	 TEST(whole), TEST(one_does_not_answer),
 		TEST(log_lines),
 	};
 	char path[64];
