@@ -31,9 +31,10 @@ present() {
 		include/ix/{ix,ixev,abi,dom,mempool,stat}.h \
 		include/ix-compat/{ix.h,ixev.h,ix/stddef.h} \
 		"$libdir"/{libix.so,libix.so.0} \
-		"$libdir"/ix/{libix-{inline,process}.so,ix-metrics,ix-pcap} \
+		"$libdir"/ix/{libix-{inline,process}.so,ix-metrics,ix-pcap,ix-top} \
 		"$libdir"/pkgconfig/{ix,ix-compat}.pc \
-		share/man/man1/{ix,ix-run,ix-stat,ix-metrics,ix-pcap,ixload}.1 \
+		share/man/man1/{ix,ix-{run,ps,stat,metrics,top,flows,set,log,pcap},ixload}.1 \
+		share/bash-completion/completions/ix \
 		share/ix/{ix.rules.yml,grafana-ix.json} \
 		share/man/man3/{ix,ixev}.3 share/man/man5/ix.conf.5 \
 		share/man/man7/ix_abi.7 \
