@@ -137,6 +137,37 @@ static void one_source(void **state)
 	tcp_news(f, other);
 }
 
+/* What people see of it: tcp_info(). */
+static void seen(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = peer(0);
+	struct tcp_conn *c = sacker(f, &p);
+	struct tcp_info i;
+	u32 index = tcp_index(&f->net.tcp, c);
+
+	assert_true(tcp_info(&f->net, index, &i, f->now));
+	assert_int_equal(i.state, TCP_ESTABLISHED);
+	assert_int_equal(i.in_flight, SEGS * PEER_MSS);
+	assert_int_equal(i.lost + i.resent, 0);
+	assert_false(i.recovery);
+	assert_true(i.sack);
+	assert_int_equal(i.rport, p.port);
+	assert_int_equal(i.lport, p.our_port);
+	assert_int_equal(i.raddr.w[3], p.ip.raw);
+	assert_int_equal(i.raddr.w[2], be32(0xffff).raw);
+	assert_int_equal(i.cwnd, c->cwnd);
+	sack(f, &p, 3);
+	tcp_drain(f);
+	assert_true(tcp_info(&f->net, index, &i, f->now));
+	assert_int_equal(i.lost, 0);
+	assert_int_equal(i.resent, PEER_MSS);
+	assert_true(i.recovery);
+	tcp_abort(&f->net, c, f->now);
+	tcp_drain(f);
+	assert_false(tcp_info(&f->net, index, &i, f->now));
+}
+
 /* Silence gives it back, too. */
 static void silent_peer(void **state)
 {
@@ -248,6 +279,7 @@ int main(void)
 		TCP_TEST(pool_runs_out), TCP_TEST(one_source),
 		TCP_TEST(silent_peer),	 TCP_TEST(any_blocks),
 		TCP_TEST(always_late),	 TCP_TEST(late_once),
+		TCP_TEST(seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
