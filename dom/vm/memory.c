@@ -150,10 +150,19 @@ static u64 *split(struct vm_mem *m, u64 *entry, u64 at)
 	return table;
 }
 
+/* A heap grows by small steps. */
+static void join(u64 *entry, const u64 *table)
+{
+	for (u64 i = 0; i < ENTRIES; i++)
+		if (table[i] != table[0] + i * VM_PAGE)
+			return;
+	store_release(entry, table[0] | LARGE);
+}
+
 /* Within 2 MB. */
 static int protect_part(struct vm_mem *m, u64 gpa, u64 at, u64 len, u64 flags)
 {
-	u64 *entry = find_entry(m, at, 1);
+	u64 *entry = find_entry(m, at, 1), *table;
 
 	if (!entry)
 		return -ENOMEM;
@@ -162,9 +171,11 @@ static int protect_part(struct vm_mem *m, u64 gpa, u64 at, u64 len, u64 flags)
 		store_release(entry, flags ? gpa | flags | LARGE : 0);
 		return 0;
 	}
-	entry = split(m, entry, at) + (at / VM_PAGE) % ENTRIES;
-	for (u64 off = 0; off < len; off += VM_PAGE)
-		store_release(entry++, flags ? (gpa + off) | flags : 0);
+	table = split(m, entry, at);
+	for (u64 i = at / VM_PAGE % ENTRIES, off = 0; off < len; off += VM_PAGE)
+		store_release(&table[i++], flags ? (gpa + off) | flags : 0);
+	if (flags)
+		join(entry, table);
 	return 0;
 }
 

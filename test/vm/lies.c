@@ -186,6 +186,11 @@ static void read_target(void)
 	(void)*target;
 }
 
+static void write_target(void)
+{
+	*target = 1;
+}
+
 /* D's addresses are ring 0's: not one page of them is to be had. */
 static void scan(void)
 {
@@ -195,6 +200,9 @@ static void scan(void)
 	     at += 0x400000000) {
 		target = (volatile char *)at;
 		found += signal_of(read_target) != SIGSEGV;
+		if (!served())
+			break;
+		found += signal_of(write_target) != SIGSEGV;
 		tried++;
 		if (!served())
 			break;

@@ -137,6 +137,7 @@ static void large(void)
 {
 	char *p = map_pages(4 * LARGE, RW);
 	char *at = (char *)(((uintptr_t)p + LARGE) & ~(uintptr_t)(LARGE - 1));
+	int wrong = 0;
 
 	memset(at, 5, 2 * LARGE);
 	check(!mprotect(at, 2 * LARGE, PROT_READ) &&
@@ -150,6 +151,16 @@ static void large(void)
 		      !tried(store, at + LARGE - 1) &&
 		      tried(store, at + LARGE) == SIGSEGV,
 	      "2 MB written again");
+	for (int i = 0; i < LARGE / PAGE; i++)
+		wrong += mprotect(at + i * PAGE, PAGE, PROT_READ) != 0;
+	check(!wrong && tried(store, at) == SIGSEGV &&
+		      tried(store, at + LARGE - 1) == SIGSEGV &&
+		      !tried(look, at + LARGE - 1),
+	      "page by page");
+	check(!mprotect(at + 7 * PAGE, PAGE, RW) &&
+		      !tried(store, at + 7 * PAGE) &&
+		      tried(store, at + 8 * PAGE) == SIGSEGV,
+	      "and one of them back");
 	check(at[2 * LARGE - 1] == 5 && at[3 * PAGE] == 5,
 	      "with what is in it");
 	munmap(p, 4 * LARGE);
