@@ -399,6 +399,18 @@ void fix_pass(struct fixture *f, u64 ns)
 	wheel_run(&f->net.wheel, &f->net, f->now);
 }
 
+void fix_starve(struct fixture *f, u32 left)
+{
+	while (f->pool.nfree > left)
+		f->held[f->nheld++] = mbuf_alloc(&f->pool);
+}
+
+void fix_feed(struct fixture *f)
+{
+	while (f->nheld)
+		mbuf_free(&f->pool, f->held[--f->nheld]);
+}
+
 void fix_know_peer(struct fixture *f)
 {
 	assert_int_equal(neigh_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);

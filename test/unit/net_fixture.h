@@ -60,6 +60,8 @@ struct fixture {
 	u64 now;
 	u8 *frames;
 	void *mem, *udp_mem, *tcp_mem, *addr_mem; /* the last: fix6_setup() */
+	struct mbuf *held[FIX_MBUFS];		  /* fix_starve() */
+	u32 nheld;
 	struct fix_frame tx;
 };
 
@@ -117,6 +119,10 @@ void fix_tx_none(struct fixture *f);
 
 /* Time goes on, timers run. */
 void fix_pass(struct fixture *f, u64 ns);
+
+/* All buffers but @left are in use, until fix_feed(). */
+void fix_starve(struct fixture *f, u32 left);
+void fix_feed(struct fixture *f);
 
 /* The peer's and the gateway's address become known. */
 void fix_know_peer(struct fixture *f);

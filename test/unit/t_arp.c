@@ -60,6 +60,21 @@ static void resolves_then_sends_in_order(void **state)
 	fix_tx_none(f);
 }
 
+/* The question finds no buffer: it is asked again. */
+static void question_without_a_buffer(void **state)
+{
+	struct fixture *f = *state;
+
+	fix_starve(f, 1);
+	assert_int_equal(send(f, FIX_PEER, 1), 0);
+	fix_tx_none(f);
+	fix_feed(f);
+	fix_pass(f, (RETRY_MS + 1) * FIX_MS);
+	assert_asks(f, FIX_PEER, false);
+	reply(f, FIX_PEER, fix_peer_mac);
+	assert_sent(f, fix_peer_mac, 1);
+}
+
 static void gateway_for_what_is_far(void **state)
 {
 	struct fixture *f = *state;
@@ -648,6 +663,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIX_TEST(resolves_then_sends_in_order),
+		FIX_TEST(question_without_a_buffer),
 		FIX_TEST(gateway_for_what_is_far),
 		FIX_TEST(answers_requests_and_learns),
 		FIX_TEST(answers_probes_without_learning),

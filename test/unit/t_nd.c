@@ -375,6 +375,49 @@ static void resolves(void **state)
 	assert_int_equal(fix6_held(f), 1);
 }
 
+/* What finds no buffer: a question is asked again, by us or by the peer; a
+ * search for others is not repeated. */
+static void without_a_buffer(void **state)
+{
+	struct lla o = lla(ND_OPT_TARGET, fix_peer_mac);
+	struct fixture *f = *state;
+	struct msg d = answer(&o), q = question();
+
+	fix_starve(f, 1);
+	assert_int_equal(send(f, fix6_peer), 0);
+	nd_detect(&f->net, fix6_ip);
+	nd_announce(&f->net);
+	nd_router_solicit(&f->net);
+	fix_tx_none(f);
+	fix_feed(f);
+	fix_pass(f, 1001 * FIX_MS);
+	asked(f);
+	hear(f, ND_ADVERT, &d);
+	assert_int_equal(fix_tx(f)->ip6->next, 99);
+	fix_starve(f, 1); /* for the question itself */
+	hear(f, ND_SOLICIT, &q);
+	assert_int_equal(f->pool.nfree, 1);
+	fix_feed(f);
+}
+
+/* A gateway that is set stays, whoever advertises himself. */
+static void gateway_is_set(void **state)
+{
+	struct fixture *f = *state;
+
+	addr_put(&f->net, f->net.ip6.own[0].id);
+	addr_put(&f->net, f->net.ip6.own[1].id);
+	f->net.conf.ip6.gateway = fix6_router;
+	ip6_init(&f->net);
+	assert_true(f->net.ip6.router_set);
+	assert_true(be128_equal(*addr_ip6(&f->net.addrs, f->net.ip6.router),
+				fix6_router));
+	fix_pass(f, 100000 * FIX_MS);
+	fix_tx_none(f); /* nobody is looked for */
+	assert_int_equal(ip6_next_hop(&f->net, f->net.ip6.own[0].id).raw,
+			 f->net.ip6.own[0].id.raw);
+}
+
 /* Nobody waited for it. */
 static void answer_unasked(void **state)
 {
@@ -752,6 +795,8 @@ int main(void)
 		FIX6_TEST(mac_of_a_group),
 		FIX6_TEST(ports_only),
 		FIX6_TEST(resolves),
+		FIX6_TEST(without_a_buffer),
+		FIX6_TEST(gateway_is_set),
 		FIX6_TEST(answer_unasked),
 		FIX6_TEST(answer_without_option),
 		FIX6_TEST(claim_is_checked),

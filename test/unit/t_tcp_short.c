@@ -6,21 +6,6 @@
 enum { SEGS = 8 };
 
 static u8 data[SEGS * 9000];
-static struct mbuf *held[FIX_MBUFS];
-static u32 nheld;
-
-/* All but @left buffers are in use. */
-static void starve(struct fixture *f, u32 left)
-{
-	while (f->pool.nfree > left)
-		held[nheld++] = mbuf_alloc(&f->pool);
-}
-
-static void feed(struct fixture *f)
-{
-	while (nheld)
-		mbuf_free(&f->pool, held[--nheld]);
-}
 
 static struct tcp_conn *sender(struct fixture *f, struct tcp_peer *p, u32 bytes,
 			       bool sack)
@@ -56,10 +41,10 @@ static void hear(struct fixture *f, const struct tcp_peer *p, u32 from, u32 to)
 /* Nothing goes now; then just what was @due. */
 static struct tcp_out goes_later(struct fixture *f, u8 due)
 {
-	starve(f, 0);
+	fix_starve(f, 0);
 	tcp_output_all(&f->net, f->now);
 	tcp_want_none(f);
-	feed(f);
+	fix_feed(f);
 	tcp_output_all(&f->net, f->now);
 	return tcp_want(f, due);
 }
@@ -96,7 +81,7 @@ static void probe_of_the_tail(void **state)
 	struct tcp_peer p = tcp_peer_new();
 
 	sender(f, &p, SEGS * PEER_MSS, true);
-	starve(f, 0);
+	fix_starve(f, 0);
 	while (!f->net.tcp.out_head)
 		tcp_pass(f, FIX_MS);
 	assert_int_equal(f->stat.tcp_tail_probes, 0);
@@ -114,7 +99,7 @@ static void delayed_ack(void **state)
 
 	tcp_put(f, &p, TCP_ACK, "later", 5);
 	tcp_want_none(f);
-	starve(f, 0);
+	fix_starve(f, 0);
 	tcp_pass(f, 5 * FIX_MS);
 	assert_int_equal(goes_later(f, TCP_ACK).ack, p.seq + 5);
 	assert_int_equal(tcp_news(f, c), TCP_EV_RECV);
@@ -127,10 +112,10 @@ static void opening(void **state)
 	struct tcp_conn *c;
 
 	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 9, 1, &c, f->now), 0);
-	starve(f, 0);
+	fix_starve(f, 0);
 	tcp_output_all(&f->net, f->now);
 	tcp_want_none(f);
-	feed(f);
+	fix_feed(f);
 	tcp_pass(f, 110 * FIX_MS); /* rto_initial */
 	assert_int_equal(tcp_want(f, TCP_SYN).seq, c->iss);
 }
@@ -147,12 +132,12 @@ static void window_probe(void **state)
 	tcp_send(&f->net, c, data, 100);
 	tcp_output_all(&f->net, f->now);
 	tcp_want_none(f);
-	starve(f, 0);
+	fix_starve(f, 0);
 	while (!f->stat.tcp_zero_window_probes)
 		tcp_pass(f, FIX_MS);
 	tcp_want_none(f);
 	assert_int_equal(c->snd_max, p.ack);
-	feed(f);
+	fix_feed(f);
 	while (f->stat.tcp_zero_window_probes < 2)
 		tcp_pass(f, FIX_MS);
 	out = tcp_want(f, TCP_ACK);
@@ -170,13 +155,13 @@ static void large_segment(void **state)
 
 	f->net.mtu = 9000;
 	c->mss_snd = 8000;
-	starve(f, 2);
+	fix_starve(f, 2);
 	assert_int_equal(tcp_send(&f->net, c, data, 8000), 8000);
 	tcp_output_all(&f->net, f->now);
 	tcp_want_none(f);
 	assert_int_equal(f->pool.nfree, 2);
 	assert_int_equal(c->snd_max, p.ack);
-	feed(f);
+	fix_feed(f);
 	while (c->snd_max == p.ack)
 		tcp_pass(f, FIX_MS);
 	out = tcp_want(f, TCP_ACK | TCP_PSH);
