@@ -4,7 +4,13 @@
       netns s          netns m           netns c
       server  ==veth== bridge ==veth==  Linux: the client
 
-The bridge is test/path/bridge.c; the client is the same for both."""
+The bridge is test/path/bridge.c; the client is the same for both. What shares a
+bottleneck comes from two namespaces:
+
+      netns s  IX     ==veth==+
+                              br0 ==veth== bridge ==veth==  netns c: the client
+      netns l  Linux  ==veth==+                  (all in netns m)
+"""
 
 import os
 
@@ -13,6 +19,9 @@ from lab import Failed, sh
 
 PORT = 5001
 ALGORITHM = {"ix": "newreno", "linux": "reno"}
+CUBIC = {"ix": "cubic", "linux": "cubic"}
+SEND_BUFFER = 4 << 20  # to what Linux lets its own grow
+LINUX_IP = "10.77.0.3"  # in netns l
 TREE = os.path.join(os.path.dirname(__file__), "..", "..")
 ANSWERS = os.path.join(TREE, "test", "path", "answers.py")
 
@@ -20,34 +29,49 @@ ANSWERS = os.path.join(TREE, "test", "path", "answers.py")
 class Path:
     """The three namespaces; the bridge is started for each measurement."""
 
+    towards_s = "es"  # the bridge's interface
+
     def __init__(self, bench):
         self.bench = bench
         if os.geteuid():
             raise NotYet("needs root")
-        self.names = {k: f"ix-path-{os.getpid()}-{k}" for k in "smc"}
-        for name in self.names.values():
-            bench.netns.append(name)
-            sh("ip", "netns", "add", name)
-        for k in "sc":
-            self.ip("m", "link", "add", "e" + k, "type", "veth", "peer",
-                    "name", "ix0", "netns", self.names[k])
-            self.ip("m", "link", "set", "e" + k, "up")
-            self.ip(k, "addr", "add", IP[k] + "/24", "dev", "ix0")
-            self.ip(k, "link", "set", "ix0", "up")
-            for what in (self.names[k], "ix0"), (self.names["m"], "e" + k):
-                sh("ip", "netns", "exec", what[0], "ethtool", "-K", what[1],
-                   "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+        self.names = {}
+        for k in "msc":
+            self.netns(k)
+        self.join("s", IP["s"])
+        self.join("c", IP["c"])
+
+    def netns(self, k):
+        self.names[k] = name = f"ix-path-{os.getpid()}-{id(self):x}-{k}"
+        self.bench.netns.append(name)
+        sh("ip", "netns", "add", name)
+
+    def join(self, k, ip):
+        """@k's ix0 and m's e@k."""
+        self.ip("m", "link", "add", "e" + k, "type", "veth", "peer", "name",
+                "ix0", "netns", self.names[k])
+        self.ip("m", "link", "set", "e" + k, "up")
+        self.ip(k, "addr", "add", ip + "/24", "dev", "ix0")
+        self.ip(k, "link", "set", "ix0", "up")
+        self.frames_only(k, "ix0")
+        self.frames_only("m", "e" + k)
+
+    def frames_only(self, k, interface):
+        sh(*self.on(k), "ethtool", "-K", interface, "tx", "off", "tso", "off",
+           "gso", "off", "gro", "off")
 
     def ip(self, k, *args):
         sh("ip", "-n", self.names[k], *args)
 
     def on(self, k):
-        return ["ip", "netns", "exec", self.names[k]]
+        """Before whatever else the machine does: a millisecond's wait for a
+        core is a round trip here."""
+        return ["chrt", "-f", "1", "ip", "netns", "exec", self.names[k]]
 
     def carry(self, options):
         return self.bench.start(
-            self.on("m") + [self.program("path", "bridge"), "es", "ec",
-                            options], "^ready")
+            self.on("m") + [self.program("path", "bridge"), self.towards_s,
+                            "ec", options], "^ready")
 
     def program(self, *path):
         found = os.path.join(self.bench.build, "test", *path)
@@ -55,27 +79,63 @@ class Path:
             raise Failed(f"{path[-1]} is not built")
         return found
 
-    def server(self, kind):
-        if kind == "ix":
-            argv = self.bench.ix_run(
-                "s", [self.program("e2e", "xfer"), "--port", str(PORT)],
-                extra=["--tcp.cc", ALGORITHM[kind]])
-            return self.bench.start(self.on("s") + argv, "ix: domain")
+    def ix(self, algorithm):
+        argv = self.bench.ix_run(
+            "s", [self.program("e2e", "xfer"), "--port", str(PORT),
+                  "--send-limit", str(SEND_BUFFER)],
+            extra=["--tcp.cc", algorithm, "--tcp.snd_buf", str(SEND_BUFFER)])
+        return self.bench.start(self.on("s") + argv, "ix: domain")
+
+    def linux(self, algorithm, k="s", ip=IP["s"]):
         return self.bench.start(
-            self.on("s") + [ANSWERS, "serve", IP["s"], str(PORT),
-                            ALGORITHM[kind]], "^ready")
+            self.on(k) + [ANSWERS, "serve", ip, str(PORT), algorithm],
+            "^ready")
+
+    def client(self, *args):
+        return self.bench.client(self.on("c") + [ANSWERS, *map(str, args)],
+                                 net=False)
 
     def ask(self, kind, options, size, count):
         """What the client measures."""
-        server = self.server(kind)
+        serve = {"ix": self.ix, "linux": self.linux}[kind]
+        server = serve(ALGORITHM[kind])
         bridge = self.carry(options)
         try:
-            return self.bench.client(
-                self.on("c") + [ANSWERS, "ask", IP["s"], str(PORT), str(size),
-                                str(count)], net=False)
+            return self.client("ask", IP["s"], PORT, size, count)
         finally:
             bridge.end()
             server.end()
+
+
+class Shared(Path):
+    """IX and Linux behind one bottleneck."""
+
+    towards_s = "u1"
+
+    def __init__(self, bench):
+        super().__init__(bench)
+        self.netns("l")
+        self.join("l", LINUX_IP)
+        self.ip("m", "link", "add", "br0", "type", "bridge")
+        self.ip("m", "link", "add", "u0", "type", "veth", "peer", "name", "u1")
+        for interface in "es", "el", "u0":
+            self.ip("m", "link", "set", interface, "master", "br0")
+        for interface in "br0", "u0", "u1":
+            self.ip("m", "link", "set", interface, "up")
+        for interface in "u0", "u1":
+            self.frames_only("m", interface)
+
+    def share(self, options, seconds):
+        """Bytes from IX and from Linux."""
+        servers = [self.ix(CUBIC["ix"]),
+                   self.linux(CUBIC["linux"], "l", LINUX_IP)]
+        bridge = self.carry(options)
+        try:
+            return self.client("share", seconds, PORT, IP["s"],
+                               LINUX_IP)["bytes"]
+        finally:
+            for process in [bridge, *servers]:
+                process.end()
 
 
 def make(bench):
@@ -123,3 +183,28 @@ def answers(bench):
     return {"unit": "ms, p99", "values": v, "rows": [
         ("20 KB answers at 1 % loss, p99: Linux / IX",
          m["linux"] / m["ix"], 1.2, ">=")]}
+
+
+def jain(x):
+    return sum(x) ** 2 / (len(x) * sum(v * v for v in x))
+
+
+def fairness(bench):
+    """CUBIC of IX and of Linux behind one bottleneck: how they share it"""
+    path = Shared(bench)
+    seconds = max(6, 12 * bench.seconds)
+    runs = 0
+
+    def run():
+        nonlocal runs
+        runs += 1
+        # 20 Mbit/s, 10 ms, and a queue of twice what that holds.
+        got = path.share(",rate=20m,queue=50000,delay=5ms,"
+                         f"seed={runs}", seconds)
+        print(f"    IX {got[IP['s']]:,}, Linux {got[LINUX_IP]:,}")
+        return jain(got.values())
+
+    v = bench.interleave({"jain": run})
+    return {"unit": "of 1", "values": v, "rows": [
+        ("IX and Linux CUBIC behind one bottleneck: Jain's index",
+         medians(v)["jain"], 0.95, ">=")]}

@@ -15,7 +15,7 @@
  *
  * How connections end is told on stdout: "COMMAND: SENT RECEIVED ERRNO".
  *
- *	ix run ... -- xfer [--port N] [--backlog N]
+ *	ix run ... -- xfer [--port N] [--backlog N] [--send-limit BYTES]
  *	ix run ... -- xfer --dial IP:PORT [COMMAND N]
  */
 #include <errno.h>
@@ -437,17 +437,20 @@ int main(int argc, char **argv)
 		{ "port", required_argument, NULL, 'p' },
 		{ "backlog", required_argument, NULL, 'b' },
 		{ "dial", required_argument, NULL, 'd' },
+		{ "send-limit", required_argument, NULL, 's' },
 		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "p:b:d:", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "p:b:d:s:", options, NULL)) >= 0) {
 		if (c == 'p')
 			port = (uint16_t)atoi(optarg);
 		else if (c == 'b')
 			backlog = (uint32_t)atoi(optarg);
 		else if (c == 'd')
 			dial_to = optarg;
+		else if (c == 's')
+			ixev_set_send_limit((uint32_t)atoi(optarg));
 		else
 			return 2;
 	}

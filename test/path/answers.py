@@ -6,13 +6,24 @@
                                             N bytes and a FIN, as xfer's
     answers.py ask HOST PORT SIZE COUNT     so many, one after the other, each
                                             on a connection of its own: JSON
+    answers.py share SECONDS PORT HOST...   an endless one of each host, all at
+                                            once: the bytes that came from each
+                                            after a third of the time, JSON
 """
 import json
+import selectors
 import socket
 import sys
 import time
 
 LIMIT = 60  # seconds, for one answer
+ENDLESS = 1 << 40
+
+
+def send(s, n):
+    piece = memoryview(bytes(1 << 18))
+    while n:
+        n -= s.send(piece[:min(n, len(piece))])
 
 
 def serve(host, port, algorithm):
@@ -25,7 +36,7 @@ def serve(host, port, algorithm):
         with s, s.makefile() as questions:
             s.settimeout(LIMIT)
             try:
-                s.sendall(bytes(int(questions.readline().split()[1])))
+                send(s, int(questions.readline().split()[1]))
                 s.shutdown(socket.SHUT_WR)
                 questions.read()
             except (OSError, IndexError):
@@ -55,4 +66,22 @@ def ask(host, port, size, count):
                "p99_ms": 1000 * took[len(took) * 99 // 100]}, sys.stdout)
 
 
-{"serve": serve, "ask": ask}[sys.argv[1]](*sys.argv[2:])
+def share(seconds, port, *hosts):
+    flows = selectors.DefaultSelector()
+    got = dict.fromkeys(hosts, 0)
+    for host in hosts:
+        s = socket.create_connection((host, int(port)), LIMIT)
+        s.sendall(b"send %d\n" % ENDLESS)
+        flows.register(s, selectors.EVENT_READ, host)
+    began = time.monotonic()
+    count_from, end = began + float(seconds) / 3, began + float(seconds)
+    while (now := time.monotonic()) < end:
+        for key, _ in flows.select(end - now):
+            n = len(key.fileobj.recv(1 << 18))
+            if not n:
+                sys.exit(f"{key.data} has ended")
+            got[key.data] += n if now >= count_from else 0
+    json.dump({"bytes": got}, sys.stdout)
+
+
+{"serve": serve, "ask": ask, "share": share}[sys.argv[1]](*sys.argv[2:])
