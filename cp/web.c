@@ -164,6 +164,7 @@ int web_start(struct web **out, const struct web_conf *conf, char *why,
 		w->conns[i].fd = -1;
 	snprintf(w->source.dir, sizeof(w->source.dir), "%s", conf->dir);
 	fd = web_listen(&w->at, conf->listen, why, why_len);
+	w->source.local = w->at.local;
 	err = fd < 0 ? fd : start(w, fd);
 	if (fd >= 0 && err)
 		snprintf(why, why_len, "HTTP server: %s", strerror(-err));

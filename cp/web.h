@@ -19,6 +19,7 @@ int web_listen(struct web_address *out, const char *where, char *why,
 /* What it shows. */
 struct web_source {
 	char dir[STATDIR_PATH];
+	bool local; /* served to this machine only */
 	struct statfile_found pages[STAT_PAGES];
 };
 

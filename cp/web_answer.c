@@ -50,6 +50,12 @@ static void write_not_found(struct web_source *s, FILE *out)
 	fprintf(out, "there are /, /metrics and /status.json\n");
 }
 
+static void write_foreign(struct web_source *s, FILE *out)
+{
+	(void)s;
+	fprintf(out, "this is localhost, and goes by no other name\n");
+}
+
 struct route {
 	const char *path, *type;
 	void (*write)(struct web_source *s, FILE *out);
@@ -65,11 +71,33 @@ static const struct route routes[] = {
 
 static const struct route wrong_method = { "", "text/plain", write_wrong_method,
 					   MHD_HTTP_METHOD_NOT_ALLOWED };
+static const struct route foreign = { "", "text/plain", write_foreign,
+				      MHD_HTTP_FORBIDDEN };
 static const struct route not_found = { "", "text/plain", write_not_found,
 					MHD_HTTP_NOT_FOUND };
 
-static const struct route *find_route(const char *method, const char *path)
+/* A page from elsewhere whose name is made to lead here (DNS rebinding) may
+ * ask, but by its own name. Without Host it is no browser. */
+static bool is_local_name(const char *host)
 {
+	static const char *const names[] = { "localhost", "[::1]" };
+
+	for (size_t i = 0; host && i < ARRAY_SIZE(names); i++) {
+		size_t n = strlen(names[i]);
+
+		if (!strncmp(host, names[i], n) && (!host[n] || host[n] == ':'))
+			return true;
+	}
+	return !host || !host[strspn(host, "0123456789.:")];
+}
+
+static const struct route *find_route(const struct web_source *s,
+				      struct MHD_Connection *c,
+				      const char *method, const char *path)
+{
+	if (s->local && !is_local_name(MHD_lookup_connection_value(
+				c, MHD_HEADER_KIND, "Host")))
+		return &foreign;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) &&
 	    strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return &wrong_method;
@@ -121,7 +149,7 @@ enum MHD_Result web_answer(void *source, struct MHD_Connection *c,
 			   const char *version, const char *upload,
 			   size_t *upload_len, void **request)
 {
-	const struct route *r = find_route(method, path);
+	const struct route *r = find_route(source, c, method, path);
 	struct MHD_Response *response = respond(source, r);
 	enum MHD_Result result;
 

@@ -37,8 +37,8 @@ exits() { # STATUS COMMAND...
 }
 
 checked() {
-	(cd "$here" && PYTHONDONTWRITEBYTECODE=1 python3 metrics_check.py \
-		"$url" "$(readlink -f "$build")/cp/ix" "$tmp" $promtool)
+	PYTHONDONTWRITEBYTECODE=1 python3 "$here/metrics_check.py" "$url" \
+		"$ix" "$tmp" $promtool
 }
 
 local_only() {
@@ -89,6 +89,13 @@ ok "no such path" status 404 "${url}metrics/x"
 ok "no such path" status 404 "${url}../../etc/passwd" --path-as-is
 ok "no other method" status 405 -X POST -d x=1 "${url}metrics"
 ok "no other method" status 405 -X DELETE "${url}metrics"
+ok "by another name: refused" status 403 -H "Host: pages.example:80" \
+	"${url}status.json"
+ok "... that only begins like it" status 403 -H "Host: localhost.example" \
+	"${url}metrics"
+for host in localhost localhost:1 [::1]:80 127.0.0.1; do
+	ok "by $host" status 200 -H "Host: $host" "${url}metrics"
+done
 for attack in garbage half long deaf upload; do
 	ok "$attack" hostile $attack
 	ok "... and it serves on" serves_on
@@ -107,6 +114,7 @@ metrics --listen 0.0.0.0:0
 ok "not loopback: said out loud" grep -q 'whoever reaches' "$tmp/said"
 url=$(echo "$url" | sed s/0.0.0.0/127.0.0.1/)
 ok "... and serves" serves_on
+ok "... by any name" status 200 -H "Host: pages.example" "${url}metrics"
 stop_server
 sleep 0.2
 ok "the dataplane ended: no series of it" sh -c "! curl -s -m 10 '${url}metrics' |
