@@ -385,7 +385,7 @@ static bool read_trace(const char *path, struct trace *t)
 static bool run_trace(const char *path, bool verbose)
 {
 	static struct trace t;
-	struct scenario s = { "", recorded, 0, 0, 30, 60, 0, &t };
+	struct scenario s = { "", recorded, 0, 0, 40, 25, 0, &t };
 	const char *slash = strrchr(path, '/');
 	bool ok = true;
 
