@@ -181,6 +181,12 @@ static int check_address(const struct conf *c, struct conf_err *e)
 
 static int check_ports_only(const struct conf *c, struct conf_err *e)
 {
+	if (c->nic_shared && !c->dp.net.ports_only)
+		return conf_error(e, -EINVAL,
+				  "nic_shared: only with ports_only");
+	if (c->nic_queue && !c->nic_shared)
+		return conf_error(e, -EINVAL,
+				  "nic_queue: only with nic_shared");
 	if (!c->dp.net.ports_only)
 		return 0;
 	if (!c->ports.port[0])

@@ -75,6 +75,8 @@ struct conf {
 	struct conf_cores cores;
 	u8 domain, idle, xdp_mode, pages; /* enum conf_* */
 	bool busy_poll, xdp_generic;
+	bool nic_shared;
+	u32 nic_queue;
 	bool quiet;
 	bool restart;
 	u32 ring_size;

@@ -48,6 +48,11 @@ struct nic_config {
 	bool ports_only;
 	struct ports ports;
 
+	/* With ports_only: other dataplanes have other queues of the interface
+	 * and other ports; ours are from @first_queue on. */
+	bool shared;
+	u32 first_queue;
+
 	/* Memory that packets lie in: page aligned, contiguous, the caller's,
 	 * mapped until nic_close().
 	 *

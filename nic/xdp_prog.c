@@ -17,21 +17,52 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
+enum { PORT_WORDS = 1024 };
+
+static void fill_ports(u64 out[PORT_WORDS], const struct nic_config *cfg)
 {
-	skel->rodata->own4[0] = cfg->ip.raw;
-	for (u32 i = 0; i < cfg->nalso; i++)
-		skel->rodata->own4[1 + i] = cfg->also[i].ip.raw;
-	skel->rodata->nr_own6 = cfg->nip6;
-	for (u32 i = 0; i < cfg->nip6; i++)
-		memcpy(&skel->rodata->own6[i], &cfg->ip6[i].ip,
-		       sizeof(skel->rodata->own6[i]));
-	skel->rodata->ports_only = cfg->ports_only;
 	for (u32 port = 1; port <= UINT16_MAX; port++) {
 		u64 bit = ports_has(&cfg->ports, (u16)port);
 
-		skel->rodata->our_ports[port / 64] |= bit << (port % 64);
+		out[port / 64] |= bit << (port % 64);
 	}
+}
+
+void xdp_prog_addresses(struct xdp_steer__rodata *r,
+			const struct nic_config *cfg)
+{
+	r->own4[0] = cfg->ip.raw;
+	for (u32 i = 0; i < cfg->nalso; i++)
+		r->own4[1 + i] = cfg->also[i].ip.raw;
+	r->nr_own6 = cfg->nip6;
+	for (u32 i = 0; i < cfg->nip6; i++)
+		memcpy(&r->own6[i], &cfg->ip6[i].ip, sizeof(r->own6[i]));
+}
+
+void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
+{
+	xdp_prog_addresses(skel->rodata, cfg);
+	skel->rodata->ports_only = cfg->ports_only;
+	skel->rodata->shared = cfg->shared;
+	if (cfg->shared)
+		return; /* tell_ports() */
+	fill_ports((u64 *)skel->rodata->our_ports, cfg);
+	bpf_map__set_max_entries(skel->maps.queue_ports, 1);
+}
+
+/* Our queues' ports, before any of them has a socket. */
+static int tell_ports(struct xdp_prog *p, const struct nic_config *cfg)
+{
+	u64 ports[PORT_WORDS] = { 0 };
+	int err = 0;
+
+	fill_ports(ports, cfg);
+	for (u32 i = 0; cfg->shared && i < cfg->nqueues && !err; i++) {
+		u32 queue = cfg->first_queue + i;
+
+		err = bpf_map_update_elem(p->ports_fd, &queue, ports, BPF_ANY);
+	}
+	return err;
 }
 
 static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
@@ -54,6 +85,7 @@ static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
 		p->skel = NULL;
 	} else {
 		p->map_fd = bpf_map__fd(p->skel->maps.xsks);
+		p->ports_fd = bpf_map__fd(p->skel->maps.queue_ports);
 	}
 out:
 	libbpf_set_print(old);
@@ -150,6 +182,12 @@ int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		if (!generic || err == -EOPNOTSUPP)
 			err = generic;
 	}
+	if (cfg->shared && (err == -EBUSY || err == -EEXIST)) {
+		xdp_prog_detach(p);
+		err = xdp_prog_join(p, cfg, info->index) ? -EBUSY : 0;
+	}
+	if (!err)
+		err = tell_ports(p, cfg);
 	if (!err)
 		return 0;
 	xdp_prog_detach(p);
@@ -161,6 +199,11 @@ void xdp_prog_detach(struct xdp_prog *p)
 	if (p->link_fd >= 0)
 		close(p->link_fd);
 	p->link_fd = -1;
+	if (p->joined) {
+		close(p->map_fd);
+		close(p->ports_fd);
+		p->joined = false;
+	}
 	if (p->skel)
 		xdp_steer__destroy(p->skel);
 	p->skel = NULL;

@@ -8,10 +8,12 @@
 
 struct xdp_prog {
 	struct xdp_steer *skel;
-	int link_fd; /* the kernel detaches when the last copy closes, also
-		      * when the process is killed */
-	int map_fd;  /* of sockets, by queue */
+	int link_fd;  /* the kernel detaches when the last copy closes, also
+		       * when the process is killed */
+	int map_fd;   /* of sockets, by queue */
+	int ports_fd; /* shared: of ports, by queue */
 	bool generic;
+	bool joined; /* it was there: descriptors are ours, nothing else */
 };
 
 /* Loads and attaches: in the driver if it can, else generic unless
@@ -20,9 +22,19 @@ int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		    const char *ifname, const struct linux_ifinfo *info,
 		    bool frags, char *why, size_t why_len);
 
+/* Our addresses as the program's constants have them. */
+void xdp_prog_addresses(struct xdp_steer__rodata *r,
+			const struct nic_config *cfg);
+
 /* Writes what is ours into the program, not loaded yet. */
 void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg);
 
 void xdp_prog_detach(struct xdp_prog *p);
+
+/* xdp_join.c: the program that another dataplane has put on interface @ifindex,
+ * to share it: the kernel detaches it when the last of us has ended. 0, -ENOENT
+ * (it is not one of IX's that can be shared), or -errno. */
+int xdp_prog_join(struct xdp_prog *p, const struct nic_config *cfg,
+		  int ifindex);
 
 #endif

@@ -75,6 +75,7 @@ static int no_socket(int err, const struct xdp_nic *x,
 static int check_if(struct xdp_nic *x, struct linux_ifinfo *info, char *why,
 		    size_t why_len)
 {
+	u32 first = x->cfg.first_queue, needed = first + x->nic.nqueues;
 	char names[160];
 	int err = linux_ifinfo(x->ifname, info);
 
@@ -97,15 +98,15 @@ static int check_if(struct xdp_nic *x, struct linux_ifinfo *info, char *why,
 		return nic_fail(-ENETDOWN, why, why_len,
 				"%s is down: \"ip link set dev %s up\"",
 				x->ifname, x->ifname);
-	if (info->rx_queues < x->nic.nqueues ||
-	    info->tx_queues < x->nic.nqueues)
+	if (info->rx_queues < needed || info->tx_queues < needed)
 		return nic_fail(-ERANGE, why, why_len,
 				"%s has %u receive and %u transmit queues, %u "
-				"threads need one of each: \"ethtool -L %s "
+				"threads%s need one of each: \"ethtool -L %s "
 				"combined %u\" (or rx %u tx %u)",
 				x->ifname, info->rx_queues, info->tx_queues,
-				x->nic.nqueues, x->ifname, x->nic.nqueues,
-				x->nic.nqueues, x->nic.nqueues);
+				x->nic.nqueues,
+				first ? " behind others' queues" : "",
+				x->ifname, needed, needed, needed);
 	return 0;
 }
 
@@ -121,7 +122,8 @@ static int set_rss(struct xdp_nic *x, const struct linux_ifinfo *info,
 {
 	u32 n = x->nic.nqueues;
 
-	if (info->rx_queues == 1)
+	/* The table is not ours alone: who shares it has divided it. */
+	if (info->rx_queues == 1 || x->cfg.shared)
 		return 0;
 	if (!rss_apply(x->ifname, x->nic.rss_key, x->nic.group_owner,
 		       &x->rss)) {
@@ -140,12 +142,17 @@ static int set_rss(struct xdp_nic *x, const struct linux_ifinfo *info,
 
 static void describe(struct xdp_nic *x)
 {
+	char from[32] = "";
+
+	if (x->cfg.shared)
+		snprintf(from, sizeof(from), " from %u on, shared",
+			 x->cfg.first_queue);
 	snprintf(x->nic.detail, sizeof(x->nic.detail),
-		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s, MTU %u%s%s%s",
+		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s%s, MTU %u%s%s%s",
 		 x->ifname, x->nic.driver[0] ? x->nic.driver : "no driver name",
 		 x->prog.generic ? "generic" : "driver",
 		 x->nic.zero_copy ? "zero copy" : "copy", x->nic.nqueues,
-		 x->nic.nqueues == 1 ? "" : "s", x->nic.mtu,
+		 x->nic.nqueues == 1 ? "" : "s", from, x->nic.mtu,
 		 x->bind_flags & XDP_BIND_SG ? ", multi-buffer" : "",
 		 x->nic.nqueues > 1 && !x->nic.rss_control ? ", no RSS control"
 							   : "",

@@ -164,9 +164,9 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = (u16)x->bind_flags,
 	};
-	int err = xsk_socket__create_shared(&xq->xsk, x->ifname, i, x->umem,
-					    &xq->rx, &xq->tx, &xq->fill,
-					    &xq->comp, &sc);
+	int err = xsk_socket__create_shared(
+		&xq->xsk, x->ifname, cfg->first_queue + i, x->umem, &xq->rx,
+		&xq->tx, &xq->fill, &xq->comp, &sc);
 
 	if (err)
 		return err;

@@ -8,6 +8,8 @@
  *   ports only:     TCP and UDP to these and our ports, unfragmented and
  *                   without extension headers;
  *                   ICMP errors that quote packets from our ports
+ *   ... shared      the same, but each queue has ports of its own: it and they
+ *                   are one dataplane's, others have other ones
  *
  * VLAN-tagged packets are Linux's. A queue without a socket: Linux's.
  */
@@ -37,6 +39,7 @@ enum {
 /* Network byte order; set before loading, constant afterwards. */
 const volatile __u32 own4[OWN4]; /* zero: none */
 const volatile __u8 ports_only;
+const volatile __u8 shared;
 const volatile __u64 own6[OWN6][2];
 const volatile __u32 nr_own6;
 /* Bit p & 63 of word p / 64: port p (host order) is ours. */
@@ -48,6 +51,19 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks SEC(".maps");
+
+/* Where it is shared: a queue's ports, as our_ports. Each dataplane writes
+ * those of its own queues. */
+struct port_set {
+	__u64 bits[1024];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_QUEUES);
+	__type(key, __u32);
+	__type(value, struct port_set);
+} queue_ports SEC(".maps");
 
 struct eth {
 	__u8 dst[6], src[6];
@@ -93,11 +109,21 @@ struct icmp {
 	__u32 rest;
 } __attribute__((packed));
 
-static __always_inline int is_ours(__be16 port)
+static __always_inline int is_ours(const volatile __u64 *ours, __be16 port)
 {
 	__u32 p = bpf_ntohs(port);
 
-	return (our_ports[(p >> 6) & 1023] >> (p & 63)) & 1;
+	return (ours[(p >> 6) & 1023] >> (p & 63)) & 1;
+}
+
+static __always_inline const volatile __u64 *ports_of(__u32 queue)
+{
+	struct port_set *s;
+
+	if (!shared)
+		return our_ports;
+	s = bpf_map_lookup_elem(&queue_ports, &queue);
+	return s ? s->bits : our_ports;
 }
 
 static __always_inline int is_own4(__be32 a)
@@ -121,7 +147,8 @@ static __always_inline void *behind(struct ipv4 *ip, void *end, __u32 len)
 }
 
 /* The packet that @icmp complains about: did we send it? */
-static __always_inline int quotes_us(struct icmp *icmp, void *end)
+static __always_inline int quotes_us(const volatile __u64 *ours,
+				     struct icmp *icmp, void *end)
 {
 	struct ipv4 *ip = (void *)(icmp + 1);
 	struct l4 *l4;
@@ -134,10 +161,11 @@ static __always_inline int quotes_us(struct icmp *icmp, void *end)
 	if (ip->proto != PROTO_TCP && ip->proto != PROTO_UDP)
 		return 0;
 	l4 = behind(ip, end, sizeof(*l4));
-	return l4 && is_ours(l4->sport);
+	return l4 && is_ours(ours, l4->sport);
 }
 
-static __always_inline int ours_by_port(struct ipv4 *ip, void *end)
+static __always_inline int ours_by_port(const volatile __u64 *ours,
+					struct ipv4 *ip, void *end)
 {
 	struct icmp *icmp;
 	struct l4 *l4;
@@ -146,11 +174,11 @@ static __always_inline int ours_by_port(struct ipv4 *ip, void *end)
 		return 0;
 	if (ip->proto == PROTO_TCP || ip->proto == PROTO_UDP) {
 		l4 = behind(ip, end, sizeof(*l4));
-		return l4 && is_ours(l4->dport);
+		return l4 && is_ours(ours, l4->dport);
 	}
 	if (ip->proto == PROTO_ICMP) {
 		icmp = behind(ip, end, sizeof(*icmp));
-		return icmp && quotes_us(icmp, end);
+		return icmp && quotes_us(ours, icmp, end);
 	}
 	return 0;
 }
@@ -165,7 +193,8 @@ static __always_inline int is_own6(struct addr6 *a)
 	return 0;
 }
 
-static __always_inline int quotes_us6(struct icmp *icmp, void *end)
+static __always_inline int quotes_us6(const volatile __u64 *ours,
+				      struct icmp *icmp, void *end)
 {
 	struct ipv6 *ip = (void *)(icmp + 1);
 	struct l4 *l4 = (void *)(ip + 1);
@@ -175,18 +204,19 @@ static __always_inline int quotes_us6(struct icmp *icmp, void *end)
 	if ((void *)(l4 + 1) > end || !is_own6(&ip->src))
 		return 0;
 	return (ip->next == PROTO_TCP || ip->next == PROTO_UDP) &&
-	       is_ours(l4->sport);
+	       is_ours(ours, l4->sport);
 }
 
-static __always_inline int ours_by_port6(struct ipv6 *ip, void *end)
+static __always_inline int ours_by_port6(const volatile __u64 *ours,
+					 struct ipv6 *ip, void *end)
 {
 	struct icmp *icmp = (void *)(ip + 1);
 	struct l4 *l4 = (void *)(ip + 1);
 
 	if (ip->next == PROTO_TCP || ip->next == PROTO_UDP)
-		return (void *)(l4 + 1) <= end && is_ours(l4->dport);
+		return (void *)(l4 + 1) <= end && is_ours(ours, l4->dport);
 	return ip->next == PROTO_ICMP6 && (void *)(icmp + 1) <= end &&
-	       quotes_us6(icmp, end);
+	       quotes_us6(ours, icmp, end);
 }
 
 /* A solicitation for one of our addresses, sent to the group of all who may
@@ -201,12 +231,13 @@ static __always_inline int solicits_us(struct ipv6 *ip, void *end)
 	return icmp->type == ND_SOLICIT && is_own6(target);
 }
 
-static __always_inline int is_ours6(struct ipv6 *ip, void *end)
+static __always_inline int is_ours6(const volatile __u64 *ours, struct ipv6 *ip,
+				    void *end)
 {
 	if ((void *)(ip + 1) > end)
 		return 0;
 	if (is_own6(&ip->dst))
-		return !ports_only || ours_by_port6(ip, end);
+		return !ports_only || ours_by_port6(ours, ip, end);
 	return !ports_only && *(__u8 *)&ip->dst == 0xff && solicits_us(ip, end);
 }
 
@@ -217,17 +248,19 @@ int steer(struct xdp_md *ctx)
 	struct eth *eth = (void *)(long)ctx->data;
 	struct ipv4 *ip = (void *)(eth + 1);
 	struct arp *arp = (void *)(eth + 1);
+	const volatile __u64 *ours = ports_of(ctx->rx_queue_index);
 
 	if ((void *)(ip + 1) > end)
 		return XDP_PASS;
 	if (eth->type == bpf_htons(TYPE_IPV4)) {
-		if (!is_own4(ip->dst) || (ports_only && !ours_by_port(ip, end)))
+		if (!is_own4(ip->dst) ||
+		    (ports_only && !ours_by_port(ours, ip, end)))
 			return XDP_PASS;
 	} else if (eth->type == bpf_htons(TYPE_ARP)) {
 		if (ports_only || (void *)(arp + 1) > end || !is_own4(arp->tpa))
 			return XDP_PASS;
 	} else if (eth->type == bpf_htons(TYPE_IPV6)) {
-		if (!is_ours6((void *)(eth + 1), end))
+		if (!is_ours6(ours, (void *)(eth + 1), end))
 			return XDP_PASS;
 	} else {
 		return XDP_PASS;

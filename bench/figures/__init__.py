@@ -27,11 +27,8 @@ SCENARIOS = {
     "batch": veth.batch,
     "loss": path.loss,
     "answers": path.answers,
-<<<<<<< HEAD
     "syn_flood": flood.syn_flood,
-=======
     "fairness": path.fairness,
->>>>>>> 43b346f (bench: how CUBIC of IX and of Linux share a bottleneck; loss with equal buffers)
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
 }

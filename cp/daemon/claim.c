@@ -39,6 +39,24 @@ static u32 common_port(const struct conf *a, const struct conf *b)
 	return 0;
 }
 
+/* Two that divide an interface: whoever shares it says which queues are his. */
+static bool divided(const struct conf *a, const struct conf *b)
+{
+	return a->nic_shared && b->nic_shared && !strcmp(a->nic, b->nic);
+}
+
+static int check_queues(const struct claim *c, const struct claim *o,
+			struct conf_err *e)
+{
+	u32 first = c->conf->nic_queue, others = o->conf->nic_queue;
+	char who[80];
+
+	if (first >= others + o->threads || others >= first + c->threads)
+		return 0;
+	return conf_error(e, -EBUSY, "queue %u of %s is %s", max(first, others),
+			  c->conf->nic, owner(o, who));
+}
+
 static int check_nic(const struct claim *c, const struct claim *o,
 		     struct conf_err *e)
 {
@@ -53,10 +71,12 @@ static int check_nic(const struct claim *c, const struct claim *o,
 	if (c->conf->dp.net.ports_only && o->conf->dp.net.ports_only && port)
 		return conf_error(e, -EBUSY, "port %u of %s is %s", port,
 				  c->conf->nic, owner(o, who));
+	if (divided(c->conf, o->conf))
+		return check_queues(c, o, e);
 	return conf_error(e, -EBUSY, "%s is %s", c->conf->nic, owner(o, who));
 }
 
-static bool same_link(const struct conf *a, const struct conf *b)
+static bool on_wire(const struct conf *a, const struct conf *b)
 {
 	return !strncmp(a->nic, "wire:", 5) || !strncmp(b->nic, "wire:", 5);
 }
@@ -68,7 +88,7 @@ static int check_address(const struct claim *c, const struct claim *o,
 	char ip[INET6_ADDRSTRLEN], who[80];
 
 	/* Wires are networks of their own. */
-	if (same_link(c->conf, o->conf))
+	if (on_wire(c->conf, o->conf) || divided(c->conf, o->conf))
 		return 0;
 	if (a->ip.raw && a->ip.raw == b->ip.raw) {
 		inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));

@@ -13,6 +13,7 @@ struct claim {
 	pid_t pid;		 /* 0: not yet */
 	const struct conf *conf; /* its cores in the order in which they run */
 	u32 min_cores;		 /* those that are never taken away */
+	u32 threads;		 /* queues, too */
 	u64 memory;
 };
 

@@ -159,6 +159,7 @@ static struct claim claim_of(const struct plane *p)
 		.min_cores = p->fixed || !p->conf->min_cores
 				     ? n
 				     : min(p->conf->min_cores, n),
+		.threads = n,
 		.memory = p->memory,
 	};
 }
@@ -201,6 +202,7 @@ static int claim(struct cpd *c, struct plane *p)
 	p->fixed = false;
 	own = claim_of(p);
 	own.min_cores = p->conf->min_cores;
+	own.threads = p->conf->max_cores;
 	n = plane_others(c, p, others);
 	err = claim_check(&own, others, n, &l, &e);
 	if (!err)

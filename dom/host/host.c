@@ -115,6 +115,8 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.nip6 = c->dp.net.ip6.nown,
 		.ports_only = c->dp.net.ports_only,
 		.ports = c->dp.net.ports,
+		.shared = c->nic_shared,
+		.first_queue = c->nic_queue,
 		.umem = h->mem.frames.base,
 		.umem_len = h->mem.frames.len + h->mem.arena.len,
 		.frames_len = h->mem.frames.len,

@@ -20,7 +20,7 @@ class Cpd:
         self.lab, self.ixcpd, self.plane = lab, ixcpd, plane
         self.dir = lab.directory()
         self.conf = os.path.join(self.dir, "ixcpd.conf")
-        self.process = None
+        self.process, self.before = None, []
         self.pids = set()
         self.write(planes, **machine)
         atexit.register(self.end)
@@ -41,7 +41,7 @@ class Cpd:
 
     def start(self, ready=True):
         self.process = Process(self.lab, [
-            self.ixcpd, "--conf", self.conf, "--dir", self.dir])
+            *self.before, self.ixcpd, "--conf", self.conf, "--dir", self.dir])
         if ready:
             self.process.wait_ready(self.answers, 10)
         return self
@@ -112,6 +112,8 @@ class Cpd:
 def value(v):
     if isinstance(v, bool):
         return str(v).lower()
+    if isinstance(v, dict):
+        return "{ " + "".join(f"{k} = {value(x)}; " for k, x in v.items()) + "}"
     if isinstance(v, list):
         return "[" + ", ".join(value(x) for x in v) + "]"
     return str(v) if isinstance(v, int) else f'"{v}"'

@@ -152,8 +152,10 @@ static const char *beside(struct conf a, struct conf b, u64 memory)
 {
 	static struct conf_err e;
 	static const struct conf_cores none;
-	struct claim c = { .name = "new", .conf = &a, .memory = memory };
-	struct claim o = { "old", 7, &b, 1, 64 * MB };
+	struct claim c = {
+		.name = "new", .conf = &a, .threads = 2, .memory = memory
+	};
+	struct claim o = { "old", 7, &b, 1, 2, 64 * MB };
 	struct claim_limits l = { &none, 100 * MB };
 
 	e.text[0] = 0;
@@ -199,6 +201,29 @@ static void ports_are_one_s(void **state)
 			    "port 20000 of xdp:a is old's (process 7)");
 }
 
+/* Who shares an interface has queues of its own there, two here, and ports. */
+static void queues_are_one_s(void **state)
+{
+	struct conf a = on("xdp:a", "10.0.0.1/24", "80"), b = a;
+
+	set(&b, "port", "81");
+	set(&a, "tcp.port_min", "30000");
+	set(&a, "tcp.port_max", "30009");
+	assert_string_equal(beside(b, a, 0), "xdp:a is old's (process 7)");
+	set(&a, "nic_shared", "true");
+	assert_string_equal(beside(b, a, 0), "xdp:a is old's (process 7)");
+	set(&b, "nic_shared", "true");
+	set(&a, "nic_queue", "1");
+	assert_string_equal(beside(b, a, 0),
+			    "queue 1 of xdp:a is old's (process 7)");
+	set(&a, "nic_queue", "2");
+	assert_string_equal(beside(b, a, 0), "");
+	assert_string_equal(beside(a, b, 0), "");
+	set(&b, "port", "81,80");
+	assert_string_equal(beside(b, a, 0),
+			    "port 80 of xdp:a is old's (process 7)");
+}
+
 static void memory_is_accounted(void **state)
 {
 	struct conf a = on("xdp:a", "10.0.0.1/24", "");
@@ -217,8 +242,10 @@ static int cores_beside(u32 min_cores, u32 most, struct conf_cores *out,
 {
 	struct conf other = on("xdp:a", "10.0.0.1/24", ""), own = other;
 	struct conf_cores all = { 4, { 1, 2, 3, 4 } };
-	struct claim o = { "old", 7, &other, 1, 0 };
-	struct claim c = { "new", 0, &own, min_cores, 0 };
+	struct claim o = { .name = "old", .conf = &other, .min_cores = 1 };
+	struct claim c = { .name = "new",
+			   .conf = &own,
+			   .min_cores = min_cores };
 	struct claim_limits l = { &all, 0 };
 
 	other.cores = (struct conf_cores){ 3, { 2, 3, 4 } };
@@ -386,6 +413,7 @@ int main(void)
 		cmocka_unit_test(nics_are_not_shared),
 		cmocka_unit_test(addresses_are_one_s),
 		cmocka_unit_test(ports_are_one_s),
+		cmocka_unit_test(queues_are_one_s),
 		cmocka_unit_test(memory_is_accounted),
 		cmocka_unit_test(cores_are_chosen_apart),
 		cmocka_unit_test_setup(everybody_may_look, begin),

@@ -37,7 +37,7 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-static struct xdp_steer *load(bool ports_only)
+static struct xdp_steer *load_as(bool ports_only, bool shared)
 {
 	struct xdp_steer *s = xdp_steer__open();
 	u32 queue = 0, size = 64;
@@ -50,6 +50,7 @@ static struct xdp_steer *load(bool ports_only)
 						    .ip6 = own6,
 						    .nip6 = ARRAY_SIZE(own6),
 						    .ports_only = ports_only,
+						    .shared = shared,
 						    .ports = our_ports });
 	bpf_map__set_type(s->maps.xsks, BPF_MAP_TYPE_CPUMAP);
 	if (xdp_steer__load(s) ||
@@ -314,6 +315,29 @@ static void test_icmp_errors(void **state)
 	check(ports, icmp(3, own, IP_PROTO_ICMP, OUR_PORT), false);
 }
 
+/* A queue's ports are those that are written for it, and nothing before. */
+static void test_shared(void **state)
+{
+	struct packet p = ipv4(own, IP_PROTO_TCP, OTHER_PORT, OUR_PORT);
+	struct xdp_steer *s = load_as(true, true);
+	u64 set[1024] = { 0 };
+	u32 queue = 1;
+	int fd;
+
+	assert_non_null(s);
+	fd = bpf_map__fd(s->maps.queue_ports);
+	check(s, p, false);
+	set[OUR_PORT / 64] = 1ull << OUR_PORT % 64;
+	assert_int_equal(bpf_map_update_elem(fd, &queue, set, 0), 0);
+	check(s, p, false);
+	queue = 0; /* where the packet is */
+	assert_int_equal(bpf_map_update_elem(fd, &queue, set, 0), 0);
+	check(s, p, true);
+	check(s, ipv4(own, IP_PROTO_TCP, OUR_PORT, OTHER_PORT), false);
+	check(s, icmp(3, own, IP_PROTO_UDP, OUR_PORT), true);
+	xdp_steer__destroy(s);
+}
+
 /* Cut anywhere: either verdict, no fault; too short for its ports: Linux. */
 static void test_short(void **state)
 {
@@ -335,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_every_port),
 		cmocka_unit_test(test_ip_options),
 		cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_whole6),
@@ -345,8 +370,8 @@ int main(void)
 	int failed;
 
 	libbpf_set_print(quiet);
-	whole = load(false);
-	ports = load(true);
+	whole = load_as(false, false);
+	ports = load_as(true, false);
 	if (!whole || !ports) {
 		print_message("skipped: may not load XDP programs\n");
 		return 77;
