@@ -192,7 +192,7 @@ static int parse(struct asking *a, int argc, char **argv)
 	int c;
 
 	*a = (struct asking){ .dir = "/run/ix" };
-	while ((c = getopt_long(argc, argv, "jnd:h", known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+jnd:h", known, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			a->json = true;
@@ -212,9 +212,26 @@ static int parse(struct asking *a, int argc, char **argv)
 	return 0;
 }
 
-static int change(struct asking *a, const char *verb, const char *name)
+static int count(char **argv)
 {
-	cJSON *answer = ask(a, request(verb, name));
+	int n = 0;
+
+	while (argv[n])
+		n++;
+	return n;
+}
+
+static int change(struct asking *a, const char *verb, const char *name,
+		  char **program)
+{
+	cJSON *r = request(verb, name), *answer;
+
+	if (program)
+		cJSON_AddItemToObject(
+			r, "program",
+			cJSON_CreateStringArray((const char *const *)program,
+						count(program)));
+	answer = ask(a, r);
 
 	if (!answer)
 		return 1;
@@ -235,8 +252,13 @@ int cmd_up(int argc, char **argv)
 		return usage(stderr, EXIT_USAGE);
 	if (open_daemon(&a))
 		return 1;
-	for (int i = optind; i < argc; i++)
-		status |= change(&a, argv[0], argv[i]);
+	for (int i = optind; i < argc && strcmp(argv[i], "--"); i++) {
+		char **program = NULL;
+
+		if (i + 2 < argc && !strcmp(argv[i + 1], "--"))
+			program = argv + i + 2;
+		status |= change(&a, argv[0], argv[i], program);
+	}
 	return status;
 }
 

@@ -24,7 +24,9 @@
  *                        in it. So the kernel knows, and nobody else need
  *                        remember, whether a dataplane runs
  *   DIR/ixcpd/NAME.conf  settings that it was started with
- *   DIR/ixcpd/NAME.down  it was stopped, and is not to be started by itself
+ *   DIR/ixcpd/NAME.program  ... what its owner chose, if he may: arguments,
+ * each with a zero behind DIR/ixcpd/NAME.down  it was stopped, and is not to be
+ * started by itself
  */
 #ifndef CP_DAEMON_CPD_H
 #define CP_DAEMON_CPD_H
@@ -189,6 +191,8 @@ int spawn_find(const struct cpd *c, struct plane *p);
 int spawn(const struct cpd *c, struct plane *p);
 /* What NAME.conf says, to p->running. 0 or -errno. */
 int spawn_settings(const struct cpd *c, struct plane *p);
+/* NAME.program: to p->conf, if there is one and its owner may choose. */
+void spawn_program(const struct cpd *c, struct plane *p);
 /* Planes for all locks that are held, declared or not. */
 void spawn_find_all(struct cpd *c);
 /* NAME.down: made, or removed. */

@@ -106,6 +106,7 @@ static void declare(struct cpd *c, struct plane_conf *conf)
 		free(p->conf);
 		p->conf = conf;
 		p->declared = true;
+		spawn_program(c, p);
 		cores_change(c, p);
 		return;
 	}
@@ -113,6 +114,7 @@ static void declare(struct cpd *c, struct plane_conf *conf)
 	if (!p)
 		return;
 	p->declared = true;
+	spawn_program(c, p);
 	p->held = p->marked = spawn_marked(c, p);
 	p->wanted = conf->start && !p->held;
 }

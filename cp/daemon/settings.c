@@ -82,18 +82,26 @@ static int value_text(const char *name, const config_setting_t *v,
 
 /* ---- a dataplane */
 
-static int take_argument(struct plane_conf *p, const char *text,
-			 struct conf_err *e)
+bool plane_argument(struct plane_conf *p, const char *text)
 {
 	char *at = p->argc ? strchr(p->argv[p->argc - 1], 0) + 1 : p->args;
 	size_t room = (size_t)(p->args + sizeof(p->args) - at);
 
-	if (!text)
-		return conf_error(e, -EINVAL, "program: a list of texts");
 	if (p->argc == CPD_ARGS || strlen(text) >= room)
-		return conf_error(e, -E2BIG, "program: too many arguments");
+		return false;
 	strcpy(at, text);
 	p->argv[p->argc++] = at;
+	p->argv[p->argc] = NULL;
+	return true;
+}
+
+static int take_argument(struct plane_conf *p, const char *text,
+			 struct conf_err *e)
+{
+	if (!text)
+		return conf_error(e, -EINVAL, "program: a list of texts");
+	if (!plane_argument(p, text))
+		return conf_error(e, -E2BIG, "program: too many arguments");
 	return 0;
 }
 
@@ -171,6 +179,13 @@ static int check_plane(struct plane_conf *p, struct conf_err *e)
 		return conf_error(e, -EINVAL, "min_cores is above max_cores");
 	if (!strncmp(p->ix.nic, "tap:", 4) && p->ix.domain == DOMAIN_VM)
 		return conf_error(e, -EINVAL, "domain vm: not on a TAP");
+	if (p->any_program && p->ix.domain != DOMAIN_PROCESS &&
+	    p->ix.domain != DOMAIN_VM)
+		return conf_error(e, -EINVAL,
+				  "any_program: only in domain "
+				  "process or vm");
+	if (p->any_program && !strcmp(p->ix.user, "root"))
+		return conf_error(e, -EINVAL, "any_program: not as root");
 	return conf_check(&p->ix, e) ? -EINVAL : divide_memory(p, e);
 }
 

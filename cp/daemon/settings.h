@@ -33,6 +33,7 @@ struct plane_conf {
 	u32 priority;
 	char owner[CPD_USERS]; /* users who may start, stop and change it */
 	bool start;	       /* with the daemon */
+	bool any_program;      /* the owner chooses it */
 	struct conf ix;	       /* for `ix run`, but for cores */
 };
 
@@ -51,6 +52,9 @@ struct cpd_conf {
 int cpd_conf_read(struct cpd_conf **out, const char *path, struct conf_err *e);
 /* With its planes. */
 void cpd_conf_free(struct cpd_conf *c);
+
+/* One more argument of the program; false: there is no room. */
+bool plane_argument(struct plane_conf *p, const char *text);
 
 /* May this be a dataplane's name? It is one of files, too. */
 bool cpd_name_ok(const char *name);

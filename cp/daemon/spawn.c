@@ -112,6 +112,50 @@ static int write_settings(const struct cpd *c, struct plane *p)
 	return err;
 }
 
+void spawn_program(const struct cpd *c, struct plane *p)
+{
+	char name[64], text[CPD_ARG_BYTES];
+	ssize_t n = -1;
+	int fd;
+
+	if (!p->conf->any_program)
+		return;
+	file_name(p, "program", name);
+	fd = openat(c->dir_fd, name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, text, sizeof(text));
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0 || text[n - 1])
+		return;
+	p->conf->argc = 0;
+	for (char *at = text; at < text + n; at = strchr(at, 0) + 1)
+		plane_argument(p->conf, at);
+}
+
+static int write_program(const struct cpd *c, const struct plane *p)
+{
+	const char *last = p->conf->argv[p->conf->argc - 1];
+	size_t len = (size_t)(strchr(last, 0) + 1 - p->conf->args);
+	char name[64], fresh[64];
+	int err = 0, fd;
+
+	if (!p->conf->any_program)
+		return 0;
+	file_name(p, "program", name);
+	file_name(p, "new", fresh);
+	fd = openat(c->dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0644);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, p->conf->args, len) != (ssize_t)len)
+		err = -EIO;
+	close(fd);
+	if (!err && renameat(c->dir_fd, fresh, c->dir_fd, name))
+		err = -errno;
+	return err;
+}
+
 void spawn_mark(const struct cpd *c, struct plane *p, bool down)
 {
 	char name[64];
@@ -184,6 +228,8 @@ int spawn(const struct cpd *c, struct plane *p)
 	int err = write_settings(c, p);
 	pid_t pid;
 
+	if (!err)
+		err = write_program(c, p);
 	if (err)
 		return err;
 	find_ix(c, ix);

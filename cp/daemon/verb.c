@@ -4,6 +4,7 @@
  *
  *	{"do": "status"}                         everybody
  *	{"do": "up", "name": "kv"}               root, admins, the owner
+ *	{"do": "up", "name": "kv", "program": ["/home/bob/kv", "-v"]}
  *	{"do": "down", "name": "kv"}
  *	{"do": "restart", "name": "kv"}
  *	{"do": "policy", "name": "kv", "policy": "energy"}
@@ -71,12 +72,42 @@ static bool may(const struct asked *a)
 
 /* ---- changes */
 
+/* Another one than is declared. False: refused. */
+static bool choose_program(struct asked *a, const cJSON *program)
+{
+	struct plane_conf old = *a->plane->conf, *conf = a->plane->conf;
+	bool ok = cJSON_GetArraySize(program) > 0;
+	const cJSON *text;
+
+	if (!conf->any_program || plane_runs(a->plane)) {
+		refuse(a, conf->any_program
+				  ? "it runs: stop it first"
+				  : "another program: not in this one");
+		return false;
+	}
+	conf->argc = 0;
+	cJSON_ArrayForEach(text, program) ok =
+		ok && cJSON_IsString(text) &&
+		plane_argument(conf, text->valuestring);
+	if (ok)
+		return true;
+	memcpy(conf->args, old.args, sizeof(old.args));
+	memcpy(conf->argv, old.argv, sizeof(old.argv));
+	conf->argc = old.argc;
+	refuse(a, "program: a list of texts, not too many");
+	return false;
+}
+
 static void up(struct asked *a)
 {
+	const cJSON *program = cJSON_GetObjectItem(a->request, "program");
+
 	if (!a->plane->declared) {
 		refuse(a, "%s is not declared any more", a->plane->conf->name);
 		return;
 	}
+	if (program && !choose_program(a, program))
+		return;
 	a->plane->wanted = true;
 	a->plane->held = false;
 	a->plane->due = 0; /* whatever went wrong: now */

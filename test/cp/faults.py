@@ -224,11 +224,39 @@ def others(args, cpd):
     cpd.ask(do="down", name="fixed")
     check("until it is stopped", wait_for(
         lambda: "fixed" not in cpd.planes()))
+    program(args, cpd, ask)
     with open(cpd.conf, "a") as f:
         f.write("nonsense = 1;\n")
     said = cpd.ask(do="reload")
     check("bad settings change nothing", "no setting nonsense" in
           said.get("error", "") and "mine" in cpd.planes(), str(said))
+
+
+def program(args, cpd, ask):
+    """Of the owner's choice, which is kept."""
+    def runs_now():
+        pid = cpd.planes()["mine"]["pid"]
+        with open(f"/proc/{pid}/cmdline") as f:
+            return pid, f.read().split("\0")[5:-1]
+
+    words = '{"do":"up","name":"mine","program":["serve","a b",""]}'
+    check("no program of its own choice", "not in this one" in ask(words))
+    cpd.write({"mine": plane(owner="nobody", any_program=True, user="nobody",
+                             domain="process"), "silent": plane()})
+    cpd.ask(do="reload")
+    said = ask(words)
+    check("until the settings leave it to the owner", '"ok":true' in said and
+          cpd.all_up("mine"), said)
+    pid, argv = runs_now()
+    check("it is what runs", argv == ["serve", "a b", ""], str(argv))
+    check("it is not changed while it runs", "it runs" in ask(words))
+    cpd.kill()
+    cpd.start()
+    cpd.all_up("mine")
+    os.kill(pid, signal.SIGKILL)
+    check("another daemon starts the same again", wait_for(
+        lambda: cpd.planes()["mine"]["pid"] not in (0, pid)) and
+        cpd.all_up("mine") and runs_now()[1] == argv)
 
 
 def main():

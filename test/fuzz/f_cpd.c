@@ -38,6 +38,8 @@ static void build(struct rig *r)
 		p->has = i;
 		p->pid_fd = p->lock_fd = p->link.fd = -1;
 		p->conf->min_cores = 1;
+		p->conf->any_program = !i;
+		plane_argument(p->conf, "declared");
 		policy_init(
 			&p->policy,
 			&(struct policy_want){ .min_cores = 1, .max_cores = 2 },
@@ -78,6 +80,9 @@ static void request(struct rig *r, const char *line, size_t len, bool trusted)
 		  cJSON_HasObjectItem(answer, "error"));
 	invariant(trusted || wishes(r) == before);
 	invariant(r->cpd.n == PLANES);
+	for (u32 i = 0; i < PLANES; i++)
+		invariant(r->declared[i].argc);
+	invariant(trusted || !strcmp(r->declared[0].argv[0], "declared"));
 	cJSON_Delete(answer);
 	free(out);
 	free(exact);

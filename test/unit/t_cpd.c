@@ -96,6 +96,10 @@ static void mistakes_are_told(void **state)
 	wrong(PLANE("mtu = 100;"), "mtu: below 576");
 	wrong("dataplanes: { kv: { program = 7; }; };",
 	      "program: a list of texts");
+	wrong(PLANE("any_program = true;"), "only in domain process");
+	wrong(PLANE("any_program = true; domain = \"process\"; user = "
+		    "\"root\";"),
+	      "not as root");
 	wrong("dataplanes: { k*v: { }; };", "no name for a dataplane");
 	wrong("dataplanes: { kv = 7; };", "not a group");
 }
@@ -365,6 +369,31 @@ static void the_owner_may(void **state)
 	assert_true(ask(nobody(), "{\"do\": \"up\", \"name\": \"p1\"}"));
 }
 
+#define OTHER "{\"do\": \"up\", \"name\": \"p0\", \"program\": "
+
+/* Only where the settings leave it to the owner, and while nothing runs. */
+static void the_owner_chooses_the_program(void **state)
+{
+	strcpy(confs[0].owner, "nobody");
+	assert_true(plane_argument(&confs[0], "declared"));
+	assert_false(ask(nobody(), OTHER "[\"a\", \"b\"]}"));
+	confs[0].any_program = true;
+	assert_false(ask(nobody(), OTHER "[]}"));
+	assert_false(ask(nobody(), OTHER "\"a\"}"));
+	assert_false(ask(nobody(), OTHER "[\"a\", 7]}"));
+	planes[0].state = PLANE_UP;
+	assert_false(ask(nobody(), OTHER "[\"a\", \"b\"]}"));
+	assert_false(planes[0].wanted);
+	assert_int_equal(confs[0].argc, 1);
+	assert_string_equal(confs[0].argv[0], "declared");
+	planes[0].state = PLANE_DOWN;
+	assert_true(ask(nobody(), OTHER "[\"a\", \"b\"]}"));
+	assert_true(planes[0].wanted);
+	assert_int_equal(confs[0].argc, 2);
+	assert_string_equal(confs[0].argv[1], "b");
+	assert_null(confs[0].argv[2]);
+}
+
 static void nonsense_is_refused(void **state)
 {
 	static const char *const lines[] = {
@@ -420,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup(root_may_change, begin),
 		cmocka_unit_test_setup(others_may_not, begin),
 		cmocka_unit_test_setup(the_owner_may, begin),
+		cmocka_unit_test_setup(the_owner_chooses_the_program, begin),
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
 		cmocka_unit_test(sets_are_printed),
 	};
