@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Bugs for `./run mutants`: in the gate, in lives and limits, in TCP, in loss
-recovery, in congestion control, in IPv6, at the start, in pace."""
+recovery, in congestion control, in IPv6, at the start, in pace, in the control plane."""
 
 from collections import namedtuple
 
@@ -660,5 +660,46 @@ DAEMON = [
            "", ["t_host"]),
 ]
 
-MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + CONGESTION + IP6 + STARTS +
-           PACE + SIM + DAEMON)
+CONTROL = [
+    Mutant("a call that was taken back is made", "dom/host/ask.c",
+           "\tif (!becomes(a, HOST_ASKED, HOST_RUNNING))\n\t\treturn;",
+           "\tbecomes(a, HOST_ASKED, HOST_RUNNING);", ["t_ask"]),
+    Mutant("a busy loop answers no call", "dom/host/run.c",
+           "\tint n;\n\n\thost_answer(t, now);\n", "\tint n;\n\n",
+           ["t_host"]),
+    Mutant("a call waits until the application's limit is over",
+           "dom/process/thread.c",
+           "} else if (host_called(t->host)) {", "} else if (0) {",
+           ["t_proc_turn"]),
+    Mutant("one user has all connections of the control socket",
+           "dom/host/lines.c",
+           "of_user(l, peer->uid) >= LINES_OF_USER", "0", ["t_lines"]),
+    Mutant("who does not read is waited for", "dom/host/lines.c",
+           "now - c->began < LINES_SLOW_NS", "true", ["t_lines"]),
+    Mutant("anybody may change a dataplane", "dom/host/ctl_verb.c",
+           "v->changes && !r->peer->trusted", "0", ["t_ctl"]),
+    Mutant("an application's user may, too", "dom/host/ctl.c",
+           "if (READ_ONCE(c->bars) && uid == READ_ONCE(c->barred))",
+           "if (0)", ["t_ctl"]),
+    Mutant("half of the threads keep a refused setting", "dom/host/ctl_set.c",
+           "\t\tapply_all(r, &c, done);\n", "", ["t_ctl"]),
+    Mutant("a setting of the start is changed", "dom/host/ctl_set.c",
+           "if (s && !s->live)", "if (0)", ["t_ctl"]),
+    Mutant("flows are told twice", "dom/host/ctl_flows.c",
+           "u32 i = p->next++;", "u32 i = p->next;\n\n\t\tp->next += i != 7;",
+           ["t_ctl"]),
+    Mutant("the control thread may open files", "dom/process/confine.c",
+           "\tSCMP_SYS(accept4), SCMP_SYS(getsockopt),",
+           "\tSCMP_SYS(openat), SCMP_SYS(accept4), SCMP_SYS(getsockopt),",
+           ["t_proc_confine"]),
+    Mutant("the application finds the control socket",
+           "dom/process/fence.c", "return hide_sockets(f->socket);",
+           "return 0;", ["cp_hostile"]),
+    Mutant("a wait counts from a poll with packets", "dp/rx.c",
+           "\tdp->polled_at = now;\n\tif (n <= 0)\n\t\treturn 0;\n",
+           "\tif (n <= 0)\n\t\treturn 0;\n\tdp->polled_at = now;\n",
+           ["t_rx"]),
+]
+
+MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
+           CONGESTION + IP6 + DAEMON + CONTROL)
