@@ -168,9 +168,43 @@ static void test_pieces_lost(void **state)
 	duo_end(&d);
 }
 
+/* What is opened by IPv6 has a port whose answers a NIC brings to us: nothing
+ * of it is forwarded. */
+static void test_ports_by_ip6(void **state)
+{
+	struct rig *r = rig_new();
+	struct {
+		struct be128 raddr, laddr;
+		struct be16 rport, lport;
+	} PACKED tuple = { rig_peer_ip6, rig_ip6, be16(443), be16(0) };
+
+	r->conf.net.ip6 =
+		(struct ip6_conf){ .own = { { rig_ip6, 64 } }, .nown = 1 };
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		r->group_owner[g] = g % 4;
+	rig_start(r);
+	r->dp.net.thread = 2;
+	for (u32 i = 0; i < 16; i++) {
+		struct ix_call *c = rig_call(r, IX_CONNECT);
+		const struct tcp_conn *conn = &r->dp.net.tcp.conns[i];
+		u32 hash;
+
+		memcpy(&c->ip, &rig_peer_ip6, sizeof(c->ip));
+		c->port = 443;
+		assert_true(rig_one(r) >= 0);
+		tuple.lport = conn->flow.lport;
+		hash = hash_toeplitz(rss_symmetric_key, &tuple, sizeof(tuple));
+		assert_int_equal(hash % RSS_TABLE % 4, 2);
+		assert_int_equal(conn->group, hash % RSS_TABLE);
+	}
+	r->dp.net.thread = 0;
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ports_by_ip6),
 		cmocka_unit_test(test_connection),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_chains),

@@ -616,6 +616,70 @@ static void datagrams_hold_their_sender(void **state)
 			 ICMP6_UNREACH_PORT);
 }
 
+static s64 send_udp(struct fixture *f, int sock, struct be128 dst,
+		    const void *data, u32 len)
+{
+	struct ix_sg sg = { .addr = (u64)data, .len = len };
+	struct be32 id = addr_get(&f->net, dst);
+	s64 n = udp_sendv(&f->net, (u32)sock, id, 9, &sg, 1, 0, f->now);
+
+	addr_put(&f->net, id);
+	return n;
+}
+
+/* From an address of the destination's scope, and no larger than the link, or
+ * its router, has it: nothing is cut up on its way. */
+static void datagrams_out(void **state)
+{
+	struct fixture *f = *state;
+	int sock = udp_bind(&f->net, be32(0), 53, 0);
+	int sock4 = udp_bind(&f->net, FIX_IP, 54, 0);
+	static const u8 big[2000];
+	struct fix_frame *t;
+
+	assert_int_equal(send_udp(f, sock, fix6_peer, "question", 8), 8);
+	t = fix_tx(f);
+	assert_non_null(t);
+	assert_int_equal(t->ip6->next, IP_PROTO_UDP);
+	assert_true(be128_equal(t->ip6->src, fix6_ip));
+	assert_int_equal(t->l4_len, UDP_LEN + 8);
+	assert_int_equal(send_udp(f, sock, fix6_peer_local, "question", 8), 8);
+	t = fix_tx(f);
+	assert_true(be128_equal(t->ip6->src, fix6_local));
+	assert_int_equal(send_udp(f, sock, fix6_peer, big, 1452), 1452);
+	assert_non_null(fix_tx(f));
+	assert_int_equal(send_udp(f, sock, fix6_peer, big, 1453), -EMSGSIZE);
+	f->net.ip6.mtu = IPV6_MIN_MTU;
+	assert_int_equal(send_udp(f, sock, fix6_peer, big, 1232), 1232);
+	assert_non_null(fix_tx(f));
+	assert_int_equal(send_udp(f, sock, fix6_peer, big, 1233), -EMSGSIZE);
+	assert_int_equal(send_udp(f, sock4, fix6_peer, "x", 1), -EHOSTUNREACH);
+	assert_int_equal(send_udp(f, sock, fix6_far, "x", 1), -EHOSTUNREACH);
+	fix_tx_none(f);
+	udp_unbind(&f->net, (u32)sock);
+	udp_unbind(&f->net, (u32)sock4);
+}
+
+/* RFC 8200, 8.1: a sum of zero is sent as its other form. */
+static void no_datagram_without_sum(void **state)
+{
+	struct fixture *f = *state;
+	int sock = udp_bind(&f->net, be32(0), 53, 0);
+	u32 ones = 0;
+
+	for (u32 i = 0; i < 65536; i++) {
+		u16 data = (u16)i;
+		const struct udp_hdr *h;
+
+		assert_int_equal(send_udp(f, sock, fix6_peer, &data, 2), 2);
+		h = fix_tx(f)->l4;
+		assert_int_not_equal(h->cksum, 0);
+		ones += h->cksum == 0xffff;
+	}
+	assert_int_equal(ones, 1);
+	udp_unbind(&f->net, (u32)sock);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +711,8 @@ int main(void)
 		TEST(not_to_ourselves),
 		TEST(sources),
 		TEST(datagrams_hold_their_sender),
+		TEST(datagrams_out),
+		TEST(no_datagram_without_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
