@@ -77,9 +77,14 @@ static int map_user(uid_t uid, gid_t gid)
 	return err;
 }
 
+/* What is not there, or we may not reach, is none of A's either. */
+static bool out_of_reach(int err)
+{
+	return err == ENOENT || err == EACCES || err == ENOTDIR;
+}
+
 /* Dataplanes' sockets, where A may be of their user: the places where they are
- * by default, and our @own one elsewhere. What is not there need not be hidden.
- */
+ * by default, and our @own one elsewhere. */
 static int hide_sockets(const char *own)
 {
 	const unsigned long flags =
@@ -89,10 +94,10 @@ static int hide_sockets(const char *own)
 
 	for (int i = 0; i < n; i++)
 		if (mount("tmpfs", place[i], "tmpfs", flags, "mode=755") &&
-		    errno != ENOENT)
+		    !out_of_reach(errno))
 			return -errno;
 	if (own && mount("/dev/null", own, NULL, MS_BIND, NULL) &&
-	    errno != ENOENT)
+	    !out_of_reach(errno))
 		return -errno;
 	return 0;
 }

@@ -266,6 +266,21 @@ def application(args):
               (r.stdout + r.stderr)[-400:])
 
 
+def closed_session(args):
+    """XDG_RUNTIME_DIR of another user, as su leaves it: no reason to go without
+    namespaces."""
+    tmp = args.lab.directory(0o777)
+    r = subprocess.run(
+        ["setpriv", "--clear-groups", "--reuid", str(NOBODY), "--regid",
+         str(NOBODY), args.ix, "run", "--domain", "process", "--nic",
+         f"wire:{tmp}/wire", "--ip", "10.0.0.1/24", "--arena", "16M", "--",
+         "true"], capture_output=True, text=True, timeout=60,
+        env=dict(os.environ, XDG_RUNTIME_DIR=args.lab.directory(0o700)))
+    check("another user's session: the application has namespaces",
+          r.returncode == 0 and "own processes, IPC and /proc" in r.stderr,
+          r.stderr[-300:])
+
+
 def main():
     p = argparse.ArgumentParser()
     for name in ("ix", "echo", "spy"):
@@ -277,6 +292,7 @@ def main():
     args.lab = Lab(limit=200)
     open_tree(args)
     application(args)
+    closed_session(args)
     hostile(args)
     killed(args)
     args.lab.close()
