@@ -97,8 +97,8 @@ static bool stopped(struct guest *g)
 	if (host_stopping() || READ_ONCE(g->t->down->end))
 		g->cpu->stop = true;
 	if (!in_ring3(g)) {
-		g->cpu->late = now - g->cpu->worked_at >= g->host->limit_ns ||
-			       host_called(g->host);
+		g->cpu->late = now - g->cpu->worked_at >= g->host->limit_ns;
+		g->cpu->call = host_called(g->host);
 		g->due = now + g->host->limit_ns;
 		return true;
 	}

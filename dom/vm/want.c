@@ -78,7 +78,7 @@ void vm_look(struct guest *g)
 	g->due = proc_thread_look(g->t, began);
 	vm_give(g);
 	g->cpu->worked_at = began;
-	g->cpu->late = false;
+	g->cpu->late = g->cpu->call = false;
 }
 
 /* ---- fatal errors */
@@ -163,7 +163,7 @@ static void events(struct guest *g)
 {
 	vm_take(g);
 	g->cpu->answer = host_run_on(g->host, &g->t->down->end);
-	g->cpu->late = false;
+	g->cpu->call = false;
 	vm_give(g);
 }
 

@@ -78,6 +78,7 @@ struct vm_cpu {
 	struct xdp_q *xdp;
 	bool stop; /* make a request; set at any time */
 	bool late; /* make a VM_WANT_LOOK request; set at any time */
+	bool call; /* the same, as soon as may be: for host_call() */
 	u64 tsc0, ns0, ns_per_tsc; /* the clock: dom/host/clock.h */
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */
 	u64 spin_ns, chores_at;
@@ -127,7 +128,7 @@ s64 guest_ask(struct vm_cpu *cpu, enum vm_want want, u64 arg);
  * where D cannot take struct dp. */
 static inline void guest_look(struct vm_cpu *cpu)
 {
-	if (unlikely(READ_ONCE(cpu->late)))
+	if (unlikely(READ_ONCE(cpu->late) || READ_ONCE(cpu->call)))
 		guest_ask(cpu, VM_WANT_LOOK, 0);
 }
 

@@ -63,7 +63,7 @@ static inline int step(struct vm_cpu *cpu, bool calls, u64 now)
 /* Should D take over: to stop, for a chore, or to sleep? */
 static inline bool for_host(const struct vm_cpu *cpu, u64 now)
 {
-	return READ_ONCE(cpu->stop) || READ_ONCE(cpu->late) ||
+	return READ_ONCE(cpu->stop) || READ_ONCE(cpu->call) ||
 	       now >= cpu->chores_at || now - cpu->worked_at >= cpu->spin_ns;
 }
 
@@ -106,7 +106,8 @@ s64 guest_run_io(struct vm_cpu *cpu)
 	u32 flags = READ_ONCE(dp->down->flags);
 	int n;
 
-	guest_look(cpu);
+	if (unlikely(READ_ONCE(cpu->call)))
+		guest_look(cpu);
 	now = guest_now(cpu);
 	if (unlikely(flags & IX_RUN_FLUSH || READ_ONCE(cpu->stop)))
 		return run_special(cpu, now);
