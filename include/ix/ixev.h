@@ -85,6 +85,17 @@ struct ixev_conn_ops {
 	void (*dialed)(struct ixev_ctx *ctx, long ret);
 };
 
+/* Connections go to other threads while they run (doc/abi.md, "Moving"): for
+ * programs that keep something by thread. */
+struct ixev_move_ops {
+	/* The last that this thread hears of the context, which may still be
+	 * used until the crossing. Or NULL. */
+	void (*leaves)(struct ixev_ctx *ctx);
+	/* On the thread that it has come to (perhaps the same): from now on its
+	 * handler is called here, and it may be used here only. Or NULL. */
+	void (*arrived)(struct ixev_ctx *ctx);
+};
+
 typedef void (*ixev_handler_t)(struct ixev_ctx *ctx, unsigned int reason);
 
 struct ixev_ref;
@@ -139,6 +150,9 @@ IX_STATIC_ASSERT(sizeof(struct ixev_ctx) <= 128);
 
 /* Opens the domain (ix_init() unless done). 0 or its -errno. @ops is copied. */
 int ixev_init(struct ixev_conn_ops *ops);
+
+/* For connections of all threads, before the first one. */
+void ixev_set_move_ops(const struct ixev_move_ops *ops);
 
 /* Attaches the calling thread to the next free elastic thread, and listens on
  * the ports that `ix run` was given. 0, -EBUSY (done before, or no elastic

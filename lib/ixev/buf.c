@@ -58,6 +58,8 @@ struct ixev_buf *ixev_buf_next(struct ixev_thread *t)
 {
 	struct ixev_buf *full = t->buf, *b;
 
+	if (!t->bufs && t->loans)
+		ixev_take_back(t);
 	if (!t->bufs)
 		bufs_refill(t);
 	b = t->bufs;

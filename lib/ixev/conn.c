@@ -159,6 +159,8 @@ static void release(struct ixev_ctx *ctx)
 	if (ctx->flags & CTX_WORK) /* a callback gave it more to do */
 		return;
 	ixev_rx_drop(ctx->owner, ctx);
+	if (unlikely(ctx->owner->nleaving))
+		ixev_forget(ctx->owner, ctx);
 	if (ixev_ops.release)
 		ixev_ops.release(ctx);
 }

@@ -93,6 +93,12 @@ static void on_event_slow(struct ixev_thread *t, const struct ix_event *ev)
 	case IX_EV_TIMER:
 		ixev_on_timer(t, ev->cookie);
 		break;
+	case IX_EV_MOVED:
+		ixev_on_moved(t, (struct ixev_ctx *)(uintptr_t)ev->cookie);
+		break;
+	case IX_EV_ARRIVED:
+		ixev_on_arrived(t, (struct ixev_ctx *)(uintptr_t)ev->cookie);
+		break;
 	default:
 		break;
 	}
@@ -135,6 +141,8 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 
 	if (likely(!t->gone)) {
 		ixev_push(t);
+		if (unlikely(t->nleaving))
+			ixev_let_go(t);
 		if (unlikely(t->stop && !t->gone)) { /* by a release, say */
 			ixev_flush(t);
 			return;
@@ -282,7 +290,9 @@ void ixev_exit_thread(void)
 	self = NULL;
 	ix_detach(t->ix);
 	ixev_udp_free(t);
-	ixev_slabs_free(t);
 	free(t->tslots);
+	if (t->lent) /* other threads may still use what it lent */
+		return;
+	ixev_slabs_free(t);
 	free(t);
 }

@@ -8,6 +8,7 @@
  *   buf.c     nodes and transmit buffers
  *   cross.c   contexts with work -> calls; results
  *   conn.c    accept, dial, close, abort, death
+ *   move.c    to another thread
  *   udp.c     datagrams
  *   timer.c   user timers
  *   mempool.c pools of objects (apart)
@@ -90,6 +91,8 @@ struct ixev_datagram {
 	char data[65536];
 };
 
+struct loan;
+
 struct ixev_tslot {		  /* a timer of the application */
 	struct ixev_timer *timer; /* NULL: cancelled */
 	uint64_t handle;	  /* the dataplane's */
@@ -128,6 +131,12 @@ struct ixev_thread {
 	struct ixev_datagram *parts;	 /* of a datagram, so far, or NULL */
 	bool parts_lost;		 /* no memory for them */
 	struct ixev_datagram *datagrams; /* put together, with handlers */
+
+	/* Contexts that go to another thread at the next crossing. */
+	struct ixev_ctx *leaving[IX_MAX_EVENTS];
+	uint32_t nleaving;
+	bool lent;	    /* buffers and nodes went with some */
+	struct loan *loans; /* that came back: written by other threads */
 };
 
 extern struct ixev_conn_ops ixev_ops;
@@ -284,6 +293,18 @@ void ixev_on_tx_error(struct ixev_thread *t, struct ixev_ctx *ctx, int error);
 /* Connection control for a context with CTX_CONTROL: what is not data. False:
  * nothing is left to be done for it. */
 bool ixev_control(struct ixev_thread *t, struct ixev_ctx *ctx);
+
+/* ---- move.c */
+
+void ixev_on_moved(struct ixev_thread *t, struct ixev_ctx *ctx);
+void ixev_on_arrived(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* Before the crossing: those that leave are on no list any more, and no call
+ * for them is without an answer. */
+void ixev_let_go(struct ixev_thread *t);
+/* @ctx is released. */
+void ixev_forget(struct ixev_thread *t, const struct ixev_ctx *ctx);
+/* Transmit buffers that others have done with. */
+void ixev_take_back(struct ixev_thread *t);
 
 /* ---- udp.c */
 
