@@ -215,7 +215,7 @@ static void cubic_ecn(struct net *net, struct tcp_conn *c, u32 bytes, u64 now)
 	if (!tcp_cc_may_reduce(c))
 		return;
 	end_epoch(net, c, BEGIN_BELOW, now);
-	c->ssthresh = reduced(c, c->snd_max - c->snd_una);
+	c->ssthresh = reduced(c, tcp_flight(c, c->snd_max));
 	c->cwnd = min(c->cwnd, c->ssthresh);
 	tcp_cc_reduced(net, c);
 }

@@ -59,7 +59,7 @@ void newreno_ecn(struct net *net, struct tcp_conn *c, u32 bytes, u64 now)
 {
 	if (!tcp_cc_may_reduce(c))
 		return;
-	c->ssthresh = half(c, c->snd_max - c->snd_una);
+	c->ssthresh = half(c, tcp_flight(c, c->snd_max));
 	c->cwnd = min(c->cwnd, c->ssthresh);
 	tcp_cc_reduced(net, c);
 }

@@ -84,23 +84,12 @@ static void leave_backoff(struct net *net, struct tcp_conn *c, u32 tsecr,
 		c->rto = backed_off;
 }
 
-/* Is it cwnd that limits? Half of it is in flight, or was when we sent last:
- * of the ACKs of a batch the first may leave less, but what waits still waits.
- */
-static bool is_limited(const struct tcp_conn *c)
-{
-	u32 flight = c->snd_max - c->snd_una;
-
-	return flight >= c->cwnd / 2 ||
-	       (flight < c->sndq_bytes && c->cwnd <= c->snd_wnd);
-}
-
 bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 		     u64 now)
 {
 	u32 acked = ack - c->snd_una;
 	u32 data = min(acked, c->sndq_bytes), rtt;
-	bool limited = is_limited(c);
+	bool limited = tcp_flight(c, c->snd_max) >= c->cwnd / 2;
 	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
 
 	rtt = tcp_take_acked(net, c, ack, data, now);
@@ -151,7 +140,7 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->dupacks == 1)
 		c->recover = c->snd_max;
 	if (c->dupacks == TCP_DUPACKS) {
-		tcp_cc_of(c)->loss(net, c, c->recover - c->snd_una, now);
+		tcp_cc_of(c)->loss(net, c, tcp_flight(c, c->recover), now);
 		/* And the three that have left (RFC 5681 section 3.2). */
 		c->cwnd = c->ssthresh + TCP_DUPACKS * c->mss_snd;
 		c->recover = c->snd_max;

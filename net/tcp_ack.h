@@ -24,6 +24,17 @@ static inline u32 tcp_take_acked(struct net *net, struct tcp_conn *c, u32 ack,
 	return rtt;
 }
 
+/* FlightSize (RFC 5681), up to @top, as it was when we sent last. Of a batch of
+ * ACKs the first ones leave less in flight, and nothing is sent before the
+ * last; but data that waits for the window had filled it. */
+static inline u32 tcp_flight(const struct tcp_conn *c, u32 top)
+{
+	u32 flight = top - c->snd_una;
+	bool waits = c->snd_max - c->snd_una < c->sndq_bytes;
+
+	return waits && c->cwnd <= c->snd_wnd ? max(flight, c->cwnd) : flight;
+}
+
 /* @ack is new: takes what it acknowledges off the send queue. Returns true if
  * our FIN is among it. @tsecr: of the timestamps, if there are any. */
 bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,

@@ -124,11 +124,13 @@ static void forget_reordering(struct tcp_conn *c)
 static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		  u64 now)
 {
-	u32 flight = c->snd_max - c->snd_una;
+	u32 flight = tcp_flight(c, c->snd_max);
+	/* Acknowledged in this batch: as much may still be sent for it. */
+	u32 unsent = flight - (c->snd_max - c->snd_una);
 
 	tcp_tail_end(c);
 	tcp_cc_of(c)->loss(net, c, min(flight, c->cwnd), now);
-	l->prr = (struct tcp_prr){ .flight = flight };
+	l->prr = (struct tcp_prr){ .flight = flight, .delivered = unsent };
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_RECOVERY;
 	net->stat->tcp_fast_retransmits++;
