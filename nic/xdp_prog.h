@@ -22,6 +22,8 @@ int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		    const char *ifname, const struct linux_ifinfo *info,
 		    bool frags, char *why, size_t why_len);
 
+struct xdp_steer__rodata;
+
 /* Our addresses as the program's constants have them. */
 void xdp_prog_addresses(struct xdp_steer__rodata *r,
 			const struct nic_config *cfg);
