@@ -9,7 +9,7 @@
  * No wake-up is lost: the sleeper sets `asleep`, executes a full barrier, and
  * sleeps only if the turn (compared by the kernel) is unchanged; the other side
  * changes the turn, executes a full barrier, and reads `asleep`. At least one
- *of them sees the other's store.
+ * of them sees the other's store.
  *
  * In the best case a round trip costs two system calls: FUTEX_WAKE of the
  * application, which the dataplane preempts at once, and FUTEX_WAIT of the
@@ -17,8 +17,8 @@
  *
  * The other side is not trusted: any change of its word is a turn, and one that
  * never comes is a timeout. It can also wake us without a turn, or requeue us
- *to another word; timeouts are absolute, so that this does not prolong the
- *sleep.
+ * to another word; timeouts are absolute, so that this does not prolong the
+ * sleep.
  */
 #ifndef DOM_PROCESS_HANDOVER_H
 #define DOM_PROCESS_HANDOVER_H

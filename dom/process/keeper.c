@@ -7,7 +7,7 @@
  *
  * It starts A, forwards signals, reaps A's orphans, and exits when A or D has
  * exited. The kernel then kills all other processes of the namespace before D
- *is notified: no process outlives a life.
+ * is notified: no process outlives a life.
  */
 #include "dom/process/process.h"
 

@@ -2,8 +2,8 @@
 /*
  * The application's time limit. A timeout for each futex wait would make a
  * hand-over a tenth slower. Instead one timer per thread, which is not set
- *again for each wait, expires when the network has to be served or earlier, and
- *finds
+ * again for each wait, expires when the network has to be served or earlier,
+ * and finds
  *
  *	D waiting   the wait ends with -EINTR, and goes on with a timeout:
  *		    proc_limit_stop()

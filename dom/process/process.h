@@ -13,7 +13,7 @@
  *	   others                    anywhere
  *
  * The keeper, process 1 of A's pid namespace, is A's parent (keeper.c). A life
- *is one run of A with all processes that it creates: it has its own user,
+ * is one run of A with all processes that it creates: it has its own user,
  * namespaces, control group and shared memory, and ends as a whole.
  *
  * D's side, functions by file:

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What D prints once A runs, on the stderr that A shares: A can stop the
- *terminal, or fill the pipe and never read it. So
+ * terminal, or fill the pipe and never read it. So
  *
  *	elastic threads   write nothing: they store a message and notify the
- *main thread. Writes by panic(), libc before it aborts, or a sanitizer raise
- *SIGSYS (confine.c), whose handler does the same with the text main thread
- *writes without blocking: what does not fit is dropped and counted, and the
- *count is printed later
+ *			  main thread. Writes by panic(), by libc before it
+ *			  aborts, or by a sanitizer raise SIGSYS (confine.c),
+ *			  whose handler does the same with the text
+ *	main thread       writes without blocking: what does not fit is dropped
+ *			  and counted, and the count is printed later
  */
 #include "dom/process/process.h"
 

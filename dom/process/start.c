@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The application's process, from fork() to exec(). The order matters: each
- *step may need rights that a later one drops:
+ * step may need rights that a later one drops:
  *
  *	namespaces         fence.c, by the keeper, whose child it is (keeper.c)
  *	file descriptors   0 1 2, settings, the shared memory; all else closed

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Guest memory: KVM memory slots, one for each part of D's memory that the
- *guest has, and the page tables. The tables are built once; later only ring 3's
- *rights on VM_APP change. Ring 0 has them mapped read-only.
+ * guest has, and the page tables. The tables are built once; later only ring
+ * 3's rights on VM_APP change. Ring 0 has them mapped read-only.
  *
  *	 bits of an address   47-39  38-30  29-21  20-12  11-0
  *	                      level3 level2 level1 level0

@@ -58,8 +58,7 @@ static int both(struct vm_mem *m, const void *base, size_t len, u64 user,
 	return err ? err : vm_mem_map(m, (u64)ring0, (u64)gpa, len, rights);
 }
 
-/* The table of guest/layout.h. Ring 3's rights on VM_APP come later: rights.c.
- */
+/* The table of guest/layout.h. Rights on VM_APP come later: rights.c. */
 static int share_sides(struct proc *p)
 {
 	struct vm_life *l = p->vm;

@@ -2,7 +2,7 @@
 /*
  * Domain vm: domain process (dom/process/process.h), except that the
  * application's elastic threads run in ring 3 of a guest and the dataplane in
- *its ring 0. A crossing is SYSCALL and SYSRET, without a VM exit.
+ * its ring 0. A crossing is SYSCALL and SYSRET, without a VM exit.
  *
  *	D: elastic thread ---- KVM_RUN ----> ring 0: struct dp, the NIC's rings
  *	      |      ^                          |      ^
@@ -13,8 +13,8 @@
  *	A: persona, the thread that makes Linux's calls for ring 3
  *
  * Ring 0 maps memory at the same addresses as D, so that the pointers in struct
- *dp are valid in both. One of them owns it at any time: ring 0 while the vCPU
- *runs, D while it is stopped in a VM_WANT_* request or in ring 3.
+ * dp are valid in both. One of them owns it at any time: ring 0 while the vCPU
+ * runs, D while it is stopped in a VM_WANT_* request or in ring 3.
  *
  *   memory.c   guest memory: slots, page tables
  *   kvm.c      the virtual machine and its processors

@@ -14,8 +14,8 @@
  *	                             VM_TEXT: this image, W^X
  *
  * Ring 3's part is at the same addresses in process A; ring 0 uses the
- *addresses of D, so that pointers are valid in both. Addresses of D lie above
- *ring 3's.
+ * addresses of D, so that pointers are valid in both. Addresses of D lie above
+ * ring 3's.
  */
 #ifndef DOM_VM_GUEST_LAYOUT_H
 #define DOM_VM_GUEST_LAYOUT_H

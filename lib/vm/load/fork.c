@@ -2,7 +2,7 @@
 /*
  * fork(). VM_APP is a shared mapping; a child needs a private copy. On a stack
  * outside of VM_APP the child copies all pages in use to private memory, and
- *moves that to VM_APP's addresses; the parent waits meanwhile.
+ * moves that to VM_APP's addresses; the parent waits meanwhile.
  *
  *	parent  clone() ------------------------------- read() --- goes on
  *	child           copies | moves the copy into place | closes the pipe

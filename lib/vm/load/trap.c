@@ -2,7 +2,7 @@
 /*
  * System calls about memory are trapped by seccomp (SIGSYS) and served here, if
  * their code lies in VM_APP. Programs that it executes are not affected: their
- *code lies elsewhere.
+ * code lies elsewhere.
  *
  *	memory		mmap munmap mremap brk mprotect madvise: space.c,
  *			rights.c. Files are read, not mapped
