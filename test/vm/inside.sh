@@ -94,6 +94,8 @@ rm -f /dev/shm/w
 }
 try 126 "a static program is refused" /bin/busybox true
 grep -q 'dynamically linked' /tmp/out || bad "no reason for it"
+try 126 "so is one at fixed addresses" "$build/test/vm/fixed"
+grep -q 'position-independent' /tmp/out || bad "no reason for it"
 
 # Every byte of every answer is compared.
 serve --idle spin -- "$build/app/echo" --port 7

@@ -59,6 +59,8 @@ int load_interpreter(const char *program, char out[LOAD_PATH])
 	struct elf_file f;
 	int err = open_elf(program, &f);
 
+	if (!err && f.h.type != ET_SHARED) /* at addresses that are not ours */
+		return -EINVAL;
 	for (int i = 0; !err && i < f.h.phnum; i++) {
 		const struct elf_part *p = &f.part[i];
 

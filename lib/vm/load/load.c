@@ -133,8 +133,9 @@ void load_main(u64 *stack)
 	map_all(s.env);
 	space_init();
 	if (load_interpreter(s.argv[2], ld))
-		fail(s.argv[2], "domain vm runs dynamically linked programs "
-				"of x86-64 only");
+		fail(s.argv[2], "domain vm runs dynamically linked, "
+				"position-independent (PIE) programs of x86-64 "
+				"only");
 	if (load_elf(ld, &elf))
 		fail(ld, "cannot be loaded");
 	rsp = load_stack(&s, argv, arguments(&s, ld, argv), &elf);

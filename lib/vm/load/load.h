@@ -36,7 +36,7 @@ struct load_elf {
 };
 
 /* The path of @program's interpreter to @out. 0 or -errno; -EINVAL: it has
- * none. */
+ * none, or fixed addresses. */
 int load_interpreter(const char *program, char out[LOAD_PATH]);
 /* An ELF file to a place of its own. 0 or -errno. */
 int load_elf(const char *path, struct load_elf *out);
