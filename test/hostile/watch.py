@@ -34,7 +34,7 @@ ADDRESS, CORE, SECONDS, STOP, IX, STATDIR = sys.argv[1], int(sys.argv[2]), \
     float(sys.argv[3]), *sys.argv[4:]
 EVERY = 0.05
 APP_TIMEOUT = 0.01
-GRACE = 0.15 * float(os.environ.get("IX_SLOW", "1"))
+GRACE = float(os.environ.get("IX_GRACE", "0.15"))
 SCHED = 3
 STEP = 0.001       # of the control process, and of this one
 SLOTS = 1 << 18    # its record: a latest lateness per STEP
