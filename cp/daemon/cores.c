@@ -101,6 +101,7 @@ void cores_begin(struct cpd *c, struct plane *p)
 	struct policy_want w = policy_of(c, p);
 
 	p->has = p->wants = p->running.cores.n;
+	p->told = p->starts;
 	p->khz = 0;
 	p->refused = 0;
 	p->ask_at = 0;
@@ -157,6 +158,7 @@ static void answered(struct cpd *c, struct plane *p)
 		failed(c, p, why);
 	} else {
 		p->has = p->link.cores;
+		p->told = true;
 		p->refused = 0;
 	}
 	link_close(&p->link);
@@ -168,7 +170,8 @@ static void ask(struct cpd *c, struct plane *p, u32 cores)
 	char why[96];
 	int err;
 
-	if (cores == p->has || p->link.fd >= 0 || c->now < p->ask_at)
+	if ((p->told && cores == p->has) || !cores || p->link.fd >= 0 ||
+	    c->now < p->ask_at)
 		return;
 	err = link_ask_cores(&p->link, c->dir, p->pid, cores, c->now);
 	if (!err) {

@@ -119,6 +119,7 @@ struct plane {
 
 	/* its cores */
 	u32 has;     /* threads that run */
+	bool told;   /* ... for sure: not one found again */
 	u32 wants;   /* by its policy */
 	u32 khz;     /* ... of each; 0: what they can */
 	bool fixed;  /* it cannot change that */

@@ -112,8 +112,8 @@ def dataplane_killed(args, lab):
     n = len(cpd.starts("bad"))
     check("one that fails waits longer each time", n < 10, f"{n} starts in "
           f"{time.monotonic() - began:.1f} s")
-    bad = cpd.planes()["bad"]
-    check("and why is said", "status 3" in bad["why"], bad["why"])
+    check("and why is said", wait_for(
+        lambda: "status 3" in cpd.planes()["bad"]["why"]))
     stopped = cpd.planes()["good"]["pid"]
     os.kill(stopped, signal.SIGSTOP)
     check("a stopped dataplane does not stop the daemon", cpd.answers())

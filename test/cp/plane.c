@@ -7,7 +7,7 @@
  * It has counter pages, a control socket with the verb `cores`, and no network.
  * A line goes to DIR/starts when it begins: "NAME PID". Every STEP_MS it reads
  * DIR/NAME.load, thousandths of a core, and counts as if its threads had that
- * to do. WHAT:
+ * to do. On how many cores it runs is in DIR/NAME.runs. WHAT:
  *
  *	serve       until SIGTERM
  *	stubborn    ... and takes no notice of that
@@ -49,6 +49,20 @@ static void on_term(int sig)
 
 /* ---- the socket */
 
+static void tell_runs(const struct plane *p)
+{
+	char path[STATDIR_PATH + 80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.runs", p->conf.stat_dir,
+		 p->conf.name);
+	f = fopen(path, "we");
+	if (!f)
+		exit(1);
+	fprintf(f, "%u", p->runs);
+	fclose(f);
+}
+
 static bool trusts(void *arg, uid_t uid)
 {
 	return true;
@@ -67,7 +81,9 @@ static char *answer(void *arg, const struct lines_peer *peer, const char *line,
 	    n <= p->n) {
 		if (n < p->runs && !strcmp(p->what, "slow"))
 			usleep(SLOW_MS * 1000);
+		p->now = host_clock_os(); /* not counted as work */
 		p->runs = n;
+		tell_runs(p);
 		return strdup("{\"ok\":true}");
 	}
 	return strdup("{\"error\":\"there is no such verb\"}");

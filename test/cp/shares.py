@@ -107,6 +107,22 @@ def frequency(cpd):
         set(list(khz().values())[1:]) == {4000000}, 8), str(khz()))
 
 
+def found_again(cpd, planes, machine):
+    """Who comes next tells it how many cores it has: it does not know."""
+    def runs():
+        with open(os.path.join(cpd.dir, "web.runs")) as f:
+            return f.read()
+
+    check("one core", wait_for(lambda: runs() == "1", 8), runs())
+    cpd.ask(do="down", name="kv")
+    check("alone", wait_for(lambda: cpd.state("kv") == "down", 8))
+    cpd.kill()
+    cpd.write({**planes, "web": {**planes["web"], "policy": "fixed"}},
+              **machine)
+    cpd.start()
+    check("all, by another daemon", wait_for(lambda: runs() == "5", 5), runs())
+
+
 def cpufreq(cpd, core, file):
     return os.path.join(cpd.dir, f"cpu{core}", "cpufreq", file)
 
@@ -132,13 +148,15 @@ def main():
                       "priority": 1},
               "kv": {"min_cores": 1, "max_cores": 5, "priority": 2}}
     cpd = Cpd(lab, args.ixcpd, args.plane, planes)
-    cpd.write(planes, cores="1-7", background=cpd.dir, cpufreq=cpd.dir)
+    machine = {"cores": "1-7", "background": cpd.dir, "cpufreq": cpd.dir}
+    cpd.write(planes, **machine)
     make_cpufreq(cpd)
     open(os.path.join(cpd.dir, "cpuset.cpus"), "w").close()
     cpd.start()
     check("both are up", cpd.all_up("web", "kv"))
     for test in (follows_load, in_turns, background, policies, frequency):
         test(cpd)
+    found_again(cpd, planes, machine)
     cpd.end()
     finish()
 
