@@ -9,6 +9,12 @@ enum {
 	MARGIN = 16,	  /* and this: they go on growing */
 };
 
+/* Is there no application that could be told? */
+static bool nobody(const struct dp *dp)
+{
+	return dp->shut || !dp->up;
+}
+
 /* ---- setting aside */
 
 static void put_spare(struct dp *dp, u32 n)
@@ -30,7 +36,7 @@ static bool set_aside(struct dp *dp, const struct tcp_need *n)
 	u32 conns = n->conns + (n->conns >> MARGIN_SHIFT) + MARGIN;
 	u32 mbufs = n->mbufs + (n->mbufs >> MARGIN_SHIFT);
 
-	if (dp->shut || !dp->up || n->conns > free ||
+	if (nobody(dp) || n->conns > free ||
 	    n->shared > t->ranges_left ||
 	    dp->pool.nfree < dp->pool.kept + mbufs)
 		return false;
@@ -127,7 +133,7 @@ static void arrive(struct dp *dp, struct tcp_conn *c, u64 now)
 	struct dp_arrive *a = &dp->mover->arrive;
 
 	tcp_join(&dp->net, c, now);
-	if (dp->shut) {
+	if (nobody(dp)) {
 		tcp_abort(&dp->net, c, now);
 		return;
 	}

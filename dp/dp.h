@@ -85,6 +85,7 @@ struct dp {
 	u64 now;
 	u64 polled_at; /* when the NIC was asked last, or the thread woke up */
 	u64 flushes;   /* crossings that brought no events */
+	u64 passed;    /* times that something was left to another thread */
 	u32 nevents;   /* in up->events */
 	bool full;     /* up->events is: the rest waits */
 	bool shut;     /* dp_shutdown(), until dp_renew() */
@@ -223,7 +224,15 @@ u32 dp_forward_rx(struct dp *dp, u64 now);
 
 /* leave.c, arrive.c: see move.h. */
 
-struct dp_groups;
+/* Flow groups, a bit each. */
+struct dp_groups {
+	u64 bits[RSS_TABLE / 64];
+};
+
+static inline bool dp_group_in(const struct dp_groups *g, u32 group)
+{
+	return g->bits[group / 64] >> group % 64 & 1;
+}
 
 /* Flow @groups are to go to thread @to. 0, -EINVAL (they are not all this
  * thread's, or @to is none), -EBUSY (others are going), -EOPNOTSUPP. */

@@ -118,7 +118,7 @@ void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m)
 	tx = &end_of(dp->forward, dp->net.thread, owner)->tx;
 	if (likely(len <= MBUF_ROOM) ? push_one(tx, m, len)
 				     : push_pieces(tx, m, len))
-		dp->stat->forwarded++;
+		dp->passed++, dp->stat->forwarded++;
 	else
 		dp->stat->drop_forward++;
 }

@@ -59,7 +59,7 @@ void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
 	s->word = word;
 	store_release(&s->turn, turn);
 	store_release(&dp->mover->bells[other * BELL], 1);
-	dp->mover->rung++;
+	dp->passed++;
 }
 
 /* Is there something to do without being rung for? */
@@ -82,7 +82,7 @@ void dp_move_run(struct dp *dp, bool busy, u64 now)
 	u32 *bell = &mv->bells[dp->net.thread * BELL];
 
 	/* An exchange: what was written before the bell was rung is seen. */
-	if (READ_ONCE(*bell))
+	if (__atomic_load_n(bell, __ATOMIC_RELAXED))
 		__atomic_exchange_n(bell, 0, __ATOMIC_ACQ_REL);
 	else if (likely(!mv->active))
 		return;
@@ -93,9 +93,11 @@ void dp_move_run(struct dp *dp, bool busy, u64 now)
 
 bool dp_move_waits(const struct dp *dp)
 {
-	return dp->mover &&
-	       (dp->mover->active ||
-		READ_ONCE(dp->mover->bells[dp->net.thread * BELL]));
+	const struct dp_mover *mv = dp->mover;
+
+	return mv && (mv->active ||
+		      __atomic_load_n(&mv->bells[dp->net.thread * BELL],
+				      __ATOMIC_RELAXED));
 }
 
 bool dp_moving(const struct dp *dp)

@@ -32,16 +32,6 @@
 #include "dp/dp.h"
 #include "net/tcp_move.h"
 
-/* Flow groups, a bit each. */
-struct dp_groups {
-	u64 bits[RSS_TABLE / 64];
-};
-
-static inline bool dp_group_in(const struct dp_groups *g, u32 group)
-{
-	return g->bits[group / 64] >> group % 64 & 1;
-}
-
 enum seat_turn { SEAT_GIVES, SEAT_TAKES };
 
 enum seat_word {
@@ -121,7 +111,6 @@ struct dp_mover {
 	struct dp_arrive arrive;
 	struct dp_seat *seats; /* [from * nthreads + to] */
 	u32 *bells;	       /* one for each thread, a line apart */
-	u64 rung;	       /* times that a bell was rung */
 } ALIGNED(CACHE_LINE);
 
 enum { BELL = CACHE_LINE / sizeof(u32) }; /* distance of bells */

@@ -209,7 +209,7 @@ static inline bool net_leave(struct net *net, const struct mbuf *m, u32 owner)
 
 static inline u32 net_group_owner(const struct net *net, u32 group)
 {
-	return READ_ONCE(net->group_owner[group]);
+	return __atomic_load_n(&net->group_owner[group], __ATOMIC_RELAXED);
 }
 
 /* Is @m, of flow group @group, for another thread, or for later? Even if

@@ -65,6 +65,7 @@ struct nic_config {
 	size_t umem_len;
 	size_t frames_len;
 	u32 frames_per_queue;
+	bool frames_shared; /* any queue may have any of them */
 
 	enum nic_mode mode;
 	bool generic;	/* XDP in generic (skb) mode even if the driver could
@@ -130,7 +131,8 @@ struct nic {
 };
 
 /* Opens cfg->spec. The caller then sets q[i]->pool, whose frames must be
- * queue i's part of cfg->umem, before it uses queue i. */
+ * queue i's part of cfg->umem, or with frames_shared begin where that does,
+ * before it uses queue i. */
 int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
 	     size_t why_len);
 

@@ -118,7 +118,8 @@ u32 wire_steer(const struct wire_queue *w, const u8 *p, u32 len)
 		return 0;
 	hash = adds(w, 0, t.addrs, t.addrs_len) ^
 	       adds(w, t.addrs_len, t.ports, PORTS);
-	return READ_ONCE(wire_peer(w)->rss_table[hash % RSS_TABLE]) %
+	return __atomic_load_n(&wire_peer(w)->rss_table[hash % RSS_TABLE],
+			       __ATOMIC_RELAXED) %
 	       WIRE_MAX_QUEUES;
 }
 
@@ -126,5 +127,6 @@ void wire_set_rss(struct wire_shared *shared, enum wire_end end,
 		  const u8 table[RSS_TABLE])
 {
 	for (u32 i = 0; i < RSS_TABLE; i++)
-		WRITE_ONCE(shared->ends[end].rss_table[i], table[i]);
+		__atomic_store_n(&shared->ends[end].rss_table[i], table[i],
+				 __ATOMIC_RELAXED);
 }

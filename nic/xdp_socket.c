@@ -78,7 +78,9 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	map_cons(&q->rx, &xq->rx);
 	q->tx_done = q->tx.head;
 	q->umem = cfg->umem;
-	q->frames_off = (u64)i * cfg->frames_per_queue * MBUF_SIZE;
+	q->frames_off = cfg->frames_shared ? 0
+					   : (u64)i * cfg->frames_per_queue *
+						     MBUF_SIZE;
 	q->target_max = min(ring_size(cfg), cfg->frames_per_queue / 2);
 	/* A driver fills its own ring from ours, and asks for a system call
 	 * whenever it cannot fill it up. */

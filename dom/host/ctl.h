@@ -18,6 +18,7 @@
  *   ctl_about.c    what there is, what it has reported
  *   ctl_flows.c    connections
  *   ctl_set.c      settings
+ *   ctl_move.c     flow groups and threads
  *   ctl_capture.c  copies of packets
  */
 #ifndef DOM_HOST_CTL_H
@@ -111,5 +112,7 @@ void ctl_capture_gone(void *ctl, u64 id);
 /* ctl_about.c, ctl_flows.c, ctl_set.c, ctl_capture.c */
 ctl_fn ctl_about, ctl_log, ctl_list_verbs, ctl_flows, ctl_get, ctl_set,
 	ctl_capture;
+/* ctl_move.c */
+ctl_fn ctl_move, ctl_cores, ctl_park;
 
 #endif

@@ -17,6 +17,9 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "get", false, "", ctl_get },
 	{ "set", true, "settings ", ctl_set },
 	{ "capture", true, "snap bytes ", ctl_capture },
+	{ "move", true, "from to groups ", ctl_move },
+	{ "cores", true, "n ", ctl_cores },
+	{ "park", true, "thread parked ", ctl_park },
 };
 
 const size_t ctl_nr_verbs = ARRAY_SIZE(ctl_verbs);

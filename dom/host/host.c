@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 int host_fail(int err, char *why, size_t why_len, const char *what)
 {
@@ -121,6 +122,7 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.umem_len = h->mem.frames.len + h->mem.arena.len,
 		.frames_len = h->mem.frames.len,
 		.frames_per_queue = c->dp.mbufs,
+		.frames_shared = h->shared,
 		.mode = (enum nic_mode)c->xdp_mode,
 		.generic = c->xdp_generic,
 		.busy_poll = c->busy_poll,
@@ -141,9 +143,26 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 	return 0;
 }
 
+/* Secrets are those of all threads: what one has promised by a cookie, another
+ * one may have to keep. */
+static int open_shared(struct host *h)
+{
+	pthread_mutex_init(&h->moving, NULL);
+	if (getrandom(h->secret, sizeof(h->secret), 0) != sizeof(h->secret))
+		return -EIO;
+	if (h->nthreads == 1 || h->domain->fixed)
+		return 0;
+	h->shared_len = dp_shared_bytes(&h->conf.dp, h->nthreads);
+	h->shared = hugemem_private(h->shared_len);
+	if (!h->shared)
+		return -ENOMEM;
+	dp_shared_init(h->shared, &h->conf.dp, h->nthreads);
+	return 0;
+}
+
 static int open_forward(struct host *h)
 {
-	if (h->nthreads == 1)
+	if (h->nthreads == 1 || h->shared)
 		return 0;
 	h->forward_len = dp_forward_bytes(h->nthreads);
 	h->forward = hugemem_private(h->forward_len);
@@ -223,6 +242,8 @@ int host_open(struct host **out, const struct conf *conf,
 		goto fail;
 	h->nthreads = h->conf.cores.n;
 	err = host_open_memory(h, domain, why, why_len);
+	if (!err && open_shared(h))
+		err = host_fail(-ENOMEM, why, why_len, "what threads share");
 	if (!err)
 		err = open_nic(h, why, why_len);
 	if (!err && open_forward(h))
@@ -252,6 +273,7 @@ void host_close(struct host *h)
 	for (u32 i = 0; i < h->nthreads; i++)
 		host_close_thread(&h->threads[i]);
 	host_capture_close(h);
+	hugemem_private_free(h->shared, h->shared_len);
 	hugemem_private_free(h->forward, h->forward_len);
 	hugemem_close(&h->mem);
 	free(h);

@@ -11,6 +11,7 @@
  *   run.c     the loop around dp_step(): idling, stopping
  *   spin.c    spin or block?
  *   ask.c     what other threads ask of an elastic one
+ *   move.c    flow groups from one thread to another, threads without any
  *   log.c     what has been reported
  *   capture.c memory for copies of packets
  *   ctl.c     the control socket, see ctl.h
@@ -51,7 +52,8 @@ struct host_thread {
 	int wake_fd;  /* eventfd */
 	/* What is announced to all, and the NIC leaves to Linux; or 0. */
 	int arp_fd, nd_fd;
-	u64 forwarded; /* stat->forwarded when the others were woken last */
+	u64 forwarded; /* dp->passed when the others were woken last */
+	bool parked;   /* has no flow group: blocks when idle */
 	struct host_spin spin;
 	bool spin_told;
 	u64 max_sleep; /* ns */
@@ -85,8 +87,12 @@ struct host {
 	struct conf conf; /* with what follows from it worked out */
 	struct hugemem mem;
 	struct nic *nic;
-	struct dp_forward *forward;
+	struct dp_forward *forward; /* where nothing else is shared */
 	size_t forward_len;
+	struct dp_shared *shared; /* NULL: connections stay at their threads */
+	size_t shared_len;
+	u64 secret[2];
+	pthread_mutex_t moving; /* held by who moves flow groups */
 	u32 nthreads;
 	int kick_signal; /* ends what an elastic thread waits in; 0: none of
 			  * ours */
@@ -110,6 +116,7 @@ struct host_domain {
 	const char *name; /* "inline" */
 	const char *wall; /* what wall 2 is: "none" */
 	bool shared;	  /* region as memfds */
+	bool fixed; /* connections stay with their thread */
 };
 
 /* Builds everything; no thread runs yet. The calling thread is moved from
@@ -152,6 +159,23 @@ static inline void host_answer(struct host_thread *t, u64 now)
 	if (host_called(t))
 		host_ask_answer(&t->ask, t->dp, now);
 }
+
+struct dp_groups;
+
+/* Flow groups of thread @from go to thread @to, while traffic runs. Waits until
+ * they are there, at most a few seconds. 0, or -errno and nothing has changed:
+ * -EOPNOTSUPP (one thread, or a domain that cannot), -EINVAL (not @from's),
+ * -ENOBUFS (no room there), -ETIMEDOUT (the application did not cross), what the
+ * NIC's table answers. Not to be called on elastic threads. */
+int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g);
+/* All flow groups to the first @n threads, evenly, as few moves as that takes;
+ * the others are parked. */
+int host_cores(struct host *h, u32 n);
+/* All flow groups of thread @i to the others that have some: it is parked; or
+ * with @parked false, its share comes back. */
+int host_park(struct host *h, u32 i, bool parked);
+/* Between two lives: what moves comes to its end. All threads have detached. */
+void host_end_moves(struct host *h);
 
 /* Packets were forwarded: wakes the other threads. */
 void host_wake_others(struct host_thread *t);

@@ -142,14 +142,14 @@ static void awake(struct host_thread *t)
 		return; /* nobody rang */
 }
 
-/* This iteration has forwarded packets: to whom does not matter, few sleep
- * while others have work. */
+/* This iteration has left packets or flow groups to others: to whom does not
+ * matter, few sleep while others have work. */
 void host_wake_others(struct host_thread *t)
 {
 	struct host *h = t->host;
 	u64 one = 1;
 
-	t->forwarded = t->dp->stat->forwarded;
+	t->forwarded = t->dp->passed;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < h->nthreads; i++) {
 		struct host_thread *other = &h->threads[i];
@@ -191,7 +191,8 @@ static void idle(struct host_thread *t, u64 now)
 	struct dp *dp = t->dp;
 	u64 ns;
 
-	switch (host_spin(&t->spin, t->worked_at, now)) {
+	switch (t->parked ? SPIN_BLOCK
+			  : host_spin(&t->spin, t->worked_at, now)) {
 	case SPIN_ON:
 		_mm_pause();
 		return;
@@ -215,7 +216,7 @@ static int step(struct host_thread *t, bool calls, u64 now)
 
 	host_answer(t, now);
 	n = dp_step(t->dp, calls, now);
-	if (unlikely(t->dp->stat->forwarded != t->forwarded))
+	if (unlikely(t->dp->passed != t->forwarded))
 		host_wake_others(t);
 	if (unlikely(t->sleeping) && n != -EAGAIN)
 		WRITE_ONCE(t->sleeping, 0);
@@ -343,7 +344,7 @@ u64 host_overrun(struct host_thread *t)
 		now = host_now(&t->clock);
 		host_answer(t, now);
 	} while (dp_overrun(dp, now) && ++rounds < MAX_ROUNDS);
-	if (unlikely(dp->stat->forwarded != t->forwarded))
+	if (unlikely(dp->passed != t->forwarded))
 		host_wake_others(t);
 	if (now >= t->chores_at)
 		chores(t, now);
@@ -409,6 +410,7 @@ int host_renew(struct host *h)
 {
 	int err;
 
+	host_end_moves(h);
 	for (u32 i = 0; i < h->nthreads; i++) {
 		dp_renew(h->threads[i].dp);
 		h->threads[i].attached = h->threads[i].ended = false;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
@@ -96,8 +95,8 @@ static int init_dp(struct host_thread *t)
 		.nic = h->nic->q[t->index],
 		.stat = &t->stat.page->stat,
 		.mem = (u8 *)t->mem + dp_room(),
-		.frames = host_frames(h, t->index),
-		.app_frames = (u64)host_frames(h, t->index),
+		.shared = h->shared,
+		.frames = host_frames(h, h->shared ? 0 : t->index),
 		.arena = { .app_base = (u64)h->mem.arena.base,
 			   .base = h->mem.arena.base,
 			   .len = h->mem.arena.len },
@@ -106,11 +105,10 @@ static int init_dp(struct host_thread *t)
 		.group_owner = h->nic->group_owner,
 		.rss_key = h->nic->rss_key,
 		.forward = h->forward,
+		.secret = { h->secret[0], h->secret[1] },
 	};
 
-	if (getrandom(setup.secret, sizeof(setup.secret), 0) !=
-	    sizeof(setup.secret))
-		return -EIO;
+	setup.app_frames = (u64)setup.frames;
 	return dp_init(t->dp, &setup, host_now(&t->clock));
 }
 
@@ -130,7 +128,8 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	if (err)
 		return host_fail_at(err, why, why_len, "counter page",
 				    t->stat.path);
-	t->mem_len = host_thread_bytes(&h->conf);
+	t->mem_len = h->shared ? dp_room() + dp_own_bytes(&h->conf.dp)
+			       : host_thread_bytes(&h->conf);
 	t->mem = hugemem_private(t->mem_len);
 	if (!t->mem)
 		return host_fail(-ENOMEM, why, why_len, "dataplane memory");

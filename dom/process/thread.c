@@ -181,7 +181,7 @@ static int attach(struct proc_thread *t)
 {
 	struct dp *dp = t->host->dp;
 	const struct host *h = t->host->host;
-	u64 offset = (u64)(host_frames(h, t->host->index) - h->mem.frames.base);
+	u64 offset = (u64)(dp->pool.frames - h->mem.frames.base);
 
 	if (t->host->ended)
 		return -EBUSY;

@@ -18,6 +18,30 @@ many_both() {
 	done
 }
 ok "six both ways at once" many_both
+# Flow groups move meanwhile: every byte comes once and in order.
+moves() {
+	python3 - "$tmp"/*.sock <<'EOF'
+import json, socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+f = s.makefile("rw")
+for i in range(40):
+    f.write(json.dumps({"do": "cores", "n": 1 + i % 2}) + "\n")
+    f.flush()
+    answer = f.readline()
+    if "error" in answer:
+        sys.exit(answer)
+    time.sleep(0.05)
+EOF
+}
+many_moving() {
+	moves &
+	mover=$!
+	many_both && wait $mover
+}
+ok "six both ways, moving" many_moving
+ok "connections have moved" test "$(stat moved_in)" -gt 0
+ok "none was lost" test "$(stat move_lost)" = 0
 ok "ends of connections" peer abort $ip_ix 5001 20
 ok "forwarding was needed" test "$(stat forwarded)" -gt 0
 ok "nothing leaked" at_rest

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flow groups from one elastic thread to another: what drives dp/move.h. It
+ * asks the threads by host_call(), and rewrites the table, the NIC's too, when
+ * the one that gives is ready. A NIC whose table cannot be rewritten goes on
+ * steering as it did: its packets then go from thread to thread, counted.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "dom/host/host.h"
+#include "dp/dp.h"
+
+enum {
+	LOOK_NS = 50000,       /* between two looks at a move */
+	CROSS_NS = 1000000000, /* for the application to cross */
+	END_NS = 2000000000,   /* for the rest: else it is waited for */
+	END_ROUNDS = 100000,
+};
+
+/* What is asked of the thread that gives, and what it answers. */
+struct step {
+	u32 to;
+	const struct dp_groups *groups;
+	int result;
+	bool ready;
+};
+
+static void begin(struct dp *dp, void *arg, u64 now)
+{
+	struct step *s = arg;
+
+	s->result = dp_leave_begin(dp, s->to, s->groups, now);
+}
+
+static void look(struct dp *dp, void *arg, u64 now)
+{
+	struct step *s = arg;
+
+	s->ready = dp_leave_ready(dp);
+	s->result = dp_leave_result(dp);
+}
+
+static void go(struct dp *dp, void *arg, u64 now)
+{
+	struct step *s = arg;
+
+	s->result = dp_leave_go(dp, now);
+}
+
+static void cancel(struct dp *dp, void *arg, u64 now)
+{
+	dp_leave_cancel(dp, now);
+}
+
+/* Who sleeps hears of the others at once, whatever its NIC sleeps on. */
+static void nothing(struct dp *dp, void *arg, u64 now)
+{
+}
+
+static int look_again(struct host_thread *from, struct host_thread *to,
+		      struct step *s)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+	int err = host_call(from, look, s);
+
+	if (!err && s->result == -EINPROGRESS && !s->ready) {
+		if (READ_ONCE(to->sleeping))
+			host_call(to, nothing, NULL);
+		nanosleep(&pause, NULL);
+	}
+	return err;
+}
+
+/* Until it is ready, or over. */
+static int await_ready(struct host_thread *from, struct host_thread *to,
+		       struct step *s)
+{
+	u64 until = host_clock_os() + CROSS_NS;
+	int err = 0;
+
+	s->ready = false;
+	s->result = -EINPROGRESS;
+	while (!err && !s->ready && s->result == -EINPROGRESS) {
+		if (host_clock_os() > until)
+			return -ETIMEDOUT;
+		err = look_again(from, to, s);
+	}
+	if (err)
+		return err;
+	return s->ready ? 0 : s->result;
+}
+
+static int await_end(struct host_thread *from, struct host_thread *to,
+		     struct step *s)
+{
+	u64 until = host_clock_os() + END_NS;
+	int err = 0;
+
+	s->result = -EINPROGRESS;
+	while (!err && s->result == -EINPROGRESS && host_clock_os() < until)
+		err = look_again(from, to, s);
+	return err ? err : s->result;
+}
+
+static void set_owner(struct nic *nic, const struct dp_groups *g, u32 owner)
+{
+	for (u32 i = 0; i < RSS_TABLE; i++) {
+		if (dp_group_in(g, i))
+			__atomic_store_n(&nic->group_owner[i], (u8)owner,
+					 __ATOMIC_RELAXED);
+	}
+}
+
+/* The table is the NIC's before it is ours: else what it still steers to the
+ * old thread would be forwarded while that drains. */
+static int rewrite(struct host *h, u32 from, u32 to, const struct dp_groups *g)
+{
+	struct nic *nic = h->nic;
+	int err;
+
+	set_owner(nic, g, to);
+	err = nic->set_groups ? nic->set_groups(nic) : 0;
+	if (err) {
+		set_owner(nic, g, from);
+		nic->set_groups(nic);
+	}
+	return err;
+}
+
+static int give_up(struct host_thread *from, struct host_thread *to,
+		   struct step *s, int err)
+{
+	if (host_call(from, cancel, NULL))
+		return err;
+	await_end(from, to, s);
+	return err;
+}
+
+static u32 count_groups(const struct host *h, u32 thread)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < RSS_TABLE; i++)
+		n += h->nic->group_owner[i] == thread;
+	return n;
+}
+
+static int move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
+{
+	struct host_thread *a = &h->threads[from], *b = &h->threads[to];
+	struct step s = { .to = to, .groups = g };
+	int err = host_call(a, begin, &s);
+
+	if (err || s.result)
+		return err ? err : s.result;
+	err = await_ready(a, b, &s);
+	if (err == -ENOBUFS)
+		return err;
+	if (!err)
+		err = rewrite(h, from, to, g);
+	if (err)
+		return give_up(a, b, &s, err);
+	err = host_call(a, go, &s);
+	return err ? err : await_end(a, b, &s);
+}
+
+int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
+{
+	int err;
+
+	if (!h->shared)
+		return -EOPNOTSUPP;
+	if (from >= h->nthreads || to >= h->nthreads || from == to)
+		return -EINVAL;
+	pthread_mutex_lock(&h->moving);
+	WRITE_ONCE(h->threads[to].parked, false);
+	err = move(h, from, to, g);
+	WRITE_ONCE(h->threads[from].parked, !count_groups(h, from));
+	WRITE_ONCE(h->threads[to].parked, !count_groups(h, to));
+	pthread_mutex_unlock(&h->moving);
+	return err;
+}
+
+/* ---- threads with and without flow groups */
+
+/* How many of all groups the @k-th of @n threads should have. */
+static u32 share_of(u32 k, u32 n)
+{
+	return RSS_TABLE / n + (k < RSS_TABLE % n);
+}
+
+/* The first @most groups of @from. */
+static struct dp_groups some_of(const struct host *h, u32 from, u32 most)
+{
+	struct dp_groups g = { 0 };
+
+	for (u32 i = 0; i < RSS_TABLE && most; i++) {
+		if (h->nic->group_owner[i] != from)
+			continue;
+		g.bits[i / 64] |= 1ull << i % 64;
+		most--;
+	}
+	return g;
+}
+
+/* What @from has too much of goes to those who have too little. @want: groups
+ * by thread. */
+static int even_out(struct host *h, u32 from, const u32 *want)
+{
+	int err = 0;
+
+	for (u32 to = 0; to < h->nthreads && !err; to++) {
+		u32 have = count_groups(h, from), there = count_groups(h, to);
+		struct dp_groups g;
+		u32 n;
+
+		if (to == from || have <= want[from] || there >= want[to])
+			continue;
+		n = min(have - want[from], want[to] - there);
+		g = some_of(h, from, n);
+		err = host_move(h, from, to, &g);
+	}
+	return err;
+}
+
+static int share_out(struct host *h, const u32 *want)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < h->nthreads && !err; i++)
+		err = even_out(h, i, want);
+	return err;
+}
+
+int host_cores(struct host *h, u32 n)
+{
+	u32 want[IX_MAX_THREADS] = { 0 };
+
+	if (!h->shared)
+		return -EOPNOTSUPP;
+	if (!n || n > h->nthreads)
+		return -EINVAL;
+	for (u32 i = 0; i < n; i++)
+		want[i] = share_of(i, n);
+	return share_out(h, want);
+}
+
+int host_park(struct host *h, u32 thread, bool parked)
+{
+	u32 want[IX_MAX_THREADS] = { 0 }, n = 0, k = 0;
+
+	if (!h->shared)
+		return -EOPNOTSUPP;
+	if (thread >= h->nthreads)
+		return -EINVAL;
+	for (u32 i = 0; i < h->nthreads; i++)
+		n += i == thread ? !parked : !!count_groups(h, i);
+	if (!n)
+		return -EBUSY; /* the last one */
+	for (u32 i = 0; i < h->nthreads; i++) {
+		if (i == thread ? !parked : !!count_groups(h, i))
+			want[i] = share_of(k++, n);
+	}
+	return share_out(h, want);
+}
+
+/* ---- between two lives */
+
+static bool any_moves(const struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++) {
+		if (dp_moving(h->threads[i].dp))
+			return true;
+	}
+	return false;
+}
+
+/* No connection is left that could be in the way. */
+void host_end_moves(struct host *h)
+{
+	for (u32 n = 0; n < END_ROUNDS && any_moves(h); n++) {
+		for (u32 i = 0; i < h->nthreads; i++) {
+			struct host_thread *t = &h->threads[i];
+			u64 now = host_now(&t->clock);
+
+			dp_leave_cancel(t->dp, now);
+			dp_move_run(t->dp, false, now);
+		}
+	}
+}
