@@ -156,6 +156,8 @@ void host_wake_others(struct host_thread *t)
 
 		if (!READ_ONCE(other->sleeping) || other == t)
 			continue;
+		if (h->nic->wake) /* it may sleep on something else */
+			h->nic->wake(h->nic, i);
 		if (write(other->wake_fd, &one, sizeof(one)) < 0)
 			continue; /* the eventfd is full: it is readable anyway
 				   */
