@@ -22,9 +22,10 @@ void newreno_acked(struct net *net, struct tcp_conn *c, u32 bytes, u32 rtt,
 		tcp_cc_slow_start(c, bytes);
 		return;
 	}
+	/* Segments go whole: of a round trip there come as many as fit. */
 	*acked += bytes;
-	if (*acked >= c->cwnd) {
-		*acked -= c->cwnd;
+	if (*acked + c->mss_snd > c->cwnd) {
+		*acked -= min(*acked, c->cwnd);
 		c->cwnd += c->mss_snd;
 	}
 }

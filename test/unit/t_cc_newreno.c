@@ -51,6 +51,22 @@ static void congestion_avoidance(void **state)
 	assert_int_equal(c->cwnd, 12 * MSS);
 }
 
+/* ... and if the window is not of whole ones as many as fit are its all. */
+static void part_of_a_segment(void **state)
+{
+	struct cc_fix *f = *state;
+	struct tcp_conn *c = fresh(f);
+
+	c->ssthresh = c->cwnd = 10 * MSS + MSS / 2;
+	for (u32 n = 10; n < 20; n++) {
+		for (u32 i = 0; i < n; i++) {
+			assert_int_equal(c->cwnd, n * MSS + MSS / 2);
+			cc->acked(&f->net, c, MSS, 0, f->now);
+		}
+	}
+	assert_int_equal(c->cwnd, 20 * MSS + MSS / 2);
+}
+
 static void loss_halves_flight(void **state)
 {
 	struct cc_fix *f = *state;
@@ -145,6 +161,7 @@ int main(void)
 		CC_TEST(initial_window),
 		CC_TEST(slow_start),
 		CC_TEST(congestion_avoidance),
+		CC_TEST(part_of_a_segment),
 		CC_TEST(loss_halves_flight),
 		CC_TEST(timeout_halves_once),
 		CC_TEST(undo_once),
