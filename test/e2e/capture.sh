@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What tshark has to say about our packets: nothing.
+LIMIT=${LIMIT:-220} # both families, and up to three attempts
 . "$(dirname "$0")/lib.sh"
 
 command -v tshark >/dev/null || skip "tshark is missing"
