@@ -276,7 +276,7 @@ static void plan_host(struct world *w, u32 nr)
 	h->app.to_open = sim_random(&rng, nr && w->nhosts > 8 ? 8 : 32);
 	h->app.rng = sim_random(&rng, ~0u) | 1;
 	h->rng = sim_random(&rng, ~0u) | 1;
-	h->skew = plan_clock(&rng);
+	h->skew = h->skew_first = plan_clock(&rng);
 	plan_path(w, &h->to, &rng);
 	plan_path(w, &h->from, &rng);
 	own = sim_random(&rng, ~0u) | 1;

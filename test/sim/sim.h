@@ -209,7 +209,8 @@ struct host {
 	struct path to, from;
 	struct app app;
 	u64 rng;	   /* how long it computes */
-	u64 skew;	   /* its clock is ahead so much */
+	u64 skew;	   /* its clock is ahead so much, */
+	u64 skew_first;	   /* and was in the beginning */
 	u64 stalled_until; /* the application does not cross */
 	u64 down_until;	   /* there is none; rebooting: nothing is there */
 	bool rebooting;

@@ -47,8 +47,9 @@ u64 __real_hash_sip(const u64 key[2], const void *data, size_t len);
 u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len);
 
 /* Of a flow (tcp_conn.c): initial sequence numbers and timestamps, to which the
- * clock is added. Still a function of the flow, so that RFC 6528 holds, but
- * just below 0 in the first seconds. */
+ * clock is added. Still a function of the flow, whatever the clock does, so
+ * that RFC 6528 holds and cookies are known again, but just below 0 in the
+ * first seconds. */
 u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len)
 {
 	u64 hash = __real_hash_sip(key, data, len);
@@ -56,13 +57,13 @@ u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len)
 
 	if (!wrapping || len != 12)
 		return hash;
-	clock = wrapping->hosts[0]->skew;
+	clock = wrapping->hosts[0]->skew_first;
 	for (u32 i = 0; i < wrapping->nhosts; i++) {
 		const struct host *h = wrapping->hosts[i];
 
 		for (u32 k = 0; k < h->nthreads; k++)
 			if (key == h->threads[k].node.dp->net.secret)
-				clock = h->skew;
+				clock = h->skew_first;
 	}
 	return (u64)(u32)(0 - (clock >> 20) - hash % 10000) << 32 |
 	       (u32)(0 - (clock >> 12) - (hash >> 32) % 1000000);
