@@ -29,7 +29,7 @@ GATE = [
     Mutant("the number of a call is believed", "dp/syscall.c",
            "if (unlikely(c.op >= IX_NR_CALLS))", "if (0)", ["t_syscall"]),
     Mutant("a received datagram may lie behind the buffers", "dp/syscall.c",
-           "if (off >= (u64)dp->pool.total * MBUF_SIZE)", "if (0)",
+           "if (off >= (u64)dp->pool.all * MBUF_SIZE)", "if (0)",
            ["t_syscall"]),
     Mutant("a SENDV overtakes a short one", "net/tcp_answer.c",
            "return was_short(net, c) ? 0 : tcp_send(net, c, addr, len);",
@@ -709,5 +709,22 @@ CONTROL = [
            ["t_rx"]),
 ]
 
+MOVE = [
+    Mutant("another thread's connections can be named", "dp/leave.c",
+           "\tset_groups(dp, GROUP_LEAVES, 0);\n", "", ["t_move"]),
+    Mutant("nothing comes back for what is given", "dp/leave.c",
+           "\ttcp_room_take(&dp->net, &s->room);\n", "", ["t_move"]),
+    Mutant("packets that come early are forgotten", "dp/arrive.c",
+           "for (; (m = next_early(dp, g)); n++)",
+           "for (; 0 && (m = next_early(dp, g)); n++)", ["t_move"]),
+    Mutant("what is in the old queue is overtaken", "dp/leave.c",
+           "if (busy || now - l->since < DRAIN_NS)", "if (0)", ["t_move"]),
+    Mutant("timers stay behind", "net/tcp_move.c",
+           "\t\ttimer_set(&net->wheel, &c->timer, at);\n", "\t\t(void)at;\n",
+           ["sim"]),
+    Mutant("a knock is not repeated", "net/tcp_move.c",
+           "\t\tc->events |= TCP_EV_KNOCK;\n", "", ["t_move"]),
+]
+
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
-           CONGESTION + IP6 + DAEMON + CONTROL)
+           CONGESTION + IP6 + DAEMON + CONTROL + MOVE)

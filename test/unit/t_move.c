@@ -138,6 +138,8 @@ static void fix_macs(struct world *w)
 				 w->link[0].queues[0]->q.mac);
 }
 
+static u32 batch = 64;
+
 static struct world *world_new(u32 threads, const struct tcp_conf *tcp)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -147,7 +149,7 @@ static struct world *world_new(u32 threads, const struct tcp_conf *tcp)
 	w->now = 1000000000;
 	w->threads = threads;
 	w->conf = (struct dp_conf){
-		.batch = 64,
+		.batch = batch,
 		.max_timers = 4,
 		.mbufs = 4096,
 		.net = { .netmask = be32(0xffffff00),
@@ -576,6 +578,28 @@ static void under_load(void **state)
 	world_end(w);
 }
 
+/* Where the old thread's queue is never empty for long, what is in it comes
+ * before what the new thread gets. */
+static void behind(void **state)
+{
+	struct tcp_conf tcp = tcp_conf;
+	struct world *w;
+	u32 n = 8;
+
+	tcp.snd_buf = 12000; /* several segments of each are on their way */
+	batch = 1;
+	w = world_new(2, &tcp);
+	batch = 64;
+	start(w, n, 1000000);
+	for (u32 i = 0; i < 12; i++)
+		move(w, i % 2, (i + 1) % 2, 40);
+	wait_queued(w, n);
+	check_undisturbed(w);
+	half_close(w, n);
+	run_down(w, n);
+	world_end(w);
+}
+
 /* A core goes, and comes back: its thread has no flow group meanwhile. */
 static void all_groups(void **state)
 {
@@ -712,7 +736,15 @@ static void handles(void **state)
 	dp_step(dp_of(w, 1), true, w->now);
 	assert_int_equal(w->server[1].lab.up->results[0], -EBADF);
 	w->server[1].lab.down->ncalls = 0;
-	move(w, 0, 1, 64);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	for (u32 i = 0; i < 1000 && !dp_leave_ready(dp_of(w, 0)); i++)
+		step(w);
+	w->server[0].lab.down->ncalls = 0;
+	call(&w->server[0], IX_ABORT, NOBODY)->handle = handle;
+	dp_step(dp_of(w, 0), true, w->now);
+	assert_int_equal(w->server[0].lab.up->results[0], -EBADF);
+	w->server[0].lab.down->ncalls = 0;
+	await_moves(w);
 	assert_int_equal(w->servers[mine].thread, 1);
 	w->server[0].lab.down->ncalls = 0;
 	call(&w->server[0], IX_ABORT, NOBODY)->handle = handle;
@@ -780,11 +812,11 @@ static void hundreds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(under_load),  cmocka_unit_test(all_groups),
-		cmocka_unit_test(two_at_once), cmocka_unit_test(held_buffers),
-		cmocka_unit_test(taken_back),  cmocka_unit_test(no_room),
-		cmocka_unit_test(handles),     cmocka_unit_test(knocks_again),
-		cmocka_unit_test(hundreds),
+		cmocka_unit_test(behind),	cmocka_unit_test(under_load),
+		cmocka_unit_test(all_groups),	cmocka_unit_test(two_at_once),
+		cmocka_unit_test(held_buffers), cmocka_unit_test(taken_back),
+		cmocka_unit_test(no_room),	cmocka_unit_test(handles),
+		cmocka_unit_test(knocks_again), cmocka_unit_test(hundreds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
