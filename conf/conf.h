@@ -28,7 +28,7 @@ enum conf_pages { PAGES_AUTO, PAGES_HUGE, PAGES_TRANSPARENT, PAGES_SMALL };
 struct conf_addrs {
 	struct be32 ip, mask; /* all zero: not given */
 	u32 nalso, nip6;
-	struct ip4_prefix also[IP4_ALSO]; /* IPv4 addresses after the first */
+	struct ip4_prefix also[IP4_ALSO];   /* IPv4 addresses after the first */
 	struct ip6_prefix ip6[IP6_OWN - 1]; /* and a link-local one */
 };
 

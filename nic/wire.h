@@ -28,7 +28,7 @@ enum {
 	WIRE_MAGIC = 0x65726977,
 	WIRE_VERSION = 1,
 	WIRE_PATIENCE_NS = 10000000, /* with an end that does not read */
-	WIRE_TUPLE_MAX = 36, /* addresses and ports of IPv6, bytes */
+	WIRE_TUPLE_MAX = 36,	     /* addresses and ports of IPv6, bytes */
 };
 
 enum wire_end { WIRE_A, WIRE_B };

@@ -726,5 +726,28 @@ MOVE = [
            "\t\tc->events |= TCP_EV_KNOCK;\n", "", ["t_move"]),
 ]
 
+IP6_PATHS = [
+    Mutant("the wire brings IPv6 to the first queue", "nic/wire_steer.c",
+           "\treturn has_ports(ip[6]);", "\treturn false;", ["t_wire"]),
+    Mutant("the fast path takes what is for an address given up",
+           "net/ip6.h", " && !s->own[i].taken", "",
+           ["t_tcp_fast", "replay_fast"]),
+    Mutant("the fast path overlooks a mark in IPv6", "net/tcp_fast.c",
+           "0x10f0ffff", "0x00f0ffff", ["t_tcp_fast"]),
+    Mutant("the fast path sends IPv6 as IPv4", "net/tcp_answer.c",
+           "ip6 ? eth_src_ip6(net) : net->src.word", "net->src.word",
+           ["replay_fast"]),
+    Mutant("one IPv4 address speaks for all", "net/ip_own.c",
+           "\t\tif (ip4_in_prefix(next, conf->also[i]))", "\t\tif (0)",
+           ["t_ip_own"]),
+    Mutant("a listener query needs no router alert", "net/mld.c",
+           " && ip->next == IP6_HOP_BY_HOP &&", " &&", ["t_mld"]),
+    Mutant("a socket on [::] leaves us its port", "nic/linux_ports.c",
+           "\treturn !strcmp(local, own) || !strcmp(local, any6);",
+           "\treturn !strcmp(local, own);", ["t_linux"]),
+    Mutant("an address on its way out is shared", "nic/linux_net.c",
+           "ifa->ifa_flags) & UNFIT)", "ifa->ifa_flags) & 0)", ["t_linux"]),
+]
+
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
            CONGESTION + IP6 + DAEMON + CONTROL + MOVE)

@@ -62,8 +62,8 @@ static bool knows(const char *ip)
 {
 	char command[80];
 
-	snprintf(command, sizeof(command), "ip neigh show %s dev h0 | grep -q .",
-		 ip);
+	snprintf(command, sizeof(command),
+		 "ip neigh show %s dev h0 | grep -q .", ip);
 	return !system(command);
 }
 
@@ -76,9 +76,9 @@ static void test_resolve(void **state)
 	assert_false(knows("fd09::77"));
 	assert_int_equal(linux_resolve("h0", ip6_77), 0);
 	assert_true(knows("fd09::77"));
-	assert_int_equal(linux_resolve("h0",
-				       ip6_mapped((struct be32){ 0x4d00090a })),
-			 0);
+	assert_int_equal(
+		linux_resolve("h0", ip6_mapped((struct be32){ 0x4d00090a })),
+		0);
 	assert_true(knows("10.9.0.77"));
 	assert_int_equal(linux_resolve("h9", ip6_77), -ENODEV);
 }

@@ -98,7 +98,7 @@ static void answers_far_away(void **state)
 	struct be32 router = p.conn[V6]->flow.raddr;
 
 	net->ip6.own[0].mask = ip6_mask(128); /* nobody else is on the link, */
-	net->ip6.router = router;   /* but for the router */
+	net->ip6.router = router;	      /* but for the router */
 	addr_hold(net, router);
 	assert_int_equal(
 		tcp_answer(net, p.conn[V6], 0, p.r->arena, 64, p.r->now), 64);
