@@ -749,5 +749,30 @@ IP6_PATHS = [
            "ifa->ifa_flags) & UNFIT)", "ifa->ifa_flags) & 0)", ["t_linux"]),
 ]
 
+LOOK = [
+    Mutant("what is overwritten is not claimed", "dp/capture.c",
+           "claim(c, c->head + left + size);", "claim(c, c->head + left);",
+           ["t_capture"]),
+    Mutant("a packet that waited hides the next one", "dp/capture.c",
+           "\tc->waiting = 0;\n", "", ["t_capture"]),
+    Mutant("a packet half overwritten is believed", "cp/capture_ring.c",
+           "return whole && READ_ONCE(r->ring->claimed) - r->at <= r->size;",
+           "return whole;", ["t_capture"]),
+    Mutant("anybody's end ends the capture", "dom/host/ctl_capture.c",
+           "if (c->host->capture.by != id)", "if (0)", ["t_ctl"]),
+    Mutant("who looks may write", "dom/host/capture.c",
+           "O_RDONLY | O_CLOEXEC", "O_RDWR | O_CLOEXEC", ["t_ctl"]),
+    Mutant("anybody may have packets", "dom/host/ctl_verb.c",
+           '{ "capture", true,', '{ "capture", false,', ["t_ctl"]),
+    Mutant("another user's page counts, too", "cp/metrics.c",
+           "if (!kept || f[kept - 1].pid != f[i].pid ||\n"
+           "\t\t    f[kept - 1].thread != f[i].thread)", "if (1)",
+           ["t_metrics"]),
+    Mutant("a histogram does not add up", "cp/metrics.c",
+           "n += buckets[i];", "n = buckets[i];", ["t_metrics"]),
+    Mutant("a name ends its label", "cp/stat.c",
+           "if (*s == '\"' || *s == '\\\\')", "if (0)", ["t_metrics"]),
+]
+
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
-           CONGESTION + IP6 + DAEMON + CONTROL + MOVE)
+           CONGESTION + IP6 + DAEMON + CONTROL + MOVE + IP6_PATHS + LOOK)
