@@ -66,6 +66,7 @@ stop_server
 
 # What Linux has, or may choose, IX does not take; nor has its application
 # what is not IX's.
+: >"$tmp/peer" # what the last one said counts no more
 "${on_a[@]}" python3 -c 'import socket, time
 t = socket.create_server(("", 5003))
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
