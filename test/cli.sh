@@ -83,8 +83,6 @@ else
 	expect 0 "not domain vm: " "$ix" run $wire -- true
 	expect 0 "wall 2: separate processes" "$ix" run $wire -- true
 fi
-expect 1 "domain vm: only with a NIC xdp:IFACE or wire:PATH" \
-	"$ix" run --nic tap:t --ip 10.0.0.1/24 --domain vm -- true
 expect 127 "No such file" "$ix" run $wire -- "$dir/absent"
 expect 126 "Permission denied" "$ix" run $wire -- "$dir"
 
