@@ -238,6 +238,16 @@ static bool run_thread(struct host *h)
 	return busy;
 }
 
+/* Has a thread rung for one that had its turn before? host_wake_others(). */
+static bool rung(const struct host *h)
+{
+	bool any = false;
+
+	for (u32 i = 0; !h->rebooting && i < h->nthreads; i++)
+		any |= dp_move_waits(h->threads[i].node.dp);
+	return any;
+}
+
 void host_run(struct host *h)
 {
 	struct world *w = h->world;
@@ -258,6 +268,8 @@ void host_run(struct host *h)
 		h->idle &= !run_thread(h);
 		h->next = min(h->next, transit_next_due(h->t->nic.in));
 	}
+	if (rung(h))
+		h->next = min(h->next, soon(h));
 	if (!h->rebooting)
 		check_host(h);
 	if (!h->down_until && h->stalled_until <= w->now)
