@@ -164,6 +164,14 @@ int ctl_open(struct host *h, int (*confine)(void *arg), void *arg, char *why,
 	return err;
 }
 
+void ctl_end(struct host *h)
+{
+	u64 one = 1;
+
+	if (h->ctl && write(h->ctl->stop_fd, &one, sizeof(one)) < 0)
+		return; /* it is told already */
+}
+
 void ctl_close(struct host *h)
 {
 	struct ctl *c = h ? h->ctl : NULL;

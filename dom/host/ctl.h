@@ -49,6 +49,8 @@ int ctl_open(struct host *h, int (*confine)(void *arg), void *arg, char *why,
 	     size_t why_len);
 /* NULL is harmless, in h->ctl. */
 void ctl_close(struct host *h);
+/* Its thread ends soon; ctl_close() is to follow. */
+void ctl_end(struct host *h);
 
 /* From now on nobody who is @uid may change anything: an application is that
  * user, too, and can connect. Before it is started. */

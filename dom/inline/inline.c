@@ -61,9 +61,19 @@ static int run_io(struct ix_port *port)
 	return host_run_io(port->priv);
 }
 
+/* A process ends with its last thread: the control socket's is not to be it.
+ * With none attached there is nobody whom it could ask. */
 static void detach(struct ix_port *port)
 {
-	host_detach(port->priv);
+	struct host_thread *t = port->priv;
+	bool any = false;
+
+	host_detach(t);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the last two at once */
+	for (u32 i = 0; i < t->host->nthreads; i++)
+		any |= READ_ONCE(t->host->threads[i].attached);
+	if (!any)
+		ctl_end(t->host);
 }
 
 /* The batches are freed only here: after detach() the application may still
