@@ -20,6 +20,7 @@ enum {
 	HANDLE_KIND_SHIFT = 55,
 	HANDLE_UDP = 0xf0,
 	HANDLE_TIMER = 0xf1,
+	HANDLE_NONE = 0xff, /* of a slot that is free */
 };
 
 static inline u64 handle_make(u32 kind, u32 gen, u32 index)

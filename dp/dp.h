@@ -253,6 +253,8 @@ void dp_move_run(struct dp *dp, bool busy, u64 now);
 void dp_leave_told(struct dp *dp);
 /* Something of @c is to be told to the application where it goes. */
 void dp_leave_keep(struct dp *dp, struct tcp_conn *c);
+/* Is there a move from here that has not been taken back? */
+bool dp_leave_goes_on(const struct dp *dp);
 /* A packet of a group whose connections are not here yet. */
 void dp_arrive_hold(struct dp *dp, u32 group, struct mbuf *m);
 /* Is anything moving here? Is it this thread's turn? */

@@ -190,8 +190,11 @@ static bool tell_moved(struct dp *dp, struct tcp_conn *c)
 static bool tell_arrived(struct dp *dp, struct tcp_conn *c, bool *left)
 {
 	if ((c->events & TCP_EV_ARRIVED) != TCP_EV_ARRIVED) {
-		dp_leave_keep(dp, c);
-		return false;
+		if (dp_leave_goes_on(dp)) {
+			dp_leave_keep(dp, c);
+			return false;
+		}
+		c->events |= TCP_EV_ARRIVED; /* it was taken back meanwhile */
 	}
 	*left = full(dp);
 	if (*left)

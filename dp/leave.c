@@ -4,12 +4,14 @@
 #include "base/errno.h"
 #include "base/mem.h"
 #include "dp/move.h"
+#include "net/tcp_tx.h"
 
 enum {
 	LOOKS = 1024,	   /* places of the table in one iteration */
 	AHEAD = 8,	   /* ... of which memory is fetched before */
 	DRAIN_NS = 100000, /* what was steered before may still be on its way */
-	ROOM_NS = 1000000000, /* for room to be found, at most */
+	DRAIN_MOST_NS = 20000000, /* more than a NIC's queue holds */
+	ROOM_NS = 1000000000,	  /* for room to be found, at most */
 };
 
 /* ---- what all threads have in common */
@@ -95,9 +97,9 @@ bool dp_move_waits(const struct dp *dp)
 {
 	const struct dp_mover *mv = dp->mover;
 
-	return mv && (mv->active ||
-		      __atomic_load_n(&mv->bells[dp->net.thread * BELL],
-				      __ATOMIC_RELAXED));
+	return mv &&
+	       (mv->active || __atomic_load_n(&mv->bells[dp->net.thread * BELL],
+					      __ATOMIC_RELAXED));
 }
 
 bool dp_moving(const struct dp *dp)
@@ -280,10 +282,13 @@ static void answered(struct dp *dp, u64 now)
 {
 	if (!our_turn(dp))
 		return;
-	if (seat_of(dp)->word == SEAT_YES)
+	if (seat_of(dp)->word == SEAT_YES) {
 		begin_telling(dp);
-	else
+		if (dp->mover->leave.unwanted)
+			dp_leave_cancel(dp, now);
+	} else {
 		finish(dp, -ENOBUFS, now);
+	}
 }
 
 /* Those that are to be told are told in the iterations between two passes; in
@@ -428,6 +433,18 @@ static void give(struct dp *dp, struct dp_seat *s)
 	tcp_room_take(&dp->net, &s->room);
 }
 
+/* The application, if it knows it, is told ARRIVED and DEAD. */
+static void lose(struct net *net, struct tcp_conn *c, u64 now)
+{
+	tcp_rejoin(net, c, now);
+	tcp_appear(net, c);
+	if (c->state == TCP_CLOSED)
+		return;
+	if (c->state >= TCP_SYN_RCVD && c->state != TCP_TIME_WAIT)
+		tcp_send_rst(net, c, now);
+	tcp_die(net, c, ENOBUFS);
+}
+
 /* The other thread has run out of something. What came out of order the peers
  * still have; in the end they are told that they are lost. */
 static void no_room(struct dp *dp, u64 now)
@@ -438,11 +455,8 @@ static void no_room(struct dp *dp, u64 now)
 	for (u32 i = 0; i < l->nout; i++)
 		tcp_ooo_free(net, l->out[i]);
 	if (now - l->since > ROOM_NS) {
-		for (u32 i = 0; i < l->nout; i++) {
-			tcp_join(net, l->out[i], now);
-			tcp_appear(net, l->out[i]);
-			tcp_abort(net, l->out[i], now);
-		}
+		for (u32 i = 0; i < l->nout; i++)
+			lose(net, l->out[i], now);
 		dp->stat->move_lost += l->nout;
 		l->nout = 0;
 	}
@@ -489,7 +503,7 @@ static void drain(struct dp *dp, bool busy, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (busy || now - l->since < DRAIN_NS)
+	if (now - l->since < (busy ? DRAIN_MOST_NS : DRAIN_NS))
 		return;
 	begin_pass(dp);
 	l->state = LEAVE_GIVE;
@@ -535,6 +549,9 @@ void dp_leave_cancel(struct dp *dp, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
+	if (l->state == LEAVE_COUNT)
+		finish(dp, -ECANCELED, now);
+	l->unwanted |= l->state == LEAVE_ASK;
 	if (l->state < LEAVE_TELL || l->state > LEAVE_READY)
 		return;
 	set_groups(dp, GROUP_LEAVES, dp->net.tcp.nslots);
@@ -562,7 +579,7 @@ void dp_leave_shut(struct dp *dp, u64 now)
 
 	release_kept(dp);
 	for (u32 i = 0; i < l->nout; i++) {
-		tcp_join(net, l->out[i], now);
+		tcp_rejoin(net, l->out[i], now);
 		tcp_appear(net, l->out[i]);
 	}
 	l->nout = 0;
@@ -571,6 +588,13 @@ void dp_leave_shut(struct dp *dp, u64 now)
 bool dp_leave_ready(const struct dp *dp)
 {
 	return dp->mover && dp->mover->leave.state == LEAVE_READY;
+}
+
+bool dp_leave_goes_on(const struct dp *dp)
+{
+	enum leave_state state = dp->mover->leave.state;
+
+	return state != LEAVE_NOT && state != LEAVE_CANCEL;
 }
 
 int dp_leave_result(const struct dp *dp)

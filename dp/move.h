@@ -82,6 +82,7 @@ struct dp_leave {
 	u32 at, shifts;
 	bool again, told_lore, full;
 	bool told; /* MOVED, to the application */
+	bool unwanted; /* taken back before the other one has answered */
 	struct tcp_need need;
 	/* have left; room for them is asked for */
 	struct tcp_conn *out[TCP_PARCEL];

@@ -229,7 +229,9 @@ void tcp_release(struct net *net, struct tcp_conn *c)
 	/* What the application may still be reading waits for tcp_reap(). */
 	if (!(c->flags & TCP_F_ON_DEAD))
 		free_rx(net, c);
-	c->handle = handle_make(c->group, handle_gen(c->handle) + 1,
+	/* No flow group's: the slot may be used again by a thread that another
+	 * one's application guesses at. */
+	c->handle = handle_make(HANDLE_NONE, handle_gen(c->handle) + 1,
 				handle_index(c->handle));
 	c->events = 0;
 	c->flags |= TCP_F_RELEASED;

@@ -162,6 +162,8 @@ void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
 			struct tcp_loss *to, u32 i);
 /* ... which knows @c now. */
 void tcp_loss_adopt(struct net *net, const struct tcp_conn *c);
+/* The opposite. */
+void tcp_loss_disown(struct net *net, const struct tcp_conn *c);
 /* The same if it has one, and no more probe for the tail. */
 void tcp_loss_put(struct net *net, struct tcp_conn *c);
 

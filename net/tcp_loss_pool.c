@@ -106,6 +106,11 @@ void tcp_loss_adopt(struct net *net, const struct tcp_conn *c)
 	++*held(net, c);
 }
 
+void tcp_loss_disown(struct net *net, const struct tcp_conn *c)
+{
+	--*held(net, c);
+}
+
 void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
 {
 	struct tcp *t = &net->tcp;

@@ -250,13 +250,16 @@ static void pack_cc(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 {
 	const struct tcp_cc_state *s = tcp_cc_state(net, c);
 	u32 i = r->ccs, flags = c->flags & (TCP_F_CC_STATE | TCP_F_PACED);
+	struct tcp_cc_state copy;
 
 	if (!s)
 		return;
 	if (i) {
 		r->ccs = r->cc[i - 1].next;
-		r->cc[i - 1] = *s;
-		r->cc[i - 1].owner = 0; /* until it has joined */
+		copy = *s;
+		copy.owner =
+			0; /* until it has joined; the other thread looks */
+		r->cc[i - 1] = copy;
 	}
 	tcp_cc_put(net, c);
 	if (i) {
@@ -410,6 +413,18 @@ void tcp_join(struct net *net, struct tcp_conn *c, u64 now)
 	if (out)
 		tcp_mark_out(net, c);
 	net->stat->tcp_conns++;
+}
+
+/* What only tcp_pack() keeps. */
+void tcp_rejoin(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->state != TCP_CLOSED) {
+		if (tcp_loss_of(net, c))
+			tcp_loss_disown(net, c);
+		keep_hop(net, c);
+		keep_addrs(net, c);
+	}
+	tcp_join(net, c, now);
 }
 
 /* Its own address may have been given up meanwhile. */

@@ -69,6 +69,8 @@ void tcp_room_take(struct net *net, struct tcp_room *r);
 
 /* All but tcp_appear(). Its events wait. */
 void tcp_join(struct net *net, struct tcp_conn *c, u64 now);
+/* The same for one that has left and was not packed: it stays. */
+void tcp_rejoin(struct net *net, struct tcp_conn *c, u64 now);
 /* From now on its segments find it, and its events are told. */
 void tcp_appear(struct net *net, struct tcp_conn *c);
 

@@ -163,7 +163,13 @@ static int move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 	if (err)
 		return give_up(a, b, &s, err);
 	err = host_call(a, go, &s);
-	return err ? err : await_end(a, b, &s);
+	if (!err)
+		err = s.result;
+	if (err) { /* the application has ended meanwhile */
+		rewrite(h, to, from, g);
+		return give_up(a, b, &s, err);
+	}
+	return await_end(a, b, &s);
 }
 
 int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)

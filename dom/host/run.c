@@ -350,7 +350,8 @@ u64 host_overrun(struct host_thread *t)
 		host_wake_others(t);
 	if (now >= t->chores_at)
 		chores(t, now);
-	if (rounds == MAX_ROUNDS || dp->net.ntx || dp->net.tcp.out_head)
+	if (rounds == MAX_ROUNDS || dp->net.ntx || dp->net.tcp.out_head ||
+	    dp_move_waits(dp))
 		return 0;
 	return wheel_next(&dp->net.wheel, now);
 }

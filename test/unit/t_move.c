@@ -688,6 +688,59 @@ static void taken_back(void **state)
 	world_end(w);
 }
 
+/* ... also before the other thread has answered. */
+static void taken_back_early(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	const struct dp_leave *l;
+	u32 n = 50;
+
+	start(w, n, 30000);
+	l = &dp_of(w, 0)->mover->leave;
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	assert_int_equal(l->state, LEAVE_COUNT);
+	dp_leave_cancel(dp_of(w, 0), w->now);
+	assert_int_equal(dp_leave_result(dp_of(w, 0)), -ECANCELED);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	for (u32 i = 0; i < 1000 && l->state != LEAVE_ASK; i++)
+		dp_move_run(dp_of(w, 0), false, w->now);
+	assert_int_equal(l->state, LEAVE_ASK);
+	dp_leave_cancel(dp_of(w, 0), w->now);
+	await_moves(w);
+	assert_int_equal(dp_leave_result(dp_of(w, 0)), -ECANCELED);
+	assert_int_equal(dp_of(w, 0)->stat->moved_out, 0);
+	move(w, 0, 1, 64);
+	wait_queued(w, n);
+	half_close(w, n);
+	run_down(w, n);
+	check_undisturbed(w);
+	world_end(w);
+}
+
+/* A queue that never runs empty does not hold a move up. */
+static void busy_queue(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	u64 began;
+
+	start(w, 20, 1000);
+	wait_queued(w, 20);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	for (u32 i = 0; i < 1000 && !dp_leave_ready(dp_of(w, 0)); i++)
+		step(w);
+	drive(w);
+	began = w->now;
+	while (dp_of(w, 0)->mover->leave.state == LEAVE_DRAIN) {
+		w->now += 10000;
+		dp_move_run(dp_of(w, 0), true, w->now);
+		assert_true(w->now - began < 100000000);
+	}
+	await_moves(w);
+	half_close(w, 20);
+	run_down(w, 20);
+	world_end(w);
+}
+
 static void no_room(void **state)
 {
 	struct tcp_conf tcp = tcp_conf;
@@ -754,6 +807,12 @@ static void handles(void **state)
 	wait_queued(w, n);
 	half_close(w, n);
 	run_down(w, n);
+	/* Free slots belong to no group: threads need not ask each other. */
+	for (u32 i = 0; i < dp_of(w, 0)->net.tcp.nslots; i++) {
+		handle = dp_of(w, 0)->net.tcp.conns[i].handle;
+		assert_true(!handle ||
+			    (u8)(handle >> HANDLE_KIND_SHIFT) == HANDLE_NONE);
+	}
 	world_end(w);
 }
 
@@ -812,11 +871,18 @@ static void hundreds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(behind),	cmocka_unit_test(under_load),
-		cmocka_unit_test(all_groups),	cmocka_unit_test(two_at_once),
-		cmocka_unit_test(held_buffers), cmocka_unit_test(taken_back),
-		cmocka_unit_test(no_room),	cmocka_unit_test(handles),
-		cmocka_unit_test(knocks_again), cmocka_unit_test(hundreds),
+		cmocka_unit_test(behind),
+		cmocka_unit_test(under_load),
+		cmocka_unit_test(all_groups),
+		cmocka_unit_test(two_at_once),
+		cmocka_unit_test(held_buffers),
+		cmocka_unit_test(taken_back),
+		cmocka_unit_test(taken_back_early),
+		cmocka_unit_test(busy_queue),
+		cmocka_unit_test(no_room),
+		cmocka_unit_test(handles),
+		cmocka_unit_test(knocks_again),
+		cmocka_unit_test(hundreds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
