@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""ix ps, flows, set and log, as a user meets them, on a server with connections
+"""ix ps, flows, set, cores, park, move and log, as a user meets them, on a server with connections
 from Linux; each of its domains that can be had everywhere.
 
     commands.py IX ECHO
@@ -106,6 +106,49 @@ def change(ix):
     check("log: what is in force", "nic ix0: TAP" in ix("log")[1])
 
 
+def shares(ix, command, *args):
+    """Flow groups of each thread afterwards; None: refused."""
+    threads = ix.json(command, *args)
+    return threads and [t["groups"] for t in threads]
+
+
+def move(ix, peers):
+    """... and the connections go with them."""
+    def all_answer():
+        for s in peers:
+            s.sendall(b"y")
+        return all(s.recv(1) == b"y" for s in peers)
+
+    check("cores", shares(ix, "cores") == [64, 64])
+    status, out = ix("cores", "t_commands", "1")
+    check("cores 1: the other is parked", status == 0 and
+          out.splitlines()[0].split() == ["THREAD", "CORE", "GROUPS"] and
+          out.splitlines()[2].split() == ["1", "1", "0", "parked"], out)
+    flows = ix.json("flows", "--state", "established")
+    check("... all connections are of the first",
+          len(flows) >= CONNS and all(f["thread"] == 0 for f in flows), flows)
+    check("... and answer", all_answer())
+    check("cores 2", shares(ix, "cores", "2") == [64, 64] and all_answer())
+    check("park", shares(ix, "park", "0") == [0, 128] and all_answer())
+    check("the last one is not parked", shares(ix, "park", "1") is None)
+    check("park --back", shares(ix, "park", "--back", "t_commands", "0") ==
+          [64, 64] and all_answer())
+    before = [i for f in ix.json("flows") for i in [f["group"]]
+              if f["thread"] == 0]
+    check("move --groups", not before or
+          shares(ix, "move", "--groups", str(before[0]), "0", "1") ==
+          [63, 65] and all_answer())
+    check("move: all of them", shares(ix, "move", "1", "0") == [128, 0] and
+          all_answer())
+    status, out = ix("move", "1", "1")
+    check("move: to itself", (status, out) ==
+          (1, "ix: from, to: two threads\n"), out)
+    check("move: of three threads", ix("move", "0", "2")[0] == 1)
+    check("park: --groups is move's", ix("park", "--groups", "1", "0")[0] == 2)
+    check("move: one number", ix("move", "0")[0] == 2)
+    check("cores: as before", shares(ix, "cores", "2") == [64, 64])
+
+
 def lives(ix, server):
     """What the application's end has said; the socket stays."""
     os.kill(server.app(), 9)
@@ -132,6 +175,7 @@ def serve(args, domain):
     ix = Commands(args, server.stat_dir)
     look(ix, server, domain, peers)
     change(ix)
+    move(ix, peers)
     if domain == "process":
         lives(ix, server)
     check(f"domain {domain} ends", server.end() in (0, -15, 143))

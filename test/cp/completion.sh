@@ -26,7 +26,7 @@ offers() {
 	done
 }
 
-offers "run ps stat top flows set log conf help" ""
+offers "run ps stat top flows set log move cores park conf help" ""
 offers "flows !ps" f
 for c in $("$ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 	offers "$c" "$c"

@@ -33,7 +33,7 @@ present() {
 		"$libdir"/{libix.so,libix.so.0} \
 		"$libdir"/ix/{libix-{inline,process}.so,ix-metrics,ix-pcap,ix-top} \
 		"$libdir"/pkgconfig/{ix,ix-compat}.pc \
-		share/man/man1/{ix,ix-{run,ps,stat,metrics,top,flows,set,log,pcap},ixload}.1 \
+		share/man/man1/{ix,ix-{run,ps,stat,metrics,top,flows,set,log,move,cores,park,pcap},ixload}.1 \
 		share/bash-completion/completions/ix \
 		share/ix/{ix.rules.yml,grafana-ix.json} \
 		share/man/man3/{ix,ixev}.3 share/man/man5/ix.conf.5 \
