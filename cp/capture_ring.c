@@ -3,6 +3,7 @@
 #include "cp/capture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,8 +21,13 @@ int capture_open(struct capture_reader *r, int fd, u32 index, u32 n)
 	struct stat st;
 	size_t len;
 	void *ring;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct ix_capture is;
 
 	*r = (struct capture_reader){ 0 };
+	/* Cut, it would be a SIGBUS. */
+	if (seals < 0 || !(seals & F_SEAL_SHRINK))
+		return -EPROTO;
 	if (fstat(fd, &st))
 		return -errno;
 	len = (size_t)st.st_size / n;
@@ -30,15 +36,18 @@ int capture_open(struct capture_reader *r, int fd, u32 index, u32 n)
 	ring = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, (off_t)(index * len));
 	if (ring == MAP_FAILED)
 		return -errno;
-	if (!is_ring(ring, len)) {
+	/* Once: whoever writes it may change it at any time. */
+	memcpy(&is, ring, sizeof(is));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!is_ring(&is, len)) {
 		munmap(ring, len);
 		return -EPROTO;
 	}
 	r->ring = ring;
 	r->len = len;
-	r->size = r->ring->size;
-	r->thread = r->ring->thread;
-	r->snap = r->ring->snap;
+	r->size = is.size;
+	r->thread = is.thread;
+	r->snap = is.snap;
 	return 0;
 }
 
@@ -78,10 +87,11 @@ static bool take(const struct capture_reader *r, struct ix_capture_record *rec,
 bool capture_read(struct capture_reader *r, struct ix_capture_record *rec,
 		  u8 *data)
 {
-	u64 head;
+	u64 head = __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE);
 
-	while ((head = __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE)) !=
-	       r->at) {
+	if (head - r->at > r->size) /* lapped; or it is no head of a ring */
+		r->at = head;
+	while ((s64)(head - r->at) > 0) {
 		if (!take(r, rec, data)) {
 			r->at = head;
 			continue;

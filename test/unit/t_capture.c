@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,13 @@ struct rings {
 static struct rings *rings_new(u64 size, u32 snap)
 {
 	struct rings *r = calloc(1, sizeof(*r));
-	int fd = memfd_create("capture", 0);
+	int fd = memfd_create("capture", MFD_ALLOW_SEALING);
 
 	r->len = IX_CAPTURE_DATA + size;
 	assert_int_equal(ftruncate(fd, (off_t)r->len), 0);
+	/* Who could cut it could kill who reads it. */
+	assert_int_equal(capture_open(&r->reader, fd, 0, 1), -EPROTO);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	r->ring = mmap(NULL, r->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(r->ring, MAP_FAILED);
 	assert_int_equal(capture_init(&r->writer, r->ring, size, 3, snap), 0);
@@ -316,8 +320,9 @@ static void not_a_ring(void **state)
 				   .size = SIZE * 2 };
 	struct capture_reader r;
 	struct capture w;
-	int fd = memfd_create("capture", 0);
+	int fd = memfd_create("capture", MFD_ALLOW_SEALING);
 
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	assert_int_equal(capture_open(&r, fd, 0, 1), -EPROTO);
 	assert_int_equal(ftruncate(fd, IX_CAPTURE_DATA + SIZE), 0);
 	assert_int_equal(capture_open(&r, fd, 0, 1), -EPROTO);
