@@ -62,6 +62,9 @@ static int parse(const char *line, char *why, size_t why_len)
 			 cJSON_IsString(error) ? error->valuestring
 					       : "no answer that we know");
 	cJSON_Delete(answer);
+	/* A dataplane may say anything, and this ends on a terminal. */
+	for (; err && *why; why++)
+		*why = *why < ' ' || *why > '~' ? '?' : *why;
 	return err;
 }
 

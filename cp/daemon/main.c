@@ -127,13 +127,19 @@ static int fail(const char *what, int err)
 static int open_dir(struct cpd *c)
 {
 	char path[CPD_PATH + 16];
+	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/ixcpd", c->dir);
 	if ((mkdir(c->dir, 0755) && errno != EEXIST) ||
 	    (mkdir(path, 0755) && errno != EEXIST))
 		return fail(path, -errno);
 	c->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return c->dir_fd < 0 ? fail(path, -errno) : 0;
+	if (c->dir_fd < 0 || fstat(c->dir_fd, &st))
+		return fail(path, -errno);
+	/* Whoever may read a lock may hold it. */
+	if (st.st_uid != geteuid() || fchmod(c->dir_fd, 0700))
+		return fail(path, -EPERM);
+	return 0;
 }
 
 /* There is one: a second one would share out the same cores. */

@@ -122,8 +122,11 @@ static void down(struct asked *a)
 
 static void restart(struct asked *a)
 {
-	a->plane->again = plane_runs(a->plane);
+	bool runs = plane_runs(a->plane);
+
 	up(a);
+	if (!cJSON_HasObjectItem(a->answer, "error"))
+		a->plane->again = runs;
 }
 
 static void policy(struct asked *a)
