@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { FOLLOW_MS = 500 };
+static const double LAST_TIME = 1e11; /* a year of four digits */
 
 struct options {
 	const char *dir, *who;
@@ -21,11 +22,15 @@ struct options {
 static void print_line(const cJSON *o)
 {
 	double at = ctl_get_number(o, "time");
-	time_t s = (time_t)at;
 	char when[32], text[512];
-	struct tm tm;
+	struct tm tm = { 0 };
+	time_t s;
 
-	strftime(when, sizeof(when), "%F %T", localtime_r(&s, &tm));
+	if (!(at >= 0 && at < LAST_TIME))
+		at = 0;
+	s = (time_t)at;
+	localtime_r(&s, &tm);
+	strftime(when, sizeof(when), "%F %T", &tm);
 	printf("%s.%03d %s\n", when, (int)((at - (double)s) * 1000),
 	       ctl_show(ctl_get_text(o, "text"), text, sizeof(text)));
 }
