@@ -181,6 +181,7 @@ void ctl_close(struct host *h)
 		return;
 	pthread_join(c->thread, NULL);
 	unlink(c->path);
+	c->lines.gone = NULL; /* no thread is left to be asked */
 	lines_close(&c->lines);
 	close(c->stop_fd);
 	free(c);

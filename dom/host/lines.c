@@ -224,6 +224,7 @@ static bool take_line(struct lines *l, struct lines_client *c, u64 now)
 	if (!end)
 		return true;
 	*end = 0;
+	c->peer.trusted = l->trusts(l->arg, c->peer.uid); /* now, not once */
 	out = l->answer(l->arg, &c->peer, c->in, len, &c->pass);
 	c->in_len -= (u32)len + 1;
 	memmove(c->in, end + 1, c->in_len);

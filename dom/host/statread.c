@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading counter pages, which anybody may have written. */
 #include "dom/host/statfile.h"
+#include "ix/abi.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static bool parse_name(const char *name, struct statfile_found *found)
 	int n = 0;
 
 	return sscanf(name, "%d.%u%n", &found->pid, &found->thread, &n) == 2 &&
-	       !name[n] && found->pid > 0;
+	       !name[n] && found->pid > 0 && found->thread < IX_MAX_THREADS;
 }
 
 static void make_printable(char *s, size_t len)
