@@ -24,7 +24,7 @@ enum {
 	GATEWAY_CLIENT = 0x0a630002, /* 10.99.0.2, beyond it */
 	BEFORE_MS = 100,
 	LEAST_MS = 300,
-	REST_S = 10, /* for the server to give everything back */
+	REST_S = 30, /* for the server to give everything back */
 	MS = 1000000,
 	COUNTERS_MAX = 1 << 14, /* bytes of JSON */
 };
@@ -174,6 +174,7 @@ static bool at_rest(struct attack *a)
 		if (!conns && !held)
 			return true;
 		hear(a, 50);
+		puppets_end(a); /* what it has not heard of */
 	} while (conns >= 0 && now_ns() < until);
 	if (conns < 0)
 		return success(a, "the server is gone");

@@ -206,7 +206,8 @@ void puppets_end(struct attack *a)
 		sync_up(a);
 		hear(a, 1);
 	}
-	a->npuppets = 0;
+	if (!open)
+		a->npuppets = 0;
 }
 
 /* ---- requests */
