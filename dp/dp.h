@@ -235,7 +235,8 @@ static inline bool dp_group_in(const struct dp_groups *g, u32 group)
 }
 
 /* Flow @groups are to go to thread @to. 0, -EINVAL (they are not all this
- * thread's, or @to is none), -EBUSY (others are going), -EOPNOTSUPP. */
+ * thread's, or @to is none), -EBUSY (others are going), -EOPNOTSUPP (there is
+ * one thread, or the application does not follow: IX_RUN_MOVES). */
 int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 		   u64 now);
 /* It is time to rewrite the table of flow groups. */

@@ -249,12 +249,20 @@ static bool owns_all(const struct dp *dp, const struct dp_groups *g)
 	return any;
 }
 
+/* Is there an application that would not understand where its connections have
+ * gone? It says so at each crossing; what it says concerns itself alone. */
+static bool would_lose_them(const struct dp *dp)
+{
+	return dp->up && !dp->shut &&
+	       !(READ_ONCE(dp->down->flags) & IX_RUN_MOVES);
+}
+
 int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 		   u64 now)
 {
 	struct dp_leave *l;
 
-	if (!dp->mover)
+	if (!dp->mover || would_lose_them(dp))
 		return -EOPNOTSUPP;
 	l = &dp->mover->leave;
 	if (to >= dp->nthreads || to == dp->net.thread || !owns_all(dp, groups))

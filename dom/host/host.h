@@ -164,7 +164,7 @@ struct dp_groups;
 
 /* Flow groups of thread @from go to thread @to, while traffic runs. Waits until
  * they are there, at most a few seconds. 0, or -errno and nothing has changed:
- * -EOPNOTSUPP (one thread, or a domain that cannot), -EINVAL (not @from's),
+ * -EOPNOTSUPP (one thread, a domain or program that cannot), -EINVAL (not @from's),
  * -ENOBUFS (no room there), -ETIMEDOUT (the application did not cross), what the
  * NIC's table answers. Not to be called on elastic threads. */
 int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g);

@@ -141,6 +141,7 @@ enum {
 	IX_MAX_THREADS = 64,
 	IX_RUN_FLUSH = 1,   /* ix_down.flags: dispatch, bring no events */
 	IX_RUN_POLL = 2,    /* ... bring those there are, do not wait */
+	IX_RUN_MOVES = 4,   /* ... MOVED and ARRIVED are understood */
 	IX_CLOSE_ALL = 0,   /* no more recv: later data is answered by RST */
 	IX_CLOSE_WRITE = 1, /* half-close: go on receiving */
 };

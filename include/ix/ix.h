@@ -34,6 +34,7 @@ struct ix_thread {
 	uint32_t nsgs;
 	/* The batch that was run last: results stand in port.up. */
 	uint32_t nresults;
+	uint32_t flags; /* IX_RUN_MOVES, or 0: of each crossing */
 };
 
 /* Opens the domain that `ix run` set up. 0 (also if it is open), -ENODEV (not
@@ -50,6 +51,13 @@ int ix_nthreads(void);
  * (no such thread), EBUSY (none free), ENOMEM or what the domain says. Must be
  * called on the thread that will run. */
 struct ix_thread *ix_attach(int thread);
+
+/* From its next crossing on, @t understands IX_EV_MOVED and IX_EV_ARRIVED (see
+ * doc/abi.md, "Moving"): only then may its connections go to other threads. */
+static inline void ix_take_moves(struct ix_thread *t)
+{
+	t->flags |= IX_RUN_MOVES;
+}
 
 /* Aborts the thread's connections and gives it back. @t, its events and all
  * that was received are gone. */

@@ -9,7 +9,7 @@ static int cross(struct ix_thread *t, uint32_t flags)
 	int ret;
 
 	down->ncalls = ncalls;
-	down->flags = flags;
+	down->flags = flags | t->flags;
 	t->ncalls = 0;
 	t->nsgs = 0;
 	ret = t->port.domain->run_io(&t->port);

@@ -274,6 +274,7 @@ int ixev_init_thread(void)
 		free(t);
 		return ret;
 	}
+	ix_take_moves(t->ix);
 	self = t;
 	ret = listen_all(d->ports);
 	if (ret)

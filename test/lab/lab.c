@@ -70,6 +70,8 @@ static int map_all(struct lab_node *n, const struct lab_share *s)
 	n->arena = s ? s->arena : map(&n->maps[2], n->arena_len);
 	n->down = map(&n->maps[3], sizeof(*n->down));
 	n->up = map(&n->maps[4], sizeof(*n->up));
+	if (n->down)
+		n->down->flags = IX_RUN_MOVES;
 	return n->mem && n->frames && n->arena && n->down && n->up ? 0
 								   : -ENOMEM;
 }

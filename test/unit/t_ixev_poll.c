@@ -14,12 +14,12 @@ static void does_not_wait(void **state)
 
 	ixev_poll();
 	assert_int_equal(f->crossings, crossings + 1);
-	assert_int_equal(asked(), IX_RUN_POLL);
+	assert_int_equal(asked(), IX_RUN_POLL | IX_RUN_MOVES);
 	ixev_wait();
 	assert_int_equal(f->crossings, crossings + 2);
-	assert_int_equal(asked(), 0);
+	assert_int_equal(asked(), IX_RUN_MOVES);
 	ixev_poll();
-	assert_int_equal(asked(), IX_RUN_POLL);
+	assert_int_equal(asked(), IX_RUN_POLL | IX_RUN_MOVES);
 }
 
 static void nothing_happens(void **state)

@@ -688,6 +688,25 @@ static void taken_back(void **state)
 	world_end(w);
 }
 
+/* Whoever does not know MOVED and ARRIVED would take another connection for the
+ * one that has gone. */
+static void not_followed(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	u32 n = 10;
+
+	start(w, n, 1000);
+	w->server[0].lab.down->flags = 0;
+	assert_int_equal(begin(w, 0, 1, 64), -EOPNOTSUPP);
+	assert_false(moving(w));
+	w->server[0].lab.down->flags = IX_RUN_POLL | IX_RUN_MOVES;
+	move(w, 0, 1, 64);
+	wait_queued(w, n);
+	half_close(w, n);
+	run_down(w, n);
+	world_end(w);
+}
+
 /* ... also before the other thread has answered. */
 static void taken_back_early(void **state)
 {
@@ -878,6 +897,7 @@ int main(void)
 		cmocka_unit_test(held_buffers),
 		cmocka_unit_test(taken_back),
 		cmocka_unit_test(taken_back_early),
+		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(handles),
