@@ -114,11 +114,6 @@ static int check_ip6(const struct conf *c, struct conf_err *e)
 	return check_host6("gateway", gw, e);
 }
 
-static struct ip4_prefix nth(const struct conf_addrs *a, u32 i)
-{
-	return i ? a->also[i - 1] : (struct ip4_prefix){ a->ip, a->mask };
-}
-
 /* On the link of one of @a? Ours, or no host's, it may not be. */
 static int check_gateway(struct be32 gw, const struct conf_addrs *a,
 			 struct conf_err *e)
@@ -126,18 +121,13 @@ static int check_gateway(struct be32 gw, const struct conf_addrs *a,
 	struct ip4_prefix p;
 	u32 i;
 
-	for (i = 0; i <= a->nalso; i++) {
-		p = nth(a, i);
-		if (gw.raw == p.ip.raw)
+	for (i = 0; i <= a->nalso; i++)
+		if (gw.raw == conf_ip4(a, i).ip.raw)
 			return conf_error(e, -EINVAL,
 					  "gateway: our own address");
-	}
-	for (i = 0; i < a->nalso; i++) {
-		p = nth(a, i);
-		if (ip4_in_prefix(gw, p))
-			break;
-	}
-	p = nth(a, i);
+	for (i = 0; i < a->nalso && !ip4_in_prefix(gw, conf_ip4(a, i)); i++)
+		;
+	p = conf_ip4(a, i);
 	return conf_check_gateway(gw, p.ip, p.mask, e);
 }
 
@@ -147,9 +137,10 @@ static int check_ip4(const struct conf *c, struct conf_err *e)
 	int err = 0;
 
 	for (u32 i = 0; i <= a->nalso && !err; i++) {
-		err = check_host("ip", nth(a, i).ip, nth(a, i).mask, e);
+		err = check_host("ip", conf_ip4(a, i).ip, conf_ip4(a, i).mask,
+				 e);
 		for (u32 j = 0; j < i && !err; j++) {
-			if (nth(a, i).ip.raw == nth(a, j).ip.raw)
+			if (conf_ip4(a, i).ip.raw == conf_ip4(a, j).ip.raw)
 				err = conf_error(e, -EINVAL,
 						 "ip: an address twice");
 		}

@@ -32,6 +32,12 @@ struct conf_addrs {
 	struct ip6_prefix ip6[IP6_OWN - 1]; /* and a link-local one */
 };
 
+/* The first, and those after it: @i up to nalso. */
+static inline struct ip4_prefix conf_ip4(const struct conf_addrs *a, u32 i)
+{
+	return i ? a->also[i - 1] : (struct ip4_prefix){ a->ip, a->mask };
+}
+
 struct conf_gateway { /* all zero: none */
 	struct be32 ip;
 	struct be128 ip6;

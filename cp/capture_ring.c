@@ -66,6 +66,7 @@ static bool copy(const struct capture_reader *r, struct ix_capture_record *rec,
 	const u8 *from = (const u8 *)r->ring + IX_CAPTURE_DATA + off;
 
 	memcpy(rec, from, sizeof(*rec));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* what is judged is copied */
 	if (rec->size < sizeof(*rec) || rec->size > r->size - off ||
 	    rec->size % IX_CAPTURE_ALIGN || rec->kept > r->snap ||
 	    rec->kept > rec->size - sizeof(*rec))
@@ -87,7 +88,9 @@ static bool take(const struct capture_reader *r, struct ix_capture_record *rec,
 bool capture_read(struct capture_reader *r, struct ix_capture_record *rec,
 		  u8 *data)
 {
-	u64 head = __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE);
+	/* Aligned, a record's header is whole before the end. */
+	u64 head = __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE) &
+		   ~(u64)(IX_CAPTURE_ALIGN - 1);
 
 	if (head - r->at > r->size) /* lapped; or it is no head of a ring */
 		r->at = head;

@@ -58,9 +58,10 @@ struct session {
 
 static volatile sig_atomic_t stop;
 
+/* A second one ends it, whatever the ring says is still to come. */
 static void on_signal(int sig)
 {
-	(void)sig;
+	signal(sig, SIG_DFL);
 	stop = 1;
 }
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const double LAST_MS = 1e15; /* of a time that can be told */
+
 struct options {
 	const char *dir, *who;
 	bool json;

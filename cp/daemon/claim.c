@@ -90,11 +90,16 @@ static int check_address(const struct claim *c, const struct claim *o,
 	/* Wires are networks of their own. */
 	if (on_wire(c->conf, o->conf) || divided(c->conf, o->conf))
 		return 0;
-	if (a->ip.raw && a->ip.raw == b->ip.raw) {
-		inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));
-		return conf_error(e, -EBUSY, "address %s is %s", ip,
-				  owner(o, who));
-	}
+	for (u32 i = 0; i <= a->nalso; i++)
+		for (u32 j = 0; j <= b->nalso; j++) {
+			struct be32 mine = conf_ip4(a, i).ip;
+
+			if (!mine.raw || mine.raw != conf_ip4(b, j).ip.raw)
+				continue;
+			inet_ntop(AF_INET, &mine, ip, sizeof(ip));
+			return conf_error(e, -EBUSY, "address %s is %s", ip,
+					  owner(o, who));
+		}
 	for (u32 i = 0; i < a->nip6; i++)
 		for (u32 j = 0; j < b->nip6; j++)
 			if (be128_equal(a->ip6[i].ip, b->ip6[j].ip)) {

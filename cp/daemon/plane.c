@@ -351,7 +351,6 @@ void plane_ended(struct cpd *c, struct plane *p)
 		p->why[0] = 0;
 	say(p, asked ? "stopped" : "failed");
 	p->again = false;
-	p->wanted &= p->declared;
 	enter(c, p, p->wanted ? PLANE_WAITS : PLANE_DOWN);
 }
 
@@ -368,8 +367,12 @@ static void serves(struct cpd *c, struct plane *p)
 
 void plane_step(struct cpd *c, struct plane *p)
 {
-	bool wanted = p->wanted && !p->again;
+	bool wanted;
 
+	/* What runs goes on, but does not begin again. */
+	if (!p->declared && !plane_runs(p) && p->state != PLANE_FOUND)
+		p->wanted = false;
+	wanted = p->wanted && !p->again;
 	if (p->marked != p->held)
 		spawn_mark(c, p, p->held);
 	switch (p->state) {

@@ -125,13 +125,14 @@ static int take_plane_value(void *arg, const char *name,
 {
 	const struct setting *own =
 		find(plane_settings, ARRAY_SIZE(plane_settings), name);
+	const struct setting *ix = conf_find(name); /* also with - for _ */
 	struct plane_conf *p = arg;
 	char text[CONF_TEXT];
 
 	if (!strcmp(name, "program"))
 		return take_program(p, v, e);
-	for (size_t i = 0; i < ARRAY_SIZE(not_here); i++)
-		if (!strcmp(name, not_here[i][0]))
+	for (size_t i = 0; ix && i < ARRAY_SIZE(not_here); i++)
+		if (!strcmp(ix->name, not_here[i][0]))
 			return conf_error(e, -EINVAL, "%s: not here: %s", name,
 					  not_here[i][1]);
 	if (value_text(name, v, text, e))
@@ -177,8 +178,6 @@ static int check_plane(struct plane_conf *p, struct conf_err *e)
 		return conf_error(e, -EINVAL, "program is missing");
 	if (p->min_cores > p->max_cores)
 		return conf_error(e, -EINVAL, "min_cores is above max_cores");
-	if (!strncmp(p->ix.nic, "tap:", 4) && p->ix.domain == DOMAIN_VM)
-		return conf_error(e, -EINVAL, "domain vm: not on a TAP");
 	if (p->any_program && p->ix.domain != DOMAIN_PROCESS &&
 	    p->ix.domain != DOMAIN_VM)
 		return conf_error(e, -EINVAL,
@@ -296,6 +295,11 @@ static int read_root(struct cpd_conf *c, const config_setting_t *root,
 		else
 			err = take_machine_value(c, v, e);
 	}
+	for (u32 i = 0; i < c->cores.n && !err; i++)
+		if (c->cores.core[i] >= POLICY_CORES)
+			err = conf_error(e, -ERANGE,
+					 "cores: %u: below %d, please",
+					 c->cores.core[i], POLICY_CORES);
 	return err;
 }
 

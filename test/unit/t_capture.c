@@ -313,6 +313,23 @@ static void at_once(void **state)
 	rings_free(c);
 }
 
+/* Whatever the writer says of the head, no header is read that would reach
+ * behind the ring's end. */
+static void false_heads(void **state)
+{
+	struct rings *c = rings_new(SIZE, SNAP);
+	const u64 heads[] = { 1, 31, SIZE - 1, 2 * SIZE - 1, 3 * SIZE + 31,
+			      1ull << 63, UINT64_MAX, UINT64_MAX - SIZE };
+
+	for (u32 i = 0; i < ARRAY_SIZE(heads); i++) {
+		__atomic_store_n(&c->ring->head, heads[i], __ATOMIC_RELEASE);
+		for (u32 k = 0; k < 3; k++)
+			next(c);
+		assert_int_equal(c->reader.at % IX_CAPTURE_ALIGN, 0);
+	}
+	rings_free(c);
+}
+
 static void not_a_ring(void **state)
 {
 	struct ix_capture ring = { .version = IX_CAPTURE_VERSION,
@@ -347,6 +364,7 @@ int main(void)
 		cmocka_unit_test(lost),
 		cmocka_unit_test(claimed_is_gone),
 		cmocka_unit_test(at_once),
+		cmocka_unit_test(false_heads),
 		cmocka_unit_test(not_a_ring),
 	};
 

@@ -89,6 +89,8 @@ static void mistakes_are_told(void **state)
 	      "kv: program is missing");
 	wrong(PLANE("cores = \"1\";"), ":2: cores: not here");
 	wrong(PLANE("app_memory = \"1G\";"), "memory says how much");
+	wrong(PLANE("app-memory = \"1G\";"), "memory says how much");
+	wrong("cores = \"0,5000\";", "cores: 5000: below 1024");
 	wrong(PLANE("min_cores = 3; max_cores = 2;"), "min_cores is above");
 	wrong(PLANE("memory = \"300M\";"), "300 MB are not enough");
 	wrong(PLANE("policy = \"magic\";"), "is not one of latency");
@@ -188,6 +190,13 @@ static void addresses_are_one_s(void **state)
 	assert_string_equal(
 		beside(on("xdp:b", "10.0.0.3/24,2001:db8::1/64", ""), a, 0),
 		"address 2001:db8::1 is old's (process 7)");
+	a = on("xdp:a", "10.0.0.1/24,10.1.0.1/24", "");
+	assert_string_equal(beside(on("xdp:b", "10.0.0.3/24,10.1.0.1/24", ""),
+				   a, 0),
+			    "address 10.1.0.1 is old's (process 7)");
+	assert_string_equal(beside(on("xdp:b", "10.0.0.3/24,10.1.0.2/24", ""),
+				   a, 0),
+			    "");
 	/* Wires are networks of their own. */
 	a = on("wire:/w", "10.0.0.1/24", "");
 	assert_string_equal(beside(on("wire:/w", "10.0.0.1/24", ""), a, 0), "");
