@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* ix up|down|restart NAME..., ix policy NAME POLICY, ix daemon: what the daemon
  * is asked. */
+#include "cp/ctl.h"
 #include "cp/ix.h"
 
-#include <cjson/cJSON.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-	ANSWER = 1 << 18, /* bytes at most */
-	PATIENCE_S = 5,	  /* for an answer */
-	WAIT_MS = 20000,  /* until something is up, or down */
+	WAIT_MS = 20000, /* until something is up, or down */
 	LOOK_MS = 50,
 };
 
@@ -25,93 +19,41 @@ struct asking {
 	const char *dir;
 	bool json, no_wait;
 	int fd;
-	char answer[ANSWER];
 };
 
 /* ---- the socket */
 
 static int open_daemon(struct asking *a)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	char path[120];
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.90s/ixcpd.sock", a->dir);
-	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (a->fd >= 0 && !connect(a->fd, (const void *)&at, sizeof(at)) &&
-	    !setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-			sizeof(patience)))
+	snprintf(path, sizeof(path), "%.90s/ixcpd.sock", a->dir);
+	a->fd = ctl_connect_at(path);
+	if (a->fd >= 0)
 		return 0;
-	fprintf(stderr, "ix: no daemon answers at %s: %s\n", at.sun_path,
-		strerror(errno));
+	fprintf(stderr, "ix: no daemon answers at %s: %s\n", path,
+		strerror(-a->fd));
 	return -1;
-}
-
-/* A line, without its end; NULL: none came. */
-static const char *receive(struct asking *a)
-{
-	size_t n = 0;
-	ssize_t got;
-	char *end;
-
-	while (n < sizeof(a->answer) - 1) {
-		got = recv(a->fd, a->answer + n, sizeof(a->answer) - 1 - n, 0);
-		if (got <= 0)
-			return NULL;
-		n += (size_t)got;
-		a->answer[n] = 0;
-		end = strchr(a->answer, '\n');
-		if (end) {
-			*end = 0;
-			return a->answer;
-		}
-	}
-	return NULL;
 }
 
 /* The answer, to be deleted; NULL: it was no, or none came, which is said. */
 static cJSON *ask(struct asking *a, cJSON *request)
 {
-	char *line = cJSON_PrintUnformatted(request);
-	const char *text = NULL, *error;
-	cJSON *answer;
+	struct conf_err e;
+	cJSON *answer = ctl_ask(a->fd, request, &e);
 
-	cJSON_Delete(request);
-	if (line && send(a->fd, line, strlen(line), MSG_NOSIGNAL) >= 0 &&
-	    send(a->fd, "\n", 1, MSG_NOSIGNAL) == 1)
-		text = receive(a);
-	free(line);
-	answer = text ? cJSON_Parse(text) : NULL;
-	error = cJSON_GetStringValue(cJSON_GetObjectItem(answer, "error"));
-	if (answer && !error)
-		return answer;
-	fprintf(stderr, "ix: %s\n",
-		error ? error : "the daemon does not answer");
-	cJSON_Delete(answer);
-	return NULL;
+	if (!answer)
+		fprintf(stderr, "ix: %s\n", e.text);
+	return answer;
 }
 
 static cJSON *request(const char *verb, const char *name)
 {
-	cJSON *r = cJSON_CreateObject();
+	cJSON *r = ctl_request(verb);
 
-	cJSON_AddStringToObject(r, "do", verb);
 	if (name)
 		cJSON_AddStringToObject(r, "name", name);
 	return r;
-}
-
-static const char *text(const cJSON *o, const char *name)
-{
-	const char *s = cJSON_GetStringValue(cJSON_GetObjectItem(o, name));
-
-	return s ? s : "";
-}
-
-static double number(const cJSON *o, const char *name)
-{
-	const cJSON *n = cJSON_GetObjectItem(o, name);
-
-	return cJSON_IsNumber(n) ? n->valuedouble : 0;
 }
 
 /* ---- waiting */
@@ -122,23 +64,24 @@ static const cJSON *plane(const cJSON *status, const char *name)
 
 	cJSON_ArrayForEach(
 		p, cJSON_GetObjectItem(
-			   status, "dataplanes")) if (!strcmp(text(p, "name"),
-							      name)) return p;
+			   status,
+			   "dataplanes")) if (!strcmp(ctl_get_text(p, "name"),
+						      name)) return p;
 	return NULL;
 }
 
 /* Has it come to @state, or to one from which it will not by itself? */
 static int settled(const cJSON *p, const char *name, const char *state)
 {
-	const char *is = text(p, "state");
+	const char *is = ctl_get_text(p, "state");
 
 	if (!strcmp(is, state) || (!p && !strcmp(state, "down")))
 		return 1;
 	if (strcmp(is, "refused") && strcmp(is, "waits"))
 		return 0;
-	if (!strcmp(is, "waits") && !text(p, "why")[0])
+	if (!strcmp(is, "waits") && !ctl_get_text(p, "why")[0])
 		return 0;
-	fprintf(stderr, "ix: %s: %s: %s\n", name, is, text(p, "why"));
+	fprintf(stderr, "ix: %s: %s: %s\n", name, is, ctl_get_text(p, "why"));
 	return -1;
 }
 
@@ -285,15 +228,25 @@ static void print_table(const cJSON *status)
 {
 	const cJSON *p;
 
-	printf("cores %s, free %s\n", text(status, "cores"),
-	       text(status, "free")[0] ? text(status, "free") : "none");
+	printf("cores %s, free %s\n", ctl_get_text(status, "cores"),
+	       ctl_get_text(status, "free")[0] ? ctl_get_text(status, "free")
+					       : "none");
 	printf("%-16s %-15s %8s %-10s %-10s %6s %6s  %s\n", "name", "state",
 	       "pid", "policy", "cores", "busy", "delay", "");
-	cJSON_ArrayForEach(p, cJSON_GetObjectItem(status, "dataplanes")) printf(
-		"%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus  %s\n",
-		text(p, "name"), text(p, "state"), number(p, "pid"),
-		text(p, "policy"), text(p, "cores"), number(p, "busy") / 10,
-		number(p, "delay_us"), text(p, "why"));
+	cJSON_ArrayForEach(p, cJSON_GetObjectItem(status, "dataplanes"))
+		printf("%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus  %s\n",
+		       ctl_get_text(p, "name"), ctl_get_text(p, "state"),
+		       ctl_get_number(p, "pid"), ctl_get_text(p, "policy"),
+		       ctl_get_text(p, "cores"), ctl_get_number(p, "busy") / 10,
+		       ctl_get_number(p, "delay_us"), ctl_get_text(p, "why"));
+}
+
+static void print_json(const cJSON *answer)
+{
+	char *line = cJSON_PrintUnformatted(answer);
+
+	puts(line ? line : "{}");
+	free(line);
 }
 
 int cmd_daemon(int argc, char **argv)
@@ -311,7 +264,7 @@ int cmd_daemon(int argc, char **argv)
 		return 1;
 	answer = ask(&a, request(optind < argc ? "reload" : "status", NULL));
 	if (answer && a.json)
-		puts(a.answer);
+		print_json(answer);
 	else if (answer && optind == argc)
 		print_table(answer);
 	cJSON_Delete(answer);

@@ -19,19 +19,15 @@ struct options {
 
 /* ---- for people: two lines a connection */
 
-static int number(const cJSON *o, const char *name)
-{
-	return (int)ctl_get_number(o, name);
-}
-
 static void print_end(const cJSON *flow, const char *name)
 {
 	const cJSON *end = cJSON_GetObjectItemCaseSensitive(flow, name);
 	char addr[48], text[64];
 
 	ctl_show(ctl_get_text(end, "addr"), addr, sizeof(addr));
-	snprintf(text, sizeof(text), strchr(addr, ':') ? "[%s]:%d" : "%s:%d",
-		 addr, number(end, "port"));
+	snprintf(text, sizeof(text),
+		 strchr(addr, ':') ? "[%s]:%.0f" : "%s:%.0f", addr,
+		 ctl_get_number(end, "port"));
 	printf(" %-22s", text);
 }
 
@@ -69,8 +65,8 @@ static void print_options(const cJSON *o)
 			continue;
 		printf(" %s", ctl_show(name, text, sizeof(text)));
 		if (!strcmp(name, "wscale"))
-			printf(":%d,%d", number(o, "wscale_snd"),
-			       number(o, "wscale_rcv"));
+			printf(":%.0f,%.0f", ctl_get_number(o, "wscale_snd"),
+			       ctl_get_number(o, "wscale_rcv"));
 	}
 }
 
@@ -110,10 +106,10 @@ static void print_flow(const cJSON *o)
 {
 	char state[16];
 
-	printf("%-12s %6d %9d %9d",
+	printf("%-12s %6.0f %9.0f %9.0f",
 	       ctl_show(ctl_get_text(o, "state"), state, sizeof(state)),
-	       number(o, "thread"), number(o, "rcv_queued"),
-	       number(o, "snd_queued"));
+	       ctl_get_number(o, "thread"), ctl_get_number(o, "rcv_queued"),
+	       ctl_get_number(o, "snd_queued"));
 	print_end(o, "local");
 	print_end(o, "remote");
 	putchar('\n');
@@ -165,8 +161,9 @@ static u32 print_answer(const struct options *o, const cJSON *answer, u32 n)
 
 /* The dataplane says where to go on, always further on: a thread's connections
  * are told from the first to the last, and then the next thread's. */
-static int print_all(const struct options *o, int fd, struct conf_err *e)
+static int print_all(int fd, void *arg, struct conf_err *e)
 {
+	const struct options *o = arg;
 	double thread = 0, from = 0;
 	bool more = true;
 	u32 n = 0;
@@ -260,25 +257,22 @@ static int parse(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+static int print_list(int fd, void *arg, struct conf_err *e)
+{
+	int err;
+
+	putchar('[');
+	err = print_all(fd, arg, e);
+	printf("]\n");
+	return err;
+}
+
 int cmd_flows(int argc, char **argv)
 {
 	struct options o;
-	struct conf_err e;
-	int err = parse(&o, argc, argv), fd;
+	int err = parse(&o, argc, argv);
 
-	if (err)
-		return err - 1;
-	fd = ctl_connect_to(o.dir, o.who, &e);
-	err = fd < 0 ? fd : 0;
-	if (!err && o.json)
-		putchar('[');
-	if (!err)
-		err = print_all(&o, fd, &e);
-	if (fd >= 0 && o.json)
-		printf("]\n");
-	if (err)
-		fprintf(stderr, "ix: %s\n", e.text);
-	if (fd >= 0)
-		close(fd);
-	return err ? 1 : 0;
+	return err ? err - 1
+		   : ctl_talk(o.dir, o.who, o.json ? print_list : print_all,
+			      &o);
 }

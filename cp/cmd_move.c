@@ -12,7 +12,10 @@
 
 enum { MOST_NUMBERS = 2 };
 
+struct verb;
+
 struct options {
+	const struct verb *verb;
 	const char *dir, *who, *groups; /* groups: NULL: all */
 	unsigned long number[MOST_NUMBERS];
 	int numbers;
@@ -79,12 +82,13 @@ static void print_threads(const cJSON *threads)
 	}
 }
 
-static cJSON *request(const struct verb *v, const struct options *o)
+static cJSON *request(const struct options *o)
 {
-	cJSON *r = ctl_request(v->name);
+	cJSON *r = ctl_request(o->verb->name);
 
 	for (int i = 0; i < o->numbers; i++)
-		cJSON_AddNumberToObject(r, v->keys[i], (double)o->number[i]);
+		cJSON_AddNumberToObject(r, o->verb->keys[i],
+					(double)o->number[i]);
 	if (o->groups)
 		cJSON_AddStringToObject(r, "groups", o->groups);
 	if (o->back)
@@ -92,10 +96,10 @@ static cJSON *request(const struct verb *v, const struct options *o)
 	return r;
 }
 
-static int ask(const struct verb *v, const struct options *o, int fd,
-	       struct conf_err *e)
+static int ask(int fd, void *arg, struct conf_err *e)
 {
-	cJSON *a = ctl_ask(fd, request(v, o), e);
+	const struct options *o = arg;
+	cJSON *a = ctl_ask(fd, request(o), e);
 	const cJSON *threads = cJSON_GetObjectItemCaseSensitive(a, "threads");
 	char *text = a && o->json ? cJSON_Print(threads) : NULL;
 
@@ -159,7 +163,7 @@ static int parse(const struct verb *v, struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	*o = (struct options){ .dir = "" };
+	*o = (struct options){ .verb = v, .dir = "" };
 	while ((c = getopt_long(argc, argv, "g:bjd:h", known, NULL)) != -1) {
 		if (c == 'h')
 			return usage(v, stdout, 0) + 1;
@@ -178,18 +182,8 @@ static int parse(const struct verb *v, struct options *o, int argc, char **argv)
 
 int cmd_move(int argc, char **argv)
 {
-	const struct verb *v = verb_of(argv[0]);
 	struct options o;
-	struct conf_err e;
-	int err = parse(v, &o, argc, argv), fd;
+	int err = parse(verb_of(argv[0]), &o, argc, argv);
 
-	if (err)
-		return err - 1;
-	fd = ctl_connect_to(o.dir, o.who, &e);
-	err = fd < 0 ? fd : ask(v, &o, fd, &e);
-	if (err)
-		fprintf(stderr, "ix: %s\n", e.text);
-	if (fd >= 0)
-		close(fd);
-	return err ? 1 : 0;
+	return err ? err - 1 : ctl_talk(o.dir, o.who, ask, &o);
 }

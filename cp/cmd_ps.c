@@ -76,8 +76,11 @@ static const char *user_of(uid_t uid, char out[32])
 /* "3d04h", "5h12m", "7m03s", "9s" */
 static void print_time(double ms, char out[32])
 {
-	u64 s = (u64)(ms / 1000);
+	u64 s;
 
+	if (!(ms >= 0 && ms < LAST_MS))
+		ms = 0;
+	s = (u64)(ms / 1000);
 	if (s >= 86400)
 		snprintf(out, 32, "%" PRIu64 "d%02" PRIu64 "h", s / 86400,
 			 s / 3600 % 24);

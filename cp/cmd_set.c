@@ -35,8 +35,9 @@ static void print_settings(const cJSON *settings, bool all)
 	}
 }
 
-static int tell(const struct options *o, int fd, struct conf_err *e)
+static int tell(int fd, void *arg, struct conf_err *e)
 {
+	const struct options *o = arg;
 	cJSON *a = ctl_ask(fd, ctl_request("get"), e);
 	const cJSON *settings = cJSON_GetObjectItemCaseSensitive(a, "settings");
 	char *text = a && o->json ? cJSON_Print(settings) : NULL;
@@ -52,8 +53,9 @@ static int tell(const struct options *o, int fd, struct conf_err *e)
 
 /* ---- changed */
 
-static int change(const struct options *o, int fd, struct conf_err *e)
+static int change(int fd, void *arg, struct conf_err *e)
 {
+	const struct options *o = arg;
 	cJSON *r = ctl_request("set"), *a;
 	cJSON *settings = cJSON_AddObjectToObject(r, "settings");
 
@@ -133,18 +135,8 @@ static int parse(struct options *o, int argc, char **argv)
 int cmd_set(int argc, char **argv)
 {
 	struct options o;
-	struct conf_err e;
-	int err = parse(&o, argc, argv), fd;
+	int err = parse(&o, argc, argv);
 
-	if (err)
-		return err - 1;
-	fd = ctl_connect_to(o.dir, o.who, &e);
-	err = fd < 0 ? fd : 0;
-	if (!err)
-		err = *o.set ? change(&o, fd, &e) : tell(&o, fd, &e);
-	if (err)
-		fprintf(stderr, "ix: %s\n", e.text);
-	if (fd >= 0)
-		close(fd);
-	return err ? 1 : 0;
+	return err ? err - 1
+		   : ctl_talk(o.dir, o.who, *o.set ? change : tell, &o);
 }

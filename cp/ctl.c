@@ -38,7 +38,8 @@ int ctl_find_pages(const char *dir, const char *who, struct statfile_found *out)
 	return kept;
 }
 
-int ctl_find(const char *dir, const char *who, struct statfile_found *out)
+/* ... of their first threads alone. */
+static int find(const char *dir, const char *who, struct statfile_found *out)
 {
 	int n = ctl_find_pages(dir, who, out), kept = 0;
 
@@ -64,7 +65,7 @@ static u64 patience(void)
 }
 
 /* A full backlog is -EAGAIN. */
-static int connect_at(const char *path)
+int ctl_connect_at(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	const struct timespec pause = { .tv_nsec = 10 * NS_PER_MS };
@@ -104,7 +105,7 @@ int ctl_connect(const struct statfile_found *f, struct conf_err *e)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%d.sock", f->dir, (int)f->pid);
-	fd = connect_at(path);
+	fd = ctl_connect_at(path);
 	if (fd < 0)
 		return conf_error(e, fd, "%s: %s", path, strerror(-fd));
 	if (is_true(fd, f))
@@ -116,7 +117,7 @@ int ctl_connect(const struct statfile_found *f, struct conf_err *e)
 int ctl_connect_to(const char *dir, const char *who, struct conf_err *e)
 {
 	static struct statfile_found found[CTL_PAGES];
-	int n = ctl_find(dir, who, found);
+	int n = find(dir, who, found);
 
 	if (n == 1)
 		return ctl_connect(&found[0], e);
@@ -127,6 +128,20 @@ int ctl_connect_to(const char *dir, const char *who, struct conf_err *e)
 			  "%d dataplanes%s%.64s: say which by its pid (ix ps)",
 			  n, who ? " are called " : " are running",
 			  who ? who : "");
+}
+
+int ctl_talk(const char *dir, const char *who,
+	     int (*fn)(int fd, void *arg, struct conf_err *e), void *arg)
+{
+	struct conf_err e;
+	int fd = ctl_connect_to(dir, who, &e);
+	int err = fd < 0 ? fd : fn(fd, arg, &e);
+
+	if (err)
+		fprintf(stderr, "ix: %s\n", e.text);
+	if (fd >= 0)
+		close(fd);
+	return err ? 1 : 0;
 }
 
 /* ---- question and answer */
@@ -146,8 +161,8 @@ static int put(int fd, const char *text, size_t len, u64 until)
 	return 0;
 }
 
-/* As recv(). A descriptor that comes along goes to *@passed, which is -1 before:
- * one, since there is room for no more. */
+/* As recv(). A descriptor that comes along goes to *@passed, which is -1
+ * before: one, since there is room for no more. */
 static ssize_t take(int fd, char *buf, size_t len, int *passed)
 {
 	union {
@@ -215,8 +230,7 @@ static cJSON *exchange(int fd, const char *line, int *passed,
 	}
 	free(buf);
 	if (n)
-		conf_error(e, (int)n, "the dataplane does not answer: %s",
-			   strerror((int)-n));
+		conf_error(e, (int)n, "no answer: %s", strerror((int)-n));
 	return answer;
 }
 

@@ -18,15 +18,20 @@ enum { CTL_PAGES = 1024 };
 int ctl_find_pages(const char *dir, const char *who,
 		   struct statfile_found *out);
 
-/* ... of their first threads alone. */
-int ctl_find(const char *dir, const char *who, struct statfile_found *out);
-
 /* A connection to the process whose page @f is: its descriptor, or -errno with
  * the reason in @e. */
 int ctl_connect(const struct statfile_found *f, struct conf_err *e);
 
 /* To the one that is called @who, if there is just one. */
 int ctl_connect_to(const char *dir, const char *who, struct conf_err *e);
+
+/* To that one: connects, calls @fn, and says on stderr what went wrong. The exit
+ * status: @fn returns 0, or -errno with the reason in @e. */
+int ctl_talk(const char *dir, const char *who,
+	     int (*fn)(int fd, void *arg, struct conf_err *e), void *arg);
+
+/* A connection to the socket at @path, or -errno. */
+int ctl_connect_at(const char *path);
 
 /* Sends @request and frees it: the answer, to be freed, or NULL with the reason
  * in @e: also what the dataplane gives as one. */
