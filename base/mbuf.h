@@ -48,7 +48,7 @@ struct mbuf {
 	struct mbuf *next; /* fragment of the packet, or TCP's next buffer */
 	u8 *data;	   /* first valid byte */
 	u32 len;	   /* valid bytes in this frame */
-	u32 index;	   /* of frame and mbuf in the pool */
+	u32 index;	   /* of frame and mbuf, in all pools */
 	u16 flags;	   /* enum mbuf_flags */
 	u16 nr_ext;	   /* used entries of ext[] */
 	u32 thread;	   /* whose pool it belongs to */

@@ -4,8 +4,8 @@
  * each ordered pair of threads, so that no buffer changes its owner. What is
  * pushed during an iteration is shown at its end, in dp_forward_rx().
  *
- * The rings' indices are the only memory in the dataplane that two elastic
- * threads write.
+ * Memory of the dataplane that two elastic threads write: the rings' indices,
+ * and what move.h tells of.
  */
 #include "base/carve.h"
 #include "base/mem.h"

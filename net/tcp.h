@@ -569,7 +569,7 @@ void tcp_abort_all(struct net *net, u64 now);
 
 /* What people want to know of a connection. */
 struct tcp_info {
-	u32 index; /* of the connection, in its thread */
+	u32 index; /* of its slot, among those of all threads */
 	struct be128 raddr, laddr;
 	u16 rport, lport;
 	u8 state, group;

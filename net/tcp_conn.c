@@ -31,8 +31,6 @@ size_t tcp_bytes(const struct tcp_conf *conf)
 	       align_line(tcp_loss_bytes(conf));
 }
 
-/* What has never been used is not touched here: a page of it becomes real
- * memory only when a connection is made in it. */
 void tcp_configured(struct net *net)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
@@ -46,6 +44,8 @@ void tcp_configured(struct net *net)
 	t->patience = ticks_of_us(conf->patience_ms * 1000ull);
 }
 
+/* What has never been used is not touched here: a page of it becomes real
+ * memory only when a connection is made in it. */
 void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	      u32 nthreads)
 {

@@ -155,6 +155,8 @@ size_t tcp_loss_bytes(const struct tcp_conf *conf);
 struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now);
 /* @c's, which is @l, is free again. */
 void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l);
+/* The same if it has one, and no more probe for the tail. */
+void tcp_loss_put(struct net *net, struct tcp_conn *c);
 /* One that is nobody's, for a connection of another thread: index + 1, or 0. */
 u32 tcp_loss_set_aside(struct net *net);
 /* @c's goes to @to, which is the @i-th of that thread, + 1. */
@@ -164,8 +166,6 @@ void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
 void tcp_loss_adopt(struct net *net, const struct tcp_conn *c);
 /* The opposite. */
 void tcp_loss_disown(struct net *net, const struct tcp_conn *c);
-/* The same if it has one, and no more probe for the tail. */
-void tcp_loss_put(struct net *net, struct tcp_conn *c);
 
 /* ---- tcp_loss.c */
 

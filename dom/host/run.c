@@ -5,8 +5,8 @@
  *   work ---> dp_step() until there are event conditions
  *    ^           | none, nothing to do
  *    |           v
- *    +-------- spin, since the last work less than spin_ns, and if nobody
- *    |         else wants the core: spin.h
+ *    +-------- spin, since the last work less than spin.limit_ns, and if
+ *    |         nobody else wants the core: spin.h
  *    |           |
  *    |           v
  *    +-------- block in nic->wait() until a packet, a timer, max_sleep,

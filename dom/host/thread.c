@@ -14,9 +14,11 @@
 
 enum {
 	NS_PER_MS = 1000000,
-	/* A sleeper sees a stop request after at most so long; on a NIC that
-	 * does not know wake_fd, also a packet that another thread forwards. */
+	/* A sleeper sees a stop request after at most so long; */
 	SLEEP_MS = 200,
+	/* ... on a wire, which does not know wake_fd, also a packet that
+	 * another thread forwards, if its wake() comes just before the sleep.
+	 */
 	SLEEP_DEAF_MS = 5,
 };
 

@@ -71,13 +71,12 @@ void vm_mem_close(struct vm_mem *m);
  * address, or -errno. */
 s64 vm_mem_add(struct vm_mem *m, const void *base, size_t len);
 int vm_mem_map(struct vm_mem *m, u64 at, u64 gpa, size_t len, u32 rights);
-/* Sets ring 3's rights (PROT_*) on whole pages of VM_APP, whose memory begins
- * at
- * @gpa. The first call must be for all of it; later ones cannot fail. Does not
- * flush TLBs. */
-int vm_mem_protect(struct vm_mem *m, u64 gpa, u64 at, u64 len, u32 prot);
-/* Both of the above: for ring 0, at the address in D. */
+/* vm_mem_add() and vm_mem_map(), for ring 0, at the address in D. */
 int vm_mem_share(struct vm_mem *m, const void *base, size_t len, u32 rights);
+/* Sets ring 3's rights (PROT_*) on whole pages of VM_APP, whose memory begins
+ * at @gpa. The first call must be for all of it; later ones cannot fail. Does
+ * not flush TLBs. */
+int vm_mem_protect(struct vm_mem *m, u64 gpa, u64 at, u64 len, u32 prot);
 
 /* ---- kvm.c */
 

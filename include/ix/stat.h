@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The counter page: written by one elastic thread of the dataplane with plain
- * stores, read by anyone (ix stat, ixctl, tests) while it runs. Values only
- * grow, unless called a gauge. Averages and rates are the reader's business.
+ * stores, read by anyone (ix stat, ix metrics, ixcpd, tests) while it runs.
+ * Values only grow, unless called a gauge. Averages and rates are the reader's
+ * business.
  */
 #ifndef IX_STAT_H
 #define IX_STAT_H
