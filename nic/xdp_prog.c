@@ -57,7 +57,7 @@ static int tell_ports(struct xdp_prog *p, const struct nic_config *cfg)
 	int err = 0;
 
 	fill_ports(ports, cfg);
-	for (u32 i = 0; cfg->shared && i < cfg->nqueues && !err; i++) {
+	for (u32 i = 0; i < cfg->nqueues && !err; i++) {
 		u32 queue = cfg->first_queue + i;
 
 		err = bpf_map_update_elem(p->ports_fd, &queue, ports, BPF_ANY);
@@ -186,7 +186,7 @@ int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		xdp_prog_detach(p);
 		err = xdp_prog_join(p, cfg, info->index) ? -EBUSY : 0;
 	}
-	if (!err)
+	if (!err && cfg->shared)
 		err = tell_ports(p, cfg);
 	if (!err)
 		return 0;
