@@ -3,16 +3,6 @@
 #include "base/mem.h"
 #include "net/tcp_loss.h"
 
-static struct be128 address(const struct net *net, struct be32 a)
-{
-	struct be128 ip = { .b = { [10] = 0xff, [11] = 0xff } };
-
-	if (addr_is_v6(a))
-		return *addr_ip6(&net->addrs, a);
-	ip.w[3] = a.raw;
-	return ip;
-}
-
 /* Of tcp_us(): 1024 ns each. */
 static u32 us_of(u64 units)
 {
@@ -75,8 +65,8 @@ bool tcp_info(const struct net *net, u32 place, struct tcp_info *out, u64 now)
 		return false;
 	*out = (struct tcp_info){
 		.index = conn - 1,
-		.raddr = address(net, c->flow.raddr),
-		.laddr = address(net, c->flow.laddr),
+		.raddr = addr_to_ip6(net, c->flow.raddr),
+		.laddr = addr_to_ip6(net, c->flow.laddr),
 		.rport = be16_host(c->flow.rport),
 		.lport = be16_host(c->flow.lport),
 		.state = c->state,

@@ -108,7 +108,7 @@ static bool parse_state(struct ctl_request *r, struct piece *p)
 
 static bool parse_addr(struct ctl_request *r, struct piece *p)
 {
-	struct be128 ip = { .b = { [10] = 0xff, [11] = 0xff } };
+	struct be128 ip = ip6_mapped(be32(0));
 	const char *text;
 
 	if (!ctl_text(r, "addr", &text))
@@ -141,7 +141,7 @@ static bool parse(struct ctl_request *r, struct piece *p, u64 *thread,
 
 static void add_end(cJSON *o, const char *name, struct be128 ip, u16 port)
 {
-	bool v4 = !ip.q[0] && ip.w[2] == be32(0xffff).raw;
+	bool v4 = ip6_is_mapped(ip);
 	char text[INET6_ADDRSTRLEN];
 	cJSON *end = cJSON_AddObjectToObject(o, name);
 
