@@ -12,9 +12,9 @@
 static u64 pseudo_sum(const struct pkt *p)
 {
 	const struct ipv6_hdr *ip = p->ip;
-	u64 sum = cksum_add(0, &ip->src, 2 * sizeof(ip->src));
 
-	return cksum_fold(sum) + be16(IP_PROTO_ICMP6).raw + be32(p->l4_len).raw;
+	return ip6_pseudo_sum(&ip->src, &ip->dst, IP_PROTO_ICMP6,
+			      (u16)p->l4_len);
 }
 
 /* The answer comes from the address that was asked; a group is not answered (a

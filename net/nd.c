@@ -22,10 +22,8 @@ static void send(struct net *net, struct mbuf *m, struct be128 src,
 	struct icmp_hdr *icmp = (struct icmp_hdr *)m->data;
 	u32 len = m->len;
 	u8 group[6];
-	u64 sum = be16((u16)len).raw + be16(IP_PROTO_ICMP6).raw;
+	u64 sum = ip6_pseudo_sum(&src, &dst, IP_PROTO_ICMP6, (u16)len);
 
-	sum = cksum_add(sum, &src, sizeof(src));
-	sum = cksum_add(sum, &dst, sizeof(dst));
 	icmp->cksum = 0;
 	icmp->cksum = (u16)~cksum_fold(cksum_add(sum, icmp, len));
 	ip6_push(m, len, src, dst, IP_PROTO_ICMP6, 0, ND_HOPS);
