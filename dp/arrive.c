@@ -170,15 +170,6 @@ static bool make_room(struct dp *dp, struct dp_seat *s, u64 now)
 	return false;
 }
 
-static void appear(struct dp *dp, struct tcp_conn *c)
-{
-	c->flags &= ~(u32)TCP_F_ON_READY;
-	if (c->flags & TCP_F_RELEASED) /* nobody had a name for it */
-		tcp_conn_put(&dp->net, c);
-	else
-		tcp_appear(&dp->net, c);
-}
-
 /* The group is here: whole, before what waited for it. */
 static u32 open_group(struct dp *dp, u32 g, u64 now)
 {
@@ -191,7 +182,8 @@ static u32 open_group(struct dp *dp, u32 g, u64 now)
 	dp->slots_of[g] = dp->net.tcp.nslots;
 	for (c = a->conns[g]; c; c = next, n++) {
 		next = c->next_ready;
-		appear(dp, c);
+		if (tcp_off_ready(&dp->net, c))
+			tcp_appear(&dp->net, c);
 	}
 	a->conns[g] = NULL;
 	a->tail[g] = &a->conns[g];
@@ -275,16 +267,15 @@ static void look_for_one(struct dp *dp)
 
 	for (u32 from = 0; from < dp->nthreads && !a->active; from++) {
 		struct dp_seat *s = dp_seat(dp, from, me);
+		bool yes;
 
 		if (from == me || load_acquire(&s->turn) != SEAT_TAKES)
 			continue;
 		a->from = from;
-		if (set_aside(dp, &s->need)) {
+		yes = set_aside(dp, &s->need);
+		if (yes)
 			begin(dp, s, from);
-			answer(dp, s, true);
-		} else {
-			answer(dp, s, false);
-		}
+		answer(dp, s, yes);
 	}
 }
 
@@ -309,10 +300,7 @@ void dp_arrive_shut(struct dp *dp, u64 now)
 
 		for (c = a->conns[g]; c; c = next) {
 			next = c->next_ready;
-			c->flags &= ~(u32)TCP_F_ON_READY;
-			if (c->flags & TCP_F_RELEASED)
-				tcp_conn_put(&dp->net, c);
-			else
+			if (tcp_off_ready(&dp->net, c))
 				tcp_abort(&dp->net, c, now);
 		}
 		a->conns[g] = NULL;

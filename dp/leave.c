@@ -530,10 +530,7 @@ static void ended(struct dp *dp, int result, u64 now)
 
 static void come_back(struct dp *dp, struct tcp_conn *c)
 {
-	if (c->events & TCP_EV_AWAY)
-		c->events |= TCP_EV_ARRIVED;
-	else
-		c->events &= (u8)~TCP_EV_LEAVES;
+	tcp_is_here(c);
 	if (c->events)
 		tcp_mark_ready(&dp->net, c, 0);
 }
@@ -545,10 +542,7 @@ static void release_kept(struct dp *dp)
 
 	while ((c = l->kept)) {
 		l->kept = c->next_ready;
-		c->flags &= ~(u32)TCP_F_ON_READY;
-		if (c->flags & TCP_F_RELEASED)
-			tcp_conn_put(&dp->net, c);
-		else
+		if (tcp_off_ready(&dp->net, c))
 			come_back(dp, c);
 	}
 }

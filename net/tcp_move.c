@@ -384,10 +384,7 @@ static void join_events(struct tcp_conn *c)
 		c->flags &= ~(u32)TCP_F_KNOCKED;
 		c->events |= TCP_EV_KNOCK;
 	}
-	if (c->events & TCP_EV_AWAY)
-		c->events |= TCP_EV_ARRIVED;
-	else
-		c->events &= (u8)~TCP_EV_LEAVES;
+	tcp_is_here(c);
 }
 
 void tcp_join(struct net *net, struct tcp_conn *c, u64 now)

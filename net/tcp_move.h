@@ -74,6 +74,26 @@ void tcp_rejoin(struct net *net, struct tcp_conn *c, u64 now);
 /* From now on its segments find it, and its events are told. */
 void tcp_appear(struct net *net, struct tcp_conn *c);
 
+/* It stays, or has come: ARRIVED, if MOVED was told; else that need not be. */
+static inline void tcp_is_here(struct tcp_conn *c)
+{
+	if (c->events & TCP_EV_AWAY)
+		c->events |= TCP_EV_ARRIVED;
+	else
+		c->events &= (u8)~TCP_EV_LEAVES;
+}
+
+/* It comes off a list of those that are ready. False: nobody has a name for it
+ * any more, and it is free. */
+static inline bool tcp_off_ready(struct net *net, struct tcp_conn *c)
+{
+	c->flags &= ~(u32)TCP_F_ON_READY;
+	if (!(c->flags & TCP_F_RELEASED))
+		return true;
+	tcp_conn_put(net, c);
+	return false;
+}
+
 void tcp_lore_tell(const struct net *net, struct tcp_lore *l);
 void tcp_lore_learn(struct net *net, const struct tcp_lore *l);
 
