@@ -34,18 +34,12 @@ static u16 *held(struct net *net, const struct tcp_conn *c)
 /* Index + 1. */
 static u32 take_index(struct net *net, const struct tcp_conn *c)
 {
-	struct tcp *t = &net->tcp;
 	u16 *mine = held(net, c);
-	u32 i = t->loss_free;
 
-	if (*mine >= t->losses_left)
+	if (*mine >= net->tcp.losses_left)
 		return 0;
 	++*mine;
-	t->losses_left--;
-	if (!i)
-		return ++t->nlosses_used;
-	t->loss_free = t->losses[i - 1].next;
-	return i;
+	return tcp_loss_set_aside(net);
 }
 
 struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
@@ -87,17 +81,25 @@ u32 tcp_loss_set_aside(struct net *net)
 	return i;
 }
 
-void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
-			struct tcp_loss *to, u32 i)
+/* @c's, which is @l. */
+static void put_back(struct net *net, const struct tcp_conn *c,
+		     struct tcp_loss *l)
 {
 	struct tcp *t = &net->tcp;
-	struct tcp_loss *l = &t->losses[c->loss - 1];
 
-	*to = *l;
 	l->next = t->loss_free;
 	t->loss_free = c->loss;
 	t->losses_left++;
 	--*held(net, c);
+}
+
+void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
+			struct tcp_loss *to, u32 i)
+{
+	struct tcp_loss *l = &net->tcp.losses[c->loss - 1];
+
+	*to = *l;
+	put_back(net, c, l);
 	c->loss = (u16)i;
 }
 
@@ -113,16 +115,11 @@ void tcp_loss_disown(struct net *net, const struct tcp_conn *c)
 
 void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
 {
-	struct tcp *t = &net->tcp;
-
 	if (c->flags & TCP_F_EARLY) {
 		c->flags &= ~(u32)TCP_F_EARLY;
 		c->rto_at = l->rto_at;
 	}
-	l->next = t->loss_free;
-	t->loss_free = c->loss;
-	t->losses_left++;
-	--*held(net, c);
+	put_back(net, c, l);
 	c->loss = 0;
 	if (!c->tail)
 		c->flags &= ~(u32)TCP_F_LOSS;
