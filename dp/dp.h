@@ -234,6 +234,11 @@ static inline bool dp_group_in(const struct dp_groups *g, u32 group)
 	return g->bits[group / 64] >> group % 64 & 1;
 }
 
+static inline void dp_group_add(struct dp_groups *g, u32 group)
+{
+	g->bits[group / 64] |= 1ull << group % 64;
+}
+
 /* Flow @groups are to go to thread @to. 0, -EINVAL (they are not all this
  * thread's, or @to is none), -EBUSY (others are going), -EOPNOTSUPP (there is
  * one thread, or the application does not follow: IX_RUN_MOVES). */

@@ -49,13 +49,10 @@ static int tell(struct ctl_request *r, int err)
 	list = cJSON_AddArrayToObject(r->out, "threads");
 	for (u32 i = 0; i < h->nthreads; i++) {
 		cJSON *t = cJSON_CreateObject();
-		u32 n = 0;
 
-		for (u32 g = 0; g < RSS_TABLE; g++)
-			n += h->nic->group_owner[g] == i;
 		cJSON_AddNumberToObject(t, "thread", i);
 		cJSON_AddNumberToObject(t, "core", h->threads[i].core);
-		cJSON_AddNumberToObject(t, "groups", n);
+		cJSON_AddNumberToObject(t, "groups", host_count_groups(h, i));
 		cJSON_AddBoolToObject(t, "parked", h->threads[i].parked);
 		cJSON_AddItemToArray(list, t);
 	}
@@ -63,14 +60,10 @@ static int tell(struct ctl_request *r, int err)
 }
 
 /* "0-7,12": those; without a text all of @from. */
-static bool parse_groups(const struct host *h, const char *text, u64 from,
+static bool parse_groups(const struct host *h, const char *text, u32 from,
 			 struct dp_groups *g)
 {
-	*g = (struct dp_groups){ 0 };
-	for (u32 i = 0; !text && i < RSS_TABLE; i++) {
-		if (h->nic->group_owner[i] == from)
-			g->bits[i / 64] |= 1ull << i % 64;
-	}
+	*g = host_groups_of(h, from, text ? 0 : RSS_TABLE);
 	while (text && *text) {
 		char *rest;
 		unsigned long low = strtoul(text, &rest, 10), high = low;
@@ -82,7 +75,7 @@ static bool parse_groups(const struct host *h, const char *text, u64 from,
 		if (low > high || high >= RSS_TABLE || (*rest && *rest != ','))
 			return false;
 		for (unsigned long i = low; i <= high; i++)
-			g->bits[i / 64] |= 1ull << i % 64;
+			dp_group_add(g, (u32)i);
 		text = *rest ? rest + 1 : rest;
 	}
 	return true;
@@ -100,7 +93,7 @@ int ctl_move(struct ctl_request *r)
 		return -EINVAL;
 	if (from > last || to > last || from == to)
 		return ctl_refuse(r, -EINVAL, "from, to: two threads");
-	if (!parse_groups(r->host, text, from, &g))
+	if (!parse_groups(r->host, text, (u32)from, &g))
 		return ctl_refuse(r, -EINVAL,
 				  "groups: such as 0-7,12, below %u",
 				  RSS_TABLE);

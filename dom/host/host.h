@@ -174,6 +174,9 @@ int host_cores(struct host *h, u32 n);
 /* All flow groups of thread @i to the others that have some: it is parked; or
  * with @parked false, its share comes back. */
 int host_park(struct host *h, u32 i, bool parked);
+/* How many flow groups @thread has; the first @most of them. */
+u32 host_count_groups(const struct host *h, u32 thread);
+struct dp_groups host_groups_of(const struct host *h, u32 thread, u32 most);
 /* Between two lives: what moves comes to its end. All threads have detached. */
 void host_end_moves(struct host *h);
 

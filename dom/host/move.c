@@ -138,7 +138,7 @@ static int give_up(struct host_thread *from, struct host_thread *to,
 	return err;
 }
 
-static u32 count_groups(const struct host *h, u32 thread)
+u32 host_count_groups(const struct host *h, u32 thread)
 {
 	u32 n = 0;
 
@@ -183,8 +183,8 @@ int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 	pthread_mutex_lock(&h->moving);
 	WRITE_ONCE(h->threads[to].parked, false);
 	err = move(h, from, to, g);
-	WRITE_ONCE(h->threads[from].parked, !count_groups(h, from));
-	WRITE_ONCE(h->threads[to].parked, !count_groups(h, to));
+	WRITE_ONCE(h->threads[from].parked, !host_count_groups(h, from));
+	WRITE_ONCE(h->threads[to].parked, !host_count_groups(h, to));
 	pthread_mutex_unlock(&h->moving);
 	return err;
 }
@@ -197,15 +197,14 @@ static u32 share_of(u32 k, u32 n)
 	return RSS_TABLE / n + (k < RSS_TABLE % n);
 }
 
-/* The first @most groups of @from. */
-static struct dp_groups some_of(const struct host *h, u32 from, u32 most)
+struct dp_groups host_groups_of(const struct host *h, u32 thread, u32 most)
 {
 	struct dp_groups g = { 0 };
 
 	for (u32 i = 0; i < RSS_TABLE && most; i++) {
-		if (h->nic->group_owner[i] != from)
+		if (h->nic->group_owner[i] != thread)
 			continue;
-		g.bits[i / 64] |= 1ull << i % 64;
+		dp_group_add(&g, i);
 		most--;
 	}
 	return g;
@@ -218,14 +217,15 @@ static int even_out(struct host *h, u32 from, const u32 *want)
 	int err = 0;
 
 	for (u32 to = 0; to < h->nthreads && !err; to++) {
-		u32 have = count_groups(h, from), there = count_groups(h, to);
+		u32 have = host_count_groups(h, from);
+		u32 there = host_count_groups(h, to);
 		struct dp_groups g;
 		u32 n;
 
 		if (to == from || have <= want[from] || there >= want[to])
 			continue;
 		n = min(have - want[from], want[to] - there);
-		g = some_of(h, from, n);
+		g = host_groups_of(h, from, n);
 		err = host_move(h, from, to, &g);
 	}
 	return err;
@@ -262,11 +262,11 @@ int host_park(struct host *h, u32 thread, bool parked)
 	if (thread >= h->nthreads)
 		return -EINVAL;
 	for (u32 i = 0; i < h->nthreads; i++)
-		n += i == thread ? !parked : !!count_groups(h, i);
+		n += i == thread ? !parked : !!host_count_groups(h, i);
 	if (!n)
 		return -EBUSY; /* the last one */
 	for (u32 i = 0; i < h->nthreads; i++) {
-		if (i == thread ? !parked : !!count_groups(h, i))
+		if (i == thread ? !parked : !!host_count_groups(h, i))
 			want[i] = share_of(k++, n);
 	}
 	return share_out(h, want);

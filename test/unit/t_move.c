@@ -397,7 +397,7 @@ static struct dp_groups groups_of(const struct world *w, u32 thread, u32 most)
 	for (u32 i = 0; i < RSS_TABLE && most; i++) {
 		if (w->share.group_owner[i] != thread)
 			continue;
-		g.bits[i / 64] |= 1ull << i % 64;
+		dp_group_add(&g, i);
 		most--;
 	}
 	return g;

@@ -290,7 +290,7 @@ static void move(u32 from, u32 n)
 	for (u32 g = 0; g < RSS_TABLE && n; g++) {
 		if (share.group_owner[g] != from)
 			continue;
-		s.groups.bits[g / 64] |= 1ull << g % 64;
+		dp_group_add(&s.groups, g);
 		n--;
 	}
 	ask(from, begin, &s);
