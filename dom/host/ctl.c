@@ -175,10 +175,10 @@ void ctl_end(struct host *h)
 void ctl_close(struct host *h)
 {
 	struct ctl *c = h ? h->ctl : NULL;
-	u64 one = 1;
 
-	if (!c || write(c->stop_fd, &one, sizeof(one)) < 0)
+	if (!c)
 		return;
+	ctl_end(h);
 	pthread_join(c->thread, NULL);
 	unlink(c->path);
 	c->lines.gone = NULL; /* no thread is left to be asked */

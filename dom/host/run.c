@@ -142,25 +142,36 @@ static void awake(struct host_thread *t)
 		return; /* nobody rang */
 }
 
+static void ring(int fd)
+{
+	u64 one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return; /* the eventfd is full: it is readable anyway */
+}
+
+static void wake(const struct host_thread *t)
+{
+	struct nic *nic = t->host->nic;
+
+	if (nic->wake) /* it may sleep on something else */
+		nic->wake(nic, t->index);
+	ring(t->wake_fd);
+}
+
 /* This iteration has left packets or flow groups to others: to whom does not
  * matter, few sleep while others have work. */
 void host_wake_others(struct host_thread *t)
 {
 	struct host *h = t->host;
-	u64 one = 1;
 
 	t->forwarded = t->dp->passed;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < h->nthreads; i++) {
 		struct host_thread *other = &h->threads[i];
 
-		if (!READ_ONCE(other->sleeping) || other == t)
-			continue;
-		if (h->nic->wake) /* it may sleep on something else */
-			h->nic->wake(h->nic, i);
-		if (write(other->wake_fd, &one, sizeof(one)) < 0)
-			continue; /* the eventfd is full: it is readable anyway
-				   */
+		if (READ_ONCE(other->sleeping) && other != t)
+			wake(other);
 	}
 }
 
@@ -228,11 +239,9 @@ static int step(struct host_thread *t, bool calls, u64 now)
 /* Whoever reads the host's news says it, once. */
 static void tell_shared(struct host_thread *t)
 {
-	u64 one = 1;
-
 	t->spin_told = true;
-	if (t->host->news_fd && write(t->host->news_fd, &one, sizeof(one)) < 0)
-		return; /* the eventfd is full: it is readable anyway */
+	if (t->host->news_fd)
+		ring(t->host->news_fd);
 }
 
 /* Once a second: what costs a system call. */
@@ -391,13 +400,8 @@ void host_linger(struct host_thread *t, u64 ns)
 static void kick(void *kicked)
 {
 	struct host_thread *t = kicked;
-	struct nic *nic = t->host->nic;
-	u64 one = 1;
 
-	if (write(t->wake_fd, &one, sizeof(one)) < 0)
-		return; /* the eventfd is full: it is readable anyway */
-	if (nic->wake)
-		nic->wake(nic, t->index);
+	wake(t);
 	if (t->host->kick_signal)
 		syscall(SYS_tgkill, getpid(), READ_ONCE(t->tid),
 			t->host->kick_signal);
