@@ -91,8 +91,7 @@ static int load_part(const struct elf_file *f, u64 base,
 		     const struct elf_part *p)
 {
 	u64 at = (base + p->vaddr) & ~(u64)(LOAD_PAGE - 1);
-	u64 end = (base + p->vaddr + p->memsz + LOAD_PAGE - 1) &
-		  ~(u64)(LOAD_PAGE - 1);
+	u64 end = load_pages(base + p->vaddr + p->memsz);
 	u32 prot = (p->flags & PF_READ ? MAY_READ : 0) |
 		   (p->flags & PF_WRITE ? MAY_WRITE : 0) |
 		   (p->flags & PF_EXEC ? MAY_EXEC : 0);

@@ -18,7 +18,6 @@
 enum {
 	CHILD_CLEARTID = 0x200000,
 	CHILD_SETTID = 0x1000000,
-	REMAP_FIXED = 3, /* may move, and to that address */
 	NO_RESERVE = 0x4000,
 	ERROR = 126, /* exit status of a child without memory */
 };
@@ -53,8 +52,8 @@ static void copy_mapped(u64 at, u64 end, u64 copy)
 static void replace(u64 at, u64 end, u64 copy)
 {
 	copy_mapped(at, end, copy);
-	if (sys(SYS_MREMAP, copy, end - at, end - at, REMAP_FIXED, at, 0) !=
-	    (s64)at)
+	if (sys(SYS_MREMAP, copy, end - at, end - at,
+		REMAP_MAY_MOVE | REMAP_FIXED, at, 0) != (s64)at)
 		fail();
 	rights_restore(at, end - at);
 }

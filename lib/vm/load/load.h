@@ -23,6 +23,12 @@
 
 enum { LOAD_PAGE = 4096, LOAD_PATH = 4096 };
 
+/* Bytes of the whole pages that @len bytes take. */
+static inline u64 load_pages(u64 len)
+{
+	return (len + LOAD_PAGE - 1) & ~(u64)(LOAD_PAGE - 1);
+}
+
 /* The initial stack, from the kernel. */
 struct load_stack {
 	u64 argc;

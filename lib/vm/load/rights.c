@@ -14,8 +14,6 @@
 #include "lib/vm/load/sys.h"
 
 enum {
-	DODUMP = 17, /* madvise() */
-	DONTDUMP = 16,
 	FUTEX_WAIT_UNTIL = 9, /* FUTEX_WAIT_BITSET, absolute */
 	FUTEX_WAKE = 1,
 	FUTEX_ANY = -1,

@@ -20,9 +20,6 @@
 enum {
 	MAX_EXTENTS = 16384,
 	LOOK = 4096, /* pages at a time */
-	REMAP_MAY_MOVE = 1,
-	REMAP_FIXED = 2,
-	REMAP_FIXED_MAY_MOVE = 3,
 };
 
 struct extent {
@@ -53,11 +50,6 @@ void space_init(void)
 	space.free[0] = (struct extent){ FIRST, END - FIRST };
 	space.n = 1;
 	space.brk = VM_APP;
-}
-
-static u64 pages(u64 len)
-{
-	return (len + LOAD_PAGE - 1) & ~(u64)(LOAD_PAGE - 1);
 }
 
 bool space_has(u64 at, u64 len)
@@ -189,7 +181,7 @@ s64 space_take(u64 len)
 {
 	u64 at;
 
-	len = pages(len);
+	len = load_pages(len);
 	for (u32 i = 0; len && i < space.n; i++) {
 		struct extent *e = &space.free[i];
 
@@ -213,7 +205,7 @@ static s64 take_away(u64 at, u64 len)
 
 s64 space_take_at(u64 at, u64 len)
 {
-	len = pages(len);
+	len = load_pages(len);
 	if (at % LOAD_PAGE || !len)
 		return -EINVAL;
 	if (at < FIRST || !space_has(at, len) || !carve(at, len))
@@ -223,12 +215,12 @@ s64 space_take_at(u64 at, u64 len)
 
 bool space_is_free(u64 at, u64 len)
 {
-	return at % LOAD_PAGE || is_free(at, pages(len));
+	return at % LOAD_PAGE || is_free(at, load_pages(len));
 }
 
 s64 space_give(u64 at, u64 len)
 {
-	len = pages(len);
+	len = load_pages(len);
 	if (at % LOAD_PAGE || !len)
 		return -EINVAL;
 	if (at < FIRST || !space_has(at, len))
@@ -266,7 +258,7 @@ static s64 move(u64 from, u64 to, u64 len)
 
 s64 space_clear(u64 at, u64 len)
 {
-	len = pages(len);
+	len = load_pages(len);
 	if (at % LOAD_PAGE)
 		return -EINVAL;
 	if (!space_has(at, len))
@@ -280,11 +272,11 @@ s64 space_resize(u64 at, u64 len, u64 new_len, u64 flags, u64 new_at)
 	u32 prot;
 	s64 to, err = 0;
 
-	len = pages(len);
-	new_len = pages(new_len);
+	len = load_pages(len);
+	new_len = load_pages(new_len);
 	if (at % LOAD_PAGE || !len || !new_len || at < FIRST ||
-	    !space_has(at, len) || flags & ~(u64)REMAP_FIXED_MAY_MOVE ||
-	    flags == REMAP_FIXED)
+	    !space_has(at, len) || flags == REMAP_FIXED ||
+	    flags & ~(u64)(REMAP_MAY_MOVE | REMAP_FIXED))
 		return -EINVAL;
 	if (rights_run(at, at + len, &prot) != at + len || !(prot & MAPPED))
 		return -EFAULT;
@@ -304,7 +296,7 @@ s64 space_resize(u64 at, u64 len, u64 new_len, u64 flags, u64 new_at)
 /* As brk(2): where it is now. */
 s64 space_break(u64 at)
 {
-	u64 old = pages(space.brk), new = pages(at);
+	u64 old = load_pages(space.brk), new = load_pages(at);
 
 	if (at < VM_APP || at > FIRST)
 		return (s64)space.brk;

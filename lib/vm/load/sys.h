@@ -47,6 +47,10 @@ enum {
 	MAY_WRITE = 2,
 	MAY_EXEC = 4,
 	MAY_ALL = 7,
+	REMAP_MAY_MOVE = 1,
+	REMAP_FIXED = 2, /* goes with MAY_MOVE only */
+	DONTDUMP = 16,	 /* madvise() */
+	DODUMP = 17,
 	CLOCK_MONO = 1,
 };
 

@@ -30,8 +30,6 @@ enum {
 	DONTNEED = 4, /* madvise() */
 	DONTFORK = 10,
 	DOFORK = 11,
-	DONTDUMP = 16,
-	DODUMP = 17,
 	WIPEONFORK = 18,
 	NO_KEY = -1,
 	MASK_BLOCK = 0,
@@ -66,15 +64,10 @@ static s64 take(const struct load_call *k)
 		       : space_take(k->b);
 }
 
-static u64 pages(u64 len)
-{
-	return (len + LOAD_PAGE - 1) & ~(u64)(LOAD_PAGE - 1);
-}
-
 /* Without the lock: reading may take long. */
 static s64 fill(const struct load_call *k, u64 at)
 {
-	s64 n = rights_lend(at, pages(k->b));
+	s64 n = rights_lend(at, load_pages(k->b));
 
 	return n ? n : sys_pread((s64)k->e, (void *)at, k->b, k->f);
 }
@@ -100,7 +93,7 @@ static s64 map(const struct load_call *k)
 		return at;
 	space_lock();
 	if (n >= 0)
-		n = rights_set((u64)at, pages(k->b),
+		n = rights_set((u64)at, load_pages(k->b),
 			       prot | (shared && !file ? KEPT_SHARED : 0));
 	if (n < 0)
 		space_give((u64)at, k->b);
@@ -114,9 +107,9 @@ static s64 protect(const struct load_call *k)
 		return -EINVAL;
 	if (!k->b)
 		return 0;
-	if (!space_has(k->a, pages(k->b)))
+	if (!space_has(k->a, load_pages(k->b)))
 		return -ENOMEM;
-	return rights_change(k->a, pages(k->b), (u32)k->c);
+	return rights_change(k->a, load_pages(k->b), (u32)k->c);
 }
 
 /* What children inherit and what is dumped is decided in fork.c and rights.c.
