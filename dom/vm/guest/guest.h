@@ -83,7 +83,7 @@ struct vm_cpu {
 	s64 real_offset;	   /* CLOCK_REALTIME's to it, ns */
 	u64 spin_ns, chores_at;
 	u64 worked_at;	   /* by ring 0, too: when there was work last */
-	u64 forwarded;	   /* ... stat->forwarded when the others were woken */
+	u64 forwarded;	   /* ... dp->passed when the others were woken */
 	u64 app_alias;	   /* VM_APP's memory in ring 0 */
 	const u64 *tables; /* page tables; and their guest physical address */
 	u64 tables_gpa;

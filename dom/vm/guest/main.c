@@ -47,7 +47,7 @@ void guest_main(struct vm_cpu *cpu)
 
 static COLD void wake_others(struct vm_cpu *cpu)
 {
-	cpu->forwarded = cpu->dp->stat->forwarded;
+	cpu->forwarded = cpu->dp->passed;
 	guest_ask(cpu, VM_WANT_OTHERS, 0);
 }
 
@@ -55,7 +55,7 @@ static inline int step(struct vm_cpu *cpu, bool calls, u64 now)
 {
 	int n = dp_step(cpu->dp, calls, now);
 
-	if (unlikely(cpu->dp->stat->forwarded != cpu->forwarded))
+	if (unlikely(cpu->dp->passed != cpu->forwarded))
 		wake_others(cpu);
 	return n;
 }
