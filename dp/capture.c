@@ -63,8 +63,8 @@ static u32 copy_part(u8 *to, u32 room, const u8 *from, u32 len)
 	return n;
 }
 
-/* The first @room bytes of the packet, or all of it: how many. */
-static u32 copy_head(u8 *to, u32 room, const struct mbuf *m)
+/* The first @room bytes of the packet, or all of it. */
+static void copy_head(u8 *to, u32 room, const struct mbuf *m)
 {
 	u32 n = 0;
 
@@ -74,7 +74,6 @@ static u32 copy_head(u8 *to, u32 room, const struct mbuf *m)
 			n += copy_part(to + n, room - n, m->ext[i].addr,
 				       m->ext[i].len);
 	}
-	return n;
 }
 
 static void put(struct capture *c, const struct mbuf *m, u32 kind, u64 now)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,7 +122,7 @@ static struct lines_client *greet(struct lines *l, int fd, u64 now)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return NULL;
-	peer = (struct lines_peer){ ++l->ids, cred.uid, cred.pid,
+	peer = (struct lines_peer){ ++l->ids, cred.uid,
 				    l->trusts(l->arg, cred.uid) };
 	if (!admit(l, &peer))
 		return NULL;

@@ -23,7 +23,7 @@ enum {
 	LINES_CLIENTS = 64,
 	LINES_OF_USER = 8,
 	LINES_WAITED = 4, /* descriptors that lines_wait() waits for besides */
-	LINES_FDS = 64,	  /* that go with an answer */
+	LINES_FDS = 1,	  /* that go with an answer, at most */
 };
 
 #define LINES_SLOW_NS 5000000000ull
@@ -32,7 +32,6 @@ enum {
 struct lines_peer {
 	u64 id; /* of the connection, never 0 */
 	uid_t uid;
-	pid_t pid;
 	bool trusted;
 };
 

@@ -5,7 +5,6 @@
 #define DOM_HOST_LOG_H
 
 #include <pthread.h>
-#include <stdarg.h>
 
 #include "base/types.h"
 

@@ -24,8 +24,8 @@ static struct host *h;
 static bool stop;
 static pthread_t ids[2];
 
-static struct lines_peer root = { 1, 0, 1, true };
-static struct lines_peer nobody = { 2, 65534, 1, false };
+static struct lines_peer root = { 1, 0, true };
+static struct lines_peer nobody = { 2, 65534, false };
 
 static void set(struct conf *c, const char *name, const char *text)
 {
