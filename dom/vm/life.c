@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_nic(const struct conf *c, const char *kind)
-{
-	return !strncmp(c->nic, kind, strlen(kind));
-}
-
 /* ---- vCPUs */
 
 /* The guest has no clock but the time stamp counter. */
@@ -28,7 +23,7 @@ static int prepare_cpu(struct proc *p, u32 i)
 	if (!t->clock.tsc)
 		return -ENODEV;
 	cpu->dp = t->dp;
-	if (!p->host->nic->hosted && is_nic(&p->host->conf, "wire:"))
+	if (!p->host->nic->hosted && !strncmp(p->host->conf.nic, "wire:", 5))
 		cpu->wire = container_of(t->dp->nic, struct wire_queue, q);
 	else if (!p->host->nic->hosted)
 		cpu->xdp = container_of(t->dp->nic, struct xdp_q, q);

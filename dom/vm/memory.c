@@ -20,6 +20,7 @@ enum {
 	PRESENT = 1 << 0,
 	SEEN = 1 << 5 | 1 << 6, /* accessed, dirty: preset */
 	LARGE = 1 << 7,
+	TABLE = PRESENT | SEEN | VM_WRITE | VM_USER, /* of an entry for one */
 	ENTRIES = 512,
 	SHIFT = 12, /* of level 0 */
 	BITS = 9,   /* a level */
@@ -79,8 +80,7 @@ static u64 *next_table(struct vm_mem *m, u64 *entry)
 	if (!*entry) {
 		if (m->used == VM_TABLES)
 			return NULL;
-		*entry = (m->tables_at + m->used++ * VM_PAGE) | PRESENT |
-			 VM_WRITE | VM_USER | SEEN;
+		*entry = (m->tables_at + m->used++ * VM_PAGE) | TABLE;
 	}
 	return m->tables + ((*entry & ADDRESS) - m->tables_at) / sizeof(u64);
 }
@@ -145,8 +145,7 @@ static u64 *split(struct vm_mem *m, u64 *entry, u64 at)
 		return table;
 	for (u64 i = 0; i < ENTRIES; i++)
 		table[i] = old ? (old & ~(u64)LARGE) + i * VM_PAGE : 0;
-	store_release(entry, (m->tables_at + page * VM_PAGE) | PRESENT |
-				     VM_WRITE | VM_USER | SEEN);
+	store_release(entry, (m->tables_at + page * VM_PAGE) | TABLE);
 	return table;
 }
 
