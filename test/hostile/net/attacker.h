@@ -108,6 +108,7 @@ struct attack {
 	/* going out */
 	struct slot slots[GROUP];
 	uint32_t nslots;
+	uint32_t unanswered; /* frames since a ping was answered */
 	uint64_t sent;
 	uint32_t opened; /* handshakes of its own that the server took */
 	bool syncing;

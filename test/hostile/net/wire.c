@@ -59,10 +59,10 @@ void put(struct attack *a, const void *frame, uint32_t len)
 	s->len = min(len, (u32)FRAME_MAX);
 	memcpy(s->frame, frame, s->len);
 	a->sent++;
-	if (a->nslots < GROUP)
-		return;
-	flush(a);
-	if (!a->syncing)
+	a->unanswered++;
+	if (a->nslots == GROUP)
+		flush(a);
+	if (a->unanswered >= GROUP && !a->syncing)
 		sync_up(a);
 }
 
@@ -72,6 +72,7 @@ void sync_up(struct attack *a)
 
 	if (a->gone)
 		return;
+	flush(a);
 	a->syncing = true;
 	a->sync++;
 	while (a->sync_heard != a->sync && now_ns() < until) {
@@ -85,6 +86,7 @@ void sync_up(struct attack *a)
 	}
 	flush(a);
 	a->syncing = false;
+	a->unanswered = 0;
 	if (a->sync_heard != a->sync) {
 		success(a, "the server does not answer pings for %d s",
 			LIMIT_S);
