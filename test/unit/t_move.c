@@ -114,9 +114,6 @@ static void open_node(struct world *w, struct node *n, struct wire_link *l,
 	assert_int_equal(lab_node_open(&n->lab, &lab, w->now), 0);
 	for (u32 i = 0; i < 2 * PERIOD; i++)
 		n->lab.arena[i] = pattern(i % PERIOD);
-	assert_int_equal(neigh_add_static(&n->lab.dp->net, be32(LAB_IP(!share)),
-					  l->queues[0]->q.mac),
-			 0);
 }
 
 static struct ix_call *call(struct node *n, u16 op, u32 end)
@@ -128,14 +125,17 @@ static struct ix_call *call(struct node *n, u16 op, u32 end)
 	return lab_call(&n->lab, op);
 }
 
-static void fix_macs(struct world *w)
+static void know_each_other(struct world *w)
 {
-	/* open_node() gave each its own end's address. */
-	neigh_add_static(&w->client.lab.dp->net, be32(LAB_IP(1)),
-			 w->link[1].queues[0]->q.mac);
+	assert_int_equal(neigh_add_static(&w->client.lab.dp->net,
+					  be32(LAB_IP(1)),
+					  w->link[1].queues[0]->q.mac),
+			 0);
 	for (u32 i = 0; i < w->threads; i++)
-		neigh_add_static(&w->server[i].lab.dp->net, be32(LAB_IP(0)),
-				 w->link[0].queues[0]->q.mac);
+		assert_int_equal(neigh_add_static(&w->server[i].lab.dp->net,
+						  be32(LAB_IP(0)),
+						  w->link[0].queues[0]->q.mac),
+				 0);
 }
 
 static u32 batch = 64;
@@ -174,7 +174,7 @@ static struct world *world_new(u32 threads, const struct tcp_conf *tcp)
 		c->port = PORT;
 		c->backlog = CONNS;
 	}
-	fix_macs(w);
+	know_each_other(w);
 	return w;
 }
 
@@ -559,6 +559,16 @@ static void wait_queued(struct world *w, u32 n)
 		}
 }
 
+/* Every byte comes, whatever has moved, and no peer has noticed. */
+static void end_all(struct world *w, u32 n)
+{
+	wait_queued(w, n);
+	half_close(w, n);
+	run_down(w, n);
+	check_undisturbed(w);
+	world_end(w);
+}
+
 static void under_load(void **state)
 {
 	struct world *w = world_new(THREADS, &tcp_conf);
@@ -613,11 +623,7 @@ static void all_groups(void **state)
 	assert_int_equal(dp_of(w, 1)->stat->tcp_conns, 0);
 	steps(w, 100);
 	move(w, 0, 1, 64);
-	wait_queued(w, n);
-	half_close(w, n);
-	run_down(w, n);
-	check_undisturbed(w);
-	world_end(w);
+	end_all(w, n);
 }
 
 static void two_at_once(void **state)
@@ -633,11 +639,7 @@ static void two_at_once(void **state)
 	await_moves(w);
 	for (u32 t = 0; t < THREADS; t++)
 		assert_int_equal(dp_leave_result(dp_of(w, t)), 0);
-	wait_queued(w, n);
-	half_close(w, n);
-	run_down(w, n);
-	check_undisturbed(w);
-	world_end(w);
+	end_all(w, n);
 }
 
 /* What is held by the application stays where it is, and is given back at the
@@ -652,11 +654,7 @@ static void held_buffers(void **state)
 	steps(w, 200);
 	move(w, 0, 1, RSS_TABLE);
 	w->server[0].lazy = w->server[1].lazy = false;
-	wait_queued(w, n);
-	half_close(w, n);
-	run_down(w, n);
-	check_undisturbed(w);
-	world_end(w);
+	end_all(w, n);
 }
 
 /* An application that does not cross keeps its connections. */
@@ -681,11 +679,7 @@ static void taken_back(void **state)
 	for (u32 i = 0; i < n; i++)
 		assert_int_not_equal(w->servers[i].thread, NOBODY);
 	assert_int_equal(dp_of(w, 0)->stat->moved_out, 0);
-	wait_queued(w, n);
-	half_close(w, n);
-	run_down(w, n);
-	check_undisturbed(w);
-	world_end(w);
+	end_all(w, n);
 }
 
 /* Whoever does not know MOVED and ARRIVED would take another connection for the
@@ -729,11 +723,7 @@ static void taken_back_early(void **state)
 	assert_int_equal(dp_leave_result(dp_of(w, 0)), -ECANCELED);
 	assert_int_equal(dp_of(w, 0)->stat->moved_out, 0);
 	move(w, 0, 1, 64);
-	wait_queued(w, n);
-	half_close(w, n);
-	run_down(w, n);
-	check_undisturbed(w);
-	world_end(w);
+	end_all(w, n);
 }
 
 /* A queue that never runs empty does not hold a move up. */
@@ -880,11 +870,7 @@ static void hundreds(void **state)
 		    groups_of(w, from, 1).bits[1])
 			move(w, from, to, 1 + i % 30);
 	}
-	wait_queued(w, n);
-	half_close(w, n);
-	run_down(w, n);
-	check_undisturbed(w);
-	world_end(w);
+	end_all(w, n);
 }
 
 int main(void)
