@@ -2,7 +2,6 @@
 """ixcpd with dataplanes that are none (plane.c), for the tests beside."""
 
 import atexit
-import json
 import os
 import socket
 import subprocess
@@ -10,7 +9,7 @@ import sys
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                              "..", "..", "tool"))
-from lab import Process, wait_for  # noqa: E402
+from lab import Process, ask, wait_for  # noqa: E402
 
 
 class Cpd:
@@ -20,6 +19,7 @@ class Cpd:
         self.lab, self.ixcpd, self.plane = lab, ixcpd, plane
         self.dir = lab.directory()
         self.conf = os.path.join(self.dir, "ixcpd.conf")
+        self.sock = os.path.join(self.dir, "ixcpd.sock")
         self.process, self.before = None, []
         self.pids = set()
         self.write(planes, **machine)
@@ -54,15 +54,12 @@ class Cpd:
 
     def connect(self):
         s = socket.socket(socket.AF_UNIX)
-        s.connect(os.path.join(self.dir, "ixcpd.sock"))
+        s.connect(self.sock)
         s.settimeout(5)
         return s
 
     def ask(self, **request):
-        with self.connect() as s:
-            s.sendall(json.dumps(request).encode() + b"\n")
-            line = s.makefile().readline()
-        return json.loads(line)
+        return ask(self.sock, **request)
 
     def planes(self):
         found = {p["name"]: p for p in self.ask(do="status")["dataplanes"]}

@@ -69,6 +69,16 @@ says() {
 	[ $status = 0 ] && grep -q -e "$pattern" "$tmp/says"
 }
 
+# exits STATUS WORDS COMMAND...: with that status, and says so
+exits() {
+	want=$1 words=$2
+	shift 2
+	"$@" >"$tmp/text" 2>&1
+	status=$?
+	head -3 "$tmp/text"
+	[ $status = $want ] && grep -qa -e "$words" "$tmp/text"
+}
+
 fails() {
 	! "$@"
 }
@@ -248,6 +258,19 @@ serve() {
 	echo "FAILED: the server does not come up"
 	cat "$tmp/server"
 	exit 1
+}
+
+# metrics [OPTIONS]: ix metrics, until it says where: $url. $metrics is its
+# process.
+metrics() {
+	: >"$tmp/url"
+	timeout -k 1 $limit "$ix" metrics --dir "$tmp" "$@" >"$tmp/url" 2>"$tmp/said" &
+	jobs="$jobs $!"
+	for i in $(seq 100); do
+		grep -q http "$tmp/url" && break
+		sleep 0.05
+	done
+	metrics=$! url=$(cat "$tmp/url")
 }
 
 # The exit status of the server, ended by SIGTERM.

@@ -6,18 +6,6 @@
 
 promtool=$(command -v promtool) || echo "promtool is missing: prom.py alone"
 
-# metrics [OPTIONS]: the server; $url, $metrics is its process
-metrics() {
-	: >"$tmp/url"
-	timeout -k 1 $limit "$ix" metrics --dir "$tmp" "$@" >"$tmp/url" 2>"$tmp/said" &
-	jobs="$jobs $!"
-	for i in $(seq 100); do
-		grep -q http "$tmp/url" && break
-		sleep 0.05
-	done
-	metrics=$! url=$(cat "$tmp/url")
-}
-
 # status CODE CURL_ARGS...
 status() {
 	want=$1
@@ -27,13 +15,6 @@ status() {
 		echo "$got, not $want: $*"
 		return 1
 	}
-}
-
-exits() { # STATUS COMMAND...
-	want=$1
-	shift
-	"$@"
-	[ $? = "$want" ]
 }
 
 checked() {
@@ -103,11 +84,14 @@ done
 ok "all connections taken by who says nothing: others wait, then are served" \
 	hostile flood
 ok "... and it serves on" serves_on
-ok "no address" exits 2 "$ix" metrics --listen nowhere:1
-ok "no port" exits 2 "$ix" metrics --listen 127.0.0.1
-ok "not numeric: IPv6 without brackets" exits 2 "$ix" metrics --listen ::1:0
-ok "taken" exits 1 "$ix" metrics --listen "$(echo "$url" |
-	sed 's|http://\(.*\)/|\1|')"
+ok "no address" exits 2 "nowhere:1 is no address" \
+	"$ix" metrics --listen nowhere:1
+ok "no port" exits 2 "127.0.0.1 is no address" \
+	"$ix" metrics --listen 127.0.0.1
+ok "not numeric: IPv6 without brackets" exits 2 "::1:0 is no address" \
+	"$ix" metrics --listen ::1:0
+ok "taken" exits 1 "Address already in use" \
+	"$ix" metrics --listen "$(echo "$url" | sed 's|http://\(.*\)/|\1|')"
 kill $(pgrep -P $metrics)
 ok "ends at SIGTERM" wait $metrics
 metrics --listen 0.0.0.0:0

@@ -58,15 +58,6 @@ pings() { # NUMBER [OPTIONS]
 	on_b ping -q -c $n -i 0.02 "$@" $ip_ix
 }
 
-exits() { # STATUS WORDS COMMAND...
-	want=$1 words=$2
-	shift 2
-	"$@" >"$tmp/text" 2>&1
-	status=$?
-	head -3 "$tmp/text"
-	[ $status = $want ] && grep -qa -e "$words" "$tmp/text"
-}
-
 # The line that it ends with: WRITTEN SEEN LOST
 summary() {
 	sed -n 's/^ix: \([0-9]*\) packets written of \([0-9]*\) seen, \([0-9]*\) lost$/\1 \2 \3/p' \

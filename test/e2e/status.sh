@@ -15,16 +15,10 @@ threads=1
 topology $threads
 serve 7 --name "$hostile" --cores $(seq -s, 0 $((threads - 1))) -- \
 	"$echo" --port 7
-timeout -k 1 $limit "$ix" metrics --dir "$tmp" --listen 127.0.0.1:0 >"$tmp/url" &
-metrics=$!
-jobs="$jobs $metrics"
-for i in $(seq 100); do
-	grep -q http "$tmp/url" && break
-	sleep 0.05
-done
+metrics --listen 127.0.0.1:0
 "${on_b[@]}" ping -q -i 0.02 $ip_ix >/dev/null &
 jobs="$jobs $!"
 mkdir -p "$build/status"
-HOME=$tmp python3 "$here/status.py" "$(cat "$tmp/url")" "$browser" "$ix" "$tmp" \
+HOME=$tmp python3 "$here/status.py" "$url" "$browser" "$ix" "$tmp" \
 	"$build/status" "$hostile" "$server" "$(pgrep -P $metrics)" || failed=1
 exit $failed

@@ -7,22 +7,11 @@
 #	processor 0: ix run --domain vm -- PROGRAM ==wire== ixload: processor 1
 #
 # control.sh BUILD: exit 0 or 1
-build=$1
-ix=$build/cp/ix
+. "${0%/*}/lib.sh"
 "$build/test/vm/hold" &
-failed=0
-small="--mbufs 2048 --arena 16M --tcp.max_conns 256 --quiet"
-
-ok() { echo "ok: $*"; }
-bad() {
-	echo "FAILED: $*"
-	failed=1
-}
 
 serve() { # OPTIONS... -- PROGRAM...
-	rm -f /dev/shm/w
-	timeout 200 "$ix" run --domain vm --nic wire:/dev/shm/w --ip 10.0.0.1/24 \
-		--cores 0 --name served $small "$@" &
+	begin 200 --name served "$@" &
 	server=$!
 	i=0
 	until "$ix" ps served 2>/dev/null | grep -q ' vm ' || [ $i = 100 ]; do

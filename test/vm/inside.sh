@@ -7,22 +7,11 @@
 #	                                                      namespace c
 #
 # inside.sh BUILD: exit 0 or 1
-build=$1
-ix=$build/cp/ix
-failed=0
-small="--mbufs 2048 --arena 16M --tcp.max_conns 256 --quiet"
-
-ok() { echo "ok: $*"; }
-bad() {
-	echo "FAILED: $*"
-	failed=1
-}
+. "${0%/*}/lib.sh"
 
 # serve OPTIONS... -- PROGRAM...: in the background, $server
 serve() {
-	rm -f /dev/shm/w
-	timeout 100 "$ix" run --domain vm --nic wire:/dev/shm/w --ip 10.0.0.1/24 \
-		--cores 0 $small "$@" &
+	begin 100 "$@" &
 	server=$!
 	i=0
 	until "$ix" stat 2>/dev/null | grep -q '^  thread' || [ $i = 50 ]; do
@@ -64,9 +53,7 @@ leave() { # STATUS WHAT: the server ends with it, when told to
 try() { # STATUS WHAT PROGRAM...
 	want=$1 what=$2
 	shift 2
-	rm -f /dev/shm/w
-	timeout 100 "$ix" run --domain vm --nic wire:/dev/shm/w --ip 10.0.0.1/24 \
-		--cores 0 $small -- "$@" >/tmp/out 2>&1
+	(begin 100 -- "$@") >/tmp/out 2>&1
 	got=$?
 	[ $got = "$want" ] && ok "$what" || bad "$what: exit $got"
 	cat /tmp/out

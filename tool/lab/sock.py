@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The Linux end of a test: sockets."""
 
+import json
 import socket
 import struct
 import time
@@ -29,6 +30,16 @@ def connect(host, port, timeout=2, patience=0, nodelay=True, **options):
             if time.monotonic() >= until:
                 raise
             time.sleep(0.05)
+
+
+def ask(path, timeout=5, **request):
+    """The answer of a control socket."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)  # not timed: that would fail at a full backlog
+        s.settimeout(timeout)
+        s.sendall(json.dumps(request).encode() + b"\n")
+        with s.makefile() as f:
+            return json.loads(f.readline())
 
 
 def receive(s, n):
