@@ -2,16 +2,19 @@
 """What bench/run measures.
 
     bench.py    the two sides, their servers and clients
+    turns.py    median, ratio and spread of what ran in turns
     veth.py     over a veth pair, against Linux and a bare NIC
     process.py  what wall 2 costs
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
     counts.py   instructions and bytes: exact, whatever else the machine does
-    report.py   the table, the raw numbers, bench/README.md
+    facts.py    the machine
+    results.py  bench/out/results.json
+    report.py   the table, bench/README.md
 
 A scenario is a function of a Bench; the first line of its docstring says
-what it measures. It returns {"unit": ..., "values": ..., "rows": [(what, value,
-target, how)]}, where how is ">=" or "<="."""
+what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
+each contender median and samples, and what follows from them (turns.Row)."""
 
 from figures import counts, flood, path, process, veth
 

@@ -13,12 +13,14 @@ import functools
 import glob
 import json
 import os
-import statistics
+import re
 import subprocess
 import time
 
 from lab import Failed, Lab, Veth, last_line, run_command, user_option
 from lab.ix import READY
+
+from figures.turns import summary
 
 IP = {"s": "10.77.0.1", "c": "10.77.0.2"}
 PORT = 7
@@ -33,6 +35,7 @@ class Bench(Lab):
     def __init__(self, build, cores, reps, seconds):
         super().__init__(build)
         self.cores, self.reps, self.seconds = cores, reps, seconds
+        self.said = set()  # what was in force, of servers on IX
 
     @functools.cached_property
     def veth(self):
@@ -100,8 +103,7 @@ class Bench(Lab):
             for name, measure in cases.items():
                 values[name].append(measure())
                 print(f"    {name}: {values[name][-1]:,.1f}", flush=True)
-        return {name: {"median": statistics.median(v), "values": v}
-                for name, v in values.items()}
+        return {name: summary(v) for name, v in values.items()}
 
     def compare(self, run, *kinds):
         """run(kind) gives a number; each in its turn."""
@@ -110,10 +112,6 @@ class Bench(Lab):
     def has_process(self):
         return bool(glob.glob(os.path.join(self.build, "dom",
                                            "libix-process*")))
-
-
-def medians(values):
-    return {k: v["median"] for k, v in values.items()}
 
 
 class Server:
@@ -143,6 +141,8 @@ class Server:
             self.bench.steer_receive(True)
         self.process = self.bench.start(
             self.bench.side("s", self.net) + self.argv, self.ready)
+        self.bench.said.update(re.findall(f"^{READY}.*$", self.process.said(),
+                                          re.M))
         time.sleep(0.3)  # until it listens
         return self
 

@@ -14,10 +14,10 @@ same flood goes past the server, to an address that nobody has; "flood"."""
 
 import json
 import os
-import statistics
 import time
 
-from figures.bench import PORT, Failed, medians
+from figures.bench import PORT, Failed
+from figures.turns import ratio, summary
 from lab import last_line, sh
 
 SERVER = {4: "10.77.0.1", 6: "fd77::1"}
@@ -103,9 +103,8 @@ class Flood:
                 "SYNs": syns}
 
 
-def summary(runs, what):
-    values = [r[what] for r in runs]
-    return {"median": statistics.median(values), "values": values}
+def of_all(runs, what):
+    return {case: summary([r[what] for r in runs[case]]) for case in CASES}
 
 
 def syn_flood(bench):
@@ -122,15 +121,14 @@ def syn_flood(bench):
         m = bench.compare(run, *CASES)
         for case in CASES:
             values[f"IPv{v} {case}"] = m[case]
-        for what in "newcomers", "SYNs":
-            values[f"IPv{v} {what}"] = summary(runs["flood"], what)
-        m = medians(m)
+        newcomers = of_all(runs, "newcomers")
+        values[f"IPv{v} newcomers"] = newcomers["flood"]
+        values[f"IPv{v} SYNs"] = of_all(runs, "SYNs")["flood"]
         rows += [
-            (f"echo under a flood of IPv{v} SYNs / the flood goes past",
-             m["flood"] / m["beside"], 0.5, ">="),
-            (f"echo under a flood of IPv{v} SYNs / quiet, the clients' core "
-             "theirs alone", m["flood"] / m["quiet"], None, ""),
-            (f"newcomers of IPv{v} meanwhile / while it goes past",
-             summary(runs["flood"], "newcomers")["median"] /
-             summary(runs["beside"], "newcomers")["median"], None, "")]
+            ratio(m, f"echo under a flood of IPv{v} SYNs / the flood goes past",
+                  "flood", "beside", 0.5, ">="),
+            ratio(m, f"echo under a flood of IPv{v} SYNs / quiet, the clients' "
+                  "core theirs alone", "flood", "quiet"),
+            ratio(newcomers, f"newcomers of IPv{v} meanwhile / while it goes "
+                  "past", "flood", "beside")]
     return {"unit": "a second", "values": values, "rows": rows}

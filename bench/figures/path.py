@@ -14,7 +14,8 @@ bottleneck comes from two namespaces:
 
 import os
 
-from figures.bench import IP, NotYet, medians
+from figures.bench import IP, NotYet
+from figures.turns import ratio, row
 from lab import Failed, sh
 
 PORT = 5001
@@ -164,11 +165,11 @@ def loss(bench):
                                 )["bytes_per_sec"]
 
             v = bench.compare(run, "ix", "linux")
-            m = medians(v)
             values.update({f"{name}, {percent} %, {k}": x
                            for k, x in v.items()})
-            rows.append((f"goodput at {percent} % loss, round trips of {name}:"
-                         " IX / Linux", m["ix"] / m["linux"], 1.0, ">="))
+            rows.append(ratio(
+                v, f"goodput at {percent} % loss, round trips of {name}: "
+                "IX / Linux", "ix", "linux", 1.0, ">="))
     return {"unit": "B/s", "values": values, "rows": rows}
 
 
@@ -187,10 +188,9 @@ def answers(bench):
                         ",delay=5ms")["p99_ms"]
 
     v = bench.compare(run, "ix", "linux")
-    m = medians(v)
     return {"unit": "ms, p99", "values": v, "rows": [
-        ("20 KB answers at 1 % loss, p99: Linux / IX",
-         m["linux"] / m["ix"], 1.2, ">=")]}
+        ratio(v, "20 KB answers at 1 % loss, p99: Linux / IX", "linux", "ix",
+              1.2, ">=")]}
 
 
 def jain(x):
@@ -214,5 +214,5 @@ def fairness(bench):
 
     v = bench.interleave({"jain": run})
     return {"unit": "of 1", "values": v, "rows": [
-        ("IX and Linux CUBIC behind one bottleneck: Jain's index",
-         medians(v)["jain"], 0.95, ">=")]}
+        row(v, "IX and Linux CUBIC behind one bottleneck: Jain's index",
+            lambda m: m["jain"], 0.95, ">=")]}

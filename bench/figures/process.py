@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What wall 2 costs: domain process against inline."""
 
-import statistics
-
-from figures.bench import NotYet, medians
+from figures.bench import NotYet
+from figures.turns import ratio, row, summary
 
 
 def need_process(bench):
@@ -20,10 +19,9 @@ def echo(bench):
                                  domain=domain)["msgs_per_sec"]
 
     v = bench.compare(run, "process", "inline")
-    m = medians(v)
     return {"unit": "msg/s", "values": v, "rows": [
-        ("echo 64 B x 64 over veth: process / inline",
-         m["process"] / m["inline"], 0.85, ">=")]}
+        ratio(v, "echo 64 B x 64 over veth: process / inline", "process",
+              "inline", 0.85, ">=")]}
 
 
 def pingpong(bench):
@@ -46,11 +44,11 @@ def pingpong(bench):
         return r["latency_ns"]["p50"] / 2
 
     v = bench.compare(run, "process", "inline", "linux", "handover")
-    m = medians(v)
-    mean = {k: statistics.median(x) for k, x in means.items()}
+    mean = {k: summary(x) for k, x in means.items()}
     return {"unit": "ns one way (handover: there and back)", "values": v,
-            "means": means, "rows": [
-                ("ping-pong: (process - inline) / bare futex hand-over",
-                 (m["process"] - m["inline"]) / m["handover"], 1.3, "<="),
-                ("ping-pong 64 B one way: Linux / IX process, means",
-                 mean["linux"] / mean["process"], 4, ">=")]}
+            "means": mean, "rows": [
+                row(v, "ping-pong: (process - inline) / bare futex hand-over",
+                    lambda m: (m["process"] - m["inline"]) / m["handover"],
+                    1.3, "<="),
+                ratio(mean, "ping-pong 64 B one way: Linux / IX process, means",
+                      "linux", "process", 4, ">=")]}

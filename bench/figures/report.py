@@ -1,58 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""The table, the raw numbers, and bench/README.md."""
+"""The table, and bench/README.md."""
 
-import json
 import os
-import platform
 import re
-import time
+
+from figures.turns import Row, spread, verdict
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 README = os.path.join(HERE, "README.md")
 
 
-def machine():
-    with open("/proc/cpuinfo") as f:
-        cpu = f.read()
-    name = re.search(r"^model name\s*: (.*)$", cpu, re.M)
-    return {"cpu": name.group(1) if name else "", "cores": os.cpu_count(),
-            "kernel": platform.release(), "virtual": "hypervisor" in cpu,
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "load": os.getloadavg()[0]}
+def rows(result):
+    return [Row(*r) for r in result.get("rows", ())]
 
 
-def verdict(value, target, how):
-    if target is None:
-        return ""
-    ok = value >= target if how == ">=" else value <= target
-    return "reached" if ok else "MISSED"
+def unmeasured(result):
+    return result.get("error") or result.get("left_out")
 
 
 def print_table(results):
-    """How many figures are missed or not measured."""
-    print(f"\n{'what':<58}{'measured':>10}{'reach':>9}")
+    """How many figures are missed, too noisy or not measured."""
+    print(f"\n{'what':<58}{'measured':>10}{'spread':>17}{'reach':>9}")
     missed = 0
     for name, r in results.items():
-        if "error" in r:
-            print(f"{name:<58}{'-':>10}{'':>9}  not measured: {r['error']}")
-            missed += 1
-            continue
-        for what, value, target, how in r["rows"]:
-            want = f"{how} {target:g}" if target is not None else ""
-            v = verdict(value, target, how)
-            missed += v == "MISSED"
-            print(f"{what:<58}{value:>10.2f}{want:>9}  {v}")
+        if unmeasured(r):
+            print(f"{name:<58}{'-':>10}{'':>26}  not measured: {unmeasured(r)}")
+            missed += "error" in r
+        for row in rows(r):
+            want = f"{row.how} {row.target:g}" if row.target is not None else ""
+            v = verdict(row)
+            missed += v in ("MISSED", "too noisy")
+            print(f"{row.what:<58}{row.value:>10.2f}{spread(row):>17}"
+                  f"{want:>9}  {v}")
     return missed
-
-
-def save(results, facts):
-    where = os.path.join(HERE, "results")
-    os.makedirs(where, exist_ok=True)
-    path = os.path.join(where, time.strftime("%Y%m%d-%H%M%S") + ".json")
-    with open(path, "w") as f:
-        json.dump({"machine": facts, "results": results}, f, indent=1)
-        f.write("\n")
-    print(f"\nbench: results in {os.path.relpath(path)}")
 
 
 # ---- the README: a section stands between two markers
@@ -79,13 +59,17 @@ def heading(facts):
     return lines
 
 
+def figure_row(row):
+    between = f" ({spread(row)})" if spread(row) else ""
+    want = f"{row.how} {row.target:g}" if row.target is not None else ""
+    return (f"| {row.what} | {row.value:.2f}{between} | {want} | "
+            f"{verdict(row)} |")
+
+
 def figure_rows(results):
     """A row of the README's first table under its first column."""
-    return {what: f"| {what} | {value:.2f} | "
-            f"{f'{how} {target:g}' if target is not None else ''} | "
-            f"{verdict(value, target, how)} |"
-            for r in results.values()
-            for what, value, target, how in r.get("rows", ())}
+    return {row.what: figure_row(row)
+            for r in results.values() for row in rows(r)}
 
 
 def raw_rows(results):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Over a veth pair, against Linux and a bare NIC; and over the wire."""
 
-from figures.bench import medians
+from figures.turns import ratio, row
 
 
 def echo(bench):
@@ -15,16 +15,15 @@ def echo(bench):
         return r["msgs_per_sec"]
 
     v = bench.compare(run, "ix", "linux", "linux-busy", "linux-helped", "raw")
-    m = medians(v)
     return {"unit": "msg/s", "values": v, "rows": [
-        ("echo 64 B x 64 over veth: IX / Linux epoll on one core",
-         m["ix"] / m["linux"], 5, ">="),
-        ("echo 64 B x 64 over veth: IX / Linux busy-polling on one core",
-         m["ix"] / m["linux-busy"], None, ""),
-        ("echo 64 B x 64 over veth: IX / Linux epoll, its TCP receive on the "
-         "client's core", m["ix"] / m["linux-helped"], None, ""),
-        ("echo 64 B x 64 over veth: IX / raw AF_XDP",
-         m["ix"] / m["raw"], 0.70, ">=")]}
+        ratio(v, "echo 64 B x 64 over veth: IX / Linux epoll on one core",
+              "ix", "linux", 5, ">="),
+        ratio(v, "echo 64 B x 64 over veth: IX / Linux busy-polling on one "
+              "core", "ix", "linux-busy"),
+        ratio(v, "echo 64 B x 64 over veth: IX / Linux epoll, its TCP receive "
+              "on the client's core", "ix", "linux-helped"),
+        ratio(v, "echo 64 B x 64 over veth: IX / raw AF_XDP",
+              "ix", "raw", 0.70, ">=")]}
 
 
 def pingpong(bench):
@@ -39,13 +38,12 @@ def pingpong(bench):
         return r["latency_ns"]["mean"] / 2
 
     v = bench.compare(run, "ix", "linux", "linux-busy", "raw")
-    m = medians(v)
     return {"unit": "ns one way", "values": v, "rows": [
-        ("ping-pong 64 B one way: Linux / IX", m["linux"] / m["ix"], 8, ">="),
-        ("ping-pong 64 B one way: Linux busy-polling / IX",
-         m["linux-busy"] / m["ix"], None, ""),
-        ("ping-pong 64 B one way: IX / raw AF_XDP",
-         m["ix"] / m["raw"], 1.5, "<=")]}
+        ratio(v, "ping-pong 64 B one way: Linux / IX", "linux", "ix", 8, ">="),
+        ratio(v, "ping-pong 64 B one way: Linux busy-polling / IX",
+              "linux-busy", "ix"),
+        ratio(v, "ping-pong 64 B one way: IX / raw AF_XDP",
+              "ix", "raw", 1.5, "<=")]}
 
 
 # The client closes first and so keeps TIME-WAIT: 64512 ports must be enough
@@ -62,12 +60,11 @@ def measure_churn(bench, what, target, how, *options):
         return bench.with_server(kind, client, one_core=True)["conns_per_sec"]
 
     v = bench.compare(run, "ix", "linux", "linux-helped")
-    m = medians(v)
     return {"unit": "conn/s", "values": v, "rows": [
-        (f"connect, 64 B echo, {what}: IX / Linux on one core",
-         m["ix"] / m["linux"], target, how),
-        (f"connect, 64 B echo, {what}: IX / Linux, its TCP receive on the "
-         "client's core", m["ix"] / m["linux-helped"], None, "")]}
+        ratio(v, f"connect, 64 B echo, {what}: IX / Linux on one core",
+              "ix", "linux", target, how),
+        ratio(v, f"connect, 64 B echo, {what}: IX / Linux, its TCP receive on "
+              "the client's core", "ix", "linux-helped")]}
 
 
 def churn(bench):
@@ -93,8 +90,8 @@ def wire(bench):
 
     v = bench.compare(run, "ix")
     return {"unit": "msg/s", "values": v, "rows": [
-        ("echo 64 B x 64 on the wire, one core each side, B = 32, M/s",
-         v["ix"]["median"] / 1e6, 4, ">=")]}
+        row(v, "echo 64 B x 64 on the wire, one core each side, B = 32, M/s",
+            lambda m: m["ix"] / 1e6, 4, ">=")]}
 
 
 def batch(bench):
@@ -108,9 +105,8 @@ def batch(bench):
 
     bounds = (1, 2, 8, 16, 64)
     v = bench.compare(run, *(f"B={b}" for b in bounds))
-    m = medians(v)
     return {"unit": "msg/s", "values": v, "rows": [
-        (f"batch bound, domain {domain}: B = {b} / B = 1",
-         m[f"B={b}"] / m["B=1"],
-         1.29 if b == 16 and domain == "process" else None, ">=")
+        ratio(v, f"batch bound, domain {domain}: B = {b} / B = 1",
+              f"B={b}", "B=1",
+              1.29 if b == 16 and domain == "process" else None, ">=")
         for b in bounds[1:]]}

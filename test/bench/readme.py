@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench/run --readme on the README as it is: report.py SOURCE_DIR"""
+"""bench/run --readme on the README as it is: readme.py SOURCE_DIR"""
 import os
 import sys
 

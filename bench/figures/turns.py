@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""What the turns of a scenario say together: a row of the table.
+
+Contenders run in turns, A B A B ...: what else the machine did in turn i hit
+all of them alike, so a ratio is taken in each turn as well. The spread is an
+interval for the median of these: between the k-th smallest and the k-th largest
+of n values lies the median of whatever they come from, unless fewer than k
+fell on one side of it; and each falls on either side by the toss of a coin. No
+shape is assumed (order statistics). Three turns give 75 %, five 94 %."""
+
+import math
+import statistics
+import typing
+
+CONFIDENCE = 0.9  # wanted, where there are turns enough
+NOISY = 1.5  # high / low above which a figure says nothing
+
+
+class Row(typing.NamedTuple):
+    what: str
+    value: float
+    target: float | None = None
+    how: str = ""  # ">=" or "<="
+    # Of an exact figure, or after one turn, None.
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+
+
+def summary(samples):
+    return {"median": statistics.median(samples), "values": samples}
+
+
+def medians(values):
+    return {k: v["median"] for k, v in values.items()}
+
+
+def turns(values):
+    """A dictionary of the contenders' numbers for each turn."""
+    names = list(values)
+    return [dict(zip(names, v))
+            for v in zip(*(values[k]["values"] for k in names))]
+
+
+def confidence(n, k):
+    """That the median lies between the k-th smallest and the k-th largest."""
+    return 1 - 2 * sum(math.comb(n, i) for i in range(k)) / 2 ** n
+
+
+def interval(samples):
+    """Low, high, confidence: the narrowest that reaches CONFIDENCE, else all
+    that there is."""
+    n, x = len(samples), sorted(samples)
+    if n < 2:
+        return None, None, None
+    k = max((k for k in range(2, (n + 1) // 2 + 1)
+             if confidence(n, k) >= CONFIDENCE), default=1)
+    return x[k - 1], x[n - k], round(confidence(n, k), 3)
+
+
+def row(values, what, figure, target=None, how=""):
+    """@figure: of the contenders' numbers, a number."""
+    return Row(what, figure(medians(values)), target, how,
+               *interval([figure(t) for t in turns(values)]))
+
+
+def ratio(values, what, a, b, target=None, how=""):
+    return row(values, what, lambda m: m[a] / m[b], target, how)
+
+
+def too_noisy(r):
+    """The turns do not agree, on the verdict neither."""
+    if r.low is None or r.low > 0 and r.high / r.low <= NOISY:
+        return False
+    return r.target is None or r.low < r.target < r.high
+
+
+def verdict(r):
+    if too_noisy(r):
+        return "too noisy"
+    if r.target is None:
+        return ""
+    ok = r.value >= r.target if r.how == ">=" else r.value <= r.target
+    return "reached" if ok else "MISSED"
+
+
+def spread(r):
+    return f"{r.low:.2f} to {r.high:.2f}" if r.low is not None else ""

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What bench/run makes of its numbers: turns.py SOURCE_DIR"""
+import json
+import os
+import random
+import statistics
+import sys
+import tempfile
+
+SOURCE = sys.argv[1]
+sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
+from figures import facts, results  # noqa: E402
+from figures.turns import (Row, confidence, interval, ratio,  # noqa: E402
+                           row, summary, too_noisy, verdict)
+
+MACHINE = {"cpu": "X", "cores": 2, "kernel": "6"}
+
+
+def intervals():
+    assert interval([7]) == (None, None, None)
+    assert interval([3, 1, 2]) == (1, 3, 0.75)
+    assert interval([5, 1, 4, 2, 3]) == (1, 5, 0.938)
+    # With turns enough the outermost do not count: 8 give 93 % without them.
+    assert interval([100, 1, 2, 3, 4, 5, 6, 0]) == (1, 6, 0.93)
+    assert abs(confidence(8, 2) - 0.9297) < 1e-4
+    # It holds the median as often as it says, of something lopsided.
+    rng = random.Random(1)
+    median, tries, held = 2 ** 0.5, 4000, 0
+    for _ in range(tries):
+        low, high, said = interval([(1 - rng.random()) ** -0.5
+                                    for _ in range(9)])
+        held += low <= median <= high
+    assert said > 0.9 and abs(held / tries - said) < 0.02, (held, said)
+
+
+def ratios():
+    """A disturbance that hits both in a turn does not widen it."""
+    v = {"a": summary([10, 5, 20]), "b": summary([2, 1, 4])}
+    assert ratio(v, "x", "a", "b", 5, ">=") == \
+        Row("x", 5, 5, ">=", 5, 5, 0.75)
+    v["b"] = summary([2, 2, 4])
+    r = ratio(v, "x", "a", "b")
+    assert (r.value, r.low, r.high) == (5, 2.5, 5)
+    assert row(v, "x", lambda m: m["a"] + m["b"]).value == 12
+
+
+def verdicts():
+    def of(low, high, target=None, how=">="):
+        value = low and statistics.mean((low, high)) or 5
+        return verdict(Row("x", value, target, how, low, high, 0.75))
+
+    assert of(4.9, 5.3, 5) == "reached"  # near, but quiet enough
+    assert of(4, 9) == "too noisy" and of(4, 5) == ""
+    assert of(4, 9, 5) == "too noisy"
+    assert of(6, 12, 5) == "reached"  # wide, but all on one side
+    assert of(1, 3, 5) == "MISSED" and of(1, 3, 5, "<=") == "reached"
+    assert of(None, None, 5) == "reached" and of(None, None) == ""
+    assert of(-1, 2) == "too noisy"
+    assert not too_noisy(Row("exact", 3))
+
+
+def files():
+    """Of each scenario the last of this machine; the rest stays."""
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "out", "results.json")
+        one = results.record(
+            {"unit": "u", "values": {"a": summary([1, 2, 4])},
+             "rows": [Row("x", 1, 2, ">=", 0.9, 1.1, 0.75),
+                      ("exact", 3, 2, ">=")]}, "about", {"turns": 3})
+        assert [r["verdict"] for r in one["rows"]] == ["MISSED", "reached"]
+        assert one["values"]["a"] == {"median": 2, "values": [1, 2, 4]}
+        results.save(MACHINE, {"one": one}, path)
+        both = results.save(MACHINE, {"two": results.record(
+            {"error": "why"}, "b", {})}, path)
+        assert list(both["scenarios"]) == ["one", "two"]
+        with open(path) as f:
+            assert json.load(f) == both
+        other = results.save({**MACHINE, "kernel": "7"}, {"two": {}}, path)
+        assert list(other["scenarios"]) == ["two"]
+        assert os.listdir(os.path.dirname(path)) == ["results.json"]
+
+
+def machine():
+    m = facts.machine()
+    for key in ("cpu", "cores", "kernel", "huge_pages", "mitigations",
+                "transparent_huge_pages", "tools", "load"):
+        assert key in m, key
+    assert "Not affected" not in m["mitigations"].values()
+    assert facts.chosen("always [madvise] never") == "madvise"
+
+
+for test in intervals, ratios, verdicts, files, machine:
+    test()
+    print("ok:", test.__name__)
