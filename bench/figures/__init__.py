@@ -11,6 +11,9 @@
     facts.py    the machine
     results.py  bench/out/results.json
     report.py   the table, bench/README.md
+    page.py     bench/out/report.html
+    story.py    what it says of each scenario; the original's numbers
+    plot.py     its pictures
 
 A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of

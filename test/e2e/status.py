@@ -2,22 +2,19 @@
 # SPDX-License-Identifier: MIT
 """The status page in headless Chromium, over its DevTools pipe.
 	status.py URL BROWSER IX STATDIR OUT NAME SERVER_PID METRICS_PID"""
-import base64
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "tool"))
+from lab.browser import Browser  # noqa: E402
+
 URL, BROWSER, IX, WHERE, OUT, NAME = sys.argv[1:7]
 SERVER, METRICS = map(int, sys.argv[7:9])
-PATIENCE = 60  # seconds, for any one answer
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-         "--disable-dev-shm-usage", "--disable-background-networking",
-         "--disable-extensions", "--disable-component-update",
-         "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe"]
 failed = 0
 
 
@@ -26,96 +23,6 @@ def ok(what, true, detail=""):
     print(f"{'ok' if true else 'FAILED'}: {what}" + (f": {detail}" if detail
                                                      != "" else ""))
     failed += not true
-
-
-class Browser:
-    """Messages are JSON, each ended by a zero."""
-
-    def __init__(self, profile):
-        there, self.out = os.pipe()
-        self.into, back = os.pipe()
-        self.log = open(os.path.join(profile, "chromium.log"), "wb")
-        self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{there} 4>&{back}', "sh", BROWSER,
-             *FLAGS, f"--user-data-dir={profile}/profile", "about:blank"],
-            pass_fds=(there, back), stdout=self.log, stderr=self.log)
-        os.close(there)
-        os.close(back)
-        self.buffer, self.events, self.id, self.session = b"", [], 0, None
-
-    def message(self, until):
-        while b"\0" not in self.buffer:
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([self.into], [], [], left)[0]:
-                raise TimeoutError("chromium does not answer")
-            more = os.read(self.into, 1 << 20)
-            if not more:
-                raise EOFError("chromium has ended")
-            self.buffer += more
-        text, _, self.buffer = self.buffer.partition(b"\0")
-        return json.loads(text)
-
-    def call(self, method, **params):
-        self.id += 1
-        request = {"id": self.id, "method": method, "params": params}
-        if self.session:
-            request["sessionId"] = self.session
-        os.write(self.out, json.dumps(request).encode() + b"\0")
-        until = time.monotonic() + PATIENCE
-        while True:
-            m = self.message(until)
-            if m.get("id") == self.id:
-                if "error" in m:
-                    raise RuntimeError(f"{method}: {m['error']}")
-                return m["result"]
-            self.events.append(m)
-
-    def open(self):
-        target = self.call("Target.createTarget", url="about:blank")
-        self.session = self.call("Target.attachToTarget", flatten=True,
-                                 targetId=target["targetId"])["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
-
-    def js(self, expression):
-        r = self.call("Runtime.evaluate", expression=expression,
-                      returnByValue=True, awaitPromise=True)
-        if "exceptionDetails" in r:
-            raise RuntimeError(f"{expression}: {r['exceptionDetails']}")
-        return r["result"].get("value")
-
-    def wait(self, expression, seconds=20):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if self.js(expression):
-                return True
-            time.sleep(0.2)
-        return False
-
-    def size(self, width, height, mobile):
-        self.call("Emulation.setDeviceMetricsOverride", width=width,
-                  height=height, deviceScaleFactor=1, mobile=mobile)
-
-    def scheme(self, value):
-        self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": value}])
-        return self.js("getComputedStyle(document.body).backgroundColor")
-
-    def picture(self, name):
-        png = base64.b64decode(self.call(
-            "Page.captureScreenshot", captureBeyondViewport=True)["data"])
-        path = os.path.join(OUT, name)
-        with open(path, "wb") as f:
-            f.write(png)
-        return path, len(png)
-
-    def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        self.log.close()
 
 
 def stat():
@@ -195,16 +102,12 @@ def looks(b):
 
 
 def alone(b):
-    urls = [e["params"]["request"]["url"] for e in b.events
-            if e["method"] == "Network.requestWillBeSent"]
+    urls = b.requests()
     others = [u for u in urls if not u.startswith(URL)]
     ok("nothing from elsewhere", len(urls) > 3 and not others, others or
        f"{len(urls)} requests")
-    bad = [e["params"] for e in b.events
-           if e["method"] == "Runtime.exceptionThrown" or
-           (e["method"] == "Log.entryAdded" and
-            e["params"]["entry"]["level"] == "error" and
-            not e["params"]["entry"].get("url", "").endswith("favicon.ico"))]
+    bad = [e for e in b.errors() if not
+           e.get("entry", {}).get("url", "").endswith("favicon.ico")]
     ok("no error", not bad, bad[:2] or "")
 
 
@@ -217,7 +120,7 @@ def ends(b):
 
 
 def main():
-    b = Browser(os.environ["HOME"])
+    b = Browser(BROWSER, os.environ["HOME"], OUT)
     try:
         b.open()
         b.size(1280, 900, False)

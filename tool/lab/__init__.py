@@ -7,6 +7,7 @@
     ix.py       `ix run`: its command, when it serves, its counters, its parts
     sock.py     the Linux end: sockets
     check.py    what a test says
+    browser.py  a browser without a screen
 
 Whoever uses it makes one Lab first. That takes over SIGINT, SIGTERM, SIGHUP
 and SIGALRM, and all that has been started or made through it is gone when the
