@@ -5,33 +5,22 @@
  * instance; edge-triggered, non-blocking, without Nagle's delay. A message
  * costs two system calls, read and write: a short read means that the queue
  * is empty, so there is no third one to hear EAGAIN. --busy-poll: never sleep,
- * and let the kernel poll the NIC.
+ * and let the kernel poll the NIC, whose interrupts then stay off
+ * (SO_PREFER_BUSY_POLL, EPIOCSPARAMS).
  */
-#include "pin.h"
+#include "bench/linux_server.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 256, BUF = 65536, MAX_THREADS = 64 };
-
-static struct {
-	uint16_t port;
-	int threads;
-	int busy_poll_us;
-	bool udp;
-} conf = { .port = 7, .threads = 1 };
+enum { MAX_EVENTS = 256, BUF = 65536, POLL_BUDGET = 64 };
 
 /* Unsent bytes, only while the socket takes no more. */
 struct conn {
@@ -42,36 +31,46 @@ struct conn {
 };
 
 struct server {
+	const struct server_conf *conf;
 	int epoll, listener;
 	struct epoll_event events[MAX_EVENTS];
 	char buf[BUF];
 };
 
-static void set_busy_poll(int fd)
+#ifndef EPIOCSPARAMS /* Linux 6.9; Debian 12's headers are older */
+struct epoll_params {
+	uint32_t busy_poll_usecs;
+	uint16_t busy_poll_budget;
+	uint8_t prefer_busy_poll;
+	uint8_t pad;
+};
+#define EPIOCSPARAMS _IOW(0x8A, 0x01, struct epoll_params)
+#endif
+
+/* An older kernel polls by what the sockets ask for. */
+static void set_busy_poll(int epoll, int us)
 {
-	if (conf.busy_poll_us)
-		setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &conf.busy_poll_us,
-			   sizeof(conf.busy_poll_us));
+	struct epoll_params p = { .busy_poll_usecs = (uint32_t)us,
+				  .busy_poll_budget = POLL_BUDGET,
+				  .prefer_busy_poll = 1 };
+
+	ioctl(epoll, EPIOCSPARAMS, &p);
 }
 
-static int open_socket(int type)
+/* Polling needs a NIC's queue with a number: says once whether there is one. */
+static void say_napi(int fd)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons(conf.port) };
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int one = 1;
+	static bool said;
+	unsigned int id = 0;
+	socklen_t len = sizeof(id);
 
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-	set_busy_poll(fd);
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
-	    (type == SOCK_STREAM && listen(fd, 65535))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	if (said)
+		return;
+	said = true;
+	getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &len);
+	printf("linux_echo: busy-polling NAPI id %u%s\n", id,
+	       id ? "" : ": the interface has none, the kernel polls nothing");
+	fflush(stdout);
 }
 
 static int watch(int epoll, int fd, uint32_t events, void *ptr)
@@ -90,14 +89,14 @@ static void drop(struct conn *c)
 
 static void accept_all(struct server *s)
 {
-	int one = 1, fd;
+	int fd;
 
 	while ((fd = accept4(s->listener, NULL, NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct conn *c = calloc(1, sizeof(*c));
 
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		set_busy_poll(fd);
+		if (s->conf->busy_poll_us)
+			say_napi(fd);
 		if (c)
 			c->fd = fd;
 		if (!c || watch(s->epoll, fd,
@@ -125,21 +124,23 @@ static bool flush_rest(struct conn *c)
 	return true;
 }
 
-/* True: all is sent; false: the rest is kept, or the connection is broken. */
+/* False: the connection is broken. What the socket does not take is kept. */
 static bool answer(struct conn *c, const char *buf, size_t len)
 {
 	ssize_t n = send(c->fd, buf, len, MSG_NOSIGNAL);
 
 	if (n == (ssize_t)len)
 		return true;
+	if (n < 0 && errno != EAGAIN)
+		return false;
 	if (n < 0)
 		n = 0;
-	c->rest = malloc(len - (size_t)n);
+	c->rest_len = len - (size_t)n;
+	c->rest = malloc(c->rest_len);
 	if (!c->rest)
 		return false;
-	memcpy(c->rest, buf + n, len - (size_t)n);
-	c->rest_len = len - (size_t)n;
-	return false;
+	memcpy(c->rest, buf + n, c->rest_len);
+	return true;
 }
 
 /* Echoes until the socket has no more to read or takes no more to write.
@@ -156,19 +157,17 @@ static bool echo(struct server *s, struct conn *c, bool hup)
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
 		if (!answer(c, s->buf, (size_t)n))
-			return errno == EAGAIN;
-		if (n < BUF && !hup)
+			return false;
+		if (c->rest || (n < BUF && !hup))
 			return true;
 	}
 }
 
-static void *serve_tcp(void *arg)
+static _Noreturn void serve_tcp(struct server *s)
 {
-	struct server *s = arg;
-
 	for (;;) {
 		int n = epoll_wait(s->epoll, s->events, MAX_EVENTS,
-				   conf.busy_poll_us ? 0 : -1);
+				   s->conf->busy_poll_us ? 0 : -1);
 
 		for (int i = 0; i < n; i++) {
 			struct conn *c = s->events[i].data.ptr;
@@ -182,18 +181,16 @@ static void *serve_tcp(void *arg)
 				drop(c);
 		}
 	}
-	return NULL;
 }
 
 /* Datagrams in batches: two system calls for up to 64. */
-static void *serve_udp(void *arg)
+static _Noreturn void serve_udp(struct server *s)
 {
 	enum { BATCH = 64, SIZE = 2048 };
 	static __thread char bufs[BATCH][SIZE];
 	struct mmsghdr m[BATCH] = { 0 };
 	struct iovec iov[BATCH];
 	struct sockaddr_in from[BATCH];
-	struct server *s = arg;
 
 	for (;;) {
 		int n;
@@ -208,69 +205,42 @@ static void *serve_udp(void *arg)
 			};
 		}
 		n = recvmmsg(s->listener, m, BATCH, 0, NULL);
-		if (n <= 0 && !conf.busy_poll_us)
+		if (n <= 0 && !s->conf->busy_poll_us)
 			epoll_wait(s->epoll, s->events, MAX_EVENTS, -1);
 		for (int i = 0; i < n; i++)
 			iov[i].iov_len = m[i].msg_len;
 		if (n > 0)
 			sendmmsg(s->listener, m, (unsigned int)n, 0);
 	}
-	return NULL;
 }
 
-static void *thread_main(void *arg)
+static void serve(const struct server_conf *conf)
 {
 	struct server *s = calloc(1, sizeof(*s));
+	int type = conf->udp ? SOCK_DGRAM : SOCK_STREAM;
 
-	pin_to((uint32_t)(intptr_t)arg, (uint32_t)conf.threads);
 	if (!s)
-		return NULL;
+		server_die(conf, "memory");
+	s->conf = conf;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	s->listener = open_socket(conf.udp ? SOCK_DGRAM : SOCK_STREAM);
-	if (s->listener < 0 || watch(s->epoll, s->listener, EPOLLIN, NULL)) {
-		fprintf(stderr, "linux_echo: port %u: %s\n", conf.port,
-			strerror(errno));
-		exit(1);
-	}
-	return conf.udp ? serve_udp(s) : serve_tcp(s);
-}
-
-static int usage(void)
-{
-	fputs("usage: linux_echo [--port N] [--threads N] [--udp] "
-	      "[--busy-poll US]\n",
-	      stderr);
-	return 2;
+	s->listener = server_listen(conf, type | SOCK_NONBLOCK);
+	if (s->listener < 0 || watch(s->epoll, s->listener, EPOLLIN, NULL))
+		server_die(conf, "listen");
+	if (conf->busy_poll_us)
+		set_busy_poll(s->epoll, conf->busy_poll_us);
+	if (conf->udp)
+		serve_udp(s);
+	serve_tcp(s);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "port", 1, NULL, 'p' },      { "threads", 1, NULL, 't' },
-		{ "busy-poll", 1, NULL, 'b' }, { "udp", 0, NULL, 'u' },
-		{ "help", 0, NULL, 'h' },      { 0 },
-	};
-	struct rlimit files = { 1048576, 1048576 };
-	pthread_t id;
-	int c;
+	struct server_conf conf = { .name = "linux_echo",
+				    .port = 7,
+				    .threads = 1 };
 
-	while ((c = getopt_long(argc, argv, "p:t:b:uh", longs, NULL)) != -1) {
-		if (c == 'p')
-			conf.port = (uint16_t)atoi(optarg);
-		else if (c == 't')
-			conf.threads = atoi(optarg);
-		else if (c == 'b')
-			conf.busy_poll_us = atoi(optarg);
-		else if (c == 'u')
-			conf.udp = true;
-		else
-			return usage();
-	}
-	if (conf.threads < 1 || conf.threads > MAX_THREADS || optind < argc)
-		return usage();
-	setrlimit(RLIMIT_NOFILE, &files); /* else as many as allowed */
-	for (int i = 1; i < conf.threads; i++)
-		pthread_create(&id, NULL, thread_main, (void *)(intptr_t)i);
-	thread_main(NULL);
+	if (!server_parse(&conf, "ptbu", argc, argv))
+		return 2;
+	server_run(&conf, serve);
 	return 1;
 }

@@ -24,7 +24,14 @@ from figures.turns import summary
 
 IP = {"s": "10.77.0.1", "c": "10.77.0.2"}
 PORT = 7
+# What of a server's words belongs to a figure: what is in force.
+SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
 LIMIT = 60  # seconds, for one run of a client
+
+
+# Servers on Linux's stack.
+LINUX = {"linux": "linux_echo", "linux-busy": "linux_echo",
+         "linux-helped": "linux_echo", "linux-uring": "uring_echo"}
 
 
 class NotYet(Exception):
@@ -32,10 +39,11 @@ class NotYet(Exception):
 
 
 class Bench(Lab):
-    def __init__(self, build, cores, reps, seconds):
+    def __init__(self, build, cores, reps, seconds, nice=0):
         super().__init__(build)
         self.cores, self.reps, self.seconds = cores, reps, seconds
-        self.said = set()  # what was in force, of servers on IX
+        self.before = ["nice", "-n", str(nice)] if nice else []
+        self.said = set()  # by servers, of what was in force
 
     @functools.cached_property
     def veth(self):
@@ -58,7 +66,7 @@ class Bench(Lab):
     def side(self, k, net):
         """What goes before a command there."""
         return (self.veth.on(k) if net else []) + \
-            ["taskset", "-c", str(self.cores[k])]
+            [*self.before, "taskset", "-c", str(self.cores[k])]
 
     def ix_run(self, k, program, nic=None, domain="inline", extra=()):
         return run_command(self.program("ix"), nic or "xdp:ix0", IP[k],
@@ -102,12 +110,23 @@ class Bench(Lab):
         for _ in range(self.reps):
             for name, measure in cases.items():
                 values[name].append(measure())
+                if not values[name][-1]:
+                    raise Failed(f"{name}: nothing got through")
                 print(f"    {name}: {values[name][-1]:,.1f}", flush=True)
         return {name: summary(v) for name, v in values.items()}
 
     def compare(self, run, *kinds):
         """run(kind) gives a number; each in its turn."""
         return self.interleave({k: functools.partial(run, k) for k in kinds})
+
+    def linux_servers(self):
+        """Those that are built: io_uring's needs liburing."""
+        try:
+            self.program("uring_echo")
+        except Failed as e:
+            print(f"    without Linux io_uring: {e}")
+            return "linux", "linux-busy"
+        return "linux", "linux-busy", "linux-uring"
 
     def has_process(self):
         return bool(glob.glob(os.path.join(self.build, "dom",
@@ -131,23 +150,22 @@ class Server:
                          IP["s"], "echo"]
             self.ready = "^xdp_raw:"
         else:
-            self.argv = [bench.program("linux_echo"), "--port", str(PORT)]
+            self.argv = [bench.program(LINUX[kind]), "--port", str(PORT)]
             if kind == "linux-busy":
                 self.argv += ["--busy-poll", "50"]
-        self.steer = one_core and kind in ("linux", "linux-busy")
+        self.steer = one_core and kind in LINUX and kind != "linux-helped"
 
     def __enter__(self):
         if self.steer:
             self.bench.steer_receive(True)
         self.process = self.bench.start(
             self.bench.side("s", self.net) + self.argv, self.ready)
-        self.bench.said.update(re.findall(f"^{READY}.*$", self.process.said(),
-                                          re.M))
         time.sleep(0.3)  # until it listens
         return self
 
     def __exit__(self, *exc):
         self.process.end()
+        self.bench.said.update(SAYS.findall(self.process.said()))
         self.bench.processes.remove(self.process)
         if self.steer:
             self.bench.steer_receive(False)

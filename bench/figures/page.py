@@ -132,6 +132,8 @@ def conditions(s):
     parts = [f"measured {s['when'][:16].replace('T', ' ')}",
              f"{s['turns']} turn{'s' * (s['turns'] != 1)} of "
              f"{s['seconds']:g} s", f"load of the machine {s['load']:.1f}"]
+    if s.get("nice"):
+        parts.append(f"servers and clients at nice {s['nice']}")
     if s.get("quick"):
         parts.append("a quick run")
     if said:

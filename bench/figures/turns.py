@@ -68,6 +68,12 @@ def ratio(values, what, a, b, target=None, how=""):
     return row(values, what, lambda m: m[a] / m[b], target, how)
 
 
+def if_there(values, *args):
+    """A ratio to somebody who may not have taken part: none or one."""
+    return [ratio(values, *args)] if args[1] in values and \
+        args[2] in values else []
+
+
 def too_noisy(r):
     """The turns do not agree, on the verdict neither."""
     if r.low is None or r.low > 0 and r.high / r.low <= NOISY:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Over a veth pair, against Linux and a bare NIC; and over the wire."""
 
-from figures.turns import ratio, row
+from figures.turns import if_there, ratio, row
 
 
 def echo(bench):
@@ -14,12 +14,14 @@ def echo(bench):
                               one_core=True)
         return r["msgs_per_sec"]
 
-    v = bench.compare(run, "ix", "linux", "linux-busy", "linux-helped", "raw")
+    v = bench.compare(run, "ix", *bench.linux_servers(), "linux-helped", "raw")
     return {"unit": "msg/s", "values": v, "rows": [
         ratio(v, "echo 64 B x 64 over veth: IX / Linux epoll on one core",
               "ix", "linux", 5, ">="),
         ratio(v, "echo 64 B x 64 over veth: IX / Linux busy-polling on one "
               "core", "ix", "linux-busy"),
+        *if_there(v, "echo 64 B x 64 over veth: IX / Linux io_uring on one "
+                  "core", "ix", "linux-uring"),
         ratio(v, "echo 64 B x 64 over veth: IX / Linux epoll, its TCP receive "
               "on the client's core", "ix", "linux-helped"),
         ratio(v, "echo 64 B x 64 over veth: IX / raw AF_XDP",
@@ -37,11 +39,13 @@ def pingpong(bench):
             "ix" if kind == "ix" else "linux", "--conns", "1", *more))
         return r["latency_ns"]["mean"] / 2
 
-    v = bench.compare(run, "ix", "linux", "linux-busy", "raw")
+    v = bench.compare(run, "ix", *bench.linux_servers(), "raw")
     return {"unit": "ns one way", "values": v, "rows": [
         ratio(v, "ping-pong 64 B one way: Linux / IX", "linux", "ix", 8, ">="),
         ratio(v, "ping-pong 64 B one way: Linux busy-polling / IX",
               "linux-busy", "ix"),
+        *if_there(v, "ping-pong 64 B one way: Linux io_uring / IX",
+                  "linux-uring", "ix"),
         ratio(v, "ping-pong 64 B one way: IX / raw AF_XDP",
               "ix", "raw", 1.5, "<=")]}
 
@@ -59,12 +63,15 @@ def measure_churn(bench, what, target, how, *options):
     def run(kind):
         return bench.with_server(kind, client, one_core=True)["conns_per_sec"]
 
-    v = bench.compare(run, "ix", "linux", "linux-helped")
+    kinds = [k for k in bench.linux_servers() if k != "linux-busy"]
+    v = bench.compare(run, "ix", *kinds, "linux-helped")
     return {"unit": "conn/s", "values": v, "rows": [
         ratio(v, f"connect, 64 B echo, {what}: IX / Linux on one core",
               "ix", "linux", target, how),
         ratio(v, f"connect, 64 B echo, {what}: IX / Linux, its TCP receive on "
-              "the client's core", "ix", "linux-helped")]}
+              "the client's core", "ix", "linux-helped"),
+        *if_there(v, f"connect, 64 B echo, {what}: IX / Linux io_uring on one "
+                  "core", "ix", "linux-uring")]}
 
 
 def churn(bench):

@@ -11,8 +11,9 @@ import tempfile
 SOURCE = sys.argv[1]
 sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
 from figures import facts, results  # noqa: E402
-from figures.turns import (Row, confidence, interval, ratio,  # noqa: E402
-                           row, summary, too_noisy, verdict)
+from figures.turns import (Row, confidence, if_there,  # noqa: E402
+                           interval, ratio, row, summary, too_noisy,
+                           verdict)
 
 MACHINE = {"cpu": "X", "cores": 2, "kernel": "6"}
 
@@ -42,6 +43,8 @@ def ratios():
     v["b"] = summary([2, 2, 4])
     r = ratio(v, "x", "a", "b")
     assert (r.value, r.low, r.high) == (5, 2.5, 5)
+    assert if_there(v, "x", "a", "c") == []
+    assert if_there(v, "x", "a", "b") == [r]
     assert row(v, "x", lambda m: m["a"] + m["b"]).value == 12
 
 

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The echo servers on Linux that IX is measured against: what they send back,
+and to whom: servers.py PROGRAM OPTION..."""
+import os
+import random
+import selectors
+import socket
+import sys
+import threading
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "tool"))
+from lab import (Cannot, Ended, Lab, check, connect, enter,  # noqa: E402
+                 finish, receive, reset_on_close, skip, wait_for)
+
+PORT = 7
+LIMIT = 60
+HERE = "127.0.0.1"
+MB = 1 << 20
+NEEDS = "io_uring with multishot"
+
+
+def listens():
+    try:
+        open_one().close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def data(n, seed):
+    return random.Random(seed).randbytes(n)
+
+
+def open_one(**options):
+    return connect(HERE, PORT, timeout=20, **options)
+
+
+def exchange(payload, piece=None):
+    """Sent by a thread of its own, as the server need not take all at once."""
+    with open_one() as s:
+        sender = threading.Thread(target=send_all, args=(s, payload, piece))
+        sender.start()
+        got = receive(s, len(payload))
+        sender.join()
+    return got == payload
+
+
+def send_all(s, payload, piece):
+    for at in range(0, len(payload), piece or len(payload)):
+        s.sendall(payload[at:at + (piece or len(payload))])
+
+
+def sizes():
+    for n in (1, 64, 4095, 4096, 4097, 65536, 300001, 4 * MB):
+        check(f"{n} bytes come back", exchange(data(n, n)))
+    check("100,000 bytes in pieces of 7", exchange(data(100000, 5), 7))
+
+
+def crowd(n):
+    """Each has its own bytes back."""
+    who = selectors.DefaultSelector()
+    left, rng = {}, random.Random(9)
+    for i in range(n):
+        s = open_one()
+        payload = data(rng.randint(1, 9000), i)
+        left[s] = payload
+        s.sendall(payload)
+        s.setblocking(False)
+        who.register(s, selectors.EVENT_READ)
+    wrong = 0
+    while left and wrong == 0:
+        ready = who.select(10)
+        if not ready:
+            break
+        for key, _ in ready:
+            s = key.fileobj
+            got = s.recv(65536)
+            wrong += not got or not left[s].startswith(got)
+            left[s] = left[s][len(got):]
+            if not left[s]:
+                del left[s]
+                who.unregister(s)
+                s.close()
+    check(f"{n} at once", not left and not wrong, f"{len(left)} left")
+
+
+def half_closed():
+    """What was sent before the end is answered, then the server ends too."""
+    payload = data(2 * MB, 3)
+    with open_one() as s:
+        sender = threading.Thread(target=lambda: (
+            s.sendall(payload), s.shutdown(socket.SHUT_WR)))
+        sender.start()
+        got = receive(s, len(payload))
+        sender.join()
+        check("all of it and the end", got == payload and s.recv(1) == b"")
+
+
+def greedy():
+    """One that sends and does not read stops nobody else, and loses nothing."""
+    with open_one(SO_RCVBUF=8192) as s:
+        payload, sent = data(8 * MB, 4), 0
+        s.setblocking(False)
+        while wait_for(lambda: writable(s), 0.5) and sent < len(payload):
+            sent += s.send(payload[sent:sent + 65536])
+        check("there is back-pressure", sent < len(payload), sent)
+        check("others are served meanwhile", exchange(data(5000, 6)))
+        s.settimeout(20)
+        check("all that was taken comes back",
+              receive(s, sent) == payload[:sent])
+        s.sendall(b"more")
+        check("and it goes on", receive(s, 4) == b"more")
+
+
+def writable(s):
+    who = selectors.DefaultSelector()
+    who.register(s, selectors.EVENT_WRITE)
+    return bool(who.select(0))
+
+
+def rude():
+    """Resets, some with answers on the way."""
+    for i in range(50):
+        s = open_one()
+        reset_on_close(s)
+        s.sendall(data(1 + i * 4000, i))
+        s.close()
+    check("after 50 resets", exchange(data(70000, 8)))
+
+
+def churn(server, n):
+    def files():
+        return len(os.listdir(f"/proc/{server.pid}/fd"))
+
+    before = files()
+    right = sum(exchange(data(64, i)) for i in range(n))
+    check(f"{n} connections, one after the other", right == n, right)
+    check("no descriptor is left", wait_for(lambda: files() <= before, 5),
+          f"{before} {files()}")
+
+
+def main():
+    program, *options = sys.argv[1:]
+    enter()
+    lab = Lab(limit=LIMIT)
+    server = lab.start([program, "--port", str(PORT), *options])
+    try:
+        server.wait_ready(listens, 20)
+    except Ended:
+        # Where the kernel does not have it, or not for us.
+        if NEEDS in server.said():
+            skip(server.said())
+        raise
+    sizes()
+    crowd(300)
+    half_closed()
+    greedy()
+    rude()
+    churn(server, 1000)
+    check("it still runs", server.poll() is None)
+    finish()
+
+
+try:
+    main()
+except Cannot as e:
+    skip(e)
