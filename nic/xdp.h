@@ -18,7 +18,8 @@
 #include "nic/nic.h"
 
 enum {
-	XDP_RING_SIZE = 2048, /* entries, default */
+	XDP_RING_SIZE = 2048, /* entries, default; more for reception ... */
+	XDP_RING_MAX = 32768, /* ... of many connections, up to this */
 	XDP_FILL_BATCH = 32,  /* empty frames are handed over so many at a
 			       * time, to touch the kernel's line rarely */
 	XDP_FILL_LOW = 512,   /* empty frames posted while no burst comes:
@@ -71,11 +72,14 @@ struct xdp_q {
 	u8 *umem;	/* dataplane's address */
 	u64 frames_off; /* of the pool's frames in the umem, bytes */
 	u32 posted;	/* frames that the kernel has for reception: in the
-			 * fill ring, in the driver, or unread in rx */
-	u32 target;	/* wanted value of posted: grows with bursts */
+			 * fill ring, in the driver, or unread in rx; at most
+			 * the size of rx, which so never runs full */
+	u32 target;	/* of those, wanted empty: grows with bursts */
 	u32 target_min, target_max; /* bounds of target, <= size of fill */
-	u32 no_burst;		    /* batches since the last burst */
-	bool frags;		    /* a packet may have several descriptors */
+	u32 target_burst; /* ... unless there are more connections than that */
+	u32 no_burst;	  /* batches since the last burst */
+	u32 nr_short;	  /* times that the pool had too few */
+	bool frags;	  /* a packet may have several descriptors */
 	bool busy_poll;
 
 	/* transmit */

@@ -26,7 +26,8 @@ struct xdp_nic {
 	struct nic_config cfg; /* for resume() */
 	struct xdp_queue {
 		struct xdp_q q;
-		u64 lost; /* by this socket, and counted in q */
+		u64 lost;     /* by this socket, and counted in q */
+		u32 nr_short; /* q.nr_short when that was counted */
 		struct xsk_socket *xsk;
 		/* libxdp keeps pointers to these. */
 		struct xsk_ring_prod fill, tx;
@@ -44,22 +45,24 @@ int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg);
 /* Harmless if not open. */
 void xdp_sockets_close(struct xdp_nic *x);
 
-/* What the kernel has lost for want of a buffer in a ring: because the pool has
- * none left for it, or because our thread did not come to it in time. In copy
- * mode a packet without buffer is in both of rx_dropped and
- * rx_fill_ring_empty_descs. */
+/* What the kernel has lost since the last time for want of a buffer in a ring:
+ * because the pool had too few for it meanwhile, or because our thread did not
+ * come to it in time. In copy mode a packet without buffer is in both of
+ * rx_dropped and rx_fill_ring_empty_descs. */
 static inline void xdp_count_lost(struct xdp_queue *x,
 				  const struct xdp_statistics *st)
 {
 	u64 lost = st->rx_ring_full +
 		   max(st->rx_dropped, st->rx_fill_ring_empty_descs);
 	struct nicq *q = &x->q.q;
+	u32 nr_short = READ_ONCE(x->q.nr_short);
 
-	if (q->pool && READ_ONCE(q->pool->nfree) > nic_ample(q->pool))
+	if (nr_short == x->nr_short)
 		q->nr_late += lost - x->lost;
 	else
 		q->nr_drops += lost - x->lost;
 	x->lost = lost;
+	x->nr_short = nr_short;
 }
 
 /* Does a packet of @mtu bytes take more than one frame? */

@@ -13,23 +13,26 @@ static struct xdp_q *xdp_of(struct nicq *nq)
 }
 
 /* How many to hand over when frames are short. */
-static COLD u32 want_short(const struct xdp_q *q)
+static COLD u32 want_short(struct xdp_q *q)
 {
 	u32 target = min(q->target, (u32)XDP_FILL_SHORT);
 	u32 nfree = q->q.pool->nfree, reserve = nic_reserve(q->q.pool);
 
+	q->nr_short++;
 	if (q->posted + XDP_FILL_BATCH > target || nfree <= reserve)
 		return 0;
 	return min(target - q->posted, nfree - reserve);
 }
 
-/* Hands empty frames to the kernel. Addresses may point anywhere into a
- * frame: the kernel rounds down. The mbufs are not touched. */
-static void refill(struct xdp_q *q)
+/* Hands empty frames to the kernel, as many as are wanted whatever is @unread:
+ * who cannot keep up for a moment has a queue in rx, and drops nothing.
+ * Addresses may point anywhere into a frame: the kernel rounds down. The mbufs
+ * are not touched. */
+static void refill(struct xdp_q *q, u32 unread)
 {
 	struct mbuf_pool *p = q->q.pool;
 	u64 *entries = q->fill.entries;
-	u32 want = q->target - q->posted;
+	u32 want = min(q->target + unread, q->rx.mask + 1) - q->posted;
 	u32 head = q->fill.head;
 
 	if ((s32)want < XDP_FILL_BATCH)
@@ -46,21 +49,35 @@ static void refill(struct xdp_q *q)
 		entries[head++ & q->fill.mask] =
 			q->frames_off + index * MBUF_SIZE;
 	}
-	/* posted <= target <= ring size: the kernel's consumer index need not
-	 * be read, there is room. Release: entries before the index. */
+	/* posted - unread <= target <= ring size: the kernel's consumer index
+	 * need not be read, there is room. Release: entries before the index.
+	 */
 	store_release(q->fill.producer, head);
 	q->fill.head = head;
 	q->posted += want;
 }
 
+/* A burst of few connections is bounded by their windows, which what is posted
+ * must not take the buffers from. */
+static COLD void grow(struct xdp_q *q)
+{
+	u32 conns = READ_ONCE(q->q.nr_conns);
+	u32 most = max(q->target_burst, conns + conns / 4);
+
+	most = min(min(q->target * 2, most), q->target_max);
+	q->target = max(q->target, most);
+	q->no_burst = 0;
+}
+
 /* Between two polls @avail packets came in. Posted frames must outlast the
- * longest such burst, with a margin; all of them are used in turn, so the
- * fewer, the more of them are still in the cache. */
+ * longest such burst, with a margin, and a packet of each connection at once;
+ * all of them are used in turn, so the fewer, the more of them are still in the
+ * cache. */
 static void adapt(struct xdp_q *q, u32 avail)
 {
-	if (unlikely(avail > q->target / 4)) {
-		q->target = min(q->target * 2, q->target_max);
-		q->no_burst = 0;
+	if (unlikely(avail > q->target / 4 ||
+		     READ_ONCE(q->q.nr_conns) > q->target)) {
+		grow(q);
 	} else if (unlikely(++q->no_burst == XDP_LOW_POLLS)) {
 		q->target = max(q->target / 2, q->target_min);
 		q->no_burst = 0;
@@ -168,7 +185,7 @@ static int xdp_rx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
 	} else {
 		n = 0;
 	}
-	refill(q);
+	refill(q, end - q->rx.head);
 	if (unlikely(READ_ONCE(*q->fill.flags) & XDP_WAKEUP_FLAG) ||
 	    unlikely(q->busy_poll && !n))
 		q->exits->recv(q);
@@ -263,9 +280,10 @@ static void xdp_kick(struct nicq *nq)
 static void xdp_wait(struct nicq *nq, u64 ns)
 {
 	struct xdp_q *q = xdp_of(nq);
+	u32 unread = load_acquire(q->rx.producer) - q->rx.head;
 
-	refill(q);
-	if (load_acquire(q->rx.producer) == q->rx.head)
+	refill(q, unread);
+	if (!unread && load_acquire(q->rx.producer) == q->rx.head)
 		q->exits->poll(q, ns);
 }
 

@@ -50,9 +50,26 @@ static void map_cons(struct xdp_ring *r, const struct xsk_ring_cons *from)
 	};
 }
 
-static u32 ring_size(const struct nic_config *cfg)
+static u32 tx_size(const struct nic_config *cfg)
 {
 	return cfg->ring_size ? cfg->ring_size : XDP_RING_SIZE;
+}
+
+/* A packet of each connection, as far as half of the frames go. */
+static u32 fill_size(const struct nic_config *cfg)
+{
+	u32 n = XDP_RING_SIZE;
+
+	while (n < cfg->conns && n < cfg->frames_per_queue / 4 + 1 &&
+	       n < XDP_RING_MAX / 2)
+		n *= 2;
+	return cfg->ring_size ? cfg->ring_size : n;
+}
+
+/* All that fill holds may be unread, and fill be full again. */
+static u32 rx_size(const struct nic_config *cfg)
+{
+	return cfg->ring_size ? cfg->ring_size : 2 * fill_size(cfg);
 }
 
 /* Whole pages: xdp_queue_parts(). */
@@ -78,14 +95,15 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	map_cons(&q->rx, &xq->rx);
 	q->tx_done = q->tx.head;
 	q->umem = cfg->umem;
-	q->frames_off = cfg->frames_shared ? 0
-					   : (u64)i * cfg->frames_per_queue *
-						     MBUF_SIZE;
-	q->target_max = min(ring_size(cfg), cfg->frames_per_queue / 2);
+	q->frames_off = cfg->frames_shared
+				? 0
+				: (u64)i * cfg->frames_per_queue * MBUF_SIZE;
+	q->target_max = min(fill_size(cfg), cfg->frames_per_queue / 2);
 	/* A driver fills its own ring from ours, and asks for a system call
 	 * whenever it cannot fill it up. */
+	q->target_burst = min(q->target_max, tx_size(cfg));
 	q->target_min = x->nic.zero_copy
-				? q->target_max
+				? q->target_burst
 				: min(q->target_max, (u32)XDP_FILL_LOW);
 	q->target = q->target_min;
 	q->frags = sg;
@@ -161,8 +179,8 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 {
 	struct xdp_queue *xq = &x->queues[i];
 	struct xsk_socket_config sc = {
-		.rx_size = ring_size(cfg),
-		.tx_size = ring_size(cfg),
+		.rx_size = rx_size(cfg),
+		.tx_size = tx_size(cfg),
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = (u16)x->bind_flags,
 	};
@@ -172,7 +190,7 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 
 	if (err)
 		return err;
-	widen(xsk_socket__fd(xq->xsk), ring_size(cfg));
+	widen(xsk_socket__fd(xq->xsk), tx_size(cfg));
 	err = init_queue(x, cfg, i);
 	/* In copy mode Linux 6.14 and newer do not know whom to poll. */
 	if (xq->q.busy_poll)
@@ -183,8 +201,8 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 static int open_umem(struct xdp_nic *x, const struct nic_config *cfg)
 {
 	struct xsk_umem_config uc = {
-		.fill_size = ring_size(cfg),
-		.comp_size = ring_size(cfg),
+		.fill_size = fill_size(cfg),
+		.comp_size = tx_size(cfg),
 		.frame_size = MBUF_SIZE,
 	};
 	size_t len = cfg->umem_len & ~(size_t)(MBUF_SIZE - 1);

@@ -127,6 +127,7 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.generic = c->xdp_generic,
 		.busy_poll = c->busy_poll,
 		.ring_size = c->ring_size,
+		.conns = c->dp.net.tcp.max_conns,
 	};
 	int err;
 

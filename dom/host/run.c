@@ -257,6 +257,8 @@ static void chores(struct host_thread *t, u64 now)
 	if (t->index == 0)
 		host_publish_groups(t);
 	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
+	WRITE_ONCE(nic->q[t->index]->nr_conns,
+		   (u32)READ_ONCE(t->dp->stat->tcp_conns));
 	if (!t->host->neighbours.apart)
 		host_read_neighbours(t->host);
 	host_follow_neighbours(t, now);

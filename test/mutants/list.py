@@ -397,6 +397,16 @@ STARTS = [
     Mutant("what we are late for is blamed on the pool", "nic/xdp_nic.h",
            "\t\tq->nr_late += lost - x->lost;",
            "\t\tq->nr_drops += lost - x->lost;", ["t_xdp_ring"]),
+    Mutant("what is unread counts as empty", "nic/xdp_ring.c",
+           "refill(q, end - q->rx.head);", "refill(q, 0);", ["t_xdp_ring"]),
+    Mutant("more is posted than rx has room for", "nic/xdp_ring.c",
+           "min(q->target + unread, q->rx.mask + 1)", "(q->target + unread)",
+           ["t_xdp_ring"]),
+    Mutant("connections do not make the ring larger", "nic/xdp_ring.c",
+           "READ_ONCE(q->q.nr_conns) > q->target)", "0)", ["t_xdp_ring"]),
+    Mutant("a burst takes all that the ring holds", "nic/xdp_ring.c",
+           "max(q->target_burst, conns", "max(q->target_max, conns",
+           ["t_xdp_ring"]),
 ]
 
 # Nothing is wrong after these, only slower.

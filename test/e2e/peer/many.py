@@ -93,3 +93,27 @@ def ignored(host, port, n):
     except ConnectionResetError:
         return
     raise AssertionError(f"the first is not reset but got {got}")
+
+
+def say(s, i):
+    text = b"%064d" % i
+    s.sendall(text)
+    return text
+
+
+def at_once(host, port, n, pid):
+    """A message on each of n connections to an echo server while process pid is
+    stopped: all are there, and answered, when it goes on."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, n + 100))
+    conns = [connect(host, port) for _ in range(n)]
+    time.sleep(1.5)  # IX counts them once a second
+    for i in range(10):
+        text = say(conns[i], i)
+        assert conns[i].recv(100) == text
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        texts = [say(s, i) for i, s in enumerate(conns)]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for s, text in zip(conns, texts):
+        assert s.recv(100) == text
