@@ -88,15 +88,20 @@ struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now)
 	return s;
 }
 
-void tcp_cc_put(struct net *net, struct tcp_conn *c)
+void tcp_cc_give_back(struct net *net, u32 i)
 {
-	struct tcp_cc_state *s = tcp_cc_state(net, c);
+	struct tcp_cc_state *s = &net->tcp.cc_states[i - 1];
 
-	if (!s)
-		return;
 	s->owner = 0;
 	s->next = net->tcp.cc_free;
-	net->tcp.cc_free = c->cc_state;
+	net->tcp.cc_free = i;
+}
+
+void tcp_cc_put(struct net *net, struct tcp_conn *c)
+{
+	if (!tcp_cc_state(net, c))
+		return;
+	tcp_cc_give_back(net, c->cc_state);
 	c->flags &= ~(u32)(TCP_F_CC_STATE | TCP_F_PACED);
 	c->cc_acked = 0;
 }

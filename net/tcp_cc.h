@@ -77,6 +77,8 @@ static inline struct tcp_cc_state *tcp_cc_state(const struct net *net,
 
 /* One of the pool: index + 1, or 0. */
 u32 tcp_cc_take(struct net *net, u64 now);
+/* ... that is nobody's any more. */
+void tcp_cc_give_back(struct net *net, u32 i);
 
 /* tcp_cc_state(), taken from the pool if need be; NULL if there is none. */
 struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now);

@@ -159,6 +159,7 @@ void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l);
 void tcp_loss_put(struct net *net, struct tcp_conn *c);
 /* One that is nobody's, for a connection of another thread: index + 1, or 0. */
 u32 tcp_loss_set_aside(struct net *net);
+void tcp_loss_give_back(struct net *net, u32 i);
 /* @c's goes to @to, which is the @i-th of that thread, + 1. */
 void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
 			struct tcp_loss *to, u32 i);

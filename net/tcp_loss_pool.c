@@ -81,25 +81,26 @@ u32 tcp_loss_set_aside(struct net *net)
 	return i;
 }
 
-/* @c's, which is @l. */
-static void put_back(struct net *net, const struct tcp_conn *c,
-		     struct tcp_loss *l)
+void tcp_loss_give_back(struct net *net, u32 i)
 {
 	struct tcp *t = &net->tcp;
 
-	l->next = t->loss_free;
-	t->loss_free = c->loss;
+	t->losses[i - 1].next = t->loss_free;
+	t->loss_free = i;
 	t->losses_left++;
+}
+
+static void put_back(struct net *net, const struct tcp_conn *c)
+{
+	tcp_loss_give_back(net, c->loss);
 	--*held(net, c);
 }
 
 void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
 			struct tcp_loss *to, u32 i)
 {
-	struct tcp_loss *l = &net->tcp.losses[c->loss - 1];
-
-	*to = *l;
-	put_back(net, c, l);
+	*to = net->tcp.losses[c->loss - 1];
+	put_back(net, c);
 	c->loss = (u16)i;
 }
 
@@ -119,7 +120,7 @@ void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
 		c->flags &= ~(u32)TCP_F_EARLY;
 		c->rto_at = l->rto_at;
 	}
-	put_back(net, c, l);
+	put_back(net, c);
 	c->loss = 0;
 	if (!c->tail)
 		c->flags &= ~(u32)TCP_F_LOSS;

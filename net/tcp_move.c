@@ -74,6 +74,7 @@ static void take_ranges(struct net *net, struct tcp_room *r,
 {
 	net->tcp.ranges_left -= n->shared;
 	r->range = net->tcp.ranges;
+	r->shared = n->shared;
 	r->ranges = 0;
 	for (u32 k = 0; k < n->ranges; k++) {
 		u32 i = tcp_range_take(net);
@@ -230,6 +231,7 @@ static void pack_ranges(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 	    *link = &c->sndq_head;
 
 	net->tcp.ranges_left += shared_ranges(c);
+	r->shared -= shared_ranges(c);
 	for (; i; i = next) {
 		const struct tcp_range *from = tcp_range_at(net, i);
 		u32 to = r->ranges;
@@ -310,6 +312,38 @@ void tcp_room_take(struct net *net, struct tcp_room *r)
 }
 
 /* ---- who takes */
+
+static void put_states(struct net *net, struct tcp_room *r)
+{
+	u32 i;
+
+	while ((i = r->ccs)) {
+		r->ccs = r->cc[i - 1].next;
+		tcp_cc_give_back(net, i);
+	}
+	while ((i = r->losses)) {
+		r->losses = r->loss[i - 1].next;
+		tcp_loss_give_back(net, i);
+	}
+}
+
+void tcp_room_put(struct net *net, struct tcp_room *r)
+{
+	struct tcp *t = &net->tcp;
+	u32 i;
+
+	while (r->nslots)
+		t->conn_free[t->nconn_free++] = r->slots[--r->nslots];
+	mbuf_free_chain(net->pool, r->mbufs);
+	r->mbufs = NULL;
+	while ((i = r->ranges)) {
+		r->ranges = tcp_range_at(net, i)->next;
+		tcp_range_put(net, i);
+	}
+	t->ranges_left += r->shared;
+	r->shared = 0;
+	put_states(net, r);
+}
 
 /* Own addresses are held by ourselves. */
 static void join_addrs(struct net *net, struct tcp_conn *c)

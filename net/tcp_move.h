@@ -7,6 +7,7 @@
  *                                       tcp_room_make(): as much of ours
  *   tcp_leave(): off table, timers, lists
  *   tcp_pack(): what is kept elsewhere, into that room
+ *                                       tcp_room_put(): what is left of it
  *                                       tcp_join(): timers, lists
  *                                       tcp_appear(): the table
  *
@@ -34,6 +35,7 @@ struct tcp_room {
 	u32 nslots, slots[TCP_PARCEL];
 	struct mbuf *mbufs;	 /* free, a chain */
 	u32 ranges, ccs, losses; /* chains, index + 1 */
+	u32 shared;		 /* of the ranges: as in struct tcp_need */
 	struct tcp_range *range; /* tables of the one who takes */
 	struct tcp_cc_state *cc;
 	struct tcp_loss *loss;
@@ -66,6 +68,10 @@ bool tcp_has_left(const struct tcp_conn *c);
 void tcp_pack(struct net *net, struct tcp_conn *c, struct tcp_room *r);
 /* What came in return for those that were packed. */
 void tcp_room_take(struct net *net, struct tcp_room *r);
+
+/* What was not used up comes back to who has made it: a thread that shuts down
+ * gives less than it has asked for. */
+void tcp_room_put(struct net *net, struct tcp_room *r);
 
 /* All but tcp_appear(). Its events wait. */
 void tcp_join(struct net *net, struct tcp_conn *c, u64 now);

@@ -733,6 +733,8 @@ MOVE = [
     Mutant("timers stay behind", "net/tcp_move.c",
            "\t\ttimer_set(&net->wheel, &c->timer, at);\n", "\t\t(void)at;\n",
            ["sim"]),
+    Mutant("room that nobody has used is lost", "dp/arrive.c",
+           "\ttcp_room_put(&dp->net, &s->room);\n", "", ["t_move"]),
     Mutant("a knock is not repeated", "net/tcp_move.c",
            "\t\tc->events |= TCP_EV_KNOCK;\n", "", ["t_move"]),
 ]

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "dp/move.h"
+#include "net/tcp_cc.h"
+#include "net/tcp_loss.h"
 #include "test/lab/lab.h"
 #include "test.h"
 
@@ -494,6 +496,15 @@ static void check_undisturbed(const struct world *w)
 	}
 }
 
+static u32 free_cc_states(const struct tcp *t)
+{
+	u32 n = tcp_cc_states(&tcp_conf) - t->ncc_used;
+
+	for (u32 i = t->cc_free; i; i = t->cc_states[i - 1].next)
+		n++;
+	return n;
+}
+
 /* All have what they had. */
 static void check_balance(struct world *w)
 {
@@ -507,6 +518,8 @@ static void check_balance(struct world *w)
 		assert_int_equal(tcp->ncounted, 0);
 		assert_int_equal(tcp->nhalf, 0);
 		assert_int_equal(tcp->set_aside, 0);
+		assert_int_equal(tcp->losses_left, tcp_losses(&tcp_conf));
+		assert_int_equal(free_cc_states(tcp), tcp_cc_states(&tcp_conf));
 		assert_int_equal(dp->pool.nfree, dp->pool.total);
 		assert_int_equal(dp->net.wheel.count, 0);
 	}
@@ -781,6 +794,35 @@ static void no_room(void **state)
 	world_end(w);
 }
 
+/* The application ends while a parcel is on its way to room that the other
+ * thread has made: the room is that thread's again. */
+static void shut_while_giving(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	struct dp_leave *l = &dp_of(w, 0)->mover->leave;
+	u32 n = CONNS;
+
+	start(w, n, 30000);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	while (l->state != LEAVE_GIVE || !l->nout ||
+	       load_acquire(&dp_seat(dp_of(w, 0), 0, 1)->turn) != SEAT_GIVES) {
+		if (l->state == LEAVE_GIVE && l->nout)
+			dp_move_run(dp_of(w, 1), false, w->now);
+		else
+			step(w);
+		drive(w);
+	}
+	assert_int_not_equal(dp_seat(dp_of(w, 0), 0, 1)->room.nslots, 0);
+	for (u32 t = 0; t < 2; t++)
+		dp_shutdown(dp_of(w, t), w->now);
+	for (u32 i = 0; i < 1000 && moving(w); i++)
+		for (u32 t = 0; t < 2; t++)
+			dp_move_run(dp_of(w, t), false, w->now += STEP_NS);
+	assert_false(moving(w));
+	check_balance(w);
+	world_end(w);
+}
+
 /* Names mean nothing at another thread: before, and afterwards at the old one.
  */
 static void handles(void **state)
@@ -886,6 +928,7 @@ int main(void)
 		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
 		cmocka_unit_test(no_room),
+		cmocka_unit_test(shut_while_giving),
 		cmocka_unit_test(handles),
 		cmocka_unit_test(knocks_again),
 		cmocka_unit_test(hundreds),
