@@ -14,7 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_NAMES = 4096 }; /* looked at in a directory of others' */
+enum {
+	MOST_NAMES = 1 << 20, /* read in a directory of others' */
+	DIRS_EACH = 64,	      /* of one owner in /dev/shm */
+};
 
 static const char run_dir[] = "/run/ix", shm_dir[] = "/dev/shm";
 static const char user_dir[] = "/run/user";
@@ -45,6 +48,33 @@ int statdir_open(int at, const char *name, int flags)
 	long fd = syscall(SYS_openat2, at, name, &how, sizeof(how));
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+static unsigned int *seen(struct statdir_quota *q, uid_t uid)
+{
+	unsigned int i = 0;
+
+	while (i < q->n && q->of[i].uid != uid)
+		i++;
+	if (i == STATDIR_OWNERS)
+		return NULL;
+	if (i == q->n)
+		q->of[q->n++].uid = uid;
+	return &q->of[i].seen;
+}
+
+bool statdir_may_look(struct statdir_quota *q, int at, const char *name,
+		      unsigned int each)
+{
+	unsigned int *n;
+	struct stat st;
+
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW))
+		return false;
+	if (!st.st_uid || st.st_uid == geteuid())
+		return true;
+	n = seen(q, st.st_uid);
+	return n && (*n)++ < each;
 }
 
 /* ---- our own */
@@ -181,6 +211,7 @@ static bool number(const char *text, const char *end, uid_t *out)
 
 static void visit_shm(const struct walk *w)
 {
+	struct statdir_quota quota = { 0 };
 	DIR *d = opendir(shm_dir);
 	struct dirent *e;
 	uid_t uid;
@@ -189,7 +220,8 @@ static void visit_shm(const struct walk *w)
 		const char *user = e->d_name + 3;
 
 		if (!strncmp(e->d_name, "ix-", 3) &&
-		    number(user, strchrnul(user, '-'), &uid))
+		    number(user, strchrnul(user, '-'), &uid) &&
+		    statdir_may_look(&quota, dirfd(d), e->d_name, DIRS_EACH))
 			visit(w, dirfd(d), shm_dir, e->d_name, uid);
 	}
 	if (d)

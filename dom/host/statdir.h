@@ -17,7 +17,22 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { STATDIR_PATH = 256, STATDIR_PLACES = 3 };
+enum { STATDIR_PATH = 256, STATDIR_PLACES = 3, STATDIR_OWNERS = 256 };
+
+/* How much of each owner's has been looked at: whoever makes a lot of files
+ * hides nobody else's. All zero at first. */
+struct statdir_quota {
+	unsigned int n;
+	struct {
+		uid_t uid;
+		unsigned int seen;
+	} of[STATDIR_OWNERS];
+};
+
+/* May @name in @at be looked at, of whose owner at most @each are? Root's and
+ * ours always. It is counted. */
+bool statdir_may_look(struct statdir_quota *q, int at, const char *name,
+		      unsigned int each);
 
 /* Where our own pages go: @dir, or if empty the first of the above that can be
  * had; made if absent. @out is set in any case, for a message. 0 or -errno. */

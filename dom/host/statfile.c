@@ -5,26 +5,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { TRIES = 10 };
 
-/* Nobody else can open it until it is locked, nor find it: who locked it first
- * could keep us from starting, and a reader would take it for stale. */
+/* A lock for writing is only had by who may write the file. Nobody finds it
+ * until it is locked: a reader would take it for stale. */
 static int make_locked(const char *path)
 {
-	mode_t mask = umask(0177);
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd, err;
 
 	unlink(path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	umask(mask);
 	if (fd < 0)
 		return -errno;
-	if (!flock(fd, LOCK_SH | LOCK_NB) && !fchmod(fd, 0644 & ~mask))
+	if (!fcntl(fd, F_OFD_SETLK, &whole))
 		return fd;
 	err = -errno;
 	close(fd);

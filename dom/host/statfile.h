@@ -2,7 +2,8 @@
 /*
  * Counter pages: one file PID.THREAD per elastic thread, in a directory of
  * statdir.h; mapped by the dataplane for writing. The writer holds a lock on
- * the file while it lives: a file without one is stale.
+ * the file, for writing, while it lives: a file without one is stale. Nobody
+ * gets such a lock who may not write the file.
  *
  * A reader believes only a page of the directory's owner, about a process of
  * theirs, and gets a copy: what others write is read once, into own memory, and
@@ -57,8 +58,9 @@ struct statfile_found {
 	char dir[STATDIR_PATH]; /* where it is */
 };
 
-/* All live pages of @dir (empty: of all places), by owner, pid and thread;
- * removes own stale ones. How many were written to @out, at most @max. */
+/* All live pages of @dir (empty: of all places), by owner, pid and thread; of
+ * an owner who is neither root nor we only some. Removes own stale ones. How
+ * many were written to @out, at most @max. */
 int statfile_list(const char *dir, struct statfile_found *out, int max);
 
 #endif

@@ -8,23 +8,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_FILES = 4096 }; /* looked at in one directory */
+enum {
+	MOST_FILES = 1 << 20, /* names read in one directory */
+	PAGES_EACH = 128,     /* of one owner, in all of them */
+};
 
 struct list {
 	struct statfile_found *out;
 	int n, max;
+	struct statdir_quota quota;
 };
 
 static bool parse_name(const char *name, struct statfile_found *found)
 {
-	int n = 0;
+	char exact[32];
 
-	return sscanf(name, "%d.%u%n", &found->pid, &found->thread, &n) == 2 &&
-	       !name[n] && found->pid > 0 && found->thread < IX_MAX_THREADS;
+	if (sscanf(name, "%d.%u", &found->pid, &found->thread) != 2 ||
+	    found->pid <= 0 || found->thread >= IX_MAX_THREADS)
+		return false;
+	snprintf(exact, sizeof(exact), "%d.%u", (int)found->pid, found->thread);
+	return !strcmp(name, exact);
 }
 
 static void make_printable(char *s, size_t len)
@@ -78,16 +84,32 @@ static void remove_socket(int dir, const char *page)
 	unlinkat(dir, name, 0);
 }
 
+/* Does its writer live? Locks for reading, which all may have, do not count. */
+static bool is_held(int fd)
+{
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	return !fcntl(fd, F_OFD_GETLK, &whole) && whole.l_type != F_UNLCK;
+}
+
 /* Does nobody hold the lock of our own file? Then it is removed. */
 static bool remove_stale(int fd, int dir, const char *name, uid_t owner)
 {
-	if (flock(fd, LOCK_EX | LOCK_NB))
+	if (is_held(fd))
 		return false;
 	if (owner == geteuid()) {
 		remove_socket(dir, name);
 		unlinkat(dir, name, 0);
 	}
 	return true;
+}
+
+/* Whose word it is: of the directory's owner, who alone may write it. */
+static bool is_theirs(const struct stat *st, uid_t owner, bool shared)
+{
+	return S_ISREG(st->st_mode) && !(st->st_mode & (S_IWGRP | S_IWOTH)) &&
+	       (st->st_uid == owner ||
+		(shared && (!st->st_uid || st->st_uid == geteuid())));
 }
 
 /* The file @name of @dir to @found. */
@@ -100,9 +122,7 @@ static bool read_file(int dir, const char *name, uid_t owner, bool shared,
 
 	if (fd < 0)
 		return false;
-	ok = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-	     (st.st_uid == owner ||
-	      (shared && (!st.st_uid || st.st_uid == geteuid())));
+	ok = !fstat(fd, &st) && is_theirs(&st, owner, shared);
 	found->owner = st.st_uid;
 	ok = ok && !remove_stale(fd, dir, name, st.st_uid) &&
 	     read_page(fd, &found->page) && is_of(found->pid, found->owner);
@@ -125,6 +145,8 @@ static void list_dir(int fd, const char *path, uid_t owner, bool shared,
 		struct statfile_found found;
 
 		if (!parse_name(e->d_name, &found) ||
+		    !statdir_may_look(&list->quota, dirfd(d), e->d_name,
+				      PAGES_EACH) ||
 		    !read_file(dirfd(d), e->d_name, owner, shared, &found) ||
 		    list->n == list->max)
 			continue;
@@ -149,7 +171,7 @@ static int by_owner_pid_thread(const void *a, const void *b)
 
 int statfile_list(const char *dir, struct statfile_found *out, int max)
 {
-	struct list list = { out, 0, max };
+	struct list list = { .out = out, .max = max };
 
 	statdir_each(dir, list_dir, &list);
 	if (list.n)

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,33 +20,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/types.h"
 #include "dom/host/statfile.h"
 
-enum { USER = 4242, MOST = 64 };
+enum { USER = 4242, MOST = 1024, MOST_EACH = 128 };
 
 static char dir[] = "/tmp/t_statfile.XXXXXX";
 static struct statfile_found found[MOST];
 
-static mode_t when_locked;
-
-/* libc's is not linked then. */
-int flock(int fd, int operation)
+static int lock(int fd, short type)
 {
-	struct stat st;
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET };
 
-	if (operation & LOCK_SH && !fstat(fd, &st))
-		when_locked = st.st_mode & 0777;
-	return (int)syscall(SYS_flock, fd, operation);
+	return fcntl(fd, F_OFD_SETLK, &l);
 }
 
-/* Whoever could open the file before it is locked could lock it first. */
-static void locked_before_others_see_it(void **state)
+/* Nobody else may write it, and so lock it, whatever the umask is. */
+static void only_its_owner_writes_it(void **state)
 {
 	struct statfile f;
 	struct stat st;
 
+	umask(0);
 	assert_int_equal(statfile_create(&f, dir, 0), 0);
-	assert_int_equal(when_locked, 0600);
 	assert_int_equal(stat(f.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
 	statfile_remove(&f);
@@ -97,6 +94,47 @@ static void stale(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(statfile_list(dir, found, 4), 0);
 	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* A child makes a page and ends, but can still be found: who may only read the
+ * page holds all the locks that there are. */
+static void locked_by_a_reader(void **state)
+{
+	struct statfile f;
+	char path[64];
+	siginfo_t ended;
+	int status, fd;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(statfile_create(&f, dir, 0) ? 1 : 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT),
+			 0);
+	snprintf(path, sizeof(path), "%s/%d.0", dir, (int)pid);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(lock(fd, F_RDLCK), 0);
+	assert_int_equal(lock(fd, F_WRLCK), -1);
+	assert_int_equal(statfile_list(dir, found, 4), 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+	close(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* ... nor is one believed that others may write. */
+static void writable_by_others(void **state)
+{
+	static const mode_t bad[] = { 0664, 0646, 0622 };
+	struct statfile f;
+
+	assert_int_equal(statfile_create(&f, dir, 0), 0);
+	assert_int_equal(statfile_list(dir, found, 4), 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fchmod(f.fd, bad[i]), 0);
+		assert_int_equal(statfile_list(dir, found, 4), 0);
+	}
+	statfile_remove(&f);
 }
 
 /* What else lies in the directory is left alone, and not waited for. */
@@ -303,7 +341,7 @@ static int forge(const char *in, pid_t pid, uid_t owner, char path[64])
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, &page, sizeof(page)), sizeof(page));
 	assert_int_equal(fchown(fd, owner, owner), 0);
-	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(lock(fd, F_WRLCK), 0);
 	return fd;
 }
 
@@ -352,6 +390,98 @@ static void false_names(void **state)
 	unlink(path[0]);
 }
 
+/* A process of @uid's, and how many pages about it in @in. */
+static pid_t bystander(uid_t uid, const char *in, int fd[64], u32 n)
+{
+	char name[64], path[64];
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setuid(uid))
+			_exit(1);
+		alarm(10);
+		pause();
+	}
+	for (u32 i = n; i--;) {
+		fd[i] = forge(in, pid, uid, path);
+		snprintf(name, sizeof(name), "%s/%d.%u", in, (int)pid, i);
+		assert_int_equal(rename(path, name), 0);
+	}
+	return pid;
+}
+
+static int listed(uid_t owner)
+{
+	int n = statfile_list("", found, MOST), of = 0;
+
+	for (int i = 0; i < n; i++)
+		of += found[i].owner == owner;
+	return of;
+}
+
+static void flood_names(const char *what, int n)
+{
+	char path[64];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/dev/shm/ix-4243-%d", i);
+		if (!strcmp(what, "make")) {
+			assert_int_equal(mkdir(path, 0755), 0);
+			assert_int_equal(chown(path, USER + 2, USER + 2), 0);
+		} else {
+			assert_int_equal(rmdir(path), 0);
+		}
+	}
+}
+
+/* Who makes pages, processes and directories without end hides nobody else. */
+static void floods(void **state)
+{
+	static char user[] = "/dev/shm/ix-4242", other[] = "/dev/shm/ix-4243";
+	static int fd[4][64];
+	pid_t pid[4];
+
+	need_root();
+	assert_int_equal(mkdir(user, 0755), 0);
+	assert_int_equal(chown(user, USER, USER), 0);
+	assert_int_equal(mkdir(other, 0755), 0);
+	assert_int_equal(chown(other, USER + 1, USER + 1), 0);
+	pid[3] = bystander(USER, user, fd[3], 1);
+	for (int i = 0; i < 3; i++)
+		pid[i] = bystander(USER + 1, other, fd[i], 64);
+	flood_names("make", 5000);
+	usleep(100000); /* until they are who they are */
+	assert_int_equal(listed(USER), 1);
+	assert_int_equal(listed(USER + 1), MOST_EACH);
+	flood_names("remove", 5000);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(kill(pid[i], SIGKILL), 0);
+		assert_int_equal(waitpid(pid[i], NULL, 0), pid[i]);
+		for (int k = 0; k < 64 && fd[i][k]; k++)
+			close(fd[i][k]);
+	}
+	assert_int_equal(system("rm -r /dev/shm/ix-4242 /dev/shm/ix-4243"), 0);
+}
+
+/* One process has one name for each of its pages. */
+static void other_spellings(void **state)
+{
+	static const char *const as[] = { "0%d.0", "+%d.0", " %d.0", "%d.00",
+					  "%d.+0" };
+	struct statfile f;
+	char name[64], path[128];
+
+	assert_int_equal(statfile_create(&f, dir, 0), 0);
+	for (size_t i = 0; i < sizeof(as) / sizeof(*as); i++) {
+		snprintf(name, sizeof(name), as[i], (int)getpid());
+		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		assert_int_equal(link(f.path, path), 0);
+		assert_int_equal(statfile_list(dir, found, MOST), 1);
+		assert_int_equal(unlink(path), 0);
+	}
+	statfile_remove(&f);
+}
+
 static int cleanup(void **state)
 {
 	return rmdir(dir);
@@ -360,9 +490,11 @@ static int cleanup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(locked_before_others_see_it),
+		cmocka_unit_test(only_its_owner_writes_it),
 		cmocka_unit_test(live),
 		cmocka_unit_test(stale),
+		cmocka_unit_test(locked_by_a_reader),
+		cmocka_unit_test(writable_by_others),
 		cmocka_unit_test(foreign),
 		cmocka_unit_test(truncated),
 		cmocka_unit_test(text),
@@ -370,13 +502,15 @@ int main(void)
 		cmocka_unit_test(name_is_taken),
 		cmocka_unit_test(root_of_a_namespace),
 		cmocka_unit_test(false_names),
+		cmocka_unit_test(floods),
+		cmocka_unit_test(other_spellings),
 	};
 
 	if (!mkdtemp(dir))
 		return 1;
 	/* Of a run that was cut short, by a planted bug say. */
 	if (system("rm -rf /dev/shm/ix-4242 /dev/shm/ix-4242-* "
-		   "/dev/shm/ix-4243"))
+		   "/dev/shm/ix-4243 /dev/shm/ix-4243-*"))
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, cleanup);
 }
