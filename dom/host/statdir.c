@@ -144,7 +144,7 @@ void statdir_tidy(const char *path)
 		rmdir(path); /* if it is empty */
 }
 
-int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH])
+int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH], bool others)
 {
 	const char *session = getenv("XDG_RUNTIME_DIR");
 	int n = 0;
@@ -155,6 +155,8 @@ int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH])
 	if (session && session[0] == '/' &&
 	    strlen(session) < STATDIR_PATH - sizeof("/ix"))
 		snprintf(out[n++], STATDIR_PATH, "%.200s/ix", session);
+	if (others)
+		snprintf(out[n++], STATDIR_PATH, "%s", user_dir);
 	return n;
 }
 

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { STATDIR_PATH = 256, STATDIR_PLACES = 3, STATDIR_OWNERS = 256 };
+enum { STATDIR_PATH = 256, STATDIR_PLACES = 4, STATDIR_OWNERS = 256 };
 
 /* How much of each owner's has been looked at: whoever makes a lot of files
  * hides nobody else's. All zero at first. */
@@ -41,8 +41,9 @@ int statdir_choose(const char *dir, char out[STATDIR_PATH]);
 /* What was made by statdir_choose("") is not to be left when it is empty. */
 void statdir_tidy(const char *path);
 
-/* Where statdir_choose("") may put them, but for /dev/shm: how many. */
-int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH]);
+/* Where statdir_choose("") may put them, but for /dev/shm; with @others: also
+ * of other users. How many. */
+int statdir_places(char out[STATDIR_PLACES][STATDIR_PATH], bool others);
 
 /* @fd: of a directory, to be read and closed; @owner: its files may be theirs;
  * @shared: or root's, or ours. */

@@ -84,19 +84,20 @@ static bool out_of_reach(int err)
 }
 
 /* Dataplanes' sockets, where A may be of their user: the places where they are
- * by default, and our @own one elsewhere. */
-static int hide_sockets(const char *own)
+ * by default, and our own one elsewhere. A user other than ours may begin a
+ * session later: none is seen. */
+static int hide_sockets(const struct proc_fence *f)
 {
 	const unsigned long flags =
 		MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
 	char place[STATDIR_PLACES][STATDIR_PATH];
-	int n = statdir_places(place);
+	int n = statdir_places(place, f->other_user);
 
 	for (int i = 0; i < n; i++)
 		if (mount("tmpfs", place[i], "tmpfs", flags, "mode=755") &&
 		    !out_of_reach(errno))
 			return -errno;
-	if (own && mount("/dev/null", own, NULL, MS_BIND, NULL) &&
+	if (f->socket && mount("/dev/null", f->socket, NULL, MS_BIND, NULL) &&
 	    !out_of_reach(errno))
 		return -errno;
 	return 0;
@@ -121,7 +122,7 @@ int proc_fence_settle(const struct proc_fence *f)
 		  "mode=1777") &&
 	    errno != ENOENT)
 		return -errno;
-	return hide_sockets(f->socket);
+	return hide_sockets(f);
 }
 
 /* Tries it in a child. */
@@ -206,12 +207,13 @@ int proc_fence_landlock(const struct proc_fence *f)
 
 /* ---- what there is */
 
-void proc_fence_find(struct proc_fence *f)
+void proc_fence_find(struct proc_fence *f, bool other_user)
 {
 	static const int tries[] = { OWN, OWN | CLONE_NEWUSER };
 
 	*f = (struct proc_fence){ .uid = geteuid(),
 				  .gid = getegid(),
+				  .other_user = other_user,
 				  .landlock = landlock_abi() };
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
 		f->namespaces = tries[i];

@@ -106,6 +106,7 @@ struct proc_fence {
 	int namespaces;	    /* CLONE_NEW*; 0: they cannot be had */
 	int landlock;	    /* the kernel's version of it, <= 0: none */
 	const char *socket; /* D's, to be hidden; NULL: none yet */
+	bool other_user;    /* A is not as who we are */
 	uid_t uid;	    /* to be mapped in a user namespace */
 	gid_t gid;
 	char text[128]; /* for people */
@@ -252,7 +253,7 @@ int proc_user_find(struct proc_user *u, const char *user, const char *program,
 int proc_user_life(struct proc_user *u);
 
 /* fence.c: what namespaces and Landlock can be had. */
-void proc_fence_find(struct proc_fence *f);
+void proc_fence_find(struct proc_fence *f, bool other_user);
 /* fork() into them: 0 in the child, its pid, or -errno. */
 pid_t proc_fence_fork(const struct proc_fence *f);
 /* In the child: mounts; in A: Landlock. 0 or -errno. */

@@ -74,7 +74,7 @@ static int open_host(struct proc *p, const struct conf *conf)
 		return err;
 	}
 	proc_faults_survive(p->host);
-	proc_fence_find(&p->fence);
+	proc_fence_find(&p->fence, p->user.change);
 	proc_cgroup_open(&p->cgroup, conf);
 	p->host->neighbours.apart = true;
 	p->host->news_fd = p->report_fd;

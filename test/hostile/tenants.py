@@ -213,6 +213,17 @@ def users(args):
     server = Server(args, "--user", "nobody")
     check("--user nobody", uid(server.app()) == NOBODY)
     server.end()
+    session = "mount -t tmpfs tmpfs /run && mkdir -p /run/user/65534/ix && " \
+        "touch /run/user/65534/ix/1.sock && " \
+        "chown -R nobody /run/user/65534 && exec \"$@\""
+    r = subprocess.run(
+        ["unshare", "-m", "sh", "-c", session, "sh", args.ix, "run",
+         "--quiet", "--domain", DOMAIN, "--nic", "tap:ix0,10.81.0.2/24",
+         "--ip", "10.81.0.10/24", "--user", "nobody", "--", "/bin/sh", "-c",
+         "id -u; find /run/user -mindepth 1"],
+        capture_output=True, text=True, timeout=60)
+    check("the dataplanes of --user's own are hidden",
+          r.stdout.split() == [str(NOBODY)], r.stdout + r.stderr)
     server = Server(args, "--user", "root")
     check("root only by name, without capabilities",
           uid(server.app()) == 0 and
