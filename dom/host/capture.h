@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory of the capture rings (include/ix/capture.h), of all threads one behind
- * the other. It is mapped from the start, while D may still open things, and
- * has no pages until somebody looks; it is never unmapped while a thread runs.
+ * the other. Its addresses are set aside at the start, for a guest, too; who
+ * looks gets a memfd that is mapped there meanwhile, and can be written nowhere
+ * else. Nothing is ever unmapped there while a thread runs.
  */
 #ifndef DOM_HOST_CAPTURE_H
 #define DOM_HOST_CAPTURE_H
@@ -18,7 +19,6 @@ struct host;
 
 struct host_capture {
 	u8 *mem; /* NULL: there is none */
-	int fd;	 /* the same to be read, for who looks */
 	u64 by;	 /* whose it is now, a connection; 0: nobody's */
 };
 
@@ -32,9 +32,11 @@ size_t host_capture_len(const struct host *h);
 /* The ring of a thread. */
 struct ix_capture *host_capture_ring(const struct host *h, u32 thread);
 
-/* No writer runs: pages for rings of @size bytes, so that no elastic thread
- * waits for one; and all pages are given back. */
-void host_capture_fill(struct host *h, u64 size);
-void host_capture_empty(struct host *h);
+/* No writer runs: fresh memory, all zero, with pages for rings of @size bytes,
+ * so that no elastic thread waits for one. A descriptor for who looks, which is
+ * the caller's, or -errno. */
+int host_capture_begin(struct host *h, u64 size);
+/* No writer runs: it is the reader's alone, as long as they have it. */
+void host_capture_end(struct host *h);
 
 #endif

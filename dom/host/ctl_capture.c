@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 struct begin {
@@ -42,7 +42,7 @@ static bool end_all(struct ctl_request *r)
 		    ctl_call(r, i, end, NULL))
 			ended = false;
 	if (ended)
-		host_capture_empty(h);
+		host_capture_end(h);
 	return ended;
 }
 
@@ -75,10 +75,10 @@ static int begin_or_end(struct ctl_request *r, u64 size, u32 snap)
 
 	if (!end_all(r))
 		return ctl_refuse(r, -ETIMEDOUT, "a thread does not answer");
-	fd = fcntl(h->capture.fd, F_DUPFD_CLOEXEC, 3);
+	fd = host_capture_begin(h, size);
 	if (fd < 0)
-		return ctl_refuse(r, -errno, "no descriptor is left");
-	host_capture_fill(h, size);
+		return ctl_refuse(r, fd, "no memory for its packets: %s",
+				  strerror(-fd));
 	if (begin_all(r, size, snap) < h->nthreads) {
 		close(fd);
 		end_all(r);

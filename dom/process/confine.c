@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seccomp filters of D's threads. Elastic threads: the system calls that the
- * loop needs, on the NIC's descriptors and those that wake threads only.
+ * The seccomp filters of D's threads. Elastic threads: the system calls that
+ * the loop needs, on the NIC's descriptors and those that wake threads only.
  * Everything else fails with EPERM, so that no elastic thread can make a call
  * that A, or another process, can block. The control thread, which reads what
  * any user sends it, may serve sockets besides.
@@ -160,16 +160,37 @@ static int add_elastic(scmp_filter_ctx f, const struct proc *p)
 	return err ? err : allow_fds(f, p);
 }
 
+/* A memfd of that size, sealed, and at that place. */
+static int allow_capture(scmp_filter_ctx f, const struct host *h)
+{
+	int err;
+
+	if (!h->capture.mem)
+		return 0;
+	err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
+	if (!err)
+		err = seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, SCMP_SYS(ftruncate), 1,
+			SCMP_A1(SCMP_CMP_EQ, host_capture_len(h), 0));
+	if (!err)
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				       SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS, 0));
+	if (!err)
+		err = seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+			SCMP_A0(SCMP_CMP_EQ, (u64)h->capture.mem, 0),
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return err;
+}
+
 static int add_control(scmp_filter_ctx f, const struct proc *p)
 {
 	int err = add_common(f);
 
 	if (!err)
 		err = allow_calls(f, control, ARRAY_SIZE(control));
-	if (!err) /* the capture ring's, to be passed on */
-		err = seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-			SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0));
+	if (!err)
+		err = allow_capture(f, p->host);
 	for (u32 i = 0; i < p->host->nthreads && !err; i++)
 		err = allow_fd(f, SCMP_SYS(write), p->host->threads[i].wake_fd);
 	return err;

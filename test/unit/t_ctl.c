@@ -2,6 +2,7 @@
 /* The control socket's verbs, on a dataplane with two elastic threads on a
  * wire; and the whole of it once, from its socket on. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -81,15 +83,23 @@ static int teardown(void **state)
 	return 0;
 }
 
-static char *ask_as(const struct lines_peer *peer, const char *line)
+static char *ask_for(const struct lines_peer *peer, const char *line,
+		     struct lines_fds *pass)
 {
-	struct lines_fds pass = { 0 };
 	char *out;
 
 	pthread_mutex_lock(&ctl.busy);
-	out = ctl_answer(&ctl, peer, line, strlen(line), &pass);
+	out = ctl_answer(&ctl, peer, line, strlen(line), pass);
 	pthread_mutex_unlock(&ctl.busy);
 	assert_non_null(out);
+	return out;
+}
+
+static char *ask_as(const struct lines_peer *peer, const char *line)
+{
+	struct lines_fds pass = { 0 };
+	char *out = ask_for(peer, line, &pass);
+
 	assert_int_equal(pass.n, 0);
 	return out;
 }
@@ -334,6 +344,125 @@ static void flows(void **state)
 	expect(&nobody, "{\"do\":\"flows\",\"state\":1}", "state: a text");
 }
 
+/* ---- copies of packets */
+
+static int capture(const struct lines_peer *peer)
+{
+	struct lines_fds pass = { 0 };
+	char *out = ask_for(peer, "{\"do\":\"capture\",\"snap\":96}", &pass);
+
+	if (!strstr(out, "\"threads\":2"))
+		fail_msg("%s", out);
+	free(out);
+	assert_int_equal(pass.n, 1);
+	return pass.fd[0];
+}
+
+/* As ctl.c has it when the connection has ended. */
+static void gone(u64 id)
+{
+	pthread_mutex_lock(&ctl.busy);
+	ctl_capture_gone(&ctl, id);
+	pthread_mutex_unlock(&ctl.busy);
+}
+
+static void no_capture(void **state)
+{
+	expect(&nobody, "{\"do\":\"capture\"}",
+	       "only root and who has started");
+	expect(&root, "{\"do\":\"capture\",\"snap\":0}",
+	       "snap: a whole number");
+	expect(&root, "{\"do\":\"capture\",\"bytes\":1}",
+	       "bytes: a whole number");
+	end_threads();
+	expect(&root, "{\"do\":\"capture\"}", "a thread does not answer");
+	assert_int_equal(h->capture.by, 0);
+}
+
+static const struct ix_capture *ring_of(int fd)
+{
+	const struct ix_capture *r =
+		mmap(NULL, IX_CAPTURE_DATA, PROT_READ, MAP_SHARED, fd, 0);
+
+	assert_ptr_not_equal(r, MAP_FAILED);
+	return r;
+}
+
+/* One at a time, until that one's connection ends; the next one's packets are
+ * in memory of its own. */
+static void one_looks(void **state)
+{
+	const struct lines_peer other = { 9, 0, true };
+	const struct ix_capture *first, *second;
+	int fd = capture(&root);
+	u32 n = 4;
+
+	first = ring_of(fd);
+	assert_int_equal(first->snap, 96);
+	expect(&other, "{\"do\":\"capture\"}", "somebody looks at its packets");
+	gone(other.id);
+	gone(nobody.id);
+	assert_int_equal(h->capture.by, root.id);
+	assert_int_equal(host_call(&h->threads[0], connect_some, &n), 0);
+	for (int i = 0; i < 5000 && !READ_ONCE(first->packets); i++)
+		usleep(1000);
+	assert_int_not_equal(first->packets, 0);
+	gone(root.id);
+	assert_int_equal(h->capture.by, 0);
+	assert_null(h->threads[0].dp->capture.ring);
+	n = (u32)first->packets;
+	close(fd);
+	fd = capture(&other);
+	second = ring_of(fd);
+	assert_int_equal(host_call(&h->threads[0], connect_some, &n), 0);
+	for (int i = 0; i < 5000 && !READ_ONCE(second->packets); i++)
+		usleep(1000);
+	assert_int_not_equal(second->packets, 0);
+	assert_int_equal(first->packets, n);
+	munmap((void *)first, IX_CAPTURE_DATA);
+	munmap((void *)second, IX_CAPTURE_DATA);
+	close(fd);
+	gone(other.id);
+}
+
+static void cannot_write(int fd)
+{
+	void *p = mmap(NULL, IX_CAPTURE_DATA, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, fd, 0);
+
+	assert_ptr_equal(p, MAP_FAILED);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 1ll << 40), -1);
+	assert_int_equal(fallocate(fd,
+				   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				   0, IX_CAPTURE_DATA),
+			 -1);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+	p = mmap(NULL, IX_CAPTURE_DATA, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(p, MAP_FAILED);
+	assert_int_equal(mprotect(p, IX_CAPTURE_DATA, PROT_READ | PROT_WRITE),
+			 -1);
+	munmap(p, IX_CAPTURE_DATA);
+}
+
+/* Whatever way the reader opens it. */
+static void only_read(void **state)
+{
+	int fd = capture(&root), again;
+	char path[64];
+
+	cannot_write(fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDWR);
+	if (again >= 0) {
+		cannot_write(again);
+		close(again);
+	}
+	close(fd);
+	gone(root.id);
+}
+
 /* ---- what was reported */
 
 static void log_lines(void **state)
@@ -400,10 +529,11 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(nonsense),	 TEST(deep),  TEST(numbers),
-		TEST(rights),	 TEST(live),  TEST(not_live),
-		TEST(flows),	 TEST(whole), TEST(one_does_not_answer),
-		TEST(log_lines),
+		TEST(nonsense),	 TEST(deep),	   TEST(numbers),
+		TEST(rights),	 TEST(live),	   TEST(not_live),
+		TEST(flows),	 TEST(whole),	   TEST(one_does_not_answer),
+		TEST(log_lines), TEST(no_capture), TEST(one_looks),
+		TEST(only_read),
 	};
 	char path[64];
 	int failed;

@@ -120,6 +120,11 @@ static void control_refused(void)
 	TRY(kill(getpid(), 0));
 	TRY(syscall(SYS_tgkill, 1, 1, 0));
 	TRY(mprotect(text, 1, PROT_EXEC));
+	TRY(ftruncate(1, 4096));
+	TRY(fcntl(1, F_SETFL, 0));
+	TRY(mmap(NULL, 4096, PROT_READ, MAP_SHARED, dup_of_err, 0) == MAP_FAILED
+		    ? -1
+		    : 0);
 	TRY(syscall(SYS_execve, "/bin/true", NULL, NULL));
 }
 
@@ -127,7 +132,11 @@ static void control_allowed(void)
 {
 	u64 one = 1;
 	void *memory = malloc(1 << 20);
+	int rings = host_capture_begin(&host, HOST_CAPTURE_LEAST);
 
+	TRY(rings);
+	host_capture_end(&host);
+	TRY(close(rings));
 	TRY(write(host.threads[0].wake_fd, &one, sizeof(one)));
 	TRY(syscall(SYS_tgkill, getpid(), gettid(), 0));
 	TRY(close(dup_of_err));
@@ -160,6 +169,8 @@ static void begin(void)
 	host.nic = &nic;
 	host.nthreads = 1;
 	host.threads[0].wake_fd = eventfd(0, EFD_NONBLOCK);
+	host_capture_open(&host);
+	assert_non_null(host.capture.mem);
 	assert_int_equal(proc_confine_build(&p), 0);
 	nresults = 0;
 }
@@ -167,6 +178,7 @@ static void begin(void)
 static void end(void)
 {
 	proc_confine_free(&p);
+	host_capture_close(&host);
 	proc_reports_close(&p);
 	close(p.alive[0]);
 	close(p.alive[1]);
