@@ -12,6 +12,7 @@ enum {
 	DRAIN_NS = 100000, /* what was steered before may still be on its way */
 	DRAIN_MOST_NS = 20000000, /* more than a NIC's queue holds */
 	ROOM_NS = 1000000000,	  /* for room to be found, at most */
+	READY_NS = 2000000000,	  /* for the table to be rewritten */
 };
 
 /* ---- what all threads have in common */
@@ -69,7 +70,6 @@ static bool goes_on(const struct dp_mover *mv)
 {
 	switch (mv->leave.state) {
 	case LEAVE_NOT:
-	case LEAVE_READY:
 	case LEAVE_ASK:
 	case LEAVE_END:
 		return mv->arrive.all;
@@ -311,9 +311,15 @@ static void telling(struct dp *dp)
 		l->state = LEAVE_CROSS;
 }
 
+static void be_ready(struct dp *dp, u64 now)
+{
+	dp->mover->leave.state = LEAVE_READY;
+	dp->mover->leave.since = now;
+}
+
 /* A knock that was answered since then is told, too. No further one can be:
  * from here on the application's calls do not reach these groups. */
-static void check(struct dp *dp)
+static void check(struct dp *dp, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
@@ -322,9 +328,17 @@ static void check(struct dp *dp)
 	if (l->again)
 		begin_telling(dp);
 	else if (complete(dp))
-		l->state = LEAVE_READY;
+		be_ready(dp, now);
 	else
 		begin_pass(dp);
+}
+
+/* Whoever drives it has given up, and could not say so in time: the groups are
+ * not to be out of the application's reach for good. */
+static void ready(struct dp *dp, u64 now)
+{
+	if (now - dp->mover->leave.since > READY_NS)
+		dp_leave_cancel(dp, now);
 }
 
 static void begin_check(struct dp *dp)
@@ -619,7 +633,6 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 
 	switch (l->state) {
 	case LEAVE_NOT:
-	case LEAVE_READY:
 		break;
 	case LEAVE_COUNT:
 		if (pass(dp, count)) {
@@ -638,7 +651,10 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 			begin_check(dp);
 		break;
 	case LEAVE_CHECK:
-		check(dp);
+		check(dp, now);
+		break;
+	case LEAVE_READY:
+		ready(dp, now);
 		break;
 	case LEAVE_DRAIN:
 		drain(dp, busy, now);

@@ -22,9 +22,10 @@
  *   <------------------------------ DONE -------  waited
  *
  * What an application does not cross for, or has no room for, can be taken back
- * until the table is rewritten: dp_leave_cancel(). No step of an iteration
- * takes longer than a parcel does. Memory that both threads see: slots of
- * connections, packet buffers, seats, and a bell for each thread.
+ * until the table is rewritten: dp_leave_cancel(); it is if nobody has that
+ * done. No step of an iteration takes longer than a parcel does. Memory that
+ * both threads see: slots of connections, packet buffers, seats, and a bell for
+ * each thread.
  */
 #ifndef DP_MOVE_H
 #define DP_MOVE_H

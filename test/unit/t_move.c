@@ -695,6 +695,33 @@ static void taken_back(void **state)
 	end_all(w, n);
 }
 
+/* Whoever drives it has gone: its groups come back by themselves. */
+static void not_driven(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	u32 n = 10;
+
+	start(w, n, 1000);
+	wait_queued(w, n);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	for (u32 i = 0; i < 1000 && !dp_leave_ready(dp_of(w, 0)); i++)
+		step(w);
+	w->now += 1900000000;
+	steps(w, 10);
+	assert_true(dp_leave_ready(dp_of(w, 0)));
+	w->now += 200000000;
+	steps(w, 100);
+	assert_false(moving(w));
+	assert_int_equal(dp_leave_result(dp_of(w, 0)), -ECANCELED);
+	assert_int_equal(dp_leave_go(dp_of(w, 0), w->now), -EINVAL);
+	for (u32 i = 0; i < n; i++)
+		assert_int_not_equal(w->servers[i].thread, NOBODY);
+	move(w, 0, 1, 64);
+	half_close(w, n);
+	run_down(w, n);
+	world_end(w);
+}
+
 /* Whoever does not know MOVED and ARRIVED would take another connection for the
  * one that has gone. */
 static void not_followed(void **state)
@@ -925,6 +952,7 @@ int main(void)
 		cmocka_unit_test(held_buffers),
 		cmocka_unit_test(taken_back),
 		cmocka_unit_test(taken_back_early),
+		cmocka_unit_test(not_driven),
 		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
 		cmocka_unit_test(no_room),
