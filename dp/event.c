@@ -92,7 +92,6 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 	e->port = be16_host(c->flow.rport);
 	e->ip = addr_to_abi(&dp->net, c->flow.raddr);
 	c->events &= ~TCP_EV_KNOCK;
-	c->flags |= TCP_F_KNOCKED;
 	return true;
 }
 

@@ -76,10 +76,7 @@ static inline struct tcp_conn *find_knock(struct dp *dp, u64 handle, s64 *err)
 	if (!c)
 		return NULL;
 	*err = -EINVAL;
-	if (c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE) ||
-	    !(c->flags & TCP_F_KNOCKED))
-		return NULL;
-	return c;
+	return tcp_has_knocked(c) ? c : NULL;
 }
 
 static inline struct udp_sock *find_udp(struct dp *dp, u64 handle)

@@ -94,7 +94,6 @@ enum tcp_flags {
 	TCP_F_WSCALE = 32,     /* window scaling in use */
 	TCP_F_NO_RECV = 64,    /* application closed: data is answered by RST */
 	TCP_F_ACCEPTED = 128,  /* the application has it: it has a cookie */
-	TCP_F_KNOCKED = 256,   /* knock delivered, answer awaited */
 	TCP_F_PROBE = 512,     /* send what the window takes, or a byte */
 	TCP_F_RECOVERY = 1024, /* fast recovery, until recover is acked */
 	TCP_F_RTT_TIMED = 2048,	     /* rtt_seq is being timed */
@@ -566,6 +565,13 @@ u32 tcp_close_all(struct net *net, u64 now);
 
 /* Aborts everything with RST (shutdown). */
 void tcp_abort_all(struct net *net, u64 now);
+
+/* From a peer, its knock told, the answer awaited? */
+static inline bool tcp_has_knocked(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ESTABLISHED && !(c->events & TCP_EV_KNOCK) &&
+	       !(c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE));
+}
 
 /* What people want to know of a connection. */
 struct tcp_info {

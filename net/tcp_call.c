@@ -148,7 +148,7 @@ int tcp_connect(struct net *net, struct be32 dst, u16 port, u64 cookie,
 
 int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie)
 {
-	if (!(c->flags & TCP_F_KNOCKED) || c->flags & TCP_F_ACCEPTED)
+	if (!tcp_has_knocked(c))
 		return -EINVAL;
 	c->cookie = cookie;
 	c->flags |= TCP_F_ACCEPTED;

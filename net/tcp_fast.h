@@ -28,10 +28,9 @@ enum {
 	/* What may be set or not. Any other flag, a new one, too, closes the
 	 * fast path: it is added here by who has seen that it may be. */
 	TCP_FAST_FLAGS = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_WSCALE |
-			 TCP_F_ACCEPTED | TCP_F_KNOCKED | TCP_F_RTT_TIMED |
-			 TCP_F_EARLY | TCP_F_ON_READY | TCP_F_ON_OUT |
-			 TCP_F_ACTIVE | TCP_F_COUNTED | TCP_F_CC_STATE |
-			 TCP_F_ECN,
+			 TCP_F_ACCEPTED | TCP_F_RTT_TIMED | TCP_F_EARLY |
+			 TCP_F_ON_READY | TCP_F_ON_OUT | TCP_F_ACTIVE |
+			 TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,
 };
 
 _Static_assert(sizeof(struct tcp_fast_seg) == TCP_LEN + TCP_TS_LEN,

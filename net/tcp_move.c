@@ -414,10 +414,8 @@ static void own_buffers(const struct net *net, struct mbuf *m)
 /* An answer to an earlier knock cannot come any more: it knocks again. */
 static void join_events(struct tcp_conn *c)
 {
-	if ((c->flags & (TCP_F_KNOCKED | TCP_F_ACCEPTED)) == TCP_F_KNOCKED) {
-		c->flags &= ~(u32)TCP_F_KNOCKED;
+	if (tcp_has_knocked(c))
 		c->events |= TCP_EV_KNOCK;
-	}
 	tcp_is_here(c);
 }
 

@@ -126,7 +126,7 @@ static u32 take(struct tcp_conn **c)
 
 	while ((r = tcp_next_ready(&f->net))) {
 		if (r->events & TCP_EV_KNOCK) {
-			r->flags |= TCP_F_KNOCKED;
+			r->events &= (u8)~TCP_EV_KNOCK;
 			assert_int_equal(tcp_accept(&f->net, r, 1), 0);
 			*c = r;
 		}

@@ -284,9 +284,9 @@ static void random_call(struct fixture *f, struct tcp_conn *c, u64 *seed)
 	u64 r = test_random(seed);
 
 	if (!(c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))) {
-		if (c->flags & TCP_F_KNOCKED && r % 8)
+		if (tcp_has_knocked(c) && r % 8)
 			tcp_accept(net, c, 1);
-		else if (c->flags & TCP_F_KNOCKED)
+		else if (tcp_has_knocked(c))
 			tcp_abort(net, c, f->now);
 		return;
 	}

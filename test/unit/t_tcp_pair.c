@@ -132,7 +132,6 @@ static void news(int me)
 
 	while ((c = tcp_next_ready(&e->f->net))) {
 		if (c->events & TCP_EV_KNOCK) {
-			c->flags |= TCP_F_KNOCKED;
 			c->events &= (u8)~TCP_EV_KNOCK;
 			assert_int_equal(tcp_accept(&e->f->net, c, 1), 0);
 			e->c = c;

@@ -314,8 +314,6 @@ u8 tcp_news(struct fixture *f, struct tcp_conn *c)
 		if (!(r->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE))) {
 			if (r == c)
 				events |= r->events & TCP_EV_KNOCK;
-			if (r->events & TCP_EV_KNOCK)
-				r->flags |= TCP_F_KNOCKED;
 			r->events &= (u8)~TCP_EV_KNOCK;
 			continue; /* the rest waits for the answer */
 		}
