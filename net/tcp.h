@@ -6,7 +6,8 @@
  *
  *   tcp_call.c   listen, connect, accept, close, abort
  *   tcp_conn.c   memory, birth, death
- *   tcp_admit.c  who may have one, who gives one up
+ *   tcp_admit.c  who may have one
+ *   tcp_relieve.c  ... and who gives one up
  *   tcp_table.c  finding a connection
  *   tcp_move.c   from one thread to another
  *   tcp_fast.c   the usual segment in, all layers in one go

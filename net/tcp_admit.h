@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may have a connection, and who gives one up: tcp_admit.c. */
+/* Who may have a connection, tcp_admit.c, and who gives one up. */
 #ifndef NET_TCP_ADMIT_H
 #define NET_TCP_ADMIT_H
 
@@ -22,6 +22,14 @@ void tcp_enter_listener(struct net *net, struct tcp_listener *l,
 void tcp_confirmed(struct net *net, struct tcp_conn *c);
 /* Accepted or gone: no longer counted in the backlog. */
 void tcp_leave_listener(struct net *net, struct tcp_conn *c);
+
+/* ---- tcp_relieve.c */
+
+/* "Nearly all" are taken when no more than one of so many is left. */
+enum { TCP_CONNS_KEPT = 64 };
+
+/* Ends one that has not answered @l in time. */
+bool tcp_relieve_listener(struct net *net, const struct tcp_listener *l);
 /* When connections run short, and when there is none left. */
 void tcp_relieve(struct net *net, u64 now);
 void tcp_make_room(struct net *net);
