@@ -95,6 +95,7 @@ enum tcp_flags {
 	TCP_F_WSCALE = 32,     /* window scaling in use */
 	TCP_F_NO_RECV = 64,    /* application closed: data is answered by RST */
 	TCP_F_ACCEPTED = 128,  /* the application has it: it has a cookie */
+	TCP_F_SILENT = 256,    /* nobody has said a word: on net->tcp.silent */
 	TCP_F_PROBE = 512,     /* send what the window takes, or a byte */
 	TCP_F_RECOVERY = 1024, /* fast recovery, until recover is acked */
 	TCP_F_RTT_TIMED = 2048,	     /* rtt_seq is being timed */
@@ -206,7 +207,7 @@ struct tcp_conn {
 
 	/* --- line 4: links */
 	struct tcp_conn *next_ready, *next_out;
-	struct list link; /* listener's queue, or TIME-WAIT by age */
+	struct list link; /* listener's queue; then silent, or TIME-WAIT */
 	union {
 		u32 next_dead;	  /* TCP_F_ON_DEAD: index + 1 */
 		struct {	  /* until then: */
@@ -323,8 +324,8 @@ struct tcp_conf {
 	u32 challenge_interval_ms; /* ... and between two of a connection */
 	u32 per_source; /* connections from one address; 0: by what is left */
 	u32 per_port;	/* ... to one port; 0: no limit */
-	u32 recycle_idle_ms; /* after which one may go when they run short; 0:
-			      * none may */
+	/* After which one may go when they run short; 0: none may. */
+	u32 recycle_idle_ms, recycle_silent_ms;
 };
 
 /* What connections share: see tcp_share.c. */
@@ -371,6 +372,7 @@ struct tcp {
 	u32 source_shift; /* of a hash's upper bits */
 	u32 ncounted;	  /* confirmed connections, TIME-WAIT excluded */
 	u32 nhalf;	  /* in SYN-RECEIVED, of all listeners */
+	u32 nsilent;	  /* accepted, and nobody has said a word */
 	u32 hand;	  /* where in the table tcp_relieve() looked last */
 	struct tcp_range *ranges;
 	u32 range_free;	  /* list, index + 1 */
@@ -404,6 +406,7 @@ struct tcp {
 	struct tcp_conn *out_head, **out_tail;
 	u32 dead;	       /* list, index + 1 */
 	struct list time_wait; /* oldest first: recycled when short */
+	struct list silent;    /* accepted, oldest first: the same */
 	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady
 	 * round trip above rto_min, RTO stays this much longer than that. */
 	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;

@@ -49,7 +49,7 @@ static u64 source_share(const struct net *net)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 left = conf->max_conns - net->tcp.ncounted;
-	u32 kept = conf->max_conns / TCP_CONNS_KEPT;
+	u32 kept = tcp_conns_kept(net) - 1;
 
 	if (conf->per_source)
 		return conf->per_source;

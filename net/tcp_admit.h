@@ -23,15 +23,42 @@ void tcp_confirmed(struct net *net, struct tcp_conn *c);
 /* Accepted or gone: no longer counted in the backlog. */
 void tcp_leave_listener(struct net *net, struct tcp_conn *c);
 
+/* ---- accepted, and neither side has said anything yet. Such a connection does
+ * not take the fast path: whoever speaks first ends it. */
+
+static inline void tcp_silence(struct tcp *t, struct tcp_conn *c)
+{
+	c->flags |= TCP_F_SILENT;
+	t->nsilent++;
+	list_add_tail(&t->silent, &c->link);
+}
+
+static inline void tcp_spoken(struct tcp *t, struct tcp_conn *c)
+{
+	if (c->flags & TCP_F_SILENT) {
+		c->flags &= ~(u32)TCP_F_SILENT;
+		t->nsilent--;
+		list_del(&c->link);
+	}
+}
+
 /* ---- tcp_relieve.c */
 
-/* "Nearly all" are taken when no more than one of so many is left. */
-enum { TCP_CONNS_KEPT = 64 };
+/* "Nearly all" are taken when no more than this are left. */
+static inline u32 tcp_conns_kept(const struct net *net)
+{
+	return net->conf.tcp.max_conns / 64 + 1;
+}
+
+/* Places that newcomers may have: free, or in TIME-WAIT. */
+u32 tcp_places(const struct net *net);
 
 /* Ends one that has not answered @l in time. */
 bool tcp_relieve_listener(struct net *net, const struct tcp_listener *l);
-/* When connections run short, and when there is none left. */
-void tcp_relieve(struct net *net, u64 now);
+/* When connections run short: true if one has ended, whose place is free when
+ * the application has heard of it. */
+bool tcp_relieve(struct net *net, u64 now);
+/* ... and when there is none left. */
 void tcp_make_room(struct net *net);
 
 #endif

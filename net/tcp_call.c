@@ -153,6 +153,8 @@ int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie)
 	c->cookie = cookie;
 	c->flags |= TCP_F_ACCEPTED;
 	tcp_leave_listener(net, c);
+	if (c->state == TCP_ESTABLISHED && !c->rx_bytes && !c->ooo)
+		tcp_silence(&net->tcp, c);
 	/* What came before the answer. */
 	if (c->events || c->rx_next)
 		tcp_mark_ready(net, c, 0);
@@ -194,6 +196,7 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 	}
 	if (tcp_fin_queued(c))
 		return all ? 0 : -EPIPE;
+	tcp_spoken(&net->tcp, c);
 	c->flags |= TCP_F_FIN_QUEUED;
 	tcp_mark_out(net, c);
 	return 0;

@@ -80,6 +80,7 @@ void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;
 	list_init(&t->time_wait);
+	list_init(&t->silent);
 	for (u32 i = 0; i < conf->max_listeners; i++) {
 		list_init(&t->listeners[i].half);
 		list_init(&t->listeners[i].conns);
@@ -209,6 +210,7 @@ static void shut(struct net *net, struct tcp_conn *c)
 	if (c->state == TCP_TIME_WAIT)
 		net->stat->tcp_time_wait--;
 	tcp_leave_listener(net, c);
+	tcp_spoken(&net->tcp, c);
 	tcp_uncount(net, c);
 	list_del(&c->link);
 	tcp_table_del(net, c);

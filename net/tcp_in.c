@@ -11,6 +11,8 @@
 static void hear(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		 u64 now)
 {
+	if (s->len || s->flags & TCP_FIN)
+		tcp_spoken(&net->tcp, c);
 	if (s->len || s->flags & TCP_FIN || seq_lt(c->snd_una, s->ack))
 		c->last_rx = tick_of(now);
 	else

@@ -165,14 +165,15 @@ static void leave_timer(struct net *net, struct tcp_conn *c)
 /* The FLAGS that say where it was stay, for tcp_join(). */
 static void leave_lists(struct net *net, struct tcp_conn *c)
 {
-	u32 counted = c->flags & TCP_F_COUNTED;
+	u32 kept = c->flags & (TCP_F_COUNTED | TCP_F_SILENT);
 
 	if (c->listener) {
 		tcp_leave_listener(net, c);
 		c->listener = LISTENED;
 	}
+	tcp_spoken(&net->tcp, c);
 	tcp_uncount(net, c);
-	c->flags |= counted;
+	c->flags |= kept;
 	list_del(&c->link);
 	if (c->state == TCP_TIME_WAIT)
 		net->stat->tcp_time_wait--;
@@ -392,6 +393,8 @@ static void join_lists(struct net *net, struct tcp_conn *c)
 		net->stat->tcp_time_wait++;
 		list_add_tail(&net->tcp.time_wait, &c->link);
 	}
+	if (c->flags & TCP_F_SILENT)
+		tcp_silence(&net->tcp, c);
 	if (c->flags & TCP_F_COUNTED)
 		tcp_count(net, c);
 	if (!c->listener)

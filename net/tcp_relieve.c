@@ -2,8 +2,10 @@
 /*
  * Who gives up a connection when they run short.
  *
- *   nearly all taken         who is closed for good and stuck ends; and where
- *                            tcp.recycle_idle allows it, who is silent longest
+ *   nearly all taken         who is closed for good and stuck ends, else the
+ *                            oldest on which nobody has ever said a word; and
+ *                            where tcp.recycle_idle allows it, who is idle
+ *                            longest
  *   all taken                the oldest TIME-WAIT ends, or the oldest half-open
  *                            of the listener that has most of them
  */
@@ -13,7 +15,11 @@ enum {
 	TRIES = 16,	   /* connections looked at for one to give up, */
 	LOOKS = 4 * TRIES, /* ... in so many places of the table */
 	STUCK = 3,	   /* timeouts or probes in a row */
+	FEW_SILENT = 8,	   /* one in so many */
 };
+
+/* How much nearer to being given up than who is used; beyond: idle ticks. */
+enum { WORTH_NONE, WORTH_SILENT = 0xfffffffe, WORTH_STUCK = 0xffffffff };
 
 static struct tcp_conn *oldest(const struct list *l)
 {
@@ -67,6 +73,13 @@ static void recycle_half_open(struct net *net)
 		recycle(net, oldest(&most->half));
 }
 
+u32 tcp_places(const struct net *net)
+{
+	u32 free = tcp_slots_free(&net->tcp, &net->conf.tcp);
+
+	return free + (u32)net->stat->tcp_time_wait;
+}
+
 void tcp_make_room(struct net *net)
 {
 	if (!recycle_time_wait(net))
@@ -90,23 +103,39 @@ static bool is_idle(const struct tcp_conn *c)
 	       !c->ooo;
 }
 
-/* How much nearer to being given up than a living one; 0: not at all. */
-static u32 worth(const struct net *net, const struct tcp_conn *c, u64 now)
+static bool idle_for(const struct tcp_conn *c, u32 ms, u64 now)
 {
-	u32 ms = net->conf.tcp.recycle_idle_ms;
-	u32 idle = tick_of(now) - c->last_rx;
-
-	if (is_stuck(c))
-		return UINT32_MAX;
-	return ms && is_idle(c) && idle >= ticks_of_us(ms * 1000ull) ? idle : 0;
+	return ms && tick_of(now) - c->last_rx >= ticks_of_us(ms * 1000ull);
 }
 
-/* The next few, in turn: no order is kept that each segment would change. */
+static u32 worth(const struct net *net, const struct tcp_conn *c, u64 now)
+{
+	if (is_stuck(c))
+		return WORTH_STUCK;
+	if (is_idle(c) && idle_for(c, net->conf.tcp.recycle_idle_ms, now))
+		return tick_of(now) - c->last_rx;
+	return WORTH_NONE;
+}
+
+/* While they are few, not one who has only just come: his first words are on
+ * their way, and who would come in his place is no better. */
+static struct tcp_conn *longest_silent(const struct net *net, u64 now)
+{
+	struct tcp_conn *c = oldest(&net->tcp.silent);
+	u32 ms = net->conf.tcp.recycle_silent_ms;
+	bool few = net->tcp.nsilent <= net->conf.tcp.max_conns / FEW_SILENT;
+
+	return c && ms && (!few || idle_for(c, ms, now)) ? c : NULL;
+}
+
+/* Of those who have spoken only the next few are looked at, in turn: no order
+ * is kept that each segment would change. */
 static struct tcp_conn *dispensable(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
-	struct tcp_conn *found = NULL, *c;
-	u32 most = 0, looks = min((u32)LOOKS, t->table_mask + 1);
+	struct tcp_conn *found = longest_silent(net, now), *c;
+	u32 most = found ? WORTH_SILENT : WORTH_NONE;
+	u32 looks = min((u32)LOOKS, t->table_mask + 1);
 
 	for (u32 i = 0; i < TRIES; i++) {
 		u32 w;
@@ -123,21 +152,22 @@ static struct tcp_conn *dispensable(struct net *net, u64 now)
 	return found;
 }
 
-void tcp_relieve(struct net *net, u64 now)
+bool tcp_relieve(struct net *net, u64 now)
 {
-	u32 all = net->conf.tcp.max_conns;
+	u32 left = net->conf.tcp.max_conns - net->tcp.ncounted;
 	struct tcp_conn *c;
 
 	/* The others are in nobody's way: see tcp_make_room(). */
-	if (likely(all - net->tcp.ncounted > all / TCP_CONNS_KEPT + 1))
-		return;
+	if (likely(left > tcp_conns_kept(net)))
+		return false;
 	c = dispensable(net, now);
 	if (!c)
-		return;
+		return false;
 	net->stat->tcp_recycled++;
 	/* What has all been acknowledged may still be read there. */
 	if (c->state == TCP_FIN_WAIT_2)
 		tcp_die(net, c, 0);
 	else
 		tcp_give_up(net, c, now);
+	return true;
 }

@@ -57,6 +57,7 @@ s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len)
 	if (!take || (!extend_tail(net, c, addr, take) &&
 		      !append_range(net, c, addr, take)))
 		return 0;
+	tcp_spoken(&net->tcp, c);
 	tcp_mark_out(net, c);
 	return take;
 }

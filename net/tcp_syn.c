@@ -54,20 +54,33 @@ struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
 	return c;
 }
 
+/* Nothing of it is kept where the listener's queue is full, or nearly all
+ * connections are taken: the last ones are for who has confirmed. */
+static bool may_keep(struct net *net, const struct tcp_listener *l)
+{
+	if (net->conf.tcp.syn_cookies && tcp_places(net) <= tcp_conns_kept(net))
+		return false;
+	return tcp_may_queue(net, l);
+}
+
+/* A cookie also for whom a place is being made: it is there when his ACK
+ * comes. */
 static void syn_to_listener(struct net *net, struct tcp_listener *l,
 			    const struct pkt *p, const struct tcp_seg *s,
 			    u8 group, u64 now)
 {
 	const struct tcp_hdr *h = p->l4;
+	bool place = tcp_relieve(net, now) || tcp_places(net);
 	struct tcp_conn *c;
 
-	tcp_relieve(net, now);
 	if (!tcp_in_share(net, p->src, h->dport)) {
 		net->stat->drop_tcp_share++;
-	} else if (tcp_may_queue(net, l)) {
+	} else if (may_keep(net, l)) {
 		c = tcp_open_passive(net, l, p, s, group, now);
 		if (c)
 			tcp_mark_out(net, c);
+	} else if (!place) {
+		net->stat->drop_tcp_conns++;
 	} else if (net->conf.tcp.syn_cookies && tcp_may_accept(l)) {
 		tcp_cookie_send(net, l, p, s, now);
 	} else {

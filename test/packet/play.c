@@ -183,6 +183,7 @@ void play_conf(struct run *r)
 		SETTING(per_source, 1),
 		SETTING(per_port, 1),
 		SETTING(recycle_idle_ms, 1000000),
+		SETTING(recycle_silent_ms, 1000000),
 		SETTING(conn_ranges, 1),
 		SETTING(mss, 1),
 		SETTING(timestamps, 1),

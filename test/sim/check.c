@@ -181,6 +181,10 @@ static void check_conn(struct host *h, const struct tcp_conn *c)
 		check_timers(h, c);
 	if (c->state == TCP_TIME_WAIT)
 		CHECK(h, c, c->rto_at && armed(h, c, c->rto_at));
+	if (c->flags & TCP_F_SILENT)
+		CHECK(h, c,
+		      c->state == TCP_ESTABLISHED && !c->rx_mbufs &&
+			      !c->sndq_bytes && !list_empty(&c->link));
 }
 
 /* ---- pools */
@@ -367,13 +371,13 @@ void check_empty(struct host *h)
 		const struct tcp *t = &h->threads[i].node.dp->net.tcp;
 
 		if (h->threads[i].node.stat.tcp_conns || t->ncounted ||
-		    t->nhalf)
+		    t->nhalf || t->nsilent)
 			sim_fail(h->world,
 				 "host %u: left are %llu connections, %u "
-				 "counted, %u half open",
+				 "counted, %u half open, %u silent",
 				 h->nr,
 				 (unsigned long long)HOST_SUM(h, tcp_conns),
-				 t->ncounted, t->nhalf);
+				 t->ncounted, t->nhalf, t->nsilent);
 		if (t->ranges_left != h->conf.net.tcp.max_ranges)
 			sim_fail(h->world, "host %u: ranges are lost", h->nr);
 		if (h->nthreads > 1 && !t->dead && !t->ready_head &&

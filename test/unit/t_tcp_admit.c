@@ -266,6 +266,166 @@ static void silent_make_room(void **state)
 		assert_int_equal(c[i]->state, TCP_ESTABLISHED);
 }
 
+static bool is_open(struct fixture *f, const struct tcp_peer *p)
+{
+	return tcp_find(&f->net, flow_make(p->ip, FIX_IP, be16(p->port),
+					   be16(p->our_port)));
+}
+
+/* Of the first twenty the peer speaks, of the next ten the application; the
+ * next but one says no more than that it is there, the next one that it will
+ * not speak. */
+static void some_speak(struct fixture *f, struct tcp_peer *p,
+		       struct tcp_conn **c)
+{
+	for (u32 i = 0; i < 20; i++)
+		tcp_put(f, &p[i], TCP_ACK, "x", 1);
+	for (u32 i = 20; i < 30; i++) {
+		assert_int_equal(tcp_send(&f->net, c[i], (const u8 *)"220", 3),
+				 3);
+		tcp_output_all(&f->net, f->now);
+		p[i].ack += 3;
+		tcp_put(f, &p[i], TCP_ACK, NULL, 0);
+	}
+	tcp_put(f, &p[30], TCP_FIN | TCP_ACK, NULL, 0);
+	tcp_put(f, &p[31], TCP_ACK, NULL, 0);
+	tcp_drain(f);
+	tcp_news(f, NULL);
+}
+
+static struct tcp_conn *enter_speaking(struct fixture *f, u32 host)
+{
+	struct tcp_peer p = peer(host, 0);
+	struct tcp_conn *c = enter(f, &p);
+
+	if (c)
+		tcp_put(f, &p, TCP_ACK, "x", 1);
+	tcp_news(f, NULL);
+	tcp_drain(f);
+	return c;
+}
+
+/* Connections on which nobody ever said a word go, the oldest first, one for
+ * each newcomer and when there is need. */
+static void never_spoken_make_room(void **state)
+{
+	enum { N = 60, SPEAK = 31, MOST = 64, LEFT = 2 };
+	struct fixture *f = *state;
+	struct tcp_peer p[MOST], q;
+	struct tcp_conn *c[MOST];
+	u32 ended;
+
+	f->net.conf.tcp.recycle_silent_ms = 1000;
+	open_world(f, MOST, MOST);
+	enter_many(f, N, p, c);
+	some_speak(f, p, c);
+	assert_non_null(enter_speaking(f, 100));
+	assert_non_null(enter_speaking(f, 101));
+	assert_int_equal(f->stat.tcp_recycled, 0);
+	tcp_pass(f, 1001 * FIX_MS);
+	tcp_drain(f);
+	for (ended = 0; ended < N - SPEAK; ended++) {
+		assert_true(is_open(f, &p[SPEAK + ended]));
+		assert_non_null(enter_speaking(f, 110 + ended));
+		assert_false(is_open(f, &p[SPEAK + ended]));
+	}
+	assert_int_equal(f->stat.tcp_recycled, ended);
+	assert_int_equal(f->stat.tcp_rst_out, ended);
+	for (u32 i = 0; i < SPEAK; i++)
+		assert_true(is_open(f, &p[i]));
+	for (u32 i = 0; i < LEFT; i++)
+		assert_non_null(enter_speaking(f, 150 + i));
+	q = peer(160, 0);
+	assert_false(knock(f, &q));
+}
+
+/* ... but not one who has only come, while such are few. */
+static void who_has_come_may_speak(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[64], q = peer(100, 0);
+	struct tcp_conn *c[64];
+
+	open_world(f, 64, 64);
+	enter_many(f, 64, p, c);
+	f->net.conf.tcp.recycle_silent_ms = 1000;
+	for (u32 i = 0; i < 56; i++)
+		tcp_put(f, &p[i], TCP_ACK, "x", 1);
+	tcp_drain(f);
+	assert_false(knock(f, &q));
+	assert_int_equal(f->stat.tcp_recycled, 0);
+	tcp_pass(f, 1001 * FIX_MS);
+	tcp_drain(f);
+	tcp_put_syn(f, &q, TCP_SYN);
+	assert_int_equal(f->stat.tcp_recycled, 1);
+	assert_false(is_open(f, &p[56]));
+}
+
+/* The last places are for who has confirmed. When there is none, the place of
+ * one that goes is free once the application has heard of it, which a cookie
+ * waits for. */
+static void place_that_comes_is_promised(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p[32], q = peer(100, 0);
+	struct tcp_conn *c[32];
+
+	f->net.conf.tcp.syn_cookies = true;
+	open_world(f, 32, 32);
+	enter_many(f, 32, p, c);
+	assert_int_equal(f->stat.tcp_cookies_taken, 1); /* by the last */
+	assert_false(knock(f, &q));
+	assert_int_equal(f->stat.drop_tcp_conns, 1);
+	f->net.conf.tcp.recycle_silent_ms = 1000;
+	assert_true(knock(f, &q));
+	assert_int_equal(f->stat.tcp_cookies_sent, 2);
+	assert_int_equal(f->stat.drop_tcp_conns, 1);
+	assert_false(is_open(f, &p[0]));
+	assert_true(is_open(f, &p[1]));
+	tcp_news(f, NULL);
+	tcp_put(f, &q, TCP_ACK, "x", 1);
+	assert_true(is_open(f, &q));
+	assert_int_equal(f->stat.tcp_cookies_taken, 2);
+}
+
+/* Everybody says a byte every 400 ms: nobody is idle for longer. Where the
+ * settings allow it the longest idle of some goes, else newcomers wait. */
+static void one_byte_now_and_then(void **state)
+{
+	enum { N = 64 };
+	struct fixture *f = *state;
+	struct tcp_peer p[N], q = peer(100, 0);
+	struct tcp_conn *c[N];
+	u8 got[4];
+
+	open_world(f, N, N);
+	enter_many(f, N, p, c);
+	f->net.conf.tcp.recycle_silent_ms = 1000;
+	f->net.conf.tcp.recycle_idle_ms = 500;
+	for (u32 t = 0; t < 3 * N; t++) {
+		u32 i = t % N;
+
+		tcp_put(f, &p[i], TCP_ACK, "x", 1);
+		p[i].seq++;
+		tcp_read(f, c[i], got, sizeof(got));
+		tcp_recv_done(&f->net, c[i], c[i]->rx_told);
+		tcp_drain(f);
+		tcp_pass(f, 400 * FIX_MS / N);
+	}
+	tcp_drain(f);
+	assert_false(knock(f, &q));
+	assert_int_equal(f->stat.tcp_recycled, 0);
+	f->net.conf.tcp.recycle_idle_ms = 300;
+	for (u32 tries = 0; tries < N && !f->stat.tcp_recycled; tries++) {
+		tcp_put_syn(f, &q, TCP_SYN);
+		tcp_drain(f);
+		tcp_news(f, NULL);
+	}
+	assert_int_equal(f->stat.tcp_recycled, 1);
+	for (u32 i = N / 4; i < N; i++) /* of whom it is less than 300 ms */
+		assert_true(is_open(f, &p[i]));
+}
+
 /* Without leave from the settings nobody is sent away. */
 static void silent_stay(void **state)
 {
@@ -331,6 +491,10 @@ int main(void)
 		TCP_TEST(half_open_crowd_nobody_out),
 		TCP_TEST(unanswered_make_room),
 		TCP_TEST(silent_make_room),
+		TCP_TEST(never_spoken_make_room),
+		TCP_TEST(who_has_come_may_speak),
+		TCP_TEST(place_that_comes_is_promised),
+		TCP_TEST(one_byte_now_and_then),
 		TCP_TEST(silent_stay),
 		TCP_TEST(stuck_make_room),
 	};

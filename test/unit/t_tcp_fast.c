@@ -38,6 +38,16 @@ static struct pair open_pair(void)
 	return p;
 }
 
+/* ... on which something has been said before. */
+static struct pair talking_pair(void)
+{
+	struct pair p = open_pair();
+
+	for (int i = 0; i < BOTH; i++)
+		tcp_spoken(&p.r->dp.net.tcp, p.conn[i]);
+	return p;
+}
+
 /* A segment of ten bytes, received and not looked at yet. */
 static struct mbuf *segment(struct pair *p, int family)
 {
@@ -61,9 +71,28 @@ static u32 fast_in(struct pair *p, struct mbuf *const *m, u32 n)
 	return tcp_fast_in(&p->r->dp.net, m, n, p->r->now);
 }
 
-static void segments_in(void **state)
+/* Who is silent is on a list: the long way takes him off. */
+static void first_words(void **state)
 {
 	struct pair p = open_pair();
+	struct net *net = &p.r->dp.net;
+	struct mbuf *m = segment(&p, V4);
+
+	assert_int_equal(net->tcp.nsilent, BOTH);
+	assert_int_equal(fast_in(&p, &m, 1), 0);
+	assert_int_equal(net_rx(net, &m, 1, p.r->now), 1);
+	assert_int_equal(
+		tcp_answer(net, p.conn[V6], 0, p.r->arena, 64, p.r->now), 64);
+	assert_int_equal(net->ntx, 0);
+	assert_int_equal(net->tcp.nsilent, 0);
+	m = segment(&p, V4);
+	assert_int_equal(fast_in(&p, &m, 1), 1);
+	rig_end(p.r);
+}
+
+static void segments_in(void **state)
+{
+	struct pair p = talking_pair();
 	struct mbuf *m[] = { segment(&p, V4), segment(&p, V6), segment(&p, V6),
 			     segment(&p, V4) };
 
@@ -75,7 +104,7 @@ static void segments_in(void **state)
 
 static void answers_out(void **state)
 {
-	struct pair p = open_pair();
+	struct pair p = talking_pair();
 	struct net *net = &p.r->dp.net;
 
 	for (int i = 0; i < BOTH; i++) {
@@ -93,7 +122,7 @@ static void answers_out(void **state)
 /* By way of a router, too. */
 static void answers_far_away(void **state)
 {
-	struct pair p = open_pair();
+	struct pair p = talking_pair();
 	struct net *net = &p.r->dp.net;
 	struct be32 router = p.conn[V6]->flow.raddr;
 
@@ -109,7 +138,7 @@ static void answers_far_away(void **state)
 /* Somebody else has our address: nothing comes, the long way drops it. */
 static void address_taken(void **state)
 {
-	struct pair p = open_pair();
+	struct pair p = talking_pair();
 	struct mbuf *m = segment(&p, V6);
 
 	p.r->dp.net.ip6.own[0].taken = true;
@@ -123,7 +152,7 @@ static void address_taken(void **state)
 /* An IPv4 packet whose addresses are the ids of IPv6 ones. */
 static void ids_in_disguise(void **state)
 {
-	struct pair p = open_pair();
+	struct pair p = talking_pair();
 	struct mbuf *m = segment(&p, V4);
 	const struct tcp_conn *c = p.conn[V6];
 	struct ipv4_hdr *ip = (struct ipv4_hdr *)(m->data + ETH_LEN);
@@ -163,7 +192,7 @@ static void headers(void **state)
 		{ 54, 1, false },    /* other ports, sum */
 		{ 80, 1, false },    /* data, sum */
 	};
-	struct pair p = open_pair();
+	struct pair p = talking_pair();
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct mbuf *m = segment(&p, V6);
@@ -179,6 +208,7 @@ static void headers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_words),
 		cmocka_unit_test(segments_in),
 		cmocka_unit_test(answers_out),
 		cmocka_unit_test(answers_far_away),
