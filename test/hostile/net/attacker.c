@@ -305,6 +305,7 @@ int main(int argc, char **argv)
 {
 	static struct attack attack = { .client = CLIENT,
 					.gateway = GATEWAY,
+					.naddrs = PUPPET_ADDRS,
 					.rng = 0x9e3779b97f4a7c15 };
 	struct attack *a = &attack;
 	const struct attack_kind *kind;

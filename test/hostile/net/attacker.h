@@ -117,7 +117,7 @@ struct attack {
 	struct honest *honest;
 	struct attack_flow flows[65536]; /* by the client's port */
 	struct puppet puppets[PUPPETS];
-	uint32_t npuppets;
+	uint32_t npuppets, naddrs; /* so many addresses have they */
 	bool silent_arp, half_open;
 	/* this attack */
 	uint64_t began, least;
@@ -210,19 +210,27 @@ struct manner {	      /* of a handshake */
 	uint8_t nopt;
 };
 
-/* Addresses of puppets, all of which answer ARP. */
+/* Addresses of puppets, 10.81.16.0 to 10.81.19.255, all of which answer ARP: so
+ * many that no limit for one of them keeps them from every connection. */
+enum { PUPPET_NET = 0x0a511000, PUPPET_ADDRS = 1024 };
+
 static inline uint32_t puppet_ip(uint32_t i)
 {
-	return 0x0a510100 | (1 + i % 128);
+	return PUPPET_NET + i % PUPPET_ADDRS;
 }
 
 /* Opens @n connections; how many the server took: it need not take all. */
 uint32_t puppets_open(struct attack *a, uint32_t n, const struct manner *how);
 /* The first part of it: SYNs only. */
 void puppets_ask(struct attack *a, uint32_t n, const struct manner *how);
+/* ... of those that are not open, or have been ended; the others' last ACK once
+ * more: it may have brought a cookie back when there was no place. */
+void puppets_fill(struct attack *a, uint32_t n, const struct manner *how);
 /* At @off bytes behind what the server expects next; 0 and it is counted. */
 void puppet_send(struct attack *a, struct puppet *p, int32_t off,
 		 const void *data, uint16_t len, uint8_t flags);
+/* ... if it is open. */
+void puppet_says(struct attack *a, uint32_t i, const char *text);
 void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
 		  const struct tcp_hdr *t, uint32_t len);
 /* Ends what is open, by resets that the server has to take. */

@@ -4,8 +4,8 @@
 
 enum { STRANGERS = 0x0a510500 /* 10.81.5.0 to 10.81.8.255: nobody is there */ };
 
-/* Of run.sh's tcp.max_conns half may be half-open; and the clients. */
-enum { CONNS_MOST = 2048 / 2 + 16, NEWCOMERS = 20 };
+/* run.sh's tcp.max_conns; half of them may be half-open; and the clients. */
+enum { CONNS = 2048, CONNS_MOST = CONNS / 2 + 16, NEWCOMERS = 20 };
 
 /* As more(); but the first second only fills what can be filled. From then on
  * whoever is connected has to go on, and NEWCOMERS to get in: more than would
@@ -159,19 +159,40 @@ static bool half_open(struct attack *a)
 	return !*a->why;
 }
 
-/* As many as the server can hold, but for a few, and then no word. All would
- * leave newcomers no place, whoever they are: doc/isolation.md, "a handshake,
- * then silence". */
+/* More connections than the server can hold; whom it sends away comes again
+ * soon. Newcomers get in meanwhile. Each has said a byte after @speak rounds,
+ * and again; 0: never a word. */
+static bool all_taken(struct attack *a, uint32_t speak)
+{
+	enum { ROUND_MS = 100 };
+	const struct manner how = { .win = 65535, .ts = true, .acks = true };
+	uint32_t round = 0;
+	uint64_t next = 0;
+
+	do {
+		if (now_ns() >= next) {
+			puppets_fill(a, PUPPETS, &how);
+			for (uint32_t i = round++ % max(speak, 1u);
+			     speak && i < a->npuppets; i += speak)
+				puppet_says(a, i, "g");
+			next = now_ns() + ROUND_MS * 1000000ull;
+		}
+		hear(a, 5);
+	} while (more_when_full(a));
+	return !*a->why;
+}
+
 static bool silent(struct attack *a)
 {
-	const struct manner how = { .win = 65535, .ts = true };
+	return all_taken(a, 0);
+}
 
-	for (uint32_t n = 240; n <= 1920; n += 240) { /* run.sh: of 2048 */
-		puppets_ask(a, n, &how);
-		hear(a, 5);
-	}
-	wait_more(a);
-	return !*a->why;
+/* With one address more it would take all, whoever comes: doc/isolation.md, "a
+ * few bytes now and then". */
+static bool slow_loris(struct attack *a)
+{
+	a->naddrs = CONNS / 512;
+	return all_taken(a, 5);
 }
 
 /* Opens and is gone by a reset, or a FIN and no more. */
@@ -220,6 +241,7 @@ const struct attack_kind attacks_flood[] = {
 	{ "flags_all", flags_all, ON_ECHO },
 	{ "half_open", half_open, ON_ECHO },
 	{ "silent", silent, ON_BOTH },
+	{ "slow_loris", slow_loris, ON_BOTH },
 	{ "open_close", open_close, ON_BOTH },
 	{ "land", land, ON_ECHO },
 	{ 0 },

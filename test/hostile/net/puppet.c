@@ -4,7 +4,6 @@
 
 enum {
 	PORT_BASE = 20000,
-	PER_PORT = 128,
 	ROUND_MS = 100, /* then SYNs are repeated */
 	OPEN_S = 2,	/* and then given up */
 	END_ROUNDS = 20,
@@ -15,18 +14,27 @@ static u32 tsval(void)
 	return (u32)(now_ns() >> 20);
 }
 
-static void name(struct puppet *p, u32 i)
+static void begin(struct attack *a, u32 i, const struct manner *how)
 {
-	p->ip = puppet_ip(i);
-	p->port = (u16)(PORT_BASE + i / PER_PORT);
+	u32 isn = random32(a);
+
+	a->puppets[i] =
+		(struct puppet){ .ip = puppet_ip(i % a->naddrs),
+				 .port = (u16)(PORT_BASE + i / a->naddrs),
+				 .state = P_ASKS,
+				 .win = how->win,
+				 .ts = how->ts,
+				 .acks = how->acks,
+				 .snd_nxt = isn,
+				 .snd_una = isn };
+	a->npuppets = max(a->npuppets, i + 1);
 }
 
 static struct puppet *find(struct attack *a, u32 ip, u16 port)
 {
-	u32 i = (ip & 255) - 1 + (u32)(port - PORT_BASE) * PER_PORT;
+	u32 i = ip - PUPPET_NET + (u32)(port - PORT_BASE) * a->naddrs;
 
-	return (ip & 255) > PER_PORT || i >= a->npuppets ? NULL
-							 : &a->puppets[i];
+	return i < a->npuppets ? &a->puppets[i] : NULL;
 }
 
 static void send_syn(struct attack *a, struct puppet *p,
@@ -61,22 +69,38 @@ void puppet_send(struct attack *a, struct puppet *p, int32_t off,
 		p->snd_nxt += len + !!(flags & TCP_FIN);
 }
 
+void puppet_says(struct attack *a, uint32_t i, const char *text)
+{
+	struct puppet *p = &a->puppets[i];
+
+	if (p->state == P_OPEN)
+		puppet_send(a, p, 0, text, (u16)strlen(text),
+			    TCP_ACK | TCP_PSH);
+}
+
 void puppets_ask(struct attack *a, uint32_t n, const struct manner *how)
 {
 	for (u32 i = 0; i < n; i++) {
 		struct puppet *p = &a->puppets[i];
 
-		if (i >= a->npuppets || p->state != P_ASKS) {
-			*p = (struct puppet){ .state = P_ASKS,
-					      .win = how->win,
-					      .ts = how->ts,
-					      .acks = how->acks,
-					      .snd_nxt = random32(a) };
-			name(p, i);
-			p->snd_una = p->snd_nxt;
-			a->npuppets = max(a->npuppets, i + 1);
-		}
+		if (i >= a->npuppets || p->state != P_ASKS)
+			begin(a, i, how);
 		send_syn(a, p, how);
+	}
+	sync_up(a);
+}
+
+void puppets_fill(struct attack *a, uint32_t n, const struct manner *how)
+{
+	for (u32 i = 0; i < n; i++) {
+		struct puppet *p = &a->puppets[i];
+
+		if (i >= a->npuppets || p->state == P_GONE)
+			begin(a, i, how);
+		if (p->state == P_ASKS)
+			send_syn(a, p, how);
+		else if (p->state == P_OPEN)
+			puppet_send(a, p, 0, NULL, 0, TCP_ACK);
 	}
 	sync_up(a);
 }
@@ -156,11 +180,24 @@ static bool reset_counts(const struct puppet *p, const struct tcp_hdr *t)
 	return be32_host(t->seq) == p->rcv_nxt;
 }
 
+/* The server's timestamp, wherever in the options; it may hold a cookie. */
+static void note_ts(struct puppet *p, const struct tcp_hdr *t)
+{
+	const u8 *o = (const u8 *)(t + 1), *end = (const u8 *)t + t->off / 4;
+	struct be32 ts;
+
+	while (o + 10 <= end && *o && *o != TCP_OPT_TS)
+		o += *o == TCP_OPT_NOP ? 1 : max(o[1], (u8)2);
+	if (o + 10 > end || *o != TCP_OPT_TS)
+		return;
+	memcpy(&ts, o + 2, 4);
+	p->tsecr = be32_host(ts);
+}
+
 void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
 		  const struct tcp_hdr *t, uint32_t len)
 {
 	struct puppet *p = find(a, be32_host(ip->dst), be16_host(t->dport));
-	struct be32 ts;
 
 	if (!p || p->state == P_CLOSED)
 		return;
@@ -170,10 +207,8 @@ void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
 			p->state = P_GONE;
 		return;
 	}
-	if (p->ts && t->off >> 4 == 8) {
-		memcpy(&ts, (const u8 *)(t + 1) + 4, 4);
-		p->tsecr = be32_host(ts);
-	}
+	if (p->ts)
+		note_ts(p, t);
 	if (t->flags & TCP_SYN)
 		opened(a, p, t);
 	else if (p->state == P_ASKS)

@@ -10,7 +10,7 @@
 #   tap    IX 10.81.0.10  TAP ix0 ======= the same
 #          all in a user and network namespace, without root
 #
-# The attacker (beside this script in the build tree) plays hosts of 10.81.1.0
+# The attacker (beside this script in the build tree) plays hosts of 10.81.16.0/22
 # and forges everybody. Each attack's line says PASS, or FAIL and what it
 # achieved, and the honest clients' pace before and during it.
 set -u

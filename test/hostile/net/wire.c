@@ -98,7 +98,7 @@ void sync_up(struct attack *a)
 
 static bool is_puppet(u32 ip)
 {
-	return ip >> 8 == SYNC_IP >> 8;
+	return ip - PUPPET_NET < PUPPET_ADDRS || ip == SYNC_IP;
 }
 
 static void hear_arp(struct attack *a, const u8 *frame)
@@ -211,11 +211,11 @@ static void hear_less(int fd)
 		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
 		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 200, 0, 7),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_LEN + 12), /* source */
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xffffff00),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYNC_IP & ~255, 4, 0),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~(PUPPET_ADDRS - 1u)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PUPPET_NET, 4, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_LEN + 16),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xffffff00),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYNC_IP & ~255, 1, 0),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~(PUPPET_ADDRS - 1u)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PUPPET_NET, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, ALL),
 	};
