@@ -228,10 +228,11 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 static inline bool nothing_due(const struct tcp_conn *c)
 {
 	const u32 due = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_REXMIT |
-			TCP_F_PROBE | TCP_F_FIN_QUEUED | TCP_F_LOSS;
+			TCP_F_PROBE | TCP_F_FIN_QUEUED | TCP_F_LOSS |
+			TCP_F_RELEASED;
 
-	return likely(c->state == TCP_ESTABLISHED && !(c->flags & due) &&
-		      c->snd_nxt - c->snd_una == c->sndq_bytes);
+	return c->state == TCP_ESTABLISHED && !(c->flags & due) &&
+	       c->snd_nxt - c->snd_una == c->sndq_bytes;
 }
 
 /* There is no room left: @c and those behind it, up to *@last, come before
@@ -250,24 +251,24 @@ void tcp_output_all(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
 	/* Whoever marks himself again meanwhile waits for the next call. */
-	struct tcp_conn *c = t->out_head, **last = t->out_tail;
+	struct tcp_conn *c = t->out_head, *next, **last = t->out_tail;
 
 	t->out_head = NULL;
 	t->out_tail = &t->out_head;
 	t->port_tries = 0;
 	tcp_tune_window(net);
-	while (c) {
-		struct tcp_conn *next = c->next_out;
-
+	for (; c; c = next) {
+		next = c->next_out;
 		c->flags &= ~(u32)TCP_F_ON_OUT;
+		if (likely(nothing_due(c)))
+			continue;
 		if (unlikely(c->flags & TCP_F_RELEASED)) {
 			tcp_conn_put(net, c);
 		} else if (unlikely(!net_tx_room(net, 2))) {
 			put_off(t, c, last);
 			return;
-		} else if (!nothing_due(c)) {
+		} else {
 			tcp_output(net, c, now);
 		}
-		c = next;
 	}
 }
