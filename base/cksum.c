@@ -25,13 +25,7 @@ static inline u64 tail(u64 sum, const u8 *p, size_t len)
 	return sum;
 }
 
-/* Words in one chain of carries. */
-#define ADD_4(sum, w)                                                \
-	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq %3, %0\n\t"      \
-		"adcq %4, %0\n\tadcq $0, %0"                         \
-		: "+r"(sum)                                          \
-		: "m"((w)[0]), "m"((w)[1]), "m"((w)[2]), "m"((w)[3]) \
-		: "cc")
+/* The same of 64. */
 #define ADD_8(sum, w)                                                 \
 	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq %3, %0\n\t"       \
 		"adcq %4, %0\n\tadcq %5, %0\n\tadcq %6, %0\n\t"       \
@@ -45,15 +39,19 @@ u64 cksum_add(u64 sum, const void *data, size_t len)
 {
 	const u64_any *w = data;
 
-	for (; len >= 64; len -= 64, w += 8)
+	for (; len >= 64; len -= 64, w += 8) {
+		OPAQUE(len);
 		ADD_8(sum, w);
+	}
+	if (likely(!len))
+		return sum;
 	if (len & 32) {
-		ADD_4(sum, w);
+		sum = cksum_add_32(sum, w);
 		w += 4;
 	}
 	for (len &= 31; unlikely(len >= 8); len -= 8, w++)
 		sum = cksum_add64(sum, *w);
-	return likely(!len) ? sum : tail(sum, (const u8 *)w, len);
+	return tail(sum, (const u8 *)w, len);
 }
 
 u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
@@ -63,6 +61,7 @@ u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
 	u64_any *d = dst;
 
 	for (; len >= 64; len -= 64, s += 8, d += 8) {
+		OPAQUE(len);
 		__builtin_memcpy(d, s, 64);
 		ADD_8(sum, d);
 	}

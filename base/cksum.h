@@ -23,6 +23,21 @@ static inline u64 cksum_add64(u64 sum, u64 raw)
 	return sum + (sum < raw);
 }
 
+/* The words of 32 bytes, in one chain of carries. */
+static inline u64 cksum_add_32(u64 sum, const void *data)
+{
+	const struct {
+		u64 w[4];
+	} PACKED *p = data;
+
+	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq %3, %0\n\t"
+		"adcq %4, %0\n\tadcq $0, %0"
+		: "+r"(sum)
+		: "m"(p->w[0]), "m"(p->w[1]), "m"(p->w[2]), "m"(p->w[3])
+		: "cc");
+	return sum;
+}
+
 /* 16-bit one's complement sum, not inverted. Each half is added to the other
  * in both places: the upper half then holds the sum with its carry. */
 static inline u16 cksum_fold(u64 sum)

@@ -66,7 +66,8 @@ static inline bool sum_holds(const struct net *net, const struct mbuf *m,
 	if (m->flags & MBUF_CSUM_OK || (net->caps & NIC_RX_CSUM_PARTIAL &&
 					s->tcp.cksum == cksum_fold(sum)))
 		return true;
-	return likely(cksum_holds(cksum_add(sum, s, len)));
+	sum = cksum_add_32(sum, s);
+	return likely(cksum_holds(cksum_add(sum, s + 1, len - TCP_FAST_LEN)));
 }
 
 static inline bool sums_hold(const struct net *net, const struct mbuf *m,
