@@ -68,7 +68,7 @@ struct ixev_node {
 	struct ixev_buf *buf; /* transmit buffer that it holds, or NULL */
 };
 
-enum { IXEV_BUF_SIZE = 16384, IXEV_BUF_DATA = 64 };
+enum { IXEV_BUF_SIZE = 16384, IXEV_BUF_DATA = 64, IXEV_COPY_MAX = 256 };
 
 /* A transmit buffer in the arena, filled from the front by all connections of
  * the thread, free again when all its ranges are acknowledged. */
