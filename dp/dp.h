@@ -186,7 +186,9 @@ u32 dp_rx(struct dp *dp, u64 now);
 /* One packet, as any other. */
 void dp_rx_one(struct dp *dp, struct mbuf *m, u64 now);
 
-/* event.c: fills dp->up->events anew; what does not fit waits. */
+/* event.c: fills dp->up->events anew; what does not fit waits. From begin to
+ * end the array is ours, and reception writes events, too. */
+void dp_events_begin(struct dp *dp);
 void dp_events(struct dp *dp, u64 now);
 bool dp_events_waiting(const struct dp *dp);
 void dp_events_drop(struct dp *dp); /* forgets what is not yet told */

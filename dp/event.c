@@ -3,7 +3,8 @@
  * What TCP, UDP and the timers have to report becomes event conditions, as long
  * as the array has room. The rest stays with its connection or socket, which
  * goes back on the ready list: nothing is queued here, and an application that
- * is slow to take events slows its peers through their receive windows.
+ * is slow to take events slows its peers through their receive windows. What
+ * mostly comes, reception has written itself by then: see net/tcp_tell.h.
  *
  * Of one connection the order is: connected or knock, recv in stream order,
  * the end of stream, sent, dead. A connection that has knocked reports nothing
@@ -15,9 +16,7 @@
 #include "base/errno.h"
 #include "base/mem.h"
 #include "dp/move.h"
-
-/* The application has answered the knock, or has itself connected. */
-enum { KNOWN = TCP_F_ACCEPTED | TCP_F_ACTIVE };
+#include "net/tcp_tell.h"
 
 static inline bool full(struct dp *dp)
 {
@@ -25,26 +24,6 @@ static inline bool full(struct dp *dp)
 		return false;
 	dp->full = true;
 	return true;
-}
-
-_Static_assert(offsetof(struct ix_event, type) == 0 &&
-		       offsetof(struct ix_event, port) == 2 &&
-		       offsetof(struct ix_event, len) == 4,
-	       "event_write() writes them as one word");
-_Static_assert(offsetof(struct ix_event, acked) + 4 ==
-		       offsetof(struct ix_event, room),
-	       "event_sent() writes them as one word");
-
-/* Type, port 0 and length are one store. Fields that the type does not use keep
- * what an earlier event left there, which the application has seen before. */
-static inline void event_write(struct ix_event *e, u16 type, u32 len,
-			       u64 cookie, u64 handle)
-{
-	u64 head = type | (u64)len << 32;
-
-	memcpy(e, &head, sizeof(head));
-	e->cookie = cookie;
-	e->handle = handle;
 }
 
 /* The caller has checked that there is room. */
@@ -62,18 +41,6 @@ static inline struct ix_event *conn_event(struct dp *dp,
 					  u32 len)
 {
 	return event_put(dp, type, len, c->cookie, c->handle);
-}
-
-/* Bytes acknowledged since the last report, and the room to send that there is
- * now: neighbours, one store. Also in recv events, which saves a request and
- * answer protocol a sent event for each message. */
-static inline void event_sent(struct dp *dp, struct ix_event *e,
-			      struct tcp_conn *c)
-{
-	u64 both = c->acked | (u64)tcp_send_space(&dp->net, c) << 32;
-
-	memcpy(&e->acked, &both, sizeof(both));
-	c->acked = 0;
 }
 
 /* A connection that ends before the application has answered its knock is
@@ -154,7 +121,7 @@ static bool tell_sent(struct dp *dp, struct tcp_conn *c)
 {
 	if (unlikely(full(dp)))
 		return false;
-	event_sent(dp, conn_event(dp, c, IX_EV_SENT, 0), c);
+	event_sent(&dp->net, c, &dp->up->events[dp->nevents++]);
 	c->events &= ~TCP_EV_SENT;
 	return true;
 }
@@ -209,7 +176,7 @@ static bool tell_arrived(struct dp *dp, struct tcp_conn *c, bool *left)
  * the array is full (*@left). */
 static bool begin(struct dp *dp, struct tcp_conn *c, bool *left)
 {
-	if (!(c->flags & KNOWN)) {
+	if (!(c->flags & TCP_F_KNOWN)) {
 		*left = !tell_knock(dp, c);
 		return false;
 	}
@@ -230,7 +197,7 @@ static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 
 	if (c->events & TCP_EV_AWAY && !tell_arrived(dp, c, &left))
 		return !left;
-	if ((c->events & TCP_EV_CONNECTED || !(c->flags & KNOWN) ||
+	if ((c->events & TCP_EV_CONNECTED || !(c->flags & TCP_F_KNOWN) ||
 	     c->flags & TCP_F_NO_RECV) &&
 	    !begin(dp, c, &left))
 		return !left;
@@ -250,7 +217,7 @@ static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 static inline bool data_only(const struct tcp_conn *c)
 {
 	return !(c->events & ~(TCP_EV_RECV | TCP_EV_SENT)) &&
-	       c->flags & KNOWN && !(c->flags & TCP_F_NO_RECV);
+	       c->flags & TCP_F_KNOWN && !(c->flags & TCP_F_NO_RECV);
 }
 
 /* Writes at most one event, to @e, and returns the place of the next. What it
@@ -264,13 +231,10 @@ static inline struct ix_event *tell(struct dp *dp, struct tcp_conn *c,
 
 	if (likely(c->events & TCP_EV_RECV && tcp_next_rx(c, &data, &len) &&
 		   len)) {
-		event_write(e, IX_EV_RECV, len, c->cookie, c->handle);
-		e->addr = mbuf_app_addr(&dp->pool, data);
-		event_sent(dp, e++, c);
+		event_recv(&dp->net, c, e++, data, len);
 		c->events = likely(!c->rx_next) ? 0 : TCP_EV_RECV;
 	} else if (c->events == TCP_EV_SENT) {
-		event_write(e, IX_EV_SENT, 0, c->cookie, c->handle);
-		event_sent(dp, e++, c);
+		event_sent(&dp->net, c, e++);
 		c->events = 0;
 	}
 	return e;
@@ -401,12 +365,28 @@ static void timer_events(struct dp *dp)
 		event_put(dp, IX_EV_TIMER, 0, cookie, handle);
 }
 
+void dp_events_begin(struct dp *dp)
+{
+	dp->nevents = 0;
+	dp->full = false;
+	if (likely(dp->up)) {
+		dp->net.event = dp->up->events;
+		dp->net.event_end = dp->up->events + IX_MAX_EVENTS;
+	}
+}
+
+/* What reception has written itself. */
+static void take_written(struct dp *dp)
+{
+	dp->nevents = (u32)(dp->net.event - dp->up->events);
+	dp->net.event = dp->net.event_end = NULL;
+}
+
 void dp_events(struct dp *dp, u64 now)
 {
 	if (unlikely(!dp->up))
 		return;
-	dp->nevents = 0;
-	dp->full = false;
+	take_written(dp);
 	collect_sent(dp);
 	timer_events(dp);
 	udp_sent_events(dp);

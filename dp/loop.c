@@ -72,6 +72,7 @@ int dp_step(struct dp *dp, bool calls, u64 now)
 	timers(dp, now);
 	output(dp, now);
 	sent = dp_tx(dp, now);
+	dp_events_begin(dp);
 	received = dp_rx(dp, now);
 	dp_events(dp, now);
 	return account(dp, sent + received);

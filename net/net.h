@@ -9,7 +9,8 @@
  * txq
  *
  * Nothing here calls up: TCP and UDP put what the application should know on
- * net->ready; dp/event.c turns it into event conditions.
+ * their ready lists; dp/event.c turns it into event conditions. Where an event
+ * may be written at once, net->event says so.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -97,6 +98,10 @@ struct net {
 	u32 owner;	       /* of what net_rx() left: a thread, NET_ALL, */
 	u32 early;	       /* ... NET_HOLD: for this group */
 	u8 group_state[RSS_TABLE]; /* enum group_state */
+
+	/* Where the next event condition may be written, and the end of that;
+	 * both NULL: it waits, see dp/event.c. */
+	struct ix_event *event, *event_end;
 
 	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
 	u32 ntx;

@@ -2,6 +2,7 @@
 /* The fast path in: see tcp_fast.h. */
 #include "net/tcp_fast.h"
 #include "net/tcp_loss.h"
+#include "net/tcp_tell.h"
 
 struct frame {
 	struct eth_hdr eth;
@@ -144,6 +145,36 @@ static ALWAYS_INLINE u8 take_ack(struct net *net, struct tcp_conn *c, u32 ack,
 	return TCP_EV_SENT;
 }
 
+/* Does nothing of @c wait to be told before what is new? */
+static inline bool may_tell(const struct net *net, const struct tcp_conn *c)
+{
+	return !c->events && c->flags & TCP_F_KNOWN &&
+	       likely(net->event < net->event_end);
+}
+
+/* @m of payload, with the @len bytes that are the next. @events: what else the
+ * application should know. */
+static ALWAYS_INLINE void take_data(struct net *net, struct tcp_conn *c,
+				    struct mbuf *m, u32 len, u8 events)
+{
+	if (likely(!c->rx_head && may_tell(net, c))) {
+		tcp_rx_append_told(c, m, len);
+		event_recv(net, c, net->event++, m->data, len);
+	} else {
+		tcp_rx_append_one(net, c, m, len);
+		tcp_ready(net, c, events | TCP_EV_RECV);
+	}
+	tcp_data_taken(net, c);
+}
+
+static inline void tell_acked(struct net *net, struct tcp_conn *c)
+{
+	if (likely(may_tell(net, c)))
+		event_sent(net, c, net->event++);
+	else
+		tcp_ready(net, c, TCP_EV_SENT);
+}
+
 /* A frame with sound headers, of @hlen bytes, and sums. False: not done. */
 static ALWAYS_INLINE bool take_segment(struct net *net, struct tcp_conn *c,
 				       u32 any, struct mbuf *m,
@@ -165,14 +196,12 @@ static ALWAYS_INLINE bool take_segment(struct net *net, struct tcp_conn *c,
 			(u32)be16_host(s->tcp.win) << c->wscale_snd);
 	if (len) {
 		mbuf_pull(m, hlen);
-		tcp_rx_append_one(net, c, m, len);
-		tcp_data_taken(net, c);
-		events |= TCP_EV_RECV;
-	} else {
-		mbuf_free(net->pool, m);
+		take_data(net, c, m, len, events);
+		return true;
 	}
+	mbuf_free(net->pool, m);
 	if (likely(events))
-		tcp_ready(net, c, events);
+		tell_acked(net, c);
 	return true;
 }
 

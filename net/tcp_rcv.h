@@ -87,6 +87,18 @@ static inline void tcp_rx_append_one(struct net *net, struct tcp_conn *c,
 	}
 }
 
+/* The same with nothing before it, and the application told (tcp_next_rx()). */
+static inline void tcp_rx_append_told(struct tcp_conn *c, struct mbuf *m,
+				      u32 len)
+{
+	c->rcv_nxt += len;
+	c->rx_bytes = c->rx_told = len;
+	c->rx_mbufs++;
+	c->rx_head = c->rx_tail = m;
+	m->tcp.off_done = 0;
+	m->tcp.off_told = (u16)len;
+}
+
 /* A chain of such buffers. */
 void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* net/tcp_fast.c, tcp_answer.c: that both families take the fast path. That it
- * does what the long way does is shown by test/fuzz/f_fast.c. */
+/* net/tcp_fast.c, tcp_answer.c: that both families take the fast path, and when
+ * it tells the application itself. That it does what the long way does is shown
+ * by test/fuzz/f_fast.c. */
 #include "rig.h"
 #include "test.h"
 
@@ -170,6 +171,71 @@ static void ids_in_disguise(void **state)
 	rig_end(p.r);
 }
 
+/* The next that was told: so many bytes from @family's connection. */
+static const struct ix_event *told(const struct pair *p, u32 i, int family)
+{
+	const struct ix_event *e = &p->r->up.events[i];
+
+	assert_int_equal(e->type, IX_EV_RECV);
+	assert_int_equal(e->cookie, family);
+	assert_int_equal(e->len, 10);
+	return e;
+}
+
+/* A second segment of a connection comes when all else is in the array. */
+static void told_at_once(void **state)
+{
+	struct pair p = talking_pair();
+	struct dp *dp = &p.r->dp;
+	struct mbuf *m[] = { segment(&p, V4), segment(&p, V4),
+			     segment(&p, V6) };
+
+	dp_events_begin(dp);
+	assert_int_equal(fast_in(&p, m, ARRAY_SIZE(m)), ARRAY_SIZE(m));
+	assert_ptr_equal(dp->net.tcp.ready_head, p.conn[V4]);
+	assert_null(p.conn[V4]->next_ready);
+	dp_events(dp, p.r->now);
+	assert_int_equal(p.r->up.nevents, 3);
+	assert_int_equal(told(&p, 0, V4)->addr + MBUF_SIZE * (u64)m[1]->index,
+			 told(&p, 2, V4)->addr + MBUF_SIZE * (u64)m[0]->index);
+	told(&p, 1, V6);
+	rig_end(p.r);
+}
+
+/* What finds no room in the array waits. */
+static void told_later(void **state)
+{
+	struct pair p = talking_pair();
+	struct dp *dp = &p.r->dp;
+	struct mbuf *m[] = { segment(&p, V4), segment(&p, V6) };
+
+	dp_events_begin(dp);
+	dp->net.event_end = dp->net.event + 1;
+	assert_int_equal(fast_in(&p, m, ARRAY_SIZE(m)), ARRAY_SIZE(m));
+	assert_ptr_equal(dp->net.tcp.ready_head, p.conn[V6]);
+	dp_events(dp, p.r->now);
+	assert_int_equal(p.r->up.nevents, 2);
+	told(&p, 0, V4);
+	told(&p, 1, V6);
+	rig_end(p.r);
+}
+
+/* The array is the application's while it works. */
+static void not_while_it_works(void **state)
+{
+	struct pair p = talking_pair();
+	struct ix_event before = { .type = 77 };
+
+	p.r->up.events[0] = before;
+	rig_inject_tcp(p.r, &p.peer[V4], TCP_ACK | TCP_PSH, "0123456789", 10);
+	dp_overrun(&p.r->dp, p.r->now);
+	assert_int_equal(p.conn[V4]->rx_bytes, 10);
+	assert_memory_equal(&p.r->up.events[0], &before, sizeof(before));
+	assert_int_equal(rig_poll(p.r), 1);
+	told(&p, 0, V4);
+	rig_end(p.r);
+}
+
 /* What of IPv6's header closes the fast path, and what does not. */
 static void headers(void **state)
 {
@@ -215,6 +281,9 @@ int main(void)
 		cmocka_unit_test(address_taken),
 		cmocka_unit_test(ids_in_disguise),
 		cmocka_unit_test(headers),
+		cmocka_unit_test(told_at_once),
+		cmocka_unit_test(told_later),
+		cmocka_unit_test(not_while_it_works),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
