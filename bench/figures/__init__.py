@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
 """What bench/run measures.
 
-    bench.py    the two sides, their servers and clients
+    bench.py    the two sides, and clients
+    servers.py  the contenders
     turns.py    median, ratio and spread of what ran in turns
     veth.py     over a veth pair, against Linux and a bare NIC
+    latency.py  one message to and fro, of all sizes
+    rate.py     messages on a connection, and their size
+    connections.py  many of them
+    memcached.py    key-value servers, open loop
+    cpu.py      processor time of a request, and of none
+    protection.py   each domain, by the batch bound
     process.py  what wall 2 costs
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
@@ -19,7 +26,8 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import counts, flood, path, process, veth
+from figures import (connections, counts, cpu, flood, latency, memcached, path,
+                     process, protection, rate, veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -31,6 +39,15 @@ SCENARIOS = {
     "insns": counts.instructions,
     "memory": counts.memory,
     "batch": veth.batch,
+    "latency": latency.latency,
+    "messages": rate.messages,
+    "sizes": rate.sizes,
+    "connections": connections.connections,
+    "etc": memcached.etc,
+    "usr": memcached.usr,
+    "cpu": cpu.cpu,
+    "idle": cpu.idle,
+    "protection": protection.protection,
     "loss": path.loss,
     "answers": path.answers,
     "syn_flood": flood.syn_flood,

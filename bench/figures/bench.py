@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The two sides, their servers and clients:
+"""The two sides, and clients:
 
       core 0              core 1
      +----------+        +----------+
@@ -13,25 +13,15 @@ import functools
 import glob
 import json
 import os
-import re
 import subprocess
-import time
 
-from lab import Failed, Lab, Veth, last_line, run_command, user_option
-from lab.ix import READY
+from lab import (Failed, Lab, Veth, last_line, run_command, sh,
+                 user_option)
 
+from figures.servers import IP, PORT, Server
 from figures.turns import summary
 
-IP = {"s": "10.77.0.1", "c": "10.77.0.2"}
-PORT = 7
-# What of a server's words belongs to a figure: what is in force.
-SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
 LIMIT = 60  # seconds, for one run of a client
-
-
-# Servers on Linux's stack.
-LINUX = {"linux": "linux_echo", "linux-busy": "linux_echo",
-         "linux-helped": "linux_echo", "linux-uring": "uring_echo"}
 
 
 class NotYet(Exception):
@@ -39,10 +29,13 @@ class NotYet(Exception):
 
 
 class Bench(Lab):
-    def __init__(self, build, cores, reps, seconds, nice=0):
+    def __init__(self, build, cores, reps, seconds, realtime=False):
         super().__init__(build)
         self.cores, self.reps, self.seconds = cores, reps, seconds
-        self.before = ["nice", "-n", str(nice)] if nice else []
+        self.before = ["chrt", "-r", "1"] if realtime else []
+        self.sla = "p99"  # which quantile has to be below the limit
+        if realtime:  # and who looks at clocks does so in time
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))
         self.said = set()  # by servers, of what was in force
 
     @functools.cached_property
@@ -62,6 +55,12 @@ class Bench(Lab):
         mask = f"{1 << self.cores['s']:x}" if on else "0"
         subprocess.run([*self.veth.on("s"), "sh", "-c", f"echo {mask} > "
                         "/sys/class/net/ix0/queues/rx-0/rps_cpus"])
+
+    def until_it_listens(self):
+        """The server under test, to the client's side."""
+        probe = f"until (exec 3<>/dev/tcp/{IP['s']}/{PORT}) 2>/dev/null; " \
+            "do sleep 0.05; done"
+        sh(*self.side("c", True), "timeout", "20", "bash", "-c", probe)
 
     def side(self, k, net):
         """What goes before a command there."""
@@ -87,22 +86,28 @@ class Bench(Lab):
                 str(max(1, round(self.seconds))), "--outstanding", "64",
                 "--json", mode]
 
-    def client(self, argv, net=True):
-        """Runs to its end; the JSON object that it printed."""
+    def output(self, argv, net=True):
+        """Of a client that runs to its end."""
         try:
             r = subprocess.run(self.side("c", net) + argv, text=True,
                                capture_output=True, timeout=LIMIT)
         except subprocess.TimeoutExpired:
             raise Failed(f"no end in {LIMIT} s: {' '.join(argv)}")
-        start = r.stdout.find("{")
-        if r.returncode or start < 0:
+        if r.returncode:
             raise Failed(f"{argv[0]}: status {r.returncode}: "
                          f"{last_line(r.stderr)}")
-        return json.loads(r.stdout[start:])
+        return r.stdout
 
-    def with_server(self, kind, client, **more):
+    def client(self, argv, net=True, begins="{"):
+        """What it printed, JSON, decoded."""
+        text = self.output(argv, net)
+        if begins not in text:
+            raise Failed(f"{argv[0]} has printed no JSON: {last_line(text)}")
+        return json.loads(text[text.index(begins):])
+
+    def with_server(self, kind, client, begins="{", **more):
         with Server(self, kind, **more):
-            return self.client(client, net="nic" not in more)
+            return self.client(client, "nic" not in more, begins)
 
     def interleave(self, cases):
         """cases: name -> function giving a number. Medians and all values."""
@@ -129,43 +134,10 @@ class Bench(Lab):
         return "linux", "linux-busy", "linux-uring"
 
     def has_process(self):
+        """The wall leaves the application no priority above others: where the
+        dataplane has one, the application starves on a busy machine."""
+        if self.before:
+            print("    without domain process: not with --realtime")
+            return False
         return bool(glob.glob(os.path.join(self.build, "dom",
                                            "libix-process*")))
-
-
-class Server:
-    """One of the servers under test, for the time of a with block."""
-
-    def __init__(self, bench, kind, nic=None, domain="inline", extra=(),
-                 one_core=False):
-        self.bench, self.net = bench, nic is None
-        self.ready = None
-        if kind == "ix":
-            self.argv = bench.ix_run(
-                "s", [bench.program("echo"), "--port", str(PORT)], nic, domain,
-                extra)
-            self.ready = READY
-        elif kind == "raw":
-            self.argv = [bench.program("xdp_raw"), "--nic", "xdp:ix0", "--ip",
-                         IP["s"], "echo"]
-            self.ready = "^xdp_raw:"
-        else:
-            self.argv = [bench.program(LINUX[kind]), "--port", str(PORT)]
-            if kind == "linux-busy":
-                self.argv += ["--busy-poll", "50"]
-        self.steer = one_core and kind in LINUX and kind != "linux-helped"
-
-    def __enter__(self):
-        if self.steer:
-            self.bench.steer_receive(True)
-        self.process = self.bench.start(
-            self.bench.side("s", self.net) + self.argv, self.ready)
-        time.sleep(0.3)  # until it listens
-        return self
-
-    def __exit__(self, *exc):
-        self.process.end()
-        self.bench.said.update(SAYS.findall(self.process.said()))
-        self.bench.processes.remove(self.process)
-        if self.steer:
-            self.bench.steer_receive(False)

@@ -6,10 +6,8 @@ import html
 import os
 
 from figures import plot
-from figures.results import OUT
 from figures.story import NAMES, ORIGINAL, Number, story
 
-PAGE = os.path.join(OUT, "report.html")
 LIMITED = 0.9  # of a bare NIC: then the path is what is measured
 
 STYLE = """
@@ -132,8 +130,9 @@ def conditions(s):
     parts = [f"measured {s['when'][:16].replace('T', ' ')}",
              f"{s['turns']} turn{'s' * (s['turns'] != 1)} of "
              f"{s['seconds']:g} s", f"load of the machine {s['load']:.1f}"]
-    if s.get("nice"):
-        parts.append(f"servers and clients at nice {s['nice']}")
+    if s.get("realtime"):
+        parts.append("servers and clients before all others' work (real-time "
+                     "priority)")
     if s.get("quick"):
         parts.append("a quick run")
     if said:
@@ -178,7 +177,7 @@ def contents(scenarios):
         for n, s in scenarios.items()) + "</ul></nav>"
 
 
-def page(results, order=()):
+def page(results, order):
     """@order: of the scenarios; others come last."""
     found = results["scenarios"]
     names = [n for n in order if n in found] + \
@@ -201,7 +200,8 @@ def page(results, order=()):
         "bench/out/results.json.</p>", "</body></html>", ""])
 
 
-def write(results, order=(), path=PAGE):
+def write(results, order, out):
+    path = os.path.join(out, "report.html")
     text = page(results, order)
     with open(path + ".new", "w") as f:
         f.write(text)

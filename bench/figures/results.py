@@ -21,7 +21,6 @@ from figures.turns import Row, verdict
 
 OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                    "out")
-RESULTS = os.path.join(OUT, "results.json")
 
 
 def row_record(row):
@@ -35,9 +34,13 @@ def record(result, about, conditions):
             "rows": [row_record(r) for r in result.get("rows", ())]}
 
 
-def load(path=RESULTS):
+def path(out):
+    return os.path.join(out, "results.json")
+
+
+def load(out):
     try:
-        with open(path) as f:
+        with open(path(out)) as f:
             return json.load(f)
     except FileNotFoundError:
         return None
@@ -50,12 +53,12 @@ def merge(old, facts, scenarios):
     return {"machine": facts, "scenarios": {**kept, **scenarios}}
 
 
-def save(facts, scenarios, path=RESULTS):
+def save(facts, scenarios, out):
     """All that the file has now."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    merged = merge(load(path), facts, scenarios)
-    with open(path + ".new", "w") as f:
+    os.makedirs(out, exist_ok=True)
+    merged = merge(load(out), facts, scenarios)
+    with open(path(out) + ".new", "w") as f:
         json.dump(merged, f, indent=1)
         f.write("\n")
-    os.replace(path + ".new", path)
+    os.replace(path(out) + ".new", path(out))
     return merged

@@ -11,7 +11,7 @@ ORIGINAL = ("Belay et al., IX (OSDI 2014): server with one 8-core Xeon E5-2665, 
 FOUR = "the same with 4 x 10 Gbit/s"
 
 NAMES = {
-    "ix": "IX", "inline": "IX inline", "process": "IX process", "vm": "IX vm",
+    "ix": "IX", "ix-spin": "IX that never sleeps", "inline": "IX inline", "process": "IX process", "vm": "IX vm",
     "linux": "Linux epoll", "linux-busy": "Linux epoll, busy-polling",
     "linux-uring": "Linux io_uring",
     "linux-helped": "Linux epoll, TCP receive on client's core",
@@ -104,6 +104,91 @@ STORIES = {
         "Sharing a bottleneck",
         "One stream of IX's and one of Linux's share a slow line: 1 means that "
         "each gets half, 0.5 that one gets all."),
+    "latency": Story(
+        "One message to and fro, by size",
+        "The pattern of the benchmark NetPIPE: one message travels to and fro, "
+        "from 1 byte to 256 KB, with the same network stack at both ends. First "
+        "picture: the time one way, lower is better. Second: how many bits a "
+        "second that makes, higher is better. Linux hands a large message to a "
+        "virtual cable in one piece (offload); real cables do not allow that, "
+        "so it is shown without, too.",
+        (Number("one way, 64 B, NetPIPE: Linux / IX",
+                "4.2 times (24 us and 5.7 us)", ORIGINAL,
+                "one way, 64 B, NetPIPE's pattern: Linux / IX"),
+         Number("message size that reaches 5 Gbit/s",
+                "20 KB on IX, 385 KB on Linux", ORIGINAL))),
+    "messages": Story(
+        "How much a connection is used",
+        "Clients that exchange n messages of 64 bytes on a connection, then "
+        "reset it and open the next: n = 1 is all opening and closing, n = "
+        "1024 nearly all messages. Higher is better.",
+        (Number("IX / Linux, n = 1, all cores", "9.3 times (1.74 M/s and "
+                "0.188 M/s)", ORIGINAL,
+                "64 B, n = 1 messages on a connection: IX / Linux epoll"),
+         Number("IX / Linux, n = 1024, all cores", "8.8 times (8.8 M/s and "
+                "1.0 M/s)", ORIGINAL,
+                "64 B, n = 1024 messages on a connection: IX / Linux epoll"))),
+    "sizes": Story(
+        "One message on a connection, by size",
+        "Clients connect, exchange one message, and reset: how many a second, "
+        "from 64 bytes to 8 KB. Higher is better.",
+        (Number("IX / Linux, n = 1, 1 KB, all cores", "4.9 times (861 K/s and "
+                "177 K/s)", ORIGINAL,
+                "one message of 1024 B on a connection: IX / Linux epoll"),
+         Number("IX / Linux, n = 1, 8 KB, all cores", "1.5 times (133 K/s and "
+                "87 K/s: IX fills the 10 Gbit/s line)", ORIGINAL,
+                "one message of 8192 B on a connection: IX / Linux epoll"))),
+    "connections": Story(
+        "Many open connections",
+        "From 64 to 50,000 connections, each with one message of 64 bytes in "
+        "flight: the more there are, the less of what the server must know of "
+        "them is in the processor's cache. Higher is better.",
+        (Number("IX: 250,000 connections / its best",
+                "0.47 (5.97 M/s of 12.7 M/s)", FOUR,
+                "IX: 50,000 connections / 64"),
+         Number("Linux: 250,000 connections / its best",
+                "0.63 (0.56 M/s of 0.89 M/s)", FOUR,
+                "Linux epoll: 50,000 connections / 64"))),
+    "etc": Story(
+        "Key-value server, Facebook's ETC mix",
+        "Three of four requests read a value, of a byte to a kilobyte, the "
+        "fourth writes one. Requests arrive at a given rate, whether or not "
+        "earlier ones are answered; the rate is raised until the slow answers "
+        "take more than 500 microseconds. First picture: the time that this "
+        "share of the answers stays below, at each rate. Second: the highest "
+        "rate that held. kv is our server with memcached's protocol.",
+        (Number("rate at p99 < 500 us, memcached: IX / Linux",
+                "2.8 times (1,550 K/s on 6 cores, 550 K/s on 8)", ORIGINAL,
+                "ETC, rate with p99 < 500 us: kv on IX / memcached"),)),
+    "usr": Story(
+        "Key-value server, Facebook's USR mix",
+        "The same for a mix in which 99 of 100 requests read a value of two "
+        "bytes.",
+        (Number("rate at p99 < 500 us, memcached: IX / Linux",
+                "3.6 times (1,800 K/s on 6 cores, 500 K/s on 8)", ORIGINAL,
+                "USR, rate with p99 < 500 us: kv on IX / memcached"),)),
+    "cpu": Story(
+        "What a request costs in processor time",
+        "All servers are given the same load, far below what they can do: how "
+        "much processor time does a request cost? Lower is better. IX looks for "
+        "packets for a while before it sleeps, to answer the next one sooner, "
+        "which costs time when there are few; with more to do it gets cheaper. "
+        "Linux's work to receive while its core is idle is nobody's, so that "
+        "Linux looks a little better here than it is."),
+    "idle": Story(
+        "What idleness costs",
+        "64 connections are open and nobody sends anything: how much of a core "
+        "does the server take? The original never sleeps; IX does, unless told "
+        "not to. Lower is better.",
+        (Number("idle IX", "100 % of each of its cores: it polls", ORIGINAL,
+                "idle with 64 open connections: % of a core, IX inline, "
+                "adaptive"),)),
+    "protection": Story(
+        "The price of each wall, by batch",
+        "The same server behind each wall that this machine has: inline has "
+        "none, process keeps application and network stack in two processes, vm "
+        "in two privilege levels of a virtual processor. The more messages one "
+        "crossing carries, the less the wall costs. Higher is better."),
     "process_echo": Story(
         "The price of protection, under load",
         "IX keeps the application apart from the network stack. The bars show "

@@ -100,8 +100,7 @@ def main():
     os.makedirs(OUT, exist_ok=True)
     with open(os.path.join(HERE, "results.json")) as f:
         results = json.load(f)
-    path = page.write(results, ["echo", "pingpong"],
-                      os.path.join(OUT, "report.html"))
+    path = page.write(results, ["echo", "pingpong"], OUT)
     url = "file://" + os.path.abspath(path)
     with tempfile.TemporaryDirectory() as home:
         os.environ["HOME"] = home

@@ -66,22 +66,22 @@ def verdicts():
 def files():
     """Of each scenario the last of this machine; the rest stays."""
     with tempfile.TemporaryDirectory() as d:
-        path = os.path.join(d, "out", "results.json")
+        out = os.path.join(d, "out")
         one = results.record(
             {"unit": "u", "values": {"a": summary([1, 2, 4])},
              "rows": [Row("x", 1, 2, ">=", 0.9, 1.1, 0.75),
                       ("exact", 3, 2, ">=")]}, "about", {"turns": 3})
         assert [r["verdict"] for r in one["rows"]] == ["MISSED", "reached"]
         assert one["values"]["a"] == {"median": 2, "values": [1, 2, 4]}
-        results.save(MACHINE, {"one": one}, path)
+        results.save(MACHINE, {"one": one}, out)
         both = results.save(MACHINE, {"two": results.record(
-            {"error": "why"}, "b", {})}, path)
+            {"error": "why"}, "b", {})}, out)
         assert list(both["scenarios"]) == ["one", "two"]
-        with open(path) as f:
+        with open(results.path(out)) as f:
             assert json.load(f) == both
-        other = results.save({**MACHINE, "kernel": "7"}, {"two": {}}, path)
+        other = results.save({**MACHINE, "kernel": "7"}, {"two": {}}, out)
         assert list(other["scenarios"]) == ["two"]
-        assert os.listdir(os.path.dirname(path)) == ["results.json"]
+        assert os.listdir(out) == ["results.json"]
 
 
 def machine():

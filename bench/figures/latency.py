@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""NetPIPE's pattern: one message to and fro, in whole, from 1 byte to 256 KB,
+the same stack at both ends (app/pingpong.c)."""
+
+import statistics
+
+from figures.servers import IP, PORT
+from figures.turns import ratio, summary
+from lab import sh
+
+SIZES = [4 ** i for i in range(10)]
+SMALL, LARGE = 64, SIZES[-1]
+# By contender: server, MTU, Linux's checksum and segmentation offload.
+CASES = {"ix": ("pingpong", 1500, "on"),
+         "linux": ("linux-pingpong", 1500, "on"),
+         "linux, no offload": ("linux-pingpong", 1500, "off"),
+         "ix, 9000 B frames": ("pingpong", 9000, "on"),
+         "linux, 9000 B frames": ("linux-pingpong", 9000, "on")}
+
+
+def prepare(bench, mtu, offload):
+    for k in "sc":
+        bench.veth.ip(k, "link", "set", "ix0", "mtu", str(mtu))
+        sh(*bench.veth.on(k), "ethtool", "-K", "ix0", "tx", offload, "tso",
+           offload, "gso", offload)
+
+
+def measure(bench, server):
+    """Of each size, us one way: the median, which others' turns on the core
+    change least."""
+    client = [bench.program("pingpong"), "--client", IP["s"], "--port",
+              str(PORT), "--json", "--size", ",".join(map(str, SIZES)),
+              "--iters", str(max(100, int(400 * bench.seconds)))]
+    client = client + ["--linux"] if server == "linux-pingpong" \
+        else bench.ix_run("c", client)
+    found = bench.with_server(server, client, begins="[")
+    return {one["size"]: one["p50_us"] for one in found}
+
+
+def over_sizes(all_turns, what):
+    """By contender, a line: the median of the turns at each size."""
+    return {kind: [[n, what(n, statistics.median(t[n] for t in turns))]
+                   for n in SIZES] for kind, turns in all_turns.items()}
+
+
+def latency(bench):
+    """one message to and fro, 1 B to 256 KB: us one way and goodput"""
+    all_turns = {kind: [] for kind in CASES}
+
+    def run(kind):
+        server, mtu, offload = CASES[kind]
+        prepare(bench, mtu, offload)
+        try:
+            all_turns[kind].append(measure(bench, server))
+        finally:
+            prepare(bench, 1500, "on")
+        return all_turns[kind][-1][SMALL]
+
+    v = bench.compare(run, *CASES)
+    large = {k: summary([t[LARGE] for t in turns])
+             for k, turns in all_turns.items()}
+    axes = {"kind": "lines", "x": "bytes of a message", "log": "xy"}
+    return {"unit": f"us one way, {SMALL} B", "values": v, "figures": [
+        {**axes, "y": "us one way",
+         "lines": over_sizes(all_turns, lambda n, us: us)},
+        {**axes, "y": "goodput, Mbit/s",
+         "lines": over_sizes(all_turns, lambda n, us: n * 8 / us)}], "rows": [
+        ratio(v, "one way, 64 B, NetPIPE's pattern: Linux / IX", "linux",
+              "ix"),
+        ratio(large, "one way, 256 KB: Linux / IX", "linux", "ix"),
+        ratio(large, "one way, 256 KB: Linux without offload / IX",
+              "linux, no offload", "ix"),
+        ratio(large, "one way, 256 KB, frames of 9000 B: Linux / IX",
+              "linux, 9000 B frames", "ix, 9000 B frames")]}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""The contenders: servers on IX, on Linux, on a bare NIC."""
+
+import os
+import re
+import time
+
+from lab.ix import READY
+
+IP = {"s": "10.77.0.1", "c": "10.77.0.2"}
+PORT = 7
+# On Linux's stack, written here; "helped": its TCP receives on the client's core.
+LINUX = {"linux": "linux_echo", "linux-busy": "linux_echo",
+         "linux-helped": "linux_echo", "linux-uring": "uring_echo"}
+# On Linux's stack, stock.
+STOCK = {"memcached": ["memcached", "-t", "1", "-l", IP["s"], "-p", str(PORT),
+                       "-U", "0", "-c", "4096", "-u", "root"]}
+ON_LINUX = *LINUX, *STOCK, "linux-pingpong"
+# What of a server's words belongs to a figure: what is in force.
+SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
+
+
+def programs(bench):
+    """On IX: by contender, the program."""
+    return {"ix": [bench.program("echo"), "--port", str(PORT)],
+            "kv": [bench.program("kv"), "-p", str(PORT)],
+            "pingpong": [bench.program("pingpong"), "--server", "--port",
+                         str(PORT)]}
+
+
+def command(bench, kind, nic, domain, extra):
+    """How it is started, and what it says when it is ready, if anything."""
+    if kind in LINUX:
+        busy = ["--busy-poll", "50"] if kind == "linux-busy" else []
+        return [bench.program(LINUX[kind]), "--port", str(PORT), *busy], None
+    if kind == "linux-pingpong":
+        return [*programs(bench)["pingpong"], "--linux"], None
+    if kind in STOCK:
+        return STOCK[kind], None
+    if kind == "raw":
+        return [bench.program("xdp_raw"), "--nic", "xdp:ix0", "--ip", IP["s"],
+                "echo"], "^xdp_raw:"
+    return bench.ix_run("s", programs(bench)[kind], nic, domain, extra), READY
+
+
+def family(pid):
+    """A process and all that have come from it."""
+    found = [pid]
+    for one in found:
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/children") as f:
+                    found += map(int, f.read().split())
+        except OSError:
+            pass  # it has ended
+    return found
+
+
+def cpu_seconds(pid):
+    """That a process, its threads and its family have run, by the scheduler's
+    clock."""
+    total = 0
+    for one in family(pid):
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/schedstat") as f:
+                    total += int(f.read().split()[0])
+        except OSError:
+            pass
+    return total / 1e9
+
+
+class Server:
+    """One of the servers under test, for the time of a with block."""
+
+    def __init__(self, bench, kind, nic=None, domain="inline", extra=(),
+                 one_core=False):
+        self.bench, self.net = bench, nic is None
+        self.argv, self.ready = command(bench, kind, nic, domain, extra)
+        self.tcp = kind != "raw"
+        self.steer = one_core and kind in ON_LINUX and kind != "linux-helped"
+
+    def __enter__(self):
+        if self.steer:
+            self.bench.steer_receive(True)
+        self.process = self.bench.start(
+            self.bench.side("s", self.net) + self.argv, self.ready)
+        if self.net and self.tcp:
+            self.bench.until_it_listens()
+        else:
+            time.sleep(0.3)  # nobody but its own client can ask
+        return self
+
+    def cpu_seconds(self):
+        return cpu_seconds(self.process.pid)
+
+    def __exit__(self, *exc):
+        self.process.end()
+        self.bench.said.update(SAYS.findall(self.process.said()))
+        self.bench.processes.remove(self.process)
+        if self.steer:
+            self.bench.steer_receive(False)
