@@ -100,7 +100,7 @@ struct load_opts {
 	double get_ratio; /* below 0: the mix's own */
 	uint64_t duration, warmup, timeout, connect_timeout; /* ns */
 	uint64_t seed;
-	bool udp, rst, json, quiet, verbose;
+	bool udp, rst, redis, json, quiet, verbose;
 	const struct load_backend *backend;
 	const struct load_proto *proto;
 };

@@ -14,6 +14,7 @@
 #ifndef BENCH_IXLOAD_MC_MIX_H
 #define BENCH_IXLOAD_MC_MIX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -43,6 +44,23 @@ void mc_record_make(struct mc_record *r, enum mc_mix mix, uint32_t index,
 /* The text that all values are pieces of: MC_VALUE_PERIOD + MC_MAX_VALUE
  * bytes, none of them CR or LF. */
 void mc_values_make(char *values);
+
+/* "<length>\r\n" of the value, within a record's text. */
+static inline const char *mc_length(const struct mc_record *r)
+{
+	return r->text + MC_KEY_AT + r->key_len + 3; /* behind " 0 " */
+}
+
+static inline uint32_t mc_length_len(const struct mc_record *r)
+{
+	return r->text_len - (MC_KEY_AT + r->key_len + 3u);
+}
+
+/* Requests in memcached's protocol or in redis's, into room for the value and
+ * 2 * MC_TEXT; the end of what was written. @values: of mc_values_make(). */
+char *mc_put_get(char *p, const struct mc_record *r, bool redis);
+char *mc_put_set(char *p, const struct mc_record *r, const char *values,
+		 bool redis);
 
 double mc_get_ratio(enum mc_mix mix);
 

@@ -57,6 +57,8 @@ static const struct option_def defs[] = {
 	  "memcached: keys in use, all stored first (10000)" },
 	{ "get-ratio", 0, "X", REAL, AT(get_ratio), 0, 1,
 	  "memcached: share of GETs instead of the mix's" },
+	{ "redis", 0, NULL, FLAG, AT(redis), 0, 0,
+	  "etc, usr, get in redis's protocol instead of memcached's" },
 	{ "timeout", 0, "SECONDS", TIME, AT(timeout), 1e-3, 1e4,
 	  "for an answer (5; UDP 0.1)" },
 	{ "connect-timeout", 0, "SECONDS", TIME, AT(connect_timeout), 0.01, 1e4,

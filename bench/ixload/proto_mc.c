@@ -8,6 +8,12 @@
  *	GET, miss   END\r\n
  *	SET         STORED\r\n
  *
+ * With --redis the same in redis's protocol:
+ *
+ *	GET, hit    $<n>\r\n | <n bytes> | \r\n
+ *	GET, miss   $-1\r\n
+ *	SET         +OK\r\n
+ *
  * Requests are built in one buffer per thread; what the back end does not
  * take at once is kept with the connection.
  */
@@ -46,9 +52,10 @@ static struct {
 	uint32_t nrecords;
 	char *values;
 	uint64_t get_below; /* of 2^32 */
+	bool redis;
+	const char *tail;
+	uint32_t tail_len;
 } mc;
-
-static const char tail[] = "\r\nEND\r\n";
 
 static int mc_init(struct load_opts *o, enum mc_mix mix)
 {
@@ -58,6 +65,9 @@ static int mc_init(struct load_opts *o, enum mc_mix mix)
 	    (mix == MC_GET && o->size > MC_MAX_VALUE))
 		return -EINVAL;
 	mc.nrecords = o->records;
+	mc.redis = o->redis;
+	mc.tail = mc.redis ? "\r\n" : "\r\nEND\r\n";
+	mc.tail_len = (uint32_t)strlen(mc.tail);
 	mc.get_below = (uint64_t)(ratio * 4294967296.0);
 	free(mc.records);
 	free(mc.values);
@@ -129,32 +139,6 @@ static void mc_reset(struct load_conn *c)
 
 /* ---- requests */
 
-static char *put(char *p, const void *src, uint32_t n)
-{
-	memcpy(p, src, n);
-	return p + n;
-}
-
-static char *put_get(char *p, const struct mc_record *r)
-{
-	p = put(p, "get ", 4);
-	p = put(p, r->text + MC_KEY_AT, r->key_len);
-	return put(p, "\r\n", 2);
-}
-
-/* " 0 <n>\r\n" of the record's text becomes " 0 0 <n>\r\n". */
-static char *put_set(char *p, const struct mc_record *r)
-{
-	uint32_t at = MC_KEY_AT + r->key_len;
-
-	p = put(p, "set ", 4);
-	p = put(p, r->text + MC_KEY_AT, r->key_len);
-	p = put(p, " 0", 2);
-	p = put(p, r->text + at, r->text_len - at);
-	p = put(p, mc.values + r->value_at, r->value_len);
-	return put(p, "\r\n", 2);
-}
-
 static bool choose(struct load_thread *t, struct load_req *req)
 {
 	uint64_t random;
@@ -182,7 +166,8 @@ static bool mc_make(struct load_conn *c, uint32_t slot)
 	if (!choose(c->t, req))
 		return false;
 	r = &mc.records[req->what & ~IS_SET];
-	p = req->what & IS_SET ? put_set(p, r) : put_get(p, r);
+	p = req->what & IS_SET ? mc_put_set(p, r, mc.values, mc.redis)
+			       : mc_put_get(p, r, mc.redis);
 	mt->len = (uint32_t)(p - mt->buf);
 	return true;
 }
@@ -283,6 +268,28 @@ static bool judge_line(struct load_conn *c, struct mc_conn *m, uint32_t what)
 	return true;
 }
 
+/* The same of redis; a hit's first line is followed by the value. */
+static bool judge_redis(struct load_conn *c, struct mc_conn *m, uint32_t what)
+{
+	const struct mc_record *r = &mc.records[what & ~IS_SET];
+	uint32_t n = mc_length_len(r);
+
+	if (!(what & IS_SET) && m->line[0] == '$' && m->off == 1 + n &&
+	    !memcmp(m->line + 1, mc_length(r), n)) {
+		m->part = PART_DATA;
+		m->off = 0;
+		return true;
+	}
+	if (!(what & IS_SET) && starts(m, "$-1\r\n", 5))
+		c->t->count.misses++;
+	else if (m->line[0] == '-')
+		c->t->count.refused++;
+	else if (!(what & IS_SET) || !starts(m, "+OK\r\n", 5))
+		return false;
+	answered(c, m);
+	return true;
+}
+
 /* Collects a line (its beginning, if it is long). 0: wrong. */
 static uint32_t line(struct load_conn *c, struct mc_conn *m, uint32_t what,
 		     const uint8_t *data, uint32_t len)
@@ -291,7 +298,9 @@ static uint32_t line(struct load_conn *c, struct mc_conn *m, uint32_t what,
 		if (m->off < LINE)
 			m->line[m->off++] = (char)data[i];
 		if (data[i] == '\n')
-			return judge_line(c, m, what) ? i + 1 : 0;
+			return (mc.redis ? judge_redis : judge_line)(c, m, what)
+				       ? i + 1
+				       : 0;
 	}
 	return len;
 }
@@ -304,7 +313,8 @@ static uint32_t take(struct load_conn *c, struct mc_conn *m,
 	uint32_t n;
 
 	if (m->part == PART_START)
-		m->part = what & IS_SET || *data != 'V' ? PART_LINE : PART_HEAD;
+		m->part = mc.redis || what & IS_SET || *data != 'V' ? PART_LINE
+								    : PART_HEAD;
 	switch (m->part) {
 	case PART_HEAD:
 		return match(m, r->text, r->text_len, data, len);
@@ -312,7 +322,7 @@ static uint32_t take(struct load_conn *c, struct mc_conn *m,
 		return match(m, mc.values + r->value_at, r->value_len, data,
 			     len);
 	case PART_TAIL:
-		n = match(m, tail, sizeof(tail) - 1, data, len);
+		n = match(m, mc.tail, mc.tail_len, data, len);
 		if (m->part != PART_TAIL)
 			answered(c, m);
 		return n;

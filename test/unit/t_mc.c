@@ -50,6 +50,7 @@ static struct load_opts opts;
 static struct load_ctl ctl;
 static struct load_thread thread;
 static struct load_conn *conn;
+static bool redis; /* from the next setup() on */
 static char values[MC_VALUE_PERIOD + MC_MAX_VALUE];
 
 /* One open connection with @n requests out. */
@@ -59,10 +60,17 @@ static void setup(const struct load_proto *proto, double get_ratio, uint32_t n)
 		load_thread_free(&thread);
 	memset(&thread, 0, sizeof(thread));
 	nsent = most = 0;
-	opts = (struct load_opts){ .conns = 1, .threads = 1, .size = 100,
-				   .pipeline = 16, .ramp = 1, .records = 1,
-				   .timeout = 1000000000, .seed = 7,
-				   .get_ratio = get_ratio, .backend = &fake,
+	opts = (struct load_opts){ .conns = 1,
+				   .threads = 1,
+				   .size = 100,
+				   .pipeline = 16,
+				   .ramp = 1,
+				   .records = 1,
+				   .timeout = 1000000000,
+				   .seed = 7,
+				   .redis = redis,
+				   .get_ratio = get_ratio,
+				   .backend = &fake,
 				   .proto = proto };
 	assert_int_equal(proto->init(&opts), 0);
 	assert_int_equal(load_thread_init(&thread, &ctl, &opts, 0), 0);
@@ -90,6 +98,20 @@ static uint32_t hits(char *to, enum mc_mix mix, uint32_t n)
 		p += r.value_len;
 		memcpy(p, "\r\nEND\r\n", 7);
 		p += 7;
+	}
+	return (uint32_t)(p - to);
+}
+
+/* The same of redis. */
+static uint32_t redis_hits(char *to, enum mc_mix mix, uint32_t n)
+{
+	struct mc_record r;
+	char *p = to;
+
+	mc_record_make(&r, mix, 0, opts.size, opts.seed);
+	while (n--) {
+		p += sprintf(p, "$%u\r\n%.*s\r\n", r.value_len,
+			     (int)r.value_len, values + r.value_at);
 	}
 	return (uint32_t)(p - to);
 }
@@ -160,6 +182,70 @@ static void other_answers(void **state)
 	assert_false(feed_text("END\r\n"));
 	setup(&proto_usr, 1, 1);
 	assert_false(feed_text("STORED\r\n"));
+}
+
+static int begin_redis(void **state)
+{
+	redis = true;
+	return 0;
+}
+
+static int end_redis(void **state)
+{
+	redis = false;
+	return 0;
+}
+
+static void redis_answers(void **state)
+{
+	static char answer[65536];
+	uint32_t n;
+
+	for (uint32_t piece = 1; piece < 700; piece++) {
+		setup(&proto_etc, 1, 3);
+		assert_true(feed(answer, redis_hits(answer, MC_ETC, 3), piece));
+		assert_int_equal(thread.count.answered, 3);
+		assert_int_equal(thread.count.misses, 0);
+	}
+	n = redis_hits(answer, MC_ETC, 1);
+	for (uint32_t i = 0; i < n; i++) {
+		setup(&proto_etc, 1, 1);
+		answer[i] ^= 1;
+		assert_false(feed(answer, n, n) && !conn->out);
+		answer[i] ^= 1;
+	}
+	setup(&proto_usr, 1, 2);
+	assert_true(feed_text("$-1\r\n-ERR no\r\n"));
+	assert_int_equal(thread.count.misses, 1);
+	assert_int_equal(thread.count.refused, 1);
+	setup(&proto_usr, 0, 1);
+	assert_true(feed_text("+OK\r\n"));
+	assert_int_equal(thread.count.answered, 1);
+	setup(&proto_usr, 1, 1);
+	assert_false(feed_text("+OK\r\n"));
+	setup(&proto_usr, 0, 1);
+	assert_false(feed_text("$-1\r\n"));
+}
+
+static void redis_requests(void **state)
+{
+	struct mc_record r;
+	char want[512];
+	int n;
+
+	setup(&proto_get, 0, 1);
+	mc_record_make(&r, MC_GET, 0, 100, opts.seed);
+	n = snprintf(want, sizeof(want),
+		     "*3\r\n$3\r\nSET\r\n$16\r\n%.16s\r\n$100\r\n%.100s\r\n",
+		     r.text + MC_KEY_AT, values + r.value_at);
+	assert_int_equal(nsent, n);
+	assert_memory_equal(sent, want, (size_t)n);
+
+	setup(&proto_get, 1, 1);
+	n = snprintf(want, sizeof(want), "*2\r\n$3\r\nGET\r\n$16\r\n%.16s\r\n",
+		     r.text + MC_KEY_AT);
+	assert_int_equal(nsent, n);
+	assert_memory_equal(sent, want, (size_t)n);
 }
 
 static void requests(void **state)
@@ -233,6 +319,10 @@ int main(void)
 		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(other_answers),
 		cmocka_unit_test(requests),
+		cmocka_unit_test_setup_teardown(redis_answers, begin_redis,
+						end_redis),
+		cmocka_unit_test_setup_teardown(redis_requests, begin_redis,
+						end_redis),
 		cmocka_unit_test(short_sends),
 		cmocka_unit_test(mixes),
 	};
