@@ -6,6 +6,7 @@
     turns.py    median, ratio and spread of what ran in turns
     veth.py     over a veth pair, against Linux and a bare NIC
     latency.py  one message to and fro, of all sizes
+    netpipe.py  whether that is what NetPIPE measures
     rate.py     messages on a connection, and their size
     connections.py  many of them
     memcached.py    key-value servers, open loop
@@ -21,13 +22,14 @@
     page.py     bench/out/report.html
     story.py    what it says of each scenario; the original's numbers
     plot.py     its pictures
+    doc.py      doc/performance.md
 
 A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, counts, cpu, flood, latency, memcached, path,
-                     process, protection, rate, veth)
+from figures import (connections, counts, cpu, flood, latency, memcached,
+                     netpipe, path, process, protection, rate, veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -40,11 +42,13 @@ SCENARIOS = {
     "memory": counts.memory,
     "batch": veth.batch,
     "latency": latency.latency,
+    "netpipe": netpipe.netpipe,
     "messages": rate.messages,
     "sizes": rate.sizes,
     "connections": connections.connections,
     "etc": memcached.etc,
     "usr": memcached.usr,
+    "shares": memcached.shares,
     "cpu": cpu.cpu,
     "idle": cpu.idle,
     "protection": protection.protection,

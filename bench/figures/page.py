@@ -85,10 +85,12 @@ def measured_rows(scenario):
 
 
 def ours(number_, scenarios):
-    """What stands beside a number of the original's."""
+    """What stands beside a number of the original's; of another quantile, where
+    --sla asked for that."""
+    wanted = [number_.row.replace("p99", q) for q in ("p99", "p90", "p50")]
     for s in scenarios.values():
         for r in s.get("rows", ()):
-            if r["what"] == number_.row:
+            if r["what"] in wanted:
                 noisy = ", too noisy" if r["verdict"] == "too noisy" else ""
                 return f"{number(r['value'])}{noisy}: {r['what']}"
     return "not measured here"
@@ -125,7 +127,7 @@ def path_note(scenario, scenarios):
              f"{','.join(COST)}</code>)</p>"))
 
 
-def conditions(s):
+def conditions_of(s):
     said = "; ".join(x.partition("; address")[0] for x in s.get("ix", ()))
     parts = [f"measured {s['when'][:16].replace('T', ' ')}",
              f"{s['turns']} turn{'s' * (s['turns'] != 1)} of "
@@ -137,7 +139,7 @@ def conditions(s):
         parts.append("a quick run")
     if said:
         parts.append(said)
-    return f'<p class="conditions">{esc("; ".join(parts))}.</p>'
+    return "; ".join(parts)
 
 
 def section(name, s, scenarios):
@@ -152,7 +154,8 @@ def section(name, s, scenarios):
                 plot.figures(name, s, esc(tale.title), NAMES)]
         out += [measured_rows(s), path_note(s, scenarios)]
     out += [f"<p>{esc(note)}</p>" for note in s.get("notes", ())]
-    out += [original_rows(tale, scenarios), conditions(s), "</section>"]
+    out += [original_rows(tale, scenarios), 
+            f'<p class="conditions">{esc(conditions_of(s))}.</p>', "</section>"]
     return "\n".join(out)
 
 

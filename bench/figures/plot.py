@@ -94,8 +94,8 @@ def lines(name, figure, title, names):
     plots = []
     for i, (who, points) in enumerate(figure["lines"].items()):
         script += [f"$d{i} << EOD", *(f"{x} {y}" for x, y in points), "EOD"]
-        plots.append(f'$d{i} using 1:2 with linespoints pt 7 ps 0.5 lw 2 lc rgb '
-                     f'"{COLOURS[i % len(COLOURS)]}" title '
+        plots.append(f'$d{i} using 1:2 with linespoints pt 7 ps 0.5 lw 2 '
+                     f'lc rgb "{COLOURS[i % len(COLOURS)]}" title '
                      f'"{quoted(names.get(who, who))}"')
     script.append("plot " + ", ".join(plots) + "\n")
     return gnuplot("\n".join(script), name, title)

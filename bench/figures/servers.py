@@ -9,12 +9,15 @@ from lab.ix import READY
 
 IP = {"s": "10.77.0.1", "c": "10.77.0.2"}
 PORT = 7
-# On Linux's stack, written here; "helped": its TCP receives on the client's core.
+# On Linux's stack, written here; helped: its TCP receives on the client's core.
 LINUX = {"linux": "linux_echo", "linux-busy": "linux_echo",
          "linux-helped": "linux_echo", "linux-uring": "uring_echo"}
 # On Linux's stack, stock.
 STOCK = {"memcached": ["memcached", "-t", "1", "-l", IP["s"], "-p", str(PORT),
-                       "-U", "0", "-c", "4096", "-u", "root"]}
+                       "-U", "0", "-c", "4096", "-u", "root"],
+         "redis": ["redis-server", "--port", str(PORT), "--bind", IP["s"],
+                   "--save", "", "--appendonly", "no", "--protected-mode",
+                   "no"]}
 ON_LINUX = *LINUX, *STOCK, "linux-pingpong"
 # What of a server's words belongs to a figure: what is in force.
 SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
@@ -70,6 +73,20 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
+def user_and_kernel(pid):
+    """Processor time of a process and its family, in ticks: by the program and
+    its libraries, and by Linux's kernel on its behalf."""
+    user = kernel = 0
+    for one in family(pid):
+        try:
+            with open(f"/proc/{one}/stat") as f:
+                fields = f.read().rpartition(")")[2].split()
+            user, kernel = user + int(fields[11]), kernel + int(fields[12])
+        except OSError:
+            pass
+    return user, kernel
+
+
 class Server:
     """One of the servers under test, for the time of a with block."""
 
@@ -90,6 +107,9 @@ class Server:
         else:
             time.sleep(0.3)  # nobody but its own client can ask
         return self
+
+    def user_and_kernel(self):
+        return user_and_kernel(self.process.pid)
 
     def cpu_seconds(self):
         return cpu_seconds(self.process.pid)

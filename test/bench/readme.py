@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench/run --readme on the README as it is: readme.py SOURCE_DIR"""
+"""bench/run --readme and --doc on the pages as they are: readme.py SOURCE_DIR"""
+import json
 import os
+import shutil
 import sys
+import tempfile
 
 SOURCE = sys.argv[1]
 sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
-from figures import report  # noqa: E402
+from figures import doc, report  # noqa: E402
 
 FACTS = {"cpu": "CPU", "cores": 2, "virtual": True, "kernel": "6",
          "time": "2030-01-02T00:00:00", "load": 0}
@@ -16,6 +19,36 @@ PART = {"memory": {"unit": "bytes", "values": {"ix": {}},
                             ("of a new kind", 3, 2, "<=")]},
         "wire": {"unit": "msg/s", "values": {"ix": {"median": 7}},
                  "rows": []}}
+
+
+def performance():
+    """doc/performance.md: its numbers are those of results.json, and nothing
+    else in it changes."""
+    with open(os.path.join(SOURCE, "test", "bench", "results.json")) as f:
+        results = json.load(f)
+    with tempfile.TemporaryDirectory() as d:
+        path = shutil.copy(doc.DOC, d)
+        texts = []
+        for _ in range(2):
+            doc.write(results, ["echo", "insns", "wire"], path)
+            with open(path) as f:
+                texts.append(f.read())
+    assert texts[0] == texts[1], "twice is not the same as once"
+    with open(doc.DOC) as f:
+        old = f.read()
+    for name in "machine", "figures":
+        old = report.put_section(old, name, [])
+        texts[1] = report.put_section(texts[1], name, [])
+    assert texts[1] == old, "more than the two sections has changed"
+    for line in (
+            "- AMD EPYC, 2 cores of a virtual machine, Linux 6.18.44, "
+            "24,105 MB", "Not measured: ixload: status 1: <b>no answer</b>",
+            "| echo 64 B x 64 over veth: IX / Linux epoll on one core | 5.07 "
+            "(5.01 to 5.28) | >= 5 | reached |",
+            "| IX / Linux, 64 B, 1024 messages on a connection, all cores | 8.8 "
+            "times (8.8 M/s and 1.0 M/s) | 5.07: echo 64 B x 64 over veth: IX "
+            "/ Linux epoll on one core |"):
+        assert line in texts[0].splitlines(), line
 
 
 def main():
@@ -44,3 +77,4 @@ def main():
 
 
 main()
+performance()

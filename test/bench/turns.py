@@ -10,10 +10,11 @@ import tempfile
 
 SOURCE = sys.argv[1]
 sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
-from figures import facts, results  # noqa: E402
+from figures import facts, memcached, results  # noqa: E402
 from figures.turns import (Row, confidence, if_there,  # noqa: E402
                            interval, ratio, row, summary, too_noisy,
                            verdict)
+from lab import Failed  # noqa: E402
 
 MACHINE = {"cpu": "X", "cores": 2, "kernel": "6"}
 
@@ -84,6 +85,37 @@ def files():
         assert os.listdir(out) == ["results.json"]
 
 
+def climbs():
+    """A server that holds 70,000 a second, of which each rate's first run is
+    spoiled; from below and from above."""
+    class Fake:
+        sla = "p99"
+
+    tried = []
+
+    def load(bench, kind, mix, rate):
+        spoiled = rate not in tried
+        tried.append(rate)
+        ok = rate <= 70000 and not spoiled
+        return {"msgs_per_sec": rate,
+                "latency_ns": {"p99": 100e3 if ok else 9e6}}
+
+    memcached.load = load
+    for top in 100000, 3000000:
+        curve = memcached.climb(Fake, "kv", "usr", top)
+        rate = memcached.best(Fake, curve, "kv")
+        assert 70000 / memcached.STEP <= rate <= 70000, (top, curve)
+        assert not curve[-1][2] and all(ok for _, _, ok in curve[:-1])
+    memcached.load = lambda *x: {"msgs_per_sec": 1, "latency_ns": {"p99": 1}}
+    curve = memcached.climb(Fake, "kv", "usr", 100000)
+    try:
+        memcached.best(Fake, curve, "kv")
+    except Failed as e:
+        assert "1,000 a second" in str(e)
+    else:
+        raise AssertionError("a rate that was missed has held")
+
+
 def machine():
     m = facts.machine()
     for key in ("cpu", "cores", "kernel", "huge_pages", "mitigations",
@@ -93,6 +125,6 @@ def machine():
     assert facts.chosen("always [madvise] never") == "madvise"
 
 
-for test in intervals, ratios, verdicts, files, machine:
+for test in intervals, ratios, verdicts, climbs, files, machine:
     test()
     print("ok:", test.__name__)
