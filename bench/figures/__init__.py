@@ -3,6 +3,7 @@
 
     bench.py    the two sides, and clients
     servers.py  the contenders
+    real.py     two machines instead
     turns.py    median, ratio and spread of what ran in turns
     veth.py     over a veth pair, against Linux and a bare NIC
     latency.py  one message to and fro, of all sizes

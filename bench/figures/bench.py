@@ -36,7 +36,23 @@ class Bench(Lab):
         self.sla = "p99"  # which quantile has to be below the limit
         if realtime:  # and who looks at clocks does so in time
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))
+        self.namespaces = True
         self.said = set()  # by servers, of what was in force
+
+    def use(self, real):
+        """Other machines' NICs: real.Real."""
+        self.namespaces, self.veth = False, real
+        for k in "sc":
+            IP[k] = real.address(k)
+
+    def need_namespaces(self):
+        if not self.namespaces:
+            raise NotYet("needs to see and to set more than a real NIC and "
+                         "another machine allow")
+
+    def nic(self, k):
+        return "xdp:" + ("ix0" if self.namespaces else
+                         self.veth.interfaces[k])
 
     @functools.cached_property
     def veth(self):
@@ -68,7 +84,7 @@ class Bench(Lab):
             [*self.before, "taskset", "-c", str(self.cores[k])]
 
     def ix_run(self, k, program, nic=None, domain="inline", extra=()):
-        return run_command(self.program("ix"), nic or "xdp:ix0", IP[k],
+        return run_command(self.program("ix"), nic or self.nic(k), IP[k],
                            program, "--cores", str(self.cores[k]), "--domain",
                            domain, *user_option(program[0]), *extra)
 
@@ -81,7 +97,7 @@ class Bench(Lab):
         return self.ix_run("c", argv, nic, domain, extra)
 
     def raw_client(self, mode):
-        return [self.program("xdp_raw"), "--nic", "xdp:ix0", "--ip", IP["c"],
+        return [self.program("xdp_raw"), "--nic", self.nic("c"), "--ip", IP["c"],
                 "--peer", IP["s"], "--seconds",
                 str(max(1, round(self.seconds))), "--outstanding", "64",
                 "--json", mode]

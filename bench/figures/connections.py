@@ -6,7 +6,7 @@ it knows of a connection has left the cache when its turn comes again."""
 from figures.turns import ratio
 from figures.veth import CHURN_PORTS
 
-OPEN = 64, 1000, 10000, 50000
+OPEN = 64, 5000, 50000
 ROUNDS = 2  # at least, over all connections
 SLOWEST = 40000  # messages a second: then that takes 2.5 s
 PORTS = CHURN_PORTS[:4]  # not so short a TIME-WAIT, but all ports

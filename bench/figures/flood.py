@@ -42,6 +42,7 @@ def answer(process):
 
 class Flood:
     def __init__(self, bench):
+        bench.need_namespaces()
         self.bench = bench
         veth = bench.veth
         veth.ip("c", "addr", "add", NEWCOMERS[4], "dev", "ix0")

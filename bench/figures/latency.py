@@ -19,6 +19,7 @@ CASES = {"ix": ("pingpong", 1500, "on"),
 
 
 def prepare(bench, mtu, offload):
+    bench.need_namespaces()
     for k in "sc":
         bench.veth.ip(k, "link", "set", "ix0", "mtu", str(mtu))
         sh(*bench.veth.on(k), "ethtool", "-K", "ix0", "tx", offload, "tso",

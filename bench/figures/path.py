@@ -33,6 +33,7 @@ class Path:
     towards_s = "es"  # the bridge's interface
 
     def __init__(self, bench):
+        bench.need_namespaces()
         self.bench = bench
         if os.geteuid():
             raise NotYet("needs root")

@@ -13,11 +13,10 @@ PORT = 7
 LINUX = {"linux": "linux_echo", "linux-busy": "linux_echo",
          "linux-helped": "linux_echo", "linux-uring": "uring_echo"}
 # On Linux's stack, stock.
-STOCK = {"memcached": ["memcached", "-t", "1", "-l", IP["s"], "-p", str(PORT),
-                       "-U", "0", "-c", "4096", "-u", "root"],
-         "redis": ["redis-server", "--port", str(PORT), "--bind", IP["s"],
-                   "--save", "", "--appendonly", "no", "--protected-mode",
-                   "no"]}
+STOCK = {"memcached": ["memcached", "-t", "1", "-p", str(PORT), "-U", "0", "-c",
+                       "4096", "-u", "root"],
+         "redis": ["redis-server", "--port", str(PORT), "--save", "",
+                   "--appendonly", "no", "--protected-mode", "no"]}
 ON_LINUX = *LINUX, *STOCK, "linux-pingpong"
 # What of a server's words belongs to a figure: what is in force.
 SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
@@ -41,8 +40,8 @@ def command(bench, kind, nic, domain, extra):
     if kind in STOCK:
         return STOCK[kind], None
     if kind == "raw":
-        return [bench.program("xdp_raw"), "--nic", "xdp:ix0", "--ip", IP["s"],
-                "echo"], "^xdp_raw:"
+        return [bench.program("xdp_raw"), "--nic", bench.nic("s"), "--ip",
+                IP["s"], "echo"], "^xdp_raw:"
     return bench.ix_run("s", programs(bench)[kind], nic, domain, extra), READY
 
 
@@ -95,7 +94,7 @@ class Server:
         self.bench, self.net = bench, nic is None
         self.argv, self.ready = command(bench, kind, nic, domain, extra)
         self.tcp = kind != "raw"
-        self.steer = one_core and kind in ON_LINUX and kind != "linux-helped"
+        self.steer = one_core and bench.namespaces and kind in ON_LINUX and kind != "linux-helped"
 
     def __enter__(self):
         if self.steer:
@@ -109,9 +108,11 @@ class Server:
         return self
 
     def user_and_kernel(self):
+        self.bench.need_namespaces()
         return user_and_kernel(self.process.pid)
 
     def cpu_seconds(self):
+        self.bench.need_namespaces()
         return cpu_seconds(self.process.pid)
 
     def __exit__(self, *exc):
