@@ -12,10 +12,10 @@ SIZES = [4 ** i for i in range(10)]
 SMALL, LARGE = 64, SIZES[-1]
 # By contender: server, MTU, Linux's checksum and segmentation offload.
 CASES = {"ix": ("pingpong", 1500, "on"),
-         "linux": ("linux-pingpong", 1500, "on"),
-         "linux, no offload": ("linux-pingpong", 1500, "off"),
+         "sockets": ("linux-pingpong", 1500, "on"),
+         "sockets, no offload": ("linux-pingpong", 1500, "off"),
          "ix, 9000 B frames": ("pingpong", 9000, "on"),
-         "linux, 9000 B frames": ("linux-pingpong", 9000, "on")}
+         "sockets, 9000 B frames": ("linux-pingpong", 9000, "on")}
 
 
 def prepare(bench, mtu, offload):
@@ -66,10 +66,10 @@ def latency(bench):
          "lines": over_sizes(all_turns, lambda n, us: us)},
         {**axes, "y": "goodput, Mbit/s",
          "lines": over_sizes(all_turns, lambda n, us: n * 8 / us)}], "rows": [
-        ratio(v, "one way, 64 B, NetPIPE's pattern: Linux / IX", "linux",
+        ratio(v, "one way, 64 B, NetPIPE's pattern: Linux / IX", "sockets",
               "ix"),
-        ratio(large, "one way, 256 KB: Linux / IX", "linux", "ix"),
+        ratio(large, "one way, 256 KB: Linux / IX", "sockets", "ix"),
         ratio(large, "one way, 256 KB: Linux without offload / IX",
-              "linux, no offload", "ix"),
+              "sockets, no offload", "ix"),
         ratio(large, "one way, 256 KB, frames of 9000 B: Linux / IX",
-              "linux, 9000 B frames", "ix, 9000 B frames")]}
+              "sockets, 9000 B frames", "ix, 9000 B frames")]}

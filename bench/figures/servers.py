@@ -5,7 +5,7 @@ import os
 import re
 import time
 
-from lab.ix import READY
+from lab import Failed, last_line
 
 IP = {"s": "10.77.0.1", "c": "10.77.0.2"}
 PORT = 7
@@ -19,6 +19,7 @@ STOCK = {"memcached": ["memcached", "-t", "1", "-p", str(PORT), "-U", "0", "-c",
                    "--appendonly", "no", "--protected-mode", "no"]}
 ON_LINUX = *LINUX, *STOCK, "linux-pingpong"
 # What of a server's words belongs to a figure: what is in force.
+READY = r"ix: domain \w+ \("  # not: ix: domain vm: why not
 SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
 
 
@@ -102,10 +103,17 @@ class Server:
         self.process = self.bench.start(
             self.bench.side("s", self.net) + self.argv, self.ready)
         if self.net and self.tcp:
-            self.bench.until_it_listens()
+            self.wait_for_it()
         else:
             time.sleep(0.3)  # nobody but its own client can ask
         return self
+
+    def wait_for_it(self):
+        try:
+            self.bench.until_it_listens()
+        except Failed:
+            raise Failed(f"{self.argv[0]} does not listen: "
+                         f"{last_line(self.process.said())}")
 
     def user_and_kernel(self):
         self.bench.need_namespaces()

@@ -13,8 +13,8 @@ from lab import Lab, check, finish, skip  # noqa: E402
 
 LIMIT = 200
 SCENARIOS = {
-    "latency": ("ix", "linux", "linux, no offload", "ix, 9000 B frames",
-                "linux, 9000 B frames"),
+    "latency": ("ix", "sockets", "sockets, no offload", "ix, 9000 B frames",
+                "sockets, 9000 B frames"),
     "idle": ("ix", "ix-spin", "linux", "linux-busy")}
 
 
