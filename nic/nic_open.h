@@ -96,7 +96,7 @@ struct nic {
 	u16 mtu;
 	char driver[32];
 	bool zero_copy;
-	bool rss_control;	 /* group_owner has been told to the hardware */
+	bool rss_control;	 /* group_owner has been told to who steers */
 	char detail[NIC_DETAIL]; /* for people: what is in force */
 
 	/* Memory of ours that another process can take away (SIGBUS), or
@@ -107,8 +107,8 @@ struct nic {
 	u8 rss_key[RSS_KEY_LEN];
 	u8 group_owner[RSS_TABLE]; /* flow group -> queue */
 
-	/* Tells the hardware about a changed group_owner. NULL without
-	 * rss_control. 0 or -errno. */
+	/* Tells who steers about a changed group_owner: the hardware, or the
+	 * kernel. NULL without rss_control. 0 or -errno. */
 	int (*set_groups)(struct nic *nic);
 	/* Between two lives of an application the packet memory is replaced,
 	 * at the same addresses: the NIC lets go of it, and with it of all

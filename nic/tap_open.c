@@ -5,6 +5,7 @@
 #include "nic/linux.h"
 #include "nic/nic_open.h"
 #include "nic/tap.h"
+#include "nic/tap_steer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +21,7 @@
 
 struct tap_nic {
 	struct nic nic;
-	char ifname[IFNAMSIZ];
+	struct tap_steer *steer; /* NULL: Linux chooses queues as it likes */
 	struct tap_queue {
 		struct tap_q q;
 	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
@@ -174,6 +175,7 @@ static void tap_close(struct nic *nic)
 {
 	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
 
+	tap_steer_detach(t->steer, t->queues[0].q.fd);
 	for (u32 i = 0; i < nic->nqueues; i++) {
 		if (t->queues[i].q.fd >= 0)
 			close(t->queues[i].q.fd);
@@ -216,12 +218,47 @@ static struct tap_nic *alloc_nic(const struct nic_config *cfg)
 	return t;
 }
 
+static int set_groups(struct nic *nic)
+{
+	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
+
+	tap_steer_set(t->steer, nic->group_owner);
+	return 0;
+}
+
+/* Without the right to load programs Linux sends a flow where its last answer
+ * came from, and the first packets anywhere. */
+static int steer(struct tap_nic *t)
+{
+	int err = t->nic.nqueues == 1
+			  ? 0
+			  : tap_steer_attach(&t->steer, t->queues[0].q.fd,
+					     t->nic.group_owner);
+
+	if (t->steer) {
+		t->nic.rss_control = true;
+		t->nic.set_groups = set_groups;
+	}
+	return err;
+}
+
+static void describe(struct tap_nic *t, const char *ifname, int no_steer)
+{
+	u32 n = t->nic.nqueues;
+
+	snprintf(t->nic.detail, sizeof(t->nic.detail),
+		 "%s: TAP, %u queue%s, MTU %u%s%s%s", ifname, n,
+		 n == 1 ? "" : "s", t->nic.mtu,
+		 no_steer ? ", no RSS control (" : "",
+		 no_steer ? strerror(-no_steer) : "", no_steer ? ")" : "");
+}
+
 static int start(struct tap_nic *t, const struct nic_config *cfg,
 		 const struct tap_spec *s, char *why, size_t why_len)
 {
 	struct linux_ifinfo info;
 	const char *step;
-	int err;
+	int err, no_steer;
 
 	for (u32 i = 0; i < cfg->nqueues; i++) {
 		int fd = open_queue(s->ifname, cfg->nqueues > 1, &step);
@@ -232,6 +269,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 			return no_device(fd, s->ifname, step, why, why_len);
 		t->queues[i].q.fd = t->nic.fd[i] = fd;
 	}
+	no_steer = steer(t);
 	step = "bring up";
 	err = configure(s);
 	if (!err)
@@ -247,9 +285,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 	choose_mac(&t->nic, cfg->ip);
 	for (u32 i = 0; i < cfg->nqueues; i++)
 		init_queue(t, cfg, i, t->queues[i].q.fd);
-	snprintf(t->nic.detail, sizeof(t->nic.detail),
-		 "%s: TAP, %u queue%s, MTU %u", s->ifname, cfg->nqueues,
-		 cfg->nqueues == 1 ? "" : "s", t->nic.mtu);
+	describe(t, s->ifname, no_steer);
 	return 0;
 }
 

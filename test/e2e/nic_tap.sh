@@ -36,6 +36,9 @@ eight_flows()
 	done
 }
 ok "two queues, eight flows" eight_flows
+[ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled)" = 0 ] ||
+	ok "who steers is told" grep -q "2 queues.*no RSS control (Op.*permitted)" \
+		/tmp/$tag.server
 stop_server
 
 # A device made before us, with jumbo frames.

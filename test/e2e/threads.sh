@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Two elastic threads. veth and TAP do not hash as we do: packets come to the
-# wrong thread, are forwarded, and nothing is lost or mixed up.
+# Two elastic threads. veth does not hash as we do, nor does TAP where no program
+# may be loaded, as in a user namespace: packets come to the wrong thread, are
+# forwarded, and nothing is lost or mixed up.
 . "$(dirname "$0")/lib.sh"
 
 [ "$(nproc)" -ge 2 ] || skip "needs two cores"
