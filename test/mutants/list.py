@@ -819,5 +819,25 @@ LOOK = [
            "if (*s == '\"' || *s == '\\\\')", "if (0)", ["t_metrics"]),
 ]
 
+STEERING = [
+    Mutant("a TAP device's table stays as it was", "nic/tap_open.c",
+           "\ttap_steer_set(t->steer, nic->group_owner);\n", "\t(void)t;\n",
+           ["t_tap_steer"]),
+    Mutant("a TAP device steers on without us", "nic/tap_steer.c",
+           "\tioctl(fd, TUNSETSTEERINGEBPF, &none);\n", "\t(void)none;\n",
+           ["t_tap_steer"]),
+    Mutant("a fragment's data are ports", "nic/flow_group.bpf.h",
+           " ||\n\t    ip.frag & bpf_htons(FRAG_BITS))", ")", ["t_tap_steer"]),
+    Mutant("options are ports", "nic/flow_group.bpf.h",
+           "AT_IP + ihl, ", "AT_IP + sizeof(ip), ", ["t_tap_steer"]),
+    Mutant("half of an IPv6 address is hashed", "nic/flow_group.bpf.h",
+           "for (__u32 i = 0; i < 8; i++)", "for (__u32 i = 0; i < 7; i++)",
+           ["t_tap_steer"]),
+    Mutant("the NIC hears nothing of a move", "dom/host/move.c",
+           "nic->set_groups ? nic->set_groups(nic) : 0;", "0;",
+           ["moves_process_tap"]),
+]
+
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
-           CONGESTION + IP6 + DAEMON + CONTROL + MOVE + IP6_PATHS + LOOK)
+           CONGESTION + IP6 + DAEMON + CONTROL + MOVE + IP6_PATHS + LOOK +
+           STEERING)
