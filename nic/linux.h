@@ -69,6 +69,15 @@ struct linux_ifinfo {
 /* 0 or -errno (-ENODEV: no such interface). */
 int linux_ifinfo(const char *ifname, struct linux_ifinfo *info);
 
+/* A socket that can be read when some interface has changed; or -errno. Has one
+ * since this was asked last? */
+int linux_link_news(void);
+bool linux_link_changed(int fd);
+
+/* Of the interface with this index: 1 if its link is up, else 0; -ENODEV: there
+ * is none, or another -errno. */
+int linux_link(int index);
+
 /* Names of all interfaces, for a message: "eth0, veth1". */
 void linux_ifnames(char *out, size_t len);
 

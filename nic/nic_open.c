@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Choosing the back end by its prefix. */
 #include "nic/nic_open.h"
+#include "nic/linux.h"
 #include "nic/wire.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int open_fn(const struct nic_config *cfg, const char *arg,
 		    struct nic **out, char *why, size_t why_len);
@@ -48,13 +50,9 @@ static int check(const struct nic_config *cfg, char *why, size_t why_len)
 	return 0;
 }
 
-int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
-	     size_t why_len)
+static int open_backend(const struct nic_config *cfg, struct nic **out,
+			char *why, size_t why_len)
 {
-	int err = check(cfg, why, why_len);
-
-	if (err)
-		return err;
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
 		size_t len = strlen(backends[i].prefix);
 
@@ -68,8 +66,28 @@ int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
 			cfg->spec);
 }
 
+int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
+	     size_t why_len)
+{
+	int err = check(cfg, why, why_len);
+
+	if (!err)
+		err = open_backend(cfg, out, why, why_len);
+	if (!err)
+		(*out)->news_fd = (*out)->link ? linux_link_news() : -1;
+	return err;
+}
+
+bool nic_link_changed(const struct nic *nic)
+{
+	return nic->news_fd >= 0 && linux_link_changed(nic->news_fd);
+}
+
 void nic_close(struct nic *nic)
 {
-	if (nic)
-		nic->close(nic);
+	if (!nic)
+		return;
+	if (nic->news_fd >= 0)
+		close(nic->news_fd);
+	nic->close(nic);
 }

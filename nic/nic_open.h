@@ -32,6 +32,12 @@ enum nic_mode {
 	NIC_COPY,
 };
 
+enum nic_link {
+	NIC_UP,
+	NIC_DOWN,
+	NIC_GONE, /* for good: nothing will come or go any more */
+};
+
 struct nic_config {
 	/* "xdp:IFACE", "wire:PATH"; "tap:NAME" or "tap:NAME,ADDRESS/PREFIX"
 	 * where the address is given to Linux's side of the device. */
@@ -126,6 +132,10 @@ struct nic {
 	/* The fast path cannot run elsewhere: it makes system calls, or uses
 	 * more memory than @parts. Its ops are then called here instead. */
 	bool hosted;
+	/* What has become of the link: to be asked when news_fd, -1 if there is
+	 * none, can be read. NULL: it is nobody else's affair. */
+	enum nic_link (*link)(struct nic *nic);
+	int news_fd;
 	/* Adds up packets lost before they reached us into q->nr_drops and
 	 * nr_late; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);
@@ -141,6 +151,9 @@ int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
 /* Also gives back what was changed on the interface. NULL is harmless. The
  * queues' packets must not be used any more. */
 void nic_close(struct nic *nic);
+
+/* Is there news for nic->link() since this was asked last? */
+bool nic_link_changed(const struct nic *nic);
 
 /* Group @g to queue @g % nqueues, the default key, no control: what every
  * back end begins with. */

@@ -144,7 +144,8 @@ static void ask_cksum(struct virtio_net_hdr *h, const struct mbuf *m)
 	h->csum_start = at;
 }
 
-/* False: the device is full. Other errors lose the packet, as a wire may. */
+/* False: the device is full. Other errors lose the packet, as a wire may that
+ * nobody has plugged in. */
 static bool write_one(struct tap_q *t, const struct mbuf *m)
 {
 	struct virtio_net_hdr h = { 0 };
@@ -159,7 +160,12 @@ static bool write_one(struct tap_q *t, const struct mbuf *m)
 			iov[n++] = (struct iovec){ (void *)m->ext[i].addr,
 						   m->ext[i].len };
 	}
-	return writev(t->fd, iov, n) >= 0 || errno != EAGAIN;
+	if (writev(t->fd, iov, n) >= 0)
+		return true;
+	if (errno == EAGAIN)
+		return false;
+	t->q.nr_tx_lost++;
+	return true;
 }
 
 static int tap_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
@@ -186,6 +192,8 @@ static void tap_reclaim(struct nicq *nq)
 	nq->nr_posted = tap_of(nq)->nready;
 }
 
+/* A device that is gone has an error at all times, and nothing else any more.
+ */
 static void tap_wait(struct nicq *nq, u64 ns)
 {
 	struct pollfd p[] = {
@@ -197,7 +205,10 @@ static void tap_wait(struct nicq *nq, u64 ns)
 		.tv_nsec = (long)(ns % NS_PER_S),
 	};
 
-	ppoll(p, nq->wake_fd ? 2 : 1, &ts, NULL);
+	nfds_t woken = nq->wake_fd ? 1 : 0;
+
+	if (ppoll(p, 1 + woken, &ts, NULL) > 0 && p[0].revents & POLLERR)
+		ppoll(&p[1], woken, &ts, NULL);
 }
 
 const struct nicq_ops tap_ops = {

@@ -22,6 +22,7 @@
 struct tap_nic {
 	struct nic nic;
 	struct tap_steer *steer; /* NULL: Linux chooses queues as it likes */
+	int index; /* of the interface */
 	struct tap_queue {
 		struct tap_q q;
 	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
@@ -184,6 +185,17 @@ static void tap_close(struct nic *nic)
 	free(t);
 }
 
+/* It may have gone to another namespace, where we cannot see it. */
+static enum nic_link tap_link(struct nic *nic)
+{
+	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
+	struct ifreq ifr;
+
+	if (ioctl(nic->fd[0], TUNGETIFF, &ifr))
+		return NIC_GONE;
+	return linux_link(t->index) ? NIC_UP : NIC_DOWN;
+}
+
 static u32 tap_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
 {
 	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
@@ -209,6 +221,7 @@ static struct tap_nic *alloc_nic(const struct nic_config *cfg)
 	t->nic.parts = tap_parts;
 	t->nic.hosted = true;
 	t->nic.close = tap_close;
+	t->nic.link = tap_link;
 	snprintf(t->nic.driver, sizeof(t->nic.driver), "tun");
 	for (u32 i = 0; i < cfg->nqueues; i++) {
 		t->queues[i].q.fd = -1;
@@ -282,6 +295,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 				"%s mtu 9000\"",
 				info.mtu, s->ifname, s->ifname);
 	t->nic.mtu = (u16)info.mtu;
+	t->index = info.index;
 	choose_mac(&t->nic, cfg->ip);
 	for (u32 i = 0; i < cfg->nqueues; i++)
 		init_queue(t, cfg, i, t->queues[i].q.fd);

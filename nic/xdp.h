@@ -55,7 +55,8 @@ struct xdp_q;
 /* The system calls: the only ways out of the dataplane, see xdp_exit.c. A
  * pointer, since in a guest they are hypercalls. */
 struct xdp_exits {
-	/* Starts transmission; copies up to a budget of packets. */
+	/* Starts transmission; copies up to a budget of packets. Sets q->down.
+	 */
 	void (*send)(struct xdp_q *q);
 	/* Has the driver take up the fill ring, and with busy polling receive
 	 * packets. */
@@ -84,6 +85,7 @@ struct xdp_q {
 
 	/* transmit */
 	struct xdp_ring tx, comp;
+	bool down;     /* the link is: the kernel takes none */
 	u32 tx_done;   /* descriptors completed; free running as tx.head */
 	u32 max_parts; /* descriptors per packet */
 	u64 nr_tx_bad; /* packets that do not fit max_parts, dropped */

@@ -2,6 +2,7 @@
 /* AF_XDP: the system calls. */
 #include "nic/xdp_exit.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -14,11 +15,12 @@ enum {
 	NS_PER_S = 1000000000,
 };
 
-/* Errors mean "not now" (EAGAIN, EBUSY, ENOBUFS) or a link that is down: the
- * rings keep the packets, and the next kick tries again. */
+/* Errors mean "not now" (EAGAIN, EBUSY, ENOBUFS) or a link that is down, or
+ * gone: the rings keep the packets, and the next kick tries again. */
 static void sys_send(struct xdp_q *q)
 {
-	sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
+	q->down = sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 &&
+		  (errno == ENETDOWN || errno == ENXIO);
 }
 
 static void sys_recv(struct xdp_q *q)

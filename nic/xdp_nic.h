@@ -19,6 +19,7 @@ enum {
 struct xdp_nic {
 	struct nic nic;
 	char ifname[32];
+	int index; /* of the interface */
 	struct xdp_prog prog;
 	struct rss_saved rss;
 	struct xsk_umem *umem;

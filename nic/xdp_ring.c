@@ -218,6 +218,16 @@ static u32 tx_room(const struct xdp_q *q)
 	return q->tx.mask + 1 - (q->tx.head - q->tx_done);
 }
 
+/* As a wire that is not plugged in: a ring that stays full would hold up all
+ * that comes after it. */
+static COLD int lose(struct nicq *nq, struct mbuf **pkts, int n)
+{
+	for (int i = 0; i < n; i++)
+		nicq_tx_done(nq, pkts[i]);
+	nq->nr_tx_lost += (u32)n;
+	return n;
+}
+
 static int xdp_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
 {
 	struct xdp_q *q = xdp_of(nq);
@@ -225,8 +235,11 @@ static int xdp_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
 	int i;
 
 	(void)now;
-	if (unlikely(tx_room(q) < (u32)n + XDP_MAX_PARTS))
+	if (unlikely(tx_room(q) < (u32)n + XDP_MAX_PARTS)) {
 		xdp_reclaim(nq);
+		if (q->down && tx_room(q) < (u32)n + XDP_MAX_PARTS)
+			return lose(nq, pkts, n);
+	}
 	for (i = 0; i < n; i++) {
 		struct mbuf *m = pkts[i];
 
@@ -258,7 +271,8 @@ static bool tx_waits(const struct xdp_q *q)
  * packets at a time, and the flag is always set. In zero-copy mode the driver
  * goes on by itself until it sets the flag. It may do so just when we read
  * it, before it could see our last entries: hence tx_pending stays set until
- * the kernel has taken them all.
+ * the kernel has taken them all; but not while the link is down: then the next
+ * packet, or wait(), tries again.
  */
 static void xdp_kick(struct nicq *nq)
 {
@@ -274,7 +288,7 @@ static void xdp_kick(struct nicq *nq)
 		if (READ_ONCE(*q->tx.consumer) == before)
 			break;
 	}
-	nq->tx_pending = tx_waits(q);
+	nq->tx_pending = tx_waits(q) && !q->down;
 }
 
 static void xdp_wait(struct nicq *nq, u64 ns)
@@ -283,6 +297,8 @@ static void xdp_wait(struct nicq *nq, u64 ns)
 	u32 unread = load_acquire(q->rx.producer) - q->rx.head;
 
 	refill(q, unread);
+	if (unlikely(q->down))
+		xdp_kick(nq);
 	if (!unread && load_acquire(q->rx.producer) == q->rx.head)
 		q->exits->poll(q, ns);
 }

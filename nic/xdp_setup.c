@@ -212,6 +212,16 @@ static int resume(struct nic *nic)
 	return err ? err : tell_program(x);
 }
 
+/* Away, be it to another namespace, it has let go of our sockets. */
+static enum nic_link xdp_link(struct nic *nic)
+{
+	int up = linux_link(xdp_nic_of(nic)->index);
+
+	if (up == -ENODEV)
+		return NIC_GONE;
+	return up ? NIC_UP : NIC_DOWN;
+}
+
 static int no_print(enum libxdp_print_level level, const char *fmt, va_list ap)
 {
 	return 0;
@@ -234,6 +244,7 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 	x->prog.link_fd = -1;
 	x->nic.nqueues = cfg->nqueues;
 	x->nic.close = xdp_close;
+	x->nic.link = xdp_link;
 	x->nic.update_drops = update_drops;
 	x->nic.suspend = suspend;
 	x->nic.resume = resume;
@@ -256,6 +267,7 @@ static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	if (err)
 		return err;
 	x->nic.mtu = (u16)min(info.mtu, (u32)UINT16_MAX);
+	x->index = info.index;
 	memcpy(x->nic.mac, info.mac, 6);
 	memcpy(x->nic.driver, info.driver, sizeof(x->nic.driver));
 	err = set_rss(x, &info, why, why_len);

@@ -82,6 +82,13 @@ struct host_neighbours {
 	struct be128 wanted[HOST_WANTED]; /* IPv4 mapped */
 };
 
+/* Of the NIC, as far as we have heard. */
+struct host_link {
+	enum nic_link state;
+	u64 downs;
+	char text[192];
+};
+
 struct host {
 	const struct host_domain *domain;
 	struct conf conf; /* with what follows from it worked out */
@@ -98,6 +105,7 @@ struct host {
 			  * ours */
 	struct host_thread threads[IX_MAX_THREADS];
 	struct host_neighbours neighbours;
+	struct host_link link;
 	int news_fd; /* rung when a thread has something to say; 0: nobody hears
 			it */
 	char about[1024]; /* what is in force, one line */
@@ -116,7 +124,7 @@ struct host_domain {
 	const char *name; /* "inline" */
 	const char *wall; /* what wall 2 is: "none" */
 	bool shared;	  /* region as memfds */
-	bool fixed; /* connections stay with their thread */
+	bool fixed;	  /* connections stay with their thread */
 };
 
 /* Builds everything; no thread runs yet. The calling thread is moved from
@@ -164,9 +172,9 @@ struct dp_groups;
 
 /* Flow groups of thread @from go to thread @to, while traffic runs. Waits until
  * they are there, at most a few seconds. 0, or -errno and nothing has changed:
- * -EOPNOTSUPP (one thread, a domain or program that cannot), -EINVAL (not @from's),
- * -ENOBUFS (no room there), -ETIMEDOUT (the application did not cross), what the
- * NIC's table answers. Not to be called on elastic threads. */
+ * -EOPNOTSUPP (one thread, a domain or program that cannot), -EINVAL (not
+ * @from's), -ENOBUFS (no room there), -ETIMEDOUT (the application did not
+ * cross), what the NIC's table answers. Not to be called on elastic threads. */
 int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g);
 /* All flow groups to the first @n threads, evenly, as few moves as that takes;
  * the others are parked. */
@@ -263,6 +271,11 @@ void host_configure(struct host_thread *t, const struct conf *conf);
  * opened; fixed neighbours afterwards. */
 int host_address(struct conf *conf, char *why, size_t why_len);
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len);
+
+/* link.c: what has become of the NIC's link since this was asked last, a line
+ * to be told, or NULL. On the thread that calls host_read_neighbours(). When it
+ * is gone, h->link.state, the dataplane is to end. */
+const char *host_link_news(struct host *h);
 
 /* With ports_only: what Linux knows of its neighbours, and that it is to find
  * out about those that we want to know: answers to ARP go to Linux. It may take

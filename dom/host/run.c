@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -244,6 +245,19 @@ static void tell_shared(struct host_thread *t)
 		ring(t->host->news_fd);
 }
 
+/* Whoever runs an application inline has nobody else to hear of it. */
+static void look_at_link(struct host *h)
+{
+	const char *news = host_link_news(h);
+
+	if (!news)
+		return;
+	log_add(&h->log, news);
+	fputs(news, stderr);
+	if (h->link.state == NIC_GONE)
+		host_stop();
+}
+
 /* Once a second: what costs a system call. */
 static void chores(struct host_thread *t, u64 now)
 {
@@ -259,8 +273,14 @@ static void chores(struct host_thread *t, u64 now)
 	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
 	WRITE_ONCE(nic->q[t->index]->nr_conns,
 		   (u32)READ_ONCE(t->dp->stat->tcp_conns));
-	if (!t->host->neighbours.apart)
+	t->dp->stat->drop_link = READ_ONCE(nic->q[t->index]->nr_tx_lost);
+	if (t->index == 0)
+		t->dp->stat->link_downs = READ_ONCE(t->host->link.downs);
+	if (!t->host->neighbours.apart) {
 		host_read_neighbours(t->host);
+		if (t->index == 0)
+			look_at_link(t->host);
+	}
 	host_follow_neighbours(t, now);
 }
 

@@ -121,6 +121,8 @@ int proc_run(const struct conf *conf, const char *program, char **argv,
 	if (!err) {
 		open_control(&p);
 		status = lives(&w, argv, settings_fd);
+		if (p.host->link.state == NIC_GONE)
+			status = 1;
 	} else if (p.user.barred)
 		status = NOT_RUN;
 	ctl_close(p.host);

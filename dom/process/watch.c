@@ -28,14 +28,8 @@ void proc_watch_kill(const struct proc_watch *w)
 	kill(w->pid, w->p->fence.namespaces ? SIGKILL : PROC_END_SIGNAL);
 }
 
-/* A is in its own process group, which the terminal's signals do not reach. The
- * first one is forwarded, a second one kills. */
-static void pass_on(struct proc_watch *w)
+static void ask_to_go(struct proc_watch *w, int sig)
 {
-	struct signalfd_siginfo si;
-
-	if (read(w->signal_fd, &si, sizeof(si)) != sizeof(si))
-		return;
 	w->leaving = true;
 	if (!w->pid)
 		return;
@@ -45,7 +39,29 @@ static void pass_on(struct proc_watch *w)
 		return;
 	}
 	w->deadline = proc_now_ms() + GRACE_MS;
-	kill(w->pid, (int)si.ssi_signo);
+	kill(w->pid, sig);
+}
+
+/* A is in its own process group, which the terminal's signals do not reach. The
+ * first one is forwarded, a second one kills. */
+static void pass_on(struct proc_watch *w)
+{
+	struct signalfd_siginfo si;
+
+	if (read(w->signal_fd, &si, sizeof(si)) == sizeof(si))
+		ask_to_go(w, (int)si.ssi_signo);
+}
+
+/* Without its NIC A has no network any more. */
+static void look_at_link(struct proc_watch *w)
+{
+	struct host *h = w->p->host;
+	const char *news = host_link_news(h);
+
+	if (news)
+		proc_say(w->p, "%s", news);
+	if (news && h->link.state == NIC_GONE)
+		ask_to_go(w, SIGTERM);
 }
 
 int proc_watch_open(struct proc_watch *w)
@@ -106,6 +122,7 @@ static bool look_out(struct proc_watch *w, int fd, int ms)
 		{ .fd = fd, .events = POLLIN },
 		{ .fd = w->signal_fd, .events = POLLIN },
 		{ .fd = w->p->report_fd, .events = POLLIN },
+		{ .fd = w->p->host->nic->news_fd, .events = POLLIN },
 	};
 	bool asks = w->p->host->conf.dp.net.ports_only;
 
@@ -119,6 +136,8 @@ static bool look_out(struct proc_watch *w, int fd, int ms)
 		pass_on(w);
 	if (fds[2].revents)
 		proc_reports(w->p);
+	if (fds[3].revents)
+		look_at_link(w);
 	return fds[0].revents;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What D's main thread waits for: A's end, signals to ix, reports of elastic
- * threads, and deadlines. */
+ * threads, news of the NIC's link, and deadlines. */
 #ifndef DOM_PROCESS_WATCH_H
 #define DOM_PROCESS_WATCH_H
 

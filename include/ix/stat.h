@@ -20,6 +20,7 @@
 	X(tx_copied_bytes, "payload bytes copied at transmit")             \
 	X(tx_gathered_bytes, "payload bytes sent in place")                \
 	X(kicks, "exits to the kernel to start the NIC")                   \
+	X(link_downs, "times that the NIC's link went down")               \
 	X(forwarded, "packets that came to another thread's queue")        \
 	/* loop */                                                         \
 	X(iterations, "loop iterations with work")                         \
@@ -42,6 +43,7 @@
 	X(drop_no_buffer, "no receive buffer free: see mbufs")             \
 	X(drop_late, "NIC's ring ran empty or full: thread too slow")      \
 	X(drop_tx_full, "transmit queue or pool full")                     \
+	X(drop_link, "transmitted while the NIC's link was down")          \
 	X(drop_short, "frame shorter than its headers say")                \
 	X(drop_not_ours, "address or protocol not for us")                 \
 	X(drop_ip_header, "bad IP header")                                 \
@@ -141,6 +143,6 @@ struct ix_stat {
 };
 #undef IX_COUNTER_FIELD
 
-#define IX_STAT_VERSION 2
+#define IX_STAT_VERSION 3
 
 #endif

@@ -34,6 +34,7 @@ struct rig {
 	u8 *umem;
 	u32 sends, recvs, polls;
 	u32 budget; /* packets that one send() takes */
+	bool down;  /* the link is: it takes none */
 };
 
 static struct rig *rig_of(struct xdp_q *q)
@@ -46,6 +47,9 @@ static void fake_send(struct xdp_q *q)
 	struct rig *r = rig_of(q);
 
 	r->sends++;
+	q->down = r->down;
+	if (r->down)
+		return;
 	for (u32 n = 0; n < r->budget && r->tx.consumer != r->tx.producer;
 	     n++) {
 		while (r->tx.frame[r->tx.consumer++ % RING].options &
@@ -500,6 +504,37 @@ static struct mbuf *gather(struct rig *r)
 	return m;
 }
 
+/* The link is down: no kick is tried again and again; who sleeps next tries
+ * once. What the ring has no room for is lost, and counted. */
+static void test_link_down(void **state)
+{
+	struct rig *r = *state;
+	struct nicq *q = &r->q.q;
+	u32 free = r->pool.nfree, taken = 0;
+	struct mbuf *m;
+
+	r->down = true;
+	while (!q->nr_tx_lost) {
+		m = packet(r, 60);
+		assert_int_equal(tx(r, &m, 1), 1);
+		q->ops->kick(q);
+		assert_false(q->tx_pending);
+		assert_true(++taken <= RING);
+	}
+	assert_int_equal(q->nr_tx_lost, 1);
+	assert_int_equal(r->pool.nfree, free - taken + 1);
+	r->sends = 0;
+	q->ops->wait(q, 1);
+	assert_int_equal(r->sends, 1);
+	assert_false(q->tx_pending);
+	r->down = false;
+	r->budget = RING;
+	q->ops->wait(q, 1);
+	assert_int_equal(r->tx.consumer, r->tx.producer);
+	q->ops->wait(q, 1);
+	assert_int_equal(r->sends, 2);
+}
+
 static void test_tx_gather(void **state)
 {
 	static const u32 lens[] = { 54, 200, 50, 100 };
@@ -631,16 +666,27 @@ static void test_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_fill),	      T(test_rx),
-		T(test_rx_long),      T(test_reserve),
-		T(test_short),	      T(test_unread),
-		T(test_conns),	      T(test_burst),
-		T(test_rx_frags),     T(test_adapt),
-		T(test_tx),	      T(test_tx_full),
-		T(test_kick_pending), T(test_no_wakeup),
-		T(test_tx_gather),    T(test_tx_flatten),
-		T(test_tx_too_long),  T(test_tx_too_long_full),
-		T(test_tx_report),    T(test_wait),
+		T(test_fill),
+		T(test_rx),
+		T(test_rx_long),
+		T(test_reserve),
+		T(test_short),
+		T(test_unread),
+		T(test_conns),
+		T(test_burst),
+		T(test_rx_frags),
+		T(test_adapt),
+		T(test_tx),
+		T(test_tx_full),
+		T(test_link_down),
+		T(test_kick_pending),
+		T(test_no_wakeup),
+		T(test_tx_gather),
+		T(test_tx_flatten),
+		T(test_tx_too_long),
+		T(test_tx_too_long_full),
+		T(test_tx_report),
+		T(test_wait),
 		T(test_lost),
 	};
 
