@@ -159,16 +159,45 @@ void ip6_undeliverable(struct net *net, const struct mbuf *m, u64 now)
 /* No error is longer than the least MTU (RFC 4443, 2.4). */
 enum { MOST = IPV6_MIN_MTU - IPV6_LEN };
 
+/* Who is told of an error, or of a redirect, would tell us, and so on. */
+static bool tells(u8 type)
+{
+	return type < ICMP6_ERRORS_END || type == ND_REDIRECT;
+}
+
+/* Is that what @p is (RFC 4443, 2.4 (e))? Perhaps behind extension headers that
+ * nobody has looked at, as the one at p->l4 is what ours is about. What cannot
+ * be seen counts as such, but for a fragment of another protocol. */
+static bool is_told(const struct pkt *p)
+{
+	const u8 *at = p->l4;
+	u32 left = p->first_len, len;
+
+	for (u8 next = p->proto;; next = *at, at += len, left -= len) {
+		const struct ip6_frag *f = (const void *)at;
+
+		if (next == IP_PROTO_ICMP6)
+			return left < ICMP_LEN || tells(*at);
+		if (!ip6_is_extension(next))
+			return false;
+		if (left < sizeof(*f))
+			return true;
+		if (next == IP6_FRAGMENT && be16_host(f->off_more) >> 3)
+			return f->next == IP_PROTO_ICMP6 ||
+			       ip6_is_extension(f->next);
+		len = next == IP6_FRAGMENT ? sizeof(*f) : at[1] * 8u + 8;
+		if (left < len)
+			return true;
+	}
+}
+
 static bool deserves_error(const struct net *net, const struct pkt *p)
 {
 	const struct ipv6_hdr *ip = p->ip;
-	const struct icmp_hdr *icmp = p->l4;
 
-	if (net->conf.ports_only || !p->src.raw || ip6_is_multicast(ip->dst) ||
-	    eth_is_group(p->eth->dst))
-		return false;
-	return p->proto != IP_PROTO_ICMP6 ||
-	       (p->first_len >= ICMP_LEN && icmp->type >= ICMP6_ERRORS_END);
+	return !net->conf.ports_only && p->src.raw &&
+	       !ip6_is_multicast(ip->dst) && !eth_is_group(p->eth->dst) &&
+	       !is_told(p);
 }
 
 static void error(struct net *net, const struct pkt *p, u8 type, u8 code,

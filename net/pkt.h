@@ -166,6 +166,12 @@ struct ip6_ext {
 	u8 left; /* routing header only: segments left */
 } PACKED;
 
+static inline bool ip6_is_extension(u8 next)
+{
+	return next == IP6_HOP_BY_HOP || next == IP6_ROUTING ||
+	       next == IP6_FRAGMENT || next == IP6_DEST_OPTIONS;
+}
+
 struct ip6_frag {
 	u8 next;
 	u8 reserved;

@@ -453,6 +453,62 @@ static void unknown_protocol(void **state)
 	fix_tx_none(f);
 }
 
+/* Something is wrong with a header of @ext; behind them is an ICMPv6 message of
+ * @type. Is the sender told? */
+static bool told_of(struct fixture *f, u8 next, const void *ext, u32 len,
+		    u8 type)
+{
+	const struct fix6_ext e = { next, ext, len };
+	const u8 icmp[48] = { type };
+
+	fix_in(f, fix6_ext(f, fix6_peer, fix6_ip, &e, IP_PROTO_ICMP6, icmp,
+			   sizeof(icmp)));
+	return fix_tx(f);
+}
+
+/* RFC 4443 section 2.4 (e.1), (e.2): nor of a redirect. */
+static void errors_are_not_told_of(void **state)
+{
+	static const struct {
+		u8 next;
+		const char *ext;
+		u8 len;
+	} bad[] = {
+		{ IP6_DEST_OPTIONS, "\x3a\0\xc5\4\0\0\0\0", 8 },
+		{ IP6_HOP_BY_HOP, "\x3a\0\x85\4\0\0\0\0", 8 },
+		{ IP6_ROUTING, "\x3a\0\0\1\0\0\0\0", 8 },
+		{ IP6_DEST_OPTIONS, "\0\0" PADN6 "\x3a\0" PADN6, 16 },
+		/* Others between the bad one and the error. */
+		{ IP6_HOP_BY_HOP, "\x3c\0\xc5\4\0\0\0\0\x3a\0" PADN6, 16 },
+		{ IP6_DEST_OPTIONS,
+		  "\x2c\0\xc5\4\0\0\0\0\x2b\0\0\0\0\0\0\7\x3a\0\0\0\0\0\0\0",
+		  24 },
+		{ IP6_FRAGMENT, "\x3a\0\0\1\0\0\0\7", 8 }, /* length */
+	};
+	static const char cut[] = "\x3c\0\xc5\4\0\0\0\0\x3a\x40" PADN6;
+	static const char later[] = "\x3a\0\xff\xf9\0\0\0\7";
+	struct fixture *f = *state;
+
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+		char ext[24];
+
+		memcpy(ext, bad[i].ext, bad[i].len);
+		for (u8 type = 0; type < ICMP6_ERRORS_END; type++)
+			assert_false(
+				told_of(f, bad[i].next, ext, bad[i].len, type));
+		assert_false(
+			told_of(f, bad[i].next, ext, bad[i].len, ND_REDIRECT));
+		if (bad[i].next == IP6_FRAGMENT)
+			continue;
+		assert_true(
+			told_of(f, bad[i].next, ext, bad[i].len, ICMP6_ECHO));
+		fix_pass(f, 20 * FIX_MS);
+	}
+	/* It cannot be seen. */
+	assert_false(told_of(f, IP6_HOP_BY_HOP, cut, 16, ICMP6_ECHO));
+	assert_false(told_of(f, IP6_FRAGMENT, later, 8, ICMP6_ECHO));
+}
+
 /* RFC 4443 section 2.4 (c): no error is longer than the least MTU. */
 static void errors_are_short(void **state)
 {
@@ -703,6 +759,7 @@ int main(void)
 		TEST(chains),
 		TEST(atomic_fragment),
 		TEST(unknown_protocol),
+		TEST(errors_are_not_told_of),
 		TEST(errors_are_short),
 		TEST(errors_are_limited),
 		TEST(header_out),
