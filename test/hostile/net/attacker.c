@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  *	attacker IFACE SERVER PORT echo|kv STAT ATTACK
- *	attacker --list echo|kv
+ *	attacker --list echo|kv|echo6
  *
  * One attack on the server. STAT prints its counters. Exit status 0: no
  * honest client was harmed, and afterwards the server has given back all that
@@ -30,8 +30,9 @@ enum {
 };
 
 static const struct attack_kind *const all[] = {
-	attacks_blind,	attacks_acks, attacks_hoard, attacks_flood,
-	attacks_window, attacks_lies, attacks_junk,
+	attacks_blind, attacks_acks,   attacks_hoard,
+	attacks_flood, attacks_window, attacks_lies,
+	attacks_junk,  attacks_lies6,  attacks_junk6,
 };
 
 bool success(struct attack *a, const char *format, ...)
@@ -194,7 +195,7 @@ static pid_t start_clients(struct attack *a)
 	if (child)
 		return child;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	honest_run(a->honest, a->ix, a->port, a->kv, GATEWAY_CLIENT);
+	honest_run(a, GATEWAY_CLIENT);
 	_exit(0);
 }
 
@@ -292,13 +293,27 @@ static const struct attack_kind *find(const char *name)
 	return NULL;
 }
 
-static int list(uint32_t on)
+static int list(const char *program)
 {
+	uint32_t on = !strcmp(program, "kv")	  ? ON_KV
+		      : !strcmp(program, "echo6") ? ON_ECHO6
+						  : ON_ECHO;
+
 	for (uint32_t i = 0; i < ARRAY_SIZE(all); i++)
 		for (const struct attack_kind *k = all[i]; k->name; k++)
 			if (k->on & on)
 				puts(k->name);
 	return 0;
+}
+
+/* The server's address, of either family. */
+static bool set_server(struct attack *a, const char *text)
+{
+	struct be128 addr;
+
+	a->v6 = inet_pton(AF_INET6, text, &addr) == 1;
+	a->ix = a->v6 ? addr_of(addr) : ntohl(inet_addr(text));
+	return a->ix && a->ix != INADDR_NONE;
 }
 
 int main(int argc, char **argv)
@@ -311,12 +326,11 @@ int main(int argc, char **argv)
 	const struct attack_kind *kind;
 
 	if (argc == 3 && !strcmp(argv[1], "--list"))
-		return list(strcmp(argv[2], "kv") ? ON_ECHO : ON_KV);
-	if (argc != 7 || !(kind = find(argv[6]))) {
+		return list(argv[2]);
+	if (argc != 7 || !(kind = find(argv[6])) || !set_server(a, argv[2])) {
 		fprintf(stderr, "usage: see attacker.c\n");
 		return 1;
 	}
-	a->ix = ntohl(inet_addr(argv[2]));
 	a->port = (uint16_t)atoi(argv[3]);
 	a->kv = !strcmp(argv[4], "kv");
 	a->stat = argv[5];

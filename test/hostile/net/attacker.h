@@ -16,6 +16,12 @@
  *   window.c     windows and segment sizes
  *   lies.c       ARP and ICMP
  *   junk.c       malformed packets
+ *   frame6.c     building frames of IPv6
+ *   lies6.c      neighbours and routers of IPv6 that lie, ICMPv6
+ *   junk6.c      extension headers
+ *
+ * An address is one of IPv4 throughout. With IPv6 it stands for one in a subnet
+ * of its own, as limits are the subnets' there: see addr6().
  */
 #ifndef HOSTILE_ATTACKER_H
 #define HOSTILE_ATTACKER_H
@@ -60,10 +66,33 @@ struct honest {
 	char why[200]; /* the first harm */
 };
 
-/* Runs them until @h->stop. Returns when all have ended. */
-void honest_run(struct honest *h, uint32_t server, uint16_t port, bool kv,
-		uint32_t gateway_client);
+struct attack;
+
+/* Runs the clients of @a until they are to stop. Returns when all have ended.
+ */
+void honest_run(const struct attack *a, uint32_t gateway_client);
 uint64_t now_ns(void);
+
+/* 10.81.x.y: fd81:0:0a51:xxyy::1, on the link like all of fd81:0:0a51::/48. */
+static inline struct be128 addr6(uint32_t ip)
+{
+	struct be128 addr = { .b = { 0xfd, 0x81, [15] = 1 } };
+	struct be32 raw = be32(ip);
+
+	memcpy(addr.b + 4, &raw, sizeof(raw));
+	return addr;
+}
+
+/* ... and back; 0: no such address. */
+static inline uint32_t addr_of(struct be128 addr)
+{
+	struct be32 raw;
+	uint32_t ip;
+
+	memcpy(&raw, addr.b + 4, sizeof(raw));
+	ip = be32_host(raw);
+	return be128_equal(addr, addr6(ip)) ? ip : 0;
+}
 
 /* ---- what is heard of honest connections */
 struct attack_flow {
@@ -101,7 +130,7 @@ struct attack {
 	uint32_t client;  /* the honest clients' */
 	uint32_t gateway; /* and their router's */
 	uint16_t port;
-	bool kv;
+	bool kv, v6;
 	/* the server */
 	const char *stat; /* command that prints its counters */
 	bool gone;	  /* it does not answer any more */
@@ -119,6 +148,7 @@ struct attack {
 	struct puppet puppets[PUPPETS];
 	uint32_t npuppets, naddrs; /* so many addresses have they */
 	bool silent_arp, half_open;
+	uint32_t errors; /* of ICMPv6, from the server to puppets */
 	/* this attack */
 	uint64_t began, least;
 	uint64_t mark[NR_CLIENTS], mark_pings;
@@ -129,7 +159,8 @@ struct attack {
 /* False: it has succeeded, see @a->why. */
 typedef bool attack_fn(struct attack *a);
 
-enum { ON_ECHO = 1, ON_KV = 2, ON_BOTH = 3 };
+/* By which program, and with IPv6 too, or only. */
+enum { ON_ECHO = 1, ON_KV = 2, ON_BOTH = 3, ON_ECHO6 = 4 };
 
 struct attack_kind {
 	const char *name;
@@ -139,7 +170,8 @@ struct attack_kind {
 
 extern const struct attack_kind attacks_blind[], attacks_acks[],
 	attacks_hoard[], attacks_flood[], attacks_window[], attacks_lies[],
-	attacks_junk[]; /* each ends with an empty name */
+	attacks_junk[], attacks_lies6[],
+	attacks_junk6[]; /* each ends with an empty name */
 
 /* ---- attacker.c */
 
@@ -194,12 +226,43 @@ void send_arp(struct attack *a, uint16_t op, const uint8_t sha[6], uint32_t spa,
 /* @type, @code, @rest and a quote of @len bytes; from @src. */
 void send_icmp(struct attack *a, uint32_t src, uint8_t type, uint8_t code,
 	       uint32_t rest, const void *quote, uint32_t len);
+/* Ethernet's and IP's headers, bytes. */
+static inline uint32_t head_len(const struct attack *a)
+{
+	return ETH_LEN + (a->v6 ? IPV6_LEN : IPV4_LEN);
+}
+
 /* An IP packet of @len bytes behind the header, whose checksum is right;
  * returns where they are to be written. */
 uint8_t *build_ip(const struct attack *a, uint8_t *frame, uint32_t src,
 		  uint32_t dst, uint8_t proto, uint16_t len);
 void fix_ip_cksum(uint8_t *frame);
 void fix_tcp_cksum(uint8_t *frame, uint32_t l4_len);
+
+/* ---- frame6.c */
+
+uint8_t *build_ip6(const struct attack *a, uint8_t *frame, struct be128 src,
+		   struct be128 dst, uint8_t proto, uint16_t len);
+/* The sum over the @len bytes at @l4 and a pseudo header. */
+uint16_t l4_cksum6(const struct ipv6_hdr *ip, uint8_t proto, const void *l4,
+		   uint32_t len);
+/* Neighbour discovery, to @dst, with an option (0: none) that names @mac. */
+struct nd_lie {
+	uint8_t type;
+	uint32_t flags;
+	struct be128 src, dst, target;
+	uint8_t option;
+	const uint8_t *mac;
+};
+void send_nd(struct attack *a, const struct nd_lie *lie);
+/* The group in which @of is asked for. */
+struct be128 solicited_node(struct be128 of);
+
+/* ---- lies.c */
+
+/* ICMP about all honest connections: quotes that may be true (what is in flight
+ * or was lately), and that cannot be. */
+void quote_all(struct attack *a, uint8_t type, uint8_t code, uint32_t rest);
 
 /* ---- puppet.c */
 
@@ -226,13 +289,15 @@ void puppets_ask(struct attack *a, uint32_t n, const struct manner *how);
 /* ... of those that are not open, or have been ended; the others' last ACK once
  * more: it may have brought a cookie back when there was no place. */
 void puppets_fill(struct attack *a, uint32_t n, const struct manner *how);
+/* Before puppets_end(): all may be. */
+void puppets_all_open(struct attack *a);
 /* At @off bytes behind what the server expects next; 0 and it is counted. */
 void puppet_send(struct attack *a, struct puppet *p, int32_t off,
 		 const void *data, uint16_t len, uint8_t flags);
 /* ... if it is open. */
 void puppet_says(struct attack *a, uint32_t i, const char *text);
-void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
-		  const struct tcp_hdr *t, uint32_t len);
+void puppet_hears(struct attack *a, uint32_t ip, const struct tcp_hdr *t,
+		  uint32_t len);
 /* Ends what is open, by resets that the server has to take. */
 void puppets_end(struct attack *a);
 /* A request whose answer is large; its length. */

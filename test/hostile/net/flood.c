@@ -179,6 +179,7 @@ static bool all_taken(struct attack *a, uint32_t speak)
 		}
 		hear(a, 5);
 	} while (more_when_full(a));
+	puppets_all_open(a);
 	return !*a->why;
 }
 
@@ -233,14 +234,14 @@ static bool land(struct attack *a)
 }
 
 const struct attack_kind attacks_flood[] = {
-	{ "syn_many", syn_many, ON_ECHO },
+	{ "syn_many", syn_many, ON_ECHO | ON_ECHO6 },
 	{ "syn_one", syn_one, ON_ECHO },
-	{ "syn_far", syn_far, ON_ECHO },
+	{ "syn_far", syn_far, ON_ECHO | ON_ECHO6 },
 	{ "syn_data", syn_data, ON_ECHO },
-	{ "cookie_guesses", cookie_guesses, ON_ECHO },
+	{ "cookie_guesses", cookie_guesses, ON_ECHO | ON_ECHO6 },
 	{ "flags_all", flags_all, ON_ECHO },
-	{ "half_open", half_open, ON_ECHO },
-	{ "silent", silent, ON_BOTH },
+	{ "half_open", half_open, ON_ECHO | ON_ECHO6 },
+	{ "silent", silent, ON_BOTH | ON_ECHO6 },
 	{ "slow_loris", slow_loris, ON_BOTH },
 	{ "open_close", open_close, ON_BOTH },
 	{ "land", land, ON_ECHO },

@@ -4,11 +4,18 @@
 
 #include "base/cksum.h"
 
+static bool is_ip6(const uint8_t *frame)
+{
+	return frame[12] == 0x86 && frame[13] == 0xdd;
+}
+
 void fix_ip_cksum(uint8_t *frame)
 {
 	struct ipv4_hdr *ip = (void *)(frame + ETH_LEN);
 	u32 len = min((ip->ver_ihl & 15u) * 4, 60u);
 
+	if (is_ip6(frame))
+		return;
 	ip->cksum = 0;
 	ip->cksum = (u16)~cksum_fold(cksum_add(0, ip, len));
 }
@@ -26,6 +33,12 @@ void fix_tcp_cksum(uint8_t *frame, uint32_t l4_len)
 	struct ipv4_hdr *ip = (void *)(frame + ETH_LEN);
 	struct tcp_hdr *t = (void *)(ip + 1);
 
+	if (is_ip6(frame)) {
+		t = (void *)(frame + ETH_LEN + IPV6_LEN);
+		t->cksum = 0;
+		t->cksum = l4_cksum6((void *)ip, IP_PROTO_TCP, t, l4_len);
+		return;
+	}
 	t->cksum = 0;
 	t->cksum = l4_cksum(ip, t, l4_len);
 }
@@ -45,6 +58,8 @@ uint8_t *build_ip(const struct attack *a, uint8_t *frame, uint32_t src,
 {
 	struct ipv4_hdr *ip = (void *)(frame + ETH_LEN);
 
+	if (a->v6)
+		return build_ip6(a, frame, addr6(src), addr6(dst), proto, len);
 	build_eth(a, frame, a->ix_mac, ETH_TYPE_IPV4);
 	*ip = (struct ipv4_hdr){
 		.ver_ihl = 0x45,
@@ -96,7 +111,7 @@ uint32_t build_tcp(const struct attack *a, const struct seg *s, uint8_t *frame)
 	else
 		memset(p, 0x5a, s->len);
 	fix_tcp_cksum(frame, len);
-	return ETH_LEN + IPV4_LEN + len;
+	return head_len(a) + len;
 }
 
 void send_seg(struct attack *a, const struct seg *s)
@@ -139,13 +154,18 @@ void send_icmp(struct attack *a, uint32_t src, uint8_t type, uint8_t code,
 	       uint32_t rest, const void *quote, uint32_t len)
 {
 	u8 frame[FRAME_MAX];
-	struct icmp_hdr *h = (void *)build_ip(
-		a, frame, src, a->ix, IP_PROTO_ICMP, (u16)(ICMP_LEN + len));
+	u8 proto = a->v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
+	struct icmp_hdr *h = (void *)build_ip(a, frame, src, a->ix, proto,
+					      (u16)(ICMP_LEN + len));
 
 	*h = (struct icmp_hdr){ .type = type,
 				.code = code,
 				.rest = be32(rest) };
 	memcpy(h + 1, quote, len);
-	h->cksum = (u16)~cksum_fold(cksum_add(0, h, ICMP_LEN + len));
-	put(a, frame, ETH_LEN + IPV4_LEN + ICMP_LEN + len);
+	if (a->v6)
+		h->cksum = l4_cksum6((void *)(frame + ETH_LEN), proto, h,
+				     ICMP_LEN + len);
+	else
+		h->cksum = (u16)~cksum_fold(cksum_add(0, h, ICMP_LEN + len));
+	put(a, frame, head_len(a) + ICMP_LEN + len);
 }

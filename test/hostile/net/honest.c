@@ -15,15 +15,38 @@
 
 enum { MESSAGE_MAX = 65536, ROOM = 2 * MESSAGE_MAX, PING_MS = 20 };
 
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
 struct client_thread {
 	struct honest *h;
 	enum client i;
-	struct sockaddr_in server, from; /* from: 0 is any */
-	bool kv;
+	union address server, from;
+	bool kv, v6;
 	uint64_t rng, serial;
 	uint8_t *out, *want, *got;
 	size_t nout, nwant;
 };
+
+static union address address(bool v6, uint32_t ip, uint16_t port)
+{
+	const struct be128 addr = addr6(ip);
+	union address a = { 0 };
+
+	if (v6) {
+		a.in6.sin6_family = AF_INET6;
+		a.in6.sin6_port = htons(port);
+		memcpy(&a.in6.sin6_addr, &addr, sizeof(addr));
+	} else {
+		a.in.sin_family = AF_INET;
+		a.in.sin_port = htons(port);
+		a.in.sin_addr.s_addr = htonl(ip);
+	}
+	return a;
+}
 
 uint64_t now_ns(void)
 {
@@ -164,24 +187,30 @@ static bool exchange(struct client_thread *c, int fd, uint64_t began)
 	return true;
 }
 
+static socklen_t address_len(const struct client_thread *c)
+{
+	return c->v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
 static int dial(struct client_thread *c)
 {
 	const struct timeval limit = { .tv_sec = LIMIT_S };
-	socklen_t len = sizeof(struct sockaddr_in);
-	struct sockaddr_in own;
-	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(union address);
+	union address own;
+	int one = 1,
+	    fd = socket(c->server.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (bind(fd, (void *)&c->from, sizeof(c->from)) ||
-	    connect(fd, (void *)&c->server, sizeof(c->server))) {
+	if (bind(fd, &c->from.any, address_len(c)) ||
+	    connect(fd, &c->server.any, address_len(c))) {
 		harm(c->h, "client %d: connecting: %s", c->i, strerror(errno));
 		close(fd);
 		return -1;
 	}
-	getsockname(fd, (void *)&own, &len);
-	c->h->port[c->i] = ntohs(own.sin_port);
+	getsockname(fd, &own.any, &len);
+	c->h->port[c->i] = ntohs(c->v6 ? own.in6.sin6_port : own.in.sin_port);
 	return fd;
 }
 
@@ -241,28 +270,43 @@ static void *client_main(void *arg)
 	return NULL;
 }
 
-/* A ping, and how long nothing has been answered. */
+/* Does the next packet answer a ping of ours? IPv4 gives its own header, too.
+ */
+static bool hear_ping(const struct client_thread *c, int fd)
+{
+	const uint8_t type = c->v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY;
+	const ssize_t at = c->v6 ? 0 : 20;
+	uint8_t buf[256];
+
+	return recv(fd, buf, sizeof(buf), 0) >= at + 8 && buf[at] == type &&
+	       buf[at + 4] == 0x10 && buf[at + 5] == 0x57;
+}
+
+static void send_ping(const struct client_thread *c, int fd)
+{
+	struct icmphdr p = { .type = c->v6 ? ICMP6_ECHO : ICMP_ECHO };
+
+	p.un.echo.id = htons(0x1057);
+	p.checksum = (uint16_t) ~(p.type + p.un.echo.id); /* v6: the kernel's */
+	send(fd, &p, sizeof(p), 0);
+}
+
 static void *ping_main(void *arg)
 {
 	struct client_thread *c = arg;
 	struct timeval wait = { .tv_usec = PING_MS * 1000 };
-	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	int fd = socket(c->server.any.sa_family, SOCK_RAW | SOCK_CLOEXEC,
+			c->v6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP);
 	uint64_t answered = now_ns();
-	uint8_t buf[256];
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	connect(fd, (void *)&c->server, sizeof(c->server));
+	connect(fd, &c->server.any, address_len(c));
 	while (!c->h->stop) {
-		struct icmphdr p = { .type = ICMP_ECHO };
 		uint64_t until = now_ns() + PING_MS * 1000000ull;
 
-		p.un.echo.id = htons(0x1057);
-		p.checksum = (uint16_t) ~(ICMP_ECHO + p.un.echo.id);
-		send(fd, &p, sizeof(p), 0);
+		send_ping(c, fd);
 		while (now_ns() < until && !c->h->stop) {
-			if (recv(fd, buf, sizeof(buf), 0) < 28 || buf[20])
-				continue;
-			if (buf[24] != 0x10 || buf[25] != 0x57)
+			if (!hear_ping(c, fd))
 				continue;
 			note(&c->h->ping_longest, now_ns() - answered);
 			answered = now_ns();
@@ -274,21 +318,21 @@ static void *ping_main(void *arg)
 	return NULL;
 }
 
-void honest_run(struct honest *h, uint32_t server, uint16_t port, bool kv,
-		uint32_t gateway_client)
+void honest_run(const struct attack *a, uint32_t gateway_client)
 {
 	struct client_thread t[NR_CLIENTS + 1] = { 0 };
 	pthread_t id[NR_CLIENTS + 1];
 
 	for (int i = 0; i <= NR_CLIENTS; i++) {
-		t[i].h = h;
+		uint32_t from = i == C_GATEWAY ? gateway_client : a->client;
+
+		t[i].h = a->honest;
 		t[i].i = (enum client)i;
-		t[i].kv = kv;
-		t[i].server.sin_family = t[i].from.sin_family = AF_INET;
-		t[i].server.sin_addr.s_addr = htonl(server);
-		t[i].server.sin_port = htons(i < NR_CLIENTS ? port : 0);
-		if (i == C_GATEWAY)
-			t[i].from.sin_addr.s_addr = htonl(gateway_client);
+		t[i].kv = a->kv;
+		t[i].v6 = a->v6;
+		t[i].server =
+			address(a->v6, a->ix, i < NR_CLIENTS ? a->port : 0);
+		t[i].from = address(a->v6, from, 0);
 		pthread_create(&id[i], NULL,
 			       i < NR_CLIENTS ? client_main : ping_main, &t[i]);
 	}

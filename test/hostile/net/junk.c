@@ -263,7 +263,7 @@ static bool mutations(struct attack *a)
 
 const struct attack_kind attacks_junk[] = {
 	{ "junk_lengths", lengths, ON_ECHO },
-	{ "junk_options", options, ON_ECHO },
+	{ "junk_options", options, ON_ECHO | ON_ECHO6 },
 	{ "junk_ip_options", ip_options, ON_ECHO },
 	{ "junk_fragments", fragments, ON_ECHO },
 	{ "junk_checksums", checksums, ON_ECHO },

@@ -92,31 +92,42 @@ static bool arp_never_answered(struct attack *a)
 	return !*a->why;
 }
 
+enum { QUOTE_MAX = IPV6_LEN + TCP_LEN };
+
 /* A quote of a segment of the server: to the client's @port, from @seq on. */
 static uint32_t quote(const struct attack *a, uint16_t port, uint32_t seq,
-		      uint8_t buf[IPV4_LEN + TCP_LEN])
+		      uint8_t buf[QUOTE_MAX])
 {
-	struct ipv4_hdr *ip = (void *)buf;
-	struct tcp_hdr *t = (void *)(ip + 1);
+	const uint32_t to = a->flows[port].ip;
+	const uint32_t head = head_len(a) - ETH_LEN;
+	struct tcp_hdr *t = (void *)(buf + head);
 
-	*ip = (struct ipv4_hdr){ .ver_ihl = 0x45,
-				 .len = be16(1500),
-				 .ttl = 3,
-				 .proto = IP_PROTO_TCP,
-				 .src = be32(a->ix),
-				 .dst = be32(a->flows[port].ip) };
+	if (a->v6)
+		*(struct ipv6_hdr *)buf = (struct ipv6_hdr){
+			.ver_class_flow = be32(6u << 28),
+			.len = be16(1460),
+			.next = IP_PROTO_TCP,
+			.hops = 3,
+			.src = addr6(a->ix),
+			.dst = addr6(to),
+		};
+	else
+		*(struct ipv4_hdr *)buf =
+			(struct ipv4_hdr){ .ver_ihl = 0x45,
+					   .len = be16(1500),
+					   .ttl = 3,
+					   .proto = IP_PROTO_TCP,
+					   .src = be32(a->ix),
+					   .dst = be32(to) };
 	*t = (struct tcp_hdr){ .sport = be16(a->port),
 			       .dport = be16(port),
 			       .seq = be32(seq) };
-	return IPV4_LEN + TCP_LEN;
+	return head + TCP_LEN;
 }
 
-/* About all honest connections: quotes that may be true (what is in flight or
- * was lately), and that cannot be. */
-static void unreachable(struct attack *a, uint8_t type, uint8_t code,
-			uint32_t rest)
+void quote_all(struct attack *a, uint8_t type, uint8_t code, uint32_t rest)
 {
-	uint8_t buf[IPV4_LEN + TCP_LEN];
+	uint8_t buf[QUOTE_MAX];
 
 	for (int i = 0; i < NR_CLIENTS; i++) {
 		uint16_t port = a->honest->port[i];
@@ -140,7 +151,7 @@ static bool icmp_unreachable_all(struct attack *a)
 	do {
 		for (uint8_t code = 0; code < 17; code++)
 			if (code != ICMP_UNREACH_NEEDFRAG)
-				unreachable(a, ICMP_UNREACHABLE, code, 0);
+				quote_all(a, ICMP_UNREACHABLE, code, 0);
 	} while (more(a));
 	return !*a->why;
 }
@@ -152,8 +163,8 @@ static bool icmp_frag_needed(struct attack *a)
 
 	do {
 		for (uint32_t i = 0; i < ARRAY_SIZE(mtus); i++)
-			unreachable(a, ICMP_UNREACHABLE, ICMP_UNREACH_NEEDFRAG,
-				    mtus[i]);
+			quote_all(a, ICMP_UNREACHABLE, ICMP_UNREACH_NEEDFRAG,
+				  mtus[i]);
 	} while (more(a));
 	return !*a->why;
 }
@@ -164,9 +175,8 @@ static bool icmp_others(struct attack *a)
 	do {
 		for (uint32_t type = 0; type < 256; type++)
 			if (type != ICMP_UNREACHABLE)
-				unreachable(a, (uint8_t)type,
-					    (uint8_t)(type % 5),
-					    be32(a->ix - 1).raw);
+				quote_all(a, (uint8_t)type, (uint8_t)(type % 5),
+					  be32(a->ix - 1).raw);
 	} while (more(a));
 	return !*a->why;
 }

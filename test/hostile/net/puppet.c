@@ -90,6 +90,15 @@ void puppets_ask(struct attack *a, uint32_t n, const struct manner *how)
 	sync_up(a);
 }
 
+/* Whoever was sent away may have a connection all the same: by a cookie that
+ * his ACK brought back afterwards. */
+void puppets_all_open(struct attack *a)
+{
+	for (u32 i = 0; i < a->npuppets; i++)
+		if (a->puppets[i].state == P_GONE)
+			a->puppets[i].state = P_OPEN;
+}
+
 void puppets_fill(struct attack *a, uint32_t n, const struct manner *how)
 {
 	for (u32 i = 0; i < n; i++) {
@@ -194,10 +203,10 @@ static void note_ts(struct puppet *p, const struct tcp_hdr *t)
 	p->tsecr = be32_host(ts);
 }
 
-void puppet_hears(struct attack *a, const struct ipv4_hdr *ip,
-		  const struct tcp_hdr *t, uint32_t len)
+void puppet_hears(struct attack *a, uint32_t ip, const struct tcp_hdr *t,
+		  uint32_t len)
 {
-	struct puppet *p = find(a, be32_host(ip->dst), be16_host(t->dport));
+	struct puppet *p = find(a, ip, be16_host(t->dport));
 
 	if (!p || p->state == P_CLOSED)
 		return;

