@@ -5,7 +5,8 @@
  * and is bounded. Functions by file:
  *
  *   tcp_call.c   listen, connect, accept, close, abort
- *   tcp_conn.c   memory, birth, death
+ *   tcp_init.c   memory and settings
+ *   tcp_conn.c   slots, birth, death
  *   tcp_admit.c  who may have one
  *   tcp_relieve.c  ... and who gives one up
  *   tcp_table.c  finding a connection
