@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fragments of IPv6 (RFC 8200 section 4.5). They wait with those of IPv4, see
- * ip_frag.c. */
+ * frag.c. */
 #include "base/mem.h"
 #include "net/icmp6.h"
 #include "net/net.h"

@@ -29,7 +29,7 @@
 #include "net/addr.h"
 #include "net/arp.h"
 #include "net/ip6.h"
-#include "net/ip_frag.h"
+#include "net/frag.h"
 #include "net/neigh.h"
 #include "net/tcp.h"
 #include "net/udp.h"

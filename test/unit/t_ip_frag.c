@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* net/ip_frag.c: datagrams in pieces, whole ones, false ones, and too many. */
+/* net/frag.c, ip_frag.c: datagrams in pieces, whole ones, false ones, and too many. */
 #include "net_fixture.h"
 
 #include "base/cksum.h"

@@ -3,8 +3,8 @@
  * Fragments that wait for the rest of their datagram: a few datagrams, a small
  * part of the buffers, both shared among the senders.
  */
-#ifndef NET_IP_FRAG_H
-#define NET_IP_FRAG_H
+#ifndef NET_FRAG_H
+#define NET_FRAG_H
 
 #include "base/mbuf.h"
 #include "base/timer.h"
@@ -79,6 +79,7 @@ bool ip6_frag_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
 
 /* Tells its sender that the rest of a datagram, of which @m is the first part,
  * did not come. */
+void ip_frag_timeout(struct net *net, const struct mbuf *m, u64 now);
 void ip6_frag_timeout(struct net *net, const struct mbuf *m, u64 now);
 
 /* @m, a whole datagram with its headers, is to be received. */
