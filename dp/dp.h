@@ -84,6 +84,7 @@ struct dp {
 	struct ix_up *up;	    /* written only, never read back */
 	u64 now;
 	u64 polled_at; /* when the NIC was asked last, or the thread woke up */
+	u64 marked_at; /* net.tcp.unread is of what had come by then */
 	u64 flushes;   /* crossings that brought no events */
 	u64 passed;    /* times that something was left to another thread */
 	u32 nevents;   /* in up->events */

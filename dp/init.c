@@ -127,7 +127,7 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	dp->arena = s->arena;
 	dp->down = s->down;
 	dp->up = s->up;
-	dp->now = dp->polled_at = now;
+	dp->now = dp->polled_at = dp->net.tcp.read_at = now;
 	dp->nthreads = dp->net.nthreads = s->nthreads;
 	dp->udp_sent_tail = &dp->udp_sent;
 	if (!shared) {

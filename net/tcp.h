@@ -174,9 +174,8 @@ struct tcp_conn {
 	u16 mss_peer; /* largest segment the peer takes, options included */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc : 2;		   /* enum tcp_cc_name */
-	u8 late : 1;  /* TCP_F_EARLY: and was late, the NIC has been asked */
-	u8 quick : 5; /* ACKs that may not wait */
-	u8 error;     /* errno of the outcome; opening: of ICMP's last word */
+	u8 quick : 5;		   /* ACKs that may not wait */
+	u8 error; /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
 	u32 acked;	/* bytes acknowledged, not yet told */
@@ -403,6 +402,9 @@ struct tcp {
 	u32 rcv_unread;	    /* ... has less than that unread */
 	u32 app_away;	    /* tick: the application did not cross in time */
 	u32 patience;	    /* ticks, from conf */
+	/* Kept by who reads the NIC: dp/rx.c. */
+	u64 read_at; /* all has been read that had come by then */
+	u32 unread;  /* packets of a queue that has not */
 	struct tcp_conn *ready_head, **ready_tail;
 	struct tcp_conn *out_head, **out_tail;
 	u32 dead;	       /* list, index + 1 */

@@ -51,7 +51,7 @@ void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	u8 *mem = memory;
 	u32 slots = table_size(conf), nsources = pow2_above(conf->max_conns);
 
-	*t = (struct tcp){ 0 };
+	*t = (struct tcp){ .read_at = UINT64_MAX };
 	t->conns = conns;
 	t->nslots = conf->max_conns * nthreads;
 	t->first_conn = conf->max_conns * thread;

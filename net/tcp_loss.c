@@ -180,7 +180,6 @@ static void look_again(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	l->rto_at = c->rto_at;
 	c->rto_at = at;
 	c->flags |= TCP_F_EARLY;
-	c->late = false;
 	tcp_arm(net, c, at);
 }
 

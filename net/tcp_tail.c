@@ -18,7 +18,6 @@ static void arm(struct net *net, struct tcp_conn *c, u32 at)
 {
 	c->rto_at = at;
 	c->flags |= TCP_F_EARLY;
-	c->late = false;
 	tcp_arm(net, c, at);
 }
 

@@ -6,7 +6,10 @@
  *
  *   rto_at      retransmission (RFC 6298); SYN; in FIN-WAIT-2 of a connection
  *               closed for good: its end; in TIME-WAIT: 2 MSL. TCP_F_EARLY:
- *               what comes before the retransmission: tcp_loss.c, tcp_tail.c
+ *               what comes before the retransmission: tcp_loss.c, tcp_tail.c.
+ *               Not before all has been read that had come by then: the ACK
+ *               may wait in the NIC while nothing runs here, or has a queue to
+ *               work off
  *   delack_at   delayed ACK (RFC 9293 section 3.8.6.3)
  *   persist_at  zero-window probe (section 3.8.6.1), or a segment that is
  *               smaller than worth while (section 3.8.6.2.1)
@@ -152,26 +155,12 @@ static bool user_timed_out(const struct net *net, struct tcp_conn *c, u64 now)
 	return limit && unacknowledged(c, now) >= limit;
 }
 
-/* TCP_F_EARLY, and late: nothing has run here meanwhile, and the ACK may be
- * waiting in the NIC. That is asked once before anything is sent again. */
-static bool wait_for_ack(struct net *net, struct tcp_conn *c, u64 now)
-{
-	if (!(c->flags & TCP_F_EARLY) || c->late || tick_of(now) == c->rto_at)
-		return false;
-	c->late = true;
-	c->rto_at = tcp_deadline(now, 1);
-	tcp_arm(net, c, c->rto_at);
-	return true;
-}
-
 static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 	u32 limit =
 		c->state < TCP_ESTABLISHED ? conf->syn_retries : conf->retries;
 
-	if (wait_for_ack(net, c, now))
-		return true;
 	c->rto_at = 0;
 	if (c->flags & TCP_F_EARLY) {
 		early_fired(net, c, now);
@@ -262,9 +251,20 @@ static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 	return true;
 }
 
-static void arm_earliest(struct net *net, struct tcp_conn *c)
+/* What is due when all has been read that had come by then: one look into the
+ * NIC away, or a queue, of which nobody knows how fast it will be read. */
+static u32 rto_or_read(const struct net *net, const struct tcp_conn *c, u64 now)
 {
-	const u32 at[] = { c->rto_at, c->delack_at, c->persist_at, c->keep_at };
+	u32 queue = net->tcp.unread ? tick_of(now - net->tcp.read_at) : 0;
+
+	return due(c->rto_at, now) ? tcp_deadline(now, queue / 4 + 1)
+				   : c->rto_at;
+}
+
+static void arm_earliest(struct net *net, struct tcp_conn *c, u64 now)
+{
+	const u32 at[] = { rto_or_read(net, c, now), c->delack_at,
+			   c->persist_at, c->keep_at };
 
 	for (u32 i = 0; i < ARRAY_SIZE(at); i++) {
 		if (at[i])
@@ -276,18 +276,19 @@ void tcp_timer(void *arg, struct timer *t, u64 now)
 {
 	struct net *net = arg;
 	struct tcp_conn *c = container_of(t, struct tcp_conn, timer);
+	u64 read = min(now, net->tcp.read_at);
 
 	if (due(c->delack_at, now)) {
 		c->delack_at = 0;
 		c->flags |= TCP_F_ACK_NOW;
 		tcp_mark_out(net, c);
 	}
-	if (due(c->rto_at, now) && !rto_fired(net, c, now))
+	if (due(c->rto_at, read) && !rto_fired(net, c, now))
 		return;
 	if (due(c->persist_at, now) && !persist_fired(net, c, now))
 		return;
 	if (due(c->keep_at, now) && !keep_fired(net, c, now))
 		return;
 	tcp_pace_timer(net, c, now);
-	arm_earliest(net, c);
+	arm_earliest(net, c, now);
 }

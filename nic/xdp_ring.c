@@ -185,7 +185,8 @@ static int xdp_rx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
 	} else {
 		n = 0;
 	}
-	refill(q, end - q->rx.head);
+	nq->nr_unread = end - q->rx.head;
+	refill(q, nq->nr_unread);
 	if (unlikely(READ_ONCE(*q->fill.flags) & XDP_WAKEUP_FLAG) ||
 	    unlikely(q->busy_poll && !n))
 		q->exits->recv(q);

@@ -281,10 +281,20 @@ TCP = [
 ]
 
 LOSS = [
-    Mutant("who is late waits each time", "net/tcp_timer.c",
-           "\tc->late = true;\n",
-           "",
+    Mutant("a timeout does not wait for what is unread", "net/tcp_timer.c",
+           "min(now, net->tcp.read_at)", "now", ["t_tcp_loss"]),
+    Mutant("a timeout waits until nothing is unread", "net/tcp_timer.c",
+           "due(c->rto_at, read)", "due(c->rto_at, read) && !net->tcp.unread",
            ["t_tcp_loss"]),
+    Mutant("a queue has been read when its first batch has", "dp/rx.c",
+           "\tif (t->unread > n) {", "\tif (0) {", ["t_rx"]),
+    Mutant("what had come is taken for all that comes", "dp/rx.c",
+           "\t\tt->read_at = dp->marked_at;", "\t\tt->read_at = now;",
+           ["t_rx"]),
+    Mutant("nothing counts as unread before it has been seen", "net/tcp_timer.c",
+           "min(now, net->tcp.read_at)",
+           "net->tcp.unread ? net->tcp.read_at : now",
+           ["t_loop"]),
     Mutant("a full board is not refused", "net/tcp_sack.c",
            "\treturn n + TCP_SPANS_KEPT <= TCP_SPANS;",
            "\treturn n <= TCP_SPANS;",

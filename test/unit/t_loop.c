@@ -147,6 +147,36 @@ static void overrun(void **state)
 	rig_end(r);
 }
 
+/* A thread that has not run for a while finds timeouts due, and the ACKs in the
+ * NIC: it looks there first, and where there is none, sends again at once. */
+static void away(void **state)
+{
+	struct rig *r = rig_new();
+	struct rig_peer p;
+	struct rig_seg seg;
+	u64 h;
+
+	rig_start(r);
+	rig_listen(r, 4);
+	h = rig_accept(r, &p, 7);
+	rig_drain(r);
+	for (u32 i = 0; i < 2; i++) {
+		rig_send(r, h, 0, 4);
+		rig_run(r);
+		assert_true(rig_segment(r, &seg));
+		rig_sleep(r, 1000 * RIG_MS);
+		p.ack = seg.seq + seg.len;
+		if (!i)
+			rig_inject_tcp(r, &p, TCP_ACK, NULL, 0);
+		rig_poll(r);
+		assert_int_equal(r->stat.tcp_timeouts, 0);
+		rig_sleep(r, dp_next_deadline(&r->dp, r->now) % RIG_MS);
+		rig_poll(r);
+		assert_int_equal(r->stat.tcp_timeouts, i);
+	}
+	rig_end(r);
+}
+
 /* What the application read of a dead connection stays until it crosses. */
 static void reaped_after_crossing(void **state)
 {
@@ -338,6 +368,7 @@ int main(void)
 		cmocka_unit_test(no_event_no_wait),
 		cmocka_unit_test(flush_keeps_events),
 		cmocka_unit_test(overrun),
+		cmocka_unit_test(away),
 		cmocka_unit_test(reaped_after_crossing),
 		cmocka_unit_test(shutdown_with_all),
 		cmocka_unit_test(shutdown_of_many),

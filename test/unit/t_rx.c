@@ -121,6 +121,34 @@ static void delay(void **state)
 	rig_end(r);
 }
 
+static u64 read_at(struct rig *r, u32 packets, u32 unread, u64 now)
+{
+	inject_junk(r, packets, 60);
+	r->nic.q.nr_unread = unread;
+	assert_int_equal(dp_rx(&r->dp, now), packets);
+	return r->dp.net.tcp.read_at;
+}
+
+/* Up to when has all been read that had come? While there is a queue, what was
+ * its end tells. */
+static void unread(void **state)
+{
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	assert_int_equal(read_at(r, 3, 0, 5000), 5000);
+	assert_int_equal(read_at(r, 8, 20, 6000), 5000); /* 20 are left, */
+	assert_int_equal(read_at(r, 8, 30, 7000), 5000); /* 12 of them, */
+	assert_int_equal(read_at(r, 8, 40, 8000), 5000); /* 4 */
+	assert_int_equal(read_at(r, 8, 36, 9000), 6000); /* 36 */
+	for (u32 i = 1; i <= 4; i++)
+		assert_int_equal(read_at(r, 8, 36, 9000 + i), 6000);
+	assert_int_equal(read_at(r, 8, 36, 10000), 9000);
+	assert_int_equal(read_at(r, 36, 0, 11000), 11000);
+	assert_int_equal(read_at(r, 0, 0, 12000), 12000);
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +157,7 @@ int main(void)
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(to_other_threads),
 		cmocka_unit_test(delay),
+		cmocka_unit_test(unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,6 +254,7 @@ static void always_late(void **state)
 	sacker(f, &p);
 	for (u32 i = 0; i < 400; i++) {
 		f->now += 5 * FIX_MS;
+		f->net.tcp.read_at = f->now - 5 * FIX_MS;
 		wheel_run(&f->net.wheel, &f->net, f->now);
 		tcp_output_all(&f->net, f->now);
 		tcp_drain(f);
@@ -263,23 +264,45 @@ static void always_late(void **state)
 	assert_true(f->stat.tcp_timeouts > 0);
 }
 
-/* Late once, the ACK may be waiting: nothing is sent before it has been looked
- * at. */
-static void late_once(void **state)
+/* What came in the last 20 ms has not been read, and the ACK may be among it:
+ * no probe is sent before. */
+static void probe_waits(void **state)
 {
 	struct fixture *f = *state;
 	struct tcp_peer p = peer(0);
 	struct tcp_conn *c = sacker(f, &p);
 
 	f->now += 20 * FIX_MS;
+	f->net.tcp.read_at = f->now - 20 * FIX_MS;
 	wheel_run(&f->net.wheel, &f->net, f->now);
 	tcp_output_all(&f->net, f->now);
 	assert_int_equal(tcp_drain(f), 0);
 	p.ack = c->snd_max;
 	ack(f, &p, NULL, 0);
+	f->net.tcp.read_at = UINT64_MAX;
 	fix_pass(f, 20 * FIX_MS);
 	assert_int_equal(f->stat.tcp_tail_probes, 0);
 	assert_int_equal(tcp_news(f, c), TCP_EV_SENT);
+}
+
+/* The same of the timeout: where there always is a queue of 100 ms, the ACK is
+ * waited for so much longer, and no longer. */
+static void timeout_waits(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = peer(0);
+	struct tcp_conn *c = sacker(f, &p);
+	u64 rto_ns = (u64)c->rto << TICK_SHIFT, sent = f->now;
+
+	assert_true(rto_ns < 100 * FIX_MS);
+	f->net.tcp.unread = 1000;
+	while (!f->stat.tcp_timeouts && f->now - sent < 1000 * FIX_MS) {
+		f->net.tcp.read_at = f->now - 100 * FIX_MS;
+		fix_pass(f, FIX_MS);
+		tcp_drain(f);
+	}
+	assert_in_range(f->now - sent, 100 * FIX_MS + rto_ns,
+			260 * FIX_MS + rto_ns); /* the probe came first */
 }
 
 int main(void)
@@ -287,8 +310,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(pool_runs_out), TCP_TEST(one_source),
 		TCP_TEST(silent_peer),	 TCP_TEST(any_blocks),
-		TCP_TEST(always_late),	 TCP_TEST(late_once),
-		TCP_TEST(seen),
+		TCP_TEST(always_late),	 TCP_TEST(probe_waits),
+		TCP_TEST(timeout_waits), TCP_TEST(seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
