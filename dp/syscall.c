@@ -387,6 +387,7 @@ static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 void dp_dispatch(struct dp *dp, u64 now)
 {
 	struct ix_up *up = dp->up;
+	u64 were_short = dp->stat->calls_short;
 	u32 n, failed = 0;
 
 	if (unlikely(!dp->down || !up))
@@ -405,6 +406,7 @@ void dp_dispatch(struct dp *dp, u64 now)
 		failed += result < 0;
 	}
 	up->nresults = n;
+	up->nshort = failed + (u32)(dp->stat->calls_short - were_short);
 	dp->stat->calls += n;
 	dp->stat->calls_failed += failed;
 }

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IX_ABI_VERSION 4
+#define IX_ABI_VERSION 5
 
 #ifdef __cplusplus
 #define IX_STATIC_ASSERT(cond) static_assert(cond, #cond)
@@ -242,7 +242,9 @@ struct ix_up {
 	uint64_t now; /* ns, monotonic: when these events were taken */
 	uint32_t nevents;
 	uint32_t nresults;
-	uint64_t reserved[6];
+	uint32_t nshort; /* results that are an errno, or a short SENDV's */
+	uint32_t pad;
+	uint64_t reserved[5];
 	struct ix_event events[IX_MAX_EVENTS];
 	int64_t results[IX_MAX_CALLS];
 };
@@ -297,6 +299,7 @@ IX_FIELD(ix_down, sgs, 64 + 48 * IX_MAX_CALLS, 16 * IX_MAX_SGS);
 IX_FIELD(ix_up, now, 0, 8);
 IX_FIELD(ix_up, nevents, 8, 4);
 IX_FIELD(ix_up, nresults, 12, 4);
+IX_FIELD(ix_up, nshort, 16, 4);
 IX_FIELD(ix_up, events, 64, 48 * IX_MAX_EVENTS);
 IX_FIELD(ix_up, results, 64 + 48 * IX_MAX_EVENTS, 8 * IX_MAX_CALLS);
 

@@ -141,7 +141,7 @@ struct ixev_ctx {
 	uint32_t untaken;	   /* ... and not yet taken by the dataplane */
 	struct ixev_ref *ref_tail; /* callbacks by position: ring, last one */
 	struct ixev_ctx *next_work;
-	uint64_t reserved;
+	uint64_t batch; /* the last one with a SENDV of this context */
 } __attribute__((aligned(8)));
 
 /* Idle connections are small. */

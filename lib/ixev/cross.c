@@ -8,8 +8,9 @@
  *back what was read. The results say how much the dataplane has taken.
  *
  *	ixev_send()      appends a range: CTX_WORK
- *	ixev_push()      work(), work_slow(): SENDV from tx_next on, CTX_SENDV
- *	ixev_results()   untaken -= result, tx_next moves behind what was taken
+ *	ixev_push()      work(), work_slow(): SENDV from tx_next on, which moves
+ *	                 behind it, and untaken -= what was asked
+ *	ixev_results()   if any is short: both back by what was not taken
  *	on_sent()        unacked -= acked, ranges are free again
  */
 #include "lib/ixev/priv.h"
@@ -38,6 +39,7 @@ struct ix_call *ixev_call(struct ixev_thread *t, uint16_t op, uint32_t nsgs)
 	if (unlikely(ix->ncalls == IX_MAX_CALLS ||
 		     nsgs > IX_MAX_SGS - ix->nsgs))
 		ixev_flush(t);
+	t->look = true;
 	return ix_call_new(ix, op);
 }
 
@@ -62,32 +64,33 @@ static inline struct ix_call *put(struct ix_thread *ix, uint16_t op,
 }
 
 /* One SENDV with what the dataplane has not taken yet; it gives back what has
- * been read. A second one before the result of the first would send the same
- * ranges again, which CTX_SENDV prevents. More ranges than a call holds need
- * another crossing at once: t->again. */
+ * been read. There is no second one before the result of the first is known.
+ * More ranges than a call holds need another crossing at once: t->again. */
 static inline void put_sendv(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	struct ix_thread *ix = t->ix;
 	struct ix_sg *sg = &ix->port.down->sgs[ix->nsgs];
-	const struct ixev_node *n = ctx->tx_next;
+	struct ixev_node *n = ctx->tx_next;
 	uint32_t off = ctx->tx_off, i = 0;
 	struct ix_call *c;
 
 	for (;;) {
 		ixev_put_range(&sg[i++], n->addr + off, n->len - off);
+		ctx->untaken -= n->len - off;
 		if (likely(n == ctx->tx_tail) || i == IX_MAX_SG_PER_CALL)
 			break;
 		off = 0;
 		n = n->next;
 	}
-	ctx->flags |= CTX_SENDV;
+	ctx->batch = t->batch;
 	c = put(ix, IX_SENDV, ctx, i);
 	c->sg = ix->nsgs;
 	c->done = ctx->rx_done;
 	ctx->rx_done = 0;
 	ix->nsgs += i;
-	if (unlikely(n != ctx->tx_tail))
-		t->again = true;
+	t->again |= n != ctx->tx_tail;
+	ctx->tx_next = n == ctx->tx_tail ? NULL : n->next;
+	ctx->tx_off = 0;
 }
 
 /* The dataplane has taken all data: the FIN may follow. */
@@ -137,7 +140,8 @@ static __attribute__((noinline)) void work_slow(struct ixev_thread *t,
 	if (unlikely(ix->ncalls > IX_MAX_CALLS - CALLS_PER_CTX ||
 		     ix->nsgs > IX_MAX_SGS - IX_MAX_SG_PER_CALL))
 		ixev_flush(t);
-	if (likely(!(ctx->flags & CTX_SENDV)) && ctx->tx_next) {
+	t->look = true;
+	if (likely(!ixev_under_way(t, ctx)) && ctx->tx_next) {
 		put_sendv(t, ctx);
 	} else {
 		if (ctx->rx_done)
@@ -147,7 +151,7 @@ static __attribute__((noinline)) void work_slow(struct ixev_thread *t,
 			t->again = true;
 	}
 	if (unlikely(ctx->flags & (CTX_CLOSING | CTX_SHUT))) {
-		if (ctx->untaken)
+		if (ctx->untaken || ixev_under_way(t, ctx))
 			t->again = true;
 		else
 			put_close(t, ctx);
@@ -155,11 +159,12 @@ static __attribute__((noinline)) void work_slow(struct ixev_thread *t,
 }
 
 /* A request has been answered: one range to send, and nothing else to do? */
-static inline bool answered(const struct ixev_ctx *ctx)
+static inline bool answered(const struct ixev_thread *t,
+			    const struct ixev_ctx *ctx)
 {
-	return !(ctx->flags & (CTX_CONTROL | CTX_SENDV)) && !ctx->ref_tail &&
-	       !(ctx->trig_mask & ctx->en_mask) && ctx->tx_next &&
-	       ctx->tx_next == ctx->tx_tail;
+	return !(ctx->flags & CTX_CONTROL) && !ixev_under_way(t, ctx) &&
+	       !ctx->ref_tail && !(ctx->trig_mask & ctx->en_mask) &&
+	       ctx->tx_next && ctx->tx_next == ctx->tx_tail;
 }
 
 _Static_assert(offsetof(struct ix_call, op) == 0 &&
@@ -174,8 +179,8 @@ _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
 /* What work_slow() would write for it, at @c and @sg, which is entry @at of the
  * array. Neighbouring fields are one store, as they are one load of the
  * dataplane's: call() in dp/syscall.c. */
-static inline void work(struct ixev_ctx *ctx, struct ix_call *c,
-			struct ix_sg *sg, uint32_t at)
+static inline void work(const struct ixev_thread *t, struct ixev_ctx *ctx,
+			struct ix_call *c, struct ix_sg *sg, uint32_t at)
 {
 	const struct ixev_node *n = ctx->tx_next;
 	uint64_t head = IX_SENDV | 1ull << 32;
@@ -187,7 +192,10 @@ static inline void work(struct ixev_ctx *ctx, struct ix_call *c,
 	c->arg = at | (uint64_t)ctx->rx_done << 32;
 	ixev_put_range(sg, n->addr + off, n->len - off);
 	ctx->rx_done = 0;
-	ctx->flags ^= CTX_WORK | CTX_SENDV; /* done; under way */
+	ctx->untaken = 0;
+	ctx->tx_next = NULL;
+	ctx->batch = t->batch;
+	ctx->flags ^= CTX_WORK;
 }
 
 /* All that is on the work list now. The batch's counters stay in registers
@@ -206,8 +214,9 @@ static void work_all(struct ixev_thread *t)
 	t->work_tail = &t->work;
 	for (; ctx; ctx = next) {
 		next = ctx->next_work;
-		if (likely(answered(ctx) && c <= last && nsgs < IX_MAX_SGS)) {
-			work(ctx, c, &down->sgs[nsgs], nsgs);
+		if (likely(answered(t, ctx) && c <= last &&
+			   nsgs < IX_MAX_SGS)) {
+			work(t, ctx, c, &down->sgs[nsgs], nsgs);
 			c++;
 			nsgs++;
 			continue;
@@ -250,29 +259,38 @@ static uint64_t asked(struct ixev_thread *t, const struct ix_call *c)
 	return bytes;
 }
 
-/* SENDV did not take everything that is waiting: it was short of room, or more
- * has been written since. An error that may pass counts as 0 bytes. With
- * nothing in flight no sent event would come to try again, so that the context
- * goes on the starved list. */
+/* SENDV took less than the @asked bytes. An error that may pass counts as 0.
+ * With nothing in flight no sent event would come to try again, so that the
+ * context goes on the starved list. */
 static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
-			const struct ix_call *c, int64_t ret)
+			const struct ix_call *c, int64_t ret, uint64_t asked)
 {
-	if (ctx->flags & CTX_DEAD)
-		return;
 	if (ret == -EAGAIN || ret == -ENOBUFS || ret == -ENOMEM)
 		ret = 0;
 	if (ret < 0)
 		ctx->rx_done += c->done; /* not given back either */
-	if (ret < 0 || ret > ctx->untaken) {
+	if (ret < 0 || (uint64_t)ret > asked) {
 		ixev_on_tx_error(t, ctx, ret < 0 ? (int)-ret : EPROTO);
 		return;
 	}
-	ixev_tx_taken(ctx, (uint32_t)ret);
-	if ((uint64_t)ret == asked(t, c)) { /* more than in that call */
-		ixev_work(t, ctx);
-	} else if (ctx->unacked == ctx->untaken) {
+	ixev_tx_not_taken(ctx, (uint32_t)(asked - (uint64_t)ret));
+	if (ctx->unacked == ctx->untaken)
 		ixev_starve(t, ctx);
-	} /* else a sent will come */
+	/* else a sent will come */
+}
+
+static void sendv_result(struct ixev_thread *t, const struct ix_call *c,
+			 int64_t ret)
+{
+	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
+	uint64_t all = asked(t, c);
+
+	if (ctx->flags & CTX_DEAD)
+		return;
+	if ((uint64_t)ret != all)
+		sendv_short(t, ctx, c, ret, all);
+	else if (ctx->untaken || ctx->flags & (CTX_CLOSING | CTX_SHUT))
+		ixev_work(t, ctx);
 }
 
 /* Results of all calls but SENDV. -EBADF for a handle that was valid means that
@@ -314,29 +332,25 @@ static void result_slow(struct ixev_thread *t, const struct ix_call *c,
 	}
 }
 
-/* Nearly every SENDV takes all that is waiting: two stores empty the queue of
- * what is untaken, and its ranges wait for their acknowledgement. */
-void ixev_results(struct ixev_thread *t)
+static void look(struct ixev_thread *t)
 {
 	const struct ix_call *c = t->ix->port.down->calls;
 	const int64_t *ret = t->ix->port.up->results;
 	uint32_t n = t->ix->nresults;
-	struct ixev_ctx *ctx;
 
+	t->look = false;
 	for (; n; n--, c++, ret++) {
-		if (unlikely(c->op != IX_SENDV)) {
+		if (likely(c->op == IX_SENDV))
+			sendv_result(t, c, *ret);
+		else
 			result_slow(t, c, *ret);
-			continue;
-		}
-		ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
-		ctx->flags &= (uint16_t)~CTX_SENDV;
-		if (unlikely(*ret != ctx->untaken)) {
-			sendv_short(t, ctx, c, *ret);
-			continue;
-		}
-		ctx->untaken = 0;
-		ctx->tx_next = NULL;
-		if (unlikely(ctx->flags & (CTX_CLOSING | CTX_SHUT)))
-			ixev_work(t, ctx);
 	}
+}
+
+/* Nearly always every SENDV has taken all, and there was no other call. */
+void ixev_results(struct ixev_thread *t)
+{
+	t->batch++;
+	if (unlikely(t->look || t->ix->port.up->nshort))
+		look(t);
 }

@@ -264,6 +264,7 @@ int ixev_init_thread(void)
 	if (!t)
 		return -ENOMEM;
 	t->work_tail = &t->work;
+	t->batch = 1;
 	t->full = (struct ixev_buf){ .refs = 2, .pos = IXEV_BUF_SIZE };
 	t->buf = &t->full;
 	t->arena = (uintptr_t)d->arena;

@@ -111,6 +111,7 @@ void ixev_on_moved(struct ixev_thread *t, struct ixev_ctx *ctx)
 void ixev_on_arrived(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	ctx->owner = t;
+	ctx->batch = 0; /* of the other thread's */
 	ixev_work(t, ctx);
 	if (!(ctx->flags & CTX_CLOSING) && move_ops.arrived)
 		move_ops.arrived(ctx);
@@ -159,8 +160,7 @@ static bool unanswered(const struct ixev_thread *t)
 	uint32_t i;
 
 	for (i = 0; i < t->nleaving; i++) {
-		if (t->leaving[i] &&
-		    t->leaving[i]->flags & (CTX_SENDV | CTX_WORK))
+		if (t->leaving[i] && t->leaving[i]->flags & CTX_WORK)
 			return true;
 	}
 	return false;

@@ -46,8 +46,6 @@ enum {
 	CTX_TX_ERROR = 2048,	  /* SENDV failed: nothing more can be sent */
 	CTX_SALVAGE = 4096,	  /* rx_addr is in ctx->salvage */
 	CTX_ABORT_SENT = 8192,
-	CTX_SENDV = 16384, /* a SENDV in the batch: its result tells where the
-			    * next one begins */
 	CTX_FRESH = 32768, /* neither dialed nor accepted */
 	CTX_NO_SEND =
 		CTX_FRESH | CTX_DEAD | CTX_CLOSING | CTX_SHUT | CTX_TX_ERROR,
@@ -118,10 +116,12 @@ struct ixev_thread {
 	struct ixev_slab *slabs;
 	uintptr_t arena;
 	size_t arena_len;
-	uint32_t cc; /* ixev_set_cc() */
-	bool again;  /* results are needed before the real crossing */
-	bool stop;   /* ixev_loop_stop() */
-	bool gone;   /* the dataplane ended; told once */
+	uint32_t cc;	/* ixev_set_cc() */
+	uint64_t batch; /* number of the one being written, from 1 on */
+	bool look;	/* its results matter, even if none is short */
+	bool again;	/* results are needed before the real crossing */
+	bool stop;	/* ixev_loop_stop() */
+	bool gone;	/* the dataplane ended; told once */
 	bool gone_told;
 	int error; /* of run_io */
 
@@ -193,8 +193,8 @@ void ixev_rx_salvage(struct ixev_thread *t, struct ixev_ctx *ctx);
 /* The general case of ixev_tx_acked(). */
 void ixev_tx_acked_slow(struct ixev_thread *t, struct ixev_ctx *ctx,
 			uint32_t bytes);
-/* SENDV took @bytes, fewer than are waiting. */
-void ixev_tx_taken(struct ixev_ctx *ctx, uint32_t bytes);
+/* Of what was thought to be taken the last @bytes were not. */
+void ixev_tx_not_taken(struct ixev_ctx *ctx, uint32_t bytes);
 /* Frees all ranges, taken or not, and makes all callbacks due. */
 void ixev_tx_drop(struct ixev_thread *t, struct ixev_ctx *ctx);
 /* Calls the callbacks that are due. */
@@ -266,6 +266,13 @@ static inline void ixev_put_range(struct ix_sg *sg, const char *addr,
 }
 
 /* ---- cross.c */
+
+/* Has @ctx a SENDV in the batch, which may yet turn out to be short? */
+static inline bool ixev_under_way(const struct ixev_thread *t,
+				  const struct ixev_ctx *ctx)
+{
+	return ctx->batch == t->batch;
+}
 
 /* Writes the calls of all contexts with work. */
 void ixev_push(struct ixev_thread *t);

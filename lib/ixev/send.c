@@ -8,7 +8,8 @@
  *	                          <- untaken, from tx_off on ->
  *
  * and a ring of callbacks by position in the stream. SENDV takes from tx_next
- * on; sent frees from the oldest on.
+ * on: all that it asks for, so it is supposed when it is written, and put right
+ * when its result is short. Sent frees from the oldest on.
  */
 #include <string.h>
 
@@ -265,23 +266,17 @@ void ixev_tx_acked_slow(struct ixev_thread *t, struct ixev_ctx *ctx,
 		ixev_run_refs(ctx);
 }
 
-void ixev_tx_taken(struct ixev_ctx *ctx, uint32_t bytes)
+void ixev_tx_not_taken(struct ixev_ctx *ctx, uint32_t bytes)
 {
-	uint32_t left;
+	struct ixev_node *n = ctx->tx_tail->next;
+	uint32_t off;
 
-	ctx->untaken -= bytes;
-	while (bytes) {
-		left = ctx->tx_next->len - ctx->tx_off;
-		if (bytes < left) {
-			ctx->tx_off += bytes;
-			return;
-		}
-		bytes -= left;
-		ctx->tx_off = 0;
-		ctx->tx_next = ctx->tx_next == ctx->tx_tail
-				       ? NULL
-				       : ctx->tx_next->next;
-	}
+	ctx->untaken += bytes;
+	off = ctx->tx_acked + ctx->unacked - ctx->untaken;
+	for (; off >= n->len; n = n->next)
+		off -= n->len;
+	ctx->tx_next = n;
+	ctx->tx_off = off;
 }
 
 void ixev_tx_drop(struct ixev_thread *t, struct ixev_ctx *ctx)

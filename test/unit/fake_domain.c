@@ -25,7 +25,8 @@ static int64_t sendv(struct fake *f, const struct ix_down *down,
 	int64_t taken = 0;
 	uint32_t i, n;
 
-	if (!c->nsgs || c->nsgs > IX_MAX_SG_PER_CALL || c->handle >= FAKE_HANDLES)
+	if (!c->nsgs || c->nsgs > IX_MAX_SG_PER_CALL ||
+	    c->handle >= FAKE_HANDLES)
 		return -EINVAL;
 	for (i = 0; i < c->nsgs; i++) {
 		const struct ix_sg *sg = &down->sgs[c->sg + i];
@@ -76,6 +77,16 @@ static int64_t answer(struct fake *f, const struct ix_down *down,
 	}
 }
 
+static bool is_short(const struct ix_down *down, const struct ix_call *c,
+		     int64_t result)
+{
+	uint32_t i, asked = 0;
+
+	for (i = 0; c->op == IX_SENDV && i < c->nsgs; i++)
+		asked += down->sgs[c->sg + i].len;
+	return result < asked;
+}
+
 static int run_io(struct ix_port *port)
 {
 	struct ix_up *up = (struct ix_up *)port->up;
@@ -85,11 +96,13 @@ static int run_io(struct ix_port *port)
 
 	if (f->run_io_error)
 		return f->run_io_error;
+	up->nshort = 0;
 	for (i = 0; i < down->ncalls; i++) {
 		const struct ix_call *c = &down->calls[i];
 
 		f->log[f->nlog] = *c;
 		up->results[i] = answer(f, down, c);
+		up->nshort += is_short(down, c, up->results[i]);
 		f->results[f->nlog++] = up->results[i];
 	}
 	up->nresults = down->ncalls;
