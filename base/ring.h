@@ -131,6 +131,17 @@ static inline void ring_commit(struct ring_tx *tx, u32 len, u32 flags)
 	tx->prod += ring_grains(len);
 }
 
+/* Room for a frame of @len bytes, which the caller writes before
+ * ring_publish(). NULL: none now. */
+static inline u8 *ring_take(struct ring_tx *tx, u32 len)
+{
+	u8 *to = ring_reserve(tx, len);
+
+	if (likely(to))
+		ring_commit(tx, len, 0);
+	return to;
+}
+
 /* A frame that lies in one piece; false when there is no room now. */
 static inline bool ring_put(struct ring_tx *tx, const void *data, u32 len,
 			    u32 flags)

@@ -207,7 +207,9 @@ bool dp_user_timer_due(struct dp *dp, u64 *cookie, u64 *handle);
 /* syscall.c: executes the batch in dp->down, results to dp->up. */
 void dp_dispatch(struct dp *dp, u64 now);
 
-/* tx.c: hands net.txq to the NIC and collects what it has sent; returns how
+/* tx.c: before the batch is dispatched: may it be answered in the NIC's ring? */
+void dp_tx_begin(struct dp *dp);
+/* Hands net.txq to the NIC and collects what it has sent; returns how
  * many packets it took. What it does not take waits in order. */
 u32 dp_tx(struct dp *dp, u64 now);
 

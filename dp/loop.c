@@ -18,6 +18,7 @@
  * was told are dead: their data goes, too. */
 static void calls_in(struct dp *dp, u64 now)
 {
+	dp_tx_begin(dp);
 	dp_dispatch(dp, now);
 	tcp_reap(&dp->net);
 }
@@ -89,6 +90,7 @@ void dp_flush(struct dp *dp, u64 now)
 {
 	dp->now = now;
 	dp->flushes++;
+	dp_tx_begin(dp);
 	dp_dispatch(dp, now);
 	timers(dp, now);
 	output(dp, now);

@@ -34,15 +34,23 @@ static u32 hand_over(struct dp *dp, u64 now)
 			net->txq[i] = net->txq[n + i];
 		dp->capture.waiting = net->ntx;
 	}
+	n += net->ndirect; /* whose bytes are counted */
+	net->ndirect = 0;
 	dp->stat->tx_packets += n;
 	dp->stat->tx_bytes += bytes;
 	return n;
 }
 
+/* Who captures sees what is in txq. */
+void dp_tx_begin(struct dp *dp)
+{
+	dp->net.direct = likely(!dp->capture.ring) ? dp->nic->direct : NULL;
+}
+
 u32 dp_tx(struct dp *dp, u64 now)
 {
 	struct nicq *nic = dp->nic;
-	u32 n = dp->net.ntx ? hand_over(dp, now) : 0;
+	u32 n = dp->net.ntx | dp->net.ndirect ? hand_over(dp, now) : 0;
 
 	if (n || nic->tx_pending)
 		nic->ops->kick(nic);

@@ -22,6 +22,7 @@
 #include "base/ip4.h"
 #include "base/mbuf.h"
 #include "base/ports.h"
+#include "base/ring.h"
 #include "base/timer.h"
 #include "ix/abi.h"
 #include "ix/stat.h"
@@ -105,6 +106,8 @@ struct net {
 
 	struct mbuf *txq[NET_TXQ]; /* built, not yet taken by the NIC */
 	u32 ntx;
+	u32 ndirect;		/* frames written since the last tx() to */
+	struct ring_tx *direct; /* ... the NIC's own ring; NULL: to txq */
 	u64 icmp_period; /* which icmp_left is for */
 	u32 icmp_left;	 /* ICMP errors that may go in it */
 

@@ -18,20 +18,17 @@ static ALWAYS_INLINE u64 write_ip(const struct net *net,
 	return ip_write(ip, len, src, dst, IP_PROTO_TCP, tcp_ect(c));
 }
 
-/* All headers in front of @m's payload, which has @len bytes and whose words
- * add up to @sum. */
-static ALWAYS_INLINE void push_headers(struct net *net, struct tcp_conn *c,
-				       bool ip6, struct mbuf *m, u32 len,
-				       u64 sum, const struct neigh *e, u64 now)
+/* All headers of @frame, whose payload has @len bytes and whose words add up to
+ * @sum. */
+static ALWAYS_INLINE void write_headers(struct net *net, struct tcp_conn *c,
+					bool ip6, u8 *frame, u32 len, u64 sum,
+					const struct neigh *e, u64 now)
 {
-	struct tcp_fast_seg *s = (struct tcp_fast_seg *)m->data - 1;
-	u32 iplen = ip6 ? IPV6_LEN : IPV4_LEN;
-	u8 *ip = (u8 *)s - iplen;
+	u8 *ip = frame + ETH_LEN;
+	struct tcp_fast_seg *s = (void *)(ip + (ip6 ? IPV6_LEN : IPV4_LEN));
 	u64 headers;
 
-	m->data = ip - ETH_LEN;
-	m->len = ETH_LEN + iplen + TCP_FAST_LEN + len;
-	eth_write((struct eth_hdr *)m->data, load64(e->mac),
+	eth_write((struct eth_hdr *)frame, load64(e->mac),
 		  ip6 ? eth_src_ip6(net) : net->src.word);
 	headers = write_ip(net, c, ip, len + TCP_FAST_LEN, ip6);
 	headers += tcp_write(&s->tcp, flow_ports_out(c->flow), be32(c->snd_nxt),
@@ -40,6 +37,28 @@ static ALWAYS_INLINE void push_headers(struct net *net, struct tcp_conn *c,
 	headers += tcp_write_ts(&s->ts_kind, tcp_tsval(c, now), c->ts_recent);
 	sum = cksum_add64(sum, headers);
 	tcp_write_cksum(&s->tcp, (u16)~cksum_fold(sum));
+}
+
+/* Where a frame of @len bytes is to be written: in the NIC's ring, if none
+ * waits before it, else in a buffer. NULL: neither. */
+static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 len)
+{
+	u8 *frame = NULL;
+	struct mbuf *m;
+
+	if (likely(net->direct && !net->ntx))
+		frame = ring_take(net->direct, len);
+	if (likely(frame)) {
+		net->ndirect++;
+		net->stat->tx_bytes += len;
+		return frame;
+	}
+	m = mbuf_alloc(net->pool);
+	if (unlikely(!m))
+		return NULL;
+	m->len = len;
+	net->txq[net->ntx++] = m;
+	return m->data;
 }
 
 /* Behind what is in flight? Not what goes on where the last range ends:
@@ -80,20 +99,20 @@ static ALWAYS_INLINE bool send_at_once(struct net *net, struct tcp_conn *c,
 				       bool ip6, const u8 *addr, u32 len,
 				       u64 now)
 {
+	const u32 hlen = ETH_LEN + (ip6 ? IPV6_LEN : IPV4_LEN) + TCP_FAST_LEN;
 	const struct neigh *e;
-	struct mbuf *m;
+	u8 *frame;
 	u64 sum;
 
 	if (unlikely(!may_go(net, c, addr, len, now)))
 		return false;
 	e = neigh_hint(net, c->neigh, next_hop(net, c->flow.raddr, ip6));
-	m = likely(e) ? mbuf_alloc(net->pool) : NULL;
-	if (unlikely(!m))
+	frame = likely(e) ? new_frame(net, hlen + len) : NULL;
+	if (unlikely(!frame))
 		return false;
-	sum = cksum_copy(0, m->data, addr, len);
+	sum = cksum_copy(0, frame + hlen, addr, len);
 	net->stat->tx_copied_bytes += len;
-	push_headers(net, c, ip6, m, len, sum, e, now);
-	net->txq[net->ntx++] = m;
+	write_headers(net, c, ip6, frame, len, sum, e, now);
 	tcp_ack_sent(c);
 	tcp_leave_idle(net, c, now);
 	tcp_sndq_append(net, c, addr, len);

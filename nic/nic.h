@@ -13,6 +13,7 @@
 
 #include "base/caps.h"
 #include "base/mbuf.h"
+#include "base/ring.h"
 #include "base/types.h"
 
 struct nicq;
@@ -68,6 +69,11 @@ struct nicq {
 	int wake_fd;
 	/* Set by the back end: packets wait for one more kick(). */
 	bool tx_pending;
+	/* Set by the back end, where tx() copies frames to one such ring: the
+	 * caller may take room for a frame there and write it himself, as long
+	 * as no other waits before it. The next tx(), of no packets, too, sends
+	 * it. NULL: not now, or never. */
+	struct ring_tx *direct;
 	u64 nr_kicks; /* system calls made by kick() */
 	u64 nr_drops; /* received packets lost for want of buffers */
 	u64 nr_late; /* ... though there were some: not yet in the NIC's ring */

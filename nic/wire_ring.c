@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The wire's fast path: one copy in, one copy out, indices once per batch. */
+/* The wire's fast path: one copy in, one copy out or none, indices once per batch.
+ */
 #include "nic/wire.h"
 #include "nic/wire_impair.h"
 
@@ -35,6 +36,14 @@ static inline u32 destination(const struct wire_queue *w, const u8 *p, u32 len)
 static inline bool unplugged(const struct wire_queue *w)
 {
 	return !READ_ONCE(wire_peer(w)->open);
+}
+
+/* Every frame would go to one ring, as it is. */
+static inline void refresh_direct(struct wire_queue *w)
+{
+	bool plain = !w->impairer && !unplugged(w) && one_peer_queue(w);
+
+	w->q.direct = plain ? &w->tx[0] : NULL;
 }
 
 bool wire_send(struct wire_queue *w, const u8 *frame, u32 len)
@@ -236,6 +245,7 @@ static int wire_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	u32 sources = READ_ONCE(wire_peer(w)->nqueues);
 
 	w->now = now;
+	refresh_direct(w);
 	if (unlikely(w->impairer))
 		wire_advance(w, now);
 	return likely(sources == 1) ? rx_from(w, &w->rx[0], pkts, n)

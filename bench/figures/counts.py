@@ -91,7 +91,7 @@ def instructions(bench):
                  "<="),
                 ("... of those in the dataplane, the wire NIC not counted",
                  parts["dataplane"], None, ""),
-                ("... in the wire NIC (one copy in, one out)", parts["wire"],
+                ("... in the wire NIC (one copy in, none out)", parts["wire"],
                  None, ""),
                 ("... in ixev and the program", parts["application"], None,
                  ""),
