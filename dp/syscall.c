@@ -14,6 +14,7 @@
  * may wait for it: either is correct, whatever that call turns out to be.
  */
 #include "dp/gate.h"
+#include "net/tcp_answer.h"
 
 typedef s64 call_fn(struct dp *dp, const struct ix_call *c, u64 now);
 

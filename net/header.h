@@ -148,7 +148,7 @@ static inline const struct neigh *neigh_hint(const struct net *net, u16 hint,
 
 	if (unlikely(!hint))
 		return NULL;
-	e = &net->neighbours.entries[hint - 1];
+	e = &net->neighbours.entries[(size_t)hint - 1];
 	return likely(e->ip.raw == ip.raw && e->state >= NEIGH_VALID) ? e
 								      : NULL;
 }

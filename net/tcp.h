@@ -12,7 +12,7 @@
  *   tcp_table.c  finding a connection
  *   tcp_move.c   from one thread to another
  *   tcp_fast.c   the usual segment in, all layers in one go
- *   tcp_answer.c ... and out
+ *   tcp_answer.h ... and out; .c: what is seldom of that
  *   tcp_in.c     segment arrival
  *   tcp_check.c  ... may it come from the peer?
  *   tcp_data.c   ... data and FIN
@@ -456,12 +456,8 @@ int tcp_accept(struct net *net, struct tcp_conn *c, u64 cookie);
  * -ENOTCONN. The memory must stay until acknowledged. */
 s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len);
 
-/* tcp_recv_done() of @done bytes and tcp_send() of a range, or an errno of
- * either and nothing is done. What fits one segment and may go, goes. */
-s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
-	       u32 len, u64 now);
-
-/* The same, but nothing goes before tcp_output_all(): more follows. */
+/* tcp_answer() of tcp_answer.h, but nothing goes before tcp_output_all(): more
+ * follows. */
 s64 tcp_answer_later(struct net *net, struct tcp_conn *c, u32 done,
 		     const u8 *addr, u32 len);
 

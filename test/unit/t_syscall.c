@@ -103,6 +103,7 @@ static void unknown_op(void **state)
 	assert_int_equal(f->r->up.results[2], 3);
 	assert_int_equal(f->r->stat.calls, calls + 3);
 	assert_int_equal(f->r->stat.calls_failed, 2);
+	assert_int_equal(f->r->up.nshort, 2);
 }
 
 /* Every bit that a call does not use must be 0, so that it can mean something
@@ -419,6 +420,9 @@ static void back_pressure(void **state)
 	assert_int_equal(r->up.results[2], 0);
 	assert_int_equal(r->stat.calls_short, 2);
 	assert_int_equal(r->stat.calls_failed, 0);
+	assert_int_equal(r->up.nshort, 2);
+	rig_run(r);
+	assert_int_equal(r->up.nshort, 0);
 }
 
 /* Ranges that nothing joins, until no more can be queued: how many. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* net/tcp_fast.c, tcp_answer.c: that both families take the fast path, and when
+/* net/tcp_fast.c, tcp_answer.h: that both families take the fast path, and when
  * it tells the application itself. That it does what the long way does is shown
  * by test/fuzz/f_fast.c. */
 #include "rig.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/word.h"
-#include "net/tcp_int.h"
+#include "net/tcp_answer.h"
 
 enum { V4, V6, BOTH };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Segment arrival. The rules one by one are in test/packet/; here are the
  * ways in (fast and slow give the same), and arrivals at random. */
+#include "net/tcp_answer.h"
 #include "tcp_fixture.h"
 
 static u8 data[9000];
