@@ -25,26 +25,10 @@ static inline u64 tail(u64 sum, const u8 *p, size_t len)
 	return sum;
 }
 
-/* The same of 64. */
-#define ADD_8(sum, w)                                                 \
-	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq %3, %0\n\t"       \
-		"adcq %4, %0\n\tadcq %5, %0\n\tadcq %6, %0\n\t"       \
-		"adcq %7, %0\n\tadcq %8, %0\n\tadcq $0, %0"           \
-		: "+r"(sum)                                           \
-		: "m"((w)[0]), "m"((w)[1]), "m"((w)[2]), "m"((w)[3]), \
-		  "m"((w)[4]), "m"((w)[5]), "m"((w)[6]), "m"((w)[7])  \
-		: "cc")
-
-u64 cksum_add(u64 sum, const void *data, size_t len)
+u64 cksum_add_rest(u64 sum, const void *data, size_t len)
 {
 	const u64_any *w = data;
 
-	for (; len >= 64; len -= 64, w += 8) {
-		OPAQUE(len);
-		ADD_8(sum, w);
-	}
-	if (likely(!len))
-		return sum;
 	if (len & 32) {
 		sum = cksum_add_32(sum, w);
 		w += 4;
@@ -54,19 +38,9 @@ u64 cksum_add(u64 sum, const void *data, size_t len)
 	return tail(sum, (const u8 *)w, len);
 }
 
-u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
-	       size_t len)
+u64 cksum_copy_rest(u64 sum, void *restrict dst, const void *restrict src,
+		    size_t len)
 {
-	const u64_any *s = src;
-	u64_any *d = dst;
-
-	for (; len >= 64; len -= 64, s += 8, d += 8) {
-		OPAQUE(len);
-		__builtin_memcpy(d, s, 64);
-		ADD_8(sum, d);
-	}
-	if (likely(!len))
-		return sum;
-	memcpy(d, s, len);
-	return cksum_add(sum, d, len);
+	memcpy(dst, src, len);
+	return cksum_add_rest(sum, dst, len);
 }

@@ -7,15 +7,6 @@
 
 #include "base/types.h"
 
-/* Adds @len bytes at @data to @sum. Every part but the last must have an even
- * length; for odd ones see cksum_shift(). */
-u64 cksum_add(u64 sum, const void *data, size_t len);
-
-/* Copies @len bytes and adds what it has copied to @sum: @src is read once, so
- * that the sum is right even if somebody changes it meanwhile. */
-u64 cksum_copy(u64 sum, void *restrict dst, const void *restrict src,
-	       size_t len);
-
 /* Adds eight bytes; the carry comes back in at the bottom. */
 static inline u64 cksum_add64(u64 sum, u64 raw)
 {
@@ -36,6 +27,57 @@ static inline u64 cksum_add_32(u64 sum, const void *data)
 		: "m"(p->w[0]), "m"(p->w[1]), "m"(p->w[2]), "m"(p->w[3])
 		: "cc");
 	return sum;
+}
+
+/* The same of 64. */
+static inline u64 cksum_add_64(u64 sum, const void *data)
+{
+	const struct {
+		u64 w[8];
+	} PACKED *p = data;
+
+	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq %3, %0\n\t"
+		"adcq %4, %0\n\tadcq %5, %0\n\tadcq %6, %0\n\t"
+		"adcq %7, %0\n\tadcq %8, %0\n\tadcq $0, %0"
+		: "+r"(sum)
+		: "m"(p->w[0]), "m"(p->w[1]), "m"(p->w[2]), "m"(p->w[3]),
+		  "m"(p->w[4]), "m"(p->w[5]), "m"(p->w[6]), "m"(p->w[7])
+		: "cc");
+	return sum;
+}
+
+/* Both of fewer than 64 bytes. */
+u64 cksum_add_rest(u64 sum, const void *data, size_t len);
+u64 cksum_copy_rest(u64 sum, void *restrict dst, const void *restrict src,
+		    size_t len);
+
+/* Adds @len bytes at @data to @sum. Every part but the last must have an even
+ * length; for odd ones see cksum_shift(). */
+static inline u64 cksum_add(u64 sum, const void *data, size_t len)
+{
+	const u8 *p = data;
+
+	for (; len >= 64; len -= 64, p += 64) {
+		OPAQUE(len);
+		sum = cksum_add_64(sum, p);
+	}
+	return likely(!len) ? sum : cksum_add_rest(sum, p, len);
+}
+
+/* Copies @len bytes and adds what it has copied to @sum: @src is read once, so
+ * that the sum is right even if somebody changes it meanwhile. */
+static inline u64 cksum_copy(u64 sum, void *restrict dst,
+			     const void *restrict src, size_t len)
+{
+	const u8 *s = src;
+	u8 *d = dst;
+
+	for (; len >= 64; len -= 64, s += 64, d += 64) {
+		OPAQUE(len);
+		__builtin_memcpy(d, s, 64);
+		sum = cksum_add_64(sum, d);
+	}
+	return likely(!len) ? sum : cksum_copy_rest(sum, d, s, len);
 }
 
 /* 16-bit one's complement sum, not inverted. Each half is added to the other
