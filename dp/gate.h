@@ -38,7 +38,7 @@ static inline bool handle_fits(u64 handle, u32 kind, u32 gen)
  * group, generation and index. The slot's generation changes when TCP frees it;
  * until then the flags tell whether the application still knows it by this
  * name. */
-static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
+static inline struct tcp_conn *conn_at(struct dp *dp, u64 handle)
 {
 	struct tcp_conn *c;
 
@@ -46,8 +46,15 @@ static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
 		     dp->slots_of[(u8)(handle >> HANDLE_KIND_SHIFT)]))
 		return NULL;
 	c = &dp->net.tcp.conns[handle_index(handle)];
-	if (unlikely(handle != c->handle || c->state == TCP_CLOSED ||
-		     c->flags & (TCP_F_DEAD_TOLD | TCP_F_RELEASED)))
+	return likely(handle == c->handle) ? c : NULL;
+}
+
+static inline struct tcp_conn *find_conn(struct dp *dp, u64 handle)
+{
+	struct tcp_conn *c = conn_at(dp, handle);
+
+	if (!c || c->state == TCP_CLOSED ||
+	    c->flags & (TCP_F_DEAD_TOLD | TCP_F_RELEASED))
 		return NULL;
 	return c;
 }

@@ -8,10 +8,11 @@
  * it is done: a call that returns an errno has changed nothing.
  *
  * Two things are read twice, which is safe because the second read decides by
- * itself. call_slow() copies a descriptor whose first word call() has already
- * seen: it takes the op from its copy, whatever call() saw. And the handle of
- * the following call, read ahead, only decides whether an answer is sent now or
- * may wait for it: either is correct, whatever that call turns out to be.
+ * itself. call_slow() copies a descriptor whose first words call() has already
+ * seen: it takes op and handle from its copy, whatever call() saw. And the
+ * handle of the following call, read ahead, only decides whether an answer is
+ * sent now or may wait for it: either is correct, whatever that call turns out
+ * to be.
  */
 #include "dp/gate.h"
 #include "net/tcp_answer.h"
@@ -361,9 +362,11 @@ _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
 			       offsetof(struct ix_call, arg) + 4,
 	       "call() reads them as one word");
 
-/* Nearly all calls are a SENDV of one range. It needs three words of the
- * descriptor, each read once, and its first word (op, port 0, nsgs) tells it
- * from all others in one comparison. Of other calls the whole is copied. */
+/* Nearly all calls are a SENDV of one range on a connection where nothing is
+ * unusual: established, so that its name is valid, and none of the flags that
+ * make it void (tcp_may_answer()). It needs three words of the descriptor, each
+ * read once, and its first word (op, port 0, nsgs) tells it from all others in
+ * one comparison. Of other calls the whole is copied. */
 static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 		       u64 now)
 {
@@ -371,13 +374,12 @@ static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 	u64 head = READ_ONCE(*(const u64 *)shared);
 	u64 handle = READ_ONCE(shared->handle), arg;
 	struct tcp_conn *conn;
-	s64 err;
 
 	if (unlikely(head != sendv_of_one))
 		return call_slow(dp, shared, now);
-	conn = find_own(dp, handle, &err);
-	if (unlikely(!conn))
-		return err;
+	conn = conn_at(dp, handle);
+	if (unlikely(!conn || !tcp_may_answer(conn)))
+		return call_slow(dp, shared, now);
 	arg = READ_ONCE(shared->arg);
 	return answer_one(dp, conn, (u32)arg, (u32)(arg >> 32),
 			  !last && READ_ONCE(shared[1].handle) == handle, now);

@@ -136,6 +136,13 @@ static ALWAYS_INLINE s64 tcp_answer_as(struct net *net, struct tcp_conn *c,
 s64 tcp_answer6(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
 		u32 len, u64 now);
 
+/* May tcp_answer() have it? Also: the application knows it by its handle. */
+static inline bool tcp_may_answer(const struct tcp_conn *c)
+{
+	return tcp_is_usual(c, TCP_FAST_FLAGS | TCP_F_IP6) &&
+	       c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE);
+}
+
 /* tcp_recv_done() of @done bytes and tcp_send() of a range, or an errno of
  * either and nothing is done. What fits one segment and may go, goes. */
 static inline s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done,
@@ -143,11 +150,9 @@ static inline s64 tcp_answer(struct net *net, struct tcp_conn *c, u32 done,
 {
 	if (unlikely(done > c->rx_told))
 		return -EINVAL;
-	if (likely(tcp_is_usual(c, TCP_FAST_FLAGS)))
+	if (likely(!(c->flags & TCP_F_IP6)))
 		return tcp_answer_as(net, c, false, done, addr, len, now);
-	if (likely(tcp_is_usual(c, TCP_FAST_FLAGS | TCP_F_IP6)))
-		return tcp_answer6(net, c, done, addr, len, now);
-	return tcp_answer_later(net, c, done, addr, len);
+	return tcp_answer6(net, c, done, addr, len, now);
 }
 
 #endif
