@@ -79,8 +79,8 @@ struct nicq {
 	u64 nr_late; /* ... though there were some: not yet in the NIC's ring */
 	u64 nr_tx_lost; /* packets taken from the caller while the link was down
 			 */
-	u32 nr_posted; /* buffers of the pool that wait for reception */
-	u32 nr_unread; /* packets that are known to wait after an rx() */
+	u32 nr_posted;	/* buffers of the pool that wait for reception */
+	u32 nr_unread;	/* packets that are known to wait after an rx() */
 	/* Set by the caller, from any thread: so many connections are served,
 	 * and each may send a packet at the same time. */
 	u32 nr_conns;
