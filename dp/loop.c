@@ -46,6 +46,7 @@ static void publish(struct dp *dp)
 	dp->stat->mbufs_posted = dp->nic->nr_posted;
 	dp->stat->kicks = dp->nic->nr_kicks;
 	dp->stat->drop_no_buffer = dp->nic->nr_drops;
+	dp->nic->nr_conns = (u32)dp->stat->tcp_conns;
 }
 
 /* @packets: how many came and went. */

@@ -81,8 +81,8 @@ struct nicq {
 			 */
 	u32 nr_posted;	/* buffers of the pool that wait for reception */
 	u32 nr_unread;	/* packets that are known to wait after an rx() */
-	/* Set by the caller, from any thread: so many connections are served,
-	 * and each may send a packet at the same time. */
+	/* Set by the caller: so many connections are served, and each may send
+	 * a packet at the same time. */
 	u32 nr_conns;
 };
 

@@ -61,7 +61,7 @@ static void refill(struct xdp_q *q, u32 unread)
  * must not take the buffers from. */
 static COLD void grow(struct xdp_q *q)
 {
-	u32 conns = READ_ONCE(q->q.nr_conns);
+	u32 conns = q->q.nr_conns;
 	u32 most = max(q->target_burst, conns + conns / 4);
 
 	most = min(min(q->target * 2, most), q->target_max);
@@ -75,8 +75,7 @@ static COLD void grow(struct xdp_q *q)
  * cache. */
 static void adapt(struct xdp_q *q, u32 avail)
 {
-	if (unlikely(avail > q->target / 4 ||
-		     READ_ONCE(q->q.nr_conns) > q->target)) {
+	if (unlikely(avail > q->target / 4 || q->q.nr_conns > q->target)) {
 		grow(q);
 	} else if (unlikely(++q->no_burst == XDP_LOW_POLLS)) {
 		q->target = max(q->target / 2, q->target_min);

@@ -271,8 +271,6 @@ static void chores(struct host_thread *t, u64 now)
 	if (t->index == 0)
 		host_publish_groups(t);
 	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
-	WRITE_ONCE(nic->q[t->index]->nr_conns,
-		   (u32)READ_ONCE(t->dp->stat->tcp_conns));
 	t->dp->stat->drop_link = READ_ONCE(nic->q[t->index]->nr_tx_lost);
 	if (t->index == 0)
 		t->dp->stat->link_downs = READ_ONCE(t->host->link.downs);

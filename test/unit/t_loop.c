@@ -63,6 +63,7 @@ static void piggyback(void **state)
 	rig_drain(r);
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
 	assert_int_equal(rig_poll(r), 1);
+	assert_int_equal(r->nic.q.nr_conns, 1);
 	assert_false(rig_segment(r, &seg));
 	memcpy(r->arena, "pong", 4);
 	rig_send(r, h, 0, 4);
