@@ -174,8 +174,10 @@ struct tcp_conn {
 	u16 mss_peer; /* largest segment the peer takes, options included */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc : 2;		   /* enum tcp_cc_name */
-	u8 quick : 5;		   /* ACKs that may not wait */
-	u8 error; /* errno of the outcome; opening: of ICMP's last word */
+	u8 late : 1;  /* its last timeout was in vain: the peer's ACKs are late
+		       */
+	u8 quick : 5; /* ACKs that may not wait */
+	u8 error;     /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
 	u32 acked;	/* bytes acknowledged, not yet told */

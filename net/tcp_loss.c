@@ -107,6 +107,7 @@ static void learn_dup(struct tcp_conn *c, struct tcp_loss *l,
 		l->learnt = true;
 	else
 		c->recover = b->start;
+	c->late |= !l; /* or what was sent again was all there was */
 	c->reo_mult = min(c->reo_mult + 1, (int)REO_MULT) & 7;
 	c->reo_keep = REO_KEEP;
 }

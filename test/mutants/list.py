@@ -299,6 +299,8 @@ LOSS = [
     Mutant("a timeout waits until nothing is unread", "net/tcp_timer.c",
            "due(c->rto_at, read)", "due(c->rto_at, read) && !net->tcp.unread",
            ["t_tcp_loss"]),
+    Mutant("a timeout in vain teaches nothing", "net/tcp_frto.c",
+           "\tc->late = true;\n", "", ["late_peer"]),
     Mutant("a queue has been read when its first batch has", "dp/rx.c",
            "\tif (t->unread > n) {", "\tif (0) {", ["t_rx"]),
     Mutant("what had come is taken for all that comes", "dp/rx.c",
