@@ -16,6 +16,7 @@
     process.py  what wall 2 costs
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
+    load.py     thousands of connections, large values, a client on Linux
     counts.py   instructions and bytes: exact, whatever else the machine does
     facts.py    the machine
     results.py  bench/out/results.json
@@ -29,7 +30,7 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, counts, cpu, flood, latency, memcached,
+from figures import (connections, counts, cpu, flood, latency, load, memcached,
                      netpipe, path, process, protection, rate, veth)
 
 # In the order of the README's table.
@@ -56,6 +57,9 @@ SCENARIOS = {
     "loss": path.loss,
     "answers": path.answers,
     "syn_flood": flood.syn_flood,
+    "many_4000": load.many_4000,
+    "many_9000": load.many_9000,
+    "large": load.large,
     "fairness": path.fairness,
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
