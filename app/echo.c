@@ -47,15 +47,15 @@ static void echo_handler(struct ixev_ctx *ctx, unsigned int reason)
 	size_t len;
 
 	while ((data = next_piece(ctx, &len))) {
-		sent = ixev_send(ctx, data, len);
+		sent = ixev_answer(ctx, data, len, len);
+		if (sent == (ssize_t)len)
+			continue;
 		if (sent > 0)
 			ixev_recv_zc(ctx, (size_t)sent);
 		else if (sent != -EAGAIN)
 			break;
-		if (sent != (ssize_t)len) { /* go on when there is room */
-			ixev_set_handler(ctx, IXEVOUT | IXEVHUP, echo_handler);
-			return;
-		}
+		ixev_set_handler(ctx, IXEVOUT | IXEVHUP, echo_handler);
+		return; /* to go on when there is room */
 	}
 	if (reason == IXEVIN)
 		return;

@@ -3,8 +3,8 @@
  * ixev: events and buffers on top of libix, one handler per connection. Source
  * compatible with the event library of the original IX (<ixev.h> and the other
  * old header names are in include/compat). Everything is per elastic thread: a
- * context belongs to the thread that accepted or dialed it, or that it has moved
- * to. No locks.
+ * context belongs to the thread that accepted or dialed it, or that it has
+ *moved to. No locks.
  *
  * ixev_init() and ixev_set_send_limit() are called once, before other threads
  * are here; ixev_stopped(), ixev_now() and all that takes no context by a
@@ -246,7 +246,13 @@ static inline const void *ixev_recv_peek(const struct ixev_ctx *ctx,
  * wait for IXEVOUT; -EAGAIN: full; -EIO: closed or dead. */
 ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len);
 
-/* The same in place: the memory must not change until a callback registered
+/* ixev_send(), and if it takes all of it, the oldest @done bytes received are
+ * consumed, which ixev_recv_peek() has shown: a request and its answer in one
+ * go. What ixev_send() returns; unless that is @len, nothing is consumed. */
+ssize_t ixev_answer(struct ixev_ctx *ctx, const void *addr, size_t len,
+		    size_t done);
+
+/* ixev_send() in place: the memory must not change until a callback registered
  * behind it is called. Memory outside the arena (see mempool.h,
  * ix_alloc_pages()) is copied instead. */
 ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len);

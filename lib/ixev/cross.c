@@ -2,10 +2,11 @@
 /*
  * Before and after the crossing: contexts with work -> calls; results.
  *
- * Handlers make no calls. They change their context and put it on the work
- *list, and here each context with work becomes at most CALLS_PER_CTX calls:
- *however often a handler wrote, all of it goes in one SENDV, which also gives
- *back what was read. The results say how much the dataplane has taken.
+ * Handlers make no calls, but for ixev_answer(). They change their context and
+ *put it on the work list, and here each context with work becomes at most
+ *CALLS_PER_CTX calls: however often a handler wrote, all of it goes in one
+ *SENDV, which also gives back what was read. The results say how much the
+ *dataplane has taken.
  *
  *	ixev_send()      appends a range: CTX_WORK
  *	ixev_push()      work(), work_slow(): SENDV from tx_next on, which moves
@@ -167,29 +168,15 @@ static inline bool answered(const struct ixev_thread *t,
 	       ctx->tx_next && ctx->tx_next == ctx->tx_tail;
 }
 
-_Static_assert(offsetof(struct ix_call, op) == 0 &&
-		       offsetof(struct ix_call, port) == 2 &&
-		       offsetof(struct ix_call, nsgs) == 4,
-	       "work_slow() writes them as one word");
-_Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
-		       offsetof(struct ix_call, done) ==
-			       offsetof(struct ix_call, arg) + 4,
-	       "work_slow() writes them as one word");
-
 /* What work_slow() would write for it, at @c and @sg, which is entry @at of the
- * array. Neighbouring fields are one store, as they are one load of the
- * dataplane's: call() in dp/syscall.c. */
+ * array. */
 static inline void work(const struct ixev_thread *t, struct ixev_ctx *ctx,
 			struct ix_call *c, struct ix_sg *sg, uint32_t at)
 {
 	const struct ixev_node *n = ctx->tx_next;
-	uint64_t head = IX_SENDV | 1ull << 32;
 	uint32_t off = ctx->tx_off;
 
-	memcpy(c, &head, sizeof(head));
-	c->handle = (uint64_t)ctx->handle;
-	c->cookie = (uintptr_t)ctx;
-	c->arg = at | (uint64_t)ctx->rx_done << 32;
+	ixev_put_sendv(c, ctx, at, ctx->rx_done);
 	ixev_put_range(sg, n->addr + off, n->len - off);
 	ctx->rx_done = 0;
 	ctx->untaken = 0;

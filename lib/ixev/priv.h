@@ -17,6 +17,8 @@
  * the thread's work list. Before the crossing each context there writes one
  * SENDV (or RECV_DONE) for all that its handler did, so that no call has to
  * be found again, and a full batch is flushed where no handler is running.
+ * ixev_answer(), which is all that a handler does mostly, does write its SENDV,
+ * if there is room; what comes after it waits for the result.
  */
 #ifndef LIB_IXEV_PRIV_H
 #define LIB_IXEV_PRIV_H
@@ -263,6 +265,29 @@ static inline void ixev_put_range(struct ix_sg *sg, const char *addr,
 		       "one word");
 	sg->addr = (uintptr_t)addr;
 	memcpy(&sg->len, &len, sizeof(len));
+}
+
+_Static_assert(offsetof(struct ix_call, op) == 0 &&
+		       offsetof(struct ix_call, port) == 2 &&
+		       offsetof(struct ix_call, nsgs) == 4,
+	       "ixev_put_sendv() writes them as one word");
+_Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
+		       offsetof(struct ix_call, done) ==
+			       offsetof(struct ix_call, arg) + 4,
+	       "ixev_put_sendv() writes them as one word");
+
+/* SENDV of the range in entry @at, with what is to be given back. Neighbouring
+ * fields are one store, as they are one load of the dataplane's: call() in
+ * dp/syscall.c. */
+static inline void ixev_put_sendv(struct ix_call *c, struct ixev_ctx *ctx,
+				  uint32_t at, uint32_t done)
+{
+	uint64_t head = IX_SENDV | 1ull << 32;
+
+	memcpy(c, &head, sizeof(head));
+	c->handle = (uint64_t)ctx->handle;
+	c->cookie = (uintptr_t)ctx;
+	c->arg = at | (uint64_t)done << 32;
 }
 
 /* ---- cross.c */

@@ -42,11 +42,10 @@ static inline ssize_t admit(const struct ixev_ctx *ctx, size_t len)
 	return (ssize_t)(len < limit ? len : limit);
 }
 
-static inline void queued(struct ixev_ctx *ctx, uint32_t len)
+static inline void accepted(struct ixev_ctx *ctx, uint32_t len)
 {
 	ctx->send_total += len;
 	ctx->unacked += len;
-	ctx->untaken += len;
 }
 
 /* The tail's node grows where @addr continues it in the same buffer. */
@@ -62,7 +61,8 @@ static inline bool extend(struct ixev_ctx *ctx, const char *addr, uint32_t len,
 		ctx->tx_off = tail->len;
 	}
 	tail->len += len;
-	queued(ctx, len);
+	accepted(ctx, len);
+	ctx->untaken += len;
 	return true;
 }
 
@@ -81,11 +81,17 @@ static inline void append_node(struct ixev_ctx *ctx, struct ixev_node *n,
 		tail->next = n;
 	}
 	ctx->tx_tail = n;
-	if (likely(!ctx->tx_next)) {
-		ctx->tx_next = n;
-		ctx->tx_off = 0;
-	}
-	queued(ctx, len);
+	accepted(ctx, len);
+}
+
+/* That, the last one, is for the dataplane to take. */
+static inline void offer(struct ixev_ctx *ctx, uint32_t len)
+{
+	ctx->untaken += len;
+	if (unlikely(ctx->tx_next))
+		return;
+	ctx->tx_next = ctx->tx_tail;
+	ctx->tx_off = 0;
 }
 
 /* False without memory for a node. */
@@ -94,8 +100,10 @@ static inline bool append(struct ixev_thread *t, struct ixev_ctx *ctx,
 {
 	struct ixev_node *n = ixev_node_get(t);
 
-	if (likely(n))
+	if (likely(n)) {
 		append_node(ctx, n, addr, len, buf);
+		offer(ctx, len);
+	}
 	return n;
 }
 
@@ -188,30 +196,82 @@ static inline void copy(char *restrict to, const char *restrict from,
 		memcpy(to, from, 64);
 }
 
-/* Inline: a whole message that fits the buffer at hand, with all before it
- * taken by the dataplane. The copy comes last, so that little outlives the
- * call of memcpy(). */
+/* Appends a whole message that fits the buffer at hand, with all before it
+ * taken by the dataplane: where it is to be copied. NULL: nothing is done. */
+static inline char *place(struct ixev_thread *t, struct ixev_ctx *ctx,
+			  size_t len)
+{
+	struct ixev_node *n = t->nodes;
+	struct ixev_buf *b = t->buf;
+	char *to = (char *)b + b->pos;
+
+	if (unlikely(len - 1 >= IXEV_BUF_SIZE - b->pos || !n || ctx->tx_next ||
+		     ctx->unacked + len > ixev_send_limit))
+		return NULL;
+	t->nodes = n->next;
+	b->refs++;
+	b->pos += (uint32_t)len;
+	append_node(ctx, n, to, (uint32_t)len, b);
+	return to;
+}
+
+/* The copy comes last, so that little outlives a call of memcpy(). */
 ssize_t ixev_send(struct ixev_ctx *ctx, const void *addr, size_t len)
 {
-	struct ixev_thread *t;
-	struct ixev_node *n;
-	struct ixev_buf *b;
+	struct ixev_thread *t = ctx->owner;
 	char *to;
 
 	if (unlikely(ctx->flags & CTX_NO_SEND))
 		return -EIO;
-	t = ctx->owner;
-	b = t->buf;
-	n = t->nodes;
-	if (unlikely(len - 1 >= IXEV_BUF_SIZE - b->pos || !n || ctx->tx_next ||
-		     ctx->unacked + len > ixev_send_limit))
+	to = place(t, ctx, len);
+	if (unlikely(!to))
 		return send_slow(ctx, addr, len);
-	t->nodes = n->next;
-	to = (char *)b + b->pos;
-	b->refs++;
-	b->pos += (uint32_t)len;
-	append_node(ctx, n, to, (uint32_t)len, b);
+	offer(ctx, (uint32_t)len);
 	ixev_work(t, ctx);
+	copy(to, addr, len);
+	return (ssize_t)len;
+}
+
+/* Nothing else has been done to it, @done bytes are all that is unread, and the
+ * batch has room? */
+static inline bool may_call(const struct ixev_thread *t,
+			    const struct ixev_ctx *ctx, size_t done)
+{
+	return !(ctx->flags & (CTX_NO_SEND | CTX_CONTROL | CTX_WORK)) &&
+	       !ixev_under_way(t, ctx) && done == ctx->rx_len &&
+	       !ctx->rx_tail && t->ix->ncalls < IX_MAX_CALLS &&
+	       t->ix->nsgs < IX_MAX_SGS;
+}
+
+static __attribute__((noinline)) ssize_t answer_slow(struct ixev_ctx *ctx,
+						     const void *addr,
+						     size_t len, size_t done)
+{
+	ssize_t sent = ixev_send(ctx, addr, len);
+
+	if (sent == (ssize_t)len && done)
+		ixev_recv_part(ctx, done);
+	return sent;
+}
+
+ssize_t ixev_answer(struct ixev_ctx *ctx, const void *addr, size_t len,
+		    size_t done)
+{
+	struct ixev_thread *t = ctx->owner;
+	struct ix_thread *ix;
+	struct ix_down *down;
+	char *to;
+
+	if (unlikely(!may_call(t, ctx, done) || !(to = place(t, ctx, len))))
+		return answer_slow(ctx, addr, len, done);
+	ix = t->ix;
+	down = ix->port.down;
+	ixev_put_sendv(&down->calls[ix->ncalls++], ctx, ix->nsgs,
+		       ctx->rx_done + (uint32_t)done);
+	ixev_put_range(&down->sgs[ix->nsgs++], to, len);
+	ctx->rx_len = 0;
+	ctx->rx_done = 0;
+	ctx->batch = t->batch; /* it has been offered there */
 	copy(to, addr, len);
 	return (ssize_t)len;
 }

@@ -28,6 +28,84 @@ static void echoes(void **state)
 	assert_memory_equal(f->stream[1], "pingpong", 8);
 }
 
+static void answer(struct conn *c, unsigned int reason)
+{
+	size_t len;
+	const void *data = ixev_recv_peek(&c->ctx, &len);
+
+	if (data)
+		assert_int_equal(ixev_answer(&c->ctx, data, len, len), len);
+}
+
+/* The call is written at once, and nothing is left to be done for it; a second
+ * answer of the same batch waits for the result of the first. */
+static void answers(void **state)
+{
+	struct conn *c = open_conn(), *d = open_conn();
+	uint32_t before = f->nlog, flushes = f->flushes;
+
+	on_event = answer;
+	recv_data(c, "ping");
+	recv_data(d, "pong");
+	ixev_wait();
+	ixev_wait();
+	assert_int_equal(f->nlog, before + 2);
+	assert_int_equal(f->log[before].op, IX_SENDV);
+	assert_int_equal(f->log[before].done, 4);
+	assert_memory_equal(f->stream[1], "ping", 4);
+	assert_memory_equal(f->stream[2], "pong", 4);
+	recv_data(c, "a");
+	recv_data(c, "b");
+	ixev_wait();
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "pingab", 6);
+	assert_int_equal(f->flushes, flushes + 1);
+	assert_int_equal(f->rx_out[1], 0);
+	assert_true(f->in_order);
+}
+
+/* ... which may be short. */
+static void short_answers(void **state)
+{
+	struct conn *c = open_conn();
+
+	on_event = answer;
+	f->room = 3;
+	recv_data(c, "ping");
+	ixev_wait();
+	ixev_wait();
+	assert_int_equal(f->taken[1], 3);
+	f->room = 100;
+	fake_sent(f, 1, c, 3, 100);
+	recv_data(c, "pong");
+	ixev_wait();
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "pingpong", 8);
+	assert_int_equal(f->rx_out[1], 0);
+	assert_true(f->in_order);
+}
+
+/* Nor does a FIN overtake it. */
+static void answers_and_closes(void **state)
+{
+	struct conn *c = open_conn();
+
+	f->room = 3;
+	recv_data(c, "ping");
+	ixev_wait();
+	answer(c, 0);
+	ixev_close(&c->ctx);
+	ixev_wait();
+	assert_int_equal(f->taken[1], 3);
+	assert_int_equal(fake_count(f, IX_CLOSE, 1), 0);
+	f->room = 100;
+	fake_sent(f, 1, c, 3, 100);
+	ixev_wait();
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "ping", 4);
+	assert_int_equal(fake_count(f, IX_CLOSE, 1), 1);
+}
+
 /* Takes 3 bytes at a time; the stream stays whole and in order. */
 static void short_sends(void **state)
 {
@@ -238,9 +316,18 @@ static void read_piece_by_piece(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(echoes),	T(read_during_push), T(read_piece_by_piece),
-		T(short_sends), T(starved),	     T(limit),
-		T(no_memory),	T(many_sends),	     T(zero_copy),
+		T(echoes),
+		T(answers),
+		T(short_answers),
+		T(answers_and_closes),
+		T(read_during_push),
+		T(read_piece_by_piece),
+		T(short_sends),
+		T(starved),
+		T(limit),
+		T(no_memory),
+		T(many_sends),
+		T(zero_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
