@@ -146,6 +146,12 @@ static s64 call_REJECT(struct dp *dp, const struct ix_call *c, u64 now)
 	return 0;
 }
 
+static COLD s64 failed(struct dp *dp, s64 err)
+{
+	dp->stat->calls_failed++;
+	return err;
+}
+
 /* Back-pressure: a later SENDV of this batch must not take the place of the
  * bytes that were not taken, see tcp_answer_short(). */
 static COLD void answered_short(struct dp *dp, struct tcp_conn *conn)
@@ -154,10 +160,20 @@ static COLD void answered_short(struct dp *dp, struct tcp_conn *conn)
 	dp->stat->calls_short++;
 }
 
-/* A SENDV of one range. @more: another call for @conn follows, whose bytes may
- * go in the same segment. */
+/* Not all that was asked: fewer bytes, or an errno. */
+static COLD s64 not_whole(struct dp *dp, struct tcp_conn *conn, s64 taken)
+{
+	if (taken < 0)
+		return failed(dp, taken);
+	answered_short(dp, conn);
+	return taken;
+}
+
+/* A SENDV of one range. If the @next call, before @end, is for @conn, too, its
+ * bytes may go in the same segment. */
 static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
-			     u32 done, bool more, u64 now)
+			     u32 done, const struct ix_call *next,
+			     const struct ix_call *end, u64 now)
 {
 	const struct ix_sg *shared;
 	u64 addr, len;
@@ -165,20 +181,18 @@ static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 	s64 taken;
 
 	if (unlikely(at >= IX_MAX_SGS))
-		return -EINVAL;
+		return failed(dp, -EINVAL);
 	shared = &dp->down->sgs[at];
 	addr = READ_ONCE(shared->addr);
 	len = sg_len(shared);
 	if (unlikely(!translate(&dp->arena, &addr, len)))
-		return sg_errno(len);
+		return failed(dp, sg_errno(len));
 	data = (const u8 *)(uintptr_t)addr;
-	if (unlikely(more))
+	if (unlikely(next < end && READ_ONCE(next->handle) == conn->handle))
 		taken = tcp_answer_later(&dp->net, conn, done, data, (u32)len);
 	else
 		taken = tcp_answer(&dp->net, conn, done, data, (u32)len, now);
-	if (unlikely((u64)taken < len)) /* an errno, unsigned, is not */
-		answered_short(dp, conn);
-	return taken;
+	return likely((u64)taken == len) ? taken : not_whole(dp, conn, taken);
 }
 
 /* A SENDV of several. All ranges are checked before the first one is queued;
@@ -341,7 +355,7 @@ static bool rest_is_zero(const struct ix_call *c, u32 uses)
 	       (uses & IX_USES_IP || !(c->ip.q[0] | c->ip.q[1]));
 }
 
-static COLD s64 call_slow(struct dp *dp, const struct ix_call *shared, u64 now)
+static s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 {
 	struct ix_call c;
 
@@ -351,6 +365,13 @@ static COLD s64 call_slow(struct dp *dp, const struct ix_call *shared, u64 now)
 	if (unlikely(!rest_is_zero(&c, call_uses[c.op])))
 		return -EINVAL;
 	return call_table[c.op](dp, &c, now);
+}
+
+static COLD s64 call_slow(struct dp *dp, const struct ix_call *shared, u64 now)
+{
+	s64 result = call_any(dp, shared, now);
+
+	return result < 0 ? failed(dp, result) : result;
 }
 
 _Static_assert(offsetof(struct ix_call, op) == 0 &&
@@ -367,8 +388,8 @@ _Static_assert(offsetof(struct ix_call, sg) == offsetof(struct ix_call, arg) &&
  * make it void (tcp_may_answer()). It needs three words of the descriptor, each
  * read once, and its first word (op, port 0, nsgs) tells it from all others in
  * one comparison. Of other calls the whole is copied. */
-static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
-		       u64 now)
+static inline s64 call(struct dp *dp, const struct ix_call *shared,
+		       const struct ix_call *end, u64 now)
 {
 	const u64 sendv_of_one = IX_SENDV | 1ull << 32;
 	u64 head = READ_ONCE(*(const u64 *)shared);
@@ -381,8 +402,8 @@ static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 	if (unlikely(!conn || !tcp_may_answer(conn)))
 		return call_slow(dp, shared, now);
 	arg = READ_ONCE(shared->arg);
-	return answer_one(dp, conn, (u32)arg, (u32)(arg >> 32),
-			  !last && READ_ONCE(shared[1].handle) == handle, now);
+	return answer_one(dp, conn, (u32)arg, (u32)(arg >> 32), shared + 1, end,
+			  now);
 }
 
 /* A batch with more calls than the array holds is refused whole: there is no
@@ -390,26 +411,26 @@ static inline s64 call(struct dp *dp, const struct ix_call *shared, bool last,
 void dp_dispatch(struct dp *dp, u64 now)
 {
 	struct ix_up *up = dp->up;
-	u64 were_short = dp->stat->calls_short;
-	u32 n, failed = 0;
+	const struct ix_stat *stat = dp->stat;
+	const struct ix_call *end;
+	s64 *result;
+	u64 before = stat->calls_failed + stat->calls_short;
+	u32 n;
 
 	if (unlikely(!dp->down || !up))
 		return;
 	dp->stat->crossings++;
+	result = up->results;
 	n = READ_ONCE(dp->down->ncalls);
 	if (unlikely(n > IX_MAX_CALLS)) {
 		up->nresults = 0;
 		dp->stat->calls_failed++;
 		return;
 	}
-	for (u32 i = 0; i < n; i++) {
-		s64 result = call(dp, &dp->down->calls[i], i + 1 == n, now);
-
-		up->results[i] = result;
-		failed += result < 0;
-	}
+	end = dp->down->calls + n;
+	for (const struct ix_call *c = dp->down->calls; c < end; c++)
+		*result++ = call(dp, c, end, now);
 	up->nresults = n;
-	up->nshort = failed + (u32)(dp->stat->calls_short - were_short);
+	up->nshort = (u32)(stat->calls_failed + stat->calls_short - before);
 	dp->stat->calls += n;
-	dp->stat->calls_failed += failed;
 }
