@@ -9,6 +9,7 @@ enum {
 				  * pseudo header's sum (veth, TAP): accept */
 	NIC_TX_CSUM = 4,	 /* TCP/UDP checksum is filled in below: set the
 				  * pseudo header's sum only */
+	NIC_RX_COPIES = 8, /* rx copies packets: they are in the cache */
 };
 
 #endif

@@ -33,19 +33,23 @@ static COLD void pass_on(struct dp *dp, struct mbuf *m)
 /* The headers of the whole batch are on their way from memory (or from the
  * cache that the NIC wrote them to) before the first of them is needed. Three
  * lines: Ethernet, IP and TCP with timestamps are 66 bytes, and the checksum
- * reads on. Returns the bytes of the batch. */
-static inline u64 prefetch_headers(struct mbuf *const *pkts, u32 n)
+ * reads on. */
+static inline void prefetch_headers(struct mbuf *const *pkts, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		prefetch(pkts[i]->data);
+		prefetch(pkts[i]->data + CACHE_LINE);
+		prefetch(pkts[i]->data + 2 * CACHE_LINE);
+	}
+}
+
+static inline u64 bytes_of(struct mbuf *const *pkts, u32 n)
 {
 	u64 bytes = 0;
 
-	for (u32 i = 0; i < n; i++) {
-		const struct mbuf *m = pkts[i];
-
-		prefetch(m->data);
-		prefetch(m->data + CACHE_LINE);
-		prefetch(m->data + 2 * CACHE_LINE);
-		bytes += likely(!m->next) ? m->len : mbuf_packet_len(m);
-	}
+	for (u32 i = 0; i < n; i++)
+		bytes += likely(!pkts[i]->next) ? pkts[i]->len
+						: mbuf_packet_len(pkts[i]);
 	return bytes;
 }
 
@@ -93,7 +97,9 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	dp->polled_at = now;
 	if (n <= 0)
 		return 0;
-	count(dp->stat, (u32)n, prefetch_headers(pkts, (u32)n), delay);
+	if (!(nic->caps & NIC_RX_COPIES))
+		prefetch_headers(pkts, (u32)n);
+	count(dp->stat, (u32)n, bytes_of(pkts, (u32)n), delay);
 	if (unlikely(dp->capture.ring))
 		capture_rx(&dp->capture, pkts, (u32)n, now);
 	for (u32 i = 0; i < (u32)n; i++) {
