@@ -353,11 +353,13 @@ static inline int ix_sendv(struct ix_thread *t, uint64_t handle,
 static inline int ix_answer(struct ix_thread *t, uint64_t handle,
 			    const struct ix_sg *sg, uint32_t n, uint32_t done)
 {
-	int i = ix_sendv(t, handle, sg, n);
+	struct ix_call *c = ix_call_new_sg(t, IX_SENDV, sg, n);
 
-	if (i >= 0)
-		t->port.down->calls[i].done = done;
-	return i;
+	if (!c)
+		return IX_EAGAIN;
+	c->handle = handle;
+	c->done = done;
+	return ix_call_index(t, c);
 }
 
 /* ix_sendv() of one range. */
