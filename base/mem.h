@@ -23,7 +23,8 @@ static inline void copy_packet(void *restrict dst, const void *restrict src,
 		memcpy(dst, src, n);
 		return;
 	}
-	for (; s < s_last; s += 64, d += 64)
+	__builtin_memcpy(d, s, 64);
+	for (s += 64, d += 64; s < s_last; s += 64, d += 64)
 		__builtin_memcpy(d, s, 64);
 	__builtin_memcpy(d_last, s_last, 64);
 }

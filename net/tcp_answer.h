@@ -43,18 +43,19 @@ static ALWAYS_INLINE void write_headers(struct net *net, struct tcp_conn *c,
 	tcp_write_cksum(&s->tcp, (u16)~cksum_fold(sum));
 }
 
-/* Where a frame of @len bytes is to be written: in the NIC's ring, if none
- * waits before it, else in a buffer. NULL: neither. */
-static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 len)
+/* Where a frame of @hlen + @len bytes is to be written: in the NIC's ring, if
+ * none waits before it, else in a buffer. NULL: neither. */
+static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 hlen, u32 len)
 {
 	u8 *frame = NULL;
 	struct mbuf *m;
 
 	if (likely(net->direct && !net->ntx))
-		frame = ring_take(net->direct, len);
+		frame = ring_take(net->direct, hlen + len);
 	if (likely(frame)) {
 		net->ndirect++;
-		net->stat->tx_bytes += len;
+		net->stat->tx_bytes += hlen + len;
+		net->stat->tx_copied_bytes += len;
 		return frame;
 	}
 	if (unlikely(!net_tx_room(net, 2))) /* as tcp_output() asks for */
@@ -62,8 +63,9 @@ static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 len)
 	m = mbuf_alloc(net->pool);
 	if (unlikely(!m))
 		return NULL;
-	m->len = len;
+	m->len = hlen + len;
 	net->txq[net->ntx++] = m;
+	net->stat->tx_copied_bytes += len;
 	return m->data;
 }
 
@@ -101,11 +103,10 @@ static ALWAYS_INLINE bool send_at_once(struct net *net, struct tcp_conn *c,
 	if (unlikely(!may_go(net, c, addr, len, now)))
 		return false;
 	e = neigh_hint(net, c->neigh, next_hop(net, c->flow.raddr, ip6));
-	frame = likely(e) ? new_frame(net, hlen + len) : NULL;
+	frame = likely(e) ? new_frame(net, hlen, len) : NULL;
 	if (unlikely(!frame))
 		return false;
 	sum = cksum_copy(0, frame + hlen, addr, len);
-	net->stat->tx_copied_bytes += len;
 	write_headers(net, c, ip6, frame, len, sum, e, now);
 	tcp_ack_sent(c);
 	tcp_leave_idle(net, c, now);

@@ -157,9 +157,12 @@ static inline bool may_tell(const struct net *net, const struct tcp_conn *c)
 static ALWAYS_INLINE void take_data(struct net *net, struct tcp_conn *c,
 				    struct mbuf *m, u32 len, u8 events)
 {
+	struct ix_event *e = net->event;
+
 	if (likely(!c->rx_head && may_tell(net, c))) {
+		net->event = e + 1;
 		tcp_rx_append_told(c, m, len);
-		event_recv(net, c, net->event++, m->data, len);
+		event_recv(net, c, e, m->data, len);
 	} else {
 		tcp_rx_append_one(net, c, m, len);
 		tcp_ready(net, c, events | TCP_EV_RECV);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The wire's fast path: one copy in, one copy out or none, indices once per batch.
+/* The wire's fast path: one copy in, one copy out or none, indices once per
+ * batch.
  */
 #include "nic/wire.h"
 #include "nic/wire_impair.h"
@@ -200,6 +201,7 @@ static inline int rx_from(struct wire_queue *w, struct ring_rx *ring,
 			  struct mbuf **pkts, int n)
 {
 	struct ring_rx rx = *ring; /* in registers meanwhile */
+	struct mbuf_pool *pool = w->q.pool;
 	struct ring_frame f;
 	int got = 0;
 
@@ -211,7 +213,7 @@ static inline int rx_from(struct wire_queue *w, struct ring_rx *ring,
 			ring_next(&rx, &f);
 			continue;
 		}
-		m = mbuf_alloc(w->q.pool);
+		m = mbuf_alloc(pool);
 		if (unlikely(!m))
 			break;
 		copy_packet(m->data, f.data, f.len);
@@ -319,7 +321,7 @@ void wire_queue_init(struct wire_queue *w, struct wire_shared *shared,
 
 	memset(w, 0, sizeof(*w));
 	wire_bind(w, NULL);
-	w->q.caps = NIC_GATHER;
+	w->q.caps = NIC_GATHER | NIC_RX_COPIES;
 	w->q.mtu = 1500;
 	/* Locally administered; the last byte is the end. */
 	memcpy(w->q.mac, "\x02ix-w\0", 6);
