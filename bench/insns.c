@@ -26,11 +26,17 @@ enum { CONNS = 64, PORT = 7, WARM = 100, MAX_ARGS = 8 };
 /* The programs' main()s: see bench/meson.build. */
 int app_echo_main(int argc, char **argv);
 int example_echo_ix_main(void);
+int bench_echo_raw_main(void);
 int app_kv_main(int argc, char **argv);
 
 static int echo_ix_main(int argc, char **argv)
 {
 	return example_echo_ix_main();
+}
+
+static int echo_raw_main(int argc, char **argv)
+{
+	return bench_echo_raw_main();
 }
 
 struct exchange {
@@ -51,6 +57,7 @@ static const struct program {
 	struct exchange first; /* once on each connection */
 	struct exchange usual;
 	bool ip6;
+	bool churn; /* each message on a connection of its own */
 } programs[] = {
 	{
 		.name = "echo",
@@ -65,6 +72,21 @@ static const struct program {
 		.argv = { "echo_ix" },
 		.first = { TEXT64, TEXT64 },
 		.usual = { TEXT64, TEXT64 },
+	},
+	{
+		.name = "echo_raw",
+		.main = echo_raw_main,
+		.argv = { "echo_raw" },
+		.first = { TEXT64, TEXT64 },
+		.usual = { TEXT64, TEXT64 },
+	},
+	{
+		.name = "churn",
+		.main = app_echo_main,
+		.argv = { "echo" },
+		.first = { TEXT64, TEXT64 },
+		.usual = { TEXT64, TEXT64 },
+		.churn = true,
 	},
 	{
 		.name = "echo6",
@@ -139,8 +161,20 @@ static void on_recv(struct client_conn *conn, const struct ix_event *ev)
 	    memcmp((void *)ev->addr, answer + conn->got, ev->len))
 		fail("wrong answer");
 	conn->got += ev->len;
-	if (conn->got == strlen(answer))
+	if (conn->got < strlen(answer))
+		return;
+	if (program->churn)
+		call(IX_CLOSE)->handle = ev->handle;
+	else
 		waiting--;
+}
+
+static void on_connected(struct client_conn *conn, const struct ix_event *ev)
+{
+	conn->handle = ev->handle;
+	nopen++;
+	if (program->churn)
+		ask(conn);
 }
 
 static void client_event(const struct ix_event *ev)
@@ -148,26 +182,15 @@ static void client_event(const struct ix_event *ev)
 	struct client_conn *conn = &conns[ev->cookie];
 
 	if (ev->type == IX_EV_CONNECTED && !ev->error) {
-		conn->handle = ev->handle;
-		nopen++;
-	} else if (ev->type == IX_EV_RECV) {
+		on_connected(conn, ev);
+	} else if (ev->type == IX_EV_RECV && ev->len) {
 		on_recv(conn, ev);
-	} else if (ev->type != IX_EV_SENT) {
+	} else if (ev->type == IX_EV_DEAD && !ev->error && program->churn) {
+		waiting--;
+	} else if (ev->type != IX_EV_SENT &&
+		   !(program->churn && ev->type == IX_EV_RECV)) {
 		fail("a connection has ended");
 	}
-}
-
-/* All answers are there: the next question on every connection. */
-static void next_round(void)
-{
-	char *arena = (char *)lab.end[LAB_CLIENT].arena;
-
-	if (nopen < CONNS || waiting)
-		return;
-	rounds++;
-	strcpy(arena, exchange()->question);
-	for (int i = 0; i < CONNS; i++)
-		ask(&conns[i]);
 }
 
 static struct ix_addr server(void)
@@ -177,6 +200,33 @@ static struct ix_addr server(void)
 
 	memcpy(&a, &ip, sizeof(a));
 	return program->ip6 ? a : addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
+}
+
+static void connect_all(void)
+{
+	nopen = 0;
+	for (u64 i = 0; i < CONNS; i++) {
+		struct ix_call *c = call(IX_CONNECT);
+
+		c->ip = server();
+		c->port = PORT;
+		c->cookie = i;
+	}
+}
+
+/* All answers are there: the next question on every connection. */
+static void next_round(void)
+{
+	if (nopen < CONNS || waiting)
+		return;
+	rounds++;
+	if (program->churn) {
+		connect_all();
+		return;
+	}
+	strcpy((char *)lab.end[LAB_CLIENT].arena, exchange()->question);
+	for (int i = 0; i < CONNS; i++)
+		ask(&conns[i]);
 }
 
 static __attribute__((noinline)) void client_turn(void)
@@ -189,17 +239,6 @@ static __attribute__((noinline)) void client_turn(void)
 		client_event(&e->up->events[i]);
 	next_round();
 	__asm__ volatile(""); /* not a tail call */
-}
-
-static void connect_all(void)
-{
-	for (u64 i = 0; i < CONNS; i++) {
-		struct ix_call *c = call(IX_CONNECT);
-
-		c->ip = server();
-		c->port = PORT;
-		c->cookie = i;
-	}
 }
 
 /* ---- the domain that the server runs in */
@@ -272,7 +311,7 @@ static __attribute__((noinline)) int run_program(void)
 
 static int usage(void)
 {
-	fputs("usage: insns echo|echo6|echo_ix|kv_get ROUNDS\n", stderr);
+	fputs("usage: insns PROGRAM ROUNDS\n", stderr);
 	return 2;
 }
 
@@ -288,9 +327,11 @@ int main(int argc, char **argv)
 	last_round = WARM + strtoull(argv[2], NULL, 10);
 	conf_init(&conf);
 	conf.dp.net.ip6.nown = program->ip6;
+	conf.dp.net.tcp.time_wait_ms = 1;
 	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
 	if (lab_open(&lab, &conf.dp) || open_domain())
 		fail("cannot start");
+	strcpy((char *)lab.end[LAB_CLIENT].arena, program->first.question);
 	connect_all();
 	if (run_program())
 		fail("has failed");
