@@ -16,7 +16,7 @@ GATE = [
     Mutant("a list may end behind the array", "dp/gate.h",
            "n > IX_MAX_SGS - first", "n > IX_MAX_SGS", ["t_syscall"]),
     Mutant("a handle's generation is not looked at", "dp/gate.h",
-           "handle != c->handle", "handle_index(handle) != "
+           "handle == c->handle", "handle_index(handle) == "
            "handle_index(c->handle)", ["t_syscall"]),
     Mutant("a knocking connection can be written to", "dp/gate.h",
            "if (likely(c && c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE)))",
@@ -56,15 +56,15 @@ GATE = [
            "if (unlikely(t->look || t->ix->port.up->nshort))",
            "if (unlikely(t->look))", ["t_ixev_send", "t_ixev_sent"]),
     Mutant("a single range is fetched twice", "dp/syscall.c",
-           "\tdata = (const u8 *)(uintptr_t)addr;\n\tif (unlikely(more))",
+           "\tdata = (const u8 *)(uintptr_t)addr;\n\tif (unlikely(next",
            "\tdata = (const u8 *)(uintptr_t)addr;\n"
-           "\tlen = READ_ONCE(shared->len);\n\tif (unlikely(more))",
+           "\tlen = READ_ONCE(shared->len);\n\tif (unlikely(next",
            ["t_gate_step"]),
     Mutant("a handle is fetched twice", "dp/syscall.c",
-           "\tif (unlikely(!conn))\n\t\treturn err;\n\targ = ",
-           "\tif (unlikely(!conn))\n\t\treturn err;\n\tconn = &dp->net.tcp."
+           "\targ = READ_ONCE(shared->arg);",
+           "\tconn = &dp->net.tcp."
            "conns[handle_index(READ_ONCE(shared->handle))];\n"
-           "\targ = ", ["t_gate_step"]),
+           "\targ = READ_ONCE(shared->arg);", ["t_gate_step"]),
     Mutant("what a call does not use may be anything", "dp/syscall.c",
            "if (unlikely(!rest_is_zero(&c, call_uses[c.op])))", "if (0)",
            ["t_syscall"]),
