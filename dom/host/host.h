@@ -106,8 +106,8 @@ struct host {
 	struct host_thread threads[IX_MAX_THREADS];
 	struct host_neighbours neighbours;
 	struct host_link link;
-	int news_fd; /* rung when a thread has something to say; 0: nobody hears
-			it */
+	int report_fd; /* eventfd, written when a thread has something to report
+			* to people; 0: nobody reads it */
 	char about[1024]; /* what is in force, one line */
 
 	struct host_capture capture;

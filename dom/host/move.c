@@ -54,7 +54,7 @@ static void cancel(struct dp *dp, void *arg, u64 now)
 	dp_leave_cancel(dp, now);
 }
 
-/* Who sleeps hears of the others at once, whatever its NIC sleeps on. */
+/* A host_call() of this wakes the thread, whatever its NIC waits on. */
 static void nothing(struct dp *dp, void *arg, u64 now)
 {
 }

@@ -140,10 +140,10 @@ static void awake(struct host_thread *t)
 	WRITE_ONCE(t->sleeping, 0);
 	t->dp->polled_at = host_now(&t->clock);
 	if (read(t->wake_fd, &count, sizeof(count)) < 0)
-		return; /* nobody rang */
+		return; /* not written: the NIC or a timer ended the sleep */
 }
 
-static void ring(int fd)
+static void notify(int fd)
 {
 	u64 one = 1;
 
@@ -157,7 +157,7 @@ static void wake(const struct host_thread *t)
 
 	if (nic->wake) /* it may sleep on something else */
 		nic->wake(nic, t->index);
-	ring(t->wake_fd);
+	notify(t->wake_fd);
 }
 
 /* This iteration has left packets or flow groups to others: to whom does not
@@ -186,8 +186,8 @@ static void offer_core(struct host_thread *t, u64 now)
 	host_spin_offered(&t->spin, after - now, after);
 }
 
-/* Who reads the counters meanwhile hears nothing from us: they say before how
- * long we have been busy in all. */
+/* Counters are not updated during a sleep: busy_ns is brought up to date before
+ * it, and asleep says that time since then is idle. */
 static void block(struct host_thread *t, u64 ns, u64 now)
 {
 	struct ix_stat *stat = t->dp->stat;
@@ -237,12 +237,12 @@ static int step(struct host_thread *t, bool calls, u64 now)
 	return n;
 }
 
-/* Whoever reads the host's news says it, once. */
+/* The thread that reads report_fd prints it, once. */
 static void tell_shared(struct host_thread *t)
 {
 	t->spin_told = true;
-	if (t->host->news_fd)
-		ring(t->host->news_fd);
+	if (t->host->report_fd)
+		notify(t->host->report_fd);
 }
 
 /* Whoever runs an application inline has nobody else to hear of it. */

@@ -29,7 +29,7 @@ struct host_spin {
 	u64 offered;	 /* worked_at of the spin with the last offer */
 	u64 shared_till; /* block until then */
 	u32 weight;	 /* of the offers that were taken */
-	bool met;	 /* a shared core was met, once */
+	bool met;	 /* the core has been a shared one */
 };
 
 enum spin_what {

@@ -65,8 +65,8 @@ void host_configure(struct host_thread *t, const struct conf *conf)
 	}
 }
 
-/* A sleeping thread must hear of packets that others forward to it, and of what
- * is asked of it. */
+/* A sleeping thread is woken for packets that others forward to it, and by
+ * host_call(). */
 static int open_wake(struct host_thread *t)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

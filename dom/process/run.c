@@ -77,7 +77,7 @@ static int open_host(struct proc *p, const struct conf *conf)
 	proc_fence_find(&p->fence, p->user.change);
 	proc_cgroup_open(&p->cgroup, conf);
 	p->host->neighbours.apart = true;
-	p->host->news_fd = p->report_fd;
+	p->host->report_fd = p->report_fd;
 	p->host->kick_signal = SIGUSR1;
 	err = narrow(p->host);
 	if (!err)
