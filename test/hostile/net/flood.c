@@ -159,7 +159,7 @@ static bool half_open(struct attack *a)
 	return !*a->why;
 }
 
-/* More connections than the server can hold; whom it sends away comes again
+/* All connections that the server can hold; whom it sends away comes again
  * soon. Newcomers get in meanwhile. Each has said a byte after @speak rounds,
  * and again; 0: never a word. */
 static bool all_taken(struct attack *a, uint32_t speak)
@@ -171,11 +171,12 @@ static bool all_taken(struct attack *a, uint32_t speak)
 
 	do {
 		if (now_ns() >= next) {
-			puppets_fill(a, PUPPETS, &how);
+			puppets_fill(a, CONNS, &how);
 			for (uint32_t i = round++ % max(speak, 1u);
 			     speak && i < a->npuppets; i += speak)
 				puppet_says(a, i, "g");
-			next = now_ns() + ROUND_MS * 1000000ull;
+			next = now_ns() +
+			       (ROUND_MS + random32(a) % ROUND_MS) * 1000000ull;
 		}
 		hear(a, 5);
 	} while (more_when_full(a));
