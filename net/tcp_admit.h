@@ -44,10 +44,19 @@ static inline void tcp_spoken(struct tcp *t, struct tcp_conn *c)
 
 /* ---- tcp_relieve.c */
 
-/* "Nearly all" are taken when no more than this are left. */
+/* "Nearly all" are taken when no more than this are left: for who confirms. */
 static inline u32 tcp_conns_kept(const struct net *net)
 {
 	return net->conf.tcp.max_conns / 64 + 1;
+}
+
+/* ... and some give way when no more than this are: newcomers may confirm in
+ * two batches before the application has crossed, which sets the places free.
+ */
+static inline u32 tcp_conns_short(const struct net *net)
+{
+	return max(tcp_conns_kept(net),
+		   min(128u, net->conf.tcp.max_conns / 16));
 }
 
 /* Places that newcomers may have: free, or in TIME-WAIT. */

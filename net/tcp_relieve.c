@@ -158,7 +158,7 @@ bool tcp_relieve(struct net *net, u64 now)
 	struct tcp_conn *c;
 
 	/* The others are in nobody's way: see tcp_make_room(). */
-	if (likely(left > tcp_conns_kept(net)))
+	if (likely(left > tcp_conns_short(net)))
 		return false;
 	c = dispensable(net, now);
 	if (!c)

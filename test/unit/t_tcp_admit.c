@@ -309,7 +309,7 @@ static struct tcp_conn *enter_speaking(struct fixture *f, u32 host)
  * each newcomer and when there is need. */
 static void never_spoken_make_room(void **state)
 {
-	enum { N = 60, SPEAK = 31, MOST = 64, LEFT = 2 };
+	enum { N = 58, SPEAK = 31, MOST = 64, LEFT = 4 };
 	struct fixture *f = *state;
 	struct tcp_peer p[MOST], q;
 	struct tcp_conn *c[MOST];
