@@ -303,7 +303,6 @@ static void test_unread(void **state)
 {
 	struct rig *r = *state;
 	struct mbuf *pkts[RING];
-	u32 seen = 0;
 
 	rx(r, pkts, 1);
 	for (u32 round = 0; round < 100; round++) {
@@ -320,7 +319,6 @@ static void test_unread(void **state)
 				RX_RING);
 		for (u32 i = 0; i < 40; i++)
 			mbuf_free(&r->pool, pkts[i]);
-		seen += 40;
 		assert_int_equal(r->pool.nfree + r->q.posted, FRAMES);
 	}
 	assert_int_equal(r->q.nr_short, 0);
