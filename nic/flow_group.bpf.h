@@ -7,18 +7,11 @@
 #ifndef NIC_FLOW_GROUP_BPF_H
 #define NIC_FLOW_GROUP_BPF_H
 
-#include <linux/bpf.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "nic/packet.bpf.h"
 
 enum {
 	AT_ETH_TYPE = 12,
 	AT_IP = 14,
-	TYPE_IPV4 = 0x0800,
-	TYPE_IPV6 = 0x86dd,
-	FRAG_BITS = 0x3fff, /* more fragments, offset */
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
 	GROUPS = 128,
 	KEY_WORD = 0x6d5a, /* of rss_symmetric_key, which repeats it */
 };

@@ -13,22 +13,12 @@
  *
  * VLAN-tagged packets are Linux's. A queue without a socket: Linux's.
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "nic/packet.bpf.h"
 
 enum {
 	MAX_QUEUES = 64,
-	TYPE_IPV4 = 0x0800,
-	TYPE_ARP = 0x0806,
-	TYPE_IPV6 = 0x86dd,
 	OWN4 = 8,
 	OWN6 = 8,
-	PROTO_ICMP = 1,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ICMP6 = 58,
-	FRAG_BITS = 0x3fff, /* more fragments, offset */
 	ICMP_UNREACHABLE = 3,
 	ICMP_TIME_EXCEEDED = 11,
 	ICMP_PARAMETER = 12,
