@@ -11,11 +11,6 @@
 #include "base/mem.h"
 #include "tap_steer.skel.h"
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
 void tap_steer_set(struct tap_steer *s, const u8 owner[RSS_TABLE])
 {
 	_Static_assert(sizeof(s->bss->owner) == RSS_TABLE, "one for each");
@@ -26,7 +21,7 @@ void tap_steer_set(struct tap_steer *s, const u8 owner[RSS_TABLE])
 
 static int load(struct tap_steer **out)
 {
-	libbpf_print_fn_t old = libbpf_set_print(quiet);
+	libbpf_print_fn_t old = libbpf_set_print(NULL);
 	int err = 0;
 
 	*out = tap_steer__open_and_load();

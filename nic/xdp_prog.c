@@ -12,11 +12,6 @@
 
 #include "xdp_steer.skel.h"
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
 enum { PORT_WORDS = 1024 };
 
 static void fill_ports(u64 out[PORT_WORDS], const struct nic_config *cfg)
@@ -67,7 +62,7 @@ static int tell_ports(struct xdp_prog *p, const struct nic_config *cfg)
 
 static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
 {
-	libbpf_print_fn_t old = libbpf_set_print(quiet);
+	libbpf_print_fn_t old = libbpf_set_print(NULL);
 	int err;
 
 	p->skel = xdp_steer__open();

@@ -32,11 +32,6 @@ enum { LEN = 120, FLOWS = 500, QUEUES = 4, NONE = 0, SCTP = 132 };
 
 static struct tap_steer *prog;
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
 /* On a device it sees a frame from Ethernet on, in BPF_PROG_RUN only if it is
  * a classifier. Each group has a queue of its own: 1 and on. */
 static struct tap_steer *load(void)
@@ -377,7 +372,7 @@ int main(void)
 	};
 	int failed;
 
-	libbpf_set_print(quiet);
+	libbpf_set_print(NULL);
 	prog = load();
 	if (!prog || unshare(CLONE_NEWNET)) {
 		print_message("skipped: may not load programs, or make "

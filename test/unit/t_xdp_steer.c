@@ -32,11 +32,6 @@ static const struct ip6_prefix own6[] = {
 	{ { .b = { 0xfe, 0x80, [15] = 1 } }, 64 },
 };
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
 static struct xdp_steer *load_as(bool ports_only, bool shared)
 {
 	struct xdp_steer *s = xdp_steer__open();
@@ -369,7 +364,7 @@ int main(void)
 	};
 	int failed;
 
-	libbpf_set_print(quiet);
+	libbpf_set_print(NULL);
 	whole = load_as(false, false);
 	ports = load_as(true, false);
 	if (!whole || !ports) {
