@@ -46,6 +46,7 @@ struct exchange {
 #define TEXT64 \
 	"64 bytes that come back as they are, every one of them compared."
 _Static_assert(sizeof(TEXT64) == 64 + 1, "the message of all echo figures");
+#define ECHOES_64 .first = { TEXT64, TEXT64 }, .usual = { TEXT64, TEXT64 }
 
 /* Facebook's USR: most are a GET of a key of 19 bytes, a value of 2. */
 #define KEY "a-key-of-19-letters"
@@ -63,37 +64,32 @@ static const struct program {
 		.name = "echo",
 		.main = app_echo_main,
 		.argv = { "echo" },
-		.first = { TEXT64, TEXT64 },
-		.usual = { TEXT64, TEXT64 },
+		ECHOES_64,
 	},
 	{
 		.name = "echo_ix",
 		.main = echo_ix_main,
 		.argv = { "echo_ix" },
-		.first = { TEXT64, TEXT64 },
-		.usual = { TEXT64, TEXT64 },
+		ECHOES_64,
 	},
 	{
 		.name = "echo_raw",
 		.main = echo_raw_main,
 		.argv = { "echo_raw" },
-		.first = { TEXT64, TEXT64 },
-		.usual = { TEXT64, TEXT64 },
+		ECHOES_64,
 	},
 	{
 		.name = "churn",
 		.main = app_echo_main,
 		.argv = { "echo" },
-		.first = { TEXT64, TEXT64 },
-		.usual = { TEXT64, TEXT64 },
+		ECHOES_64,
 		.churn = true,
 	},
 	{
 		.name = "echo6",
 		.main = app_echo_main,
 		.argv = { "echo" },
-		.first = { TEXT64, TEXT64 },
-		.usual = { TEXT64, TEXT64 },
+		ECHOES_64,
 		.ip6 = true,
 	},
 	{

@@ -9,57 +9,36 @@ large values; `kv` on IX against stock memcached.
      | memcached -t 1   |         | epoll            |
      +------------------+         +------------------+
 
-Of memcached, too, TCP's receive half runs on its own core; "helped" on the
-client's, as veth has it by itself."""
+Of memcached, too, TCP's receive half runs on its own core; "memcached-helped":
+on the client's, as veth has it by itself."""
 
 import shutil
 import time
 
-from figures.bench import IP, PORT, Failed, NotYet
+from figures.bench import NotYet
 from figures.process import need_process
+from figures.servers import Server
 from figures.turns import ratio
 from lab import counters
-from lab.ix import READY
 
-OPEN_FILES = "20000"
-MEMORY = "128"  # MB, of both servers
 KEPT = ("tcp_timeouts", "tcp_spurious_timeouts", "tcp_retransmits",
         "drop_no_buffer", "drop_late", "rx_packets", "tx_packets",
         "tx_bytes", "kicks")
 
 
-class Server:
-    """One of the two, for the time of a with block; .counted: what its
-    counters have grown by while a client ran, of kv."""
+class Counted(Server):
+    """... and what kv's counters have grown by while a client ran: .counted."""
 
     def __init__(self, bench, kind):
-        self.bench, self.kind, self.counted = bench, kind, {}
+        self.kind, self.counted = kind, {}
         self.stat_dir = bench.directory()
-        if kind == "ix":
-            self.argv = bench.ix_run(
-                "s", [bench.program("kv"), "-p", str(PORT), "-m", MEMORY],
-                domain="process",
-                extra=["--stat_dir", self.stat_dir])
-        else:
-            self.argv = ["memcached", "-t", "1", "-l", IP["s"], "-p",
-                         str(PORT), "-U", "0", "-c", OPEN_FILES, "-m", MEMORY,
-                         "-u", "root"]
-
-    def __enter__(self):
-        b = self.bench
-        b.steer_receive(self.kind == "memcached")
-        self.process = b.start(b.side("s", True) + self.argv,
-                               READY if self.kind == "ix" else None, 30)
-        time.sleep(0.5)
-        if self.process.poll() is not None:
-            raise Failed(f"{self.argv[0]}: {self.process.said()}")
-        return self
+        super().__init__(bench, kind, domain="process",
+                         extra=["--stat_dir", self.stat_dir], one_core=True)
 
     def stat(self):
-        if self.kind != "ix":
+        if self.kind != "kv":
             return {}
-        ix = self.bench.program("ix")
-        return next(iter(counters(ix, self.stat_dir)), {})
+        return next(iter(counters(self.bench.program("ix"), self.stat_dir)), {})
 
     def run(self, client):
         """A run opens its connections and stores the values first: counted is
@@ -71,11 +50,6 @@ class Server:
         self.counted = {k: after[k] - before[k] for k in KEPT if k in after}
         return result
 
-    def __exit__(self, *exc):
-        self.process.end()
-        self.bench.processes.remove(self.process)
-        self.bench.steer_receive(False)
-
 
 def measure(bench, what, target, options):
     """Answers a second of both, in turns."""
@@ -86,7 +60,7 @@ def measure(bench, what, target, options):
     seen = []
 
     def run(kind):
-        with Server(bench, kind) as server:
+        with Counted(bench, kind) as server:
             rate = server.run(client)["msgs_per_sec"]
         if server.counted:
             seen.append(server.counted)
@@ -94,12 +68,12 @@ def measure(bench, what, target, options):
                                       server.counted.items() if v), flush=True)
         return rate
 
-    v = bench.compare(run, "ix", "memcached", "helped")
+    v = bench.compare(run, "kv", "memcached", "memcached-helped")
     return {"unit": "answers/s", "values": v, "counted": seen, "rows": [
-        ratio(v, f"{what}: kv on IX / memcached on one core", "ix",
+        ratio(v, f"{what}: kv on IX / memcached on one core", "kv",
               "memcached", target, ">="),
         ratio(v, f"{what}: kv on IX / memcached, its TCP receive on the "
-              "client's core", "ix", "helped")]}
+              "client's core", "kv", "memcached-helped")]}
 
 
 def many(bench, conns):

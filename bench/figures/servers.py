@@ -12,9 +12,11 @@ PORT = 7
 # On Linux's stack, written here; helped: its TCP receives on the client's core.
 LINUX = {"linux": "linux_echo", "linux-busy": "linux_echo",
          "linux-helped": "linux_echo", "linux-uring": "uring_echo"}
+MEMORY = "128"  # MB for the values, of kv, too
+MEMCACHED = ["memcached", "-t", "1", "-p", str(PORT), "-U", "0", "-c", "20000",
+             "-m", MEMORY, "-u", "root"]
 # On Linux's stack, stock.
-STOCK = {"memcached": ["memcached", "-t", "1", "-p", str(PORT), "-U", "0", "-c",
-                       "4096", "-u", "root"],
+STOCK = {"memcached": MEMCACHED, "memcached-helped": MEMCACHED,
          "redis": ["redis-server", "--port", str(PORT), "--save", "",
                    "--appendonly", "no", "--protected-mode", "no"]}
 ON_LINUX = *LINUX, *STOCK, "linux-pingpong"
@@ -26,7 +28,7 @@ SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
 def programs(bench):
     """On IX: by contender, the program."""
     return {"ix": [bench.program("echo"), "--port", str(PORT)],
-            "kv": [bench.program("kv"), "-p", str(PORT)],
+            "kv": [bench.program("kv"), "-p", str(PORT), "-m", MEMORY],
             "pingpong": [bench.program("pingpong"), "--server", "--port",
                          str(PORT)]}
 
@@ -95,7 +97,8 @@ class Server:
         self.bench, self.net = bench, nic is None
         self.argv, self.ready = command(bench, kind, nic, domain, extra)
         self.tcp = kind != "raw"
-        self.steer = one_core and bench.namespaces and kind in ON_LINUX and kind != "linux-helped"
+        self.steer = one_core and bench.namespaces and kind in ON_LINUX and \
+            not kind.endswith("-helped")
 
     def __enter__(self):
         if self.steer:

@@ -20,7 +20,8 @@ NAMES = {
     "sockets, 9000 B frames": "Linux, 9000 B frames",
     "ix, 9000 B frames": "IX, 9000 B frames", "pingpong": "app/pingpong",
     "raw": "raw AF_XDP, no TCP", "kv": "kv on IX",
-    "memcached": "memcached on Linux", "redis": "redis on Linux",
+    "memcached": "memcached on Linux",
+    "memcached-helped": "memcached, TCP receive on client's core", "redis": "redis on Linux",
     "handover": "bare futex hand-over",
 }
 
