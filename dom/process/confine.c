@@ -177,8 +177,9 @@ static int allow_capture(scmp_filter_ctx f, const struct host *h)
 				       SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS, 0));
 	if (!err)
 		err = seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+			f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 3,
 			SCMP_A0(SCMP_CMP_EQ, (u64)h->capture.mem, 0),
+			SCMP_A1(SCMP_CMP_EQ, host_capture_len(h), 0),
 			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	return err;
 }

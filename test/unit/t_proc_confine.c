@@ -125,6 +125,10 @@ static void control_refused(void)
 	TRY(mmap(NULL, 4096, PROT_READ, MAP_SHARED, dup_of_err, 0) == MAP_FAILED
 		    ? -1
 		    : 0);
+	TRY(mmap(host.capture.mem, host_capture_len(&host) + 4096, PROT_READ,
+		 MAP_SHARED, dup_of_err, 0) == MAP_FAILED
+		    ? -1
+		    : 0);
 	TRY(syscall(SYS_execve, "/bin/true", NULL, NULL));
 }
 
