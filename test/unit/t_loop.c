@@ -10,6 +10,17 @@
 
 #include "rig.h"
 
+/* It serves one peer. */
+static struct rig *serving(struct rig_peer *p, u64 *h)
+{
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	assert_int_equal(rig_listen(r, 4), 0);
+	*h = rig_accept(r, p, 7);
+	return r;
+}
+
 static void idle(void **state)
 {
 	struct rig *r = rig_new();
@@ -52,14 +63,11 @@ static void bad_settings(void **state)
 /* The acknowledgement of a request rides on the answer. */
 static void piggyback(void **state)
 {
-	struct rig *r = rig_new();
 	struct rig_peer p;
 	struct rig_seg seg;
 	u64 h;
+	struct rig *r = serving(&p, &h);
 
-	rig_start(r);
-	assert_int_equal(rig_listen(r, 4), 0);
-	h = rig_accept(r, &p, 7);
 	rig_drain(r);
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
 	assert_int_equal(rig_poll(r), 1);
@@ -97,14 +105,11 @@ static void no_event_no_wait(void **state)
 
 static void flush_keeps_events(void **state)
 {
-	struct rig *r = rig_new();
 	struct rig_peer p;
 	struct rig_seg seg;
 	u64 h;
+	struct rig *r = serving(&p, &h);
 
-	rig_start(r);
-	rig_listen(r, 4);
-	h = rig_accept(r, &p, 7);
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
 	assert_int_equal(rig_poll(r), 1);
 	rig_drain(r);
@@ -125,13 +130,11 @@ static void flush_keeps_events(void **state)
 /* The application is stuck; its peers are served all the same. */
 static void overrun(void **state)
 {
-	struct rig *r = rig_new();
 	struct rig_peer p;
 	struct rig_seg seg;
+	u64 h;
+	struct rig *r = serving(&p, &h);
 
-	rig_start(r);
-	rig_listen(r, 4);
-	rig_accept(r, &p, 7);
 	rig_drain(r);
 	r->up.nevents = 77;
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
@@ -152,14 +155,11 @@ static void overrun(void **state)
  * NIC: it looks there first, and where there is none, sends again at once. */
 static void away(void **state)
 {
-	struct rig *r = rig_new();
 	struct rig_peer p;
 	struct rig_seg seg;
 	u64 h;
+	struct rig *r = serving(&p, &h);
 
-	rig_start(r);
-	rig_listen(r, 4);
-	h = rig_accept(r, &p, 7);
 	rig_drain(r);
 	for (u32 i = 0; i < 2; i++) {
 		rig_send(r, h, 0, 4);
@@ -181,13 +181,11 @@ static void away(void **state)
 /* What the application read of a dead connection stays until it crosses. */
 static void reaped_after_crossing(void **state)
 {
-	struct rig *r = rig_new();
 	struct rig_peer p;
 	u32 free_before;
+	u64 h;
+	struct rig *r = serving(&p, &h);
 
-	rig_start(r);
-	rig_listen(r, 4);
-	rig_accept(r, &p, 7);
 	free_before = r->dp.pool.nfree;
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "ping", 4);
 	assert_int_equal(rig_poll(r), 1);
@@ -261,13 +259,10 @@ static void shutdown_of_many(void **state)
 /* The next application finds nothing of the last one's. */
 static void renewed(void **state)
 {
-	struct rig *r = rig_new();
 	struct rig_peer p;
 	u64 old, timer;
+	struct rig *r = serving(&p, &old);
 
-	rig_start(r);
-	rig_listen(r, 4);
-	old = rig_accept(r, &p, 7);
 	rig_call(r, IX_TIMER_SET)->delay = RIG_MS;
 	timer = (u64)rig_one(r);
 	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "data", 4);

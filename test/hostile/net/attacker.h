@@ -263,6 +263,8 @@ struct be128 solicited_node(struct be128 of);
 /* ICMP about all honest connections: quotes that may be true (what is in flight
  * or was lately), and that cannot be. */
 void quote_all(struct attack *a, uint8_t type, uint8_t code, uint32_t rest);
+/* Pings from strangers, of whom there is no end: IX asks for each, and waits. */
+bool never_answered(struct attack *a, uint8_t echo);
 
 /* ---- puppet.c */
 

@@ -81,15 +81,19 @@ static bool arp_flood(struct attack *a)
 	return !*a->why;
 }
 
-/* IX asks strangers, of whom there is no end, and waits for each. */
-static bool arp_never_answered(struct attack *a)
+bool never_answered(struct attack *a, uint8_t echo)
 {
 	do {
 		for (uint32_t i = 0; i < 3000; i++)
-			send_icmp(a, 0x0a510400 + random32(a) % 0xf000,
-				  ICMP_ECHO, 0, i, "who?", 4);
+			send_icmp(a, 0x0a510400 + random32(a) % 0xf000, echo, 0,
+				  i, "who?", 4);
 	} while (more(a));
 	return !*a->why;
+}
+
+static bool arp_never_answered(struct attack *a)
+{
+	return never_answered(a, ICMP_ECHO);
 }
 
 enum { QUOTE_MAX = IPV6_LEN + TCP_LEN };

@@ -111,12 +111,7 @@ static bool nd_flood(struct attack *a)
 
 static bool nd_never_answered(struct attack *a)
 {
-	do {
-		for (uint32_t i = 0; i < 3000; i++)
-			send_icmp(a, 0x0a510400 + random32(a) % 0xf000,
-				  ICMP6_ECHO, 0, i, "who?", 4);
-	} while (more(a));
-	return !*a->why;
+	return never_answered(a, ICMP6_ECHO);
 }
 
 /* Options that are empty, do not end, name a group; from beyond a router. */
