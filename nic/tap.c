@@ -200,12 +200,11 @@ static void tap_wait(struct nicq *nq, u64 ns)
 		{ .fd = tap_of(nq)->fd, .events = POLLIN },
 		{ .fd = nq->wake_fd, .events = POLLIN },
 	};
+	nfds_t woken = nq->wake_fd ? 1 : 0;
 	struct timespec ts = {
 		.tv_sec = (time_t)(ns / NS_PER_S),
 		.tv_nsec = (long)(ns % NS_PER_S),
 	};
-
-	nfds_t woken = nq->wake_fd ? 1 : 0;
 
 	if (ppoll(p, 1 + woken, &ts, NULL) > 0 && p[0].revents & POLLERR)
 		ppoll(&p[1], woken, &ts, NULL);

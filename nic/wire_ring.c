@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire's fast path: one copy in, one copy out or none, indices once per
- * batch.
- */
+ * batch. */
 #include "nic/wire.h"
 #include "nic/wire_impair.h"
 

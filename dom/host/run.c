@@ -266,14 +266,14 @@ static void chores(struct host_thread *t, u64 now)
 	t->chores_at = now + CHORES_NS;
 	if (t->spin.met && !t->spin_told)
 		tell_shared(t);
-	if (nic->update_drops && t->index == 0)
-		nic->update_drops(nic);
-	if (t->index == 0)
+	if (t->index == 0) {
+		if (nic->update_drops)
+			nic->update_drops(nic);
 		host_publish_groups(t);
+		t->dp->stat->link_downs = READ_ONCE(t->host->link.downs);
+	}
 	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
 	t->dp->stat->drop_link = READ_ONCE(nic->q[t->index]->nr_tx_lost);
-	if (t->index == 0)
-		t->dp->stat->link_downs = READ_ONCE(t->host->link.downs);
 	if (!t->host->neighbours.apart) {
 		host_read_neighbours(t->host);
 		if (t->index == 0)

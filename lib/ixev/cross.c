@@ -3,10 +3,10 @@
  * Before and after the crossing: contexts with work -> calls; results.
  *
  * Handlers make no calls, but for ixev_answer(). They change their context and
- *put it on the work list, and here each context with work becomes at most
- *CALLS_PER_CTX calls: however often a handler wrote, all of it goes in one
- *SENDV, which also gives back what was read. The results say how much the
- *dataplane has taken.
+ * put it on the work list, and here each context with work becomes at most
+ * CALLS_PER_CTX calls: however often a handler wrote, all of it goes in one
+ * SENDV, which also gives back what was read. The results say how much the
+ * dataplane has taken.
  *
  *	ixev_send()      appends a range: CTX_WORK
  *	ixev_push()      work(), work_slow(): SENDV from tx_next on, which moves
