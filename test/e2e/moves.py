@@ -26,6 +26,7 @@ MANY = ["-c", "200"]
 DEEP = ["-s", "3000", "-c", "8", "-P", "8"]
 NEVER = ("drop_early", "move_lost", "drop_forward", "drop_no_buffer",
          "calls_failed")
+BATCH = 64
 RARE = ("forwarded", "tcp_out_of_order")
 # Nor these on a wire: a connection has one packet under way there, and no FIN is
 # repeated.
@@ -146,10 +147,11 @@ def under_load(bed, shape):
     load_ends(load)
     check(f"{n} moves", n >= 4)
     # What is in the old queue then finds its connection there still, unless its
-    # sender has lost the core on the way to the queue.
+    # sender, or the old owner before its last look, has lost the core with a
+    # batch on the way.
     for name, old in zip(RARE, before):
         came = bed.total(name) - old
-        check(f"{name}: {came}", came <= n)
+        check(f"{name}: {came}", came <= n * BATCH)
 
 
 def followed(bed, address):
