@@ -88,6 +88,17 @@ struct mbuf *udp_take_sent(struct net *net);
 /* The socket that sent @m; NULL if it was unbound meanwhile. */
 struct udp_sock *udp_sender(struct net *net, const struct mbuf *m);
 
+/* ---- udp_sock.c: who has which port -> udp.c: what passes through them */
+
+/* The socket that takes what is sent to @ip; zero: any that would clash. */
+struct udp_sock *udp_find(struct udp *u, struct be32 ip, u16 port);
+
+/* Of threads, to which ephemeral ports are dealt out in turn. */
+u32 udp_nthreads(const struct net *net);
+
+/* @m is on no list any more. */
+void udp_free(struct net *net, struct mbuf *m);
+
 static inline u32 udp_index(const struct udp *u, const struct udp_sock *s)
 {
 	return (u32)(s - u->socks);
