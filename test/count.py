@@ -1,16 +1,52 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints "passed failed skipped" of a meson testlog.json."""
+"""Reads testlog.json of `meson test`.
+
+count.py LOG [SECOND]  "passed failed skipped", and "again" where SECOND, the
+                       log of a second try of those that failed, has them pass
+count.py --retry LOG   the names of those that are worth a second try
+"""
 import json
 import sys
 
-passed = failed = skipped = 0
-for line in open(sys.argv[1]):
-    result = json.loads(line)["result"]
-    if result in ("OK", "EXPECTEDFAIL"):
-        passed += 1
-    elif result == "SKIP":
-        skipped += 1
-    else:
-        failed += 1
-print(passed, failed, skipped)
+# These run beside whatever else the machine does, with its kernel and its
+# clock. All other tests are the same each time: there a failure is one.
+DISTURBED = {"e2e", "cp", "hostile", "vm"}
+# More than these have a common reason.
+TRIES = 3
+
+
+def results(path):
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            test = json.loads(line)
+            where, name = test["name"].split(" / ")  # ix:SUITE+SUITE / NAME
+            passed = test["result"] in ("OK", "EXPECTEDFAIL")
+            yield name, set(where.split(":")[-1].split("+")), \
+                "passed" if passed else \
+                "skipped" if test["result"] == "SKIP" else "failed"
+
+
+def retry(path):
+    failed = [(name, suites) for name, suites, how in results(path)
+              if how == "failed"]
+    if len(failed) > TRIES or not all(s <= DISTURBED for _, s in failed):
+        return []
+    return [name for name, _ in failed]
+
+
+def count(path, second=None):
+    n = {"passed": 0, "failed": 0, "skipped": 0}
+    again = []
+    better = {name: how for name, _, how in results(second)} if second else {}
+    for name, _, how in results(path):
+        if how == "failed" and better.get(name) == "passed":
+            again.append(name)
+            how = "passed"
+        n[how] += 1
+    return [*n.values(), *again]
+
+
+if __name__ == "__main__":
+    print(*(retry(sys.argv[2]) if sys.argv[1] == "--retry" else
+            count(*sys.argv[1:])))
