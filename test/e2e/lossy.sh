@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 command -v tshark >/dev/null || skip "tshark is missing"
+ip6_ix=fd00:81::10 ip6_peer=fd00:81::2
 size=400000
 bad=,loss=1%,delay=2ms,jitter=1ms,reorder=2%,reorder-time=3ms,dup=1%,corrupt=1%
 worse=,loss=3%,burst=0.2%,delay=1ms
@@ -20,22 +21,23 @@ linux() { # SYSCTL=VALUE...: of the peer
 # What Linux has when a round begins.
 all_options="sack=1 timestamps=1 window_scaling=1 ecn=1"
 
-transfers() {
-	ok "$1: Linux to IX" peer send $ip_ix 5001 $size
-	ok "$1: IX to Linux" peer recv $ip_ix 5001 $size
-	ok "$1: both at once" peer both $ip_ix 5001 $((size / 4))
+transfers() { # NAME ADDRESS
+	ok "$1: Linux to IX" peer send $2 5001 $size
+	ok "$1: IX to Linux" peer recv $2 5001 $size
+	ok "$1: both at once" peer both $2 5001 $((size / 4))
 }
 
-# round NAME PATH LINUX OPTIONS...: a server on IX with these OPTIONS, and a peer
+# round NAME ADDRESS PATH LINUX OPTIONS...: a server on IX with these OPTIONS,
+# and a peer
 round() {
-	name=$1 how=$2 peer_has=$3
-	shift 3
-	serve 0 "$@" -- "$xfer"
+	name=$1 to=$2 how=$3 peer_has=$4
+	shift 4
+	serve 0 --ip $ip_ix/24,$ip6_ix/64 "$@" -- "$xfer"
 	linux $all_options $peer_has
 	bad_path "$how,seed=$seed"
 	seed=$((seed + 1))
-	peer wait $ip_ix 5001
-	transfers "$name"
+	peer wait $to 5001
+	transfers "$name" $to
 	ok "$name: nothing leaked" at_rest
 	good_path >"$tmp/fate"
 	cat "$tmp/fate"
@@ -58,49 +60,65 @@ capture() {
 none() { # FILTER: no packet from IX that it takes
 	tshark -r "$tmp/pcap" -o ip.check_checksum:TRUE \
 		-o tcp.check_checksum:$verify \
-		-Y "ip.src == $ip_ix && ($1)" 2>/dev/null >"$tmp/matches"
+		-Y "$from_ix && ($1)" 2>/dev/null >"$tmp/matches"
 	head -5 "$tmp/matches"
 	[ ! -s "$tmp/matches" ]
 }
 
 topology_path
+on_b ip -6 addr add $ip6_peer/64 dev ix0 nodad
 seed=1
-round "all options" $bad ""
-round "3 % and runs of losses" $worse ""
-round "a short queue" $slow ""
-round "Linux without SACK" $bad sack=0
-round "Linux without timestamps" $bad timestamps=0
-round "Linux without scaling" $bad window_scaling=0
-round "Linux without ECN" $slow ecn=0
-round "IX without timestamps" $bad "" --tcp.timestamps=false
-round "IX without scaling" $bad "" --tcp.wscale=false --tcp.rcv_buf 65535
+for to in $ip_ix $ip6_ix; do
+	round "all options, $to" $to $bad ""
+	round "3 % and runs of losses, $to" $to $worse ""
+	round "a short queue, $to" $to $slow ""
+	round "Linux without SACK, $to" $to $bad sack=0
+done
+round "Linux without timestamps" $ip_ix $bad timestamps=0
+round "Linux without scaling" $ip_ix $bad window_scaling=0
+round "Linux without ECN" $ip_ix $slow ecn=0
+round "IX without timestamps" $ip_ix $bad "" --tcp.timestamps=false
+round "IX without scaling" $ip_ix $bad "" --tcp.wscale=false --tcp.rcv_buf 65535
+round "IX without SACK" $ip6_ix $bad "" --tcp.sack=false
+round "IX without ECN" $ip_ix $slow "" --tcp.ecn=off
 
 # The checksums of what goes through a TAP come later.
 verify=TRUE
 [ "$nic" = xdp ] || verify=FALSE
-serve 0 -- "$xfer"
+from_ix="(ip.src == $ip_ix || ipv6.src == $ip6_ix)"
+serve 0 --ip $ip_ix/24,$ip6_ix/64 -- "$xfer"
 linux $all_options
 bad_path "$bad,seed=99"
 capture
-peer wait $ip_ix 5001
-transfers "captured"
+for to in $ip_ix $ip6_ix; do
+	peer wait $to 5001
+	transfers "captured, $to" $to
+done
 ok "at rest" at_rest
 sleep 0.5
 kill -INT $(pgrep -P $dumpcap)
 wait $dumpcap
 ok "the capture is complete" grep '/0 (pcap' "$tmp/dumpcap"
-ok "none malformed, no error" none \
-	"_ws.malformed || _ws.expert.severity == error"
+ok "none malformed" none "_ws.malformed"
+# What a path that loses brings about, and what the test does itself: a probe of
+# whether the server is there ends by a reset.
+usual="tcp.analysis.retransmission || tcp.analysis.fast_retransmission ||
+	tcp.analysis.spurious_retransmission || tcp.analysis.out_of_order ||
+	tcp.analysis.duplicate_ack || tcp.analysis.lost_segment ||
+	tcp.connection.rst"
+ok "a SYN is a remark" fails none "_ws.expert.severity >= chat"
+ok "no warning, no error" none "_ws.expert.severity >= warn && !($usual)"
 ok "checksums" none "ip.checksum.status == Bad || tcp.checksum.status == Bad"
 ok "no ACK of what was not sent" none "tcp.analysis.ack_lost_segment"
 good_path >/dev/null
 stop_server
 
 # The other way round: IX connects.
-peer_start serve 0.0.0.0 5002 2
-for command in send recv; do
-	"${on_a[@]}" "$ix" run $(run_options) -- "$xfer" \
-		--dial $ip_peer:5002 $command $size >"$tmp/dial" 2>&1 &
+peer_start serve :: 5002 4
+for to in $ip_peer $ip6_peer; do for command in send recv; do
+	: >"$tmp/dial" # what the last one said counts no more
+	"${on_a[@]}" "$ix" run $(run_options) --ip $ip_ix/24,$ip6_ix/64 -- \
+		"$xfer" --dial $to:5002 $command $size >>"$tmp/dial" 2>&1 &
 	job=$!
 	jobs="$jobs $job"
 	for i in $(seq 100); do
@@ -108,8 +126,8 @@ for command in send recv; do
 		sleep 0.05
 	done
 	bad_path "$bad,seed=7"
-	ok "IX opens: $command" wait $job
+	ok "IX opens to $to: $command" wait $job
 	good_path >/dev/null
-done
+done; done
 ok "Linux is content" peer_ends
 exit $failed

@@ -42,7 +42,8 @@ def both(host, port, n):
 
 def serve(host, port, count):
     """xfer's other side: its commands send, recv and both, count times."""
-    l = socket.create_server((host, port), family=family(host))
+    l = socket.create_server((host, port), family=family(host),
+                             dualstack_ipv6=host == "::")
     l.settimeout(LIMIT)
     print("ready", flush=True)
     for i in range(count):
