@@ -56,6 +56,20 @@ ok "many connections" peer churn $ip6_ix 7 300 20
 ok "nothing leaked" at_rest
 stop_server
 
+# Behind the peer, from when on it says that it is a router, and until then.
+serve 7 $both --icmp_echo true -- "$echo" --port 7
+ip_b -6 addr add $ip6_far/128 dev lo
+ok "nobody leads there" unreachable -I $ip6_far $ip6_ix
+ok "a router says so" peer router ff02::1%ix0 0 5
+ok "... and leads there" ping6 -I $ip6_far $ip6_ix
+ip_b -6 route add $ip6_ix/128 dev ix0 src $ip6_far
+ok "TCP from there" peer churn $ip6_ix 7 20 5
+ip_b -6 route del $ip6_ix/128 dev ix0
+sleep 5
+ok "... until its time is over" unreachable -I $ip6_far $ip6_ix
+ok "nothing leaked" at_rest
+stop_server
+
 # Several addresses of each family.
 more="--ip $ip_ix/24,10.81.0.11/24,10.82.0.10/24,$ip6_ix/64,fd00:81::11/64"
 serve 7 $more --icmp_echo true -- "$echo" --port 7 --udp

@@ -51,17 +51,18 @@ def ask_sum(s, text):
 
 def udp_sums(host, port, most):
     """Datagrams of many sizes, each answered by its length and sum."""
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.settimeout(1)
     s.connect((host, port))
-    for n in [0, 1, 1472, 1473, 1480, 1481, 2952, 2953, 8000, 16000, 65507]:
+    for n in [0, 1, 1452, 1453, 1472, 1473, 1480, 1481, 2952, 2953, 8000, 16000,
+              65507]:
         if n <= most:
             ask_sum(s, pattern(n, n))
 
 
 def udp_sums_ports(host, port, n):
     for i in range(100):
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s = socket.socket(family(host), socket.SOCK_DGRAM)
         s.settimeout(1)
         s.connect((host, port))
         ask_sum(s, pattern(i, n + i))

@@ -103,3 +103,11 @@ def announce(host, port):
     for i in range(5):
         s.send(arp(1, s.getsockname()[4], PEER, PEER))
         time.sleep(0.1)
+
+
+def router(host, port, seconds):
+    """Says that we are one, for so long (RFC 4861, 4.2). host: ff02::1%ix0"""
+    s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    to = socket.getaddrinfo(host, 0, socket.AF_INET6)[0][4]
+    s.sendto(struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, seconds, 0, 0), to)
