@@ -252,13 +252,13 @@ static bool old_acks_shut(struct attack *a)
 }
 
 const struct attack_kind attacks_acks[] = {
-	{ "ack_optimistic", optimistic, ON_BOTH },
-	{ "ack_unsent", unsent, ON_ECHO },
-	{ "ack_duplicates", duplicates, ON_BOTH },
-	{ "ack_division", division, ON_ECHO },
-	{ "sack_scatter", sack_scatter, ON_BOTH },
-	{ "sack_renege", sack_renege, ON_BOTH },
-	{ "orphans_old_acks", old_acks, ON_ECHO },
-	{ "orphans_window_zero", old_acks_shut, ON_ECHO },
+	{ "ack_optimistic", optimistic, ON_BOTH | ON_ECHO6 },
+	{ "ack_unsent", unsent, ON_ECHO | ON_ECHO6 },
+	{ "ack_duplicates", duplicates, ON_BOTH | ON_ECHO6 },
+	{ "ack_division", division, ON_ECHO | ON_ECHO6 },
+	{ "sack_scatter", sack_scatter, ON_BOTH | ON_ECHO6 },
+	{ "sack_renege", sack_renege, ON_BOTH | ON_ECHO6 },
+	{ "orphans_old_acks", old_acks, ON_ECHO | ON_ECHO6 },
+	{ "orphans_window_zero", old_acks_shut, ON_ECHO | ON_ECHO6 },
 	{ 0 },
 };

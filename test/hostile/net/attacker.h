@@ -40,10 +40,13 @@ enum {
 		      * Linux take 7 s */
 	PUPPETS = 2304,
 	HOARDERS = 1100,
-	MSS = 1448,
+	MSS = 1428, /* with timestamps, behind headers of either family */
 	GROUP = 64, /* frames between two looks whether the server follows */
 	FRAME_MAX = 1514,
 };
+
+_Static_assert(ETH_LEN + IPV6_LEN + TCP_LEN + 12 + MSS <= FRAME_MAX,
+	       "a segment with timestamps fits a frame");
 
 /* ---- honest.c: the clients, in order of size */
 enum client {

@@ -183,12 +183,12 @@ static bool one_budget(struct attack *a)
 
 const struct attack_kind attacks_blind[] = {
 	{ "blind_rst", rst, ON_ECHO | ON_ECHO6 },
-	{ "blind_rst_data", rst_with_data, ON_BOTH },
+	{ "blind_rst_data", rst_with_data, ON_BOTH | ON_ECHO6 },
 	{ "blind_syn", syn, ON_ECHO | ON_ECHO6 },
-	{ "blind_syn_data", syn_with_data, ON_ECHO },
+	{ "blind_syn_data", syn_with_data, ON_ECHO | ON_ECHO6 },
 	{ "blind_data", data, ON_BOTH | ON_ECHO6 },
 	{ "blind_fin", fin, ON_ECHO | ON_ECHO6 },
-	{ "blind_ack", ack, ON_ECHO },
+	{ "blind_ack", ack, ON_ECHO | ON_ECHO6 },
 	{ "blind_window_zero", window_zero, ON_ECHO | ON_ECHO6 },
 	{ "paws_poison", paws_poison, ON_BOTH | ON_ECHO6 },
 	{ "challenge_budget", one_budget, ON_ECHO | ON_ECHO6 },

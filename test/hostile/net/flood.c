@@ -236,15 +236,15 @@ static bool land(struct attack *a)
 
 const struct attack_kind attacks_flood[] = {
 	{ "syn_many", syn_many, ON_ECHO | ON_ECHO6 },
-	{ "syn_one", syn_one, ON_ECHO },
+	{ "syn_one", syn_one, ON_ECHO | ON_ECHO6 },
 	{ "syn_far", syn_far, ON_ECHO | ON_ECHO6 },
-	{ "syn_data", syn_data, ON_ECHO },
+	{ "syn_data", syn_data, ON_ECHO | ON_ECHO6 },
 	{ "cookie_guesses", cookie_guesses, ON_ECHO | ON_ECHO6 },
-	{ "flags_all", flags_all, ON_ECHO },
+	{ "flags_all", flags_all, ON_ECHO | ON_ECHO6 },
 	{ "half_open", half_open, ON_ECHO | ON_ECHO6 },
 	{ "silent", silent, ON_BOTH | ON_ECHO6 },
-	{ "slow_loris", slow_loris, ON_BOTH },
-	{ "open_close", open_close, ON_BOTH },
+	{ "slow_loris", slow_loris, ON_BOTH | ON_ECHO6 },
+	{ "open_close", open_close, ON_BOTH | ON_ECHO6 },
 	{ "land", land, ON_ECHO },
 	{ 0 },
 };

@@ -121,13 +121,13 @@ static bool every_second_byte(struct attack *a)
 }
 
 const struct attack_kind attacks_hoard[] = {
-	{ "hoard_unread", unread, ON_BOTH },
-	{ "hoard_unread_full", unread_full, ON_BOTH },
-	{ "hoard_window_zero", window_zero, ON_BOTH },
-	{ "hoard_tiny", tiny, ON_BOTH },
-	{ "hoard_pinned", pinned, ON_BOTH },
-	{ "hoard_every_second", every_second, ON_BOTH },
-	{ "hoard_overlaps", overlaps, ON_ECHO },
-	{ "hoard_every_second_byte", every_second_byte, ON_ECHO },
+	{ "hoard_unread", unread, ON_BOTH | ON_ECHO6 },
+	{ "hoard_unread_full", unread_full, ON_BOTH | ON_ECHO6 },
+	{ "hoard_window_zero", window_zero, ON_BOTH | ON_ECHO6 },
+	{ "hoard_tiny", tiny, ON_BOTH | ON_ECHO6 },
+	{ "hoard_pinned", pinned, ON_BOTH | ON_ECHO6 },
+	{ "hoard_every_second", every_second, ON_BOTH | ON_ECHO6 },
+	{ "hoard_overlaps", overlaps, ON_ECHO | ON_ECHO6 },
+	{ "hoard_every_second_byte", every_second_byte, ON_ECHO | ON_ECHO6 },
 	{ 0 },
 };

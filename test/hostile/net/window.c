@@ -102,12 +102,12 @@ static bool window_shrinks(struct attack *a)
 }
 
 const struct attack_kind attacks_window[] = {
-	{ "mss_1", mss_1, ON_BOTH },
-	{ "mss_0", mss_0, ON_ECHO },
-	{ "mss_absent", mss_absent, ON_ECHO },
-	{ "mss_huge", mss_huge, ON_ECHO },
-	{ "wscale_255", wscale_255, ON_ECHO },
-	{ "window_tiny", window_tiny, ON_BOTH },
-	{ "window_shrinks", window_shrinks, ON_BOTH },
+	{ "mss_1", mss_1, ON_BOTH | ON_ECHO6 },
+	{ "mss_0", mss_0, ON_ECHO | ON_ECHO6 },
+	{ "mss_absent", mss_absent, ON_ECHO | ON_ECHO6 },
+	{ "mss_huge", mss_huge, ON_ECHO | ON_ECHO6 },
+	{ "wscale_255", wscale_255, ON_ECHO | ON_ECHO6 },
+	{ "window_tiny", window_tiny, ON_BOTH | ON_ECHO6 },
+	{ "window_shrinks", window_shrinks, ON_BOTH | ON_ECHO6 },
 	{ 0 },
 };
