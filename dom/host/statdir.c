@@ -22,8 +22,7 @@ enum {
 static const char run_dir[] = "/run/ix", shm_dir[] = "/dev/shm";
 static const char user_dir[] = "/run/user";
 
-/* A user of our namespace as the one around it has them. */
-static uid_t outside(uid_t uid)
+uid_t statdir_outside(uid_t uid)
 {
 	FILE *f = fopen("/proc/self/uid_map", "re");
 	unsigned int in, out, n;
@@ -109,7 +108,7 @@ static int own_shm(char out[STATDIR_PATH])
 {
 	char name[64];
 	size_t len = (size_t)snprintf(name, sizeof(name), "ix-%u",
-				      (unsigned int)outside(geteuid()));
+				      (unsigned int)statdir_outside(geteuid()));
 	DIR *d = opendir(shm_dir);
 	struct dirent *e;
 	int err;
@@ -178,7 +177,7 @@ static void visit(const struct walk *w, int at, const char *where,
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) || outside(st.st_uid) != named ||
+	if (fstat(fd, &st) || statdir_outside(st.st_uid) != named ||
 	    (st.st_uid == geteuid()) != w->mine) {
 		close(fd);
 		return;

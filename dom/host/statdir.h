@@ -29,6 +29,10 @@ struct statdir_quota {
 	} of[STATDIR_OWNERS];
 };
 
+/* @uid of our user namespace as the one around it has them; @uid where nothing
+ * says so; -1: none there. */
+uid_t statdir_outside(uid_t uid);
+
 /* May @name in @at be looked at, of whose owner at most @each are? Root's and
  * ours always. It is counted. */
 bool statdir_may_look(struct statdir_quota *q, int at, const char *name,

@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dom/host/statdir.h"
 #include "ix/dom.h"
 
 /* A range that distributions, systemd and container managers do not use
@@ -71,7 +72,7 @@ static bool taken(u32 uid)
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
 	struct stat st;
-	bool found = false;
+	bool found = !proc; /* no telling */
 
 	while (proc && !found && (e = readdir(proc)))
 		found = isdigit((unsigned char)e->d_name[0]) &&
@@ -117,6 +118,8 @@ static int own(struct proc_user *u)
 			 r->first + r->n - 1);
 		return proc_user_life(u);
 	}
+	if (!statdir_outside(geteuid()))
+		return -EUSERS;
 	snprintf(u->text, sizeof(u->text),
 		 "uid 0 as ix (this user namespace has no other)");
 	return 0;
@@ -167,6 +170,9 @@ static const char *reason(int err)
 		return "is not in this user namespace";
 	case -EPERM:
 		return "only root may start a program as somebody else";
+	case -EUSERS:
+		return "this user namespace has none to spare, and its root "
+		       "is the machine's; --user root takes that one";
 	}
 	return strerror(-err);
 }

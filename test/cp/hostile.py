@@ -256,7 +256,8 @@ def application(args):
             ("elsewhere, what it finds is none", as_user,
              ["--stat_dir", where], [where], "CANNOT"),
             ("without namespaces, it has no say", alone,
-             ["--stat_dir", where + "2"], [where + "2"], "only root")):
+             ["--stat_dir", where + "2", "--user", "root"], [where + "2"],
+             "only root")):
         r = subprocess.run(
             [*before, args.ix, "run", "--quiet", "--domain", "process",
              "--nic", f"wire:{tmp}/wire{len(what)}", "--ip", "10.0.0.1/24",

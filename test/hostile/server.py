@@ -38,10 +38,11 @@ class Server(lab.Ix):
     def __init__(self, args, *options, program=None, ready="answers",
                  number=0):
         self.address = f"10.81.{number}.10"
+        program = program or [args.echo]
         super().__init__(args.lab, args.ix, f"tap:ix{number},"
-                         f"10.81.{number}.2/24", self.address,
-                         program or [args.echo], "--domain", DOMAIN,
-                         "--port", str(PORT), *options)
+                         f"10.81.{number}.2/24", self.address, program,
+                         "--domain", DOMAIN, "--port", str(PORT),
+                         *lab.user_option(program[0]), *options)
         if ready:
             self.wait_ready(getattr(self, ready), BEGIN)
 

@@ -101,7 +101,7 @@ def bounding(args):
     for what, how in (("root's", {}),
                       ("an ordinary user's",
                        {"user": "auto", "under": AS_NOBODY}),
-                      ("one process", {"user": "auto", "under": ALONE})):
+                      ("one process", {"under": ALONE})):
         out = run(args, "/bin/grep", "CapBnd", "/proc/self/status", **how)
         check(f"{what}: an empty bounding set",
               out is not None and int(out.split()[1], 16) == 0, str(out))
@@ -128,7 +128,7 @@ def alone(args):
     for sig in signal.SIGTERM, signal.SIGKILL:
         said = os.path.join(args.tmp, f"pid-{sig.name}")
         d = subprocess.Popen(command(args, PYTHON, "-c", DEAF, said,
-                                     user="auto", under=ALONE))
+                                     under=ALONE))
         begun = wait_for(lambda: os.path.exists(said) and
                          os.path.getsize(said), 30)
         with open(said) as f:

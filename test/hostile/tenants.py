@@ -210,6 +210,8 @@ def users(args):
     refused(args, "--user that is not in the namespace", "--user", "nobody",
             says="not in this user namespace",
             under=["unshare", "-Urn"])
+    refused(args, "root of the machine by another name", says="--user root",
+            under=["unshare", "-Urn"])
     server = Server(args, "--user", "nobody")
     check("--user nobody", uid(server.app()) == NOBODY)
     server.end()
@@ -301,7 +303,8 @@ def ordinary(args):
         command = " ".join(
             [args.ix, "run", "--quiet", "--domain", DOMAIN, "--nic",
              f"wire:{tmp}/wire{len(what)}", "--ip", "10.0.0.1/24",
-             "--stat_dir", os.path.join(tmp, "stat" + limit[:4]), "--arena", "16M", "--"] +
+             "--stat_dir", os.path.join(tmp, "stat" + limit[:4]), "--arena",
+             "16M", *(["--user", "root"] if limit else []), "--"] +
             [f'"{w}"' for w in program])
         # A limit on namespaces is for those below; the rights to make them
         # are given up after it has been set.

@@ -94,6 +94,8 @@ LIVES = [
            "\tif (others)\n", "\tif (0)\n", ["tenants"]),
     Mutant("no Landlock", "dom/process/fence.c",
            "if (f->landlock <= 0)", "if (f->landlock <= 99)", ["tenants"]),
+    Mutant("root of the machine by another name", "dom/process/user.c",
+           "if (!statdir_outside(geteuid()))", "if (0)", ["tenants"]),
     Mutant("a user that does not answer is believed", "dom/process/user.c",
            "!WIFEXITED(status))\n\t\treturn UNKNOWN;",
            "!WIFEXITED(status))\n\t\treturn YES;", ["tenants"]),

@@ -61,7 +61,7 @@ run_options() {
 	else
 		echo "--ip $ip_ix/16 --gateway 10.81.0.3"
 	fi
-	echo "--cores 0 --stat_dir $tmp"
+	echo "--cores 0 --stat_dir $tmp $IX_RUN_OPTIONS"
 }
 
 addresses() {
