@@ -7,10 +7,10 @@
  *
  * Two dataplanes on one wire in one thread. The server's application is one of
  * our programs as it is, but for the name of its main(); this file is the
- *domain that it runs in. Counted is what happens in run_program() and not in
- *client_turn(): the server's dataplane, libix, ixev and the program. The client
- *asks on 64 connections at a time, so that batches are full. Of two runs the
- *difference is what the rounds cost that one has more than the other.
+ * domain that it runs in. Counted is what happens in run_program() and not in
+ * client_turn(): the server's dataplane, libix, ixev and the program. The client
+ * asks on 64 connections at a time, so that batches are full. Of two runs the
+ * difference is what the rounds cost that one has more than the other.
  */
 #include "conf/conf.h"
 #include "ix/ix.h"

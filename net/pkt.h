@@ -259,6 +259,31 @@ _Static_assert(sizeof(struct mld_record) == 20, "wire format");
 _Static_assert(sizeof(struct udp_hdr) == UDP_LEN, "wire format");
 _Static_assert(sizeof(struct tcp_hdr) == TCP_LEN, "wire format");
 
+/* What header.h and tcp_fast.c read and write as one word. */
+_Static_assert(offsetof(struct ipv4_hdr, frag) ==
+			       offsetof(struct ipv4_hdr, id) + 2 &&
+		       offsetof(struct ipv4_hdr, ttl) ==
+			       offsetof(struct ipv4_hdr, frag) + 2 &&
+		       offsetof(struct ipv4_hdr, proto) ==
+			       offsetof(struct ipv4_hdr, ttl) + 1 &&
+		       offsetof(struct ipv4_hdr, cksum) ==
+			       offsetof(struct ipv4_hdr, proto) + 1,
+	       "id, frag; ttl, proto, cksum");
+_Static_assert(offsetof(struct ipv6_hdr, next) ==
+			       offsetof(struct ipv6_hdr, len) + 2 &&
+		       offsetof(struct ipv6_hdr, hops) ==
+			       offsetof(struct ipv6_hdr, next) + 1,
+	       "len, next, hops");
+_Static_assert(offsetof(struct eth_hdr, type) + 2 == ETH_LEN,
+	       "type, and IP's first byte");
+_Static_assert(offsetof(struct tcp_hdr, flags) ==
+			       offsetof(struct tcp_hdr, off) + 1 &&
+		       offsetof(struct tcp_hdr, win) ==
+			       offsetof(struct tcp_hdr, flags) + 1 &&
+		       offsetof(struct tcp_hdr, urg) ==
+			       offsetof(struct tcp_hdr, cksum) + 2,
+	       "off, flags, win; cksum, urg");
+
 /* Between whom, as it lies in a packet that we receive. */
 struct flow {
 	union {

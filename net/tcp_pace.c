@@ -3,9 +3,12 @@
  * Pacing: a window goes out in up to sixteen bursts over a round trip, not in
  * one at each ACK. The bursts are slots of the timer wheel:
  *
- *	bytes   |#####  |#####  |#####  |####       twice the window per round
- *	        +-------+-------+-------+------>    trip in slow start, else
- *five pace_at, when the slot is over      quarters: never what limits
+ *	bytes   |#####  |#####  |#####  |####
+ *	        +-------+-------+-------+------>
+ *	                ^ pace_at: the slot is over
+ *
+ * at twice the window per round trip in slow start, else at five quarters of
+ * it: never what limits.
  *
  * For connections with a state of congestion control: whoever has never filled
  * its window has nothing to spread. What is sent again waits as new data does,

@@ -34,7 +34,6 @@ struct udp_sock {
 
 struct udp {
 	struct udp_sock *socks; /* conf.max_sockets of them */
-	u32 nsocks;
 	struct ref16 buckets[256]; /* by port */
 	struct ref16 free;	   /* list through next_hash */
 	u16 port_count;		   /* ephemeral ports chosen so far */

@@ -86,7 +86,6 @@ int udp_bind(struct net *net, struct be32 ip, u16 port, u64 cookie)
 		return -EADDRNOTAVAIL;
 	s = &u->socks[ref16_index(r)];
 	u->free = s->next_hash;
-	u->nsocks++;
 	s->ip = ip;
 	s->port = port;
 	s->cookie = cookie;
@@ -128,5 +127,4 @@ void udp_unbind(struct net *net, u32 sock)
 	s->gen++;
 	s->next_hash = u->free;
 	u->free = ref16(sock);
-	u->nsocks--;
 }

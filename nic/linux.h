@@ -63,7 +63,6 @@ struct linux_ifinfo {
 	char driver[32]; /* empty when unknown */
 	u32 rx_queues;	 /* in use now */
 	u32 tx_queues;
-	u32 max_queues; /* that "ethtool -L" could set; 0: unknown */
 };
 
 /* 0 or -errno (-ENODEV: no such interface). */

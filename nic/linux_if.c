@@ -47,7 +47,6 @@ static void query_queues(int fd, const char *ifname, struct linux_ifinfo *info)
 		return;
 	info->rx_queues = ch.rx_count + ch.combined_count;
 	info->tx_queues = ch.tx_count + ch.combined_count;
-	info->max_queues = ch.max_combined ? ch.max_combined : ch.max_rx;
 }
 
 int linux_ifinfo(const char *ifname, struct linux_ifinfo *info)

@@ -96,7 +96,6 @@ static int save(const struct ethtool_rxfh *r, struct rss_saved *s)
 	memcpy(s->key, r->rss_config + r->indir_size, r->key_size);
 	s->table_size = r->indir_size;
 	s->key_size = r->key_size;
-	s->hash_func = r->hfunc;
 	return 0;
 }
 

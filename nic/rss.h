@@ -9,7 +9,6 @@
 struct rss_saved {
 	u32 table_size; /* 0: nothing saved */
 	u32 key_size;
-	u8 hash_func;
 	u32 *table;
 	u8 *key;
 };

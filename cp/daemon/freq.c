@@ -3,9 +3,9 @@
  * Frequencies of cores, by Linux's cpufreq: scaling_max_freq, which every
  * governor keeps to.
  *
- *	DIR/cpuN/cpufreq/scaling_available_frequencies   to choose from; or,
- *where DIR/cpuN/cpufreq/cpuinfo_{min,max}_freq          there are no steps,
- *STEPS
+ *	DIR/cpuN/cpufreq/scaling_available_frequencies   to choose from
+ *	DIR/cpuN/cpufreq/cpuinfo_{min,max}_freq          or, where there are
+ *							 none, STEPS between
  *
  * DIR: /sys/devices/system/cpu, unless the settings say otherwise.
  */

@@ -9,8 +9,8 @@
  *	close()                   its alone            exec: ix run ...
  *
  * Killed at any point, we leave either nobody with the lock, or the process
- *that has it: none is begun twice. The dataplane passes no descriptors on to
- *its application, so that the lock ends with it.
+ * that has it: none is begun twice. The dataplane passes no descriptors on to
+ * its application, so that the lock ends with it.
  */
 #include "cp/daemon/cpd.h"
 

@@ -11,7 +11,7 @@
  *	{"do": "reload"}                         root, admins
  *
  * The answer: {"ok": true, ...} or {"error": "..."}. A request only says what
- *is wanted; it is done in the loop, and seen in the status.
+ * is wanted; it is done in the loop, and seen in the status.
  */
 #include "cp/daemon/cpd.h"
 

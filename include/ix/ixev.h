@@ -4,7 +4,7 @@
  * compatible with the event library of the original IX (<ixev.h> and the other
  * old header names are in include/compat). Everything is per elastic thread: a
  * context belongs to the thread that accepted or dialed it, or that it has
- *moved to. No locks.
+ * moved to. No locks.
  *
  * ixev_init() and ixev_set_send_limit() are called once, before other threads
  * are here; ixev_stopped(), ixev_now() and all that takes no context by a

@@ -11,8 +11,8 @@
  *
  * Cores are compared with the fewest that hold the target under the same load
  * for long. A change of cores is in force after MOVE_US, and what waits is
- *dealt out anew. Requests take SERVICE_US at full speed.A trace is a file of
- *lines "ms permille", the load in thousandths of a core from then on.
+ * dealt out anew. Requests take SERVICE_US at full speed. A trace is a file of
+ * lines "ms permille", the load in thousandths of a core from then on.
  *
  * -v: a line for each interval.
  */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sums: a UDP server on every elastic thread that answers each datagram by its
- * length and FNV-1a sum, in one line: answers are small however large what
- *came.
+ * length and FNV-1a sum, in one line: a small answer to the largest one.
  *
  *	ix run ... -- sums PORT
  */

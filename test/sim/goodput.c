@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  *	goodput [-c newreno|cubic|dctcp] [-l LOSS] [-d DELAY] [-b BYTES] [-v]
- *SEED...
+ *		SEED...
  *
  * What one stream gets over a path that loses at random, in virtual time: what
  * the algorithms make of it, whatever the machine does meanwhile.

@@ -4,8 +4,8 @@
  * with SACK and without. What is lost is counted out, not drawn anew for each
  * run: both see the same line.
  *
- *	sender ---- rate, queue, loss, delay ----> receiver ---- delay ---->
- *sender
+ *	sender ---- rate, queue, loss, delay ----> receiver
+ *	sender <----------------- delay ----------------
  */
 #include <stdio.h>
 
