@@ -39,8 +39,8 @@ void impair_init(struct impair *im)
 		im->rng = 1;
 }
 
-/* What IP, TCP, UDP and ICMP guard by their checksums: a damaged Ethernet
- * header or ARP packet never comes through a real NIC. */
+/* What IP, TCP, UDP and ICMP guard by their checksums, or IPv6 does without: a
+ * damaged Ethernet header or ARP packet never comes through a real NIC. */
 static bool is_ipv4(const u8 *frame, u32 len)
 {
 	return len >= ETH_HEADER + 20 && frame[12] == 0x08 && frame[13] == 0x00;
@@ -56,7 +56,7 @@ static void corrupt(u8 *frame, u32 len, u32 which)
 {
 	u32 bit;
 
-	if (!is_ipv4(frame, len))
+	if (!is_ipv4(frame, len) && !is_ipv6(frame, len))
 		return;
 	bit = (u32)((u64)which * ((len - ETH_HEADER) * 8) >> 32);
 	frame[ETH_HEADER + bit / 8] ^= (u8)(1u << bit % 8);

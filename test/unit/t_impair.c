@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nic/impair.c: queue, marks, runs of losses. The rest: t_wire.c. */
+/* nic/impair.c: queue, marks, damage, runs of losses. The rest: t_wire.c. */
 #include "base/cksum.h"
 #include "nic/impair.h"
 
@@ -95,6 +95,26 @@ static void test_marks(void **state)
 	assert_int_equal(f[IP + 1], 0x31);
 }
 
+/* One bit behind the Ethernet header, of IPv6, too. */
+static void test_corruption_ip6(void **state)
+{
+	struct impair im = { .conf = { .corrupt = ~0u } };
+	struct impair_fate fate;
+
+	impair_init(&im);
+	for (u32 i = 0; i < 1000; i++) {
+		u8 f[LEN] = { [12] = 0x86, [13] = 0xdd, [IP] = 0x60 }, was[LEN];
+		u32 bits = 0;
+
+		memcpy(was, f, LEN);
+		assert_true(impair_decide(&im, f, LEN, 0, &fate));
+		for (u32 j = 0; j < LEN; j++)
+			bits += (u32)__builtin_popcount(was[j] ^ f[j]);
+		assert_int_equal(bits, 1);
+		assert_memory_equal(f, was, IP);
+	}
+}
+
 /* A hundredth of frames begins a run of 5, on average. */
 static void test_bursts(void **state)
 {
@@ -156,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_corruption_ip6),
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_transit),
 	};

@@ -407,7 +407,7 @@ static void test_delay_exact(void **state)
 	side_free(&a);
 }
 
-/* One bit, behind the Ethernet header, of IPv4 only. */
+/* One bit, behind the Ethernet header, of IP only. */
 static void test_corruption(void **state)
 {
 	struct wire_conf bad = { .impair = { .corrupt = ~0u } }, good = { 0 };
