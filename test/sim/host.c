@@ -196,10 +196,13 @@ void host_crash(struct host *h, bool reboot, u64 until)
 	host_wake(h, h->world->now);
 }
 
-/* How long an iteration takes. */
+/* How long an iteration takes; longer, the longer there is only waiting for a
+ * move, as nothing is to be seen in millions of those. */
 static u64 soon(struct host *h)
 {
-	return h->world->now + 200 + sim_random(&h->rng, 2000);
+	u64 ns = 200 + sim_random(&h->rng, 2000);
+
+	return h->world->now + (ns << min(h->waits / 8, 6u));
 }
 
 static u64 next_of_dp(struct host *h, bool alone)
@@ -268,6 +271,7 @@ void host_run(struct host *h)
 		h->idle &= !run_thread(h);
 		h->next = min(h->next, transit_next_due(h->t->nic.in));
 	}
+	h->waits = h->idle ? h->waits + 1 : 0;
 	if (rung(h))
 		h->next = min(h->next, soon(h));
 	if (!h->rebooting)

@@ -214,7 +214,8 @@ struct host {
 	u64 stalled_until; /* the application does not cross */
 	u64 down_until;	   /* there is none; rebooting: nothing is there */
 	bool rebooting;
-	bool idle; /* nothing happened at its last step */
+	bool idle; /* nothing happened at its last step, */
+	u32 waits; /* ... nor at so many */
 	u64 next;  /* when it must run */
 	u32 steps;
 };
