@@ -128,10 +128,30 @@ static u32 random_peer(struct host *h)
 	return h->nr ? 0 : 1 + sim_random(&h->app.rng, h->world->nhosts - 1);
 }
 
+/* What both speak. */
+static bool random_ip6(struct host *h, u32 peer)
+{
+	u32 both = h->families & h->world->hosts[peer]->families;
+	bool ip6 = sim_chance(&h->family_rng, 50);
+
+	return both == FAMILY_6 || (both & FAMILY_6 && ip6);
+}
+
+static struct ix_addr address(u32 peer, bool ip6)
+{
+	struct be128 ip = sim_ip6(peer);
+	struct ix_addr out = addr_of_ipv4(sim_ip4(peer));
+
+	if (ip6)
+		memcpy(&out, &ip, sizeof(out));
+	return out;
+}
+
 static void open_link(struct host *h)
 {
 	struct world *w = h->world;
 	u32 peer = random_peer(h);
+	bool ip6 = random_ip6(h, peer);
 	struct conn *c = app_conn_new(h);
 	struct ix_call *call;
 
@@ -140,7 +160,7 @@ static void open_link(struct host *h)
 		return;
 	c->opener = true;
 	c->thread = (u8)(h->t - h->threads);
-	c->link = link_new(w, h->nr, peer, c->manner);
+	c->link = link_new(w, h->nr, peer, ip6, c->manner);
 	if (c->link == SIM_LINKS) {
 		h->app.to_open = 0;
 		c->used = false;
@@ -148,12 +168,14 @@ static void open_link(struct host *h)
 	}
 	h->app.to_open--;
 	c->out.link = c->link;
-	sim_say(w, "host %u conn %u opens link %u to %u, manner %d, %u bytes",
-		h->nr, app_conn_nr(h, c), c->link, peer, c->manner,
+	sim_say(w,
+		"host %u conn %u opens link %u to %u, IPv%d, manner %d, "
+		"%u bytes",
+		h->nr, app_conn_nr(h, c), c->link, peer, ip6 ? 6 : 4, c->manner,
 		c->out.total);
 	call = conn_call(h, c, IX_CONNECT);
 	call->cookie = app_cookie(h, c);
-	call->ip = addr_of_ipv4(w->hosts[peer]->conf.net.ip);
+	call->ip = address(peer, ip6);
 	call->port = SIM_PORT;
 }
 

@@ -62,10 +62,14 @@ static u32 knocking(struct host *h, const struct ix_event *e)
 {
 	const struct tcp_conn *c = tcp_of(h, e->handle);
 	u32 fin = c->state >= TCP_CLOSE_WAIT;
-	struct be32 ip = { e->ip.w[3] };
+	struct link who = {
+		.opener.host = ((const u8 *)e->ip.w)[15] - 1u,
+		.ip6 = c->flags & TCP_F_IP6,
+		.port = e->port,
+		.iss = c->rcv_nxt - c->rx_bytes - fin - 1,
+	};
 
-	return link_find(h->world, h->nr, (be32_host(ip) & 0xff) - 1, e->port,
-			 c->rcv_nxt - c->rx_bytes - fin - 1);
+	return link_find(h->world, h->nr, &who);
 }
 
 static void on_knock(struct host *h, const struct ix_event *e)

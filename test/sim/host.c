@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/errno.h"
+#include "net/mld.h"
 
 static void open_thread(struct host *h, u32 i)
 {
@@ -22,6 +23,16 @@ static void open_thread(struct host *h, u32 i)
 		sim_fail(h->world, "host %u: cannot start", h->nr);
 }
 
+/* Once, at start, the first thread speaks for all. */
+static void announce(struct host *h)
+{
+	struct net *net = &h->threads[0].node.dp->net;
+
+	arp_announce(net);
+	mld_announce(net, host_clock(h));
+	ip6_announce(net, host_clock(h));
+}
+
 void host_open(struct host *h)
 {
 	path_open(h);
@@ -30,6 +41,7 @@ void host_open(struct host *h)
 		sim_fail(h->world, "host %u: cannot start", h->nr);
 	for (u32 i = 0; i < h->nthreads; i++)
 		open_thread(h, i);
+	announce(h);
 	app_start(h);
 	h->next = h->world->now;
 }
@@ -149,6 +161,7 @@ static void boot(struct host *h)
 		if (dp_init(n->dp, &n->setup, host_clock(h)))
 			sim_fail(h->world, "host %u: cannot start", h->nr);
 	}
+	announce(h);
 }
 
 /* The application, or the whole host, comes back. */

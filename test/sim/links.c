@@ -7,7 +7,7 @@ enum {
 	STILL_BAD_S = 300, /* ... while the path is bad */
 };
 
-u32 link_new(struct world *w, u32 from, u32 to, enum manner manner)
+u32 link_new(struct world *w, u32 from, u32 to, bool ip6, enum manner manner)
 {
 	u32 i = w->nlinks;
 
@@ -17,6 +17,7 @@ u32 link_new(struct world *w, u32 from, u32 to, enum manner manner)
 	w->links[i] = (struct link){
 		.opener = { .host = from, .manner = manner, .there = true },
 		.accepter = { .host = to },
+		.ip6 = ip6,
 		.may_die = w->may_die,
 		.moved_at = w->now,
 	};
@@ -25,13 +26,14 @@ u32 link_new(struct world *w, u32 from, u32 to, enum manner manner)
 
 /* Ports are used again. One that was refused does not knock, but a SYN of it
  * may come twice. */
-u32 link_find(const struct world *w, u32 host, u32 opener, u16 port, u32 iss)
+u32 link_find(const struct world *w, u32 host, const struct link *who)
 {
 	for (u32 i = w->nlinks; i-- > 0;) {
 		const struct link *l = &w->links[i];
 
-		if (l->opener.host == opener && l->accepter.host == host &&
-		    l->port == port && l->iss == iss)
+		if (l->opener.host == who->opener.host &&
+		    l->accepter.host == host && l->ip6 == who->ip6 &&
+		    l->port == who->port && l->iss == who->iss)
 			return l->accepter.there || l->refused ? SIM_LINKS : i;
 	}
 	return SIM_LINKS;

@@ -11,8 +11,6 @@
 enum {
 	GIVE_UP_MS = 300, /* an application that does not cross */
 	END_STEPS = 10000,
-	AT_ETH_TYPE = 12,
-	AT_IP = 14,
 };
 
 static struct dp *dp_of(const struct host *h, u32 thread)
@@ -22,22 +20,38 @@ static struct dp *dp_of(const struct host *h, u32 thread)
 
 /* ---- the NIC: as a real one, by the table of the moment when it comes */
 
-static u32 thread_for(struct host *h, const u8 *p, u32 len)
+/* What is hashed of a TCP segment: both addresses, which lie at @at, and the
+ * ports behind the header. */
+static u32 owner_of(const struct host *h, const u8 *ip, u32 at, u32 addrs,
+		    u32 header)
 {
-	const u8 *ip = p + AT_IP;
-	u8 tuple[12];
-	u32 ihl = (ip[0] & 15u) * 4;
+	u8 tuple[36];
+
+	memcpy(tuple, ip + at, addrs);
+	memcpy(tuple + addrs, ip + header, 4);
+	return h->share.group_owner[hash_toeplitz(rss_symmetric_key, tuple,
+						  addrs + 4) %
+				    RSS_TABLE];
+}
+
+static u32 thread_for(struct host *h, const u8 *frame, u32 len)
+{
+	const struct eth_hdr *eth = (const void *)frame;
+	const struct ipv4_hdr *ip4 = (const void *)(eth + 1);
+	const struct ipv6_hdr *ip6 = (const void *)(eth + 1);
+	u32 type = be16_host(eth->type), ihl = (ip4->ver_ihl & 15u) * 4;
 
 	if (h->astray && sim_chance(&h->move_rng, h->astray))
 		return sim_random(&h->move_rng, h->nthreads);
-	if (len < AT_IP + 24 || p[AT_ETH_TYPE] != 8 || ihl < 20 ||
-	    len < AT_IP + ihl + 4 || ip[9] != 6)
-		return 0;
-	memcpy(tuple, ip + 12, 8);
-	memcpy(tuple + 8, ip + ihl, 4);
-	return h->share.group_owner[hash_toeplitz(rss_symmetric_key, tuple,
-						  sizeof(tuple)) %
-				    RSS_TABLE];
+	if (type == ETH_TYPE_IPV4 && ihl >= IPV4_LEN &&
+	    len >= ETH_LEN + ihl + 4 && ip4->proto == IP_PROTO_TCP)
+		return owner_of(h, frame + ETH_LEN,
+				offsetof(struct ipv4_hdr, src), 8, ihl);
+	if (type == ETH_TYPE_IPV6 && len >= ETH_LEN + IPV6_LEN + 4 &&
+	    ip6->next == IP_PROTO_TCP)
+		return owner_of(h, frame + ETH_LEN,
+				offsetof(struct ipv6_hdr, src), 32, IPV6_LEN);
+	return 0;
 }
 
 void moves_steer(struct host *h)

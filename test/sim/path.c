@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cksum.h"
-
 static struct sim_nic *nic_of(struct nicq *q)
 {
 	return container_of(q, struct sim_nic, q);
@@ -15,49 +13,10 @@ static struct sim_nic *nic_of(struct nicq *q)
 
 /* ---- the router */
 
-static void deliver(struct host *to, const u8 *frame, u32 len, u64 due)
+void path_deliver(struct host *to, const u8 *frame, u32 len, u64 due)
 {
 	transit_put(to->in, frame, len, due, 0);
 	host_wake(to, due);
-}
-
-static u16 sum_of(const void *data, size_t len)
-{
-	return (u16)~cksum_fold(cksum_add(0, data, len));
-}
-
-/* RFC 1191: fragmentation needed, with the start of what was too large. */
-static void tell_mtu(struct host *to, const u8 *frame, u16 mtu)
-{
-	const struct ipv4_hdr *was = (const void *)(frame + ETH_LEN);
-	u32 quoted = (was->ver_ihl & 15u) * 4 + 8;
-	u8 answer[ETH_LEN + IPV4_LEN + ICMP_LEN + 68] = { 0 };
-	struct ipv4_hdr *ip = (void *)(answer + ETH_LEN);
-	struct icmp_hdr *icmp = (void *)(ip + 1);
-
-	memcpy(answer, frame + 6, 6);
-	memcpy(answer + 6, "\x02sim\0\xfe", 6);
-	answer[12] = 0x08;
-	ip->ver_ihl = 0x45;
-	ip->len = be16((u16)(IPV4_LEN + ICMP_LEN + quoted));
-	ip->ttl = 64;
-	ip->proto = IP_PROTO_ICMP;
-	ip->src = be32(0x0a000000 + SIM_ROUTER);
-	ip->dst = was->src;
-	ip->cksum = sum_of(ip, IPV4_LEN);
-	icmp->type = ICMP_UNREACHABLE;
-	icmp->code = ICMP_UNREACH_NEEDFRAG;
-	icmp->rest = be32(mtu);
-	memcpy(icmp + 1, was, quoted);
-	icmp->cksum = sum_of(icmp, ICMP_LEN + quoted);
-	deliver(to, answer, ETH_LEN + IPV4_LEN + ICMP_LEN + quoted,
-		to->world->now + SIM_MS / 10);
-}
-
-static bool too_large(const struct path *p, const u8 *frame, u32 len)
-{
-	return p->mtu && frame[12] == 0x08 && !frame[13] &&
-	       len - ETH_LEN > p->mtu;
 }
 
 /* From some frame on the faults begin, and with another one they end. */
@@ -84,10 +43,10 @@ static void carry(struct host *from, struct host *to, const u8 *sent, u32 len)
 	memcpy(frame, sent, len);
 	if (path->cut) {
 		what = "cut";
-	} else if (too_large(path, frame, len)) {
+	} else if (narrow(path, frame, len)) {
 		what = "too large";
 		if (!path->mute)
-			tell_mtu(from, frame, path->mtu);
+			narrow_tell(from, frame, len, path->mtu);
 	} else if (!impair_decide(&trunk->impair, frame, len, w->now,
 				  &at_router)) {
 		what = "overflow";
@@ -96,7 +55,7 @@ static void carry(struct host *from, struct host *to, const u8 *sent, u32 len)
 		what = "lost";
 	} else {
 		for (int i = 0; i <= fate.twice; i++)
-			deliver(to, frame, len, fate.due);
+			path_deliver(to, frame, len, fate.due);
 		what = memcmp(frame, sent, len) ? "changed"
 		       : fate.twice		? "twice"
 						: "";

@@ -44,7 +44,8 @@ enum {
 	RNG_PATHS,
 	RNG_TROUBLES,
 	RNG_HOSTS = 1000,
-	RNG_MOVES = 2000
+	RNG_MOVES = 2000,
+	RNG_FAMILIES = 3000
 };
 
 static void choose_faults(struct world *w)
@@ -239,6 +240,32 @@ static void plan_threads(struct world *w, struct host *h)
 	h->move_rng = rng;
 }
 
+/* A server of both families has clients of any. */
+static void plan_families(struct world *w, struct host *h)
+{
+	u64 rng = rng_for(w, RNG_FAMILIES + h->nr);
+	u32 some = 1 + sim_random(&rng, 3);
+	struct net_conf *c = &h->conf.net;
+
+	if (!h->nr)
+		w->families = sim_in_play(w, FAULT_IP6) ? some : FAMILY_4;
+	h->families = w->families & some ? w->families & some : w->families;
+	if (h->families & FAMILY_4)
+		c->ip = sim_ip4(h->nr);
+	if (h->families & FAMILY_6) {
+		struct be128 local = sim_ip6(h->nr);
+
+		local.b[0] = 0xfe;
+		local.b[1] = 0x80;
+		c->ip6.own[0] = (struct ip6_prefix){ sim_ip6(h->nr), 64 };
+		c->ip6.own[1] = (struct ip6_prefix){ local, 64 };
+		c->ip6.nown = 2;
+		c->ip6.detect = sim_chance(&rng, 50);
+		c->mtu = max(c->mtu, (u16)IPV6_MIN_MTU);
+	}
+	h->family_rng = rng;
+}
+
 static void plan_host(struct world *w, u32 nr)
 {
 	u64 rng = rng_for(w, RNG_HOSTS + nr), own;
@@ -254,7 +281,6 @@ static void plan_host(struct world *w, u32 nr)
 		.max_timers = 4,
 		.mbufs = 700 + sim_random(&rng, 1000),
 		.net = {
-			.ip = be32(0x0a000001 + nr),
 			.netmask = be32(0xffffff00),
 			.mtu = (u16)(576 + sim_random(&rng, 925)),
 			.icmp_echo = true,
@@ -283,6 +309,7 @@ static void plan_host(struct world *w, u32 nr)
 	if (sim_in_play(w, FAULT_STARVE))
 		starve(h, &own);
 	plan_threads(w, h);
+	plan_families(w, h);
 }
 
 void plan_world(struct world *w)

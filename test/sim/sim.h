@@ -17,6 +17,7 @@
  *   world.c    the clock of one seed, and the checks at its end
  *   trouble.c  what befalls paths and hosts in the course of time
  *   path.c     NICs, paths, and the router between them
+ *   narrow.c   ... which tells who sends too much
  *   trace.c    frames in words
  *   host.c     one dataplane and its crossing, in one or more threads
  *   moves.c    flow groups go from one thread to another
@@ -24,7 +25,8 @@
  *   app_event.c  what it is told
  *   links.c    who is connected to whom, and what they must have got
  *   stream.c   the bytes that a stream must have
- *   check.c    what must hold of a dataplane at any time
+ *   check.c    what must hold of a connection at any time
+ *   pools.c    ... and of a dataplane
  */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
@@ -41,7 +43,7 @@ enum {
 	SIM_SLOT = 128 << 10, /* bytes unacknowledged per connection */
 	SIM_ARENA = SIM_CONNS * SIM_SLOT * 2,
 	SIM_PORT = 80,
-	SIM_ROUTER = 254,  /* last byte of its addresses */
+	SIM_ROUTER = 253,  /* its number, as that of a host */
 	SIM_HANGS_S = 300, /* of real time, for one seed */
 	STREAM_HEAD = 12,
 };
@@ -82,11 +84,15 @@ enum {
 	X(NO_ECN, "ecn", 100)                                    \
 	X(NO_COOKIES, "cookies", 100)                            \
 	X(NO_SACK, "sack", 100)                                  \
-	X(ANY_CC, "cc", 100) /* not the default */
+	X(ANY_CC, "cc", 100) /* not the default */               \
+	X(IP6, "ip6", 60)    /* not all speak IPv4 only */
 
 #define SIM_FAULT_NUMBER(name, word, percent) FAULT_##name,
 enum sim_fault { SIM_FAULTS(SIM_FAULT_NUMBER) NR_FAULTS };
 #undef SIM_FAULT_NUMBER
+
+/* What a host speaks. */
+enum { FAMILY_4 = 1, FAMILY_6 = 2 };
 
 /* A seed, and what of it is left out. */
 struct plan {
@@ -146,6 +152,7 @@ struct side {
 
 struct link {
 	struct side opener, accepter;
+	bool ip6;
 	u16 port; /* the opener's, and its initial sequence number */
 	u32 iss;
 	bool refused;
@@ -204,6 +211,8 @@ struct host {
 	u64 move_rng, move_at; /* the next move */
 	u32 astray;	       /* frames that come to any thread, percent */
 	struct dp_conf conf;
+	u32 families;	    /* FAMILY_* */
+	u64 family_rng;	    /* by which of them it opens a link */
 	struct sim_nic nic; /* as those of all threads are to be */
 	struct transit *in; /* frames on their way to it */
 	struct path to, from;
@@ -236,7 +245,8 @@ struct world {
 	struct path trunk[2]; /* to the server, and from it */
 	struct link links[SIM_LINKS];
 	u32 nlinks;
-	u64 faults; /* in play */
+	u32 families; /* that the server speaks */
+	u64 faults;   /* in play */
 	struct trouble troubles[SIM_TROUBLES];
 	u32 ntroubles;
 	u64 heal_at; /* when all faults end; UINT64_MAX: never */
@@ -256,6 +266,15 @@ static inline bool sim_in_play(const struct world *w, enum sim_fault f)
 	return w->faults >> f & 1;
 }
 extern const char *const sim_fault_names[NR_FAULTS];
+/* Addresses end with the number of their host, + 1. */
+static inline struct be32 sim_ip4(u32 nr)
+{
+	return be32(0x0a000001 + nr);
+}
+static inline struct be128 sim_ip6(u32 nr)
+{
+	return (struct be128){ .b = { 0xfd, [15] = (u8)(nr + 1) } };
+}
 /* The hosts, not yet opened, with paths and settings; troubles. */
 void plan_world(struct world *w);
 
@@ -284,9 +303,17 @@ u64 trouble_next(const struct world *w);
 
 /* ---- path.c */
 void path_open(struct host *h);
+/* A frame comes to @to. */
+void path_deliver(struct host *to, const u8 *frame, u32 len, u64 due);
 void path_close(struct host *h);
 /* Switches the faults of all paths on or off. */
 void path_impair(struct world *w, bool on);
+
+/* ---- narrow.c */
+/* Is it more than @p takes? */
+bool narrow(const struct path *p, const u8 *frame, u32 len);
+/* @to, which sent @frame, is told so. */
+void narrow_tell(struct host *to, const u8 *frame, u32 len, u16 mtu);
 
 /* ---- trace.c */
 void trace_frame(const struct world *w, u32 from, const u8 *frame, u32 len,
@@ -355,9 +382,9 @@ void app_result(struct host *h, u32 i, s64 result);
 
 /* ---- links.c */
 /* From host @from to @to; SIM_LINKS: no more. */
-u32 link_new(struct world *w, u32 from, u32 to, enum manner manner);
+u32 link_new(struct world *w, u32 from, u32 to, bool ip6, enum manner manner);
 /* Who knocks at @host: a link, or SIM_LINKS. */
-u32 link_find(const struct world *w, u32 host, u32 opener, u16 port, u32 iss);
+u32 link_find(const struct world *w, u32 host, const struct link *who);
 void link_moves(struct world *w, u32 link);
 void link_may_die(struct world *w, u32 host);
 /* Nobody stands still while he could go on. */
@@ -365,6 +392,10 @@ void links_watch(struct world *w);
 void links_check(const struct world *w);
 
 /* ---- check.c */
+/* Of h->t. */
+void check_conn(struct host *h, const struct tcp_conn *c);
+
+/* ---- pools.c */
 /* Every now and then all, else one connection. */
 void check_host(struct host *h);
 void check_all(struct host *h);

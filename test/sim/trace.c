@@ -30,10 +30,9 @@ static void trace_options(const u8 *p, u32 len)
 	}
 }
 
-static void trace_tcp(const struct ipv4_hdr *ip)
+static void trace_tcp(const struct tcp_hdr *tcp, u32 len)
 {
 	static const char letters[] = "FSRPAUEC";
-	const struct tcp_hdr *tcp = (const void *)(ip + 1);
 	u32 head = tcp->off >> 4 << 2;
 
 	printf("%u>%u ", be16_host(tcp->sport), be16_host(tcp->dport));
@@ -41,22 +40,26 @@ static void trace_tcp(const struct ipv4_hdr *ip)
 		if (tcp->flags >> i & 1)
 			putchar(letters[i]);
 	}
-	printf(" seq %u len %u ack %u wnd %u", be32_host(tcp->seq),
-	       be16_host(ip->len) - IPV4_LEN - head, be32_host(tcp->ack),
-	       be16_host(tcp->win));
+	printf(" seq %u len %u ack %u wnd %u", be32_host(tcp->seq), len - head,
+	       be32_host(tcp->ack), be16_host(tcp->win));
 	trace_options((const u8 *)(tcp + 1), head - TCP_LEN);
 }
 
 void trace_frame(const struct world *w, u32 from, const u8 *frame, u32 len,
 		 const char *fate)
 {
-	const struct ipv4_hdr *ip = (const void *)(frame + ETH_LEN);
+	const struct ipv4_hdr *ip4 = (const void *)(frame + ETH_LEN);
+	const struct ipv6_hdr *ip6 = (const void *)(frame + ETH_LEN);
+	u32 type = (u32)frame[12] << 8 | frame[13];
 
 	printf("%.6f %llu: %u>%u ", (double)w->now * 1e-9,
 	       (unsigned long long)w->frames - 1, from, frame[5]);
-	if (frame[12] == 0x08 && !frame[13] && ip->proto == IP_PROTO_TCP)
-		trace_tcp(ip);
+	if (type == ETH_TYPE_IPV4 && ip4->proto == IP_PROTO_TCP)
+		trace_tcp((const void *)(ip4 + 1),
+			  be16_host(ip4->len) - (u32)IPV4_LEN);
+	else if (type == ETH_TYPE_IPV6 && ip6->next == IP_PROTO_TCP)
+		trace_tcp((const void *)(ip6 + 1), be16_host(ip6->len));
 	else
-		printf("type %02x%02x, %u bytes", frame[12], frame[13], len);
+		printf("type %04x, %u bytes", type, len);
 	printf("%s%s\n", *fate ? ": " : "", fate);
 }

@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
-
 enum { MAX_STEPS = 40000000, DOWN_S = 700, WATCH_EVERY = 256 };
 
-/* The world that runs, for hash_sip() below, which knows none. */
+/* The world that runs, for addr_flow_hash() below. */
 static const struct world *wrapping;
 
 void sim_say(const struct world *w, const char *fmt, ...)
@@ -43,28 +41,34 @@ void sim_fail(const struct world *w, const char *fmt, ...)
 
 /* ---- sequence numbers about to wrap */
 
-u64 __real_hash_sip(const u64 key[2], const void *data, size_t len);
-u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len);
+u64 __real_addr_flow_hash(const struct net *net, struct flow flow);
+u64 __wrap_addr_flow_hash(const struct net *net, struct flow flow);
 
-/* Of a flow (tcp_conn.c): initial sequence numbers and timestamps, to which the
- * clock is added. Still a function of the flow, whatever the clock does, so
- * that RFC 6528 holds and cookies are known again, but just below 0 in the
- * first seconds. */
-u64 __wrap_hash_sip(const u64 key[2], const void *data, size_t len)
+static u64 first_clock(const struct net *net)
 {
-	u64 hash = __real_hash_sip(key, data, len);
-	u64 clock;
-
-	if (!wrapping || len != 12)
-		return hash;
-	clock = wrapping->hosts[0]->skew_first;
 	for (u32 i = 0; i < wrapping->nhosts; i++) {
 		const struct host *h = wrapping->hosts[i];
 
-		for (u32 k = 0; k < h->nthreads; k++)
-			if (key == h->threads[k].node.dp->net.secret)
-				clock = h->skew_first;
+		for (u32 k = 0; k < h->nthreads; k++) {
+			if (net == &h->threads[k].node.dp->net)
+				return h->skew_first;
+		}
 	}
+	return 0;
+}
+
+/* Initial sequence numbers and timestamps (tcp_conn.c), to which the clock is
+ * added. Still a function of the flow, whatever the clock does, so that RFC
+ * 6528 holds and cookies are known again, but just below 0 in the first
+ * seconds. */
+u64 __wrap_addr_flow_hash(const struct net *net, struct flow flow)
+{
+	u64 hash = __real_addr_flow_hash(net, flow);
+	u64 clock;
+
+	if (!wrapping)
+		return hash;
+	clock = first_clock(net);
 	return (u64)(u32)(0 - (clock >> 20) - hash % 10000) << 32 |
 	       (u32)(0 - (clock >> 12) - (hash >> 32) % 1000000);
 }
