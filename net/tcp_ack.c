@@ -89,7 +89,7 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 {
 	u32 acked = ack - c->snd_una;
 	u32 data = min(acked, c->sndq_bytes), rtt;
-	bool limited = tcp_flight(c, c->snd_max) >= c->cwnd / 2;
+	u32 flight = tcp_flight(c, c->snd_max);
 	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
 
 	rtt = tcp_take_acked(net, c, ack, data, now);
@@ -102,7 +102,8 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 	}
 	if (!rtt)
 		rtt = rtt_by_ts(c, tsecr, now);
-	grow_or_recover(net, c, acked, rtt, limited, now);
+	/* The window as it is after a timeout was taken back. */
+	grow_or_recover(net, c, acked, rtt, flight >= c->cwnd / 2, now);
 	if (ack == c->snd_max) {
 		tcp_stop_rto(c);
 		if (!c->sndq_bytes) /* the peer took a probe's byte */
