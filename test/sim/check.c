@@ -3,18 +3,6 @@
 #include "sim.h"
 
 #include "net/tcp_cc.h"
-#include "net/tcp_loss.h"
-
-#define CHECK(h, c, cond)                                                 \
-	do {                                                              \
-		if (unlikely(!(cond)))                                    \
-			sim_fail((h)->world,                              \
-				 "host %u: %s:%d: connection %u, state "  \
-				 "%u: not so: %s",                        \
-				 (h)->nr, __FILE__, __LINE__,             \
-				 tcp_index(&(h)->t->node.dp->net.tcp, c), \
-				 (c)->state, #cond);                      \
-	} while (0)
 
 static void check_sequence(struct host *h, const struct tcp_conn *c)
 {
@@ -27,8 +15,6 @@ static void check_sequence(struct host *h, const struct tcp_conn *c)
 	/* The FIN may be acknowledged already. */
 	CHECK(h, c, flight <= c->sndq_bytes + fin);
 	CHECK(h, c, c->snd_wnd <= c->max_wnd);
-	CHECK(h, c, c->mss_snd && c->cwnd >= c->mss_snd);
-	CHECK(h, c, c->ssthresh >= c->mss_snd);
 	CHECK(h, c,
 	      !(c->flags & TCP_F_CC_STATE) ||
 		      net->tcp.cc_states[c->cc_state - 1].owner ==
@@ -111,25 +97,6 @@ static void check_receive(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, bytes == c->rx_bytes && told == c->rx_told);
 }
 
-/* The scoreboard: spans side by side, of what is in flight. */
-static void check_board(struct host *h, const struct tcp_conn *c)
-{
-	const struct tcp_loss *l = tcp_loss_of(&h->t->node.dp->net, c);
-	u32 at = c->snd_una;
-
-	CHECK(h, c, !(c->flags & TCP_F_LOSS) == (!l && !c->tail));
-	CHECK(h, c, !(c->flags & TCP_F_EARLY) || c->rto_at);
-	if (!l)
-		return;
-	CHECK(h, c, l->board.una == c->snd_una && l->board.n <= TCP_SPANS);
-	for (u32 i = 0; i < l->board.n; i++) {
-		CHECK(h, c, seq_lt(at, l->board.span[i].end));
-		at = l->board.span[i].end;
-	}
-	CHECK(h, c, seq_le(at, c->snd_max) && c->snd_nxt == c->snd_max);
-	CHECK(h, c, !(c->flags & TCP_F_EARLY) || l->rto_at);
-}
-
 /* What came from another thread may be overdue here. */
 static bool armed(const struct host *h, const struct tcp_conn *c, u32 at)
 {
@@ -166,7 +133,7 @@ void check_conn(struct host *h, const struct tcp_conn *c)
 		check_sequence(h, c);
 		check_window(h, c);
 		check_send_queue(h, c);
-		check_board(h, c);
+		check_recovery(h, c);
 	}
 	check_receive(h, c);
 	if (c->state != TCP_CLOSED && c->state != TCP_TIME_WAIT)

@@ -193,11 +193,19 @@ static u32 allowed(const struct plan *p)
 	return units + 2 * square_root(p->conf.bytes / mss) + 2;
 }
 
-/* May it have come to a timeout? */
+/* May it have come to a timeout? Not where the peer SACKs, nothing is lost
+ * again, and two segments come behind, or anything behind the only one. */
 static bool may_wait(const struct plan *p)
 {
-	return p->nlost > 1 || p->kind == ACKS_TOO || !p->conf.tcp.sack ||
-	       (p->nlost && p->lost[0].end >= p->conf.bytes);
+	u32 behind = p->nlost == 1 ? 1 : 2 * MSS;
+	u32 end = 0, deepest = 0;
+
+	for (u32 i = 0; i < p->nlost; i++) {
+		end = max(end, p->lost[i].end);
+		deepest = max(deepest, p->lost[i].depth);
+	}
+	return p->kind == ACKS_TOO || !p->conf.tcp.sack || deepest > 1 ||
+	       end + behind > p->conf.bytes;
 }
 
 struct outcome {

@@ -23,7 +23,7 @@ enum { MAX_JOBS = 64, TELL_S = 600 };
 struct options {
 	struct plan plan;
 	u64 count;
-	bool many;
+	bool many, quick;
 	u32 jobs;
 	double seconds; /* 0: no limit */
 };
@@ -50,7 +50,7 @@ static int usage(void)
 {
 	fputs("usage: sim [-n COUNT] [-s SECONDS] [-j JOBS] [-x FAULT,...]\n"
 	      "           [-H HOSTS] [-L LINKS] [-t TROUBLES] [-f FIRST-LAST]\n"
-	      "           [-v] [-p] SEED\n"
+	      "           [-v] [-p] [-q] SEED\n"
 	      "  -n  so many seeds (0: until stopped), -s: as time allows\n"
 	      "  -x  without these faults:",
 	      stderr);
@@ -59,7 +59,8 @@ static int usage(void)
 	fputs("\n  -H, -L  at most so many hosts and connections\n"
 	      "  -t  mask of the troubles that happen, hexadecimal\n"
 	      "  -f  frames that may be lost, late, ...\n"
-	      "  -v  tell what happens; -p: and all packets\n",
+	      "  -v  tell what happens; -p: and all packets\n"
+	      "  -q  what fails is not tried with less\n",
 	      stderr);
 	return 2;
 }
@@ -115,6 +116,9 @@ static bool parse_option(struct options *o, int letter)
 		return true;
 	case 'f':
 		return parse_frames(&o->plan, optarg);
+	case 'q':
+		o->quick = true;
+		return true;
 	case 'p':
 		o->plan.trace = true;
 		/* fall through */
@@ -138,7 +142,7 @@ static bool parse(struct options *o, int argc, char **argv)
 			  .last = UINT64_MAX },
 		.jobs = 1,
 	};
-	while ((letter = getopt(argc, argv, "n:s:j:x:H:L:t:f:vp")) != -1) {
+	while ((letter = getopt(argc, argv, "n:s:j:x:H:L:t:f:vpq")) != -1) {
 		if (!parse_option(o, letter))
 			return false;
 	}
@@ -291,7 +295,8 @@ static int run_many(const struct options *o)
 	fprintf(stderr, "seed %llu fails\n", (unsigned long long)p.seed);
 	shrink_print(&p);
 	fflush(NULL);
-	shrink(p);
+	if (!o->quick)
+		shrink(p);
 	return 1;
 }
 

@@ -59,6 +59,11 @@ static void check_losses(const struct host *h, const struct tcp *t)
 
 	for (u32 i = 0; i < ARRAY_SIZE(t->losses_held); i++)
 		held += t->losses_held[i];
+	/* What moved in took no place of its source's share. */
+	for (u32 i = 0; h->nthreads == 1 && i < ARRAY_SIZE(t->losses_held); i++)
+		if (t->losses_held[i] > (all + 1) / 2)
+			sim_fail(h->world, "host %u: a source holds %u of %u",
+				 h->nr, t->losses_held[i], all);
 	if (t->losses_left != all - held)
 		sim_fail(h->world,
 			 "host %u: loss recoveries: %u of %u left, "
@@ -196,20 +201,28 @@ void check_all(struct host *h)
 		check_shares(h);
 }
 
+static void check_conns(struct host *h)
+{
+	struct tcp_walk walk = { 0 };
+	const struct tcp_conn *c;
+
+	while ((c = tcp_walk(&h->t->node.dp->net.tcp, &walk)))
+		check_conn(h, c);
+}
+
+/* While nobody crosses, frames are received all the same. */
 void check_host(struct host *h)
 {
-	const struct tcp *t;
-	u32 at;
+	bool alone = h->down_until || h->stalled_until > h->world->now;
 
 	if (h->steps % ALL_EVERY == 0) {
 		check_all(h);
 		return;
 	}
-	h->t = &h->threads[h->steps % h->nthreads];
-	t = &h->t->node.dp->net.tcp;
-	at = t->table[h->steps & t->table_mask].conn;
-	if (at)
-		check_conn(h, &t->conns[at - 1]);
+	for (u32 i = 0; (!h->idle || alone) && i < h->nthreads; i++) {
+		h->t = &h->threads[i];
+		check_conns(h);
+	}
 }
 
 void check_empty(struct host *h)

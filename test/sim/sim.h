@@ -26,7 +26,8 @@
  *   links.c    who is connected to whom, and what they must have got
  *   stream.c   the bytes that a stream must have
  *   check.c    what must hold of a connection at any time
- *   pools.c    ... and of a dataplane
+ *   recovery.c ... and of its recovery from losses
+ *   pools.c    what must hold of a dataplane
  */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
@@ -391,12 +392,27 @@ void link_may_die(struct world *w, u32 host);
 void links_watch(struct world *w);
 void links_check(const struct world *w);
 
+#define CHECK(h, c, cond)                                                 \
+	do {                                                              \
+		if (unlikely(!(cond)))                                    \
+			sim_fail((h)->world,                              \
+				 "host %u: %s:%d: connection %u, state "  \
+				 "%u: not so: %s",                        \
+				 (h)->nr, __FILE__, __LINE__,             \
+				 tcp_index(&(h)->t->node.dp->net.tcp, c), \
+				 (c)->state, #cond);                      \
+	} while (0)
+
 /* ---- check.c */
 /* Of h->t. */
 void check_conn(struct host *h, const struct tcp_conn *c);
 
+/* ---- recovery.c */
+void check_recovery(struct host *h, const struct tcp_conn *c);
+
 /* ---- pools.c */
-/* Every now and then all, else one connection. */
+/* After a step in which something happened: the connections, and every now and
+ * then all. */
 void check_host(struct host *h);
 void check_all(struct host *h);
 /* Nothing is left of what was. */
