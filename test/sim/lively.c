@@ -18,8 +18,8 @@
  * A loss costs the round trips until it is noticed, by what arrives behind it
  * or by a probe, and the one of the repair; or, where nothing is in flight any
  * more that could tell of it, a timeout, which doubles each time, and until a
- * round trip could be measured. One segment lost among others, of a peer that
- * SACKs, never costs a timeout.
+ * round trip could be measured. What is lost once, of a peer that SACKs, with
+ * two segments behind it, never costs a timeout.
  */
 #include <stdio.h>
 #include <stdlib.h>

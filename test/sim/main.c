@@ -50,7 +50,7 @@ static int usage(void)
 {
 	fputs("usage: sim [-n COUNT] [-s SECONDS] [-j JOBS] [-x FAULT,...]\n"
 	      "           [-H HOSTS] [-L LINKS] [-t TROUBLES] [-f FIRST-LAST]\n"
-	      "           [-v] [-p] [-q] SEED\n"
+	      "           [-v] [-p] [-q] [-b] SEED\n"
 	      "  -n  so many seeds (0: until stopped), -s: as time allows\n"
 	      "  -x  without these faults:",
 	      stderr);
@@ -60,7 +60,9 @@ static int usage(void)
 	      "  -t  mask of the troubles that happen, hexadecimal\n"
 	      "  -f  frames that may be lost, late, ...\n"
 	      "  -v  tell what happens; -p: and all packets\n"
-	      "  -q  what fails is not tried with less\n",
+	      "  -q  what fails is not tried with less\n"
+	      "  -b  who reads in pauses loses a byte: for the shrinker's "
+	      "test\n",
 	      stderr);
 	return 2;
 }
@@ -116,6 +118,9 @@ static bool parse_option(struct options *o, int letter)
 		return true;
 	case 'f':
 		return parse_frames(&o->plan, optarg);
+	case 'b':
+		o->plan.broken = true;
+		return true;
 	case 'q':
 		o->quick = true;
 		return true;
@@ -142,7 +147,7 @@ static bool parse(struct options *o, int argc, char **argv)
 			  .last = UINT64_MAX },
 		.jobs = 1,
 	};
-	while ((letter = getopt(argc, argv, "n:s:j:x:H:L:t:f:vpq")) != -1) {
+	while ((letter = getopt(argc, argv, "n:s:j:x:H:L:t:f:vpqb")) != -1) {
 		if (!parse_option(o, letter))
 			return false;
 	}

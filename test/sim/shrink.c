@@ -11,7 +11,7 @@ void shrink_print(const struct plan *p)
 {
 	const char *before = " -x ";
 
-	fputs("replay: sim", stderr);
+	fprintf(stderr, "replay: sim%s", p->broken ? " -b" : "");
 	for (u32 i = 0; i < NR_FAULTS; i++) {
 		if (p->allowed >> i & 1)
 			continue;

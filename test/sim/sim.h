@@ -103,6 +103,7 @@ struct plan {
 	u32 max_hosts, max_links;
 	u64 first, last; /* frames that may be lost, late, ... */
 	bool verbose, trace;
+	bool broken; /* who reads in pauses loses a byte */
 };
 
 /* ---- what a stream says: its seed, length and link, then noise */
