@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tail loss probes (RFC 8985 section 7). When the last segments of a flight are
- * lost nothing tells of it; long before the timeout would, one more segment
- * does. The timer is rto_at, with TCP_F_EARLY. It runs from the last new ACK,
- * or from the first segment sent after it: what follows in the same flight does
- * not put it off.
+ * lost nothing tells of it; before the timeout would, one more segment does.
+ * The timer is rto_at, with TCP_F_EARLY. It runs from the last new ACK, or from
+ * the first segment sent after it: what follows in the same flight does not put
+ * it off.
  */
 #include "net/tcp_loss.h"
 
@@ -12,6 +12,8 @@ enum {
 	/* Peers may take this long for an ACK of less than two segments behind
 	 * others; a wheel of ticks and batches is no reason to send twice. */
 	PROBE_LEAST_US = 2000,
+	/* ... and this long for that of a single one (section 7.2). */
+	DELAYED_ACK_US = 200000,
 };
 
 static void arm(struct net *net, struct tcp_conn *c, u32 at)
@@ -21,20 +23,23 @@ static void arm(struct net *net, struct tcp_conn *c, u32 at)
 	tcp_arm(net, c, at);
 }
 
-/* One probe at a time, and none while something is known to be missing. None
- * for a single segment either, whose ACK may be delayed: it would come hardly
- * earlier than the timeout, whose floor allows for that. */
+/* One probe at a time, and none while something is known to be missing. For a
+ * single segment, whose ACK may be delayed, only where the timeout is longer
+ * than that. */
 void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
 {
 	const u32 busy = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
 			 TCP_F_PROBE | TCP_F_EARLY;
+	bool single = flight <= c->mss_snd;
 	u32 ticks, at;
 
-	if (flight <= c->mss_snd || !tcp_does_sack(c) || !c->srtt ||
-	    !c->rto_at || c->backoff || c->flags & busy ||
-	    c->state < TCP_ESTABLISHED)
+	if ((single && c->rto <= ticks_of_us(DELAYED_ACK_US)) ||
+	    !tcp_does_sack(c) || !c->srtt || !c->rto_at || c->backoff ||
+	    c->flags & busy || c->state < TCP_ESTABLISHED)
 		return;
 	ticks = max((c->srtt >> 6) + 1, ticks_of_us(PROBE_LEAST_US));
+	if (single)
+		ticks += ticks_of_us(DELAYED_ACK_US);
 	at = tcp_deadline(now, ticks);
 	if (tick_before(at, c->rto_at))
 		arm(net, c, at);

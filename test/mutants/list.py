@@ -619,8 +619,9 @@ CONGESTION = [
     Mutant("what comes late is not seen as reordered", "net/tcp_rack.c",
            "bool reordered = a->once && seq_lt(a->lowest, r->top);",
            "bool reordered = false;", ["reordered"]),
-    Mutant("a probe for a single segment", "net/tcp_tail.c",
-           "\tif (flight <= c->mss_snd || ", "\tif (", ["tail_probe_one"]),
+    Mutant("a single segment's ACK is never delayed", "net/tcp_tail.c",
+           "\t\tticks += ticks_of_us(DELAYED_ACK_US);", "\t\t;",
+           ["tail_probe_single"]),
     Mutant("ICMP is believed about what is not in flight",
            "net/tcp_icmp.c", " || seq_lt(msg->seq, c->snd_una) || "
            "!seq_lt(msg->seq, c->snd_max))", ")", ["path_mtu_forged"]),
