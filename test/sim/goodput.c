@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *	goodput [-c newreno|cubic|dctcp] [-l LOSS] [-d DELAY] [-b BYTES] [-v]
- *		SEED...
+ *	goodput [-c newreno|cubic|dctcp] [-l LOSS] [-d DELAY] [-b BYTES]
+ *		[-S] [-6] [-v] SEED...
  *
  * What one stream gets over a path that loses at random, in virtual time: what
  * the algorithms make of it, whatever the machine does meanwhile.
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 	double loss = 0.01, delay = 5e-3;
 	int o;
 
-	while ((o = getopt(argc, argv, "c:l:d:b:vS")) != -1) {
+	while ((o = getopt(argc, argv, "c:l:d:b:vS6")) != -1) {
 		switch (o) {
 		case 'c':
 			conf.tcp.cc = (u8)atoi(optarg);
@@ -41,6 +41,9 @@ int main(int argc, char **argv)
 			break;
 		case 'S':
 			conf.tcp.sack = false;
+			break;
+		case '6':
+			conf.ip6 = true;
 			break;
 		case 'v':
 			conf.watch = watch;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ *	hoard [-6]
+ *
  * A server whose peers are not all honest, in virtual time:
  *
  *   HONEST: 32 clients ask, read, ask ------ wire --+
@@ -64,6 +66,7 @@ struct world {
 	struct wire_link near[NR_ENDS], far[NR_ENDS]; /* of the hub */
 	struct hub hub;
 	u64 now;
+	bool ip6;
 	u32 depth; /* requests on the way, of an honest client */
 };
 
@@ -164,14 +167,24 @@ static void *zeroed(size_t bytes)
 	return memset(p, 0, bytes);
 }
 
-static struct dp_conf conf_of(enum end e)
+static struct be32 ip4_of(enum end e)
+{
+	return be32(0x0a000001 + e);
+}
+
+static struct be128 ip6_of(enum end e)
+{
+	return (struct be128){ .b = { 0xfd, [15] = (u8)(e + 1) } };
+}
+
+static struct dp_conf conf_of(enum end e, bool ip6)
 {
 	struct dp_conf conf = {
 		.batch = 64,
 		.max_timers = 1,
 		.mbufs = e == GREEDY ? 65536 : 16384,
 		.net = {
-			.ip = be32(0x0a000000 + e + 1),
+			.ip = ip4_of(e),
 			.netmask = be32(0xffffff00),
 			.arp_timeout_ms = 60000,
 			.arp_retry_ms = 1000,
@@ -181,15 +194,30 @@ static struct dp_conf conf_of(enum end e)
 		},
 	};
 
+	if (ip6) {
+		conf.net.ip6.own[0] = (struct ip6_prefix){ ip6_of(e), 64 };
+		conf.net.ip6.nown = 1;
+	}
 	if (e == GREEDY)
 		conf.net.tcp.rcv_buf = 4096;
 	return conf;
 }
 
+static void introduce(struct world *w, struct net *net, enum end other)
+{
+	const u8 mac[6] = { [5] = (u8)other };
+	struct be32 ip = ip4_of(other);
+
+	if (w->ip6)
+		ip = addr_get(net, ip6_of(other));
+	check(!neigh_add_static(net, ip, mac), "a neighbour");
+	addr_put(net, ip);
+}
+
 static void open_host(struct world *w, enum end e, struct nicq *q)
 {
 	struct host *h = &w->host[e];
-	struct dp_conf dp = conf_of(e);
+	struct dp_conf dp = conf_of(e, w->ip6);
 	const struct lab_node_conf conf = {
 		.dp = &dp,
 		.nic = q,
@@ -202,20 +230,18 @@ static void open_host(struct world *w, enum end e, struct nicq *q)
 	q->mac[5] = (u8)e;
 	check(!lab_node_open(&h->node, &conf, w->now), "a dataplane");
 	for (enum end other = 0; other < NR_ENDS; other++) {
-		const u8 mac[6] = { [5] = (u8)other };
-
 		if (other != e)
-			neigh_add_static(&h->node.dp->net,
-				       be32(0x0a000001 + other), mac);
+			introduce(w, &h->node.dp->net, other);
 	}
 }
 
-static struct world *open_world(void)
+static struct world *open_world(bool ip6)
 {
 	const struct wire_conf wire = { .nqueues = 1 };
 	struct world *w = zeroed(sizeof(*w));
 
 	w->now = 1000000000;
+	w->ip6 = ip6;
 	for (enum end e = HONEST; e < NR_ENDS; e++) {
 		check(!wire_link_pair(&w->near[e], &wire, &w->far[e], &wire),
 		      "a wire");
@@ -396,12 +422,16 @@ static void listen_all(struct world *w)
 static void connect_some(struct world *w, enum end e, u32 n)
 {
 	struct host *h = &w->host[e];
+	struct ix_addr server = addr_of_ipv4(ip4_of(SERVER));
+	struct be128 ip6 = ip6_of(SERVER);
 
+	if (w->ip6)
+		memcpy(&server, &ip6, sizeof(server));
 	for (u32 i = 0; i < n; i++) {
 		struct ix_call *c = call(h, h->nconns, IX_CONNECT);
 
 		c->cookie = h->nconns++;
-		c->ip = addr_of_ipv4(be32(0x0a000001));
+		c->ip = server;
 		c->port = PORT;
 		step(w);
 	}
@@ -441,10 +471,10 @@ static void fill(struct world *w)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const u32 depths[] = { 1, 8, 200 };
-	struct world *w = open_world();
+	struct world *w = open_world(argc > 1 && !strcmp(argv[1], "-6"));
 	const struct host *server = &w->host[SERVER];
 	u64 alone[ARRAY_SIZE(depths)];
 

@@ -2,9 +2,10 @@
 /*
  *	lively [-v] [-n COUNT] SEED
  *
- * What losses cost. A seed is a stream, a path, options, and which segments
- * the path swallows, their retransmissions, too. The stream passes once
- * without losses and once with them; each loss may cost so much more:
+ * What losses cost. A seed is a stream, a path, options, IPv4 or IPv6, and
+ * which segments the path swallows, their retransmissions, too. The stream
+ * passes once without losses and once with them; each loss may cost so much
+ * more:
  *
  *	a segment lost for the first time                    COST units
  *	... and what was sent again in its place, lost, too  twice what the one
@@ -31,7 +32,9 @@
 enum {
 	COST = 4,
 	MSS = 1448,
+	MSS_6 = 1428,
 	MSS_LEAST = 524, /* after three timeouts in a row */
+	MSS_LEAST_6 = 1208,
 	MOST_LOST = 8,
 	MS = 1000000,
 };
@@ -168,6 +171,7 @@ static struct plan plan(u64 seed)
 	p.unit = 2000ull * delay + 3 * MS;
 	plan_options(&p, &rng);
 	plan_losses(&p, &rng);
+	p.conf.ip6 = draw(&rng, 2);
 	return p;
 }
 
@@ -189,7 +193,10 @@ static u32 allowed(const struct plan *p)
 		units += COST << (p->lost[i].depth - 1);
 		deepest = max(deepest, p->lost[i].depth);
 	}
-	mss = deepest < 3 ? MSS : MSS_LEAST;
+	if (p->conf.ip6)
+		mss = deepest < 3 ? MSS_6 : MSS_LEAST_6;
+	else
+		mss = deepest < 3 ? MSS : MSS_LEAST;
 	return units + 2 * square_root(p->conf.bytes / mss) + 2;
 }
 

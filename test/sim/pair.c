@@ -68,13 +68,18 @@ const struct tcp_conf pair_tcp = {
 
 static struct pair_seg read_segment(const struct end *e, const u8 *frame)
 {
+	bool ip6 = e->pair->conf->ip6;
 	const struct ipv4_hdr *ip = (const void *)(frame + ETH_LEN);
-	const struct tcp_hdr *h = (const void *)(ip + 1);
+	const struct ipv6_hdr *ip6_hdr = (const void *)ip;
+	const struct tcp_hdr *h =
+		(const void *)(frame + ETH_LEN + (ip6 ? IPV6_LEN : IPV4_LEN));
+	u32 len = ip6 ? be16_host(ip6_hdr->len)
+		      : be16_host(ip->len) - (u32)IPV4_LEN;
 
 	return (struct pair_seg){
 		.from = e != &e->pair->end[0],
 		.seq = be32_host(h->seq),
-		.len = be16_host(ip->len) - IPV4_LEN - (h->off >> 4) * 4u,
+		.len = len - (h->off >> 4) * 4u,
 		.ack = be32_host(h->ack),
 		.now = e->pair->now,
 	};
@@ -160,15 +165,29 @@ static const struct nicq_ops nic_ops = {
 
 /* ---- ends */
 
+/* The other end is known: nobody asks for it. */
+static void introduce(struct end *e, u32 other)
+{
+	const u8 mac[6] = { 2, [5] = (u8)other };
+	struct net *net = &e->node.dp->net;
+	struct be32 ip = be32(LAB_IP(other));
+
+	if (e->pair->conf->ip6)
+		ip = addr_get(net, LAB_IP6(other));
+	if (neigh_add_static(net, ip, mac))
+		panic("pair: no neighbour");
+	addr_put(net, ip);
+}
+
 static void open_end(struct pair *p, u32 i)
 {
 	struct end *e = &p->end[i];
-	const struct dp_conf dp = {
+	struct dp_conf dp = {
 		.batch = 64,
 		.max_timers = 1,
 		.mbufs = 8192,
 		.net = {
-			.ip = be32(0x0a000001 + i),
+			.ip = be32(LAB_IP(i)),
 			.netmask = be32(0xffffff00),
 			.arp_timeout_ms = 60000,
 			.arp_retry_ms = 1000,
@@ -184,8 +203,11 @@ static void open_end(struct pair *p, u32 i)
 		.secret = { i, 1 },
 		.apart = true,
 	};
-	u8 other[6] = { 2, [5] = (u8)!i };
 
+	if (p->conf->ip6) {
+		dp.net.ip6.own[0] = (struct ip6_prefix){ LAB_IP6(i), 64 };
+		dp.net.ip6.nown = 1;
+	}
 	e->pair = p;
 	e->nic = (struct nicq){ .ops = &nic_ops, .mtu = 1500 };
 	e->nic.mac[0] = 2;
@@ -197,8 +219,7 @@ static void open_end(struct pair *p, u32 i)
 	transit_init(e->in);
 	e->way.conf = p->conf->way[i];
 	impair_init(&e->way);
-	if (neigh_add_static(&e->node.dp->net, be32(0x0a000001 + !i), other))
-		panic("pair: no neighbour");
+	introduce(e, !i);
 }
 
 /* Each may have something to say to the other at its end. */
@@ -303,6 +324,16 @@ static void step(struct pair *p)
 	}
 }
 
+static struct ix_addr address(const struct pair *p, u32 end)
+{
+	struct be128 ip = LAB_IP6(end);
+	struct ix_addr out = addr_of_ipv4(be32(LAB_IP(end)));
+
+	if (p->conf->ip6)
+		memcpy(&out, &ip, sizeof(out));
+	return out;
+}
+
 static void connect_them(struct pair *p)
 {
 	struct ix_call *listen = call(&p->end[1], IX_LISTEN);
@@ -310,7 +341,7 @@ static void connect_them(struct pair *p)
 
 	listen->port = connect->port = PORT;
 	listen->backlog = 1;
-	connect->ip = addr_of_ipv4(be32(0x0a000002));
+	connect->ip = address(p, 1);
 	while (!p->end[0].open || !p->end[1].handle)
 		step(p);
 }

@@ -23,6 +23,7 @@ struct pair_seg {
 
 struct pair_conf {
 	u32 bytes;
+	bool ip6;	     /* else IPv4 */
 	struct tcp_conf tcp; /* of both: see pair_tcp */
 	struct impair_conf way[2];
 	/* Is it lost, besides what the ways lose? May be NULL. */
