@@ -180,12 +180,13 @@ struct tcp_conn {
 	u8 error;     /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
-	u32 acked;	/* bytes acknowledged, not yet told */
-	u32 sndq_bytes; /* queued: from snd_una on, without SYN and FIN */
-	u32 sndq_head, sndq_tail; /* struct tcp_range, index + 1 */
-	u32 head_off; /* bytes of the head range already acknowledged */
-	u32 nxt_range, nxt_off; /* where snd_nxt stands: range, offset */
+	u32 acked;     /* bytes acknowledged, not yet told */
+	u32 sndq_tail; /* struct tcp_range, index + 1; empty: the next one */
+	u32 sndq_head; /* ...; 0: empty */
+	u32 head_off;  /* bytes of the head range already acknowledged */
 	u32 sndq_ranges;
+	u32 sndq_bytes; /* queued: from snd_una on, without SYN and FIN */
+	u32 nxt_range, nxt_off; /* where snd_nxt stands: range, offset */
 	u32 snd_wl1, max_wnd;
 	u32 cwnd, ssthresh, recover;
 	union {

@@ -231,6 +231,7 @@ static void pack_ranges(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 	u32 i = c->sndq_head, next, cursor = c->nxt_range,
 	    *link = &c->sndq_head;
 
+	tcp_sndq_free_last(net, c);
 	net->tcp.ranges_left += shared_ranges(c);
 	r->shared -= shared_ranges(c);
 	for (; i; i = next) {

@@ -16,7 +16,7 @@ static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 {
 	struct tcp_range *tail;
 
-	if (!c->sndq_tail)
+	if (!c->sndq_head)
 		return false;
 	tail = tcp_range_at(net, c->sndq_tail);
 	if (tail->addr + tail->len != addr || tail->len >= RANGE_MAX)
@@ -28,6 +28,20 @@ static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 	tail->len += len;
 	c->sndq_bytes += len;
 	return true;
+}
+
+u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c)
+{
+	u32 range = tcp_range_take(net);
+
+	if (c->sndq_head) {
+		tcp_range_at(net, c->sndq_tail)->next = range;
+		tcp_range_count(net, c);
+	} else {
+		c->sndq_head = range;
+	}
+	c->sndq_tail = range;
+	return range;
 }
 
 static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
@@ -96,9 +110,18 @@ void tcp_sndq_ack_slow(struct net *net, struct tcp_conn *c, u32 bytes)
 
 void tcp_sndq_free(struct net *net, struct tcp_conn *c)
 {
+	tcp_sndq_free_last(net, c);
 	while (c->sndq_head)
 		drop_head(net, c);
 	c->sndq_bytes = 0;
+}
+
+void tcp_sndq_free_last(struct net *net, struct tcp_conn *c)
+{
+	if (c->sndq_head || !c->sndq_tail)
+		return;
+	tcp_range_put(net, c->sndq_tail);
+	c->sndq_tail = 0;
 }
 
 u32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c, u32 ahead,

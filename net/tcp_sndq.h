@@ -60,22 +60,22 @@ static inline void tcp_range_put(struct net *net, u32 i)
 	net->tcp.range_free = i;
 }
 
+/* A new tail, from the pool. Returns it. */
+u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c);
+
 /* @len bytes at @addr: to the end of the send queue, by a range of their own.
  * Returns it; the cursor is the caller's to put there if they do not go at
  * once. For who may have it: tcp_range_due(). */
 static inline u32 tcp_sndq_append(struct net *net, struct tcp_conn *c,
 				  const u8 *addr, u32 len)
 {
-	u32 range = tcp_range_take(net);
+	u32 range = c->sndq_tail;
 
-	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
-	if (likely(!c->sndq_bytes)) {
+	if (likely(!c->sndq_bytes && range))
 		c->sndq_head = range;
-	} else {
-		tcp_range_at(net, c->sndq_tail)->next = range;
-		tcp_range_count(net, c);
-	}
-	c->sndq_tail = range;
+	else
+		range = tcp_sndq_grow(net, c);
+	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
 	c->sndq_ranges++;
 	c->sndq_bytes += len;
 	return range;
@@ -91,21 +91,23 @@ static inline int tcp_may_send(const struct tcp_conn *c)
 
 void tcp_sndq_ack_slow(struct net *net, struct tcp_conn *c, u32 bytes);
 
-/* Forgets @bytes at the head of the send queue: mostly all, in one range. */
+/* Forgets @bytes at the head of the send queue: mostly all, in one range, which
+ * stays for what comes next. Of several connections each has touched its own
+ * when it sent last; one from the pool would be touched here, to get there. The
+ * cursor is behind them, or the caller's to seek. */
 static inline void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes)
 {
 	if (unlikely(bytes != c->sndq_bytes || c->sndq_ranges != 1)) {
 		tcp_sndq_ack_slow(net, c, bytes);
 		return;
 	}
-	tcp_range_put(net, c->sndq_head);
-	c->sndq_head = c->sndq_tail = c->nxt_range = 0;
-	c->head_off = c->nxt_off = 0;
-	c->sndq_ranges = 0;
-	c->sndq_bytes = 0;
+	c->sndq_head = c->head_off = 0;
+	c->sndq_ranges = c->sndq_bytes = 0;
 }
 
 void tcp_sndq_free(struct net *net, struct tcp_conn *c);
+/* Of an empty queue: the range that stayed. */
+void tcp_sndq_free_last(struct net *net, struct tcp_conn *c);
 /* Puts the cursor where snd_nxt stands. */
 void tcp_sndq_seek(struct net *net, struct tcp_conn *c);
 /* Moves the cursor over @len bytes just sent. */

@@ -34,7 +34,7 @@ static void check_window(struct host *h, const struct tcp_conn *c)
 static void check_send_queue(struct host *h, const struct tcp_conn *c)
 {
 	const struct net *net = &h->t->node.dp->net;
-	u32 bytes = 0, n = 0, last = 0, off;
+	u32 bytes = 0, n = 0, last = c->sndq_head ? 0 : c->sndq_tail, off;
 
 	for (u32 i = c->sndq_head; i; i = tcp_range_at(net, i)->next) {
 		CHECK(h, c, tcp_range_at(net, i)->len && n <= c->sndq_ranges);

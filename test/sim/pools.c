@@ -15,7 +15,7 @@ struct sums {
 static void count_conn(const struct tcp_conn *c, struct sums *s)
 {
 	s->mbufs += c->rx_mbufs;
-	s->ranges += c->sndq_ranges;
+	s->ranges += c->sndq_ranges + (!c->sndq_head && c->sndq_tail);
 	if (c->sndq_ranges > TCP_OWN_RANGES)
 		s->shared_ranges += c->sndq_ranges - TCP_OWN_RANGES;
 	s->timers += c->state != TCP_CLOSED && timer_is_set(&c->timer);
