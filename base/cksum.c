@@ -29,6 +29,8 @@ u64 cksum_add_rest(u64 sum, const void *data, size_t len)
 {
 	const u64_any *w = data;
 
+	for (; len >= 64; len -= 64, w += 8)
+		sum = cksum_add_64(sum, w);
 	if (len & 32) {
 		sum = cksum_add_32(sum, w);
 		w += 4;

@@ -46,7 +46,7 @@ static inline u64 cksum_add_64(u64 sum, const void *data)
 	return sum;
 }
 
-/* Both of fewer than 64 bytes. */
+/* What is behind the first 64 bytes, or all of fewer. */
 u64 cksum_add_rest(u64 sum, const void *data, size_t len);
 u64 cksum_copy_rest(u64 sum, void *restrict dst, const void *restrict src,
 		    size_t len);
@@ -57,9 +57,10 @@ static inline u64 cksum_add(u64 sum, const void *data, size_t len)
 {
 	const u8 *p = data;
 
-	for (; len >= 64; len -= 64, p += 64) {
-		OPAQUE(len);
+	if (len >= 64) {
 		sum = cksum_add_64(sum, p);
+		p += 64;
+		len -= 64;
 	}
 	return likely(!len) ? sum : cksum_add_rest(sum, p, len);
 }
@@ -72,10 +73,12 @@ static inline u64 cksum_copy(u64 sum, void *restrict dst,
 	const u8 *s = src;
 	u8 *d = dst;
 
-	for (; len >= 64; len -= 64, s += 64, d += 64) {
-		OPAQUE(len);
+	if (len >= 64) {
 		__builtin_memcpy(d, s, 64);
 		sum = cksum_add_64(sum, d);
+		s += 64;
+		d += 64;
+		len -= 64;
 	}
 	return likely(!len) ? sum : cksum_copy_rest(sum, d, s, len);
 }

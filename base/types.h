@@ -49,8 +49,7 @@ typedef int64_t s64;
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-/* The compiler knows nothing of @x any more: a loop that it counts stays as it
- * is written, for the few rounds that it mostly has. */
+/* The compiler knows nothing of @x any more: what is made of it begins here. */
 #define OPAQUE(x) __asm__("" : "+r"(x))
 
 #define load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)

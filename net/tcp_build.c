@@ -188,7 +188,7 @@ void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
 	u8 flags = TCP_ACK | tcp_ecn_flags(net, c, TCP_ACK, 0);
 	struct covered cov = { 0 };
 	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt + n, &cov);
-	u64 sum = cksum_add(0, opt, n);
+	u64 sum = cksum_add_rest(0, opt, n);
 
 	if (nopt)
 		sum = cksum_add64(sum, tcp_write_ts(h + 1, tcp_tsval(c, now),
@@ -210,7 +210,7 @@ void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 	flags |= tcp_ecn_syn_flags(net, c);
 	h = push_header(c, m, c->iss, flags, win, n, &cov);
 	memcpy(h + 1, opt, n);
-	cov.sum = cksum_add(cov.sum, opt, n);
+	cov.sum = cksum_add_rest(cov.sum, opt, n);
 	emit_header(net, c, m, h, cov, 0, now);
 }
 
