@@ -234,22 +234,21 @@ static inline void ixev_buf_put(struct ixev_thread *t, struct ixev_buf *b)
 	t->bufs = b;
 }
 
-/* SENT: @bytes of the oldest are acknowledged. Inline: exactly one range, which
- * the dataplane has taken. False: nothing is done, see ixev_tx_acked_slow(). */
+/* SENT: @bytes of the oldest are acknowledged. Inline: all that there is, in
+ * one range, which the dataplane has taken; none of it had been acknowledged,
+ * or the range would be longer. False: nothing is done, see
+ * ixev_tx_acked_slow().
+ */
 static inline bool ixev_tx_acked(struct ixev_thread *t, struct ixev_ctx *ctx,
 				 uint32_t bytes)
 {
-	struct ixev_node *tail = ctx->tx_tail, *n;
+	struct ixev_node *n = ctx->tx_tail;
 
-	if (unlikely(!tail || ctx->tx_acked || ctx->ref_tail))
+	if (unlikely(!n || bytes != ctx->unacked || bytes != n->len ||
+		     ctx->tx_next || ctx->ref_tail))
 		return false;
-	n = tail->next;
-	if (unlikely(bytes != n->len || n == ctx->tx_next))
-		return false;
-	ctx->unacked -= bytes;
-	tail->next = n->next;
-	if (n == tail)
-		ctx->tx_tail = NULL;
+	ctx->unacked = 0;
+	ctx->tx_tail = NULL;
 	if (likely(n->buf))
 		ixev_buf_put(t, n->buf);
 	ixev_node_put(t, n);
