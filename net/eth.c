@@ -44,14 +44,14 @@ static bool eth_in(struct net *net, struct mbuf *m, u64 now)
 
 u32 net_rx(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 {
-	u32 i = 0;
+	u32 i;
 
-	for (;;) {
+	for (i = 0; i < n; i++) {
 		i += tcp_fast_in(net, pkts + i, n - i, now);
 		if (likely(i == n) || !eth_in(net, pkts[i], now))
-			return i;
-		i++;
+			break;
 	}
+	return i;
 }
 
 void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type)

@@ -29,6 +29,7 @@ struct ip6_own {
 struct ip6 {
 	struct ip6_own own[IP6_OWN];
 	u32 nown;
+	bool claimed;	    /* some of them are taken */
 	struct be32 router; /* id, held; zero: none */
 	bool router_set;    /* by conf */
 	u8 asked;	    /* router solicitations sent */
@@ -59,16 +60,6 @@ void mld_announce(struct net *net, u64 now);
 
 /* Own addresses: index of @ip, or -1. */
 int ip6_own(const struct ip6 *s, struct be128 ip);
-
-/* The id of @ip if it is an own address that nobody else has; or zero. */
-static inline struct be32 ip6_own_id(const struct ip6 *s, struct be128 ip)
-{
-	for (u32 i = 0; i < s->nown; i++) {
-		if (be128_equal(s->own[i].ip, ip) && !s->own[i].taken)
-			return s->own[i].id;
-	}
-	return be32(0);
-}
 
 /* The own address to speak to @dst from (RFC 6724); zero: none. */
 struct be32 ip6_source(const struct net *net, struct be128 dst);

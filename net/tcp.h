@@ -416,7 +416,7 @@ struct tcp {
 	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady
 	 * round trip above rto_min, RTO stays this much longer than that. */
 	u32 rto_initial, rto_min, rto_max, rto_slack, time_wait_ticks;
-	u64 factor[2]; /* of tcp_hash(), odd, secret */
+	u64 factor[3]; /* of tcp_hash(), odd, secret */
 	u32 port_hint;
 	u32 port_tries; /* since the last tcp_output_all() */
 	struct tcp_path paths[TCP_PATHS];
@@ -527,7 +527,7 @@ void tcp_reap(struct net *net);
 
 /* ---- loop */
 
-/* Takes whole frames as long as each is just the next segment of an
+/* Takes whole frames, of @n > 0, as long as each is just the next segment of an
  * established connection; returns how many. The others are untouched. */
 u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 

@@ -46,7 +46,8 @@ static inline bool is_plain(const struct net *net, const struct mbuf *m,
 	       is_plain_segment(&f->seg);
 }
 
-/* The same; of the class, too, the mark alone. No extension headers. */
+/* The same; of the class, too, the mark alone. No extension headers; and nobody
+ * else has claimed an address of ours, where we would be silent. */
 static inline bool is_plain6(const struct net *net, const struct mbuf *m,
 			     const struct frame6 *f)
 {
@@ -55,7 +56,7 @@ static inline bool is_plain6(const struct net *net, const struct mbuf *m,
 	return m->len >= sizeof(*f) && !m->next &&
 	       !((load64(f->eth.dst) ^ net->src.word) << 16) &&
 	       type_mark == (be16(ETH_TYPE_IPV6).raw | 0x60 << 16) &&
-	       f->ip.next == IP_PROTO_TCP &&
+	       f->ip.next == IP_PROTO_TCP && !net->ip6.claimed &&
 	       be16_host(f->ip.len) == m->len - ETH_LEN - IPV6_LEN &&
 	       is_plain_segment(&f->seg);
 }
@@ -92,19 +93,6 @@ static inline bool sum_holds6(const struct net *net, const struct mbuf *m,
 	return sum_holds(
 		net, m, &f->seg, len,
 		ip6_pseudo_sum(&f->ip.src, &f->ip.dst, IP_PROTO_TCP, (u16)len));
-}
-
-/* As net/ip6.c has it: of addresses that somebody holds, and of ours only one
- * that is not another's. Zero addresses: there is no connection. */
-static inline struct flow flow_received6(const struct net *net,
-					 const struct frame6 *f)
-{
-	struct be32 laddr = ip6_own_id(&net->ip6, f->ip.dst), raddr = { 0 };
-
-	if (likely(laddr.raw))
-		raddr = addr_find(net, f->ip.src);
-	return (struct flow){ .addrs = raddr.raw | (u64)laddr.raw << 32,
-			      .ports = load32(&f->seg) };
 }
 
 /* The next segment, with @len bytes of data, and nothing else to see to? */
@@ -193,11 +181,11 @@ static ALWAYS_INLINE bool take_segment(struct net *net, struct tcp_conn *c,
 		return false;
 	tcp_take_ts(c, seq, tsval, now);
 	c->last_rx = tick_of(now);
-	if (acked)
+	if (likely(acked))
 		events = take_ack(net, c, ack, be32_host(s->tsecr), now);
 	tcp_take_window(net, c, seq,
 			(u32)be16_host(s->tcp.win) << c->wscale_snd);
-	if (len) {
+	if (likely(len)) {
 		mbuf_pull(m, hlen);
 		take_data(net, c, m, len, events);
 		return true;
@@ -212,37 +200,71 @@ static ALWAYS_INLINE bool take(struct net *net, struct mbuf *m, u64 now)
 {
 	const struct frame *f = (const struct frame *)m->data;
 	struct tcp_conn *c;
+	struct flow flow;
 
-	if (unlikely(!sums_hold(net, m, f)))
+	if (unlikely(!is_plain(net, m, f) || !sums_hold(net, m, f)))
 		return false;
-	c = tcp_find(net, flow_received(&f->ip, &f->seg));
+	flow = flow_received(&f->ip, &f->seg);
+	c = tcp_find_at(net, tcp_hash(net, flow.addrs, flow.ports), flow);
 	return likely(c) &&
 	       take_segment(net, c, FLAGS_IN, m, &f->seg, sizeof(*f), now);
 }
 
-static NOINLINE bool take6(struct net *net, struct mbuf *m, u64 now)
+static ALWAYS_INLINE bool take6(struct net *net, struct mbuf *m, u64 now)
 {
 	const struct frame6 *f = (const struct frame6 *)m->data;
 	struct tcp_conn *c;
 
 	if (unlikely(!is_plain6(net, m, f) || !sum_holds6(net, m, f)))
 		return false;
-	c = tcp_find(net, flow_received6(net, f));
+	c = tcp_find6(net, &f->ip.src, &f->ip.dst, load32(&f->seg));
 	return likely(c) && take_segment(net, c, FLAGS_IN | TCP_F_IP6, m,
 					 &f->seg, sizeof(*f), now);
 }
 
-u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
+/* Up to one that it cannot take: of the other family, or not as it mostly is.
+ * How many. */
+static ALWAYS_INLINE u32 take_run(struct net *net, struct mbuf *const *pkts,
+				  u32 n, bool ip6, u64 now)
 {
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		struct mbuf *m = pkts[i];
-
-		if (unlikely(is_plain(net, m, (const void *)m->data)
-				     ? !take(net, m, now)
-				     : !take6(net, m, now)))
+		if (unlikely(ip6 ? !take6(net, pkts[i], now)
+				 : !take(net, pkts[i], now)))
 			break;
 	}
+	return i;
+}
+
+/* Each with registers of its own. */
+static NOINLINE u32 take_run4(struct net *net, struct mbuf *const *pkts, u32 n,
+			      u64 now)
+{
+	return take_run(net, pkts, n, false, now);
+}
+
+static NOINLINE u32 take_run6(struct net *net, struct mbuf *const *pkts, u32 n,
+			      u64 now)
+{
+	return take_run(net, pkts, n, true, now);
+}
+
+static inline bool is_ip6(const struct mbuf *m)
+{
+	return ((const struct eth_hdr *)m->data)->type.raw ==
+	       be16(ETH_TYPE_IPV6).raw;
+}
+
+u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
+{
+	bool ip6;
+	u32 i = 0;
+
+	do {
+		ip6 = is_ip6(pkts[i]);
+		i += ip6 ? take_run6(net, pkts + i, n - i, now)
+			 : take_run4(net, pkts + i, n - i, now);
+	} while (unlikely(i < n && is_ip6(pkts[i]) != ip6));
 	return i;
 }

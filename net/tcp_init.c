@@ -58,7 +58,7 @@ void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	t->table = carve(&mem, sizeof(*t->table) * (size_t)slots);
 	t->table_mask = slots - 1;
 	t->table_shift = 32 - (u32)__builtin_ctz(slots);
-	for (u32 i = 0; i < 2; i++)
+	for (u32 i = 0; i < ARRAY_SIZE(t->factor); i++)
 		t->factor[i] = hash_sip(net->secret, &i, sizeof(i)) | 1;
 	t->conn_free = carve(&mem, sizeof(u32) * (size_t)conf->max_conns);
 	t->listeners = carve(&mem, sizeof(*t->listeners) * conf->max_listeners);

@@ -5,7 +5,7 @@
 
 static u32 hash_of(const struct net *net, const struct tcp_conn *c)
 {
-	return tcp_hash(net, c->flow.addrs, c->flow.ports);
+	return tcp_flow_hash(net, c->flow);
 }
 
 void tcp_table_add(struct net *net, struct tcp_conn *c)

@@ -15,10 +15,30 @@ static inline u32 tcp_hash(const struct net *net, u64 addrs, u32 ports)
 	return (u32)(((x ^ x >> 32) * net->tcp.factor[1]) >> 32);
 }
 
-static inline struct tcp_conn *tcp_find(const struct net *net, struct flow flow)
+/* The same of the peer's address itself and not of its id, which would have to
+ * be found first. The few addresses of ours collide. */
+static inline u32 tcp_hash6(const struct net *net, const struct be128 *raddr,
+			    u32 ports)
+{
+	const u64 *factor = net->tcp.factor;
+	u64 x = raddr->q[0] * factor[0] + raddr->q[1] * factor[1] +
+		ports * factor[2];
+
+	return (u32)(((x ^ x >> 32) * factor[1]) >> 32);
+}
+
+static inline u32 tcp_flow_hash(const struct net *net, struct flow flow)
+{
+	if (likely(!addr_is_v6(flow.raddr)))
+		return tcp_hash(net, flow.addrs, flow.ports);
+	return tcp_hash6(net, addr_ip6(&net->addrs, flow.raddr), flow.ports);
+}
+
+/* @hash: tcp_flow_hash(). */
+static inline struct tcp_conn *tcp_find_at(const struct net *net, u32 hash,
+					   struct flow flow)
 {
 	const struct tcp *t = &net->tcp;
-	u32 hash = tcp_hash(net, flow.addrs, flow.ports);
 
 	for (u32 i = hash >> t->table_shift; t->table[i].conn;
 	     i = (i + 1) & t->table_mask) {
@@ -27,6 +47,33 @@ static inline struct tcp_conn *tcp_find(const struct net *net, struct flow flow)
 		if (likely(t->table[i].hash == hash &&
 			   c->flow.addrs == flow.addrs &&
 			   c->flow.ports == flow.ports))
+			return c;
+	}
+	return NULL;
+}
+
+static inline struct tcp_conn *tcp_find(const struct net *net, struct flow flow)
+{
+	return tcp_find_at(net, tcp_flow_hash(net, flow), flow);
+}
+
+/* By the addresses of a packet: of one that came for @laddr from @raddr. */
+static inline struct tcp_conn *tcp_find6(const struct net *net,
+					 const struct be128 *raddr,
+					 const struct be128 *laddr, u32 ports)
+{
+	const struct tcp *t = &net->tcp;
+	const struct addr_table *a = &net->addrs;
+	u32 hash = tcp_hash6(net, raddr, ports);
+
+	for (u32 i = hash >> t->table_shift; t->table[i].conn;
+	     i = (i + 1) & t->table_mask) {
+		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
+
+		if (likely(t->table[i].hash == hash && c->flow.ports == ports &&
+			   c->flags & TCP_F_IP6 &&
+			   be128_equal(*addr_ip6(a, c->flow.raddr), *raddr) &&
+			   be128_equal(*addr_ip6(a, c->flow.laddr), *laddr)))
 			return c;
 	}
 	return NULL;

@@ -191,11 +191,32 @@ static void address_taken(void **state)
 	struct pair p = talking_pair();
 	struct mbuf *m = segment(&p, V6);
 
-	p.r->dp.net.ip6.own[0].taken = true;
+	p.r->dp.net.ip6.own[0].taken = p.r->dp.net.ip6.claimed = true;
 	assert_int_equal(fast_in(&p, &m, 1), 0);
 	assert_int_equal(net_rx(&p.r->dp.net, &m, 1, p.r->now), 1);
 	assert_int_equal(p.r->stat.drop_not_ours, 1);
 	assert_int_equal(p.conn[V6]->rx_bytes, 0);
+	rig_end(p.r);
+}
+
+/* Where all flows collide. */
+static void every_byte_of_the_addresses_counts(void **state)
+{
+	struct pair p = talking_pair();
+	struct net *net = &p.r->dp.net;
+	struct mbuf *m = segment(&p, V6);
+	struct ipv6_hdr *ip = (struct ipv6_hdr *)(m->data + ETH_LEN);
+
+	tcp_table_del(net, p.conn[V6]);
+	memset(net->tcp.factor, 0, sizeof(net->tcp.factor));
+	tcp_table_add(net, p.conn[V6]);
+	m->flags |= MBUF_CSUM_OK;
+	for (u32 i = 0; i < 2 * sizeof(ip->src); i++) {
+		((u8 *)&ip->src)[i] ^= 1;
+		assert_int_equal(fast_in(&p, &m, 1), 0);
+		((u8 *)&ip->src)[i] ^= 1;
+	}
+	assert_int_equal(fast_in(&p, &m, 1), 1);
 	rig_end(p.r);
 }
 
@@ -329,6 +350,7 @@ int main(void)
 		cmocka_unit_test(answers_in_place),
 		cmocka_unit_test(answers_far_away),
 		cmocka_unit_test(address_taken),
+		cmocka_unit_test(every_byte_of_the_addresses_counts),
 		cmocka_unit_test(ids_in_disguise),
 		cmocka_unit_test(headers),
 		cmocka_unit_test(told_at_once),
