@@ -140,15 +140,14 @@ static inline struct be32 ip_next_hop(const struct net *net, struct be32 dst)
 	return likely(ip_on_link(net, dst)) ? dst : net->conf.gateway;
 }
 
-/* The neighbour remembered as @hint, if it still is @ip and usable. */
+/* The neighbour remembered as @hint, which may be any, if it is @ip, still, and
+ * usable. */
 static inline const struct neigh *neigh_hint(const struct net *net, u16 hint,
 					     struct be32 ip)
 {
-	const struct neigh *e;
+	const struct neigh *e = &net->neighbours.entries[hint];
 
-	if (unlikely(!hint))
-		return NULL;
-	e = &net->neighbours.entries[(size_t)hint - 1];
+	OPAQUE(e); /* else its address is computed for each field */
 	return likely(e->ip.raw == ip.raw && e->state >= NEIGH_VALID) ? e
 								      : NULL;
 }

@@ -119,7 +119,7 @@ static COLD int send_slow(struct net *net, struct mbuf *m, struct be32 ip,
 		return -EHOSTUNREACH;
 	}
 	if (hint)
-		*hint = (u16)(e - net->neighbours.entries + 1);
+		*hint = (u16)(e - net->neighbours.entries);
 	if (e->state == NEIGH_ASKING) {
 		queue(net, e, m);
 		return 0;

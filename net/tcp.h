@@ -401,10 +401,11 @@ struct tcp {
 	} want[TCP_NR_POOLS];
 	struct timer watch; /* set while somebody goes short */
 	u32 watch_hand;	    /* where in the table the watch looked last */
-	u32 rcv_wnd;	    /* of who reads what comes: tcp_tune_window(); */
-	u32 rcv_unread;	    /* ... has less than that unread */
-	u32 app_away;	    /* tick: the application did not cross in time */
-	u32 patience;	    /* ticks, from conf */
+	u32 copy_max; /* bytes of an answer that is summed while it is copied */
+	u32 rcv_wnd;  /* of who reads what comes: tcp_tune_window(); */
+	u32 rcv_unread; /* ... has less than that unread */
+	u32 app_away;	/* tick: the application did not cross in time */
+	u32 patience;	/* ticks, from conf */
 	/* Kept by who reads the NIC: dp/rx.c. */
 	u64 read_at; /* all has been read that had come by then */
 	u32 unread;  /* packets of a queue that has not */

@@ -23,7 +23,7 @@ static ALWAYS_INLINE u64 write_ip(const struct net *net,
 }
 
 /* All headers of @frame, whose payload has @len bytes and whose words add up to
- * @sum. */
+ * @sum. It is a segment with our latest ACK. */
 static ALWAYS_INLINE void write_headers(struct net *net, struct tcp_conn *c,
 					bool ip6, u8 *frame, u32 len, u64 sum,
 					const struct neigh *e, u64 now)
@@ -38,6 +38,7 @@ static ALWAYS_INLINE void write_headers(struct net *net, struct tcp_conn *c,
 	headers += tcp_write(&s->tcp, flow_ports_out(c->flow), be32(c->snd_nxt),
 			     be32(c->rcv_nxt), TCP_FAST_LEN, TCP_ACK | TCP_PSH,
 			     tcp_advertise(net, c));
+	tcp_ack_sent(c);
 	headers += tcp_write_ts(&s->ts_kind, tcp_tsval(c, now), c->ts_recent);
 	sum = cksum_add64(sum, headers);
 	tcp_write_cksum(&s->tcp, (u16)~cksum_fold(sum));
@@ -47,6 +48,7 @@ static ALWAYS_INLINE void write_headers(struct net *net, struct tcp_conn *c,
  * none waits before it, else in a buffer. NULL: neither. */
 static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 hlen, u32 len)
 {
+	struct ix_stat *stat = net->stat;
 	u8 *frame = NULL;
 	struct mbuf *m;
 
@@ -54,8 +56,8 @@ static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 hlen, u32 len)
 		frame = ring_take(net->direct, hlen + len);
 	if (likely(frame)) {
 		net->ndirect++;
-		net->stat->tx_bytes += hlen + len;
-		net->stat->tx_copied_bytes += len;
+		stat->tx_bytes += hlen + len;
+		stat->tx_copied_bytes += len;
 		return frame;
 	}
 	if (unlikely(!net_tx_room(net, 2))) /* as tcp_output() asks for */
@@ -65,7 +67,7 @@ static ALWAYS_INLINE u8 *new_frame(struct net *net, u32 hlen, u32 len)
 		return NULL;
 	m->len = hlen + len;
 	net->txq[net->ntx++] = m;
-	net->stat->tx_copied_bytes += len;
+	stat->tx_copied_bytes += len;
 	return m->data;
 }
 
@@ -78,10 +80,9 @@ COLD bool tcp_may_follow(const struct net *net, const struct tcp_conn *c,
 static inline bool may_go(const struct net *net, const struct tcp_conn *c,
 			  const u8 *addr, u32 len, u64 now)
 {
-	return len - 1 < TCP_COPY_MAX && /* some, not worth gathering */
+	return len - 1 < net->tcp.copy_max && /* some, not worth gathering */
 	       len <= c->mss_snd && len <= c->snd_wnd &&
-	       (!c->sndq_bytes || tcp_may_follow(net, c, addr, len, now)) &&
-	       !(net->caps & NIC_TX_CSUM); /* summed here, while copied */
+	       (!c->sndq_bytes || tcp_may_follow(net, c, addr, len, now));
 }
 
 static inline struct be32 next_hop(const struct net *net, struct be32 dst,
@@ -108,7 +109,6 @@ static ALWAYS_INLINE bool send_at_once(struct net *net, struct tcp_conn *c,
 		return false;
 	sum = cksum_copy(0, frame + hlen, addr, len);
 	write_headers(net, c, ip6, frame, len, sum, e, now);
-	tcp_ack_sent(c);
 	tcp_leave_idle(net, c, now);
 	tcp_sndq_append(net, c, addr, len);
 	c->snd_nxt += len;

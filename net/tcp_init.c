@@ -70,6 +70,7 @@ void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	t->losses = carve(&mem, tcp_loss_bytes(conf));
 	t->losses_left = tcp_losses(conf);
 	t->ranges_left = conf->max_ranges;
+	t->copy_max = net->caps & NIC_TX_CSUM ? 0 : TCP_COPY_MAX;
 	timer_init(&t->watch, TIMER_SHARE);
 	t->challenge_second = UINT64_MAX;
 	tcp_configured(net);

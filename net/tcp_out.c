@@ -150,18 +150,18 @@ static void arm_persist(struct net *net, struct tcp_conn *c, u64 now)
 
 /* At first and after a loss the peer's window is small: it may be waiting for
  * just this one (RFC 5681 section 4.2 lets it wait). */
-static void be_quick(struct tcp_conn *c)
+static void be_quick(const struct net *net, struct tcp_conn *c)
 {
-	if (!c->quick || !(c->flags & TCP_F_ACK_LATER) ||
-	    c->flags & TCP_F_ACK_NOW)
+	if (!(c->flags & TCP_F_ACK_LATER) || c->flags & TCP_F_ACK_NOW ||
+	    !(c->quick || !net->conf.tcp.delack_us))
 		return;
-	c->quick--;
+	c->quick -= !!c->quick;
 	c->flags |= TCP_F_ACK_NOW;
 }
 
 static void acknowledge(struct net *net, struct tcp_conn *c, u64 now)
 {
-	be_quick(c);
+	be_quick(net, c);
 	if (c->flags & TCP_F_ACK_NOW) {
 		tcp_send_ack(net, c, now);
 		if (c->flags & TCP_F_ACK_NOW) /* no buffer: later */

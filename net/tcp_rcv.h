@@ -107,8 +107,7 @@ void tcp_rx_append(struct net *net, struct tcp_conn *c, struct mbuf *m);
 static inline void tcp_data_taken(struct net *net, struct tcp_conn *c)
 {
 	c->flags |= TCP_F_ACK_LATER;
-	if (unlikely(c->rcv_nxt - c->last_ack_sent >= 2u * c->mss_snd ||
-		     !net->conf.tcp.delack_us))
+	if (unlikely(c->rcv_nxt - c->last_ack_sent >= 2u * c->mss_snd))
 		c->flags |= TCP_F_ACK_NOW;
 	tcp_mark_out(net, c);
 }

@@ -30,7 +30,7 @@ static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 	return true;
 }
 
-u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c)
+u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len)
 {
 	u32 range = tcp_range_take(net);
 
@@ -41,6 +41,8 @@ u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c)
 		c->sndq_head = range;
 	}
 	c->sndq_tail = range;
+	c->sndq_ranges++;
+	c->sndq_bytes += len;
 	return range;
 }
 

@@ -60,8 +60,8 @@ static inline void tcp_range_put(struct net *net, u32 i)
 	net->tcp.range_free = i;
 }
 
-/* A new tail, from the pool. Returns it. */
-u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c);
+/* A new tail from the pool, for @len bytes. Returns it. */
+u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len);
 
 /* @len bytes at @addr: to the end of the send queue, by a range of their own.
  * Returns it; the cursor is the caller's to put there if they do not go at
@@ -71,13 +71,14 @@ static inline u32 tcp_sndq_append(struct net *net, struct tcp_conn *c,
 {
 	u32 range = c->sndq_tail;
 
-	if (likely(!c->sndq_bytes && range))
+	if (likely(!c->sndq_bytes && range)) {
 		c->sndq_head = range;
-	else
-		range = tcp_sndq_grow(net, c);
+		c->sndq_ranges = 1;
+		c->sndq_bytes = len;
+	} else {
+		range = tcp_sndq_grow(net, c, len);
+	}
 	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
-	c->sndq_ranges++;
-	c->sndq_bytes += len;
 	return range;
 }
 

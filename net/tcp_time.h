@@ -5,12 +5,10 @@
 
 #include "net/tcp_seg.h"
 
-/* Deadline @ticks from now; 0 means "not set", so skip it. */
+/* Deadline @ticks from now, or one later: odd, as 0 means "not set". */
 static inline u32 tcp_deadline(u64 now, u32 ticks)
 {
-	u32 at = tick_of(now) + ticks;
-
-	return at | !at;
+	return (tick_of(now) + ticks) | 1;
 }
 
 /* Makes sure that tcp_timer() runs at tick @at or earlier. */
@@ -129,10 +127,11 @@ static inline void tcp_renew_ts(struct tcp_conn *c, u32 tsval, u64 now)
 	c->ts_recent_at = (u16)(now >> TCP_TS_AGE_SHIFT);
 }
 
-/* ... of the segment that began at @seq: section 4.3, step 2. */
+/* ... of the segment that began at @seq: section 4.3, step 2. The peer's clock
+ * is slower than packets come: it is mostly the same. */
 static inline void tcp_take_ts(struct tcp_conn *c, u32 seq, u32 tsval, u64 now)
 {
-	if (seq_le(seq, c->last_ack_sent))
+	if (unlikely(tsval != c->ts_recent) && seq_le(seq, c->last_ack_sent))
 		tcp_renew_ts(c, tsval, now);
 }
 

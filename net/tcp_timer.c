@@ -275,9 +275,9 @@ static bool keep_fired(struct net *net, struct tcp_conn *c, u64 now)
 static u32 rto_or_read(const struct net *net, const struct tcp_conn *c, u64 now)
 {
 	u32 queue = net->tcp.unread ? tick_of(now - net->tcp.read_at) : 0;
+	u32 next = tick_of(now) + queue / 4 + 1;
 
-	return due(c->rto_at, now) ? tcp_deadline(now, queue / 4 + 1)
-				   : c->rto_at;
+	return due(c->rto_at, now) ? next | !next : c->rto_at;
 }
 
 static void arm_earliest(struct net *net, struct tcp_conn *c, u64 now)

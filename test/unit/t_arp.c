@@ -477,7 +477,8 @@ static void hints(void **state)
 
 		m->len = 1;
 		ip_out(&f->net, m, FIX_IP, FIX_PEER, 99, 0, &hint, f->now);
-		assert_int_not_equal(hint, 0);
+		assert_int_equal(f->net.neighbours.entries[hint].ip.raw,
+				 FIX_PEER.raw);
 		assert_memory_equal(fix_tx(f)->eth->dst, fix_peer_mac, 6);
 	}
 	/* The entry dies: the hint is seen through. */
