@@ -342,6 +342,12 @@ static inline bool ip_is_multicast(struct be32 ip)
 	return (ip.raw & be32(0xf0000000).raw) == be32(0xe0000000).raw;
 }
 
+static inline bool eth_is_ip6(const struct mbuf *m)
+{
+	return ((const struct eth_hdr *)m->data)->type.raw ==
+	       be16(ETH_TYPE_IPV6).raw;
+}
+
 static inline bool eth_is_group(const u8 mac[6])
 {
 	return mac[0] & 1;

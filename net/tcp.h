@@ -528,8 +528,9 @@ void tcp_reap(struct net *net);
 
 /* ---- loop */
 
-/* Takes whole frames, of @n > 0, as long as each is just the next segment of an
- * established connection; returns how many. The others are untouched. */
+/* Takes whole frames, of @n > 0, as long as each is of the first one's family
+ * and just the next segment of an established connection; returns how many. The
+ * others are untouched. */
 u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
 
 /* Takes @m, or false: net_leave(). */

@@ -250,21 +250,8 @@ static NOINLINE u32 take_run6(struct net *net, struct mbuf *const *pkts, u32 n,
 	return take_run(net, pkts, n, true, now);
 }
 
-static inline bool is_ip6(const struct mbuf *m)
-{
-	return ((const struct eth_hdr *)m->data)->type.raw ==
-	       be16(ETH_TYPE_IPV6).raw;
-}
-
 u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 {
-	bool ip6;
-	u32 i = 0;
-
-	do {
-		ip6 = is_ip6(pkts[i]);
-		i += ip6 ? take_run6(net, pkts + i, n - i, now)
-			 : take_run4(net, pkts + i, n - i, now);
-	} while (unlikely(i < n && is_ip6(pkts[i]) != ip6));
-	return i;
+	return eth_is_ip6(pkts[0]) ? take_run6(net, pkts, n, now)
+				   : take_run4(net, pkts, n, now);
 }
