@@ -51,6 +51,22 @@ static void callbacks(void **state)
 	assert_int_equal(r[3].called, 4);
 }
 
+/* Of two ranges alike the first: the other is still out. */
+static void one_of_two(void **state)
+{
+	struct conn *c = open_conn();
+	size_t room = ixev_send_room(&c->ctx);
+
+	for (int i = 2; i > 0; i--)
+		ixev_send_zc(&c->ctx, f->arena + i * 4096, 10);
+	ixev_wait();
+	for (int i = 2; i-- > 0;) {
+		fake_sent(f, 1, c, 10, 99);
+		ixev_wait();
+		assert_int_equal(ixev_send_room(&c->ctx), room - i * 10);
+	}
+}
+
 /* Death makes all callbacks due, sent or not. */
 static void callbacks_at_death(void **state)
 {
@@ -135,6 +151,7 @@ static void send_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(callbacks),	  T(one_of_two),	 T(buffers_return),
 		T(callbacks),	  T(callbacks_at_death), T(buffers_return),
 		T(arena_used_up), T(send_error),
 	};
