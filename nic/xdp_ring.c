@@ -88,11 +88,10 @@ static inline struct mbuf *mbuf_at(struct xdp_q *q, const struct xdp_frame *f)
 	return mbuf_of_offset(q->q.pool, f->addr - q->frames_off);
 }
 
-/* A frame comes back from the kernel. The packet's first line is fetched
- * now: another core has written it, and it is read only after the batch. */
+/* A frame comes back from the kernel. The packet is not looked at: its lines
+ * are fetched when the whole batch is known, see dp/rx.c. */
 static inline void take(struct mbuf *m, u8 *umem, const struct xdp_frame *f)
 {
-	prefetch(umem + f->addr);
 	m->next = NULL;
 	m->data = umem + f->addr;
 	m->len = f->len;

@@ -159,7 +159,10 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 	ev = ix_event(t->ix, 0);
 	end = ev + ix_nevents(t->ix);
 	for (; ev < end; ev++) {
-		__builtin_prefetch((void *)(uintptr_t)ev[1].cookie);
+		const char *ctx = (const char *)(uintptr_t)ev[1].cookie;
+
+		__builtin_prefetch(ctx);
+		__builtin_prefetch(ctx + 64);
 		__builtin_prefetch((void *)(uintptr_t)ev[1].addr);
 		on_event(t, ev);
 	}
