@@ -3,15 +3,25 @@
  * Instructions per message on the server, for bench/figures/counts.py:
  *
  *	valgrind --tool=callgrind --toggle-collect=run_program
- *		--toggle-collect=client_turn insns PROGRAM ROUNDS
+ *		--toggle-collect=client_turn insns [xdp:]PROGRAM ROUNDS
+ *	valgrind --tool=callgrind --cache-sim=yes --instr-atstart=no
+ *		--collect-atstart=no insns [xdp:]PROGRAM ROUNDS CONNS
  *
  * Two dataplanes on one wire in one thread. The server's application is one of
  * our programs as it is, but for the name of its main(); this file is the
  * domain that it runs in. Counted is what happens in run_program() and not in
- * client_turn(): the server's dataplane, libix, ixev and the program. The client
- * asks on 64 connections at a time, so that batches are full. Of two runs the
- * difference is what the rounds cost that one has more than the other.
+ * client_turn(): the server's dataplane, libix, ixev and the program. The
+ * client asks on 64 connections at a time, so that batches are full. Of two
+ * runs the difference is what the rounds cost that one has more than the other.
+ *
+ * With CONNS the 64 are others each time, of so many in turn, and cache misses
+ * are counted: of the last rounds, when the cache is full of what it mostly is.
+ * The client uses the same cache, as a neighbour on the core would.
+ *
+ * With xdp: the server's NIC is AF_XDP's, and the kernel's side of its rings,
+ * which is not counted, in xdp_kernel.c.
  */
+#include "bench/xdp_kernel.h"
 #include "conf/conf.h"
 #include "ix/ix.h"
 #include "test/lab/lab.h"
@@ -20,8 +30,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <valgrind/callgrind.h>
 
-enum { CONNS = 64, PORT = 7, WARM = 100, MAX_ARGS = 8 };
+enum {
+	BATCH = 64, /* connections asked at a time */
+	PORT = 7,
+	NPORTS = 16,
+	PER_PORT = 32768, /* connections: source ports are few */
+	WARM = 99,	  /* rounds, besides one of all connections */
+	MISSES = 200,	  /* rounds of which cache misses are counted */
+	MAX_ARGS = 8,
+};
 
 /* The programs' main()s: see bench/meson.build. */
 int app_echo_main(int argc, char **argv);
@@ -104,12 +123,17 @@ static const struct program {
 
 static const struct program *program;
 static struct lab lab;
+static struct xdp_kernel kernel;
+static bool on_xdp;
 static u64 rounds, last_round;
-static u32 nopen, waiting; /* connections that are open; without answer yet */
+static u32 nconns = BATCH, next_conn;
+/* Connections that were begun, are open, wait for an answer. */
+static u32 nbegun, nopen, waiting;
 static struct client_conn {
 	u64 handle;
 	size_t got; /* bytes of the answer */
-} conns[CONNS];
+} * conns;
+static bool counts_misses, counting;
 
 /* ---- the client: bare calls and events, not counted */
 
@@ -120,7 +144,7 @@ static struct ix_call *call(u16 op)
 
 static const struct exchange *exchange(void)
 {
-	return rounds > 1 ? &program->usual : &program->first;
+	return rounds * BATCH > nconns ? &program->usual : &program->first;
 }
 
 static void ask(struct client_conn *conn)
@@ -198,42 +222,65 @@ static struct ix_addr server(void)
 	return program->ip6 ? a : addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
 }
 
-static void connect_all(void)
+static void connect_some(void)
 {
-	nopen = 0;
-	for (u64 i = 0; i < CONNS; i++) {
+	for (u32 i = 0; i < BATCH && nbegun < nconns; i++) {
 		struct ix_call *c = call(IX_CONNECT);
 
 		c->ip = server();
-		c->port = PORT;
-		c->cookie = i;
+		c->port = (u16)(PORT + nbegun / PER_PORT);
+		c->cookie = nbegun++;
 	}
 }
 
-/* All answers are there: the next question on every connection. */
+/* All answers are there: the next question on as many connections. */
 static void next_round(void)
 {
-	if (nopen < CONNS || waiting)
+	if (nopen < nbegun || waiting)
 		return;
+	if (nbegun < nconns) {
+		connect_some();
+		return;
+	}
 	rounds++;
 	if (program->churn) {
-		connect_all();
+		nopen = nbegun = 0;
+		connect_some();
 		return;
 	}
 	strcpy((char *)lab.end[LAB_CLIENT].arena, exchange()->question);
-	for (int i = 0; i < CONNS; i++)
-		ask(&conns[i]);
+	for (int i = 0; i < BATCH; i++)
+		ask(&conns[next_conn++ % nconns]);
+}
+
+/* After the client's turn. */
+static void count_misses(void)
+{
+	if (rounds + 2 * MISSES > last_round)
+		CALLGRIND_START_INSTRUMENTATION; /* with an empty cache */
+	counting = rounds + MISSES > last_round;
+	if (counting)
+		CALLGRIND_TOGGLE_COLLECT;
 }
 
 static __attribute__((noinline)) void client_turn(void)
 {
 	struct lab_node *e = &lab.end[LAB_CLIENT];
-	int n = lab_step(&lab, LAB_CLIENT, true);
+	int n;
 
+	if (counting)
+		CALLGRIND_TOGGLE_COLLECT;
+	if (on_xdp && !xdp_kernel_tx(&kernel))
+		fail("the wire is full");
+	n = lab_step(&lab, LAB_CLIENT, true);
 	e->down->ncalls = 0;
 	for (int i = 0; i < n; i++)
 		client_event(&e->up->events[i]);
 	next_round();
+	if (on_xdp)
+		xdp_kernel_rx(&kernel);
+	if (counts_misses)
+		count_misses();
 	__asm__ volatile(""); /* not a tail call */
 }
 
@@ -274,7 +321,7 @@ static void close_domain(struct ix_domain *d)
 
 static int open_domain(void)
 {
-	static const uint16_t ports[] = { PORT, 0 };
+	static uint16_t ports[NPORTS + 1];
 	static struct ix_domain domain = {
 		.name = "lab",
 		.abi_version = IX_ABI_VERSION,
@@ -287,6 +334,8 @@ static int open_domain(void)
 		.close = close_domain,
 	};
 
+	for (int i = 0; i < NPORTS; i++)
+		ports[i] = (uint16_t)(PORT + i);
 	domain.arena = lab.end[LAB_SERVER].arena;
 	domain.arena_len = lab.end[LAB_SERVER].arena_len;
 	return ix_init_domain(&domain);
@@ -307,31 +356,61 @@ static __attribute__((noinline)) int run_program(void)
 
 static int usage(void)
 {
-	fputs("usage: insns PROGRAM ROUNDS\n", stderr);
+	fputs("usage: insns [xdp:]PROGRAM ROUNDS [CONNS]\n", stderr);
 	return 2;
+}
+
+static const struct program *find_program(const char *name)
+{
+	on_xdp = !strncmp(name, "xdp:", 4);
+	if (on_xdp)
+		name += 4;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		if (!strcmp(programs[i].name, name))
+			return &programs[i];
+	return NULL;
+}
+
+static int open_lab(const struct dp_conf *conf)
+{
+	int err = lab_wire(&lab);
+
+	if (!err && on_xdp) {
+		xdp_kernel_init(&kernel, lab.link[LAB_SERVER].queues[0]);
+		lab.end[LAB_SERVER].nic = &kernel.q.q;
+	}
+	if (!err)
+		err = lab_start(&lab, conf);
+	xdp_kernel_frames(&kernel, lab.end[LAB_SERVER].frames);
+	return err;
 }
 
 int main(int argc, char **argv)
 {
 	struct conf conf;
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (argc == 3 && !strcmp(programs[i].name, argv[1]))
-			program = &programs[i];
+	program = argc == 3 || argc == 4 ? find_program(argv[1]) : NULL;
 	if (!program)
 		return usage();
-	last_round = WARM + strtoull(argv[2], NULL, 10);
+	counts_misses = argc == 4;
+	if (counts_misses)
+		nconns = (u32)max(strtoull(argv[3], NULL, 10), BATCH + 0ull);
+	conns = calloc(nconns, sizeof(*conns));
+	last_round = WARM + nconns / BATCH + strtoull(argv[2], NULL, 10);
 	conf_init(&conf);
 	conf.dp.net.ip6.nown = program->ip6;
 	conf.dp.net.tcp.time_wait_ms = 1;
+	conf.dp.net.tcp.max_conns = max(conf.dp.net.tcp.max_conns, nconns * 2);
+	conf.dp.net.tcp.per_source = conf.dp.net.tcp.max_conns;
 	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
-	if (lab_open(&lab, &conf.dp) || open_domain())
+	conf.dp.net.tcp.port_min = 1024;
+	if (!conns || open_lab(&conf.dp) || open_domain())
 		fail("cannot start");
 	strcpy((char *)lab.end[LAB_CLIENT].arena, program->first.question);
-	connect_all();
+	connect_some();
 	if (run_program())
 		fail("has failed");
 	printf("{\"messages\":%lu,\"compiler\":\"%s\"}\n",
-	       (unsigned long)last_round * CONNS, __VERSION__);
+	       (unsigned long)last_round * BATCH, __VERSION__);
 	return 0;
 }

@@ -41,6 +41,7 @@ SCENARIOS = {
     "churn_rst": veth.churn_rst,
     "wire": veth.wire,
     "insns": counts.instructions,
+    "lines": counts.lines,
     "memory": counts.memory,
     "batch": veth.batch,
     "latency": latency.latency,

@@ -8,29 +8,42 @@ import subprocess
 
 from lab import Failed, last_line
 
-PROGRAMS = "echo", "echo6", "echo_ix", "echo_raw", "churn", "kv_get"
+PROGRAMS = ("echo", "echo6", "echo_ix", "echo_raw", "churn", "kv_get",
+            "xdp:echo", "xdp:echo6", "xdp:churn", "xdp:kv_get")
 # Rounds of 64 messages; the difference of two runs is what is counted.
 ROUNDS = 20, 220
 COUNTED = "run_program", "client_turn"
 LIMIT = 120
+# Cache misses: of 12,800 messages, in caches of 32 KB and 1 MB.
+MISSES = ("--cache-sim=yes", "--D1=32768,8,64", "--LL=1048576,16,64",
+          "--instr-atstart=no", "--collect-atstart=no")
+MESSAGES, MISS_ROUNDS = 12800, 400
+CONNS = 64, 10000, 250000
 # The same variants of libc's functions on every machine.
 PLAIN = ("glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,"
          "-AVX_Fast_Unaligned_Load,-ERMS,-FSRM")
 
 
-def callgrind(lab, program, rounds):
-    """Messages, and by (file, function) the instructions of its own."""
+def callgrind(lab, options, *args):
+    """What insns with @args prints, and the file of callgrind's."""
     out = lab.path("callgrind.out")
     r = subprocess.run(
         ["valgrind", "--tool=callgrind", "--compress-strings=no",
-         "--compress-pos=no", "--callgrind-out-file=" + out,
-         *("--toggle-collect=" + f for f in COUNTED), lab.program("insns"),
-         program, str(rounds)], text=True, capture_output=True, timeout=LIMIT,
+         "--compress-pos=no", "--callgrind-out-file=" + out, *options,
+         lab.program("insns"), *map(str, args)],
+        text=True, capture_output=True, timeout=LIMIT,
         env={**os.environ, "GLIBC_TUNABLES": PLAIN})
     if r.returncode or not r.stdout.startswith("{"):
-        raise Failed(f"insns {program}: {last_line(r.stderr)}")
+        raise Failed(f"insns {args}: {last_line(r.stderr)}")
+    return json.loads(r.stdout), out
+
+
+def costs(lab, program, rounds):
+    """Messages, and by (file, function) the instructions of its own."""
+    said, out = callgrind(lab, ["--toggle-collect=" + f for f in COUNTED],
+                          program, rounds)
     with open(out) as f:
-        return json.loads(r.stdout)["messages"], own_costs(f)
+        return said["messages"], own_costs(f)
 
 
 def own_costs(lines):
@@ -53,7 +66,7 @@ def own_costs(lines):
 
 def profile(lab, program):
     """By (file, function) the instructions per message, the most first."""
-    (few, before), (many, after) = (callgrind(lab, program, n)
+    (few, before), (many, after) = (costs(lab, program, n)
                                     for n in ROUNDS)
     each = {k: (n - before.get(k, 0)) / (many - few)
             for k, n in after.items()}
@@ -66,8 +79,8 @@ def total(profile):
 
 def part_of(file):
     """Whose instructions: by where the function's source is."""
-    if re.search(r"\bnic/wire", file):
-        return "wire"
+    if re.search(r"\bnic/(wire|xdp)", file):
+        return "nic"
     if re.search(r"\b(base|nic|net|dp)/\w+\.[ch]$", file):
         return "dataplane"
     return "application"
@@ -76,12 +89,14 @@ def part_of(file):
 def instructions(bench):
     """instructions per message on the server, full batches"""
     profiles = {name: profile(bench, name) for name in PROGRAMS}
-    parts = {"dataplane": 0, "wire": 0, "application": 0}
+    parts = {"dataplane": 0, "nic": 0, "application": 0}
     for (file, function), n in profiles["echo"]:
         parts[part_of(file)] += n
         if n >= 1:
             print(f"    {n:8.1f}  {function}")
     each = {name: total(p) for name, p in profiles.items()}
+    rings = sum(n for (file, _), n in profiles["xdp:echo"]
+                if part_of(file) == "nic")
     return {"unit": "instructions per message",
             "values": {"ix": {**each, **parts}},
             "profile": [(function, round(n, 1)) for (_, function), n in
@@ -93,7 +108,7 @@ def instructions(bench):
                  parts["dataplane"] + parts["application"], 850, "<="),
                 ("... of those in the dataplane", parts["dataplane"], None,
                  ""),
-                ("... in the wire NIC (one copy in, none out)", parts["wire"],
+                ("... in the wire NIC (one copy in, none out)", parts["nic"],
                  None, ""),
                 ("... in ixev and the program", parts["application"], None,
                  ""),
@@ -106,7 +121,41 @@ def instructions(bench):
                 ("instructions per connection with one 64 B echo, FIN both ways",
                  each["churn"], None, ""),
                 ("instructions per GET of kv, 19 B key, 2 B value",
-                 each["kv_get"], None, "")]}
+                 each["kv_get"], None, ""),
+                ("instructions per 64 B echo on AF_XDP's rings",
+                 each["xdp:echo"], None, ""),
+                ("... of those in the NIC (nic/xdp_ring.c, no copy)", rings,
+                 None, ""),
+                ("... there by IPv6", each["xdp:echo6"], None, ""),
+                ("... there per connection with one 64 B echo, FIN both ways",
+                 each["xdp:churn"], None, ""),
+                ("... there per GET of kv", each["xdp:kv_get"], None, "")]}
+
+
+def misses(lab, conns):
+    """Per message: instructions, and lines of data that are not in the first
+    cache, nor in the second."""
+    _, out = callgrind(lab, MISSES, "xdp:echo", MISS_ROUNDS, conns)
+    with open(out) as f:
+        text = f.read()
+    names, numbers = (re.search(rf"^{what}: (.*)", text, re.M).group(1).split()
+                      for what in ("events", "totals"))
+    n = {k: int(v) / MESSAGES for k, v in zip(names, numbers)}
+    return {"instructions": n["Ir"], "first": n["D1mr"] + n["D1mw"],
+            "second": n["DLmr"] + n["DLmw"]}
+
+
+def lines(bench):
+    """cache lines per message on the server, on AF_XDP's rings"""
+    values = {str(n): misses(bench, n) for n in CONNS}
+    rows = []
+    for n in CONNS:
+        m, of = values[str(n)], f", {n:,} connections"
+        rows += [("cache lines per 64 B echo beyond 32 KB" + of, m["first"],
+                  None, ""),
+                 ("... beyond 1 MB" + of, m["second"], None, ""),
+                 ("... instructions" + of, m["instructions"], None, "")]
+    return {"unit": "per message", "values": values, "rows": rows}
 
 
 def memory(bench):

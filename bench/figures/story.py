@@ -80,6 +80,11 @@ STORIES = {
         (Number("instructions per message at 250,000 connections", "3,060",
                 f"{FOUR}; hardware counters",
                 "instructions per 64 B echo (callgrind)"),)),
+    "lines": Story(
+        "Cache lines per message",
+        "How many lines of memory the server needs for one message that are no "
+        "longer in a cache of 32 KB, and of 1 MB, the more connections take "
+        "turns. Simulated, so that a busy machine does not change it."),
     "memory": Story(
         "Memory per open connection",
         "A quarter of a million connections are opened and left idle: the "

@@ -159,7 +159,7 @@ static int open_end(struct lab *lab, int end, const struct dp_conf *common)
 	struct dp_conf dp = *common;
 	const struct lab_node_conf conf = {
 		.dp = &dp,
-		.nic = &lab->link[end].queues[0]->q,
+		.nic = lab->end[end].nic,
 		.arena_len = ARENA,
 		.secret = { 1, 2 },
 	};
@@ -186,7 +186,7 @@ static int introduce(struct lab *lab, int end)
 	return err;
 }
 
-int lab_open(struct lab *lab, const struct dp_conf *conf)
+int lab_wire(struct lab *lab)
 {
 	const struct wire_conf wire = { .nqueues = 1, .mtu = 1500 };
 	int err;
@@ -194,10 +194,26 @@ int lab_open(struct lab *lab, const struct dp_conf *conf)
 	*lab = (struct lab){ .now = 1000000000 };
 	err = wire_link_pair(&lab->link[0], &wire, &lab->link[1], &wire);
 	for (int end = 0; !err && end < 2; end++)
+		lab->end[end].nic = &lab->link[end].queues[0]->q;
+	return err;
+}
+
+int lab_start(struct lab *lab, const struct dp_conf *conf)
+{
+	int err = 0;
+
+	for (int end = 0; !err && end < 2; end++)
 		err = open_end(lab, end, conf);
 	for (int end = 0; !err && end < 2; end++)
 		err = introduce(lab, end);
 	return err;
+}
+
+int lab_open(struct lab *lab, const struct dp_conf *conf)
+{
+	int err = lab_wire(lab);
+
+	return err ? err : lab_start(lab, conf);
 }
 
 void lab_close(struct lab *lab)

@@ -94,6 +94,10 @@ struct lab {
 /* @conf: of both, but for the addresses: one of IPv4, and net.ip6.nown (0 or 1)
  * of IPv6. 0 or -errno. */
 int lab_open(struct lab *lab, const struct dp_conf *conf);
+/* The same in two steps: in between, end[].nic may become another one than the
+ * wire's queue, which is then what that is joined with. */
+int lab_wire(struct lab *lab);
+int lab_start(struct lab *lab, const struct dp_conf *conf);
 void lab_close(struct lab *lab);
 
 /* One iteration of one end, without a batch or with what stands in down. */
