@@ -174,10 +174,8 @@ struct tcp_conn {
 	u16 mss_peer; /* largest segment the peer takes, options included */
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc : 2;		   /* enum tcp_cc_name */
-	u8 late : 1;  /* its last timeout was in vain: the peer's ACKs are late
-		       */
-	u8 quick : 5; /* ACKs that may not wait */
-	u8 error;     /* errno of the outcome; opening: of ICMP's last word */
+	u8 quick : 5;		   /* ACKs that may not wait */
+	u8 error; /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
 	u32 acked;     /* bytes acknowledged, not yet told */
@@ -349,6 +347,7 @@ struct tcp_path {
 };
 
 enum { TCP_PATHS = 64 };
+enum { TCP_LATE = 64 };
 enum { TCP_LOSS_SOURCES = 8 }; /* log2 */
 
 struct tcp_slot { /* of the connection table: open addressing */
@@ -421,6 +420,7 @@ struct tcp {
 	u32 port_hint;
 	u32 port_tries; /* since the last tcp_output_all() */
 	struct tcp_path paths[TCP_PATHS];
+	u8 late[TCP_LATE];    /* timeouts in vain, by host: tcp_late.c */
 	u64 challenge_second; /* which challenges_left is for */
 	u32 challenges_left;
 };

@@ -43,7 +43,7 @@ static void was_true(struct tcp_conn *c)
 static void was_spurious(struct net *net, struct tcp_conn *c)
 {
 	c->frto = FRTO_NONE;
-	c->late = true;
+	tcp_was_late(net, c);
 	tcp_cc_of(c)->undo(net, c);
 	c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
 	tcp_loss_no_lesson(c);

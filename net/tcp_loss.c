@@ -98,16 +98,17 @@ static bool is_of_last(const struct tcp_conn *c, const struct tcp_block *b)
 
 /* The peer got something twice: what was sent again was not lost, but late
  * (RFC 8985 section 6.2 step 4). Once for each episode. */
-static void learn_dup(struct tcp_conn *c, struct tcp_loss *l,
+static void learn_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		      const struct tcp_block *b)
 {
 	if (l ? l->learnt : !is_of_last(c, b))
 		return;
-	if (l)
+	if (l) {
 		l->learnt = true;
-	else
+	} else {
 		c->recover = b->start;
-	c->late |= !l; /* or what was sent again was all there was */
+		tcp_was_late(net, c); /* or that was all there was */
+	}
 	c->reo_mult = min(c->reo_mult + 1, (int)REO_MULT) & 7;
 	c->reo_keep = REO_KEEP;
 }
@@ -384,7 +385,7 @@ bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		tcp_tail_acked(net, c, s, advanced,
 			       dup && s->opt.sack[0].end == c->recover, now);
 	else if (dup)
-		learn_dup(c, l, &s->opt.sack[0]);
+		learn_dup(net, c, l, &s->opt.sack[0]);
 	if (!l && news)
 		l = tcp_loss_take(net, c, now);
 	if (!l)

@@ -45,6 +45,15 @@ void tcp_go_back(struct net *net, struct tcp_conn *c);
 /* RST, and the end: ETIMEDOUT. */
 void tcp_give_up(struct net *net, struct tcp_conn *c, u64 now);
 
+/* ---- tcp_late.c: hosts whose ACKs come late */
+
+/* A timeout was in vain. */
+void tcp_was_late(struct net *net, const struct tcp_conn *c);
+/* It is due: true if, by that, it waits longer. */
+bool tcp_wait_longer(struct net *net, struct tcp_conn *c, u64 now);
+/* It is taken, before anything else that it means. */
+void tcp_waited(struct net *net, const struct tcp_conn *c);
+
 /* ---- round trips */
 
 /* Microseconds (of 1024 ns) for timing round trips. */

@@ -24,8 +24,6 @@
 #include "net/tcp_int.h"
 #include "net/tcp_loss.h"
 
-enum { LATE_FLOORS = 3 };
-
 static bool due(u32 at, u64 now)
 {
 	return at && !tick_before(tick_of(now), at);
@@ -85,7 +83,7 @@ static void arm_again(struct net *net, struct tcp_conn *c, u64 now)
 static void retransmit(struct net *net, struct tcp_conn *c, u64 now)
 {
 	net->stat->tcp_timeouts++;
-	c->late = false;
+	tcp_waited(net, c);
 	if (c->state >= TCP_ESTABLISHED) {
 		tcp_path_timeout(net, c, now);
 		tcp_cc_of(c)->timeout(net, c, now);
@@ -158,20 +156,6 @@ static bool user_timed_out(const struct net *net, struct tcp_conn *c, u64 now)
 	return limit && unacknowledged(c, now) >= limit;
 }
 
-/* A peer whose ACKs have been late once, a busy one or one that delays them,
- * gets this much longer, once: altogether as long as Linux's shortest timeout,
- * where the setting is the default. */
-static bool wait_longer(struct net *net, struct tcp_conn *c, u64 now)
-{
-	u32 at = c->last_tx + c->rto + LATE_FLOORS * net->tcp.rto_min;
-
-	if (likely(!c->late) || c->backoff || !tick_before(tick_of(now), at))
-		return false;
-	c->rto_at = at | !at;
-	tcp_arm(net, c, c->rto_at);
-	return true;
-}
-
 static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
@@ -187,7 +171,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_die(net, c, 0);
 		return false;
 	}
-	if (wait_longer(net, c, now))
+	if (tcp_wait_longer(net, c, now))
 		return true;
 	if (c->probes >= limit || user_timed_out(net, c, now)) {
 		tcp_die(net, c, c->error ? c->error : ETIMEDOUT);
