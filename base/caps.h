@@ -9,7 +9,8 @@ enum {
 				  * pseudo header's sum (veth, TAP): accept */
 	NIC_TX_CSUM = 4,	 /* TCP/UDP checksum is filled in below: set the
 				  * pseudo header's sum only */
-	NIC_RX_COPIES = 8, /* rx copies packets: they are in the cache */
+	NIC_RX_COPIES = 8,	 /* rx copies packets: they are in the cache */
+	NIC_TSO = 16, /* a TCP packet may have many segments: MBUF_LARGE */
 };
 
 #endif

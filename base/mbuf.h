@@ -32,6 +32,8 @@ enum mbuf_flags {
 	MBUF_FORWARDED = 2, /* by another thread: not to be forwarded again */
 	MBUF_HELD = 4,	    /* UDP receive: the application has it */
 	MBUF_TELL = 8,	    /* transmit: the sender is told when it is sent */
+	MBUF_LARGE = 16,    /* transmit: TCP, to be cut into segments of @seg
+			     * bytes below, checksums too; NIC_TSO */
 };
 
 /* A range of the application's memory sent in place, behind the frame's own
@@ -49,8 +51,9 @@ struct mbuf {
 	u8 *data;	   /* first valid byte */
 	u32 len;	   /* valid bytes in this frame */
 	u32 index;	   /* of frame and mbuf, in all pools */
-	u16 flags;	   /* enum mbuf_flags */
-	u16 nr_ext;	   /* used entries of ext[] */
+	u8 flags;	   /* enum mbuf_flags */
+	u8 nr_ext;	   /* used entries of ext[] */
+	u16 seg;	   /* MBUF_LARGE: payload of a segment */
 	u32 thread;	   /* whose pool it belongs to */
 	union {
 		struct {		   /* received by TCP: tcp_reass.c */

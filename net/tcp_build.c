@@ -86,8 +86,8 @@ static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
 
 bool tcp_fill(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
 {
-	if (net->caps & NIC_GATHER && len > TCP_COPY_MAX &&
-	    gather(net, m, i, off, len)) {
+	if ((net->caps & NIC_GATHER || m->flags & MBUF_LARGE) &&
+	    len > TCP_COPY_MAX && gather(net, m, i, off, len)) {
 		net->stat->tx_gathered_bytes += len;
 		return true;
 	}
@@ -119,13 +119,14 @@ static inline struct covered cover_payload(const struct net *net,
 	return cov;
 }
 
-/* Below, the NIC wants the pseudo header's sum alone, not inverted. */
+/* @below: the NIC does it, and wants the pseudo header's sum alone, not
+ * inverted. */
 static inline u16 cksum_of(const struct net *net, struct covered cov,
-			   struct be32 src, struct be32 dst)
+			   struct be32 src, struct be32 dst, bool below)
 {
 	u64 pseudo = net_pseudo_sum(net, src, dst, IP_PROTO_TCP, (u16)cov.len);
 
-	if (unlikely(net->caps & NIC_TX_CSUM))
+	if (unlikely(below))
 		return cksum_fold(pseudo);
 	return (u16)~cksum_fold(cksum_add64(cov.sum, pseudo));
 }
@@ -150,20 +151,20 @@ static inline struct tcp_hdr *push_header(const struct tcp_conn *c,
 
 static inline void emit_header(struct net *net, struct tcp_conn *c,
 			       struct mbuf *m, struct tcp_hdr *h,
-			       struct covered cov, u8 tos, u64 now)
+			       struct covered cov, u8 tos, bool below, u64 now)
 {
 	struct be32 src = c->flow.laddr, dst = c->flow.raddr;
 
-	tcp_write_cksum(h, cksum_of(net, cov, src, dst));
+	tcp_write_cksum(h, cksum_of(net, cov, src, dst, below));
 	if (likely(h->flags & TCP_ACK))
 		tcp_ack_sent(c);
 	ip_out(net, m, src, dst, IP_PROTO_TCP, tos, &c->neigh, now);
 }
 
-void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
-	      u8 flags, u8 tos, u64 now)
+static ALWAYS_INLINE void emit(struct net *net, struct tcp_conn *c,
+			       struct mbuf *m, struct covered cov, u32 seq,
+			       u8 flags, u8 tos, bool below, u64 now)
 {
-	struct covered cov = cover_payload(net, m);
 	u32 win = tcp_advertise(net, c);
 	u32 nopt = likely(c->flags & TCP_F_TS) ? TCP_TS_LEN : 0;
 	struct tcp_hdr *h;
@@ -176,7 +177,22 @@ void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 
 		cov.sum = cksum_add64(cov.sum, sum);
 	}
-	emit_header(net, c, m, h, cov, tos, now);
+	emit_header(net, c, m, h, cov, tos, below, now);
+}
+
+void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
+	      u8 flags, u8 tos, u64 now)
+{
+	emit(net, c, m, cover_payload(net, m), seq, flags, tos,
+	     net->caps & NIC_TX_CSUM, now);
+}
+
+void tcp_emit_large(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		    u32 seq, u8 flags, u8 tos, u64 now)
+{
+	struct covered cov = { 0, mbuf_packet_len(m) };
+
+	emit(net, c, m, cov, seq, flags, tos, true, now);
 }
 
 void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
@@ -195,7 +211,7 @@ void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
 						    c->ts_recent));
 	memcpy((u8 *)(h + 1) + nopt, opt, n);
 	cov.sum = cksum_add64(cov.sum, sum);
-	emit_header(net, c, m, h, cov, 0, now);
+	emit_header(net, c, m, h, cov, 0, net->caps & NIC_TX_CSUM, now);
 }
 
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
@@ -211,7 +227,7 @@ void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 	h = push_header(c, m, c->iss, flags, win, n, &cov);
 	memcpy(h + 1, opt, n);
 	cov.sum = cksum_add_rest(cov.sum, opt, n);
-	emit_header(net, c, m, h, cov, 0, now);
+	emit_header(net, c, m, h, cov, 0, net->caps & NIC_TX_CSUM, now);
 }
 
 /* ---- of no connection */
@@ -240,9 +256,10 @@ void tcp_reset_reply(struct net *net, const struct pkt *p, u64 now)
 		flags |= TCP_ACK;
 	}
 	h = (struct tcp_hdr *)mbuf_push(m, TCP_LEN);
-	cov.sum = tcp_write(h, flow_ports_out(pkt_flow(p)), seq,
-			    ack, TCP_LEN, flags, 0);
-	tcp_write_cksum(h, cksum_of(net, cov, p->dst, p->src));
+	cov.sum = tcp_write(h, flow_ports_out(pkt_flow(p)), seq, ack, TCP_LEN,
+			    flags, 0);
+	tcp_write_cksum(
+		h, cksum_of(net, cov, p->dst, p->src, net->caps & NIC_TX_CSUM));
 	ip_out(net, m, p->dst, p->src, IP_PROTO_TCP, 0, NULL, now);
 	net->stat->tcp_rst_out++;
 }

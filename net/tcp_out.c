@@ -67,8 +67,8 @@ static u32 lossy_window(const struct net *net, const struct tcp_conn *c)
 	return flight - tcp_in_network(net, c) + c->cwnd;
 }
 
-/* How many bytes may go from snd_nxt on: both windows, one segment, and
- * enough of them. */
+/* How many bytes may go from snd_nxt on: both windows, one packet, and enough
+ * of them. */
 static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 {
 	u32 flight = c->snd_nxt - c->snd_una, wnd = c->cwnd, len;
@@ -84,7 +84,9 @@ static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 	wnd = min(wnd, c->snd_wnd);
 	if (flight >= wnd)
 		return 0;
-	len = min(min(wnd - flight, unsent), (u32)c->mss_snd);
+	len = min(wnd - flight, unsent);
+	if (unlikely(len > c->mss_snd))
+		len = tcp_at_once(net, c, len, unsent);
 	return is_silly(c, len, unsent) ? lost_before(c, len) : len;
 }
 

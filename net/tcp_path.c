@@ -173,7 +173,7 @@ void tcp_path_sent(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 	u32 second = second_of(now), full = tcp_mss_full(net, c);
 
 	if (p && size_of_segments(c) > p->mss) {
-		if (len == c->mss_snd && !c->backoff &&
+		if (len >= c->mss_snd && !c->backoff &&
 		    (s32)(second + p->wait / 2 - p->raise_at) >= 0)
 			p->mss = 0; /* forgotten */
 		return;

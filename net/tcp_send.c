@@ -9,12 +9,19 @@ bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i, u32 off,
 
 	if (!m)
 		return false;
+	if (unlikely(len > c->mss_snd)) {
+		m->flags = MBUF_LARGE;
+		m->seg = c->mss_snd;
+	}
 	if (!tcp_fill(net, m, i, off, len)) {
 		mbuf_free_chain(net->pool, m);
 		return false;
 	}
 	c->last_tx = tick_of(now);
-	tcp_emit(net, c, m, seq, flags, tcp_ecn_tos(c, seq), now);
+	if (likely(len <= c->mss_snd))
+		tcp_emit(net, c, m, seq, flags, tcp_ecn_tos(c, seq), now);
+	else
+		tcp_emit_large(net, c, m, seq, flags, tcp_ecn_tos(c, seq), now);
 	return true;
 }
 

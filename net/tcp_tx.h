@@ -63,10 +63,19 @@ u32 tcp_mss_full(const struct net *net, const struct tcp_conn *c);
 /* @len bytes from (@range, @off) on: into @m or, where the NIC gathers and it
  * pays, referred to. False when buffers run out. */
 bool tcp_fill(struct net *net, struct mbuf *m, u32 range, u32 off, u32 len);
+/* tcp_large.c */
+/* Of @len bytes, more than a segment, from snd_nxt on: a segment, or what a NIC
+ * that cuts packets takes as one. @unsent: all that there is. */
+u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
+		u32 unsent);
+
 /* Takes @m, which holds the payload: with its headers on its way. @tos: of IP,
  * 0 unless it is new data. */
 void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 	      u8 flags, u8 tos, u64 now);
+/* The same of MBUF_LARGE. */
+void tcp_emit_large(struct net *net, struct tcp_conn *c, struct mbuf *m,
+		    u32 seq, u8 flags, u8 tos, u64 now);
 /* A bare ACK with a SACK option. */
 void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		     u32 seq, u64 now);

@@ -2,7 +2,8 @@
 /*
  * TAP: one queue of a multi-queue device. Unlike the other back ends its rx
  * and tx make a system call per packet: it is here for machines and users
- * without AF_XDP, and for tests without root. Not freestanding.
+ * without AF_XDP, and for tests without root. A packet out may have many
+ * segments (MBUF_LARGE). Not freestanding.
  */
 #ifndef NIC_TAP_H
 #define NIC_TAP_H
@@ -14,7 +15,6 @@
 enum {
 	ETH_OVERHEAD = 18, /* header and a VLAN tag */
 	TAP_MAX_PARTS = 8, /* frames of a received packet: 14 KB */
-	TAP_MAX_IOV = 64,  /* ranges of a transmitted packet, the most */
 };
 
 struct tap_q {

@@ -188,6 +188,38 @@ static void test_tx_cksum(void **state)
 	assert_int_equal(r->t.q.nr_kicks, 3);
 }
 
+/* TCP headers of 32 bytes behind those of IPv4 with an option word, or IPv6. */
+static void test_tx_large(void **state)
+{
+	struct rig *r = *state;
+	struct virtio_net_hdr h;
+	u8 data[MBUF_SIZE];
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct mbuf *m = frame(r, 6);
+		u16 at = v6 ? 14 + 40 : 14 + 24;
+
+		m->len = 128;
+		memset(m->data + 64, 0, 64);
+		if (v6) {
+			memcpy(m->data + 12, (u8[]){ 0x86, 0xdd }, 2);
+			m->data[14 + 6] = 6;
+		}
+		m->data[at + 12] = 8 << 4;
+		m->flags = MBUF_LARGE;
+		m->seg = 1448;
+		assert_int_equal(tap_ops.tx(&r->t.q, &m, 1, 0), 1);
+		assert_int_equal(sent(r, &h, data), 128);
+		assert_int_equal(h.gso_type, v6 ? VIRTIO_NET_HDR_GSO_TCPV6
+						: VIRTIO_NET_HDR_GSO_TCPV4);
+		assert_int_equal(h.gso_size, 1448);
+		assert_int_equal(h.hdr_len, at + 32);
+		assert_int_equal(h.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+		assert_int_equal(h.csum_start, at);
+	}
+	assert_int_equal(r->pool.nfree, FRAMES);
+}
+
 static void test_tx_gather(void **state)
 {
 	struct rig *r = *state;
@@ -233,7 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_rx),	  T(test_rx_jumbo), T(test_rx_no_buffer),
 		T(test_rx_short), T(test_tx_cksum), T(test_tx_gather),
-		T(test_tx_full),
+		T(test_tx_large), T(test_tx_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,105 @@ static void everything_arrives(void **state)
 	assert_int_equal(f->stat.tcp_retransmits, 0);
 }
 
+/* ---- NIC_TSO */
+
+enum { HEADERS = ETH_LEN + IPV4_LEN + TCP_LEN };
+
+/* The only packet there is: its payload's length; it is @off of the arena. */
+static u32 want_packet(struct fixture *f, u32 off, bool large)
+{
+	static u8 bytes[HEADERS + ARENA];
+	struct mbuf *m = f->net.txq[0];
+	const struct ipv4_hdr *ip = (void *)(bytes + ETH_LEN);
+	const struct tcp_hdr *h = (void *)(ip + 1);
+	u32 len = mbuf_packet_len(m);
+
+	assert_int_equal(f->net.ntx, 1);
+	f->net.ntx = 0;
+	mbuf_copy(bytes, m);
+	assert_int_equal(!!(m->flags & MBUF_LARGE), large);
+	assert_int_equal(be16_host(ip->len), len - ETH_LEN);
+	assert_memory_equal(bytes + HEADERS, arena + off, len - HEADERS);
+	if (large) { /* what is cut is also summed below */
+		assert_int_equal(m->seg, PEER_MSS);
+		assert_int_equal(h->cksum,
+				 cksum_fold(ip_pseudo_sum(
+					 ip->src, ip->dst, IP_PROTO_TCP,
+					 (u16)(len - ETH_LEN - IPV4_LEN))));
+	}
+	mbuf_free_chain(&f->pool, m);
+	return len - HEADERS;
+}
+
+static void many_segments_are_one_packet(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+
+	fill();
+	f->net.caps = NIC_TSO;
+	send(f, c, 0, 1000);
+	assert_int_equal(want_packet(f, 0, false), 1000);
+	send(f, c, 1000, 5000);
+	assert_int_equal(want_packet(f, 1000, true), 5000);
+	/* What the window lets go, in whole segments, or all. */
+	send(f, c, 6000, 20000);
+	assert_int_equal(want_packet(f, 6000, true), 5 * PEER_MSS);
+	p.ack += 6000 + 5 * PEER_MSS;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	assert_int_equal(want_packet(f, 6000 + 5 * PEER_MSS, true),
+			 20000 - 5 * PEER_MSS);
+	assert_int_equal(f->stat.tx_copied_bytes, 1000);
+}
+
+/* As many as a packet refers to: then the next one follows. */
+static void pieces_are_few(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	u32 got = 0;
+
+	fill();
+	for (u32 i = 0; i < 8; i++) /* apart, and the same again */
+		memcpy(arena + 30000 + i * 1100, arena + i * 1000, 1000);
+	f->net.caps = NIC_TSO;
+	for (u32 i = 0; i < 8; i++)
+		assert_int_equal(
+			tcp_send(&f->net, c, arena + 30000 + i * 1100, 1000),
+			1000);
+	tcp_output_all(&f->net, f->now);
+	for (u32 n = f->net.ntx; n; n--) {
+		struct mbuf *first = f->net.txq[0];
+
+		f->net.ntx = 1;
+		assert_true(first->nr_ext <= MBUF_MAX_EXT);
+		got += want_packet(f, got, first->flags & MBUF_LARGE);
+		memmove(f->net.txq, f->net.txq + 1,
+			(n - 1) * sizeof(f->net.txq[0]));
+	}
+	assert_int_equal(got, 8000);
+}
+
+static void recovery_counts_segments(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+
+	fill();
+	f->net.caps = NIC_TSO;
+	send(f, c, 0, 5000);
+	assert_int_equal(want_packet(f, 0, true), 5000);
+	tcp_put(f, &p, TCP_ACK, NULL, 0); /* a duplicate */
+	send(f, c, 5000, 4000);
+	assert_int_equal(f->net.ntx, 3);
+	for (u32 i = 0; i < 3; i++)
+		assert_false(f->net.txq[i]->flags & MBUF_LARGE);
+	tcp_drain(f);
+}
+
 static void peers_window_is_obeyed(void **state)
 {
 	struct fixture *f = *state;
@@ -300,6 +399,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TCP_TEST(segments_and_window),
 		TCP_TEST(everything_arrives),
+		TCP_TEST(many_segments_are_one_packet),
+		TCP_TEST(pieces_are_few),
+		TCP_TEST(recovery_counts_segments),
 		TCP_TEST(peers_window_is_obeyed),
 		TCP_TEST(fin_follows_data),
 		TCP_TEST(no_buffers_then_some),

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packets of many segments, for a NIC that cuts them (NIC_TSO): a large answer
+ * is one packet, referred to in place. Only while all is calm: what recovery
+ * counts, and what pacing spreads, are segments; and the NIC would repeat CWR
+ * in each of them (RFC 3168 section 6.1.2: it is said once).
+ */
+#include "net/tcp_int.h"
+
+enum { LARGE_MOST = 64000 }; /* bytes: with its headers it fits into IP */
+
+static bool is_calm(const struct tcp_conn *c)
+{
+	const u32 stir = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
+			 TCP_F_PROBE | TCP_F_PACED | TCP_F_CWR;
+
+	return !(c->flags & stir) && !c->dupacks;
+}
+
+/* Up to @most bytes from the cursor on that lie in as many pieces as a packet
+ * may refer to. */
+static u32 in_place(const struct net *net, const struct tcp_conn *c, u32 most)
+{
+	u32 i = c->nxt_range, off = c->nxt_off, len = 0;
+
+	for (u32 n = 0; n < MBUF_MAX_EXT && i && len < most; n++) {
+		const struct tcp_range *r = tcp_range_at(net, i);
+
+		len += r->len - off;
+		off = 0;
+		i = r->next;
+	}
+	return min(len, most);
+}
+
+u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
+		u32 unsent)
+{
+	u32 mss = c->mss_snd;
+
+	if (!(net->caps & NIC_TSO) || !is_calm(c))
+		return mss;
+	len = in_place(net, c, min(len, (u32)LARGE_MOST));
+	if (len <= mss)
+		return mss;
+	return len == unsent ? len : len - len % mss;
+}
