@@ -26,7 +26,8 @@ static void no_wait(struct xdp_q *q, u64 ns)
 
 void xdp_kernel_init(struct xdp_kernel *k, struct wire_queue *wire)
 {
-	static const struct xdp_exits exits = { no_call, no_call, no_wait };
+	static const struct xdp_exits exits = { no_call, no_call, no_wait,
+						NULL };
 	struct xdp_q *q = &k->q;
 
 	memset(k, 0, sizeof(*k));

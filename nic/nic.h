@@ -2,9 +2,9 @@
 /*
  * One queue pair of a NIC, as the dataplane's fast path sees it. A back end
  * embeds struct nicq and finds itself with container_of. Every op takes a
- * batch. Only kick() and wait() may leave the dataplane (a system call, or in
- * a guest an exit), but where nic.hosted is set; everything else touches memory
- * only.
+ * batch. Only kick() and wait(), and tx() for MBUF_LARGE, may leave the
+ * dataplane (a system call, or in a guest an exit), but where nic.hosted is
+ * set; everything else touches memory only.
  *
  * Opening a NIC (nic/nic_open.h) needs libc and is not on this path.
  */

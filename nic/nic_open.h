@@ -98,6 +98,7 @@ struct nic {
 	u32 nqueues;
 	struct nicq *q[NIC_MAX_QUEUES];
 	int fd[NIC_MAX_QUEUES]; /* what q[i]'s calls are made on; 0: nothing */
+	int large_fd;		/* ... and those of all for MBUF_LARGE */
 	u8 mac[6];
 	u16 mtu;
 	char driver[32];

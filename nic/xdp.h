@@ -63,6 +63,9 @@ struct xdp_exits {
 	void (*recv)(struct xdp_q *q);
 	/* Returns when a packet is there or after @ns. */
 	void (*poll)(struct xdp_q *q, u64 ns);
+	/* Sends MBUF_LARGE, which no ring takes; false: not now. Sets q->down.
+	 * NULL: there is no NIC_TSO. */
+	bool (*large)(struct xdp_q *q, const struct mbuf *m);
 };
 
 struct xdp_q {
@@ -96,6 +99,7 @@ struct xdp_q {
 
 	const struct xdp_exits *exits;
 	int fd;
+	int large_fd; /* NIC_TSO: a packet socket of the interface */
 };
 
 extern const struct nicq_ops xdp_ops;

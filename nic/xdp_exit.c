@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "nic/vnet.h"
+
 enum {
 	BUSY_POLL_US = 20,	   /* any value above 0 enables it */
 	BUSY_POLL_BUDGET = 64,	   /* packets per system call */
@@ -42,10 +44,24 @@ static void sys_poll(struct xdp_q *q, u64 ns)
 	ppoll(p, q->q.wake_fd ? 2 : 1, &ts, NULL);
 }
 
+/* In place: the kernel makes a copy, the only one. What a queue behind it has
+ * no room for (ENOBUFS) is lost, as on any wire. */
+static bool sys_large(struct xdp_q *q, const struct mbuf *m)
+{
+	bool ok = vnet_write(q->large_fd, m) >= 0;
+
+	q->down = !ok && (errno == ENETDOWN || errno == ENXIO);
+	if (!ok && errno == EAGAIN)
+		return false;
+	q->q.nr_tx_lost += !ok;
+	return true;
+}
+
 const struct xdp_exits xdp_syscalls = {
 	.send = sys_send,
 	.recv = sys_recv,
 	.poll = sys_poll,
+	.large = sys_large,
 };
 
 void xdp_busy_poll(int fd)

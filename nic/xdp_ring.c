@@ -227,39 +227,6 @@ static COLD int lose(struct nicq *nq, struct mbuf **pkts, int n)
 	return n;
 }
 
-static int xdp_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
-{
-	struct xdp_q *q = xdp_of(nq);
-	u32 start = q->tx.head;
-	int i;
-
-	(void)now;
-	if (unlikely(tx_room(q) < (u32)n + XDP_MAX_PARTS)) {
-		xdp_reclaim(nq);
-		if (q->down && tx_room(q) < (u32)n + XDP_MAX_PARTS)
-			return lose(nq, pkts, n);
-	}
-	for (i = 0; i < n; i++) {
-		struct mbuf *m = pkts[i];
-
-		if (likely(!m->next && !m->nr_ext)) {
-			if (unlikely(!tx_room(q)))
-				break;
-			xdp_tx_single(q, m);
-		} else {
-			if (tx_room(q) <= XDP_MAX_PARTS)
-				break;
-			xdp_tx_parts(q, m);
-		}
-	}
-	if (q->tx.head != start) {
-		/* Release: entries and packets before the index. */
-		store_release(q->tx.producer, q->tx.head);
-		nq->tx_pending = true;
-	}
-	return i;
-}
-
 static bool tx_waits(const struct xdp_q *q)
 {
 	return load_acquire(q->tx.consumer) != q->tx.head;
@@ -288,6 +255,57 @@ static void xdp_kick(struct nicq *nq)
 			break;
 	}
 	nq->tx_pending = tx_waits(q) && !q->down;
+}
+
+/* Takes what is in the ring first: nothing overtakes. */
+static COLD bool send_large(struct xdp_q *q, struct mbuf *m)
+{
+	store_release(q->tx.producer, q->tx.head);
+	if (tx_waits(q))
+		xdp_kick(&q->q);
+	if (tx_waits(q))
+		return q->down && lose(&q->q, &m, 1);
+	if (!q->exits->large(q, m))
+		return false;
+	q->q.nr_kicks++;
+	nicq_tx_done(&q->q, m);
+	return true;
+}
+
+static int xdp_tx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
+{
+	struct xdp_q *q = xdp_of(nq);
+	u32 start = q->tx.head;
+	int i;
+
+	(void)now;
+	if (unlikely(tx_room(q) < (u32)n + XDP_MAX_PARTS)) {
+		xdp_reclaim(nq);
+		if (q->down && tx_room(q) < (u32)n + XDP_MAX_PARTS)
+			return lose(nq, pkts, n);
+	}
+	for (i = 0; i < n; i++) {
+		struct mbuf *m = pkts[i];
+
+		if (likely(!m->next && !m->nr_ext)) {
+			if (unlikely(!tx_room(q)))
+				break;
+			xdp_tx_single(q, m);
+		} else if (m->flags & MBUF_LARGE) {
+			if (!send_large(q, m))
+				break;
+		} else {
+			if (tx_room(q) <= XDP_MAX_PARTS)
+				break;
+			xdp_tx_parts(q, m);
+		}
+	}
+	if (q->tx.head != start) {
+		/* Release: entries and packets before the index. */
+		store_release(q->tx.producer, q->tx.head);
+		nq->tx_pending = true;
+	}
+	return i;
 }
 
 static void xdp_wait(struct nicq *nq, u64 ns)

@@ -4,10 +4,12 @@
 #include "nic/xdp_nic.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <xdp/libxdp.h>
 
 static struct xdp_nic *xdp_nic_of(struct nic *nic)
@@ -26,8 +28,35 @@ static void set_caps(struct xdp_nic *x)
 		caps |= NIC_GATHER;
 	if (!strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun"))
 		caps |= NIC_RX_CSUM_PARTIAL;
-	for (u32 i = 0; i < x->nic.nqueues; i++)
+	if (x->nic.large_fd)
+		caps |= NIC_TSO;
+	for (u32 i = 0; i < x->nic.nqueues; i++) {
 		x->queues[i].q.q.caps = caps;
+		x->queues[i].q.large_fd = x->nic.large_fd;
+	}
+}
+
+/* AF_XDP takes no packet above the MTU. Over veth, whose transmission is
+ * finished when the call returns, in whatever order calls are made, a packet
+ * socket does, and the kernel hands it over uncut to who takes it so. Elsewhere
+ * its packets would go by other queues than ours, and overtake. Without it all
+ * goes in segments. */
+static void open_large(struct xdp_nic *x)
+{
+	struct sockaddr_ll addr = { .sll_family = AF_PACKET,
+				    .sll_ifindex = x->index };
+	int fd, yes = 1;
+
+	if (strcmp(x->nic.driver, "veth") || x->nic.zero_copy)
+		return;
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof(yes)) ||
+	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		close(fd);
+	else
+		x->nic.large_fd = fd;
 }
 
 static int no_socket(int err, const struct xdp_nic *x,
@@ -180,6 +209,8 @@ static void xdp_close(struct nic *nic)
 	xdp_prog_detach(&x->prog);
 	xdp_sockets_close(x);
 	rss_restore(x->ifname, &x->rss);
+	if (x->nic.large_fd)
+		close(x->nic.large_fd);
 	free(x->queues);
 	free(x);
 }
@@ -280,6 +311,7 @@ static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	err = xdp_sockets_open(x, cfg);
 	if (err)
 		return no_socket(err, x, cfg, why, why_len);
+	open_large(x);
 	set_caps(x);
 	err = tell_program(x);
 	if (err)

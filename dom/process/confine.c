@@ -92,6 +92,8 @@ static int allow_fds(scmp_filter_ctx f, const struct proc *p)
 	const struct host *h = p->host;
 	int err = allow_fd(f, SCMP_SYS(write), p->report_fd);
 
+	if (!err)
+		err = allow_fd(f, SCMP_SYS(writev), h->nic->large_fd);
 	for (u32 i = 0; i < h->nthreads && !err; i++) {
 		err = allow_nic(f, h->nic->fd[i]);
 		if (!err)

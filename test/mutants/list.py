@@ -328,6 +328,10 @@ LOSS = [
            "len - len % mss", "len", ["t_tcp_out"]),
     Mutant("a large packet has more pieces than it may", "net/tcp_large.c",
            "n < MBUF_MAX_EXT", "n < 8", ["t_tcp_out"]),
+    Mutant("a large packet overtakes what is in the ring", "nic/xdp_ring.c",
+           "\tif (tx_waits(q))\n\t\txdp_kick(&q->q);\n\tif (tx_waits(q))\n"
+           "\t\treturn q->down && lose(&q->q, &m, 1);\n", "",
+           ["t_xdp_ring"]),
     Mutant("Linux is not told to cut a large packet", "nic/vnet.c",
            "\t\task_cut(h, m, at);", "\t\t;", ["t_tap"]),
     Mutant("a wait that was too long is not paid for", "net/tcp_late.c",

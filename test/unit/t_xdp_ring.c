@@ -35,6 +35,8 @@ struct rig {
 	u32 sends, recvs, polls;
 	u32 budget; /* packets that one send() takes */
 	bool down;  /* the link is: it takes none */
+	u32 larges;
+	bool large_full; /* large() takes none */
 };
 
 static struct rig *rig_of(struct xdp_q *q)
@@ -68,7 +70,22 @@ static void fake_poll(struct xdp_q *q, u64 ns)
 	rig_of(q)->polls++;
 }
 
-static const struct xdp_exits fake_exits = { fake_send, fake_recv, fake_poll };
+/* What was given before is with the kernel. */
+static bool fake_large(struct xdp_q *q, const struct mbuf *m)
+{
+	struct rig *r = rig_of(q);
+
+	assert_true(m->flags & MBUF_LARGE);
+	assert_int_equal(r->tx.producer, q->tx.head);
+	assert_int_equal(r->tx.consumer, r->tx.producer);
+	if (r->large_full)
+		return false;
+	r->larges++;
+	return true;
+}
+
+static const struct xdp_exits fake_exits = { fake_send, fake_recv, fake_poll,
+					     fake_large };
 
 static void join(struct xdp_ring *r, struct fake_ring *f, u32 size)
 {
@@ -426,6 +443,47 @@ static void test_tx(void **state)
 	assert_int_equal(r->pool.nfree, FRAMES);
 }
 
+static struct mbuf *large(struct rig *r)
+{
+	struct mbuf *m = packet(r, 60);
+
+	m->flags = MBUF_LARGE;
+	m->ext[0] = (struct mbuf_ext){ r->umem, 5000, 0 };
+	m->nr_ext = 1;
+	return m;
+}
+
+/* In its turn, whatever stands in the way: nothing overtakes. */
+static void test_tx_large(void **state)
+{
+	struct rig *r = *state;
+	struct mbuf *pkts[3] = { packet(r, 60), large(r), packet(r, 62) };
+
+	r->large_full = true;
+	assert_int_equal(tx(r, pkts, 3), 1);
+	assert_int_equal(r->sends, 1);
+	r->large_full = false;
+	assert_int_equal(tx(r, pkts + 1, 2), 2);
+	assert_int_equal(r->larges, 1);
+	assert_int_equal(r->pool.nfree, FRAMES - 2);
+	r->q.q.ops->kick(&r->q.q);
+	complete(r, 2);
+
+	pkts[0] = packet(r, 60);
+	pkts[1] = large(r);
+	r->budget = 0; /* the kernel is busy */
+	assert_int_equal(tx(r, pkts, 2), 1);
+	r->down = true;
+	assert_int_equal(tx(r, pkts + 1, 1), 1);
+	assert_int_equal(r->q.q.nr_tx_lost, 1);
+	assert_int_equal(r->larges, 1);
+	r->down = false;
+	r->budget = 32;
+	r->q.q.ops->kick(&r->q.q);
+	complete(r, 1);
+	assert_int_equal(r->pool.nfree, FRAMES);
+}
+
 /* No more than the ring holds until completed; the rest stays ours. */
 static void test_tx_full(void **state)
 {
@@ -684,6 +742,7 @@ int main(void)
 		T(test_tx_too_long),
 		T(test_tx_too_long_full),
 		T(test_tx_report),
+		T(test_tx_large),
 		T(test_wait),
 		T(test_lost),
 	};

@@ -30,6 +30,13 @@ static const struct wire_exits wire_exits = { .wake = wake_door };
 static const struct xdp_exits xdp_exits = { .send = xdp_send,
 					    .recv = xdp_recv };
 
+/* Without a way out for packets of many segments. */
+static void bind_xdp(struct vm_cpu *cpu)
+{
+	xdp_bind(cpu->xdp, &xdp_exits);
+	cpu->dp->net.caps &= ~(u32)NIC_TSO;
+}
+
 void guest_main(struct vm_cpu *cpu)
 {
 	if (cpu->dp) {
@@ -37,7 +44,7 @@ void guest_main(struct vm_cpu *cpu)
 		if (cpu->wire)
 			wire_bind(cpu->wire, &wire_exits);
 		else if (cpu->xdp)
-			xdp_bind(cpu->xdp, &xdp_exits);
+			bind_xdp(cpu);
 		else
 			cpu->dp->nic->ops = &guest_hosted_ops;
 	}
