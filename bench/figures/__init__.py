@@ -17,6 +17,7 @@
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
     load.py     thousands of connections, large values, a client on Linux
+    http.py     web servers, the same
     counts.py   instructions and bytes: exact, whatever else the machine does
     facts.py    the machine
     results.py  bench/out/results.json
@@ -30,8 +31,8 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, counts, cpu, flood, latency, load, memcached,
-                     netpipe, path, process, protection, rate, veth)
+from figures import (connections, counts, cpu, flood, http, latency, load,
+                     memcached, netpipe, path, process, protection, rate, veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -61,6 +62,7 @@ SCENARIOS = {
     "many_4000": load.many_4000,
     "many_9000": load.many_9000,
     "large": load.large,
+    "http": http.http,
     "fairness": path.fairness,
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,

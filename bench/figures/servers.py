@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import time
 
 from lab import Failed, last_line
@@ -19,7 +20,26 @@ MEMCACHED = ["memcached", "-t", "1", "-p", str(PORT), "-U", "0", "-c", "20000",
 STOCK = {"memcached": MEMCACHED, "memcached-helped": MEMCACHED,
          "redis": ["redis-server", "--port", str(PORT), "--save", "",
                    "--appendonly", "no", "--protected-mode", "no"]}
-ON_LINUX = *LINUX, *STOCK, "linux-pingpong"
+ON_LINUX = *LINUX, *STOCK, "linux-pingpong", "nginx"
+NGINX = f"""
+user root;
+worker_processes 1;
+worker_rlimit_nofile 65536;
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr error;
+events {{ use epoll; worker_connections 16384; multi_accept on; }}
+http {{
+	access_log off;
+	default_type text/plain;
+	keepalive_requests 1000000000;
+	server {{
+		listen {PORT} backlog=16384;
+		location / {{ return 200 "Hello from IX\\n"; }}
+	}}
+}}
+"""
 # What of a server's words belongs to a figure: what is in force.
 READY = r"ix: domain \w+ \("  # not: ix: domain vm: why not
 SAYS = re.compile(f"^(?:{READY}|linux_echo: busy-polling).*$", re.M)
@@ -29,8 +49,19 @@ def programs(bench):
     """On IX: by contender, the program."""
     return {"ix": [bench.program("echo"), "--port", str(PORT)],
             "kv": [bench.program("kv"), "-p", str(PORT), "-m", MEMORY],
+            "http": [bench.program("http")],
             "pingpong": [bench.program("pingpong"), "--server", "--port",
                          str(PORT)]}
+
+
+def nginx(bench):
+    """One process, no log, connections that stay, an answer from memory."""
+    found = shutil.which("nginx") or "/usr/sbin/nginx"
+    directory = bench.directory()
+    path = os.path.join(directory, "nginx.conf")
+    with open(path, "w") as f:
+        f.write(NGINX)
+    return [found, "-e", "stderr", "-p", directory, "-c", path]
 
 
 def command(bench, kind, nic, domain, extra):
@@ -42,6 +73,8 @@ def command(bench, kind, nic, domain, extra):
         return [*programs(bench)["pingpong"], "--linux"], None
     if kind in STOCK:
         return STOCK[kind], None
+    if kind == "nginx":
+        return nginx(bench), None
     if kind == "raw":
         return [bench.program("xdp_raw"), "--nic", bench.nic("s"), "--ip",
                 IP["s"], "echo"], "^xdp_raw:"

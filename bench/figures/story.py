@@ -23,6 +23,7 @@ NAMES = {
     "memcached": "memcached on Linux",
     "memcached-helped": "memcached, TCP receive on client's core", "redis": "redis on Linux",
     "handover": "bare futex hand-over",
+    "http": "example/http on IX", "nginx": "nginx on Linux",
 }
 
 
