@@ -49,7 +49,7 @@ def programs(bench):
     """On IX: by contender, the program."""
     return {"ix": [bench.program("echo"), "--port", str(PORT)],
             "kv": [bench.program("kv"), "-p", str(PORT), "-m", MEMORY],
-            "http": [bench.program("http")],
+            "http": [os.path.join(bench.build, "bench", "http")],
             "pingpong": [bench.program("pingpong"), "--server", "--port",
                          str(PORT)]}
 
