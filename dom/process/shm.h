@@ -31,7 +31,7 @@
 #define PROC_ENV "IX_PROCESS" /* fds: up down frames arena pipe, vm: app */
 
 enum {
-	PROC_VERSION = 1,
+	PROC_VERSION = 2,
 	PROC_PAGE = 4096,
 	PROC_MAX_PORTS = 32,
 };
@@ -61,13 +61,15 @@ enum proc_want {
 			  * meet it again */
 };
 
-enum { PROC_CALL = 7, PROC_FX = 512 };
+enum { PROC_CALL = 7, PROC_XSAVE = 4096 };
 
 /* Of ring 3, in the order in which a signal's context has them. */
 struct proc_state {
 	u64 r8, r9, r10, r11, r12, r13, r14, r15;
 	u64 rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
-	u8 fx[PROC_FX]; /* as FXSAVE writes it */
+	u64 features;	      /* that xsave has, as XCR0; 0: as FXSAVE */
+	u64 xsave_len;	      /* bytes in use */
+	u8 xsave[PROC_XSAVE]; /* as XSAVE writes it */
 };
 
 /* First page of up. */

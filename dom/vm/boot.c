@@ -14,6 +14,9 @@ enum {
 	CPUID_ENTRIES = 256,
 	TROUBLE = 1, /* index in the interrupt stack table */
 
+	XSAVE_LEGACY = 512, /* bytes: x87 and SSE, as FXSAVE */
+	XSAVE_BASE = 576,   /* ... and the header */
+
 	/* CR0 */
 	CR0_PE = 1 << 0,
 	CR0_MP = 1 << 1,
@@ -250,15 +253,35 @@ u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host)
 	return (has & XCR0_TILES) == XCR0_TILES ? has : has & ~XCR0_TILES;
 }
 
+/* Each component's size and offset are a leaf of their own. */
+size_t vm_xsave_bytes(const struct kvm_cpuid2 *id, u64 xcr0)
+{
+	size_t len = XSAVE_BASE;
+
+	for (u32 i = 0; i < id->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &id->entries[i];
+
+		if (e->function == 0xd && e->index >= 2 && e->index < 63 &&
+		    xcr0 >> e->index & 1)
+			len = max(len, (size_t)e->ebx + e->eax);
+	}
+	return len;
+}
+
 static int set_xcr0(struct vm_vcpu *c, const struct kvm_cpuid2 *id)
 {
 	struct kvm_xcrs x = { .nr_xcrs = 1 };
 	u32 low, high;
 
+	c->xsave_len = XSAVE_LEGACY;
 	if (!has_xsave(id))
 		return 0;
 	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	x.xcrs[0].value = vm_xcr0(id, (u64)high << 32 | low);
+	c->xcr0 = vm_xcr0(id, (u64)high << 32 | low);
+	c->xsave_len = vm_xsave_bytes(id, c->xcr0);
+	if (c->xsave_len > sizeof(struct kvm_xsave))
+		return -E2BIG;
+	x.xcrs[0].value = c->xcr0;
 	return ioctl(c->fd, KVM_SET_XCRS, &x) ? -errno : 0;
 }
 

@@ -99,6 +99,8 @@ struct vm_vcpu {
 	struct kvm_run *run;
 	size_t run_len;
 	struct vm_own *own;
+	u64 xcr0;	  /* 0: no XSAVE */
+	size_t xsave_len; /* of the state that it enables */
 };
 
 struct vm {
@@ -126,6 +128,8 @@ int vm_open_idt(struct vm *vm, char *why, size_t why_len);
 int vm_boot(struct vm *vm, struct vm_vcpu *c, char *why, size_t why_len);
 /* The guest's XCR0: @id is what KVM has, @host the XCR0 here. */
 u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host);
+/* Bytes of the state of @xcr0 as XSAVE writes it. */
+size_t vm_xsave_bytes(const struct kvm_cpuid2 *id, u64 xcr0);
 /* FS base of ring 3. 0 or -errno. */
 int vm_set_fs(struct vm_vcpu *c, u64 base);
 

@@ -116,6 +116,8 @@ static void copy_state(struct guest *g, u64 rip, u64 rflags)
 	struct proc_state *f = &g->up->state;
 	struct kvm_xsave x;
 
+	if (ioctl(g->vcpu->fd, KVM_GET_XSAVE, &x))
+		vm_grave(g, "KVM_GET_XSAVE");
 	*f = (struct proc_state){
 		.r8 = r->r8,
 		.r9 = r->r9,
@@ -135,9 +137,10 @@ static void copy_state(struct guest *g, u64 rip, u64 rflags)
 		.rsp = r->rsp,
 		.rip = rip,
 		.rflags = rflags,
+		.features = g->vcpu->xcr0,
+		.xsave_len = g->vcpu->xsave_len,
 	};
-	if (!ioctl(g->vcpu->fd, KVM_GET_XSAVE, &x))
-		memcpy(f->fx, x.region, sizeof(f->fx));
+	memcpy(f->xsave, x.region, g->vcpu->xsave_len);
 }
 
 static int want(struct guest *g, enum proc_want want)

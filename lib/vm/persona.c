@@ -44,8 +44,38 @@ static s64 call_linux(const u64 c[PROC_CALL])
 
 struct frame {
 	ucontext_t uc;
-	struct _libc_fpstate fp ALIGNED(64); /* FXSAVE's only */
+	union {
+		struct _libc_fpstate legacy;
+		u8 bytes[PROC_XSAVE + sizeof(u32)]; /* and a second magic */
+	} fp ALIGNED(64);
 };
+
+/* What is used of it. */
+static size_t frame_len(const struct proc_state *s)
+{
+	return offsetof(struct frame, fp) + s->xsave_len + sizeof(u32);
+}
+
+/* x87 and vector registers. Without these words Linux would restore no more
+ * than FXSAVE has. */
+static void fill_extended(struct frame *f, const struct proc_state *s)
+{
+	const u32 end = FP_XSTATE_MAGIC2;
+	const struct _fpx_sw_bytes words = {
+		.magic1 = FP_XSTATE_MAGIC1,
+		.extended_size = (u32)(s->xsave_len + sizeof(end)),
+		.xstate_bv = s->features,
+		.xstate_size = (u32)s->xsave_len,
+	};
+	u32 *reserved = f->fp.legacy.__glibc_reserved1;
+
+	memcpy(f->fp.bytes, s->xsave, s->xsave_len);
+	memcpy(f->fp.bytes + s->xsave_len, &end, sizeof(end));
+	memset(reserved, 0, sizeof(f->fp.legacy.__glibc_reserved1));
+	if (s->features)
+		memcpy(f->fp.bytes + sizeof(f->fp.legacy) - sizeof(words),
+		       &words, sizeof(words));
+}
 
 static void fill(struct frame *f, const struct proc_state *s)
 {
@@ -53,12 +83,11 @@ static void fill(struct frame *f, const struct proc_state *s)
 	const u64 mask[PROC_CALL] = { SYS_rt_sigprocmask, SIG_BLOCK, 0,
 				      (u64)&f->uc.uc_sigmask, 8 };
 
-	memset(f, 0, sizeof(*f));
-	memcpy(&f->fp, s->fx, sizeof(s->fx));
-	memset(f->fp.__glibc_reserved1, 0, sizeof(f->fp.__glibc_reserved1));
+	memset(&f->uc, 0, sizeof(f->uc));
+	fill_extended(f, s);
 	memcpy(g, s, sizeof(u64) * (REG_EFL + 1));
 	g[REG_CSGSFS] = USER_CS | (greg_t)USER_SS << 48;
-	f->uc.uc_mcontext.fpregs = &f->fp;
+	f->uc.uc_mcontext.fpregs = &f->fp.legacy;
 	call_linux(mask);
 }
 
@@ -73,7 +102,7 @@ static s64 make_thread(const u64 c[PROC_CALL], const struct proc_state *s)
 	child.rax = 0;
 	if (c[0] == SYS_clone && c[2])
 		child.rsp = c[2];
-	f = (struct frame *)((child.rsp - RED_ZONE - sizeof(*f)) & ~63ull);
+	f = (struct frame *)((child.rsp - RED_ZONE - frame_len(s)) & ~63ull);
 	fill(f, &child);
 	return vm_clone(c, f);
 }

@@ -65,6 +65,26 @@ static void test_half(void **state)
 	assert_int_equal(ask(ALL | TILES, ALL | TILE_CONFIG), ALL);
 }
 
+/* A signal frame is as long as its last component in use. */
+static void test_bytes(void **state)
+{
+	static union {
+		struct kvm_cpuid2 id;
+		u8 room[sizeof(struct kvm_cpuid2) +
+			4 * sizeof(struct kvm_cpuid_entry2)];
+	} u;
+	struct kvm_cpuid_entry2 *e = u.id.entries;
+
+	u.id.nent = 4;
+	e[0] = (struct kvm_cpuid_entry2){ 0xd, 0, .eax = ALL, .ebx = 2696 };
+	e[1] = (struct kvm_cpuid_entry2){ 0xd, 1, .eax = 15, .ebx = 9999 };
+	e[2] = (struct kvm_cpuid_entry2){ 0xd, 2, .eax = 256, .ebx = 576 };
+	e[3] = (struct kvm_cpuid_entry2){ 0xd, 7, .eax = 1024, .ebx = 1664 };
+	assert_int_equal(vm_xsave_bytes(&u.id, X87_SSE), 576);
+	assert_int_equal(vm_xsave_bytes(&u.id, X87_SSE | AVX), 832);
+	assert_int_equal(vm_xsave_bytes(&u.id, X87_SSE | AVX | AVX512), 2688);
+}
+
 static void test_no_leaf(void **state)
 {
 	const struct kvm_cpuid2 none = { 0 };
@@ -79,6 +99,7 @@ int main(void)
 		cmocka_unit_test(test_not_permitted),
 		cmocka_unit_test(test_half),
 		cmocka_unit_test(test_no_leaf),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

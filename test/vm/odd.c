@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "trial.h"
@@ -127,36 +128,114 @@ static bool only(const uint64_t *got, size_t n, uint64_t was)
 	return true;
 }
 
-__attribute__((target("avx"))) static void uppers(void)
-{
-	const uint64_t mark = 0x5eed5eed5eed5eed;
-	uint64_t in[4] = { mark, mark, mark, mark };
-	uint64_t out[16][4];
-	bool clean = true, low = true;
-	long ret = VM_RUN_IO;
-
-	thread->port.down->ncalls = 0;
-	thread->port.down->flags = IX_RUN_POLL;
-#define LOAD(n) "vmovups %2, %%ymm" #n "\n\t"
+#define LOAD(n) "vmovups " #n "*32(%2), %%ymm" #n "\n\t"
 #define SAVE(n) "vmovups %%ymm" #n ", " #n "*32(%1)\n\t"
 #define ALL(X) \
 	X(0)   \
 	X(1)   \
 	X(2)   \
 	X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define VECTORS                                                              \
+	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",      \
+		"xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", \
+		"xmm15"
+
+__attribute__((target("avx"))) static void uppers(void)
+{
+	const uint64_t mark = 0x5eed5eed5eed5eed;
+	uint64_t in[16][4], out[16][4];
+	bool clean = true, low = true;
+	long ret = VM_RUN_IO;
+
+	thread->port.down->ncalls = 0;
+	thread->port.down->flags = IX_RUN_POLL;
+	for (int i = 0; i < 16; i++)
+		for (int k = 0; k < 4; k++)
+			in[i][k] = mark;
 	__asm__ volatile(ALL(LOAD) "syscall\n\t" ALL(SAVE) "vzeroupper"
 			 : "+a"(ret)
-			 : "r"(out), "m"(in)
+			 : "r"(out), "r"(in)
 			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10",
-			   "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3",
-			   "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-			   "xmm15");
+			   "r11", "memory", VECTORS);
 	for (int i = 0; i < 16; i++) {
 		low &= !out[i][0] && !out[i][1];
 		clean &= only(&out[i][2], 2, mark);
 	}
 	check(!ret && low && clean, "AVX: run_io leaves nothing of ring 0");
+}
+
+/* ---- a thread's state moves to the process, all of it */
+
+/* Behind the instruction, of two bytes. */
+static void skip(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)sig;
+	(void)info;
+	c->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+static void fill(uint64_t in[16][4])
+{
+	for (uint64_t i = 0; i < 16; i++)
+		for (uint64_t k = 0; k < 4; k++)
+			in[i][k] = 0x1111111111111111 * (i + 1) + k;
+}
+
+__attribute__((target("avx"))) static void avx_exception(void)
+{
+	const struct sigaction a = { .sa_sigaction = skip,
+				     .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction old;
+	uint64_t in[16][4], out[16][4] = { 0 };
+	bool before = served();
+
+	fill(in);
+	sigaction(SIGILL, &a, &old);
+	__asm__ volatile(ALL(LOAD) "ud2\n\t" ALL(SAVE) "vzeroupper"
+			 : "=m"(out)
+			 : "r"(out), "r"(in)
+			 : "memory", VECTORS);
+	sigaction(SIGILL, &old, NULL);
+	check(before && !in_ring3() && !memcmp(in, out, sizeof(in)),
+	      "AVX: all of it is there after an exception: %llx %llx",
+	      (unsigned long long)out[3][1], (unsigned long long)out[3][3]);
+}
+
+__attribute__((target("avx"))) static void avx_fork(void)
+{
+	uint64_t in[16][4], out[16][4] = { 0 };
+	bool before = served();
+	long pid = SYS_fork;
+	int status = -1;
+
+	fill(in);
+	__asm__ volatile(ALL(LOAD) "syscall\n\t" ALL(SAVE) "vzeroupper"
+			 : "+a"(pid)
+			 : "r"(out), "r"(in)
+			 : "rcx", "r11", "memory", VECTORS);
+	if (!pid)
+		_exit(memcmp(in, out, sizeof(in)) ? 1 : 33);
+	waitpid((pid_t)pid, &status, 0);
+	check(before && WIFEXITED(status) && WEXITSTATUS(status) == 33 &&
+		      !memcmp(in, out, sizeof(in)),
+	      "AVX: a child has it, and its parent: status %x",
+	      (unsigned)status);
+}
+
+/* What an exception has left in the x87 unit, it does not meet again. */
+static void x87_anew(void)
+{
+	uint16_t status = 1;
+	int sig = signal_of(x87_divide);
+	bool again;
+
+	normal();
+	again = served();
+	__asm__ volatile("fnstsw %0" : "=m"(status));
+	check(sig == SIGFPE && again && !status,
+	      "in ring 3 again, with an x87 unit of its own: %x", status);
 }
 
 static void x87(void)
@@ -232,9 +311,12 @@ void odd(void)
 {
 	exceptions();
 	bad_state();
-	if (__builtin_cpu_supports("avx"))
-		uppers();
+	check(__builtin_cpu_supports("avx"), "AVX is here to be tested");
+	uppers();
+	avx_exception();
+	avx_fork();
 	x87();
+	x87_anew();
 	cpuid();
 	hypercalls();
 	old_calls();

@@ -106,9 +106,14 @@ other:
 	swapgs
 	sysretq
 
-/* To ring 3 at cpu->enter (%rdi: cpu), with all registers cleared. */
+/*
+ * To ring 3 at cpu->enter (%rdi: cpu), with all registers cleared; but for the
+ * upper halves of vector registers, which only ring 3 has written. FNINIT drops
+ * an x87 exception that has moved to the process with its thread.
+ */
 guest_enter:
 	mov CPU(STACK), %rsp
+	fninit
 	push $VM_DS3
 	push VM_CPU_ENTER_RSP(%rdi)
 	push $0x202 /* interrupts on */
