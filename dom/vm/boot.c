@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The initial state of a vCPU, in ring 0 and 64-bit mode: steps 2 and 3 of the
  * list in guest/entry.S. */
+#include "dom/vm/bits.h"
 #include "dom/vm/vm.h"
 
 #include <errno.h>
@@ -17,26 +18,6 @@ enum {
 	XSAVE_LEGACY = 512, /* bytes: x87 and SSE, as FXSAVE */
 	XSAVE_BASE = 576,   /* ... and the header */
 
-	/* CR0 */
-	CR0_PE = 1 << 0,
-	CR0_MP = 1 << 1,
-	CR0_ET = 1 << 4,
-	CR0_NE = 1 << 5,
-	CR0_WP = 1 << 16,
-	CR0_AM = 1 << 18,
-	/* CR4 */
-	CR4_PAE = 1 << 5,
-	CR4_OSFXSR = 1 << 9,
-	CR4_OSXMMEXCPT = 1 << 10,
-	CR4_UMIP = 1 << 11,
-	CR4_OSXSAVE = 1 << 18,
-	CR4_SMEP = 1 << 20,
-	CR4_SMAP = 1 << 21,
-	/* EFER */
-	EFER_SCE = 1 << 0,
-	EFER_LME = 1 << 8,
-	EFER_LMA = 1 << 10,
-	EFER_NXE = 1 << 11,
 	/* SFMASK: TF, IF, DF, IOPL, NT, and AC, which would disable SMAP */
 	SYSCALL_CLEARS =
 		1 << 8 | 1 << 9 | 1 << 10 | 3 << 12 | 1 << 14 | 1 << 18,
@@ -47,7 +28,6 @@ enum {
 	MSR_KERNEL_GS = 0xc0000102,
 };
 
-#define CR0_PG (1ull << 31)
 #define XCR0_BASE 3ull		/* x87 and SSE: always */
 #define XCR0_TILES (3ull << 17) /* AMX: both bits, or none */
 
@@ -285,6 +265,19 @@ static int set_xcr0(struct vm_vcpu *c, const struct kvm_cpuid2 *id)
 	return ioctl(c->fd, KVM_SET_XCRS, &x) ? -errno : 0;
 }
 
+/* Does KVM really have them in force? It is asked, not believed. */
+static int confirm(struct vm_vcpu *c, const struct kvm_cpuid2 *id)
+{
+	const u64 cr4 = protections(id);
+	struct kvm_sregs s;
+
+	if (ioctl(c->fd, KVM_GET_SREGS, &s))
+		return -errno;
+	return s.cr0 & CR0_WP && s.efer & EFER_NXE && (s.cr4 & cr4) == cr4
+		       ? 0
+		       : -ENOTSUP;
+}
+
 /* No TSC offset: D, ring 0 and ring 3 read the same clock. */
 static int set_tsc(struct vm_vcpu *c)
 {
@@ -349,6 +342,10 @@ int vm_boot(struct vm *vm, struct vm_vcpu *c, char *why, size_t why_len)
 	if (!err) {
 		step = "registers";
 		err = set_regs(vm, c);
+	}
+	if (!err) {
+		step = "WP, NX, SMEP, SMAP and UMIP of the guest";
+		err = confirm(c, id);
 	}
 	free(id);
 	errno = -err;

@@ -37,6 +37,17 @@ static int prepare_cpu(struct proc *p, u32 i)
 	return 0;
 }
 
+/* Once, and not again for each life. */
+static void tell(struct proc *p)
+{
+	char in_force[64];
+
+	if (!p->host->conf.quiet && !p->host->app_lives &&
+	    !vm_in_force(&p->vm->vm.cpus[0], in_force, sizeof(in_force)))
+		proc_say(p, "ix: in force in the guest: %s\n",
+			 in_force);
+}
+
 static int open_life(struct proc *p, char *why, size_t why_len)
 {
 	int err = vm_open(&p->vm->vm, p->host->nthreads, why, why_len);
@@ -60,7 +71,10 @@ static int open_life(struct proc *p, char *why, size_t why_len)
 		return host_fail(err, why, why_len, "thread");
 	proc_confine_free(p); /* the last life's vCPU descriptors */
 	err = proc_confine_build(p);
-	return err ? host_fail(err, why, why_len, "dropping rights") : 0;
+	if (err)
+		return host_fail(err, why, why_len, "dropping rights");
+	tell(p);
+	return 0;
 }
 
 static void close_life(struct proc *p)

@@ -19,6 +19,7 @@
  *   memory.c   guest memory: slots, page tables
  *   kvm.c      the virtual machine and its processors
  *   boot.c     a processor's registers and tables
+ *   force.c    ... which of the processor's protections are in force
  *   probe.c    does /dev/kvm run rings 0 and 3?
  *   life.c     a life of A in a guest
  *   share.c    ... the memory that they share
@@ -132,6 +133,9 @@ u64 vm_xcr0(const struct kvm_cpuid2 *id, u64 host);
 size_t vm_xsave_bytes(const struct kvm_cpuid2 *id, u64 xcr0);
 /* FS base of ring 3. 0 or -errno. */
 int vm_set_fs(struct vm_vcpu *c, u64 base);
+
+/* ---- force.c: "WP, NX, SMEP": as the vCPU's registers are. 0 or -errno */
+int vm_in_force(const struct vm_vcpu *c, char *out, size_t len);
 
 /* ---- probe.c: 0 or -errno with the reason */
 int vm_probe(char *why, size_t why_len);

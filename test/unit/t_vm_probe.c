@@ -50,6 +50,8 @@ static int run(void)
 	return nanosleep(&hangs, NULL);
 }
 
+static struct kvm_sregs sregs;
+
 int __wrap_ioctl(int fd, unsigned long what, void *arg);
 int __wrap_ioctl(int fd, unsigned long what, void *arg)
 {
@@ -66,6 +68,12 @@ int __wrap_ioctl(int fd, unsigned long what, void *arg)
 		return new_fd();
 	case KVM_RUN:
 		return run();
+	case KVM_SET_SREGS:
+		memcpy(&sregs, arg, sizeof(sregs));
+		break;
+	case KVM_GET_SREGS:
+		memcpy(arg, &sregs, sizeof(sregs));
+		break;
 	}
 	return 0;
 }
