@@ -14,8 +14,24 @@ enum { ARCH_GET_FS = 0x1003, ALIVE = 4 /* of $IX_PROCESS */ };
 
 static struct vm_persona personas[IX_MAX_THREADS];
 
+/* In the process. A handler that ran beside ring 3 has left by siglongjmp():
+ * now the thread is twice, here and there, on one stack. */
+static void be_one(const struct vm_persona *p)
+{
+	static const char text[] =
+		"ix: a signal handler left by siglongjmp() while its thread "
+		"ran in ring 3: domain vm cannot do that\n";
+
+	if (likely(!READ_ONCE(p->waits)))
+		return;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		errno = 0; /* nobody listens */
+	abort();
+}
+
 static void enter(struct vm_persona *p)
 {
+	be_one(p);
 	vm_to_ring3(p, (u8 *)p->stack + VM_PERSONA_STACK);
 }
 
@@ -61,6 +77,7 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 static void detach(struct ix_port *port)
 {
 	vm_from_ring3();
+	be_one(&personas[port->thread]);
 	proc_detach(port);
 }
 
@@ -93,6 +110,8 @@ static int find_all(void)
 static void become_child(void)
 {
 	WRITE_ONCE(proc_dom.end, ECHILD);
+	for (size_t i = 0; i < ARRAY_SIZE(personas); i++)
+		personas[i].waits = false;
 }
 
 __attribute__((visibility("default"))) int ix_domain_open(

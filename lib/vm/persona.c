@@ -179,7 +179,9 @@ void vm_persona_run(struct vm_persona *p, u64 rsp)
 	down->rsp = rsp;
 	down->fs = p->fs;
 	for (;;) {
+		WRITE_ONCE(p->waits, true);
 		p->err = cross(p->thread, op);
+		WRITE_ONCE(p->waits, false);
 		if (p->err && op == PROC_ENTER)
 			vm_go_on(rsp);
 		if (p->err)

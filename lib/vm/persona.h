@@ -24,6 +24,7 @@ struct vm_persona {
 	u64 fs;
 	void *stack; /* VM_PERSONA_STACK bytes */
 	int err;     /* why it is not in ring 3 */
+	bool waits;  /* ring 3 runs */
 };
 
 /* move.S: to ring 3, where it returns. @top: of the persona's stack. */
