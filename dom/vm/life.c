@@ -44,8 +44,7 @@ static void tell(struct proc *p)
 
 	if (!p->host->conf.quiet && !p->host->app_lives &&
 	    !vm_in_force(&p->vm->vm.cpus[0], in_force, sizeof(in_force)))
-		proc_say(p, "ix: in force in the guest: %s\n",
-			 in_force);
+		proc_say(p, "ix: in force in the guest: %s\n", in_force);
 }
 
 static int open_life(struct proc *p, char *why, size_t why_len)

@@ -166,6 +166,8 @@ static void events(struct guest *g)
 {
 	vm_take(g);
 	g->cpu->answer = host_run_on(g->host, &g->t->down->end);
+	/* From here on it is the application's time. */
+	g->host->worked_at = host_now(&g->host->clock);
 	g->cpu->call = false;
 	vm_give(g);
 }
