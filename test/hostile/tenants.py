@@ -325,6 +325,8 @@ def main():
     for name in ("ix", "echo", "spy"):
         p.add_argument(name)
     p.add_argument("--probe", action="store_true")
+    p.add_argument("--two", action="store_true",
+                   help="two of them beside each other, no more")
     args = p.parse_args()
     if os.geteuid():
         skip("needs root")
@@ -335,6 +337,8 @@ def main():
     args.lab = Lab()
     open_tree(args)
     two_tenants(args)
+    if args.two:
+        finish()
     orphans(args)
     accomplice(args)
     exhaustion(args)

@@ -5,7 +5,7 @@
 # hostile.sh SOURCE BUILD [TEST...]: exit 0 or 1
 source=$1 build=$2
 shift 2
-[ $# -gt 0 ] || set -- lies wire life
+[ $# -gt 0 ] || set -- lies wire life tenants
 # An emulated machine stops for seconds where its host is busy: a silence is one
 # only if it is longer.
 export IX_DOMAIN=vm IX_SLOW=10 IX_GRACE=10
@@ -24,7 +24,8 @@ try() { # NAME ARGUMENTS...
 	timeout 400 /usr/bin/python3 "$source/test/hostile/$name.py" "$@"
 	status=$?
 	echo "$name: $status"
-	[ $status = 0 ] || [ $status = 77 ] || failed=1
+	# Here all that it needs can be had: what is skipped is not tested.
+	[ $status = 0 ] || failed=1
 }
 
 "$build/test/vm/hold" &
@@ -34,7 +35,8 @@ for test in "$@"; do
 	lies) try lies "$ix" "$build/test/hostile/hostile" nobody ;;
 	wire) try wire "$ix" "$echo" ;;
 	life) try life "$ix" "$echo" --kills 5 ;;
-	start | tenants) try $test "$ix" "$echo" "$build/test/hostile/spy" ;;
+	tenants) try tenants "$ix" "$echo" "$build/test/hostile/spy" --two ;;
+	start) try start "$ix" "$echo" "$build/test/hostile/spy" ;;
 	esac
 done
 exit $failed
