@@ -22,6 +22,10 @@ process=$(count process)
 vm=$(count vm)
 [ -n "$inline" ] && [ -n "$process" ] && [ -n "$vm" ] || exit 1
 echo "more than inline: process $((process - inline)), vm $((vm - inline))"
+[ $((vm - inline)) -le 150 ] || {
+	echo "vm: a crossing takes more than 150 more than a function call"
+	exit 1
+}
 # The work counted in, which makes it harder.
 [ $((10 * vm)) -le "$process" ] || {
 	echo "vm: more than a tenth of process"
