@@ -188,7 +188,7 @@ def run(image, initramfs, folder, timeout, count):
     qmp = folder + "/qmp"
     machine = subprocess.Popen(
         ["qemu-system-x86_64", *processors(count),
-         "-cpu", "EPYC,+svm,+npt", "-m", MEMORY,
+         "-cpu", "EPYC,+svm,+npt,+umip", "-m", MEMORY,
          "-kernel", image, "-initrd", initramfs, "-append",
          "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable",
          "-nodefaults", "-display", "none", "-no-reboot", "-qmp",

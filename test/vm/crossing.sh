@@ -3,7 +3,8 @@
 # What one crossing and back costs in ring 0 beyond the work itself, dp_step():
 # the instructions of run_io's way through guest_syscall, which is straight on,
 # and all of guest_run_io(), as if it took every branch. Waiting is not in it.
-# And exceptions of ring 3 leave ring 0 none of its flags: AC opens SMAP.
+# And exceptions of ring 3 leave ring 0 none of its flags: AC opens SMAP; what
+# run_io and an entry do not preserve is cleared.
 #
 # crossing.sh GUEST: exit 0 or 1
 at_most=150
@@ -34,5 +35,25 @@ objdump -d --no-show-raw-insn "$guest" | awk '
 	{ two = 0 }
 	END { exit !found }' || {
 	echo "an exception: ring 0 runs with flags of ring 3"
+	exit 1
+}
+cleared() { # FROM TO: all vector registers, on the way
+	objdump -d --no-show-raw-insn "$guest" |
+		awk -v from="<$1>:" -v to="$2" '
+			$2 == from { on = 1; next }
+			on && $2 == "pxor" {
+				split($3, r, ",")
+				if (r[1] == r[2] && !seen[r[1]]++)
+					n++
+			}
+			on && $2 ~ to { exit }
+			END { exit n != 16 }'
+}
+cleared guest_syscall '^sysret' || {
+	echo "run_io: vector registers of ring 0 are left to ring 3"
+	exit 1
+}
+cleared guest_enter '^iretq' || {
+	echo "entering ring 3: vector registers are not cleared"
 	exit 1
 }

@@ -21,3 +21,46 @@ begin() {
 	exec timeout "$seconds" "$ix" run --domain vm --nic wire:/dev/shm/w \
 		--ip 10.0.0.1/24 --cores 0 $small "$@"
 }
+
+# serve OPTIONS... -- PROGRAM...: in the background, $server
+serve() {
+	begin 150 "$@" &
+	server=$!
+	i=0
+	until "$ix" stat 2>/dev/null | grep -q '^  thread' || [ $i = 50 ]; do
+		sleep 0.2
+		i=$((i + 1))
+	done
+	sleep 1
+}
+
+counter() {
+	"$ix" stat | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
+}
+
+reaches() { # COUNTER VALUE: waits for that, and prints what it is
+	i=0
+	n=$(counter "$1")
+	until [ "$n" -ge "$2" ] || [ $i = 20 ]; do
+		sleep 0.3
+		i=$((i + 1))
+		n=$(counter "$1")
+	done
+	echo "$n"
+}
+
+leave() { # STATUS WHAT: the server ends with it, when told to
+	kill "$server"
+	wait "$server"
+	got=$?
+	[ $got = "$1" ] && ok "$2" || bad "$2: exit $got"
+}
+
+try() { # STATUS WHAT PROGRAM...
+	want=$1 what=$2
+	shift 2
+	(begin 100 -- "$@") >/tmp/out 2>&1
+	got=$?
+	[ $got = "$want" ] && ok "$what" || bad "$what: exit $got"
+	cat /tmp/out
+}

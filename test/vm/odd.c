@@ -269,6 +269,25 @@ static void cpuid(void)
 	check(told && served() && in_ring3(), "CPUID");
 }
 
+/* UMIP: where the tables of ring 0 lie, at addresses of D, is not said. Linux
+ * makes something up, at the upper end. */
+static void table_addresses(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) gdt = { 0, 0 }, idt = { 0, 0 };
+
+	check(served(), "in ring 3");
+	__asm__ volatile("sgdt %0" : "=m"(gdt));
+	check(served(), "... still");
+	__asm__ volatile("sidt %0" : "=m"(idt));
+	check(gdt.base >> 47 == 0x1ffff && idt.base >> 47 == 0x1ffff &&
+		      served(),
+	      "SGDT and SIDT: %llx, %llx", (unsigned long long)gdt.base,
+	      (unsigned long long)idt.base);
+}
+
 static long hypercall;
 
 static void vmmcall(void)
@@ -318,6 +337,7 @@ void odd(void)
 	x87();
 	x87_anew();
 	cpuid();
+	table_addresses();
 	hypercalls();
 	old_calls();
 }

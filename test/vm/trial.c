@@ -3,7 +3,8 @@
  * Prints a line for each thing tried; exit 0: all as it must be.
  *
  *	trial work	memory, files, processes, signals, time, registers
- *	trial lies	what must fault, and leave the dataplane as it was
+ *	trial lies [FILE]	what must fault, and leave the dataplane as it
+ *			was; FILE: see lies() in trial.h
  *	trial spin	keeps the core for five seconds
  *	trial keep	... until it is killed
  *	trial time	asks for it, very often; then sleeps for a minute
@@ -11,6 +12,7 @@
  *	trial calls	... with what is answered at once
  *	trial crash	reads address 0
  *	trial abort	calls abort()
+ *	trial leap	leaves a handler by siglongjmp() as it must not
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -154,6 +156,8 @@ static void test_registers(void)
 
 /* ---- modes */
 
+static const char *argument; /* behind the mode */
+
 static int work(void)
 {
 	check(in_ring3(), "in ring 3");
@@ -169,7 +173,7 @@ static int tell_lies(void)
 {
 	catch_all();
 	check(served(), "in ring 3");
-	lies();
+	lies(argument);
 	odd();
 	return failed;
 }
@@ -225,6 +229,21 @@ static void ring_later(void)
 	alarm(LATER_S);
 }
 
+/* Out of a handler that interrupted ring 3, which goes on: the next call of IX
+ * must end the program. */
+static int leap(void)
+{
+	enum { SOON_S = 2 };
+
+	signal(SIGALRM, on_signal);
+	if (!sigsetjmp(back, 1))
+		for (alarm(SOON_S);;)
+			;
+	check(caught == SIGALRM && !in_ring3(), "beside ring 3");
+	check(false, "run_io came back: %d", ix_poll_io(thread));
+	return failed;
+}
+
 /* Batches of calls that do not exist: nearly always in ring 0. */
 static int flush(void)
 {
@@ -277,6 +296,7 @@ static const struct {
 	{ "work", work },     { "lies", tell_lies }, { "spin", spin },
 	{ "time", ask_time }, { "flush", flush },    { "calls", calls },
 	{ "crash", crash },   { "abort", die },	     { "keep", keep },
+	{ "leap", leap },
 };
 
 int main(int argc, char **argv)
@@ -284,7 +304,8 @@ int main(int argc, char **argv)
 	int ret = 2;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc != 2 || ix_init() || !(thread = ix_attach(-1)))
+	argument = argc > 2 ? argv[2] : NULL;
+	if (argc < 2 || ix_init() || !(thread = ix_attach(-1)))
 		return 2;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (!strcmp(argv[1], modes[i].name))

@@ -37,7 +37,9 @@ int signal_of(void (*tell)(void));
 
 void memory(void);
 void processes(void);
-void lies(void);
+/* @addresses: a file with addresses that D has mapped, which appears when we
+ * have begun; NULL: none. */
+void lies(const char *addresses);
 void odd(void);
 
 #endif

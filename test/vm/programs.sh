@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# In the machine of bed.py: the programs of app/ and example/ in domain vm, on
+# TAP. Each is asked one thing by Linux, some of them by IPv6.
+#
+# programs.sh BUILD: exit 0 or 1
+. "${0%/*}/lib.sh"
+here=10.78.0.1 there=10.78.0.9 here6=fd78::1 there6=fd78::9
+
+serve() { # OPTIONS... -- PROGRAM...: in the background, $server
+	begin 60 --nic tap:t0,$here/24 --ip $there/24,$there6/64 \
+		--ip6_detect false --mbufs 4096 --arena 32M "$@" 2>/tmp/said &
+	server=$!
+	i=0
+	until "$ix" stat 2>/dev/null | grep -q '^  thread' || [ $i = 50 ]; do
+		sleep 0.2
+		i=$((i + 1))
+	done
+	/usr/sbin/ip -6 addr add $here6/64 dev t0 nodad
+	sleep 1
+}
+
+leave() { # WHAT
+	kill "$server"
+	wait "$server" || bad "$1: exit $?"
+}
+
+# One question, and the first lines of the answer, or its first datagram.
+ask() { # tcp|udp ADDRESS PORT LINES QUESTION
+	timeout 20 /bin/bash -c '
+		exec 3<>"/dev/$1/$2/$3" && printf "$5" >&3
+		if [ $1 = udp ]; then
+			dd bs=2000 count=1 <&3 2>/dev/null
+		else
+			for ((i = 0; i < $4; i++)); do
+				read -r line <&3 && echo "$line"
+			done
+		fi
+	' bash "$@" 2>&1 | tr -d '\r'
+}
+
+answers() { # ANSWER QUESTION, as ask() has it
+	want=$1
+	shift
+	got=$(ask "$@" | tr '\n' ' ')
+	[ "$got" = "$want " ] && ok "$name: $1 $2" || bad "$name: $1 $2: $got"
+}
+
+"$build/test/vm/hold" &
+sleep 2
+
+name="echo"
+serve -- "$build/app/echo" --port 7 --udp
+answers "hello" udp $there 7 1 'hello\n'
+answers "hello again" udp $there6 7 1 'hello again\n'
+answers "one two" tcp $there6 7 2 'one\ntwo\n'
+leave $name
+
+name="pingpong"
+serve -- "$build/app/pingpong" --server
+timeout 30 "$build/app/pingpong" --linux --client $there --size 1,4000 \
+	--iters 20 >/tmp/out 2>&1 && ok "$name" || bad "$name: $(cat /tmp/out)"
+leave $name
+
+for name in echo echo_ix; do
+	serve --port 7 -- "$build/test/vm/example_$name"
+	answers "one two" tcp $there 7 2 'one\ntwo\n'
+	leave $name
+done
+
+name="http"
+serve --port 80 -- "$build/test/vm/example_http"
+answers "HTTP/1.1 200 OK Content-Type: text/plain" tcp $there6 80 2 \
+	'GET / HTTP/1.1\r\nHost: there\r\n\r\n'
+sleep 6 # its wait is not the program's time
+leave $name
+grep 'kept its core for [4-9]' /tmp/said && bad "$name: it did not" ||
+	ok "$name: idle, then told to end"
+
+name="proxy"
+serve --port 8000 -- "$build/test/vm/example_proxy" $here 9000
+echo "from behind" | timeout 40 nc -l -p 9000 >/tmp/behind &
+behind=$!
+sleep 1
+answers "from behind" tcp $there 8000 1 'to there\n'
+sleep 1
+grep -qx 'to there' /tmp/behind && ok "$name: both ways" ||
+	bad "$name: $(cat /tmp/behind)"
+wait $behind
+leave $name
+
+name="udp"
+serve --port 53 -- "$build/test/vm/example_udp"
+got=$(ask udp $there6 53 1 'who am I?')
+[ "${got% *}" = $here6 ] && [ "${got#* }" -gt 0 ] && ok "$name: $got" ||
+	bad "$name: $got"
+leave $name
+
+name="clock"
+serve --port 37 -- "$build/test/vm/example_clock"
+answers "0.1 0.2 0.3" tcp $there 37 3 ''
+leave $name
+exit $failed
