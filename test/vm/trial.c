@@ -7,6 +7,7 @@
  *			was; FILE: see lies() in trial.h
  *	trial spin	keeps the core for five seconds
  *	trial keep	... until it is killed
+ *	trial idle	waits until it is told to end, and does so slowly
  *	trial time	asks for it, very often; then sleeps for a minute
  *	trial flush	keeps ring 0 busy, not with the network
  *	trial calls	... with what is answered at once
@@ -14,6 +15,7 @@
  *	trial abort	calls abort()
  *	trial leap	leaves a handler by siglongjmp() as it must not
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -193,6 +195,33 @@ static int spin(void)
 	return failed;
 }
 
+static volatile bool rung; /* by a handler beside ring 3 */
+
+static void ring(int sig)
+{
+	(void)sig;
+	rung = true;
+}
+
+/* Waits until it is told to end, and does not at once. */
+static int idle(void)
+{
+	enum { LONG_US = 200000 };
+	int ret;
+
+	thread->port.down->ncalls = 0;
+	thread->port.down->flags = 0;
+	do {
+		ret = thread->port.domain->run_io(&thread->port);
+	} while (!ret);
+	rung = false;
+	signal(SIGALRM, ring);
+	for (ualarm(LONG_US, 0); !rung;)
+		;
+	check(ret == -ESHUTDOWN, "told to end: %d", ret);
+	return failed;
+}
+
 static int keep(void)
 {
 	for (volatile int i = 0;; i++)
@@ -211,14 +240,6 @@ static int ask_time(void)
 	check(in_ring3(), "asked");
 	sleep(60);
 	return failed;
-}
-
-static volatile bool rung; /* by a handler beside ring 3 */
-
-static void ring(int sig)
-{
-	(void)sig;
-	rung = true;
 }
 
 static void ring_later(void)
@@ -296,7 +317,7 @@ static const struct {
 	{ "work", work },     { "lies", tell_lies }, { "spin", spin },
 	{ "time", ask_time }, { "flush", flush },    { "calls", calls },
 	{ "crash", crash },   { "abort", die },	     { "keep", keep },
-	{ "leap", leap },
+	{ "leap", leap },     { "idle", idle },
 };
 
 int main(int argc, char **argv)

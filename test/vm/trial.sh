@@ -48,6 +48,12 @@ over=$(reaches app_overruns 1)
 wait "$server" && ok "after some seconds of its own" || bad "spin: $?"
 [ "$over" -gt 0 ] && ok "$over overruns seen" || bad "no overrun"
 
+# What it has waited is not time that it has kept the core.
+serve -- "$build/test/vm/trial" idle 2>/tmp/said
+sleep 16
+leave 0 "idle, then told to end"
+grep 'kept its core for \([5-9]\|1[0-9]\)' /tmp/said && bad "it has waited"
+
 # Who keeps ring 0 busy does not keep it from the network: D looks after it, by
 # an exit each time.
 for how in flush calls; do
