@@ -123,8 +123,8 @@ struct dp_setup {
 	const struct dp_conf *conf;
 	struct nicq *nic;
 	struct ix_stat *stat;
-	/* NULL: nothing but forward. Else frames are those of all threads, and
-	 * the NIC must take any of them. */
+	/* NULL: nothing. Else frames are those of all threads, and the NIC must
+	 * take any of them. */
 	struct dp_shared *shared;
 	void *mem;	/* dp_bytes() or dp_own_bytes(), zeroed, line aligned */
 	u8 *frames;	/* conf->mbufs * MBUF_SIZE, MBUF_SIZE aligned */
@@ -135,8 +135,7 @@ struct dp_setup {
 	u32 thread, nthreads;
 	const u8 *group_owner; /* RSS_TABLE entries, shared by the threads */
 	const u8 *rss_key;
-	struct dp_forward *forward; /* NULL with one thread, or shared */
-	u64 secret[2];		    /* with shared: the same in all threads */
+	u64 secret[2]; /* with shared: the same in all threads */
 };
 
 /* Returns 0 or -EINVAL. */

@@ -133,7 +133,7 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	if (!shared) {
 		own.mbufs = carve(&mem, s->conf->mbufs * sizeof(struct mbuf));
 		own.conns = carve(&mem, tcp_slot_bytes(&s->conf->net.tcp));
-		own.forward = s->forward;
+		own.forward = NULL;
 		shared = &own;
 	} else {
 		dp->mover = &shared->movers[s->thread];

@@ -17,8 +17,8 @@ static int outcome(struct ctl_request *r, int err)
 	case -EOPNOTSUPP:
 		return ctl_refuse(r, err,
 				  "connections cannot move here: there is one "
-				  "thread, the domain is vm, or the program "
-				  "does not say that it follows them");
+				  "thread, or the program does not say that it "
+				  "follows them");
 	case -ENOBUFS:
 		return ctl_refuse(r, err,
 				  "the other thread has no room for them");

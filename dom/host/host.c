@@ -151,7 +151,7 @@ static int open_shared(struct host *h)
 	pthread_mutex_init(&h->moving, NULL);
 	if (getrandom(h->secret, sizeof(h->secret), 0) != sizeof(h->secret))
 		return -EIO;
-	if (h->nthreads == 1 || h->domain->fixed)
+	if (h->nthreads == 1)
 		return 0;
 	h->shared_len = dp_shared_bytes(&h->conf.dp, h->nthreads);
 	h->shared = hugemem_private(h->shared_len);
@@ -161,15 +161,14 @@ static int open_shared(struct host *h)
 	return 0;
 }
 
-static int open_forward(struct host *h)
+/* As the NIC was opened. */
+static int open_groups(struct host *h)
 {
-	if (h->nthreads == 1 || h->shared)
-		return 0;
-	h->forward_len = dp_forward_bytes(h->nthreads);
-	h->forward = hugemem_private(h->forward_len);
-	if (!h->forward)
+	h->groups = aligned_alloc(HOST_PAGE, sizeof(*h->groups));
+	if (!h->groups)
 		return -ENOMEM;
-	dp_forward_init(h->forward, h->nthreads);
+	memcpy(h->groups->rss_key, h->nic->rss_key, RSS_KEY_LEN);
+	memcpy(h->groups->owner, h->nic->group_owner, RSS_TABLE);
 	return 0;
 }
 
@@ -247,8 +246,8 @@ int host_open(struct host **out, const struct conf *conf,
 		err = host_fail(-ENOMEM, why, why_len, "what threads share");
 	if (!err)
 		err = open_nic(h, why, why_len);
-	if (!err && open_forward(h))
-		err = host_fail(-ENOMEM, why, why_len, "forwarding rings");
+	if (!err && open_groups(h))
+		err = host_fail(-ENOMEM, why, why_len, "flow groups");
 	if (!err)
 		err = open_threads(h, why, why_len);
 	if (err)
@@ -275,7 +274,7 @@ void host_close(struct host *h)
 		host_close_thread(&h->threads[i]);
 	host_capture_close(h);
 	hugemem_private_free(h->shared, h->shared_len);
-	hugemem_private_free(h->forward, h->forward_len);
+	free(h->groups);
 	hugemem_close(&h->mem);
 	free(h);
 }

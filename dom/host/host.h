@@ -70,7 +70,7 @@ struct host_thread {
 	size_t mem_len;
 } ALIGNED(CACHE_LINE);
 
-enum { HOST_NEIGHBOURS = 256, HOST_WANTED = 16 };
+enum { HOST_NEIGHBOURS = 256, HOST_WANTED = 16, HOST_PAGE = 4096 };
 
 /* With ports_only: the neighbours that Linux knew when it was last asked, and
  * those that it is to resolve. */
@@ -81,6 +81,14 @@ struct host_neighbours {
 	struct linux_neigh e[HOST_NEIGHBOURS];
 	struct be128 wanted[HOST_WANTED]; /* IPv4 mapped */
 };
+
+/* What every thread finds flow groups by, in a page of its own: ring 0 of a
+ * guest has it, too. */
+struct host_groups {
+	u8 rss_key[RSS_KEY_LEN];
+	u8 owner[RSS_TABLE]; /* as the NIC's group_owner, but for a moment
+			      * during a move */
+} ALIGNED(HOST_PAGE);
 
 /* Of the NIC, as far as we have heard. */
 struct host_link {
@@ -94,9 +102,8 @@ struct host {
 	struct conf conf; /* with what follows from it worked out */
 	struct hugemem mem;
 	struct nic *nic;
-	struct dp_forward *forward; /* where nothing else is shared */
-	size_t forward_len;
-	struct dp_shared *shared; /* NULL: connections stay at their threads */
+	struct host_groups *groups;
+	struct dp_shared *shared; /* NULL: there is one thread */
 	size_t shared_len;
 	u64 secret[2];
 	pthread_mutex_t moving; /* held by who moves flow groups */
@@ -124,7 +131,6 @@ struct host_domain {
 	const char *name; /* "inline" */
 	const char *wall; /* what wall 2 is: "none" */
 	bool shared;	  /* region as memfds */
-	bool fixed;	  /* connections stay with their thread */
 };
 
 /* Builds everything; no thread runs yet. The calling thread is moved from
@@ -172,9 +178,9 @@ struct dp_groups;
 
 /* Flow groups of thread @from go to thread @to, while traffic runs. Waits until
  * they are there, at most a few seconds. 0, or -errno and nothing has changed:
- * -EOPNOTSUPP (one thread, a domain or program that cannot), -EINVAL (not
- * @from's), -ENOBUFS (no room there), -ETIMEDOUT (the application did not
- * cross), what the NIC's table answers. Not to be called on elastic threads. */
+ * -EOPNOTSUPP (one thread, or a program that cannot), -EINVAL (not @from's),
+ * -ENOBUFS (no room there), -ETIMEDOUT (the application did not cross), what
+ * the NIC's table answers. Not to be called on elastic threads. */
 int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g);
 /* All flow groups to the first @n threads, evenly, as few moves as that takes;
  * the others are parked. */

@@ -104,11 +104,11 @@ static int await_end(struct host_thread *from, struct host_thread *to,
 	return err ? err : s->result;
 }
 
-static void set_owner(struct nic *nic, const struct dp_groups *g, u32 owner)
+static void set_owner(u8 *table, const struct dp_groups *g, u32 owner)
 {
 	for (u32 i = 0; i < RSS_TABLE; i++) {
 		if (dp_group_in(g, i))
-			__atomic_store_n(&nic->group_owner[i], (u8)owner,
+			__atomic_store_n(&table[i], (u8)owner,
 					 __ATOMIC_RELAXED);
 	}
 }
@@ -120,13 +120,15 @@ static int rewrite(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 	struct nic *nic = h->nic;
 	int err;
 
-	set_owner(nic, g, to);
+	set_owner(nic->group_owner, g, to);
 	err = nic->set_groups ? nic->set_groups(nic) : 0;
 	if (err) {
-		set_owner(nic, g, from);
+		set_owner(nic->group_owner, g, from);
 		nic->set_groups(nic);
+		return err;
 	}
-	return err;
+	set_owner(h->groups->owner, g, to);
+	return 0;
 }
 
 static int give_up(struct host_thread *from, struct host_thread *to,

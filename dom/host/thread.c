@@ -104,9 +104,8 @@ static int init_dp(struct host_thread *t)
 			   .len = h->mem.arena.len },
 		.thread = t->index,
 		.nthreads = h->nthreads,
-		.group_owner = h->nic->group_owner,
-		.rss_key = h->nic->rss_key,
-		.forward = h->forward,
+		.group_owner = h->groups->owner,
+		.rss_key = h->groups->rss_key,
 		.secret = { h->secret[0], h->secret[1] },
 	};
 

@@ -20,6 +20,8 @@ enum {
  * copy-on-write, and each page would cost a fault. */
 static int narrow(struct host *h)
 {
+	if (h->shared)
+		madvise(h->shared, h->shared_len, MADV_DONTFORK);
 	for (u32 i = 0; i < h->nthreads; i++)
 		madvise(h->threads[i].mem, h->threads[i].mem_len,
 			MADV_DONTFORK);
@@ -59,8 +61,7 @@ static int lives(struct proc_watch *w, char **argv, int settings_fd)
 static int open_host(struct proc *p, const struct conf *conf)
 {
 	static const struct host_domain domain = { "process",
-						   "separate processes", true,
-						   false };
+						   "separate processes", true };
 	char why[NIC_WHY];
 	int err = proc_user_find(&p->user, conf->user, p->program, why,
 				 sizeof(why));

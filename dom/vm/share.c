@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -160,13 +159,13 @@ static int share_dataplane(struct proc *p)
 {
 	struct vm_mem *m = &p->vm->vm.mem;
 	struct host *h = p->host;
-	int err = vm_mem_share(m, p->vm->tables, sizeof(*p->vm->tables), 0);
+	int err = vm_mem_share(m, h->groups, sizeof(*h->groups), 0);
 
 	if (!err)
 		err = vm_mem_map(m, (u64)m->tables, m->tables_at,
 				 VM_TABLES_BYTES, 0);
-	if (!err && h->forward)
-		err = vm_mem_share(m, h->forward, h->forward_len, VM_WRITE);
+	if (!err && h->shared)
+		err = vm_mem_share(m, h->shared, h->shared_len, VM_WRITE);
 	if (!err && h->capture.mem)
 		err = vm_mem_share(m, h->capture.mem, host_capture_len(h),
 				   VM_WRITE);
@@ -187,11 +186,8 @@ int vm_share(struct proc *p)
 	l->arena = map_shared(h->mem.arena.fd, h->mem.arena.len);
 	l->down = map_shared(p->down_fd, l->down_len);
 	l->rights = (struct proc_rights *)(l->down + l->down_len) - 1;
-	l->tables = aligned_alloc(VM_PAGE, sizeof(*l->tables));
-	if (!l->arena || !l->down || !l->tables)
+	if (!l->arena || !l->down)
 		return -ENOMEM;
-	memcpy(l->tables->rss_key, h->nic->rss_key, RSS_KEY_LEN);
-	memcpy(l->tables->group_owner, h->nic->group_owner, RSS_TABLE);
 	err = share_sides(p);
 	return err ? err : share_dataplane(p);
 }
@@ -209,7 +205,6 @@ void vm_share_close(struct proc *p)
 	unmap(l->app, VM_APP_BYTES);
 	unmap(l->arena, p->host->mem.arena.len);
 	unmap(l->down, l->down_len);
-	free(l->tables);
 	if (p->app_fd > 0)
 		close(p->app_fd);
 	p->app_fd = 0;

@@ -146,13 +146,11 @@ struct proc;
 struct proc_guest;
 struct proc_rights;
 
-/* Pointers in struct dp that differ between D and ring 0: to code, and to
- * tables in D's heap. */
+/* Pointers in struct dp that differ between D and ring 0: to code. */
 struct vm_code {
 	timer_fn *fire[WHEEL_KINDS];
 	const struct nicq_ops *ops;
 	const void *exits; /* of the NIC */
-	const u8 *rss_key, *group_owner;
 };
 
 struct vm_thread {
@@ -169,17 +167,11 @@ struct vm_life {
 	u8 *app;	  /* VM_APP */
 	u64 app_gpa;
 	size_t down_len;
-	struct vm_tables *tables;
 	struct vm_thread threads[IX_MAX_THREADS];
 	struct proc_rights *rights; /* in down */
 	pthread_t rights_thread;
 	u32 rights_end;
 };
-
-struct vm_tables {
-	u8 rss_key[RSS_KEY_LEN];
-	u8 group_owner[RSS_TABLE];
-} ALIGNED(VM_PAGE);
 
 /* For proc_run(). */
 extern const struct proc_guest vm_guest;

@@ -26,9 +26,7 @@ static void *exits_of(const struct vm_cpu *cpu)
 struct vm_code vm_read_code(const struct vm_cpu *cpu)
 {
 	const struct dp *dp = cpu->dp;
-	struct vm_code c = { .ops = dp->nic->ops,
-			     .rss_key = dp->net.rss_key,
-			     .group_owner = dp->net.group_owner };
+	struct vm_code c = { .ops = dp->nic->ops };
 
 	if (exits_of(cpu))
 		memcpy(&c.exits, exits_of(cpu), sizeof(c.exits));
@@ -41,8 +39,6 @@ static void write_code(const struct vm_cpu *cpu, const struct vm_code *c)
 	struct dp *dp = cpu->dp;
 
 	dp->nic->ops = c->ops;
-	dp->net.rss_key = c->rss_key;
-	dp->net.group_owner = c->group_owner;
 	if (exits_of(cpu))
 		memcpy(exits_of(cpu), &c->exits, sizeof(c->exits));
 	memcpy(dp->net.wheel.fire, c->fire, sizeof(c->fire));
@@ -175,8 +171,6 @@ static void events(struct guest *g)
 static void boot(struct guest *g)
 {
 	g->state->guest = vm_read_code(g->cpu);
-	g->state->guest.rss_key = g->t->proc->vm->tables->rss_key;
-	g->state->guest.group_owner = g->t->proc->vm->tables->group_owner;
 	g->state->booted = true;
 	write_code(g->cpu, &g->state->guest);
 }

@@ -946,6 +946,11 @@ STEERING = [
     Mutant("the NIC hears nothing of a move", "dom/host/move.c",
            "nic->set_groups ? nic->set_groups(nic) : 0;", "0;",
            ["moves_process_tap"]),
+    Mutant("threads hear nothing of a move", "dom/host/move.c",
+           "\tset_owner(h->groups->owner, g, to);\n", "",
+           ["moves_process_wire"]),
+    Mutant("ring 0 has no part in a move", "dom/vm/share.c",
+           "if (!err && h->shared)", "if (0)", ["vm_moves"]),
 ]
 
 GUEST = [

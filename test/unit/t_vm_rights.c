@@ -156,8 +156,9 @@ static void make_host(void)
 	assert_int_equal(hugemem_open(&host.mem, 2 * VM_LARGE, VM_LARGE, true,
 				      HUGEMEM_WANT_SMALL, why, sizeof(why)),
 			 0);
-	host.forward_len = VM_PAGE;
-	host.forward = take(VM_PAGE);
+	host.groups = take(sizeof(*host.groups));
+	host.shared_len = VM_PAGE;
+	host.shared = take(VM_PAGE);
 	host_capture_open(&host);
 	for (u32 i = 0; i < THREADS; i++) {
 		struct host_thread *t = &host.threads[i];
@@ -302,8 +303,8 @@ static void dataplane_rows(void)
 	const struct vm *vm = &life.vm;
 
 	own("page tables", vm->mem.tables, VM_TABLES_BYTES, R);
-	own("tables of RSS", life.tables, sizeof(*life.tables), R);
-	own("forwarding", host.forward, host.forward_len, W);
+	own("flow groups", host.groups, sizeof(*host.groups), R);
+	own("what threads share", host.shared, host.shared_len, W);
 	own("capture", host.capture.mem, host_capture_len(&host), W);
 	own("IDT", vm->idt, VM_PAGE, R);
 	row("constants", VM_TEXT, vm->image, VM_PAGE, R);

@@ -1,0 +1,122 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# In the machine of bed.py: flow groups move between the elastic threads of a
+# dataplane in domain vm while it is loaded, and threads are parked.
+#
+#	processors 0, 1: ix run --domain vm -- echo ==wire== ixload: processor 1
+#
+# moves.sh BUILD: exit 0 or 1
+. "${0%/*}/lib.sh"
+"$build/test/vm/hold" &
+
+serve() { # OPTIONS...
+	begin 200 --name served --cores 0,1 "$@" -- "$build/app/echo" --port 7 \
+		>/tmp/server 2>&1 &
+	server=$!
+	i=0
+	until "$ix" ps served 2>/dev/null | grep -q ' vm ' || [ $i = 100 ]; do
+		sleep 0.2
+		i=$((i + 1))
+	done
+	sleep 1
+}
+
+load() { # ixload's arguments
+	timeout 100 "$ix" run --domain inline --nic wire:/dev/shm/w \
+		--ip 10.0.0.2/24 --cores 1 --name load $small -- \
+		"$build/bench/ixload" 10.0.0.1:7 --json "$@" >/tmp/load 2>&1 &
+	load=$!
+}
+
+counter() { # NAME COUNTER: of all its threads
+	"$ix" stat "$1" --all | awk -v name="$2" '
+		$1 == "thread" { n = NF - 2 }
+		$1 == name { for (i = 2; i < 2 + n / 2; i++) sum += $i }
+		END { print sum + 0 }'
+}
+
+# A thread of an emulated processor may be away for long.
+insist() { # ix's arguments
+	i=0
+	until "$ix" "$@" >/tmp/out 2>&1 || [ $i = 10 ]; do
+		i=$((i + 1))
+	done
+	[ $i -lt 10 ] || bad "ix $*: $(cat /tmp/out)"
+}
+
+groups() { # FIRST SECOND: what each thread has
+	out=$(awk 'NR > 1 { printf "%s%s ", $3, $4 }' /tmp/out)
+	[ "$out" = "$1 $2 " ] || bad "groups: $out instead of $1 $2"
+}
+
+back_and_forth() {
+	insist cores served 1
+	groups 128 0parked
+	insist cores served 2
+	groups 64 64
+	insist move served 0 1
+	groups 0parked 128
+	insist park --back served 0
+	groups 64 64
+}
+
+none() { # NAME COUNTER...: of that dataplane
+	who=$1
+	shift
+	for c; do
+		n=$(counter $who $c)
+		[ "$n" = 0 ] && ok "$who: no $c" || bad "$who: $c $n"
+	done
+}
+
+# Every byte of every answer is compared.
+serve
+load --conns 24 --duration 40
+i=0
+until [ "$(counter served tcp_conns)" = 24 ] || [ $i = 100 ]; do
+	sleep 0.2
+	i=$((i + 1))
+done
+for round in 1 2 3; do
+	back_and_forth
+done
+moved=$(counter served moved_in)
+[ "$moved" -ge 24 ] && [ "$moved" = "$(counter served moved_out)" ] &&
+	ok "$moved connections have moved" || bad "moved: $moved"
+[ "$(counter served tcp_conns)" = 24 ] && ok "all connections are there" ||
+	bad "connections: $(counter served tcp_conns)"
+none served drop_early move_lost drop_forward drop_no_buffer calls_failed \
+	tcp_out_of_order tcp_rst_out
+none load tcp_out_of_order tcp_rst_in
+wait $load && grep -q '"peer_closed":0,' /tmp/load &&
+	grep -q '"wrong":0,' /tmp/load && ok "the load has no complaint" ||
+	bad "load: $(tail -3 /tmp/load)"
+
+# What is left to do for a connection that comes later.
+insist cores served 1
+load --conns 4 --duration 1
+wait $load && ok "new connections on one thread" ||
+	bad "load: $(tail -3 /tmp/load)"
+kill $server
+wait $server
+[ $? = 0 ] && ok "it leaves" || bad "it leaves: $(tail -3 /tmp/server)"
+
+# A thread without flow groups sleeps, also one that is never to sleep.
+serve --idle spin
+insist cores served 1
+sleep 3
+before=$(counter served sleeps)
+sleep 2
+after=$(counter served sleeps)
+[ "$after" -gt "$before" ] && ok "a parked thread sleeps" ||
+	bad "a parked thread: $before to $after sleeps"
+insist cores served 2
+sleep 3
+before=$(counter served sleeps)
+sleep 2
+after=$(counter served sleeps)
+[ "$after" = "$before" ] && ok "... and spins again afterwards" ||
+	bad "a thread that is to spin: $before to $after sleeps"
+kill $server
+wait $server
+exit $failed
