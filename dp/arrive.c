@@ -152,6 +152,7 @@ static void take_parcel(struct dp *dp, struct dp_seat *s, u64 now)
 		arrive(dp, s->conns[i], now);
 	dp->stat->moved_in += s->nconns;
 	s->nconns = 0;
+	dp->mover->arrive.took_at = now;
 	tcp_room_put(&dp->net, &s->room);
 }
 

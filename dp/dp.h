@@ -267,6 +267,9 @@ void dp_leave_keep(struct dp *dp, struct tcp_conn *c);
 bool dp_leave_goes_on(const struct dp *dp);
 /* A packet of a group whose connections are not here yet. */
 void dp_arrive_hold(struct dp *dp, u32 group, struct mbuf *m);
+/* Connections go or come, a parcel at a time: is the next one to be expected at
+ * once? */
+bool dp_parcel_due(const struct dp *dp, u64 now);
 /* Is anything moving here? Is it this thread's turn? */
 bool dp_moving(const struct dp *dp);
 bool dp_move_waits(const struct dp *dp);

@@ -13,6 +13,7 @@ enum {
 	DRAIN_MOST_NS = 20000000, /* more than a NIC's queue holds */
 	ROOM_NS = 1000000000,	  /* for room to be found, at most */
 	READY_NS = 2000000000,	  /* for the table to be rewritten */
+	DUE_NS = 200000, /* several times what a parcel takes: it is late */
 };
 
 /* ---- what all threads have in common */
@@ -65,14 +66,29 @@ void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
 	dp->passed++;
 }
 
-/* Is there something to do without being rung for? */
-static bool goes_on(const struct dp_mover *mv)
+static struct dp_seat *seat_of(const struct dp *dp)
 {
+	return dp_seat(dp, dp->net.thread, dp->mover->leave.to);
+}
+
+/* Has it been answered? */
+static bool our_turn(const struct dp *dp)
+{
+	return load_acquire(&seat_of(dp)->turn) == SEAT_GIVES;
+}
+
+/* Is there something to do without being rung for? */
+static bool goes_on(const struct dp *dp)
+{
+	const struct dp_mover *mv = dp->mover;
+
 	switch (mv->leave.state) {
 	case LEAVE_NOT:
 	case LEAVE_ASK:
 	case LEAVE_END:
 		return mv->arrive.all;
+	case LEAVE_GIVE:
+		return mv->arrive.all || our_turn(dp);
 	default:
 		return true;
 	}
@@ -90,7 +106,7 @@ void dp_move_run(struct dp *dp, bool busy, u64 now)
 		return;
 	dp_leave_run(dp, busy, now);
 	dp_arrive_run(dp, now);
-	mv->active = goes_on(mv);
+	mv->active = goes_on(dp);
 }
 
 bool dp_move_waits(const struct dp *dp)
@@ -100,6 +116,17 @@ bool dp_move_waits(const struct dp *dp)
 	return mv &&
 	       (mv->active || __atomic_load_n(&mv->bells[dp->net.thread * BELL],
 					      __ATOMIC_RELAXED));
+}
+
+bool dp_parcel_due(const struct dp *dp, u64 now)
+{
+	const struct dp_mover *mv = dp->mover;
+
+	if (!mv)
+		return false;
+	return (mv->leave.state == LEAVE_GIVE &&
+		now - mv->leave.since < DUE_NS) ||
+	       (mv->arrive.active && now - mv->arrive.took_at < DUE_NS);
 }
 
 bool dp_moving(const struct dp *dp)
@@ -204,11 +231,6 @@ static void set_groups(struct dp *dp, enum group_state state, u32 slots)
 	}
 }
 
-static struct dp_seat *seat_of(struct dp *dp)
-{
-	return dp_seat(dp, dp->net.thread, dp->mover->leave.to);
-}
-
 static void ask(struct dp *dp, enum seat_word word)
 {
 	struct dp_leave *l = &dp->mover->leave;
@@ -217,12 +239,6 @@ static void ask(struct dp *dp, enum seat_word word)
 	s->need = l->need;
 	s->groups = l->groups;
 	dp_seat_pass(dp, s, SEAT_TAKES, word, l->to);
-}
-
-/* Has it been answered? */
-static bool our_turn(struct dp *dp)
-{
-	return load_acquire(&seat_of(dp)->turn) == SEAT_GIVES;
 }
 
 static void finish(struct dp *dp, int result, u64 now)

@@ -98,6 +98,7 @@ struct dp_arrive {
 	bool active, all; /* all: of them are here */
 	u32 from;
 	struct dp_groups groups;
+	u64 took_at;	    /* the last parcel; 0: none yet */
 	u32 group;	    /* that is to appear next */
 	u32 ranges;	    /* set aside, of ranges_left, */
 	struct mbuf *spare; /* and buffers */

@@ -199,14 +199,22 @@ static void block(struct host_thread *t, u64 ns, u64 now)
 	WRITE_ONCE(stat->asleep, 0);
 }
 
+/* A parcel takes less time than to be woken for it, also on a core that others
+ * want; unless the other thread has lost its own. */
+static enum spin_what whether_spin(struct host_thread *t, u64 now)
+{
+	if (unlikely(dp_parcel_due(t->dp, now)))
+		return SPIN_ON;
+	return t->parked ? SPIN_BLOCK : host_spin(&t->spin, t->worked_at, now);
+}
+
 /* Without work at @now: spins or blocks for a moment. */
 static void idle(struct host_thread *t, u64 now)
 {
 	struct dp *dp = t->dp;
 	u64 ns;
 
-	switch (t->parked ? SPIN_BLOCK
-			  : host_spin(&t->spin, t->worked_at, now)) {
+	switch (whether_spin(t, now)) {
 	case SPIN_ON:
 		_mm_pause();
 		return;
@@ -380,7 +388,7 @@ u64 host_overrun(struct host_thread *t)
 	if (now >= t->chores_at)
 		chores(t, now);
 	if (rounds == MAX_ROUNDS || dp->net.ntx || dp->net.tcp.out_head ||
-	    dp_move_waits(dp))
+	    dp_moving(dp))
 		return 0;
 	return wheel_next(&dp->net.wheel, now);
 }

@@ -878,6 +878,13 @@ MOVE = [
            "\ttcp_room_put(&dp->net, &s->room);\n", "", ["t_move"]),
     Mutant("a knock is not repeated", "net/tcp_move.c",
            "\t\tc->events |= TCP_EV_KNOCK;\n", "", ["t_move"]),
+    Mutant("who takes does not expect the next parcel", "dp/arrive.c",
+           "\tdp->mover->arrive.took_at = now;\n", "", ["t_move"]),
+    Mutant("a parcel is expected for ever", "dp/leave.c",
+           "now - mv->leave.since < DUE_NS", "1", ["t_move"]),
+    Mutant("who gives spins while the other one takes", "dp/leave.c",
+           "return mv->arrive.all || our_turn(dp);", "return true;",
+           ["t_move"]),
 ]
 
 IP6_PATHS = [

@@ -821,6 +821,40 @@ static void no_room(void **state)
 	world_end(w);
 }
 
+/* Between two parcels each thread knows that the next one is due, for a while:
+ * it is worth waiting for. Who has none to make does not keep its core busy. */
+static void parcel_due(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	const struct dp_leave *l = &dp_of(w, 0)->mover->leave;
+	const struct dp_seat *seat = dp_seat(dp_of(w, 0), 0, 1);
+
+	start(w, CONNS, 30000);
+	move(w, 1, 0, RSS_TABLE); /* now thread 0 has two parcels */
+	assert_in_range(w->nservers, TCP_PARCEL + 1, 2 * TCP_PARCEL);
+	assert_int_equal(begin(w, 0, 1, RSS_TABLE), 0);
+	while (l->state != LEAVE_GIVE) {
+		for (u32 t = 0; t < 2; t++)
+			assert_false(dp_parcel_due(dp_of(w, t), w->now));
+		step(w);
+		drive(w);
+	}
+	dp_move_run(dp_of(w, 1), false, w->now); /* has taken, and made room */
+	assert_int_equal(load_acquire(&seat->turn), SEAT_GIVES);
+	assert_true(dp_parcel_due(dp_of(w, 1), w->now + 100000));
+	assert_false(dp_move_waits(dp_of(w, 1)));
+	dp_move_run(dp_of(w, 0), false, w->now); /* has given */
+	assert_int_equal(load_acquire(&seat->turn), SEAT_TAKES);
+	assert_true(dp_parcel_due(dp_of(w, 0), w->now + 100000));
+	assert_false(dp_move_waits(dp_of(w, 0)));
+	for (u32 t = 0; t < 2; t++)
+		assert_false(dp_parcel_due(dp_of(w, t), w->now + 1000000));
+	await_moves(w);
+	for (u32 t = 0; t < 2; t++)
+		assert_false(dp_parcel_due(dp_of(w, t), w->now));
+	end_all(w, CONNS);
+}
+
 /* The application ends while a parcel is on its way to room that the other
  * thread has made: the room is that thread's again. */
 static void shut_while_giving(void **state)
@@ -956,6 +990,7 @@ int main(void)
 		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
 		cmocka_unit_test(no_room),
+		cmocka_unit_test(parcel_due),
 		cmocka_unit_test(shut_while_giving),
 		cmocka_unit_test(handles),
 		cmocka_unit_test(knocks_again),
