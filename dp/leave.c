@@ -247,8 +247,11 @@ static void finish(struct dp *dp, int result, u64 now)
 
 	l->state = LEAVE_NOT;
 	l->result = result;
-	if (!result)
-		dp->stat->move_ns += now - l->began;
+	if (result)
+		return;
+	dp->stat->moves++;
+	dp->stat->move_ns += now - l->began;
+	dp->stat->move_gap_ns += now - l->went;
 }
 
 static bool owns_all(const struct dp *dp, const struct dp_groups *g)
@@ -373,7 +376,7 @@ int dp_leave_go(struct dp *dp, u64 now)
 	if (l->state != LEAVE_READY)
 		return -EINVAL;
 	l->state = LEAVE_DRAIN;
-	l->since = now;
+	l->since = l->went = now;
 	dp->mover->active = true;
 	return 0;
 }

@@ -91,6 +91,7 @@ struct dp_leave {
 	struct tcp_conn *kept; /* MOVED was told, more is to be told there */
 	u64 crossings;	       /* when MOVED was told last */
 	u64 began, since;
+	u64 went; /* when the table was rewritten */
 };
 
 /* What a thread takes: of one other at a time. */

@@ -118,7 +118,9 @@
 	/* flow groups between threads */                                  \
 	X(moved_out, "connections given to another thread")                \
 	X(moved_in, "connections taken from another thread")               \
+	X(moves, "times flow groups went to another thread")               \
 	X(move_ns, "time that flow groups took to go, ns")                 \
+	X(move_gap_ns, "... of that: their packets may have waited, ns")   \
 	X(move_early, "packets that waited for a connection to come")      \
 	X(move_lost, "connections that the other thread had no room for")  \
 	X(drop_early, "... and packets that had no room to wait")          \

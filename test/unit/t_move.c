@@ -453,9 +453,17 @@ static void await_moves(struct world *w)
 
 static void move(struct world *w, u32 from, u32 to, u32 most)
 {
+	const struct ix_stat *s = &w->server[from].lab.stat;
+	struct ix_stat before = *s;
+	u64 began = w->now;
+
 	assert_int_equal(begin(w, from, to, most), 0);
 	await_moves(w);
 	assert_int_equal(dp_leave_result(dp_of(w, from)), 0);
+	assert_int_equal(s->moves, before.moves + 1);
+	assert_in_range(s->move_ns - before.move_ns, 1, w->now - began);
+	assert_in_range(s->move_gap_ns - before.move_gap_ns, 1,
+			s->move_ns - before.move_ns - 1);
 }
 
 static bool all_done(const struct world *w, u32 n)
@@ -816,6 +824,7 @@ static void no_room(void **state)
 	await_moves(w);
 	assert_int_equal(dp_leave_result(dp_of(w, 0)), -ENOBUFS);
 	assert_int_equal(dp_of(w, 0)->stat->moved_out, 0);
+	assert_int_equal(dp_of(w, 0)->stat->moves, 0);
 	for (u32 i = 0; i < w->nservers; i++)
 		assert_int_equal(w->servers[i].moves, 0);
 	world_end(w);
