@@ -10,6 +10,7 @@
     netpipe.py  whether that is what NetPIPE measures
     rate.py     messages on a connection, and their size
     connections.py  many of them
+    moves.py    flow groups between threads, under load
     memcached.py    key-value servers, open loop
     cpu.py      processor time of a request, and of none
     protection.py   each domain, by the batch bound
@@ -32,7 +33,8 @@ what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
 from figures import (connections, counts, cpu, flood, http, latency, load,
-                     memcached, netpipe, path, process, protection, rate, veth)
+                     memcached, moves, netpipe, path, process, protection, rate,
+                     veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -50,6 +52,7 @@ SCENARIOS = {
     "messages": rate.messages,
     "sizes": rate.sizes,
     "connections": connections.connections,
+    "moves": moves.moves,
     "etc": memcached.etc,
     "usr": memcached.usr,
     "shares": memcached.shares,

@@ -165,6 +165,13 @@ STORIES = {
          Number("Linux: 250,000 connections / its best",
                 "0.63 (0.56 M/s of 0.89 M/s)", FOUR,
                 "Linux epoll: 50,000 connections / 64"))),
+    "moves": Story(
+        "A core more, a core less",
+        "While 20,000 connections are open and send, half of them go from one "
+        "thread of the server to the other and back, again and again. How slow "
+        "are the slowest answers (one of a hundred is slower), with and without "
+        "that? Messages come at a given rate, whether or not earlier ones are "
+        "answered, so that whoever waits is seen. A lower bar is better."),
     "etc": Story(
         "Key-value server, Facebook's ETC mix",
         "Three of four requests read a value, of a byte to a kilobyte, the "
