@@ -27,6 +27,7 @@ static const struct command {
 	{ "move", cmd_move, "flow groups to another thread" },
 	{ "cores", cmd_move, "how many threads of a dataplane work" },
 	{ "park", cmd_move, "one of them stops working, or begins again" },
+	{ "drain", cmd_drain, "no new connections; when the last has ended, it" },
 	{ "pcap", cmd_tool, "packets of a dataplane, as pcapng" },
 	{ "daemon", cmd_daemon, "what ixcpd runs, and with which cores" },
 	{ "up", cmd_up, "start dataplanes of ixcpd" },

@@ -22,6 +22,7 @@ command_fn cmd_flows; /* cmd_flows.c */
 command_fn cmd_set;   /* cmd_set.c */
 command_fn cmd_log;   /* cmd_log.c */
 command_fn cmd_move;  /* cmd_move.c: move, cores, park */
+command_fn cmd_drain; /* cmd_drain.c */
 
 /* A way to run the application behind (or without) wall 2; domain.c. */
 struct domain {

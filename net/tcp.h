@@ -423,6 +423,8 @@ struct tcp {
 	u8 late[TCP_LATE];    /* timeouts in vain, by host: tcp_late.c */
 	u64 challenge_second; /* which challenges_left is for */
 	u32 challenges_left;
+	bool drains; /* who wants a connection meets silence, and our successor
+		      * when he asks again */
 };
 
 /* Memory for tcp_init(), bytes: besides the slots of connections, and those. */

@@ -88,6 +88,17 @@ static void syn_to_listener(struct net *net, struct tcp_listener *l,
 	}
 }
 
+/* Nothing new begins: silence, so that the peer asks again, and whoever comes
+ * after us can answer. That holds for ports without a listener, too: the program
+ * may have stopped to listen already. What a cookie has promised is kept. */
+static bool leave_syn(struct net *net, u8 which)
+{
+	if (likely(!net->tcp.drains) || which != TCP_SYN)
+		return false;
+	net->stat->drop_tcp_drain++;
+	return true;
+}
+
 struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
 				   const struct tcp_seg *s, u8 group, u64 now)
 {
@@ -96,7 +107,7 @@ struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
 	struct tcp_listener *l =
 		tcp_find_listener(net, p->dst, be16_host(h->dport));
 
-	if (s->flags & TCP_RST)
+	if (s->flags & TCP_RST || leave_syn(net, which))
 		return NULL;
 	if (l && which == TCP_SYN) {
 		syn_to_listener(net, l, p, s, group, now);

@@ -64,7 +64,7 @@ done
 names ix-run.1 setting $(sed -n 's/^[SL]("\([^"]*\)".*/--\1/p' \
 	"$src/conf/conf.def")
 names ix.1 command $("$build/cp/ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-for c in ps stat metrics top flows set log move cores park pcap; do
+for c in ps stat metrics top flows set log move cores park drain pcap; do
 	names ix-$c.1 option $(options "$build/cp/ix" $c)
 done
 names ixcpd.8 option $(options "$build/cp/daemon/ixcpd")

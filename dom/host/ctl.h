@@ -19,6 +19,7 @@
  *   ctl_flows.c    connections
  *   ctl_set.c      settings
  *   ctl_move.c     flow groups and threads
+ *   ctl_drain.c    the end in peace
  *   ctl_capture.c  copies of packets
  */
 #ifndef DOM_HOST_CTL_H
@@ -116,5 +117,7 @@ ctl_fn ctl_about, ctl_log, ctl_list_verbs, ctl_flows, ctl_get, ctl_set,
 	ctl_capture;
 /* ctl_move.c */
 ctl_fn ctl_move, ctl_cores, ctl_park;
+/* ctl_drain.c */
+ctl_fn ctl_drain;
 
 #endif

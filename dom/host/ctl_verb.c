@@ -20,6 +20,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "move", true, "from to groups ", ctl_move },
 	{ "cores", true, "n ", ctl_cores },
 	{ "park", true, "thread parked ", ctl_park },
+	{ "drain", true, "drains ", ctl_drain },
 };
 
 const size_t ctl_nr_verbs = ARRAY_SIZE(ctl_verbs);

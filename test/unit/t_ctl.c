@@ -525,6 +525,28 @@ static void whole(void **state)
 	ctl_close(h);
 }
 
+/* ---- the end in peace */
+
+static void drain(void **state)
+{
+	u32 n = 5;
+
+	expect(&nobody, "{\"do\":\"drain\"}", "only root and who has started");
+	expect(&root, "{\"do\":\"drain\",\"drains\":1}",
+	       "drains: true or false");
+	assert_int_equal(host_call(&h->threads[0], connect_some, &n), 0);
+	expect(&root, "{\"do\":\"drain\"}",
+	       "{\"drains\":true,\"connections\":5,\"left\":0");
+	assert_true(h->threads[0].dp->net.tcp.drains);
+	assert_true(h->threads[1].dp->net.tcp.drains);
+	expect(&root, "{\"do\":\"drain\",\"drains\":false}",
+	       "{\"drains\":false,\"connections\":5");
+	assert_false(h->threads[0].dp->net.tcp.drains);
+	assert_false(h->threads[1].dp->net.tcp.drains);
+	end_threads();
+	expect(&root, "{\"do\":\"drain\"}", "thread 0 does not answer");
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -533,7 +555,7 @@ int main(void)
 		TEST(rights),	 TEST(live),	   TEST(not_live),
 		TEST(flows),	 TEST(whole),	   TEST(one_does_not_answer),
 		TEST(log_lines), TEST(no_capture), TEST(one_looks),
-		TEST(only_read),
+		TEST(only_read), TEST(drain),
 	};
 	char path[64];
 	int failed;

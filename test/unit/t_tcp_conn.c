@@ -398,6 +398,68 @@ static void iss_follows_rfc6528(void **state)
 	tcp_drain(f);
 }
 
+/* Whoever is there already, half-open, too, comes to his end; nobody else is
+ * answered, not even where nobody listens, or has just been. */
+static void drained(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new(), half = p, new = p, closed = p;
+	struct tcp_conn *c;
+
+	half.port++;
+	new.port += 2;
+	closed.port += 3;
+	closed.our_port++;
+	tcpfix_listen(f, 4);
+	c = tcp_accepted(f, &p);
+	tcp_put_syn(f, &half, TCP_SYN);
+	half.ack = tcp_want(f, TCP_SYN | TCP_ACK).seq + 1;
+	f->net.tcp.drains = true;
+	tcp_put_syn(f, &new, TCP_SYN);
+	tcp_put_syn(f, &closed, TCP_SYN);
+	tcp_want_none(f);
+	assert_int_equal(f->stat.drop_tcp_drain, 2);
+	assert_int_equal(f->stat.tcp_conns, 2);
+	half.seq++;
+	tcp_put(f, &half, TCP_ACK, NULL, 0);
+	assert_int_equal(f->stat.tcp_established, 2);
+	tcp_put(f, &new, TCP_ACK, "x", 1); /* an old one's, long gone */
+	tcp_want(f, TCP_RST);
+	tcp_put(f, &p, TCP_ACK, "hello", 5);
+	p.seq += 5;
+	assert_int_equal(tcp_news(f, c), TCP_EV_RECV);
+	tcp_close(&f->net, c, true, f->now);
+	tcp_drain(f);
+	f->net.tcp.drains = false;
+	tcp_put_syn(f, &new, TCP_SYN);
+	tcp_want(f, TCP_SYN | TCP_ACK);
+	assert_int_equal(f->stat.drop_tcp_drain, 2);
+}
+
+/* TIME-WAIT would take his SYN; it is our successor's. */
+static void drained_time_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c;
+
+	tcpfix_listen(f, 4);
+	c = tcp_accepted(f, &p);
+	tcp_close(&f->net, c, true, f->now);
+	tcp_pass(f, 0);
+	tcp_want(f, TCP_FIN | TCP_ACK);
+	p.ack++;
+	tcp_put(f, &p, TCP_FIN | TCP_ACK, NULL, 0);
+	tcp_want(f, TCP_ACK);
+	tcp_news(f, c);
+	assert_int_equal(f->stat.tcp_time_wait, 1);
+	f->net.tcp.drains = true;
+	p.seq += 100000;
+	tcp_put_syn(f, &p, TCP_SYN);
+	tcp_want_none(f);
+	assert_int_equal(f->stat.drop_tcp_drain, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +479,8 @@ int main(void)
 		TCP_TEST(looking_for_ports_is_limited),
 		TCP_TEST(all_are_closed),
 		TCP_TEST(iss_follows_rfc6528),
+		TCP_TEST(drained),
+		TCP_TEST(drained_time_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

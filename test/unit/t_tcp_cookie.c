@@ -281,6 +281,22 @@ static void honest_get_in(void **state)
 	assert_int_equal(f->stat.tcp_cookies_taken, 200);
 }
 
+/* What was promised before is kept. */
+static void drained(void **state)
+{
+	static const u8 mss[4] = { TCP_OPT_MSS, 4, 1460 >> 8, 1460 & 255 };
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c;
+
+	open_world(f);
+	knock(f, &p, mss, sizeof(mss));
+	f->net.tcp.drains = true;
+	c = answer(f, &p);
+	assert_non_null(c);
+	assert_int_equal(tcp_news(f, c), TCP_EV_KNOCK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +308,7 @@ int main(void)
 		TCP_TEST(guesses_are_not_believed),
 		TCP_TEST(hashes_look_random),
 		TCP_TEST(honest_get_in),
+		TCP_TEST(drained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

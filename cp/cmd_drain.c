@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* ix drain [PID|NAME]: a running dataplane takes no new connections; when the
+ * old ones have ended, it is ended, too. */
+#include "cp/ctl.h"
+#include "cp/ix.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dom/host/clock.h"
+
+enum {
+	EXIT_LEFT = 3,	/* some connections did not end in time */
+	STEP_MS = 100,	/* between two questions */
+	END_MS = 20000, /* from SIGTERM to the end */
+	SHOWN = 10,	/* connections that are left */
+	NS_PER_MS = 1000000,
+};
+
+struct options {
+	const char *dir, *who;
+	u32 timeout_ms;
+	bool keep, back;
+	double left; /* connections, at the end */
+};
+
+/* ---- what is left */
+
+static cJSON *ask(int fd, bool drains, struct conf_err *e)
+{
+	cJSON *r = ctl_request("drain");
+
+	cJSON_AddBoolToObject(r, "drains", drains);
+	return ctl_ask(fd, r, e);
+}
+
+static void print_end(const cJSON *flow, const char *name)
+{
+	const cJSON *end = cJSON_GetObjectItemCaseSensitive(flow, name);
+	char addr[64];
+
+	fprintf(stderr, " %s:%.0f",
+		ctl_show(ctl_get_text(end, "addr"), addr, sizeof(addr)),
+		ctl_get_number(end, "port"));
+}
+
+/* Of the first thread; who wants to see all has ix flows. */
+static void print_some(int fd)
+{
+	struct conf_err e;
+	cJSON *a = ctl_ask(fd, ctl_request("flows"), &e);
+	const cJSON *flow;
+	char state[16];
+	u32 n = 0;
+
+	cJSON_ArrayForEach(flow, cJSON_GetObjectItemCaseSensitive(a, "flows"))
+	{
+		ctl_show(ctl_get_text(flow, "state"), state, sizeof(state));
+		if (!strcmp(state, "time-wait") || n++ == SHOWN)
+			continue;
+		fprintf(stderr, "  %-12s", state);
+		print_end(flow, "local");
+		print_end(flow, "remote");
+		fputc('\n', stderr);
+	}
+	cJSON_Delete(a);
+}
+
+/* Until there are none, or @until. */
+static int await(int fd, struct options *o, u64 until, struct conf_err *e)
+{
+	const struct timespec step = { .tv_nsec = STEP_MS * NS_PER_MS };
+	cJSON *a;
+
+	while ((a = ask(fd, true, e))) {
+		o->left = ctl_get_number(a, "connections");
+		cJSON_Delete(a);
+		if (!o->left || host_clock_os() >= until)
+			return 0;
+		nanosleep(&step, NULL);
+	}
+	return -EREMOTEIO;
+}
+
+/* ---- its end */
+
+/* Of the process at the other end, which ctl_connect() has looked at. */
+static int open_process(int fd, struct conf_err *e)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	long pid_fd = -1;
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		pid_fd = syscall(SYS_pidfd_open, cred.pid, 0);
+	return pid_fd >= 0 ? (int)pid_fd
+			   : conf_error(e, -errno, "its process: %s",
+					strerror(errno));
+}
+
+static int end(int pid_fd, struct conf_err *e)
+{
+	struct pollfd p = { .fd = pid_fd, .events = POLLIN };
+
+	if (syscall(SYS_pidfd_send_signal, pid_fd, SIGTERM, NULL, 0))
+		return conf_error(e, -errno, "its process: %s",
+				  strerror(errno));
+	if (poll(&p, 1, END_MS) != 1)
+		return conf_error(e, -ETIMEDOUT,
+				  "it was told to end, and does not");
+	return 0;
+}
+
+static int drain(int fd, void *arg, struct conf_err *e)
+{
+	struct options *o = arg;
+	u64 until = host_clock_os() + (u64)o->timeout_ms * NS_PER_MS;
+	int pid_fd = open_process(fd, e);
+	int err = pid_fd < 0 ? pid_fd : await(fd, o, until, e);
+
+	if (!err && o->left) {
+		fprintf(stderr, "ix: %.0f connections are left:\n", o->left);
+		print_some(fd);
+	}
+	if (!err && !o->keep)
+		err = end(pid_fd, e);
+	if (pid_fd >= 0)
+		close(pid_fd);
+	return err;
+}
+
+static int take_back(int fd, void *arg, struct conf_err *e)
+{
+	cJSON *a = ask(fd, false, e);
+
+	(void)arg;
+	cJSON_Delete(a);
+	return a ? 0 : -EREMOTEIO;
+}
+
+/* ---- the command */
+
+static int usage(FILE *f, int status)
+{
+	fprintf(f, "Usage: ix drain [OPTIONS] [PID|NAME]\n"
+		   "A running dataplane takes no new connections; when the old "
+		   "ones have ended, or the\ntime is over, it is ended.\n\n"
+		   "  --timeout TIME  that they have; 60s if not given\n"
+		   "  --keep          do not end it\n"
+		   "  --back          it takes new connections again\n"
+		   "  --dir DIR       as the setting stat_dir\n");
+	return status;
+}
+
+static bool parse_time(const char *text, u32 *ms)
+{
+	static const struct setting timeout = { .name = "timeout",
+						.size = sizeof(*ms),
+						.max = UINT32_MAX,
+						.arg = "ms" };
+	struct conf_err e;
+
+	if (!conf_types[CONF_DURATION].parse(&timeout, ms, text, &e))
+		return true;
+	fprintf(stderr, "ix: %s\n", e.text);
+	return false;
+}
+
+/* 0, or the exit status + 1. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "timeout", required_argument, NULL, 't' },
+		{ "keep", no_argument, NULL, 'k' },
+		{ "back", no_argument, NULL, 'b' },
+		{ "dir", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	*o = (struct options){ .dir = "", .timeout_ms = 60000 };
+	while ((c = getopt_long(argc, argv, "t:kbd:h", known, NULL)) != -1) {
+		if (c == 'h')
+			return usage(stdout, 0) + 1;
+		if (c == '?')
+			return usage(stderr, EXIT_USAGE) + 1;
+		if (c == 't' && !parse_time(optarg, &o->timeout_ms))
+			return EXIT_USAGE + 1;
+		o->keep |= c == 'k';
+		o->back |= c == 'b';
+		o->dir = c == 'd' ? optarg : o->dir;
+	}
+	if (argc - optind > 1)
+		return usage(stderr, EXIT_USAGE) + 1;
+	o->who = argv[optind];
+	return 0;
+}
+
+int cmd_drain(int argc, char **argv)
+{
+	struct options o;
+	int status = parse(&o, argc, argv);
+
+	if (status)
+		return status - 1;
+	status = ctl_talk(o.dir, o.who, o.back ? take_back : drain, &o);
+	return status || !o.left ? status : EXIT_LEFT;
+}
