@@ -18,7 +18,8 @@
 #include "dom/host/clock.h"
 
 enum {
-	EXIT_LEFT = 3,	/* some connections did not end in time */
+	EXIT_LEFT = 3, /* some connections did not end in time */
+	TRIES = 5,
 	STEP_MS = 100,	/* between two questions */
 	END_MS = 20000, /* from SIGTERM to the end */
 	SHOWN = 10,	/* connections that are left */
@@ -52,42 +53,58 @@ static void print_end(const cJSON *flow, const char *name)
 		ctl_get_number(end, "port"));
 }
 
-/* Of the first thread; who wants to see all has ix flows. */
-static void print_some(int fd)
+/* A few: who wants to see all has ix flows. */
+static bool print_some(const cJSON *flow, u32 n, void *arg)
+{
+	u32 *shown = arg;
+	char state[16];
+
+	(void)n;
+	ctl_show(ctl_get_text(flow, "state"), state, sizeof(state));
+	if (!strcmp(state, "time-wait"))
+		return true;
+	fprintf(stderr, "  %-12s", state);
+	print_end(flow, "local");
+	print_end(flow, "remote");
+	fputc('\n', stderr);
+	return ++*shown < SHOWN;
+}
+
+/* That they cannot be told is no reason to stay. */
+static void tell_left(int fd, const struct options *o)
 {
 	struct conf_err e;
-	cJSON *a = ctl_ask(fd, ctl_request("flows"), &e);
-	const cJSON *flow;
-	char state[16];
-	u32 n = 0;
+	u32 shown = 0;
 
-	cJSON_ArrayForEach(flow, cJSON_GetObjectItemCaseSensitive(a, "flows"))
-	{
-		ctl_show(ctl_get_text(flow, "state"), state, sizeof(state));
-		if (!strcmp(state, "time-wait") || n++ == SHOWN)
-			continue;
-		fprintf(stderr, "  %-12s", state);
-		print_end(flow, "local");
-		print_end(flow, "remote");
-		fputc('\n', stderr);
-	}
+	fprintf(stderr, "ix: %.0f connection%s left:\n", o->left,
+		o->left > 1 ? "s are" : " is");
+	if (ctl_each_flow(fd, ctl_request("flows"), print_some, &shown, &e))
+		fprintf(stderr, "ix: %s\n", e.text);
+}
+
+/* A thread may be without a core for a while: it is asked again. */
+static int look(int fd, struct options *o, struct conf_err *e)
+{
+	cJSON *a = NULL;
+
+	for (u32 i = 0; i < TRIES && !a; i++)
+		a = ask(fd, true, e);
+	if (!a)
+		return -EREMOTEIO;
+	o->left = ctl_get_number(a, "connections");
 	cJSON_Delete(a);
+	return 0;
 }
 
 /* Until there are none, or @until. */
 static int await(int fd, struct options *o, u64 until, struct conf_err *e)
 {
 	const struct timespec step = { .tv_nsec = STEP_MS * NS_PER_MS };
-	cJSON *a;
+	int err;
 
-	while ((a = ask(fd, true, e))) {
-		o->left = ctl_get_number(a, "connections");
-		cJSON_Delete(a);
-		if (!o->left || host_clock_os() >= until)
-			return 0;
+	while (!(err = look(fd, o, e)) && o->left && host_clock_os() < until)
 		nanosleep(&step, NULL);
-	}
-	return -EREMOTEIO;
+	return err;
 }
 
 /* ---- its end */
@@ -126,10 +143,8 @@ static int drain(int fd, void *arg, struct conf_err *e)
 	int pid_fd = open_process(fd, e);
 	int err = pid_fd < 0 ? pid_fd : await(fd, o, until, e);
 
-	if (!err && o->left) {
-		fprintf(stderr, "ix: %.0f connections are left:\n", o->left);
-		print_some(fd);
-	}
+	if (!err && o->left)
+		tell_left(fd, o);
 	if (!err && !o->keep)
 		err = end(pid_fd, e);
 	if (pid_fd >= 0)

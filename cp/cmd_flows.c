@@ -118,12 +118,11 @@ static void print_flow(const cJSON *o)
 
 /* ---- all of them */
 
-static cJSON *request(const struct options *o, double thread, double from)
+/* Which ones. */
+static cJSON *request(const struct options *o)
 {
 	cJSON *r = ctl_request("flows");
 
-	cJSON_AddNumberToObject(r, "thread", thread);
-	cJSON_AddNumberToObject(r, "from", from);
 	if (o->state)
 		cJSON_AddStringToObject(r, "state", o->state);
 	if (o->addr)
@@ -133,58 +132,31 @@ static cJSON *request(const struct options *o, double thread, double from)
 	return r;
 }
 
-static void print_json(const cJSON *flow, bool first)
+static bool print_json(const cJSON *flow, u32 n, void *arg)
 {
 	char *text = cJSON_PrintUnformatted(flow);
 
-	printf("%s%s", first ? "" : ",\n ", text ? text : "{}");
+	(void)arg;
+	printf("%s%s", n ? ",\n " : "", text ? text : "{}");
 	free(text);
+	return true;
 }
 
-static u32 print_answer(const struct options *o, const cJSON *answer, u32 n)
+static bool print_row(const cJSON *flow, u32 n, void *arg)
 {
-	const cJSON *flow;
-
-	cJSON_ArrayForEach(flow,
-			   cJSON_GetObjectItemCaseSensitive(answer, "flows"))
-	{
-		if (o->json) {
-			print_json(flow, !n++);
-			continue;
-		}
-		if (!n++)
-			print_header();
-		print_flow(flow);
-	}
-	return n;
+	(void)arg;
+	if (!n)
+		print_header();
+	print_flow(flow);
+	return true;
 }
 
-/* The dataplane says where to go on, always further on: a thread's connections
- * are told from the first to the last, and then the next thread's. */
 static int print_all(int fd, void *arg, struct conf_err *e)
 {
 	const struct options *o = arg;
-	double thread = 0, from = 0;
-	bool more = true;
-	u32 n = 0;
 
-	while (more) {
-		cJSON *a = ctl_ask(fd, request(o, thread, from), e);
-		double t, f;
-
-		if (!a)
-			return -EREMOTEIO;
-		n = print_answer(o, a, n);
-		t = ctl_get_number(a, "thread");
-		f = ctl_get_number(a, "from");
-		more = cJSON_HasObjectItem(a, "thread") &&
-		       (t > thread || (t == thread && f > from)) &&
-		       t < IX_MAX_THREADS;
-		thread = t;
-		from = f;
-		cJSON_Delete(a);
-	}
-	return 0;
+	return ctl_each_flow(fd, request(o), o->json ? print_json : print_row,
+			     NULL, e);
 }
 
 /* ---- the command */

@@ -275,6 +275,63 @@ cJSON *ctl_request(const char *verb)
 	return r;
 }
 
+/* ---- connections, which are told in pieces */
+
+struct place {
+	double thread, from;
+};
+
+static cJSON *ask_from(int fd, const cJSON *request, struct place at,
+		       struct conf_err *e)
+{
+	cJSON *r = cJSON_Duplicate(request, true);
+
+	cJSON_AddNumberToObject(r, "thread", at.thread);
+	cJSON_AddNumberToObject(r, "from", at.from);
+	return ctl_ask(fd, r, e);
+}
+
+/* The dataplane says where to go on, always further on: a thread's connections
+ * are told from the first to the last, and then the next thread's. */
+static bool go_on(const cJSON *answer, struct place *at)
+{
+	struct place next = { ctl_get_number(answer, "thread"),
+			      ctl_get_number(answer, "from") };
+	bool more = cJSON_HasObjectItem(answer, "thread") &&
+		    (next.thread > at->thread ||
+		     (next.thread == at->thread && next.from > at->from)) &&
+		    next.thread < IX_MAX_THREADS;
+
+	*at = next;
+	return more;
+}
+
+int ctl_each_flow(int fd, cJSON *request,
+		  bool (*fn)(const cJSON *flow, u32 n, void *arg), void *arg,
+		  struct conf_err *e)
+{
+	struct place at = { 0 };
+	bool more = true;
+	u32 n = 0;
+
+	while (more) {
+		cJSON *a = ask_from(fd, request, at, e);
+		const cJSON *flow;
+
+		if (!a) {
+			cJSON_Delete(request);
+			return -EREMOTEIO;
+		}
+		cJSON_ArrayForEach(flow,
+				   cJSON_GetObjectItemCaseSensitive(a, "flows"))
+			more = more && fn(flow, n++, arg);
+		more = go_on(a, &at) && more;
+		cJSON_Delete(a);
+	}
+	cJSON_Delete(request);
+	return 0;
+}
+
 /* ---- answers */
 
 double ctl_get_number(const cJSON *o, const char *name)

@@ -25,8 +25,8 @@ int ctl_connect(const struct statfile_found *f, struct conf_err *e);
 /* To the one that is called @who, if there is just one. */
 int ctl_connect_to(const char *dir, const char *who, struct conf_err *e);
 
-/* To that one: connects, calls @fn, and says on stderr what went wrong. The exit
- * status: @fn returns 0, or -errno with the reason in @e. */
+/* To that one: connects, calls @fn, and says on stderr what went wrong. The
+ * exit status: @fn returns 0, or -errno with the reason in @e. */
 int ctl_talk(const char *dir, const char *who,
 	     int (*fn)(int fd, void *arg, struct conf_err *e), void *arg);
 
@@ -37,8 +37,16 @@ int ctl_connect_at(const char *path);
  * in @e: also what the dataplane gives as one. */
 cJSON *ctl_ask(int fd, cJSON *request, struct conf_err *e);
 
-/* ... @passed: -1, then the descriptor that came with the answer, if one did. */
+/* ... @passed: -1, then the descriptor that came with the answer, if one did.
+ */
 cJSON *ctl_ask_for(int fd, cJSON *request, int *passed, struct conf_err *e);
+
+/* The connections that @request, of verb flows, which it frees, is about: @fn
+ * is called with each, and how many there were before, until it says false. 0,
+ * or -errno with the reason in @e. */
+int ctl_each_flow(int fd, cJSON *request,
+		  bool (*fn)(const cJSON *flow, u32 n, void *arg), void *arg,
+		  struct conf_err *e);
 
 /* {"do": @verb} */
 cJSON *ctl_request(const char *verb);
