@@ -17,6 +17,7 @@
 
 #include "base/caps.h"
 #include "base/cksum.h"
+#include "base/flows.h"
 #include "base/handle.h"
 #include "base/hash.h"
 #include "base/ip4.h"
@@ -99,6 +100,10 @@ struct net {
 	u32 owner;	       /* of what net_rx() left: a thread, NET_ALL, */
 	u32 early;	       /* ... NET_HOLD: for this group */
 	u8 group_state[RSS_TABLE]; /* enum group_state */
+
+	/* Where connections stand that another dataplane might get packets of;
+	 * NULL: none might. */
+	const struct flows *flows;
 
 	/* Where the next event condition may be written, and the end of that;
 	 * both NULL: it waits, see dp/event.c. */

@@ -46,6 +46,7 @@
  *   tcp_resend.c segments that are sent again
  *   tcp_build.c  payload and header of a segment
  *   tcp_info.c   a connection as people see it
+ *   tcp_heir.c   connections of a dataplane and those of its successor
  */
 #ifndef NET_TCP_H
 #define NET_TCP_H
@@ -611,6 +612,14 @@ struct tcp_info {
 
 /* At a place of the table, 0 to net->tcp.table_mask; false: there is none. */
 bool tcp_info(const struct net *net, u32 place, struct tcp_info *out, u64 now);
+
+/* At any port? */
+bool tcp_listens(const struct net *net);
+
+/* With net->flows: says of the connections in @most places of the table, from
+ * @from on, that they are ours. Returns where to go on; behind the last one:
+ * table_mask + 1. */
+u32 tcp_keep_flows(const struct net *net, u32 from, u32 most);
 
 static inline u32 tcp_index(const struct tcp *t, const struct tcp_conn *c)
 {

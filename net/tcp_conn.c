@@ -99,6 +99,8 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
 	c->group = group;
 	addr_hold(net, flow.raddr);
 	tcp_table_add(net, c);
+	if (unlikely(net->flows))
+		tcp_keep_flow(net, flow);
 	net->stat->tcp_conns++;
 	return c;
 }

@@ -50,6 +50,10 @@ void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
 void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_established(struct net *net, struct tcp_conn *c, u64 now);
 
+/* tcp_heir.c, with net->flows: @flow is ours; is no more. */
+void tcp_keep_flow(const struct net *net, struct flow flow);
+void tcp_leave_flow(const struct net *net, struct flow flow);
+
 /* tcp_mark_ready() of a connection that the application may know. */
 static inline void tcp_ready(struct net *net, struct tcp_conn *c, u8 events)
 {

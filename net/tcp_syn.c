@@ -38,8 +38,7 @@ struct tcp_conn *tcp_open_passive(struct net *net, struct tcp_listener *l,
 				  const struct pkt *p, const struct tcp_seg *s,
 				  u8 group, u64 now)
 {
-	struct tcp_conn *c =
-		tcp_conn_new(net, pkt_flow(p), group, now);
+	struct tcp_conn *c = tcp_conn_new(net, pkt_flow(p), group, now);
 
 	if (!c) {
 		net->stat->drop_tcp_conns++;
@@ -89,12 +88,15 @@ static void syn_to_listener(struct net *net, struct tcp_listener *l,
 }
 
 /* Nothing new begins: silence, so that the peer asks again, and whoever comes
- * after us can answer. That holds for ports without a listener, too: the program
- * may have stopped to listen already. What a cookie has promised is kept. */
-static bool leave_syn(struct net *net, u8 which)
+ * after us can answer. That holds for ports without a listener, too: the
+ * program may have stopped to listen already. What a cookie has promised is
+ * kept. A flow that was ours is no more. */
+static bool leave_syn(struct net *net, const struct pkt *p, u8 which)
 {
 	if (likely(!net->tcp.drains) || which != TCP_SYN)
 		return false;
+	if (net->flows)
+		tcp_leave_flow(net, pkt_flow(p));
 	net->stat->drop_tcp_drain++;
 	return true;
 }
@@ -107,7 +109,7 @@ struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
 	struct tcp_listener *l =
 		tcp_find_listener(net, p->dst, be16_host(h->dport));
 
-	if (s->flags & TCP_RST || leave_syn(net, which))
+	if (s->flags & TCP_RST || leave_syn(net, p, which))
 		return NULL;
 	if (l && which == TCP_SYN) {
 		syn_to_listener(net, l, p, s, group, now);

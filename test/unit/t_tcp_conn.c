@@ -460,6 +460,57 @@ static void drained_time_wait(void **state)
 	assert_int_equal(f->stat.drop_tcp_drain, 1);
 }
 
+static u64 flow_hash(const struct tcp_peer *p)
+{
+	u64 h = flows_hash(flows_hash(0, p->ip.raw), FIX_IP.raw);
+
+	return flows_hash(h, be16(p->port).raw | be16(p->our_port).raw << 16);
+}
+
+static u64 entry_of(const struct flows *f, const struct tcp_peer *p)
+{
+	return f->entry[(flow_hash(p) >> 32) & f->mask];
+}
+
+/* Who is known to be ours, and comes anew, is the successor's when he asks
+ * again; what we open is ours. */
+static void flows_of_who_is_drained(void **state)
+{
+	enum { ENTRIES = 4096 };
+	static u64 entry[ENTRIES];
+	u32 heir = 0;
+	struct flows flows = { .entry = entry,
+			       .mask = ENTRIES - 1,
+			       .heir = &heir };
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new(), q;
+	struct tcp_conn *c;
+
+	f->net.flows = &flows;
+	tcpfix_listen(f, 4);
+	c = tcp_accepted(f, &p);
+	assert_int_equal(entry_of(&flows, &p), 0); /* we are the heir */
+	flows.all = true;
+	for (u32 i = 0; i <= f->net.tcp.table_mask;)
+		i = tcp_keep_flows(&f->net, i, 3);
+	assert_int_equal(entry_of(&flows, &p),
+			 (flow_hash(&p) & ~3ull) | FLOWS_USED);
+	heir = 1;
+	f->net.tcp.drains = true;
+	tcp_abort(&f->net, c, f->now);
+	tcp_put_syn(f, &p, TCP_SYN);
+	assert_int_equal(entry_of(&flows, &p), FLOWS_GONE);
+	assert_int_equal(tcp_connect(&f->net, FIX_PEER, 9, 1, &c, f->now), 0);
+	q = (struct tcp_peer){ .ip = FIX_PEER,
+			       .port = 9,
+			       .our_port = be16_host(c->flow.lport) };
+	assert_int_equal(entry_of(&flows, &q),
+			 (flow_hash(&q) & ~3ull) | FLOWS_USED);
+	tcp_abort(&f->net, c, f->now);
+	tcp_drain(f);
+	f->net.flows = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +532,7 @@ int main(void)
 		TCP_TEST(iss_follows_rfc6528),
 		TCP_TEST(drained),
 		TCP_TEST(drained_time_wait),
+		TCP_TEST(flows_of_who_is_drained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
