@@ -172,12 +172,20 @@ static int check_address(const struct conf *c, struct conf_err *e)
 
 static int check_ports_only(const struct conf *c, struct conf_err *e)
 {
-	if (c->nic_shared && !c->dp.net.ports_only)
+	bool tap = !strncmp(c->nic, "tap:", 4);
+
+	if (c->nic_shared && !tap && !c->dp.net.ports_only)
 		return conf_error(e, -EINVAL,
-				  "nic_shared: only with ports_only");
-	if (c->nic_queue && !c->nic_shared)
+				  "nic_shared: only with ports_only, or a tap "
+				  "NIC");
+	if (c->nic_shared && tap && c->mac.set)
 		return conf_error(e, -EINVAL,
-				  "nic_queue: only with nic_shared");
+				  "nic_shared: a tap NIC has an address of its "
+				  "own then: not with mac");
+	if (c->nic_queue && (!c->nic_shared || tap))
+		return conf_error(
+			e, -EINVAL,
+			"nic_queue: only with nic_shared, and ports_only");
 	if (!c->dp.net.ports_only)
 		return 0;
 	if (!c->ports.port[0])

@@ -13,6 +13,7 @@
 #define NIC_NIC_OPEN_H
 
 #include "base/be.h"
+#include "base/flows.h"
 #include "base/hash.h"
 #include "base/ip4.h"
 #include "base/ip6.h"
@@ -55,7 +56,8 @@ struct nic_config {
 	struct ports ports;
 
 	/* With ports_only: other dataplanes have other queues of the interface
-	 * and other ports; ours are from @first_queue on. */
+	 * and other ports; ours are from @first_queue on. A TAP device: one
+	 * other may, which is our successor, or predecessor. */
 	bool shared;
 	u32 first_queue;
 
@@ -117,6 +119,14 @@ struct nic {
 	/* Tells who steers about a changed group_owner: the hardware, or the
 	 * kernel. NULL without rss_control. 0 or -errno. */
 	int (*set_groups)(struct nic *nic);
+	/* Where it is shared with a successor or predecessor: whose a flow is.
+	 * NULL: it is not, nor are the next two. */
+	struct flows *flows;
+	/* The thread of queue @i listens, and can succeed. Memory only. */
+	void (*serves)(struct nic *nic, u32 i);
+	/* New flows go to the successor from now on, if there is one that
+	 * serves: its process, or 0. With @back, to us again. Memory only. */
+	u32 (*pass)(struct nic *nic, bool back);
 	/* Between two lives of an application the packet memory is replaced,
 	 * at the same addresses: the NIC lets go of it, and with it of all
 	 * buffers that it has; and takes what is there then. The interface

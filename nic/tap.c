@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +54,14 @@ static struct mbuf *take(struct tap_q *t, u32 len)
 	return first;
 }
 
+/* What is addressed to the other one of two dataplanes is ours as well, if it
+ * comes to us. */
+static void readdress(const struct tap_q *t, u8 *dst)
+{
+	if (dst[0] == t->q.mac[0] && !memcmp(dst + 2, t->q.mac + 2, 4))
+		dst[1] = t->q.mac[1];
+}
+
 static struct mbuf *read_one(struct tap_q *t)
 {
 	struct virtio_net_hdr h;
@@ -68,6 +77,8 @@ static struct mbuf *read_one(struct tap_q *t)
 	if (got <= (ssize_t)sizeof(h))
 		return NULL;
 	m = take(t, (u32)(got - (ssize_t)sizeof(h)));
+	if (t->shared)
+		readdress(t, m->data);
 	if (h.flags &
 	    (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID))
 		m->flags = MBUF_CSUM_OK;

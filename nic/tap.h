@@ -20,7 +20,8 @@ enum {
 struct tap_q {
 	struct nicq q;
 	int fd;
-	u32 parts; /* frames that a packet of MTU bytes may fill */
+	u32 parts;   /* frames that a packet of MTU bytes may fill */
+	bool shared; /* with a successor: see tap_steer.h */
 	/* Frames that the next packet is read into, made ready before. */
 	struct mbuf *ready[TAP_MAX_PARTS];
 	struct iovec iov[TAP_MAX_PARTS + 1];

@@ -21,8 +21,8 @@
 
 struct tap_nic {
 	struct nic nic;
-	struct tap_steer *steer; /* NULL: Linux chooses queues as it likes */
-	int index; /* of the interface */
+	struct tap_steering steer; /* none: Linux chooses queues as it likes */
+	int index;		   /* of the interface */
 	struct tap_queue {
 		struct tap_q q;
 	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
@@ -150,12 +150,12 @@ static int configure(const struct tap_spec *s)
 }
 
 /* Our end's address: locally administered, and the same at every start, for
- * the sake of ARP caches. */
-static void choose_mac(struct nic *nic, struct be32 ip)
+ * the sake of ARP caches. A successor has another one, for what is asked and
+ * answered below IP; for all else both are the same. */
+static void choose_mac(struct nic *nic, struct be32 ip, u32 place)
 {
-	static const u8 prefix[2] = { 0x02, 'X' };
-
-	memcpy(nic->mac, prefix, 2);
+	nic->mac[0] = 0x02;
+	nic->mac[1] = (u8)(TAP_PLACE_MAC + place);
 	memcpy(nic->mac + 2, &ip, 4);
 }
 
@@ -165,6 +165,7 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 	struct tap_q *q = &t->queues[i].q;
 
 	q->fd = fd;
+	q->shared = cfg->shared;
 	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
 	q->q.ops = &tap_ops;
 	q->q.mtu = t->nic.mtu;
@@ -176,7 +177,7 @@ static void tap_close(struct nic *nic)
 {
 	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
 
-	tap_steer_detach(t->steer, t->queues[0].q.fd);
+	tap_steer_detach(&t->steer, t->queues[0].q.fd);
 	for (u32 i = 0; i < nic->nqueues; i++) {
 		if (t->queues[i].q.fd >= 0)
 			close(t->queues[i].q.fd);
@@ -231,28 +232,71 @@ static struct tap_nic *alloc_nic(const struct nic_config *cfg)
 	return t;
 }
 
+static struct tap_steering *steering(struct nic *nic)
+{
+	return &container_of(nic, struct tap_nic, nic)->steer;
+}
+
 static int set_groups(struct nic *nic)
 {
-	struct tap_nic *t = container_of(nic, struct tap_nic, nic);
-
-	tap_steer_set(t->steer, nic->group_owner);
+	tap_steer_set(steering(nic), nic->group_owner);
 	return 0;
+}
+
+static void serves(struct nic *nic, u32 i)
+{
+	tap_share_serves(steering(nic), i);
+}
+
+static u32 pass(struct nic *nic, bool back)
+{
+	return tap_share_pass(steering(nic), back);
+}
+
+/* Who has it already, if anybody: before there are queues of ours. */
+static int join(struct tap_nic *t, const struct linux_ifinfo *info,
+		const char *ifname, char *why, size_t why_len)
+{
+	int err = tap_share_join(&t->steer, info->index, info->rx_queues);
+
+	if (err == -ENOENT && !info->rx_queues)
+		return 0; /* made, but nobody's */
+	if (!err)
+		return 0;
+	return nic_fail(-EBUSY, why, why_len,
+			err == -EBUSY
+				? "TAP device %s is had by a dataplane and its "
+				  "successor already: one of them is to end "
+				  "first"
+				: "TAP device %s is in use by another program, "
+				  "or by a dataplane without nic_shared",
+			ifname);
 }
 
 /* Without the right to load programs Linux sends a flow where its last answer
  * came from, and the first packets anywhere. */
-static int steer(struct tap_nic *t)
+static int steer(struct tap_nic *t, const struct nic_config *cfg, u32 others)
 {
-	int err = t->nic.nqueues == 1
-			  ? 0
-			  : tap_steer_attach(&t->steer, t->queues[0].q.fd,
-					     t->nic.group_owner);
+	u32 n = t->nic.nqueues;
+	int err = 0;
 
-	if (t->steer) {
-		t->nic.rss_control = true;
-		t->nic.set_groups = set_groups;
+	if (t->steer.vars)
+		tap_share_enter(&t->steer, others, n);
+	else if (n > 1 || cfg->shared)
+		err = tap_steer_attach(
+			&t->steer, t->queues[0].q.fd, n,
+			cfg->shared ? max(n * cfg->conns, 1u) : 0, t->index);
+	if (!t->steer.vars)
+		return err;
+	tap_steer_set(&t->steer, t->nic.group_owner);
+	t->nic.rss_control = true;
+	t->nic.set_groups = set_groups;
+	if (cfg->shared) {
+		t->nic.flows = &t->steer.flows;
+		t->nic.serves = serves;
+		t->nic.pass = pass;
 	}
-	return err;
+	return 0;
 }
 
 static void describe(struct tap_nic *t, const char *ifname, int no_steer)
@@ -266,37 +310,57 @@ static void describe(struct tap_nic *t, const char *ifname, int no_steer)
 		 no_steer ? strerror(-no_steer) : "", no_steer ? ")" : "");
 }
 
-static int start(struct tap_nic *t, const struct nic_config *cfg,
-		 const struct tap_spec *s, char *why, size_t why_len)
+static int open_queues(struct tap_nic *t, const struct nic_config *cfg,
+		       const char *ifname, char *why, size_t why_len)
 {
-	struct linux_ifinfo info;
 	const char *step;
-	int err, no_steer;
 
 	for (u32 i = 0; i < cfg->nqueues; i++) {
-		int fd = open_queue(s->ifname, cfg->nqueues > 1, &step);
+		int fd = open_queue(ifname, cfg->nqueues > 1 || cfg->shared,
+				    &step);
 
 		if (fd < 0 && !step)
 			return no_tun(fd, why, why_len);
 		if (fd < 0)
-			return no_device(fd, s->ifname, step, why, why_len);
+			return no_device(fd, ifname, step, why, why_len);
 		t->queues[i].q.fd = t->nic.fd[i] = fd;
 	}
-	no_steer = steer(t);
-	step = "bring up";
+	return 0;
+}
+
+static int start(struct tap_nic *t, const struct nic_config *cfg,
+		 const struct tap_spec *s, char *why, size_t why_len)
+{
+	struct linux_ifinfo info = { 0 };
+	int err = 0, no_steer;
+	u32 others;
+
+	if (cfg->shared && !linux_ifinfo(s->ifname, &info))
+		err = join(t, &info, s->ifname, why, why_len);
+	others = info.rx_queues;
+	if (!err)
+		err = open_queues(t, cfg, s->ifname, why, why_len);
+	if (err)
+		return err;
 	err = configure(s);
 	if (!err)
 		err = linux_ifinfo(s->ifname, &info);
 	if (err)
-		return no_device(err, s->ifname, step, why, why_len);
+		return no_device(err, s->ifname, "bring up", why, why_len);
+	t->index = info.index;
+	no_steer = steer(t, cfg, others);
+	if (cfg->shared && no_steer)
+		return nic_fail(no_steer, why, why_len,
+				"nic_shared: the program that divides a TAP "
+				"device cannot be loaded (%s): run as root",
+				strerror(-no_steer));
 	if (info.mtu + ETH_OVERHEAD > TAP_MAX_PARTS * MBUF_ROOM)
 		return nic_fail(-EMSGSIZE, why, why_len,
 				"MTU %u of %s is too large: \"ip link set dev "
 				"%s mtu 9000\"",
 				info.mtu, s->ifname, s->ifname);
 	t->nic.mtu = (u16)info.mtu;
-	t->index = info.index;
-	choose_mac(&t->nic, cfg->ip);
+	choose_mac(&t->nic, cfg->ip, t->steer.place);
 	for (u32 i = 0; i < cfg->nqueues; i++)
 		init_queue(t, cfg, i, t->queues[i].q.fd);
 	describe(t, s->ifname, no_steer);

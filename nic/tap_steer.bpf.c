@@ -1,17 +1,125 @@
 /* SPDX-License-Identifier: MIT */
-/* Which queue of a TAP device gets what Linux sends: TCP and UDP that of their
- * flow group, whatever else the first. Runs in the kernel for every packet. */
+/*
+ * Which queue of a TAP device gets what Linux sends: TCP and UDP that of their
+ * flow group, whatever else the first. Runs in the kernel for every packet.
+ *
+ * Where a dataplane and its successor have the device together, each has a
+ * place, queues of its own, and an Ethernet address, which ends differently:
+ *
+ *   flows that stand in the table    whose place it says, see base/flows.h
+ *   ... that do not                  the heir's
+ *   whatever else                    who is addressed; to all: the heir's
+ */
 #include "nic/flow_group.bpf.h"
 
-/* Flow group -> queue: written while it runs. */
-volatile __u8 owner[GROUPS];
+enum {
+	PLACES = 2,
+	LOOKS = 16, /* FLOWS_LOOKS, and so on: base/flows.h */
+	PLACE = 1,
+	USED = 2,
+	AT_MAC_PLACE = 1, /* in a frame: TAP_PLACE_MAC + place */
+	PLACE_MAC = 'X',
+	LOCAL = 2,
+};
+
+/* Written while it runs. */
+volatile __u8 owner[PLACES][GROUPS]; /* flow group -> queue of the place's */
+volatile __u32 first[PLACES];	     /* queue of a place */
+volatile __u32 count[PLACES];	     /* ... of queues; 0: nobody is there */
+volatile __u32 heir;		     /* place */
+
+/* For who comes second; constant from the beginning. */
+volatile __u32 shared; /* a successor may come */
+volatile __u32 ifindex;
+volatile __u32 mask; /* entries of flows - 1 */
+volatile __u64 netns;
+
+/* ... and what else a place tells the other one. */
+volatile __u32 pid[PLACES];
+volatile __u64 serving[PLACES]; /* a bit for each queue's thread: it listens */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} flows SEC(".maps");
+
+static __always_inline __u64 hash(__u64 h, __u32 word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15;
+	return h ^ h >> 32;
+}
+
+static __always_inline __u64 hash4(struct __sk_buff *skb)
+{
+	struct ipv4 ip;
+	__u32 ports = 0;
+
+	if (bpf_skb_load_bytes(skb, AT_IP, &ip, sizeof(ip)) ||
+	    bpf_skb_load_bytes(skb, AT_IP + (ip.ver_ihl & 15) * 4, &ports,
+			       sizeof(ports)))
+		return 0;
+	return hash(hash(hash(0, ip.src), ip.dst), ports);
+}
+
+static __always_inline __u64 hash6(struct __sk_buff *skb)
+{
+	struct ipv6 ip;
+	__u32 ports = 0;
+	__u64 h = 0;
+
+	if (bpf_skb_load_bytes(skb, AT_IP, &ip, sizeof(ip)) ||
+	    bpf_skb_load_bytes(skb, AT_IP + sizeof(ip), &ports, sizeof(ports)))
+		return 0;
+	for (__u32 i = 0; i < 8; i++)
+		h = hash(h, ip.addrs[i]);
+	return hash(h, ports);
+}
+
+/* Of a frame that has a flow group. */
+static __always_inline __u32 place_of_flow(struct __sk_buff *skb)
+{
+	__be16 type = 0;
+	__u64 h;
+
+	bpf_skb_load_bytes(skb, AT_ETH_TYPE, &type, sizeof(type));
+	h = type == bpf_htons(TYPE_IPV4) ? hash4(skb) : hash6(skb);
+	for (__u32 i = 0; i < LOOKS; i++) {
+		__u32 at = ((__u32)(h >> 32) + i) & mask;
+		__u64 *e = bpf_map_lookup_elem(&flows, &at), entry;
+
+		entry = e ? *e : 0;
+		if (!entry)
+			break;
+		if ((entry | PLACE) == (h | USED | PLACE))
+			return entry & PLACE;
+	}
+	return heir;
+}
+
+static __always_inline __u32 place_of_mac(struct __sk_buff *skb)
+{
+	__u8 mac[2];
+	__u32 place;
+
+	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)) || mac[0] != LOCAL)
+		return heir;
+	place = mac[AT_MAC_PLACE] - PLACE_MAC;
+	return place < PLACES && count[place] ? place : heir;
+}
 
 SEC("socket")
 int steer(struct __sk_buff *skb)
 {
 	int group = flow_group(skb);
+	__u32 place = 0;
 
-	return group < 0 ? 0 : owner[group % GROUPS];
+	if (shared)
+		place = group < 0 ? place_of_mac(skb) : place_of_flow(skb);
+	place &= PLACE;
+	return first[place] + (group < 0 ? 0 : owner[place][group % GROUPS]);
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

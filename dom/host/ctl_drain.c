@@ -5,12 +5,20 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <time.h>
 
 #include "dp/dp.h"
+
+enum {
+	PIECE = 2048,	   /* places of a thread's table, at a time */
+	WAY_NS = 20000000, /* SYNs that have been steered to us may still be on
+			    * their way: they are answered */
+};
 
 /* Of one thread. */
 struct drain {
 	bool drains;
+	u32 next, end; /* places of the table that have not been looked at */
 	u64 conns, left;
 };
 
@@ -26,6 +34,16 @@ static void drain(struct dp *dp, void *arg, u64 now)
 	d->left += dp->stat->drop_tcp_drain;
 }
 
+/* What there is goes on to come to us. */
+static void keep(struct dp *dp, void *arg, u64 now)
+{
+	struct drain *d = arg;
+
+	(void)now;
+	d->end = dp->net.tcp.table_mask + 1;
+	d->next = tcp_keep_flows(&dp->net, d->next, PIECE);
+}
+
 /* ---- all of them */
 
 static bool parse(struct ctl_request *r, bool *drains)
@@ -39,19 +57,56 @@ static bool parse(struct ctl_request *r, bool *drains)
 	return false;
 }
 
+static int no_answer(struct ctl_request *r, u32 thread)
+{
+	return ctl_refuse(r, -ETIMEDOUT,
+			  "thread %u does not answer: its application keeps "
+			  "the core, or has not attached",
+			  thread);
+}
+
+/* Before a successor gets what is not known to be ours. */
+static int keep_all(struct ctl_request *r)
+{
+	r->host->nic->flows->all = true;
+	for (u32 i = 0; i < r->host->nthreads; i++) {
+		struct drain d = { 0 };
+
+		do
+			if (ctl_call(r, i, keep, &d))
+				return no_answer(r, i);
+		while (d.next < d.end);
+	}
+	return 0;
+}
+
+/* To a successor, as soon as there is one. */
+static int pass(struct ctl_request *r, bool drains)
+{
+	const struct timespec way = { .tv_nsec = WAY_NS };
+	struct nic *nic = r->host->nic;
+	bool before = nic->flows->all;
+	int err = drains && !before ? keep_all(r) : 0;
+	u32 pid = nic->pass(nic, !drains || err);
+
+	if (pid)
+		cJSON_AddNumberToObject(r->out, "successor", pid);
+	if (pid && !before)
+		nanosleep(&way, NULL);
+	return err;
+}
+
 int ctl_drain(struct ctl_request *r)
 {
 	struct drain d = { 0 };
 
 	if (!parse(r, &d.drains))
 		return -EINVAL;
+	if (r->host->nic->flows && pass(r, d.drains))
+		return -ETIMEDOUT;
 	for (u32 i = 0; i < r->host->nthreads; i++)
 		if (ctl_call(r, i, drain, &d))
-			return ctl_refuse(r, -ETIMEDOUT,
-					  "thread %u does not answer: its "
-					  "application keeps the core, or has "
-					  "not attached",
-					  i);
+			return no_answer(r, i);
 	cJSON_AddBoolToObject(r->out, "drains", d.drains);
 	cJSON_AddNumberToObject(r->out, "connections", (double)d.conns);
 	cJSON_AddNumberToObject(r->out, "left", (double)d.left);

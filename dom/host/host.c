@@ -131,6 +131,13 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 	};
 	int err;
 
+	/* Its successor's flows are in memory that a guest does not have. */
+	if (cfg.shared && !cfg.ports_only && h->domain->guest) {
+		snprintf(why, why_len,
+			 "nic_shared: in domain %s a tap NIC cannot be shared",
+			 h->domain->name);
+		return -EOPNOTSUPP;
+	}
 	err = nic_open(&cfg, &h->nic, why, why_len);
 	if (err)
 		return err;

@@ -54,6 +54,7 @@ struct host_thread {
 	int arp_fd, nd_fd;
 	u64 forwarded; /* dp->passed when the others were woken last */
 	bool parked;   /* has no flow group: blocks when idle */
+	bool serves;   /* it listens, which a predecessor has been told */
 	struct host_spin spin;
 	bool spin_told;
 	u64 max_sleep; /* ns */
@@ -131,6 +132,7 @@ struct host_domain {
 	const char *name; /* "inline" */
 	const char *wall; /* what wall 2 is: "none" */
 	bool shared;	  /* region as memfds */
+	bool guest;	  /* D's steps run in one: its memory is mapped there */
 };
 
 /* Builds everything; no thread runs yet. The calling thread is moved from

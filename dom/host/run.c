@@ -266,6 +266,14 @@ static void look_at_link(struct host *h)
 		host_stop();
 }
 
+/* A predecessor may leave new connections to us. */
+static void tell_serves(struct host_thread *t)
+{
+	t->serves = t->serves || tcp_listens(&t->dp->net);
+	if (t->serves)
+		t->host->nic->serves(t->host->nic, t->index);
+}
+
 /* Once a second: what costs a system call. */
 static void chores(struct host_thread *t, u64 now)
 {
@@ -274,6 +282,8 @@ static void chores(struct host_thread *t, u64 now)
 	t->chores_at = now + CHORES_NS;
 	if (t->spin.met && !t->spin_told)
 		tell_shared(t);
+	if (nic->flows && !t->serves)
+		tell_serves(t);
 	if (t->index == 0) {
 		if (nic->update_drops)
 			nic->update_drops(nic);

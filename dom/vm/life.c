@@ -105,7 +105,8 @@ static int open_guest(struct proc *p, char *why, size_t why_len)
 	return err;
 }
 
-static const struct host_domain domain = { "vm", "guest page tables", true };
+static const struct host_domain domain = { "vm", "guest page tables", true,
+					   true };
 
 const struct proc_guest vm_guest = { .domain = &domain,
 				     .open = open_guest,

@@ -17,7 +17,7 @@
 
 #include "dom/host/host.h"
 
-static const struct host_domain domain = { "test", "none", false };
+static const struct host_domain domain = { "test", "none", false, false };
 static char dir[] = "/tmp/t_host.XXXXXX";
 static char why[256];
 

@@ -143,7 +143,8 @@ static void settings(struct conf *c)
 
 static int setup(void **state)
 {
-	static const struct host_domain domain = { "test", "none", true };
+	static const struct host_domain domain = { "test", "none", true,
+						   false };
 	struct conf c;
 	char why[256];
 	u8 *at;

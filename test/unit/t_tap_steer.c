@@ -20,15 +20,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/flows.h"
 #include "net/pkt.h"
 #include "nic/nic_open.h"
 #include "tap_steer.skel.h"
 
 enum { LEN = 120, FLOWS = 500, QUEUES = 4, NONE = 0, SCTP = 132 };
+enum { ENTRIES = 4096, SECOND = 200 }; /* its first queue */
 
 static struct tap_steer *prog;
 
@@ -41,12 +44,13 @@ static struct tap_steer *load(void)
 	if (!s)
 		return NULL;
 	bpf_program__set_type(s->progs.steer, BPF_PROG_TYPE_SCHED_CLS);
+	bpf_map__set_max_entries(s->maps.flows, ENTRIES);
 	if (tap_steer__load(s)) {
 		tap_steer__destroy(s);
 		return NULL;
 	}
 	for (u32 g = 0; g < RSS_TABLE; g++)
-		s->bss->owner[g] = (u8)(g + 1);
+		s->bss->owner[0][g] = (u8)(g + 1);
 	return s;
 }
 
@@ -230,6 +234,93 @@ static void test_short(void **state)
 		  group_of(&t6) + 1);
 }
 
+/* ---- with a successor */
+
+static u64 hash_of(const struct tuple *t)
+{
+	u64 h = 0;
+
+	for (u32 i = 0; i < t->len; i += 4) {
+		u32 word;
+
+		memcpy(&word, t->bytes + i, 4);
+		h = flows_hash(h, word);
+	}
+	return h;
+}
+
+static struct flows share(void)
+{
+	struct flows f = { .mask = ENTRIES - 1,
+			   .heir = (const u32 *)&prog->bss->heir,
+			   .all = true };
+
+	f.entry = mmap(NULL, ENTRIES * sizeof(u64), PROT_READ | PROT_WRITE,
+		       MAP_SHARED, bpf_map__fd(prog->maps.flows), 0);
+	assert_ptr_not_equal(f.entry, MAP_FAILED);
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		prog->bss->owner[1][g] = (u8)(g + 1);
+	prog->bss->shared = true;
+	prog->bss->mask = ENTRIES - 1;
+	prog->bss->first[1] = SECOND;
+	prog->bss->count[0] = prog->bss->count[1] = 1;
+	return f;
+}
+
+static void unshare_it(struct flows *f)
+{
+	munmap(f->entry, ENTRIES * sizeof(u64));
+	prog->bss->shared = false;
+	prog->bss->heir = 0;
+}
+
+/* Flows that are known stay where they are, others are the heir's. */
+static void test_places(void **state)
+{
+	struct flows f = share();
+
+	for (u32 i = 0; i < FLOWS; i++) {
+		struct tuple old = i % 2 ? tuple4() : tuple6();
+		struct tuple new = i % 2 ? tuple4() : tuple6();
+		struct frame a = i % 2 ? ipv4(&old, IP_PROTO_TCP, i % 11)
+				       : ipv6(&old, IP_PROTO_TCP);
+		struct frame b = i % 2 ? ipv4(&new, IP_PROTO_TCP, 0)
+				       : ipv6(&new, IP_PROTO_TCP);
+
+		prog->bss->heir = 0;
+		check(a, group_of(&old) + 1);
+		flows_add(&f, hash_of(&old));
+		check(a, group_of(&old) + 1);
+		prog->bss->heir = 1;
+		check(a, group_of(&old) + 1);
+		check(b, SECOND + group_of(&new) + 1);
+		flows_remove(&f, hash_of(&old));
+		check(a, SECOND + group_of(&old) + 1);
+	}
+	unshare_it(&f);
+}
+
+/* What is no flow's: who is addressed, or the heir. */
+static void test_addressed(void **state)
+{
+	struct flows f = share();
+	struct frame a = { .eth.type = be16(ETH_TYPE_ARP),
+			   .eth.dst = { 2, 'X', 10, 0, 0, 1 } };
+	struct frame b = a, all = a;
+
+	b.eth.dst[1] = 'Y';
+	memset(all.eth.dst, 0xff, 6);
+	for (u32 heir = 0; heir < 2; heir++) {
+		prog->bss->heir = heir;
+		check(a, 0);
+		check(b, SECOND);
+		check(all, heir * SECOND);
+	}
+	prog->bss->count[0] = 0;
+	check(a, SECOND);
+	unshare_it(&f);
+}
+
 /* ---- on a device */
 
 static int sender;
@@ -358,6 +449,79 @@ static void test_given_back(void **state)
 		close(fd[i]);
 }
 
+/* ---- ... a dataplane and its successor */
+
+static struct nic *open_shared(const char *ifname, const char *words)
+{
+	char spec[32], why[NIC_WHY];
+	struct nic_config cfg = {
+		.spec = spec, .nqueues = 1, .shared = true, .conns = 100
+	};
+	struct nic *nic = NULL;
+	bool opened;
+
+	snprintf(spec, sizeof(spec), "tap:%s", ifname);
+	opened = nic_open(&cfg, &nic, why, sizeof(why)) == 0;
+	if (opened == !words)
+		return nic;
+	fail_msg("%s", words ? "opened" : why);
+	return NULL;
+}
+
+static void comes_to(struct nic *const nic[2], const struct tuple *t, int want)
+{
+	const int fd[2] = { nic[0]->fd[0], nic[1]->fd[0] };
+	struct frame f = ipv4(t, IP_PROTO_TCP, 0);
+
+	send_to("ixt4", &f);
+	assert_int_equal(came_to(fd, 2, &f), want);
+}
+
+/* What is known of the one that goes stays his; the other one has new flows,
+ * but not before he listens, and all when he is alone. */
+static void test_successor(void **state)
+{
+	struct nic *nic[2] = { open_shared("ixt4", NULL) };
+	struct tuple old = tuple4(), new = tuple4();
+
+	assert_int_equal(nic[0]->pass(nic[0], false), 0);
+	nic[1] = open_shared("ixt4", NULL);
+	open_shared("ixt4", "a third one");
+	assert_memory_not_equal(nic[0]->mac, nic[1]->mac, 6);
+	comes_to(nic, &new, 0);
+	assert_int_equal(nic[0]->pass(nic[0], false), 0); /* not yet */
+	comes_to(nic, &new, 0);
+	nic[0]->flows->all = true;
+	flows_add(nic[0]->flows, hash_of(&old));
+	nic[1]->serves(nic[1], 0);
+	assert_int_equal(nic[0]->pass(nic[0], false), getpid());
+	comes_to(nic, &old, 0);
+	comes_to(nic, &new, 1);
+	nic[0]->pass(nic[0], true);
+	comes_to(nic, &new, 0);
+	nic[0]->pass(nic[0], false);
+	nic_close(nic[0]);
+	nic[0] = nic[1];
+	comes_to(nic, &old, 0);
+	comes_to(nic, &new, 0);
+	nic[1] = open_shared("ixt4", NULL); /* and so on */
+	comes_to(nic, &old, 0);
+	comes_to(nic, &new, 0);
+	nic_close(nic[1]); /* came to nothing */
+	nic[1] = nic[0];
+	comes_to(nic, &new, 0);
+	nic_close(nic[0]);
+}
+
+/* Whoever does not share it does not share it. */
+static void test_not_shared(void **state)
+{
+	struct nic *nic = open_tap("ixt5", 2);
+
+	open_shared("ixt5", "not shared");
+	nic_close(nic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,9 +530,13 @@ int main(void)
 		cmocka_unit_test(test_bits),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_addressed),
 		cmocka_unit_test(test_device),
 		cmocka_unit_test(test_one_queue),
 		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_not_shared),
 	};
 	int failed;
 

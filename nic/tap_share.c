@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A dataplane and its successor on one TAP device.
+ *
+ *	queues of the device   0 ... first[1] ...
+ *	                       place 0    place 1       who comes second
+ *
+ * When the one that was there before has ended, Linux numbers the other one's
+ * queues anew, from 0 on: first[] may say more than there are, of which Linux
+ * takes the remainder, until somebody else comes second. With several, the
+ *order may have changed, too: then packets come to another thread first.
+ */
+#include "nic/tap_steer.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tap_steer.skel.h"
+
+enum { MAPS = 8 };
+
+static u64 own_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+void tap_share_mark(struct tap_steering *s, int ifindex)
+{
+	s->vars->ifindex = (u32)ifindex;
+	s->vars->netns = own_netns();
+	s->vars->pid[s->place] = (u32)getpid();
+}
+
+/* ---- found by the kernel's list of programs */
+
+static void *map_memory(int fd, size_t len)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* A map of a program by its name's end: that of .bss begins with the
+ * object's. */
+static void take_map(struct tap_steering *s, int fd)
+{
+	struct bpf_map_info info = { 0 };
+	u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	if (strstr(info.name, ".bss") && info.value_size == sizeof(*s->vars))
+		s->vars = map_memory(fd, sizeof(*s->vars));
+	if (strcmp(info.name, "flows"))
+		return;
+	s->flows_len = (size_t)info.max_entries * sizeof(u64);
+	s->flows.entry = map_memory(fd, s->flows_len);
+	s->flows.mask = info.max_entries - 1;
+}
+
+static void forget(struct tap_steering *s)
+{
+	if (s->vars)
+		munmap(s->vars, sizeof(*s->vars));
+	if (s->flows.entry)
+		munmap(s->flows.entry, s->flows_len);
+	*s = (struct tap_steering){ 0 };
+}
+
+static bool take_maps(struct tap_steering *s, int prog_fd, int ifindex)
+{
+	u32 ids[MAPS] = { 0 };
+	struct bpf_prog_info info = { .nr_map_ids = MAPS,
+				      .map_ids = (u64)(uintptr_t)ids };
+	u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len) ||
+	    strcmp(info.name, "steer") ||
+	    info.type != BPF_PROG_TYPE_SOCKET_FILTER)
+		return false;
+	for (u32 i = 0; i < min(info.nr_map_ids, (u32)MAPS); i++) {
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		if (fd < 0)
+			continue;
+		take_map(s, fd);
+		close(fd);
+	}
+	if (s->vars && s->flows.entry && s->vars->shared &&
+	    s->vars->ifindex == (u32)ifindex && s->vars->netns == own_netns())
+		return true;
+	forget(s);
+	return false;
+}
+
+static bool find(struct tap_steering *s, int ifindex)
+{
+	u32 id = 0;
+
+	while (!bpf_prog_get_next_id(id, &id)) {
+		int fd = bpf_prog_get_fd_by_id(id);
+		bool found = fd >= 0 && take_maps(s, fd, ifindex);
+
+		if (fd >= 0)
+			close(fd);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/* ---- places */
+
+static bool lives(const struct tap_steering *s, u32 place)
+{
+	return s->vars->count[place] &&
+	       (!kill((pid_t)s->vars->pid[place], 0) || errno == EPERM);
+}
+
+int tap_share_join(struct tap_steering *s, int ifindex, u32 others)
+{
+	u32 other;
+
+	if (!find(s, ifindex))
+		return -ENOENT;
+	other = lives(s, 1);
+	if ((other && lives(s, 0)) || others != s->vars->count[other]) {
+		forget(s);
+		return -EBUSY;
+	}
+	s->place = s->flows.place = !other;
+	s->flows.heir = (const u32 *)&s->vars->heir;
+	s->vars->count[s->place] = 0;
+	s->vars->serving[s->place] = 0;
+	s->vars->heir = other;
+	s->vars->first[other] = 0;
+	flows_clear(&s->flows, s->place);
+	return 0;
+}
+
+void tap_share_enter(struct tap_steering *s, u32 first, u32 nqueues)
+{
+	s->vars->pid[s->place] = (u32)getpid();
+	s->vars->first[s->place] = first;
+	WRITE_ONCE(s->vars->count[s->place], nqueues);
+}
+
+void tap_share_leave(struct tap_steering *s)
+{
+	s->vars->count[s->place] = 0;
+	if (s->vars->count[!s->place])
+		s->vars->heir = !s->place;
+}
+
+/* ---- what the two tell each other */
+
+void tap_share_serves(struct tap_steering *s, u32 i)
+{
+	__atomic_fetch_or(&s->vars->serving[s->place], 1ull << i,
+			  __ATOMIC_RELEASE);
+}
+
+u32 tap_share_pass(struct tap_steering *s, bool back)
+{
+	u32 other = !s->place, n = s->vars->count[other];
+	u64 all = n ? ~0ull >> (64 - n) : 0;
+
+	if (back) {
+		s->vars->heir = s->place;
+		s->flows.all = false;
+		return 0;
+	}
+	if (!n || load_acquire(&s->vars->serving[other]) != all)
+		return 0;
+	s->vars->heir = other;
+	return s->vars->pid[other];
+}

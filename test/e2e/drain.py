@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""ix drain: a dataplane is replaced by its successor, and nobody notices: not
+one connection is refused, cut or lost.
+
+    drain.py BUILD [DOMAIN]
+
+    two dataplanes, one after the other  10.81.0.10, fd81::10
+         |
+    TAP ix0, in a network namespace of our own
+         |
+    Linux  10.81.0.2, fd81::2"""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
+from lab import (Cannot, Failed, Ix, Lab, check, connect,  # noqa: E402
+                 counters, enter, finish, receive, sh, skip, user_option,
+                 wait_for)
+
+SERVER4, SERVER6, PORT = "10.81.0.10", "fd81::10", 7
+OLD = 20  # connections that are under way
+NEW = 60
+PIECE = bytes(range(256)) * 32
+ERRORS = ("tcp_rst_out", "drop_tcp_no_conn", "tcp_cookies_sent",
+          "calls_failed")
+
+
+def start(lab, domain, *options):
+    program = lab.program("echo")
+    s = Ix(lab, lab.program("ix"), "tap:ix0", f"{SERVER4}/24,{SERVER6}/64",
+           [program], *user_option(program), "--domain", domain, "--port",
+           str(PORT), "--idle", "block", *options)
+    s.serves()
+    s.sock = f"{s.stat_dir}/{s.pid}.sock"
+    s.wait_ready(lambda: os.path.exists(s.sock), 10)
+    return s
+
+
+def total(server, name):
+    return sum(t[name] for t in counters(server.ix, server.stat_dir))
+
+
+def answers(s, data=b"?"):
+    s.sendall(data)
+    return receive(s, len(data)) == data
+
+
+class Talk(threading.Thread):
+    """A connection that is under way, until it is told to end: all comes back
+    that it sends."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.socket = connect(address, PORT, timeout=30, patience=10)
+        self.on, self.bytes, self.error = True, 0, None
+        answers(self.socket)
+        self.start()
+
+    def run(self):
+        try:
+            while self.on:
+                if not answers(self.socket, PIECE):
+                    raise Failed("other bytes came back")
+                self.bytes += len(PIECE)
+                time.sleep(0.01)
+            self.socket.shutdown(socket.SHUT_WR)
+            if self.socket.recv(1):
+                raise Failed("more came back")
+            self.socket.close()
+        except (OSError, Failed) as e:
+            self.error = e
+
+
+class Knocks(threading.Thread):
+    """New connections all the time, one after the other."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.on, self.n, self.error = True, 0, None
+        self.start()
+
+    def run(self):
+        try:
+            while self.on:
+                with connect(self.address, PORT, timeout=30) as s:
+                    if not answers(s):
+                        raise Failed("other bytes came back")
+                self.n += 1
+        except (OSError, Failed) as e:
+            self.error = e
+
+    def end(self):
+        self.on = False
+        self.join(40)
+        check(f"{self.n} connections meanwhile, none failed",
+              self.n > 0 and not self.error and not self.is_alive(),
+              self.error or "")
+
+
+def drain(lab, server, *options):
+    return lab.start([server.ix, "drain", "--dir", server.stat_dir, *options])
+
+
+def all_end(talks):
+    for t in talks:
+        t.on = False
+    for t in talks:
+        t.join(40)
+    failed = [t.error for t in talks if t.error]
+    check("connections under way came to their end, whole",
+          not failed and all(t.bytes for t in talks), failed[:3])
+
+
+def errors(server):
+    return {name: total(server, name) for name in ERRORS}
+
+
+def clean(server, who, before):
+    """@before: at its start a thread may listen later than another."""
+    more = {k: n - before.get(k, 0) for k, n in errors(server).items()}
+    check(f"{who}: nobody was sent away", not any(more.values()), more)
+
+
+def ends(command, server):
+    status = command.wait(40)
+    check("ix drain: it has ended", status == 0, command.said())
+    check("... and so has the dataplane", wait_for(
+        lambda: server.poll() is not None, 10), server.said()[-300:])
+
+
+def succeeded(lab, domain, old, options):
+    """By another one, which is there before the old one goes."""
+    talks = [Talk(a) for a in (SERVER4, SERVER6) for _ in range(OLD // 2)]
+    old_errors = errors(old)
+    knocks = [Knocks(a) for a in (SERVER4, SERVER6)]
+    time.sleep(0.3)
+    new = start(lab, domain, *options)
+    time.sleep(1.5)
+    check("the successor waits", total(new, "tcp_passive_opens") == 0)
+    third = Ix(lab, old.ix, "tap:ix0", f"{SERVER4}/24", ["true"], *options)
+    check("a third one is refused", third.wait(20) != 0 and
+          "and its successor" in third.said(), third.said()[-200:])
+    command = drain(lab, old)
+    check("new connections are the successor's", wait_for(
+        lambda: total(new, "tcp_passive_opens") > 0))
+    before = total(old, "tcp_passive_opens"), total(new, "tcp_passive_opens")
+    fresh = [connect(a, PORT, timeout=30)
+             for a in (SERVER4, SERVER6) for _ in range(NEW // 2)]
+    check("... all of them", all(answers(s) for s in fresh) and
+          total(old, "tcp_passive_opens") == before[0] and
+          total(new, "tcp_passive_opens") >= before[1] + NEW)
+    check("old ones are waited for", command.poll() is None and
+          old.poll() is None)
+    told = len(talks), [t.bytes for t in talks]
+    check("... and go on", wait_for(lambda: all(
+        t.bytes > n for t, n in zip(talks, told[1]))))
+    clean(old, "old", old_errors)
+    all_end(talks)
+    ends(command, old)
+    check("those of the successor go on", all(answers(s, PIECE)
+                                              for s in fresh))
+    for k in knocks:
+        k.end()
+    for s in fresh:
+        s.close()
+    clean(new, "new", {})
+    return new
+
+
+def silent(lab, domain):
+    """By another one, for which the device is not there before."""
+    old = start(lab, domain)
+    talk = Talk(SERVER4)
+    old_errors = errors(old)
+    command = drain(lab, old)
+    time.sleep(0.5)
+    late = Knocks(SERVER4)
+    check("a SYN stays without an answer", wait_for(
+        lambda: total(old, "drop_tcp_drain") > 0))
+    check("... and nobody is refused", not late.error and not late.n)
+    clean(old, "old", old_errors)
+    all_end([talk])
+    ends(command, old)
+    new = start(lab, domain)
+    check("who has waited meets the successor", wait_for(
+        lambda: late.n > 0, 30), late.error or "")
+    late.end()
+    return new
+
+
+def limited(lab, server):
+    """Who does not end in time is told, and cut."""
+    with connect(SERVER4, PORT) as s:
+        answers(s)
+        command = drain(lab, server, "--timeout", "300ms", "--keep")
+        port = str(s.getsockname()[1])
+        check("what is left is told", command.wait(20) == 3 and
+              "1 connection is left" in command.said() and
+              (f"10.81.0.2:{port}" in command.said() or
+               "does not answer" in command.said()), command.said())
+        check("--keep: it is there still", answers(s))
+        check("--back", drain(lab, server, "--back").wait(20) == 0)
+        connect(SERVER4, PORT).close()
+        command = drain(lab, server, "--timeout", "300ms")
+        check("it ends all the same", command.wait(40) == 3 and
+              wait_for(lambda: server.poll() is not None, 10))
+        try:
+            s.settimeout(10)
+            ended = not s.recv(1)
+        except ConnectionResetError:
+            ended = True
+        check("... and with it the connection", ended)
+
+
+def run(lab, domain):
+    sh("ip", "link", "set", "lo", "up")
+    sh("ip", "tuntap", "add", "dev", "ix0", "mode", "tap")
+    for a in ("10.81.0.2/24", "fd81::2/64"):
+        sh("ip", "addr", "add", a, "dev", "ix0",
+           *(["nodad"] if ":" in a else []))
+    limited(lab, silent(lab, domain))
+    sh("ip", "link", "del", "ix0")
+    sh("ip", "tuntap", "add", "dev", "ix0", "mode", "tap", "multi_queue")
+    for a in ("10.81.0.2/24", "fd81::2/64"):
+        sh("ip", "addr", "add", a, "dev", "ix0",
+           *(["nodad"] if ":" in a else []))
+    options = ["--nic_shared"]
+    if os.cpu_count() > 1:
+        options += ["--cores", "0,1"]
+    first = start(lab, domain, *options)
+    second = succeeded(lab, domain, first, options)
+    third = succeeded(lab, domain, second, options)
+    check("it ends", third.end(seconds=20) in (0, -15, 143))
+
+
+def main():
+    build, domain = sys.argv[1], (sys.argv[2:] or ["process"])[0]
+    if os.geteuid():
+        skip("needs root: a TAP device is shared by an eBPF program")
+    try:
+        enter("-n")
+    except Cannot as why:
+        skip(why)
+    lab = Lab(build, limit=170)
+    run(lab, domain)
+    lab.close()
+    finish()
+
+
+main()
