@@ -94,6 +94,9 @@ static int await(struct asking *a, const char *name, const char *state)
 		cJSON *status = ask(a, request("status", NULL));
 
 		done = status ? settled(plane(status, name), name, state) : -1;
+		if (!strcmp(ctl_get_text(plane(status, name), "state"),
+			    "drains"))
+			ms = 0; /* that has a limit of its own */
 		cJSON_Delete(status);
 		if (!done)
 			nanosleep(&pause, NULL);

@@ -46,8 +46,9 @@ enum {
 enum { LINK_ANSWER = 1024 };
 
 struct link {
-	int fd;	   /* -1: nothing is asked */
-	u32 cores; /* that were asked for */
+	int fd;		  /* -1: nothing is asked */
+	const char *what; /* is, for people */
+	u32 cores;	  /* that were asked for */
 	u64 deadline;
 	u32 n;
 	char in[LINK_ANSWER];
@@ -56,6 +57,8 @@ struct link {
 /* Asks the dataplane @pid to run on its first @cores cores. 0 or -errno. */
 int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
 		   u64 now);
+/* ... to take no new connections. */
+int link_ask_drain(struct link *l, const char *dir, pid_t pid, u64 now);
 /* What has come: 0, done; -EAGAIN, not yet; or -errno with the reason in
  * @why. */
 int link_answer(struct link *l, char *why, size_t why_len, u64 now);
@@ -82,6 +85,8 @@ int sampler_open(struct sampler *s, const char *dir, pid_t pid, u32 n, u64 now);
 /* The interval since the last call, of the first @n threads. */
 void sampler_take(struct sampler *s, u32 n, u64 now, struct policy_load *l);
 void sampler_close(struct sampler *s);
+/* Connections that there are now, TIME-WAIT excluded. */
+u64 sampler_conns(const struct sampler *s);
 /* Has the dataplane @pid said that it serves? */
 bool sampler_ready(const char *dir, pid_t pid);
 
@@ -95,6 +100,7 @@ enum plane_state {
 	PLANE_FOUND,   /* somebody holds its lock; who, will be known soon */
 	PLANE_STARTS,  /* a process that does not serve yet */
 	PLANE_UP,
+	PLANE_DRAINS, /* its connections come to their end */
 	PLANE_STOPS,
 	PLANE_STATES
 };
@@ -129,6 +135,7 @@ struct plane {
 	struct policy_load load;
 	struct sampler sampler;
 	struct link link;
+	struct link drain; /* PLANE_DRAINS: that it is to */
 };
 
 struct cpd {

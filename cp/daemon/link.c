@@ -31,34 +31,55 @@ static int open_to(const char *dir, pid_t pid)
 	return err;
 }
 
+static int ask(struct link *l, const char *dir, pid_t pid, const char *line,
+	       u64 now)
+{
+	size_t n = strlen(line);
+	int fd = open_to(dir, pid);
+
+	if (fd < 0)
+		return fd;
+	if (send(fd, line, n, MSG_NOSIGNAL) != (ssize_t)n) {
+		close(fd);
+		return -EPIPE;
+	}
+	*l = (struct link){ .fd = fd, .deadline = now + PATIENCE_NS };
+	return 0;
+}
+
 int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
 		   u64 now)
 {
 	char line[64];
-	int fd = open_to(dir, pid);
-	int n = snprintf(line, sizeof(line), "{\"do\": \"cores\", \"n\": %u}\n",
-			 cores);
+	int err;
 
-	if (fd < 0)
-		return fd;
-	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n) {
-		close(fd);
-		return -EPIPE;
-	}
-	*l = (struct link){ .fd = fd,
-			    .cores = cores,
-			    .deadline = now + PATIENCE_NS };
+	snprintf(line, sizeof(line), "{\"do\": \"cores\", \"n\": %u}\n", cores);
+	err = ask(l, dir, pid, line, now);
+	if (err)
+		return err;
+	l->what = "cores";
+	l->cores = cores;
 	return 0;
 }
 
-static int parse(const char *line, char *why, size_t why_len)
+int link_ask_drain(struct link *l, const char *dir, pid_t pid, u64 now)
 {
+	int err = ask(l, dir, pid, "{\"do\": \"drain\"}\n", now);
+
+	if (!err)
+		l->what = "drain";
+	return err;
+}
+
+static int parse(const struct link *l, char *why, size_t why_len)
+{
+	const char *line = l->in;
 	cJSON *answer = cJSON_Parse(line);
 	const cJSON *error = cJSON_GetObjectItem(answer, "error");
 	int err = cJSON_IsTrue(cJSON_GetObjectItem(answer, "ok")) ? 0 : -EPROTO;
 
 	if (err)
-		snprintf(why, why_len, "cores: %.128s",
+		snprintf(why, why_len, "%s: %.128s", l->what,
 			 cJSON_IsString(error) ? error->valuestring
 					       : "no answer that we know");
 	cJSON_Delete(answer);
@@ -80,15 +101,15 @@ int link_answer(struct link *l, char *why, size_t why_len, u64 now)
 		if (end)
 			*end = 0;
 		if (end)
-			return parse(l->in, why, why_len);
+			return parse(l, why, why_len);
 	}
 	if ((n > 0 && l->n + 1 < sizeof(l->in)) || (n < 0 && errno == EAGAIN)) {
 		if (now < l->deadline)
 			return -EAGAIN;
-		snprintf(why, why_len, "cores: no answer");
+		snprintf(why, why_len, "%s: no answer", l->what);
 		return -ETIMEDOUT;
 	}
-	snprintf(why, why_len, "cores: the control socket was closed");
+	snprintf(why, why_len, "%s: the control socket was closed", l->what);
 	return -EPIPE;
 }
 

@@ -9,7 +9,8 @@
  *	   |   (again every second)     v                      |
  *	   |<-- not wanted -- WAITS <---+----------------------+
  *	   |                  (ever longer)                    | not wanted
- *	   +------------------- STOPS <------------------------+
+ *	   +------- STOPS <------- DRAINS <--------------------+
+ *	                         at most `drain`
  *
  *	FOUND: after us, somebody else looks: its lock is held.
  */
@@ -39,7 +40,8 @@ static const char *const names[PLANE_STATES] = {
 	[PLANE_DOWN] = "down",	 [PLANE_REFUSED] = "refused",
 	[PLANE_WAITS] = "waits", [PLANE_ROOM] = "waits for cores",
 	[PLANE_FOUND] = "found", [PLANE_STARTS] = "starts",
-	[PLANE_UP] = "up",	 [PLANE_STOPS] = "stops",
+	[PLANE_UP] = "up",	 [PLANE_DRAINS] = "drains",
+	[PLANE_STOPS] = "stops",
 };
 
 const char *plane_state_name(enum plane_state s)
@@ -79,7 +81,7 @@ struct plane *plane_add(struct cpd *c, struct plane_conf *conf)
 		return NULL;
 	}
 	p->conf = conf;
-	p->pid_fd = p->lock_fd = p->link.fd = -1;
+	p->pid_fd = p->lock_fd = p->link.fd = p->drain.fd = -1;
 	c->plane[c->n++] = p;
 	return p;
 }
@@ -305,6 +307,34 @@ static void stop(struct cpd *c, struct plane *p)
 	enter(c, p, PLANE_STOPS);
 }
 
+/* Without its counters there is no end to be seen. */
+static void drain(struct cpd *c, struct plane *p)
+{
+	if (!p->conf->drain_ms || !p->sampler.n ||
+	    link_ask_drain(&p->drain, c->dir, p->pid, c->now)) {
+		stop(c, p);
+		return;
+	}
+	p->due = c->now + p->conf->drain_ms * (u64)CPD_MS;
+	enter(c, p, PLANE_DRAINS);
+}
+
+/* Its answer says that it does; who cannot is ended at once. */
+static void drains(struct cpd *c, struct plane *p)
+{
+	int err = p->drain.fd >= 0 ? link_answer(&p->drain, p->why,
+						 sizeof(p->why), c->now)
+				   : 0;
+
+	if (err == -EAGAIN)
+		return;
+	link_close(&p->drain);
+	if (err)
+		say(p, "is not drained");
+	if (err || !sampler_conns(&p->sampler) || c->now >= p->due)
+		stop(c, p);
+}
+
 static void insist(struct cpd *c, struct plane *p)
 {
 	if (c->now < p->due)
@@ -333,9 +363,10 @@ static void describe_end(struct plane *p)
 void plane_ended(struct cpd *c, struct plane *p)
 {
 	u64 lived = c->now - p->since;
-	bool asked = p->state == PLANE_STOPS;
+	bool asked = p->state == PLANE_STOPS || p->state == PLANE_DRAINS;
 
 	describe_end(p);
+	link_close(&p->drain);
 	cores_end(p);
 	close(p->pid_fd);
 	p->pid_fd = -1;
@@ -404,7 +435,10 @@ void plane_step(struct cpd *c, struct plane *p)
 		break;
 	case PLANE_UP:
 		if (!wanted)
-			stop(c, p);
+			drain(c, p);
+		break;
+	case PLANE_DRAINS:
+		drains(c, p);
 		break;
 	case PLANE_STOPS:
 		insist(c, p);

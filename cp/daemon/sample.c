@@ -144,6 +144,17 @@ int sampler_open(struct sampler *s, const char *dir, pid_t pid, u32 n, u64 now)
 	return 0;
 }
 
+u64 sampler_conns(const struct sampler *s)
+{
+	struct ix_stat stat;
+	u64 n = 0;
+
+	for (u32 i = 0; i < s->n; i++)
+		if (read_stat(s->thread[i].fd, &stat))
+			n += stat.tcp_conns - stat.tcp_time_wait;
+	return n;
+}
+
 void sampler_close(struct sampler *s)
 {
 	while (s->n)

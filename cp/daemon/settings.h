@@ -31,6 +31,7 @@ struct plane_conf {
 	u32 latency_us;
 	u8 policy; /* enum policy_kind */
 	u32 priority;
+	u32 drain_ms;
 	char owner[CPD_USERS]; /* users who may start, stop and change it */
 	bool start;	       /* with the daemon */
 	bool any_program;      /* the owner chooses it */

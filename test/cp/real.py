@@ -40,7 +40,8 @@ def settings(args):
               **({"user": user[1]} if user else {})}
     return {
         "kv": {"program": [args.kv, "-m", "64"], "ip": KV[0] + "/24",
-               "nic": "tap:ix0,10.81.0.2/24", "port": "11211", **common},
+               "nic": "tap:ix0,10.81.0.2/24", "port": "11211",
+               "drain": "30s", **common},
         "echo": {"program": args.echo, "ip": ECHO[0] + "/24", "port": "7",
                  "nic": "tap:ix1,10.82.0.2/24", "owner": "nobody", **common}}
 
@@ -48,6 +49,25 @@ def settings(args):
 def cpu_ticks(pid):
     with open(f"/proc/{pid}/stat") as f:
         return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+
+
+def drained(cpd, ix):
+    """kv has time for its connections, and is started again when they end."""
+    before = cpd.planes()["kv"]["pid"]
+    held = connect(*KV)
+    said = ix("restart", "--no-wait", "kv")
+    check("a restart that waits for connections", said.returncode == 0 and
+          wait_for(lambda: cpd.state("kv") == "drains"), said.stderr)
+    held.sendall(b"set b 0 0 1\r\ny\r\n")
+    check("... which go on", receive(held, 8) == b"STORED\r\n")
+    time.sleep(0.5)
+    check("... it is there still", cpd.state("kv") == "drains" and
+          cpd.planes()["kv"]["pid"] == before)
+    held.close()
+    check("and goes on when they have ended", wait_for(
+        lambda: cpd.state("kv") == "up" and
+        cpd.planes()["kv"]["pid"] != before, 20), cpd.planes()["kv"])
+    says(KV, b"set a 0 0 1\r\nx\r\n", b"STORED\r\n")
 
 
 def test(args, cpd):
@@ -74,6 +94,7 @@ def test(args, cpd):
           cpd.state("echo") == "up" and
           cpd.planes()["echo"]["pid"] != before["echo"], said.stderr)
     check("and it answers", wait_for(echoes) and kv_has())
+    drained(cpd, ix)
     table = ix("daemon").stdout
     check("ix daemon shows both", table.count(" up ") == 2, table)
     said = ix("up", "nonesuch")
