@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dom/host/clock.h"
@@ -22,6 +23,8 @@ enum {
 	EXIT_USAGE = 2,
 	BUSY_MS = 20, /* while something begins or ends */
 	QUIET_MS = 1000,
+	LOCK_MS = 2000, /* for who was there before to be gone */
+	LOCK_STEP_MS = 10,
 };
 
 static int usage(FILE *f, int status)
@@ -142,6 +145,21 @@ static int open_dir(struct cpd *c)
 	return 0;
 }
 
+/* A process that one before us was beginning when it was killed has the lock
+ * until it becomes a dataplane. */
+static bool take_lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_STEP_MS * CPD_MS };
+	u32 tries = LOCK_MS / LOCK_STEP_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (!tries--)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 /* There is one: a second one would share out the same cores. */
 static int be_the_only_one(struct cpd *c)
 {
@@ -149,7 +167,7 @@ static int be_the_only_one(struct cpd *c)
 		openat(c->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (c->lock_fd < 0)
 		return fail("lock", -errno);
-	if (!flock(c->lock_fd, LOCK_EX | LOCK_NB))
+	if (take_lock(c->lock_fd))
 		return 0;
 	fprintf(stderr, "ixcpd: another one runs in %s\n", c->dir);
 	return -EBUSY;

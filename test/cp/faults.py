@@ -5,6 +5,7 @@
     faults.py IXCPD PLANE [--rounds N]"""
 
 import argparse
+import fcntl
 import os
 import random
 import signal
@@ -259,6 +260,20 @@ def program(args, cpd, ask):
         cpd.all_up("mine") and runs_now()[1] == argv)
 
 
+def lock_lingers(args, lab):
+    """That of a daemon which was killed while it began a dataplane is that
+    process's, for a moment."""
+    cpd = Cpd(lab, args.ixcpd, args.plane, {"a": plane()})
+    os.mkdir(os.path.join(cpd.dir, "ixcpd"))
+    with open(os.path.join(cpd.dir, "ixcpd", "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cpd.start(ready=False)
+        time.sleep(0.3)
+    check("a lock that is given back soon is waited for",
+          wait_for(cpd.answers) and cpd.all_up("a"), cpd.process.said())
+    cpd.end()
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("ixcpd")
@@ -266,7 +281,8 @@ def main():
     p.add_argument("--rounds", type=int, default=20)
     args = p.parse_args()
     lab = Lab(limit=280)
-    for test in (daemon_killed, dataplane_killed, claims, hostile):
+    for test in (lock_lingers, daemon_killed, dataplane_killed, claims,
+                 hostile):
         test(args, lab)
     finish()
 
