@@ -356,6 +356,15 @@ static void checks(void **state)
 	check_fails("tcp.port_max", "5", "port_min is above");
 	check_fails("ring_size", "1000", "power of two");
 	check_fails("tcp.wscale", "false", "needs tcp.wscale");
+	check_fails("nic_shared", "true", "only with ports_only, or a tap");
+	check_fails("nic_queue", "1", "only with nic_shared");
+	ok("nic", "tap:x");
+	ok("nic_shared", "true");
+	assert_int_equal(conf_check(&conf, &err), 0);
+	check_fails("nic_queue", "1", "only with nic_shared");
+	check_fails("mac", "02:00:00:00:00:01", "not with mac");
+	ok("nic_shared", "false");
+	ok("nic", "xdp:eth0");
 	ok("port", "80");
 	ok("ports_only", "true");
 	check_fails("nic", "tap:x", "only an xdp NIC");
