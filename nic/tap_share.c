@@ -2,14 +2,16 @@
 /*
  * A dataplane and its successor on one TAP device.
  *
- *	queues of the device   0 ... first[1] ...
+ *	queues of the device   0 1 ...    2 3 ...
  *	                       place 0    place 1       who comes second
  *
- * When the one that was there before has ended, Linux numbers the other one's
- * queues anew, from 0 on: first[] may say more than there are, of which Linux
- * takes the remainder, until somebody else comes second. With several, the
- *order may have changed, too: then packets come to another thread first.
+ * When the one that was there before has ended, Linux has numbered the other
+ * one's queues anew: where one is given back, the last one of all goes. They
+ * are given back in the order in which they were opened, also when the kernel
+ * closes them. (Should it be otherwise: packets come to another thread first,
+ * and are forwarded.)
  */
+#include "nic/nic_open.h"
 #include "nic/tap_steer.h"
 
 #include <bpf/bpf.h>
@@ -140,15 +142,39 @@ int tap_share_join(struct tap_steering *s, int ifindex, u32 others)
 	s->vars->count[s->place] = 0;
 	s->vars->serving[s->place] = 0;
 	s->vars->heir = other;
-	s->vars->first[other] = 0;
+	for (u32 i = 0; i < NIC_MAX_QUEUES; i++)
+		s->vars->queue[other][i] = s->vars->alone[other][i];
 	flows_clear(&s->flows, s->place);
 	return 0;
 }
 
-void tap_share_enter(struct tap_steering *s, u32 first, u32 nqueues)
+/* Where our queues, which are the last, are when the @others before them have
+ * been given back. */
+static void foresee(struct tap_steering *s, u32 others, u32 nqueues)
+{
+	const volatile u8 *theirs = s->vars->queue[!s->place];
+	u32 at[2 * NIC_MAX_QUEUES], n = others + nqueues;
+
+	for (u32 i = 0; i < n; i++)
+		at[i] = i;
+	for (u32 i = 0; i < others; i++, n--) {
+		u32 k = 0;
+
+		while (k + 1 < n && at[k] != theirs[i])
+			k++;
+		at[k] = at[n - 1];
+	}
+	for (u32 i = 0; i < n; i++)
+		if (at[i] >= others)
+			s->vars->alone[s->place][at[i] - others] = (u8)i;
+}
+
+void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues)
 {
 	s->vars->pid[s->place] = (u32)getpid();
-	s->vars->first[s->place] = first;
+	for (u32 i = 0; i < nqueues; i++)
+		s->vars->queue[s->place][i] = (u8)(others + i);
+	foresee(s, others, nqueues);
 	WRITE_ONCE(s->vars->count[s->place], nqueues);
 }
 

@@ -14,7 +14,8 @@
 
 enum {
 	PLACES = 2,
-	LOOKS = 16, /* FLOWS_LOOKS, and so on: base/flows.h */
+	QUEUES = 64, /* NIC_MAX_QUEUES */
+	LOOKS = 16,  /* FLOWS_LOOKS, and so on: base/flows.h */
 	PLACE = 1,
 	USED = 2,
 	AT_MAC_PLACE = 1, /* in a frame: TAP_PLACE_MAC + place */
@@ -24,9 +25,13 @@ enum {
 
 /* Written while it runs. */
 volatile __u8 owner[PLACES][GROUPS]; /* flow group -> queue of the place's */
-volatile __u32 first[PLACES];	     /* queue of a place */
 volatile __u32 count[PLACES];	     /* ... of queues; 0: nobody is there */
 volatile __u32 heir;		     /* place */
+
+/* The place's queues -> the device's, while the other place has some, too, and
+ * when it has none any more: Linux numbers them anew. */
+volatile __u8 queue[PLACES][QUEUES];
+volatile __u8 alone[PLACES][QUEUES];
 
 /* For who comes second; constant from the beginning. */
 volatile __u32 shared; /* a successor may come */
@@ -114,12 +119,14 @@ SEC("socket")
 int steer(struct __sk_buff *skb)
 {
 	int group = flow_group(skb);
-	__u32 place = 0;
+	__u32 place, q;
 
-	if (shared)
-		place = group < 0 ? place_of_mac(skb) : place_of_flow(skb);
+	if (!shared)
+		return group < 0 ? 0 : owner[0][group % GROUPS];
+	place = group < 0 ? place_of_mac(skb) : place_of_flow(skb);
 	place &= PLACE;
-	return first[place] + (group < 0 ? 0 : owner[place][group % GROUPS]);
+	q = group < 0 ? 0 : owner[place][group % GROUPS] % QUEUES;
+	return count[place ^ PLACE] ? queue[place][q] : alone[place][q];
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -82,6 +82,8 @@ int tap_steer_attach(struct tap_steering *s, int fd, u32 nqueues, u32 flows,
 	err = flows ? map_flows(s, entries_for(flows)) : 0;
 	if (err)
 		goto fail;
+	for (u32 i = 0; i < nqueues; i++)
+		s->vars->queue[0][i] = s->vars->alone[0][i] = (u8)i;
 	tap_share_mark(s, ifindex);
 	prog = bpf_program__fd(s->skel->progs.steer);
 	if (!ioctl(fd, TUNSETSTEERINGEBPF, &prog))

@@ -46,10 +46,11 @@ void tap_steer_detach(struct tap_steering *s, int fd);
 void tap_share_mark(struct tap_steering *s, int ifindex);
 
 /* Finds the dataplane that has device @ifindex, of which there are @others
- * queues. 0: a place beside it is ours, from which tap_share_enter() on its
- * packets come to us; or -errno: -ENOENT, nobody shares it; -EBUSY, two do. */
+ * queues. 0: a place beside it is ours, and packets come to us once
+ * tap_share_enter() says that @nqueues follow those; or -errno: -ENOENT, nobody
+ * shares it; -EBUSY, two do. */
 int tap_share_join(struct tap_steering *s, int ifindex, u32 others);
-void tap_share_enter(struct tap_steering *s, u32 first, u32 nqueues);
+void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues);
 void tap_share_leave(struct tap_steering *s);
 
 /* The thread of queue @i listens. */

@@ -168,6 +168,14 @@ def succeeded(lab, domain, old, options):
                                               for s in fresh))
     for k in knocks:
         k.end()
+    before = total(new, "forwarded")
+    for _ in range(NEW):
+        with connect(SERVER4, PORT, timeout=30) as s:
+            answers(s)
+    # What goes to all threads is: questions for neighbours.
+    forwarded = total(new, "forwarded") - before
+    check(f"packets come to the right thread: {forwarded} do not",
+          forwarded <= 10)
     for s in fresh:
         s.close()
     clean(new, "new", {})
@@ -237,7 +245,14 @@ def run(lab, domain):
     first = start(lab, domain, *options)
     second = succeeded(lab, domain, first, options)
     third = succeeded(lab, domain, second, options)
-    check("it ends", third.end(seconds=20) in (0, -15, 143))
+    heir = start(lab, domain, *options)
+    third.kill()
+    third.wait()
+    for address in (SERVER4, SERVER6):
+        with connect(address, PORT, timeout=30, patience=20) as s:
+            check(f"{address}: who is killed has a successor, too",
+                  answers(s))
+    check("it ends", heir.end(seconds=20) in (0, -15, 143))
 
 
 def main():

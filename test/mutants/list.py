@@ -846,12 +846,13 @@ CONTROL = [
            "if (s->flags & TCP_RST || leave_syn(net, p, which))",
            "if (s->flags & TCP_RST)", ["t_tcp_conn"]),
     Mutant("a drained dataplane refuses what a cookie has promised",
-           "net/tcp_syn.c", "|| which != TCP_SYN)\n\t\treturn false;\n"
-           "\tnet->stat->drop_tcp_drain++;",
-           ")\n\t\treturn false;\n\tnet->stat->drop_tcp_drain++;",
-           ["t_tcp_cookie"]),
+           "net/tcp_syn.c", "|| which != TCP_SYN)", ")", ["t_tcp_cookie"]),
     Mutant("a successor gets what is the old one's", "nic/tap_steer.bpf.c",
            "\t\t\treturn entry & PLACE;", "\t\t\treturn heir;",
+           ["t_tap_steer"]),
+    Mutant("a successor's queues are where they were", "nic/tap_share.c",
+           "\tforesee(s, others, nqueues);",
+           "\tif (others > 99)\n\t\tforesee(s, others, nqueues);",
            ["t_tap_steer"]),
     Mutant("a successor gets connections before it listens",
            "nic/tap_share.c",
@@ -976,7 +977,8 @@ LOOK = [
 
 STEERING = [
     Mutant("a TAP device's table stays as it was", "nic/tap_open.c",
-           "\ttap_steer_set(t->steer, nic->group_owner);\n", "\t(void)t;\n",
+           "\ttap_steer_set(steering(nic), nic->group_owner);\n",
+           "\tsteering(nic);\n",
            ["t_tap_steer"]),
     Mutant("a TAP device steers on without us", "nic/tap_steer.c",
            "\tioctl(fd, TUNSETSTEERINGEBPF, &none);\n", "\t(void)none;\n",

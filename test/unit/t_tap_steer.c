@@ -31,7 +31,7 @@
 #include "tap_steer.skel.h"
 
 enum { LEN = 120, FLOWS = 500, QUEUES = 4, NONE = 0, SCTP = 132 };
-enum { ENTRIES = 4096, SECOND = 200 }; /* its first queue */
+enum { ENTRIES = 4096, SECOND = 64, ALONE = 128 }; /* a queue of its */
 
 static struct tap_steer *prog;
 
@@ -259,10 +259,15 @@ static struct flows share(void)
 		       MAP_SHARED, bpf_map__fd(prog->maps.flows), 0);
 	assert_ptr_not_equal(f.entry, MAP_FAILED);
 	for (u32 g = 0; g < RSS_TABLE; g++)
-		prog->bss->owner[1][g] = (u8)(g + 1);
+		prog->bss->owner[0][g] = prog->bss->owner[1][g] =
+			(u8)(g % NIC_MAX_QUEUES);
+	for (u32 i = 0; i < NIC_MAX_QUEUES; i++) {
+		prog->bss->queue[0][i] = (u8)i;
+		prog->bss->queue[1][i] = (u8)(SECOND + i);
+		prog->bss->alone[1][i] = (u8)(ALONE + i);
+	}
 	prog->bss->shared = true;
 	prog->bss->mask = ENTRIES - 1;
-	prog->bss->first[1] = SECOND;
 	prog->bss->count[0] = prog->bss->count[1] = 1;
 	return f;
 }
@@ -272,6 +277,8 @@ static void unshare_it(struct flows *f)
 	munmap(f->entry, ENTRIES * sizeof(u64));
 	prog->bss->shared = false;
 	prog->bss->heir = 0;
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		prog->bss->owner[0][g] = (u8)(g + 1);
 }
 
 /* Flows that are known stay where they are, others are the heir's. */
@@ -288,14 +295,14 @@ static void test_places(void **state)
 				       : ipv6(&new, IP_PROTO_TCP);
 
 		prog->bss->heir = 0;
-		check(a, group_of(&old) + 1);
+		check(a, group_of(&old) % NIC_MAX_QUEUES);
 		flows_add(&f, hash_of(&old));
-		check(a, group_of(&old) + 1);
+		check(a, group_of(&old) % NIC_MAX_QUEUES);
 		prog->bss->heir = 1;
-		check(a, group_of(&old) + 1);
-		check(b, SECOND + group_of(&new) + 1);
+		check(a, group_of(&old) % NIC_MAX_QUEUES);
+		check(b, SECOND + group_of(&new) % NIC_MAX_QUEUES);
 		flows_remove(&f, hash_of(&old));
-		check(a, SECOND + group_of(&old) + 1);
+		check(a, SECOND + group_of(&old) % NIC_MAX_QUEUES);
 	}
 	unshare_it(&f);
 }
@@ -317,7 +324,7 @@ static void test_addressed(void **state)
 		check(all, heir * SECOND);
 	}
 	prog->bss->count[0] = 0;
-	check(a, SECOND);
+	check(a, ALONE);
 	unshare_it(&f);
 }
 
@@ -513,6 +520,54 @@ static void test_successor(void **state)
 	nic_close(nic[0]);
 }
 
+static struct nic *open_several(u32 nqueues)
+{
+	struct nic_config cfg = { .spec = "tap:ixt6",
+				  .nqueues = nqueues,
+				  .shared = true,
+				  .conns = 100 };
+	char why[NIC_WHY];
+	struct nic *nic;
+
+	if (nic_open(&cfg, &nic, why, sizeof(why)))
+		fail_msg("%s", why);
+	return nic;
+}
+
+static void each_to_its_queue(const struct nic *nic)
+{
+	for (u32 i = 0; i < FLOWS / 10; i++) {
+		struct tuple t = tuple4();
+		struct frame f = ipv4(&t, IP_PROTO_TCP, 0);
+
+		send_to("ixt6", &f);
+		assert_int_equal(came_to(nic->fd, nic->nqueues, &f),
+				 nic->group_owner[group_of(&t)]);
+	}
+}
+
+/* One after the other, of so many queues: when one has ended, Linux has
+ * numbered those of the next one anew. */
+static void test_generations(void **state)
+{
+	static const u8 nqueues[] = { 2, 3, 3, 1, 4, 2, 5, 5, 1 };
+	struct nic *nic = open_several(nqueues[0]), *next;
+
+	each_to_its_queue(nic);
+	for (u32 i = 1; i < ARRAY_SIZE(nqueues); i++) {
+		next = open_several(nqueues[i]);
+		each_to_its_queue(nic);
+		for (u32 k = 0; k < nqueues[i]; k++)
+			next->serves(next, k);
+		assert_int_equal(nic->pass(nic, false), getpid());
+		each_to_its_queue(next);
+		nic_close(nic);
+		each_to_its_queue(next);
+		nic = next;
+	}
+	nic_close(nic);
+}
+
 /* Whoever does not share it does not share it. */
 static void test_not_shared(void **state)
 {
@@ -536,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_one_queue),
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_not_shared),
 	};
 	int failed;
