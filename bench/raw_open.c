@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* xdp_raw: options, memory, NIC. */
+#include <errno.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum {
 
 void raw_die(const char *what)
 {
-	fprintf(stderr, "xdp_raw: %s\n", what);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
 	exit(1);
 }
 
@@ -87,7 +88,8 @@ void raw_open(struct raw *r)
 	for (u32 i = 0; i < r->queues; i++)
 		give_pool(r, i, cfg.umem);
 	r->q = r->nic->q[0];
-	fprintf(stderr, "xdp_raw: %s\n", r->nic->detail);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name,
+		r->nic->detail);
 }
 
 void raw_close(struct raw *r)

@@ -20,6 +20,8 @@ MEMCACHED = ["memcached", "-t", "1", "-p", str(PORT), "-U", "0", "-c", "20000",
 STOCK = {"memcached": MEMCACHED, "memcached-helped": MEMCACHED,
          "redis": ["redis-server", "--port", str(PORT), "--save", "",
                    "--appendonly", "no", "--protected-mode", "no"]}
+# On a bare NIC: without a stack, and a microkernel's processes.
+ON_NIC = {"raw": "xdp_raw", "microkernel": "mk_echo"}
 ON_LINUX = *LINUX, *STOCK, "linux-pingpong", "nginx"
 NGINX = f"""
 user root;
@@ -75,9 +77,9 @@ def command(bench, kind, nic, domain, extra):
         return STOCK[kind], None
     if kind == "nginx":
         return nginx(bench), None
-    if kind == "raw":
-        return [bench.program("xdp_raw"), "--nic", bench.nic("s"), "--ip",
-                IP["s"], "echo"], "^xdp_raw:"
+    if kind in ON_NIC:
+        return [bench.program(ON_NIC[kind]), "--nic", bench.nic("s"), "--ip",
+                IP["s"], "echo"], f"^{ON_NIC[kind]}:"
     return bench.ix_run("s", programs(bench)[kind], nic, domain, extra), READY
 
 

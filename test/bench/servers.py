@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The echo servers on Linux that IX is measured against: what they send back,
-and to whom: servers.py PROGRAM OPTION..."""
+"""The echo servers that IX is measured against: what they send back, and to
+whom: servers.py PROGRAM OPTION... With --nic it is the microkernel's."""
 import os
 import random
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -17,7 +18,8 @@ from lab import (Cannot, Ended, Lab, check, connect, enter,  # noqa: E402
 
 PORT = 7
 LIMIT = 60
-HERE = "127.0.0.1"
+MICROKERNEL = "--nic" in sys.argv
+HERE = "10.9.0.1" if MICROKERNEL else "127.0.0.1"
 MB = 1 << 20
 NEEDS = "io_uring with multishot"
 
@@ -25,7 +27,7 @@ NEEDS = "io_uring with multishot"
 def listens():
     try:
         open_one().close()
-    except ConnectionRefusedError:
+    except OSError:
         return False
     return True
 
@@ -142,11 +144,30 @@ def churn(server, n):
           f"{before} {files()}")
 
 
+def parts(server):
+    """Names and pids of the processes that a server has started."""
+    with open(f"/proc/{server.pid}/task/{server.pid}/children") as f:
+        pids = f.read().split()
+    return {open(f"/proc/{p}/comm").read().strip(): int(p) for p in pids}
+
+
+def one_falls(server):
+    """None of a microkernel's processes goes on without the others."""
+    found = parts(server)
+    check("three processes", set(found) == {"netserver", "application"}, found)
+    os.kill(found["netserver"], signal.SIGKILL)
+    check("the driver ends", server.wait(5) == 0)
+    check("and so does the application", wait_for(
+        lambda: not os.path.exists(f"/proc/{found['application']}"), 5))
+
+
 def main():
     program, *options = sys.argv[1:]
     enter()
     lab = Lab(limit=LIMIT)
-    server = lab.start([program, "--port", str(PORT), *options])
+    if not MICROKERNEL:
+        options += ["--port", str(PORT)]
+    server = lab.start([program, *options])
     try:
         server.wait_ready(listens, 20)
     except Ended:
@@ -157,10 +178,13 @@ def main():
     sizes()
     crowd(300)
     half_closed()
-    greedy()
+    if not MICROKERNEL:  # its application waits until all is taken
+        greedy()
     rude()
     churn(server, 1000)
     check("it still runs", server.poll() is None)
+    if MICROKERNEL:
+        one_falls(server)
     finish()
 
 
