@@ -15,6 +15,8 @@
     cpu.py      processor time of a request, and of none
     protection.py   each domain, by the batch bound
     process.py  what wall 2 costs
+    designs.py  in a microkernel's server, in the kernel, in a dataplane
+    trace.py    what a server does for it, counted
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
     load.py     thousands of connections, large values, a client on Linux
@@ -32,9 +34,9 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, counts, cpu, flood, http, latency, load,
-                     memcached, moves, netpipe, path, process, protection, rate,
-                     veth)
+from figures import (connections, counts, cpu, designs, flood, http, latency,
+                     load, memcached, moves, netpipe, path, process, protection,
+                     rate, veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -69,4 +71,5 @@ SCENARIOS = {
     "fairness": path.fairness,
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
+    "designs": designs.designs,
 }

@@ -13,6 +13,7 @@ FOUR = "the same with 4 x 10 Gbit/s"
 NAMES = {
     "ix": "IX", "ix-spin": "IX that never sleeps", "inline": "IX inline",
     "process": "IX process", "vm": "IX vm",
+    "microkernel": "network server",
     "linux": "Linux epoll", "linux-busy": "Linux epoll, busy-polling",
     "linux-uring": "Linux io_uring",
     "linux-helped": "Linux epoll, TCP receive on client's core",
@@ -230,6 +231,13 @@ STORIES = {
         "The price of protection, under load",
         "IX keeps the application apart from the network stack. The bars show "
         "the same server with this wall (process) and without it (inline)."),
+    "designs": Story(
+        "Three designs of a network stack",
+        "The same NIC, the same client: network code in a server process of its "
+        "own, as in a microkernel (with IX's own stack in it, so that only the "
+        "design differs), in the kernel, as in Linux, and in a dataplane, as in "
+        "IX. doc/designs.md has what each does for a request, counted. Higher "
+        "is better."),
     "process_pingpong": Story(
         "The price of protection, one message at a time",
         "With one message in flight the wall must be crossed for each: a "
