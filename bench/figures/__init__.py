@@ -17,6 +17,7 @@
     process.py  what wall 2 costs
     designs.py  in a microkernel's server, in the kernel, in a dataplane
     trace.py    what a server does for it, counted
+    cores.py    1, 2, ... of them, the stack alone
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
     load.py     thousands of connections, large values, a client on Linux
@@ -34,9 +35,9 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, counts, cpu, designs, flood, http, latency,
-                     load, memcached, moves, netpipe, path, process, protection,
-                     rate, veth)
+from figures import (connections, cores, counts, cpu, designs, flood, http,
+                     latency, load, memcached, moves, netpipe, path, process,
+                     protection, rate, veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -45,6 +46,7 @@ SCENARIOS = {
     "churn": veth.churn,
     "churn_rst": veth.churn_rst,
     "wire": veth.wire,
+    "cores": cores.cores,
     "insns": counts.instructions,
     "lines": counts.lines,
     "memory": counts.memory,

@@ -4,6 +4,7 @@ bench/out/results.json has goes into it."""
 
 import html
 import os
+import re
 
 from figures import plot
 from figures.story import NAMES, ORIGINAL, Number, story
@@ -128,7 +129,9 @@ def path_note(scenario, scenarios):
 
 
 def conditions_of(s):
-    said = "; ".join(x.partition("; address")[0] for x in s.get("ix", ()))
+    said = "; ".join(sorted({
+        re.sub(r"shared memory \S+", "shared memory,", x.partition("; address")
+               [0]) for x in s.get("ix", ())}))
     parts = [f"measured {s['when'][:16].replace('T', ' ')}",
              f"{s['turns']} turn{'s' * (s['turns'] != 1)} of "
              f"{s['seconds']:g} s", f"load of the machine {s['load']:.1f}"]

@@ -75,6 +75,13 @@ STORIES = {
         "Both ends on IX, joined by shared memory instead of a network device: "
         "no kernel takes part, so this is what the stack itself can do on one "
         "core a side."),
+    "cores": Story(
+        "The network stack alone, on several cores",
+        "On each core runs a thread of the server's and a generator that loads "
+        "it over a queue of its own: with twice the cores, twice the messages "
+        "are the most that there can be. A higher bar is better.",
+        (Number("cores that fill 10 Gbit/s with connections of one message",
+                "3 (mTCP 8, Linux never)", ORIGINAL),)),
     "insns": Story(
         "Instructions per message",
         "How many machine instructions the server executes for one message, "
