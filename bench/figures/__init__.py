@@ -18,6 +18,8 @@
     designs.py  in a microkernel's server, in the kernel, in a dataplane
     trace.py    what a server does for it, counted
     cores.py    1, 2, ... of them, the stack alone
+    elastic.py  as many as the load wants
+    policy.py   what would be given on eight cores of one's own
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
     load.py     thousands of connections, large values, a client on Linux
@@ -35,8 +37,9 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, cores, counts, cpu, designs, flood, http,
-                     latency, load, memcached, moves, netpipe, path, process,
+from figures import (connections, cores, counts, cpu, designs, elastic, flood,
+                     http, latency, load, memcached, moves, netpipe, path,
+                     policy, process,
                      protection, rate, veth)
 
 # In the order of the README's table.
@@ -74,4 +77,6 @@ SCENARIOS = {
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
     "designs": designs.designs,
+    "elastic": elastic.elastic,
+    "policy": policy.policy,
 }

@@ -238,6 +238,21 @@ STORIES = {
         "The price of protection, under load",
         "IX keeps the application apart from the network stack. The bars show "
         "the same server with this wall (process) and without it (inline)."),
+    "elastic": Story(
+        "Cores that follow the load",
+        "A server that gets and loses cores while it works: the load steps up "
+        "and down again, or climbs and falls. Pictures: the cores it has, and the "
+        "time that 99 of 100 answers stay below; beside it the same with all "
+        "cores all the time. Fewer cores for the same answers are better."),
+    "policy": Story(
+        "Cores that follow the load, calculated",
+        "The same decisions, by the same code, on a simulated machine with "
+        "eight cores that nobody else uses: how many cores are given, and what "
+        "packets wait.",
+        (Number("energy used, beside all cores at full speed",
+                "46 to 56 % (44 to 54 % saved)",
+                "SoCC 2015; real processors, three load patterns",
+                "step, virtual time: cores x time / 8 cores all the time"),)),
     "designs": Story(
         "Three designs of a network stack",
         "The same NIC, the same client: network code in a server process of its "
