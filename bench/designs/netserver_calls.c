@@ -101,6 +101,8 @@ void take_event(struct netserver *s, const struct ix_event *e)
 		return;
 	}
 	c = conn_of(s, (u32)e->cookie);
+	if (!c)
+		return;
 	if (e->type == IX_EV_SENT || (e->type == IX_EV_RECV && e->acked)) {
 		acked(s, c, e->acked);
 		s->room = true;
