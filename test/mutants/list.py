@@ -1095,6 +1095,22 @@ GUEST = [
            "if (likely(!READ_ONCE(p->waits)))", "if (1)", ["vm_trial"]),
 ]
 
+MEASURES = [
+    Mutant("a wire's door is written by all who pass", "nic/wire_ring.c",
+           "if (unlikely(READ_ONCE(door->waiting)) && w->exits) {",
+           "door->waiting = 0; if (0) {", ["lines"]),
+    Mutant("a short send is tried again at once",
+           "bench/designs/netserver_calls.c",
+           "else if (s->unsent && s->room)", "else if (s->unsent)",
+           ["mk_echo"]),
+    Mutant("connections of the network server have one name",
+           "bench/designs/netserver_calls.c",
+           "(c->name / CONNS + 1) * CONNS + i,",
+           "(c->name / CONNS + 1) * CONNS,", ["mk_echo"]),
+    Mutant("a range of cores is one less", "bench/figures/elastic.py",
+           "- int(e[0]) + 1 for", "- int(e[0]) for", ["elastic"]),
+]
+
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
            CONGESTION + IP6 + DAEMON + CONTROL + MOVE + IP6_PATHS + LOOK +
-           STEERING + GUEST)
+           STEERING + GUEST + MEASURES)
