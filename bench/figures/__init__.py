@@ -39,8 +39,7 @@ each contender median and samples, and what follows from them (turns.Row)."""
 
 from figures import (connections, cores, counts, cpu, designs, elastic, flood,
                      http, latency, load, memcached, moves, netpipe, path,
-                     policy, process,
-                     protection, rate, veth)
+                     policy, process, protection, rate, veth)
 
 # In the order of the README's table.
 SCENARIOS = {

@@ -264,8 +264,10 @@ void ixev_add_sent_cb(struct ixev_ctx *ctx, struct ixev_ref *ref);
 /* Bytes that ixev_send() would take now. */
 size_t ixev_send_room(const struct ixev_ctx *ctx);
 
-/* Bytes per connection that may wait for acknowledgement; default 256 KB.
- * For connections of all threads, before the first one. */
+/* Bytes per connection that may wait for acknowledgement; default 256 KB. Less
+ * when the arena is nearly used up: who holds most then, and whose peer takes
+ * nothing, is reset (ENOBUFS). For connections of all threads, before the first
+ * one. */
 void ixev_set_send_limit(uint32_t bytes);
 
 /* FIN after what was accepted; what the peer sends from now on is refused.

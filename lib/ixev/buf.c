@@ -51,6 +51,7 @@ static void bufs_refill(struct ixev_thread *t)
 
 		b->next = t->bufs;
 		t->bufs = b;
+		t->nbufs++;
 	}
 }
 
@@ -66,10 +67,12 @@ struct ixev_buf *ixev_buf_next(struct ixev_thread *t)
 	if (!b)
 		return NULL;
 	t->bufs = b->next;
+	t->nbufs--;
 	b->refs = 1;
 	b->pos = IXEV_BUF_DATA;
 	t->buf = b;
 	ixev_buf_put(t, full);
+	ixev_share(t);
 	return b;
 }
 

@@ -279,6 +279,7 @@ int ixev_init_thread(void)
 		return ret;
 	}
 	ix_take_moves(t->ix);
+	ixev_share_begin(t);
 	self = t;
 	ret = listen_all(d->ports);
 	if (ret)
@@ -294,6 +295,7 @@ void ixev_exit_thread(void)
 		return;
 	self = NULL;
 	ix_detach(t->ix);
+	ixev_share_end(t);
 	ixev_udp_free(t);
 	free(t->tslots);
 	if (t->lent) /* other threads may still use what it lent */

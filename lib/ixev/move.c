@@ -112,6 +112,7 @@ void ixev_on_arrived(struct ixev_thread *t, struct ixev_ctx *ctx)
 {
 	ctx->owner = t;
 	ctx->batch = 0; /* of the other thread's */
+	ixev_hold_arrives(t, ctx);
 	ixev_work(t, ctx);
 	if (!(ctx->flags & CTX_CLOSING) && move_ops.arrived)
 		move_ops.arrived(ctx);
@@ -185,6 +186,7 @@ void ixev_let_go(struct ixev_thread *t)
 
 		if (!ctx || ctx->flags & CTX_DEAD)
 			continue;
+		ixev_hold_leaves(ctx);
 		lend(t, ctx);
 		ctx->flags &= (uint16_t)~CTX_WORK; /* by the callback */
 		ctx->owner = NULL;

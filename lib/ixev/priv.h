@@ -6,6 +6,7 @@
  *   recv.c    received ranges of a context
  *   send.c    ranges waiting to be sent or acknowledged, callbacks
  *   buf.c     nodes and transmit buffers
+ *   share.c   how much of them a context may hold, and who is cut
  *   cross.c   contexts with work -> calls; results
  *   conn.c    accept, dial, close, abort, death
  *   move.c    to another thread
@@ -48,6 +49,7 @@ enum {
 	CTX_TX_ERROR = 2048,	  /* SENDV failed: nothing more can be sent */
 	CTX_SALVAGE = 4096,	  /* rx_addr is in ctx->salvage */
 	CTX_ABORT_SENT = 8192,
+	CTX_HOLDS = 16384, /* noted in share.c */
 	CTX_FRESH = 32768, /* neither dialed nor accepted */
 	CTX_NO_SEND =
 		CTX_FRESH | CTX_DEAD | CTX_CLOSING | CTX_SHUT | CTX_TX_ERROR,
@@ -115,6 +117,10 @@ struct ixev_thread {
 	struct ixev_buf *buf;	  /* being filled; at first full, below */
 	struct ixev_buf *bufs;	  /* free */
 	struct ixev_buf full;
+	uint32_t nbufs; /* in bufs */
+	/* Bytes that a context may hold: at most, and with no questions
+	 * asked. See share.c. */
+	uint32_t send_limit, send_easy;
 	struct ixev_slab *slabs;
 	uintptr_t arena;
 	size_t arena_len;
@@ -139,6 +145,12 @@ struct ixev_thread {
 	uint32_t nleaving;
 	bool lent;	    /* buffers and nodes went with some */
 	struct loan *loans; /* that came back: written by other threads */
+
+	/* share.c */
+	size_t memory; /* of the arena, free at first */
+	struct ixev_holder *holders, **holders_end;
+	struct ixev_timer watch;
+	uint64_t short_until; /* 0: memory is not short */
 };
 
 extern struct ixev_conn_ops ixev_ops;
@@ -232,6 +244,7 @@ static inline void ixev_buf_put(struct ixev_thread *t, struct ixev_buf *b)
 		return;
 	b->next = t->bufs;
 	t->bufs = b;
+	t->nbufs++;
 }
 
 /* SENT: @bytes of the oldest are acknowledged. Inline: all that there is, in
@@ -288,6 +301,21 @@ static inline void ixev_put_sendv(struct ix_call *c, struct ixev_ctx *ctx,
 	c->cookie = (uintptr_t)ctx;
 	c->arg = at | (uint64_t)done << 32;
 }
+
+/* ---- share.c */
+
+void ixev_share_begin(struct ixev_thread *t);
+void ixev_share_end(struct ixev_thread *t);
+/* How much may a context hold, now? */
+void ixev_share(struct ixev_thread *t);
+/* @ctx, which is to live on, has queued something. */
+void ixev_hold(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* It goes to another thread, and has come. */
+void ixev_hold_leaves(struct ixev_ctx *ctx);
+void ixev_hold_arrives(struct ixev_thread *t, struct ixev_ctx *ctx);
+/* Somebody wants more than there is, or than he may hold: which is found out
+ * anew, and returned. */
+uint32_t ixev_short(struct ixev_thread *t);
 
 /* ---- cross.c */
 

@@ -20,22 +20,31 @@ uint32_t ixev_send_limit = 256 * 1024;
 void ixev_set_send_limit(uint32_t bytes)
 {
 	ixev_send_limit = bytes < 1u << 30 ? bytes : 1u << 30;
+	if (ixev_self())
+		ixev_share(ixev_self());
 }
 
 size_t ixev_send_room(const struct ixev_ctx *ctx)
 {
-	if ((ctx->flags & CTX_NO_SEND) || ctx->unacked >= ixev_send_limit)
+	uint32_t limit = ixev_send_limit;
+
+	if (ctx->flags & CTX_NO_SEND)
 		return 0;
-	return ixev_send_limit - ctx->unacked;
+	if (ctx->owner)
+		limit = ctx->owner->send_limit;
+	return ctx->unacked < limit ? limit - ctx->unacked : 0;
 }
 
 /* How much of @len may be queued, or why nothing. */
 static inline ssize_t admit(const struct ixev_ctx *ctx, size_t len)
 {
-	uint32_t limit = ixev_send_limit;
+	uint32_t limit;
 
 	if (unlikely(ctx->flags & CTX_NO_SEND))
 		return -EIO;
+	limit = ctx->owner->send_limit;
+	if (unlikely(len > limit || ctx->unacked > limit - len))
+		limit = ixev_short(ctx->owner);
 	if (unlikely(ctx->unacked >= limit))
 		return -EAGAIN;
 	limit -= ctx->unacked;
@@ -128,6 +137,7 @@ static inline bool store(struct ixev_thread *t, struct ixev_ctx *ctx,
 static __attribute__((noinline, cold)) ssize_t no_memory(struct ixev_thread *t,
 							 struct ixev_ctx *ctx)
 {
+	ixev_short(t);
 	if (ctx->unacked)
 		return -EAGAIN;
 	ctx->trig_mask |= IXEVOUT;
@@ -158,6 +168,7 @@ static __attribute__((noinline)) ssize_t send_long(struct ixev_ctx *ctx,
 	}
 	if (!done)
 		return no_memory(t, ctx);
+	ixev_hold(t, ctx);
 	ixev_work(t, ctx);
 	return done;
 }
@@ -176,6 +187,7 @@ static __attribute__((noinline)) ssize_t send_slow(struct ixev_ctx *ctx,
 		return send_long(ctx, addr, todo);
 	if (unlikely(!store(t, ctx, t->buf, addr, (uint32_t)todo)))
 		return no_memory(t, ctx);
+	ixev_hold(t, ctx);
 	ixev_work(t, ctx);
 	return todo;
 }
@@ -206,7 +218,7 @@ static inline char *place(struct ixev_thread *t, struct ixev_ctx *ctx,
 	char *to = (char *)b + b->pos;
 
 	if (unlikely(len - 1 >= IXEV_BUF_SIZE - b->pos || !n || ctx->tx_next ||
-		     ctx->unacked + len > ixev_send_limit))
+		     ctx->unacked + len > t->send_easy))
 		return NULL;
 	t->nodes = n->next;
 	b->refs++;
@@ -289,6 +301,7 @@ ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len)
 		return ixev_send(ctx, addr, len);
 	if (unlikely(!append(t, ctx, (char *)at, (uint32_t)todo, NULL)))
 		return no_memory(t, ctx);
+	ixev_hold(t, ctx);
 	ixev_work(t, ctx);
 	return todo;
 }

@@ -22,7 +22,7 @@ enum {
 	CLIENT = 0x0a510002,	     /* 10.81.0.2 */
 	GATEWAY = 0x0a510003,	     /* another address of the same host */
 	GATEWAY_CLIENT = 0x0a630002, /* 10.99.0.2, beyond it */
-	BEFORE_MS = 100,
+	BEFORE_MS = 300,
 	LEAST_MS = 300,
 	REST_S = 30, /* for the server to give everything back */
 	MS = 1000000,
@@ -143,6 +143,43 @@ static bool all_go_on(struct attack *a, const char *when)
 	return !*a->why || success(a, "%s", when);
 }
 
+struct pace {
+	uint64_t at, messages, bytes;
+};
+
+static struct pace pace_now(const struct attack *a)
+{
+	struct pace p = { .at = now_ns(), .bytes = a->honest->bytes };
+
+	for (int i = 0; i < NR_CLIENTS; i++)
+		p.messages += a->honest->messages[i];
+	return p;
+}
+
+static uint64_t per_second(struct pace from, struct pace to)
+{
+	return (to.messages - from.messages) * 1000 * MS / (to.at - from.at);
+}
+
+bool keeps_pace(struct attack *a)
+{
+	const uint64_t until = now_ns() + LIMIT_S * 1000ull * MS;
+
+	a->honest->longest = a->honest->ping_longest = 0;
+	do {
+		const struct pace from = pace_now(a);
+
+		while (now_ns() - from.at < BEFORE_MS * (uint64_t)MS)
+			hear(a, 5);
+		a->pace_full = max(a->pace_full, per_second(from, pace_now(a)));
+	} while (a->pace_full < a->pace / 2 && now_ns() < until &&
+		 !a->honest->harmed);
+	return a->pace_full >= a->pace / 2 ||
+	       success(a, "%llu of %llu messages a second are left",
+		       (unsigned long long)a->pace_full,
+		       (unsigned long long)a->pace);
+}
+
 /* The idle one has heard nothing until now. */
 static bool idle_lives(struct attack *a)
 {
@@ -209,19 +246,6 @@ static bool clients_begin(struct attack *a)
 	return all_go_on(a, "before the attack");
 }
 
-struct pace {
-	uint64_t at, messages, bytes;
-};
-
-static struct pace pace_now(const struct attack *a)
-{
-	struct pace p = { .at = now_ns(), .bytes = a->honest->bytes };
-
-	for (int i = 0; i < NR_CLIENTS; i++)
-		p.messages += a->honest->messages[i];
-	return p;
-}
-
 static void print_pace(const char *when, struct pace from, struct pace to)
 {
 	double s = (double)(to.at - from.at) / 1e9;
@@ -238,6 +262,8 @@ static void verdict(struct attack *a, const char *name, const struct pace p[3])
 	       a->opened, (double)(p[2].at - p[1].at) / 1e9);
 	print_pace("before", p[0], p[1]);
 	print_pace(", during", p[1], p[2]);
+	if (a->pace_full)
+		printf(", full %llu/s", (unsigned long long)a->pace_full);
 	printf(", longest %.0f ms, ping %.0f ms",
 	       (double)a->honest->longest / MS,
 	       (double)a->honest->ping_longest / MS);
@@ -264,6 +290,7 @@ static void run(struct attack *a, const struct attack_kind *kind)
 			hear(a, 5);
 		attack_begins(a);
 		p[1] = pace_now(a);
+		a->pace = per_second(p[0], p[1]);
 		kind->fn(a);
 		p[2] = pace_now(a);
 		if (a->honest->harmed)

@@ -156,7 +156,9 @@ struct attack {
 	uint64_t began, least;
 	uint64_t mark[NR_CLIENTS], mark_pings;
 	uint64_t rng;
-	char why[200]; /* it has succeeded */
+	uint64_t pace, pace_full; /* of all clients, messages a second: before,
+				   * and in keeps_pace() */
+	char why[200];		  /* it has succeeded */
 };
 
 /* False: it has succeeded, see @a->why. */
@@ -183,6 +185,9 @@ extern const struct attack_kind attacks_blind[], attacks_acks[],
 bool more(struct attack *a);
 /* For those that wait instead of sending. */
 void wait_more(struct attack *a);
+/* For those that have taken all they get, and do nothing more: the clients must
+ * have half their pace again, for a moment within LIMIT_S. */
+bool keeps_pace(struct attack *a);
 /* Succeeded, for this reason; false. */
 bool success(struct attack *a, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -266,7 +271,8 @@ struct be128 solicited_node(struct be128 of);
 /* ICMP about all honest connections: quotes that may be true (what is in flight
  * or was lately), and that cannot be. */
 void quote_all(struct attack *a, uint8_t type, uint8_t code, uint32_t rest);
-/* Pings from strangers, of whom there is no end: IX asks for each, and waits. */
+/* Pings from strangers, of whom there is no end: IX asks for each, and waits.
+ */
 bool never_answered(struct attack *a, uint8_t echo);
 
 /* ---- puppet.c */

@@ -3,7 +3,7 @@
  * transmit memory. Who has little must still get some. */
 #include "attacker.h"
 
-enum { VALUE = 50000, FULL_ROUNDS = 20 };
+enum { VALUE = 50000, COPIED = 400, MANY = 1600, FULL_ROUNDS = 20 };
 
 static bool crowd(struct attack *a, uint16_t win, bool acks)
 {
@@ -44,6 +44,19 @@ static bool unread_full(struct attack *a)
 static bool window_zero(struct attack *a)
 {
 	return prepare(a, 2000) && crowd(a, 0, true) && ask_all(a, 4);
+}
+
+/* The same with windows that stay closed and values that are copied, so that
+ * little is sent meanwhile, and then nothing more. */
+static bool silent(struct attack *a)
+{
+	const struct manner how = { .ts = true, .acks = true };
+
+	if (!prepare(a, COPIED))
+		return false;
+	if (puppets_open(a, MANY, &how) < HOARDERS)
+		return success(a, "too few connections are taken");
+	return ask_all(a, FULL_ROUNDS) && keeps_pace(a);
 }
 
 /* One byte each: answers in many pieces, none acknowledged. */
@@ -123,6 +136,7 @@ static bool every_second_byte(struct attack *a)
 const struct attack_kind attacks_hoard[] = {
 	{ "hoard_unread", unread, ON_BOTH | ON_ECHO6 },
 	{ "hoard_unread_full", unread_full, ON_BOTH | ON_ECHO6 },
+	{ "hoard_silent", silent, ON_KV },
 	{ "hoard_window_zero", window_zero, ON_BOTH | ON_ECHO6 },
 	{ "hoard_tiny", tiny, ON_BOTH | ON_ECHO6 },
 	{ "hoard_pinned", pinned, ON_BOTH | ON_ECHO6 },

@@ -32,10 +32,9 @@ net=$(cd "$(dirname "$0")" && pwd)
 . "$net/../../e2e/lib.sh" "$(dirname "$ix_path")/.." "$nic"
 ix=$ix_path echo=$echo_path kv=$kv_path
 
-# Small tables, so that they can be filled, and short times for what only time
-# ends. But transmit memory for all that 1100 hoarders may queue in ixev, 256 KB
-# each: nothing says yet who is cut when that runs short.
-settings="--domain process --mbufs 8192 --arena 512M
+# Small tables, so that they can be filled (ixev's transmit memory, too: 1100
+# hoarders may queue 256 KB each), and short times for what only time ends.
+settings="--domain process --mbufs 8192 --arena 256M
 	--tcp.max_conns 2048 --tcp.retries 12 --tcp.rto_max 400ms
 	--tcp.syn_retries 2 --tcp.fin_timeout 1s --frag.timeout 1s"
 
