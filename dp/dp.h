@@ -188,7 +188,16 @@ void dp_rx_one(struct dp *dp, struct mbuf *m, u64 now);
 
 /* event.c: fills dp->up->events anew; what does not fit waits. From begin to
  * end the array is ours, and reception writes events, too. */
-void dp_events_begin(struct dp *dp);
+static inline void dp_events_begin(struct dp *dp)
+{
+	dp->nevents = 0;
+	dp->full = false;
+	if (likely(dp->up)) {
+		dp->net.event = dp->up->events;
+		dp->net.event_end = dp->up->events + IX_MAX_EVENTS;
+	}
+}
+
 void dp_events(struct dp *dp, u64 now);
 bool dp_events_waiting(const struct dp *dp);
 void dp_events_drop(struct dp *dp); /* forgets what is not yet told */
@@ -206,9 +215,14 @@ bool dp_user_timer_due(struct dp *dp, u64 *cookie, u64 *handle);
 /* syscall.c: executes the batch in dp->down, results to dp->up. */
 void dp_dispatch(struct dp *dp, u64 now);
 
-/* tx.c: before the batch is dispatched: may it be answered in the NIC's ring? */
-void dp_tx_begin(struct dp *dp);
-/* Hands net.txq to the NIC and collects what it has sent; returns how
+/* Before the batch is dispatched: may it be answered in the NIC's ring? Who
+ * captures sees what is in txq. */
+static inline void dp_tx_begin(struct dp *dp)
+{
+	dp->net.direct = likely(!dp->capture.ring) ? dp->nic->direct : NULL;
+}
+
+/* tx.c: hands net.txq to the NIC and collects what it has sent; returns how
  * many packets it took. What it does not take waits in order. */
 u32 dp_tx(struct dp *dp, u64 now);
 

@@ -365,16 +365,6 @@ static void timer_events(struct dp *dp)
 		event_put(dp, IX_EV_TIMER, 0, cookie, handle);
 }
 
-void dp_events_begin(struct dp *dp)
-{
-	dp->nevents = 0;
-	dp->full = false;
-	if (likely(dp->up)) {
-		dp->net.event = dp->up->events;
-		dp->net.event_end = dp->up->events + IX_MAX_EVENTS;
-	}
-}
-
 /* What reception has written itself. */
 static void take_written(struct dp *dp)
 {

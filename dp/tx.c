@@ -41,12 +41,6 @@ static u32 hand_over(struct dp *dp, u64 now)
 	return n;
 }
 
-/* Who captures sees what is in txq. */
-void dp_tx_begin(struct dp *dp)
-{
-	dp->net.direct = likely(!dp->capture.ring) ? dp->nic->direct : NULL;
-}
-
 u32 dp_tx(struct dp *dp, u64 now)
 {
 	struct nicq *nic = dp->nic;

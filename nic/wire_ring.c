@@ -38,10 +38,10 @@ static inline bool unplugged(const struct wire_queue *w)
 	return !READ_ONCE(wire_peer(w)->open);
 }
 
-/* Every frame would go to one ring, as it is. */
-static inline void refresh_direct(struct wire_queue *w)
+/* Every frame would go to one ring, as it is. @queues: of the peer's. */
+static inline void refresh_direct(struct wire_queue *w, u32 queues)
 {
-	bool plain = !w->impairer && !unplugged(w) && one_peer_queue(w);
+	bool plain = queues == 1 && !w->impairer && !unplugged(w);
 
 	w->q.direct = plain ? &w->tx[0] : NULL;
 }
@@ -246,7 +246,7 @@ static int wire_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	u32 sources = READ_ONCE(wire_peer(w)->nqueues);
 
 	w->now = now;
-	refresh_direct(w);
+	refresh_direct(w, sources);
 	if (unlikely(w->impairer))
 		wire_advance(w, now);
 	return likely(sources == 1) ? rx_from(w, &w->rx[0], pkts, n)
