@@ -6,14 +6,13 @@ with bpftrace at work, where only the counts are used."""
 
 import json
 import os
-import shutil
 
 from figures.bench import NotYet
 from figures.page import conditions_of
 from figures.report import HERE, put_section
 from figures.servers import Server
 from figures.story import NAMES
-from figures.trace import AF_INET, AF_UNIX, Trace
+from figures.trace import AF_INET, AF_UNIX, Trace, why_not
 from figures.turns import ratio, summary
 from lab import counters, sh
 
@@ -137,8 +136,9 @@ def measure(bench, contenders):
 def designs(bench):
     """three designs over the same NIC: 64 B echo, and what a request costs"""
     bench.need_namespaces()
-    if not shutil.which("bpftrace"):
-        raise NotYet("bpftrace is missing: apt-get install bpftrace")
+    why = why_not()
+    if why:
+        raise NotYet(why)
     contenders = [k for k in CONTENDERS
                   if k != "process" or bench.has_process()]
     v, latency = measure(bench, contenders)

@@ -9,7 +9,9 @@ machine is not counted."""
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 
 from figures.servers import family
 from lab import Failed, last_line
@@ -17,6 +19,9 @@ from lab import Failed, last_line
 AF_UNIX, AF_INET = 1, 2
 SYS_FUTEX = 202
 XSKMAP = 17  # BPF_MAP_TYPE_XSKMAP
+TRACEFS = "/sys/kernel/tracing"
+PROBE = "tracepoint:raw_syscalls:sys_enter { exit(); }"
+LIMIT = 40  # seconds to attach
 
 PROBES = """
 tracepoint:raw_syscalls:sys_enter /@who[tid]/ {
@@ -102,6 +107,28 @@ def maps(text):
     return found
 
 
+def bpftrace(*argv):
+    """The command; where nobody has mounted what it reads, it is mounted for
+    it alone."""
+    argv = ["bpftrace", *argv]
+    if os.path.exists(f"{TRACEFS}/events"):
+        return argv
+    return ["unshare", "-m", "sh", "-c",
+            f'mount -t tracefs none {TRACEFS} && exec "$@"', "sh", *argv]
+
+
+def why_not():
+    """Why nothing can be traced here; None: it can."""
+    if not shutil.which("bpftrace"):
+        return "bpftrace is missing: apt-get install bpftrace"
+    try:
+        r = subprocess.run(bpftrace("-e", PROBE), capture_output=True,
+                           text=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return f"bpftrace does not attach in {LIMIT} s"
+    return f"bpftrace: {last_line(r.stderr)}" if r.returncode else None
+
+
 class Trace:
     """Of a server, for the time of a with block; afterwards @maps, @names."""
 
@@ -111,11 +138,11 @@ class Trace:
         path = bench.path("trace.bt")
         with open(path, "w") as f:
             f.write(script(bench, server, of))
-        self.argv = ["bpftrace", "-f", "json", path]
+        self.argv = bpftrace("-f", "json", path)
 
     def __enter__(self):
         self.process = self.bench.start(self.argv)
-        self.process.wait_ready("attached", 40)
+        self.process.wait_ready("attached", LIMIT)
         return self
 
     def __exit__(self, *exc):

@@ -14,7 +14,7 @@ sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
 from figures import SCENARIOS, designs  # noqa: E402
 from figures.bench import Bench  # noqa: E402
 from figures.report import get_section  # noqa: E402
-from figures.trace import PROBES  # noqa: E402
+from figures.trace import PROBES, why_not  # noqa: E402
 from lab import check, finish  # noqa: E402
 
 MACHINE = {"cpu": "CPU", "cores": 2, "kernel": "6"}
@@ -101,8 +101,9 @@ def main():
     names(page())
     table(page())
     written()
-    if os.geteuid() or not shutil.which("bpftrace"):
-        print("left out: the trace needs root, and bpftrace")
+    why = "needs root" if os.geteuid() else why_not()
+    if why:
+        print(f"left out: the trace: {why}")
     else:
         trace()
     finish()
