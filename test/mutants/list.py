@@ -299,7 +299,7 @@ TCP = [
     Mutant("a range that stayed goes with its connection", "net/tcp_sndq.c",
            "\ttcp_sndq_free_last(net, c);\n\twhile", "\twhile", ["sim"]),
     Mutant("a range that stayed moves to another pool", "net/tcp_move.c",
-           "\ttcp_sndq_free_last(net, c);\n", "", ["sim"]),
+           "\ttcp_sndq_free_last(net, c);\n", "", ["t_move"]),
     Mutant("an IPv6 segment is whose ports and address of ours it has",
            "net/tcp_table.h",
            "\t\t\t   be128_equal(*addr_ip6(a, c->flow.raddr), *raddr) &&\n",
