@@ -30,7 +30,7 @@ static bool begin_round(struct tcp_conn *c, struct hystart *h)
 	h->round_end = c->snd_nxt;
 	if (!is_conservative(h) || ++h->rounds <= CSS_ROUNDS)
 		return true;
-	c->ssthresh = c->cwnd;
+	c->ssthresh = max(c->cwnd, 2u * c->mss_snd); /* as after a loss */
 	return false;
 }
 

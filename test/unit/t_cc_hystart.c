@@ -120,6 +120,19 @@ static void conservative_then_avoidance(void **state)
 	assert_int_equal(c->ssthresh, cwnd);
 }
 
+/* A window of one segment is left for avoidance at two (RFC 5681 section 3.1).
+ */
+static void two_segments_at_least(void **state)
+{
+	struct tcp_conn *c = fresh(*state);
+
+	h = (struct hystart){ .begun = true, .base = 1, .rounds = 5 };
+	c->cwnd = MSS;
+	h.round_end = c->snd_una;
+	round_of(c, 1, 20000);
+	assert_int_equal(c->ssthresh, 2 * MSS);
+}
+
 static void false_alarm(void **state)
 {
 	struct tcp_conn *c = fresh(*state);
@@ -172,6 +185,7 @@ int main(void)
 		CC_TEST(few_samples_say_nothing),
 		CC_TEST(one_short_is_enough),
 		CC_TEST(conservative_then_avoidance),
+		CC_TEST(two_segments_at_least),
 		CC_TEST(false_alarm),
 		CC_TEST(first_slow_start_of_cubic),
 	};
