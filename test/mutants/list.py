@@ -601,7 +601,7 @@ SIM = [
            "\t\ttcp_send_keepalive(net, c, now);\n", "", ["few_seeds"]),
     Mutant("a delayed ACK is forgotten", "net/tcp_timer.c",
            "\t\tc->delack_at = 0;\n\t\tc->flags |= TCP_F_ACK_NOW;",
-           "\t\tc->delack_at = 0;", ["sim"]),
+           "\t\tc->delack_at = 0;", ["few_seeds"]),
     Mutant("the table loses who moves", "net/tcp_table.c",
            "((i - home) & t->table_mask) < ((i - hole) & t->table_mask)",
            "((i - home) & t->table_mask) <= ((i - hole) & t->table_mask)",

@@ -284,7 +284,7 @@ void host_run(struct host *h)
 		h->idle &= !run_thread(h);
 		h->next = min(h->next, transit_next_due(h->t->nic.in));
 	}
-	h->waits = h->idle ? h->waits + 1 : 0;
+	h->waits = h->idle && rung(h) ? h->waits + 1 : 0;
 	if (rung(h))
 		h->next = min(h->next, soon(h));
 	if (!h->rebooting)

@@ -210,16 +210,13 @@ static void check_conns(struct host *h)
 		check_conn(h, c);
 }
 
-/* While nobody crosses, frames are received all the same. */
 void check_host(struct host *h)
 {
-	bool alone = h->down_until || h->stalled_until > h->world->now;
-
 	if (h->steps % ALL_EVERY == 0) {
 		check_all(h);
 		return;
 	}
-	for (u32 i = 0; (!h->idle || alone) && i < h->nthreads; i++) {
+	for (u32 i = 0; !h->waits && i < h->nthreads; i++) {
 		h->t = &h->threads[i];
 		check_conns(h);
 	}

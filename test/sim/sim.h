@@ -226,7 +226,7 @@ struct host {
 	u64 down_until;	   /* there is none; rebooting: nothing is there */
 	bool rebooting;
 	bool idle; /* nothing happened at its last step, */
-	u32 waits; /* ... nor at so many */
+	u32 waits; /* ... nor at so many, which only waited for a move */
 	u64 next;  /* when it must run */
 	u32 steps;
 };
@@ -412,8 +412,8 @@ void check_conn(struct host *h, const struct tcp_conn *c);
 void check_recovery(struct host *h, const struct tcp_conn *c);
 
 /* ---- pools.c */
-/* After a step in which something happened: the connections, and every now and
- * then all. */
+/* After a step: the connections, unless it only waited for a move; every now
+ * and then all. */
 void check_host(struct host *h);
 void check_all(struct host *h);
 /* Nothing is left of what was. */
