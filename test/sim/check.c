@@ -97,14 +97,15 @@ static void check_receive(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, bytes == c->rx_bytes && told == c->rx_told);
 }
 
-/* What came from another thread may be overdue here. */
+/* What came from another thread may be overdue here: then it is due now, or, as
+ * 0 is no deadline, at 1. */
 static bool armed(const struct host *h, const struct tcp_conn *c, u32 at)
 {
 	u32 tick = h->t->node.dp->net.wheel.tick;
 
 	return !at || (timer_is_set(&c->timer) &&
 		       (!tick_before(at, c->timer.expires) ||
-			c->timer.expires == tick));
+			c->timer.expires == tick + !tick));
 }
 
 /* An ACK is late by what is allowed (RFC 9293 section 3.8.6.3), or twice that
