@@ -42,6 +42,7 @@
  *   tcp_sndq.c   the send queue
  *   tcp_share.c  what connections share, and who is cut when it is short
  *   tcp_out.c    choosing what to send
+ *   tcp_turn.c   whose turn it is
  *   tcp_send.c   segments of each kind
  *   tcp_resend.c segments that are sent again
  *   tcp_build.c  payload and header of a segment
@@ -411,7 +412,10 @@ struct tcp {
 	u32 unread;  /* packets of a queue that has not */
 	struct tcp_conn *ready_head, **ready_tail;
 	struct tcp_conn *out_head, **out_tail;
-	u32 dead;	       /* list, index + 1 */
+	/* Have had their turn, and want more: tcp_output_all(). */
+	struct tcp_conn *more_head, **more_tail;
+	u32 out_room; /* packets there must be room for: those keep half */
+	u32 dead;     /* list, index + 1 */
 	struct list time_wait; /* oldest first: recycled when short */
 	struct list silent;    /* accepted, oldest first: the same */
 	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady

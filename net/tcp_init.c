@@ -77,6 +77,8 @@ void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	tcp_tune_window(net);
 	t->ready_tail = &t->ready_head;
 	t->out_tail = &t->out_head;
+	t->more_tail = &t->more_head;
+	t->out_room = TCP_OUT_ROOM;
 	list_init(&t->time_wait);
 	list_init(&t->silent);
 	for (u32 i = 0; i < conf->max_listeners; i++) {

@@ -211,18 +211,24 @@ static void sweep_ready(struct tcp *t)
 	t->ready_tail = at;
 }
 
-void tcp_sweep(struct net *net)
+/* Returns where the list ends. */
+static struct tcp_conn **sweep_out(struct tcp_conn **at)
 {
-	struct tcp *t = &net->tcp;
-	struct tcp_conn **at = &t->out_head;
-
 	while (*at) {
 		if (tcp_has_left(*at))
 			*at = (*at)->next_out;
 		else
 			at = &(*at)->next_out;
 	}
-	t->out_tail = at;
+	return at;
+}
+
+void tcp_sweep(struct net *net)
+{
+	struct tcp *t = &net->tcp;
+
+	t->out_tail = sweep_out(&t->out_head);
+	t->more_tail = sweep_out(&t->more_head);
 	sweep_ready(t);
 }
 

@@ -3,6 +3,8 @@
 #include "net/tcp_int.h"
 #include "net/tcp_loss.h"
 
+enum { TURN = 8 }; /* segments */
+
 /* The first FIN: the state of RFC 9293 section 3.10.4 follows. */
 static void fin_sent(struct tcp_conn *c)
 {
@@ -195,6 +197,24 @@ static void output_opening(struct net *net, struct tcp_conn *c, u64 now)
 	}
 }
 
+/* As much of the send queue as the windows let through, in turns: somebody with
+ * a short answer need not wait until all others have sent a whole window. */
+static void output_data(struct net *net, struct tcp_conn *c, u64 now)
+{
+	u32 before = c->snd_max, turn = TURN;
+
+	while (turn && net_tx_room(net, 2) && tcp_pace_open(net, c, now) &&
+	       tcp_send_next(net, c, now))
+		turn--;
+	if (!turn)
+		tcp_want_more(&net->tcp, c);
+	else if (!net_tx_room(net, 2))
+		tcp_mark_out(net, c);
+	arm_persist(net, c, now);
+	if (c->snd_max != before)
+		tcp_tail_arm(net, c, c->snd_max - c->snd_una, now);
+}
+
 void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 {
 	if (unlikely(c->state < TCP_ESTABLISHED)) {
@@ -210,67 +230,8 @@ void tcp_output(struct net *net, struct tcp_conn *c, u64 now)
 	}
 	if (unlikely(c->flags & TCP_F_LOSS))
 		tcp_resend_lost(net, c, now);
-	if (may_send(c)) {
-		u32 before = c->snd_max;
-
-		while (net_tx_room(net, 2) && tcp_pace_open(net, c, now) &&
-		       tcp_send_next(net, c, now))
-			;
-		if (!net_tx_room(net, 2))
-			tcp_mark_out(net, c);
-		arm_persist(net, c, now);
-		if (c->snd_max != before)
-			tcp_tail_arm(net, c, c->snd_max - c->snd_una, now);
-	}
+	if (may_send(c))
+		output_data(net, c, now);
 	if (c->flags & (TCP_F_ACK_NOW | TCP_F_ACK_LATER))
 		acknowledge(net, c, now);
-}
-
-/* Has an answer that went at once left nothing to do? */
-static inline bool nothing_due(const struct tcp_conn *c)
-{
-	const u32 due = TCP_F_ACK_NOW | TCP_F_ACK_LATER | TCP_F_REXMIT |
-			TCP_F_PROBE | TCP_F_FIN_QUEUED | TCP_F_LOSS |
-			TCP_F_RELEASED;
-
-	return c->state == TCP_ESTABLISHED && !(c->flags & due) &&
-	       c->snd_nxt - c->snd_una == c->sndq_bytes;
-}
-
-/* There is no room left: @c and those behind it, up to *@last, come before
- * those that have had some, and want more. */
-static COLD void put_off(struct tcp *t, struct tcp_conn *c,
-			 struct tcp_conn **last)
-{
-	*last = t->out_head;
-	if (!t->out_head)
-		t->out_tail = last;
-	t->out_head = c;
-	c->flags |= TCP_F_ON_OUT;
-}
-
-void tcp_output_all(struct net *net, u64 now)
-{
-	struct tcp *t = &net->tcp;
-	/* Whoever marks himself again meanwhile waits for the next call. */
-	struct tcp_conn *c = t->out_head, *next, **last = t->out_tail;
-
-	t->out_head = NULL;
-	t->out_tail = &t->out_head;
-	t->port_tries = 0;
-	tcp_tune_window(net);
-	for (; c; c = next) {
-		next = c->next_out;
-		c->flags &= ~(u32)TCP_F_ON_OUT;
-		if (likely(nothing_due(c)))
-			continue;
-		if (unlikely(c->flags & TCP_F_RELEASED)) {
-			tcp_conn_put(net, c);
-		} else if (unlikely(!net_tx_room(net, 2))) {
-			put_off(t, c, last);
-			return;
-		} else {
-			tcp_output(net, c, now);
-		}
-	}
 }

@@ -6,7 +6,10 @@
 
 #include "net/tcp_time.h"
 
-enum { TCP_COPY_MAX = 255 }; /* longer payloads are worth gathering */
+enum {
+	TCP_COPY_MAX = 255, /* longer payloads are worth gathering */
+	TCP_OUT_ROOM = 2,   /* packets that one step of output may need */
+};
 
 static inline void tcp_mark_out(struct net *net, struct tcp_conn *c)
 {
@@ -27,10 +30,14 @@ static inline void tcp_ack_now(struct net *net, struct tcp_conn *c)
 }
 
 /* tcp_out.c */
+/* A turn of it. */
 void tcp_output(struct net *net, struct tcp_conn *c, u64 now);
 /* One segment of new (or rolled back) data and FIN, if allowed; false when
  * nothing more can go now. */
 bool tcp_send_next(struct net *net, struct tcp_conn *c, u64 now);
+
+/* tcp_turn.c */
+void tcp_want_more(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_resend.c */
 /* Without SACK: what is at snd_una. */

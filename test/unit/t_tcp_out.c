@@ -295,6 +295,51 @@ static void full_queue_is_shared_in_turn(void **state)
 	assert_true(tcp_drain(f) > 0);
 }
 
+/* The packets that go before one to @port, a queue at a time. */
+static u32 packets_before(struct fixture *f, u16 port)
+{
+	struct tcp_out o;
+	u32 n = 0;
+
+	for (u32 i = 0; i < 10; i++) {
+		tcp_output_all(&f->net, f->now);
+		while (tcp_get(f, &o)) {
+			if (o.dport == port)
+				return n;
+			n++;
+		}
+	}
+	return UINT32_MAX;
+}
+
+/* A few have a whole window to send, each; who has a segment comes behind a
+ * turn of each, and once they have had one behind one of them. */
+static void short_answers_wait_for_a_turn_only(void **state)
+{
+	enum { MANY = 14, TURN = 8, SEGS = 40 };
+	struct fixture *f = *state;
+	struct tcp_peer p[MANY + 1];
+	struct tcp_conn *c[MANY + 1];
+
+	for (u32 i = 0; i <= MANY; i++) {
+		p[i] = tcp_peer_new();
+		p[i].port = (u16)(PEER_PORT + i);
+		c[i] = tcp_accepted(f, &p[i]);
+		c[i]->cwnd = 65535;
+	}
+	for (u32 i = 0; i < MANY; i++)
+		tcp_send(&f->net, c[i], arena, SEGS * PEER_MSS);
+	tcp_send(&f->net, c[MANY], arena, 100);
+	assert_int_equal(packets_before(f, p[MANY].port), MANY * TURN);
+	tcp_drain(f); /* not all found room */
+	tcp_send(&f->net, c[MANY], arena + 200, 100);
+	assert_true(packets_before(f, p[MANY].port) <= TURN);
+	do
+		tcp_output_all(&f->net, f->now);
+	while (tcp_drain(f));
+	assert_null(f->net.tcp.more_head);
+}
+
 static void resets_closed_ports(void **state)
 {
 	struct fixture *f = *state;
@@ -407,6 +452,7 @@ int main(void)
 		TCP_TEST(no_buffers_then_some),
 		TCP_TEST(full_queue_then_room),
 		TCP_TEST(full_queue_is_shared_in_turn),
+		TCP_TEST(short_answers_wait_for_a_turn_only),
 		TCP_TEST(resets_closed_ports),
 		TCP_TEST(window_moves_in_steps),
 		TCP_TEST(path_mtu),
