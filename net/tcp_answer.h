@@ -114,10 +114,12 @@ static ALWAYS_INLINE bool send_at_once(struct net *net, struct tcp_conn *c,
 	c->snd_nxt += len;
 	tcp_sent_new(c, now);
 	c->last_tx = tick_of(now);
-	if (likely(!c->rto_at))
+	if (likely(!c->rto_at)) {
 		tcp_arm_rto(net, c, now);
-	else
-		tcp_tail_arm(net, c, c->sndq_bytes, now);
+		if (likely(!tcp_tail_of_one(c)))
+			return true;
+	}
+	tcp_tail_arm(net, c, c->sndq_bytes, now);
 	return true;
 }
 

@@ -226,6 +226,16 @@ u32 tcp_frto_window(const struct tcp_conn *c);
 
 /* ---- tcp_tail.c */
 
+/* Of a single segment, and what comes then (RFC 8985 section 7.2). */
+enum { TCP_DELAYED_ACK_US = 200000 };
+
+/* Is there a probe for a single segment, whose ACK may be delayed? Only where
+ * the timeout is longer than that. */
+static inline bool tcp_tail_of_one(const struct tcp_conn *c)
+{
+	return c->rto > ticks_of_us(TCP_DELAYED_ACK_US);
+}
+
 enum tcp_tail {
 	TAIL_NONE,
 	TAIL_DUE,   /* a probe is to be sent */

@@ -12,8 +12,6 @@ enum {
 	/* Peers may take this long for an ACK of less than two segments behind
 	 * others; a wheel of ticks and batches is no reason to send twice. */
 	PROBE_LEAST_US = 2000,
-	/* ... and this long for that of a single one (section 7.2). */
-	DELAYED_ACK_US = 200000,
 };
 
 static void arm(struct net *net, struct tcp_conn *c, u32 at)
@@ -23,9 +21,7 @@ static void arm(struct net *net, struct tcp_conn *c, u32 at)
 	tcp_arm(net, c, at);
 }
 
-/* One probe at a time, and none while something is known to be missing. For a
- * single segment, whose ACK may be delayed, only where the timeout is longer
- * than that. */
+/* One probe at a time, and none while something is known to be missing. */
 void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
 {
 	const u32 busy = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
@@ -33,13 +29,13 @@ void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
 	bool single = flight <= c->mss_snd;
 	u32 ticks, at;
 
-	if ((single && c->rto <= ticks_of_us(DELAYED_ACK_US)) ||
+	if ((single && !tcp_tail_of_one(c)) ||
 	    !tcp_does_sack(c) || !c->srtt || !c->rto_at || c->backoff ||
 	    c->flags & busy || c->state < TCP_ESTABLISHED)
 		return;
 	ticks = max((c->srtt >> 6) + 1, ticks_of_us(PROBE_LEAST_US));
 	if (single)
-		ticks += ticks_of_us(DELAYED_ACK_US);
+		ticks += ticks_of_us(TCP_DELAYED_ACK_US);
 	at = tcp_deadline(now, ticks);
 	if (tick_before(at, c->rto_at))
 		arm(net, c, at);
