@@ -172,6 +172,7 @@ static void pieces_are_few(void **state)
 			(n - 1) * sizeof(f->net.txq[0]));
 	}
 	assert_int_equal(got, 8000);
+	assert_int_equal(f->stat.tx_copied_bytes, 0);
 }
 
 static void recovery_counts_segments(void **state)
