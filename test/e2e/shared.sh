@@ -96,6 +96,12 @@ ok "one that Linux may choose" \
 ok "no application speaks for DHCP" no_start "Permission denied" --port 7 -- \
 	"$echo" --udp --port 67
 kill $service
+all_ports() { # what a hostile application gets of all that it asks for
+	on_a "$ix" run $(run_options) --quiet --tcp.port_min 20000 \
+		--tcp.port_max 20009 -- "$build/test/hostile/hostile" ports
+}
+ok "an application has no other port" says "^udp 7 5001 20000-20009$" all_ports
+ok "... of TCP, either" grep "^tcp 7 5001 20000-20009$" "$tmp/says"
 
 # With ports of its own choice.
 dials() { # ADDRESS

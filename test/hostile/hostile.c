@@ -312,12 +312,67 @@ static int leave(struct rogue *r)
 	return !came;
 }
 
+/* Which of all it may have: "tcp 7 20000-20009". */
+static void say_ports(struct rogue *r, const char *what,
+		      bool (*have)(struct rogue *r, uint16_t port))
+{
+	uint32_t first = 0;
+
+	printf("%s", what);
+	for (uint32_t port = 1; port <= 65536; port++) {
+		bool ours = port < 65536 && have(r, (uint16_t)port);
+
+		if (ours && !first)
+			first = port;
+		if (ours || !first)
+			continue;
+		printf(first == port - 1 ? " %u" : " %u-%u", first, port - 1);
+		first = 0;
+	}
+	printf("\n");
+}
+
+static bool may_listen(struct rogue *r, uint16_t port)
+{
+	ix_listen(r->t, NULL, port, 1);
+	if (result(r))
+		return false;
+	ix_unlisten(r->t, NULL, port);
+	result(r);
+	return true;
+}
+
+static bool may_bind(struct rogue *r, uint16_t port)
+{
+	int64_t handle;
+
+	ix_udp_bind(r->t, 0, NULL, port);
+	handle = result(r);
+	if (handle < 0)
+		return false;
+	ix_udp_unbind(r->t, (uint64_t)handle);
+	result(r);
+	return true;
+}
+
+/* Alone, without peers. */
+static int ports(struct rogue *r)
+{
+	if (ix_init() || !(r->t = ix_attach(0)))
+		return 1;
+	say_ports(r, "tcp", may_listen);
+	say_ports(r, "udp", may_bind);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct rogue *r = &rogue;
 	int believed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "ports"))
+		return ports(r);
 	if (!open_all(r)) {
 		printf("hostile: cannot begin: %s\n", strerror(errno));
 		return 1;
