@@ -80,7 +80,7 @@ struct conf {
 	struct conf_arp arp;
 	struct conf_cores cores;
 	u8 domain, idle, xdp_mode, pages; /* enum conf_* */
-	bool busy_poll, xdp_generic;
+	bool busy_poll, xdp_generic, tso;
 	bool nic_shared;
 	u32 nic_queue;
 	bool quiet;

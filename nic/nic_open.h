@@ -80,6 +80,7 @@ struct nic_config {
 			 * do better */
 	bool busy_poll; /* the driver's queue is polled from our own system
 			 * calls; in zero-copy mode only */
+	bool tso;	/* NIC_TSO, where there is */
 	u32 ring_size;	/* entries of each ring, power of 2; 0: default */
 	u32 conns;	/* a queue's connections at most: ring_size 0 is sized
 			 * for them */

@@ -169,7 +169,9 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
 	q->q.ops = &tap_ops;
 	q->q.mtu = t->nic.mtu;
-	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL | NIC_TSO;
+	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL;
+	if (cfg->tso)
+		q->q.caps |= NIC_TSO;
 	memcpy(q->q.mac, t->nic.mac, 6);
 }
 

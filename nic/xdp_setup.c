@@ -311,7 +311,8 @@ static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	err = xdp_sockets_open(x, cfg);
 	if (err)
 		return no_socket(err, x, cfg, why, why_len);
-	open_large(x);
+	if (cfg->tso)
+		open_large(x);
 	set_caps(x);
 	err = tell_program(x);
 	if (err)

@@ -86,7 +86,8 @@ class Path:
         argv = self.bench.ix_run(
             "s", [self.program("e2e", "xfer"), "--port", str(PORT),
                   "--send-limit", str(SEND_BUFFER)],
-            extra=["--tcp.cc", algorithm, "--tcp.snd_buf", str(SEND_BUFFER)])
+            extra=["--tso", "false", "--tcp.cc", algorithm, "--tcp.snd_buf",
+                   str(SEND_BUFFER)])
         return self.bench.start(self.on("s") + argv, "ix: domain")
 
     def linux(self, algorithm, k="s", ip=IP["s"]):

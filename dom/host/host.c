@@ -126,6 +126,7 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.mode = (enum nic_mode)c->xdp_mode,
 		.generic = c->xdp_generic,
 		.busy_poll = c->busy_poll,
+		.tso = c->tso,
 		.ring_size = c->ring_size,
 		.conns = c->dp.net.tcp.max_conns,
 	};

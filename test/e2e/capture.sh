@@ -8,7 +8,8 @@ command -v tshark >/dev/null || skip "tshark is missing"
 topology
 rto_min=200 # ms, as Linux has it: the stack shares its core here
 ip6_ix=fd00:81::10
-serve 5001 --tcp.rto_min ${rto_min}ms --ip $ip_ix/24,$ip6_ix/64 -- "$xfer"
+# As on a wire: what is not cut has no checksum yet, and is one packet of many.
+serve 5001 --tso false --tcp.rto_min ${rto_min}ms --ip $ip_ix/24,$ip6_ix/64 -- "$xfer"
 ip_b -6 addr add fd00:81::2/64 dev ix0 nodad
 # So that what Linux sends is complete, checksums and all, when captured.
 on_b ethtool -K ix0 tx off gso off tso off >/dev/null 2>&1

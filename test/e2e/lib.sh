@@ -232,6 +232,8 @@ run_options() {
 	else
 		echo "--nic tap:ix0,$ip_peer/24"
 	fi
+	# A bad path counts frames.
+	[ -z "${path:-}" ] || echo "--tso false"
 	echo "--ip $ip_ix/24 --cores 0 --stat_dir $tmp ${IX_RUN_OPTIONS:-}"
 }
 
