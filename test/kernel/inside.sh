@@ -18,8 +18,9 @@ build=$1
 ix=$build/cp/ix xfer=$build/test/e2e/xfer peer=$build/test/kernel/peer
 ip=/usr/sbin/ip tc=/usr/sbin/tc
 sysctl=/proc/sys/net/ipv4
-run="$ix run --domain inline --nic xdp:ix0 --ip 10.81.0.10/24,fd81::10/64
-	--cores 0 --mbufs 4096 --arena 32M --tcp.max_conns 256"
+run="$ix run --domain inline --nic xdp:ix0 --tso false
+	--ip 10.81.0.10/24,fd81::10/64 --cores 0 --mbufs 4096 --arena 32M
+	--tcp.max_conns 256"
 failed=0
 bulk=600000
 
