@@ -3,7 +3,7 @@
  * transmit memory. Who has little must still get some. */
 #include "attacker.h"
 
-enum { VALUE = 50000, COPIED = 400, MANY = 1600, FULL_ROUNDS = 20 };
+enum { VALUE = 50000, COPIED = 400, FULL_ROUNDS = 20 };
 
 static bool crowd(struct attack *a, uint16_t win, bool acks)
 {
@@ -54,7 +54,7 @@ static bool silent(struct attack *a)
 
 	if (!prepare(a, COPIED))
 		return false;
-	if (puppets_open(a, MANY, &how) < HOARDERS)
+	if (puppets_open(a, HOARDERS, &how) < HOARDERS)
 		return success(a, "too few connections are taken");
 	return ask_all(a, FULL_ROUNDS) && keeps_pace(a);
 }
