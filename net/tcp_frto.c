@@ -20,11 +20,14 @@ enum {
 	TRUE_SEGS = 3, /* of the window, when the timeout was true */
 };
 
+/* A timeout behind another one, with nothing acknowledged in between, changes
+ * nothing: still only the head has been sent again. */
 void tcp_frto_begin(struct tcp_conn *c)
 {
 	const u32 recovering = TCP_F_RECOVERY | TCP_F_RTO_RECOVERY;
 
-	c->frto = c->flags & recovering ? FRTO_NONE : FRTO_HEAD;
+	if (c->frto != FRTO_HEAD)
+		c->frto = c->flags & recovering ? FRTO_NONE : FRTO_HEAD;
 }
 
 static bool has_new_data(const struct tcp_conn *c)
@@ -57,14 +60,19 @@ static void send_from(struct net *net, struct tcp_conn *c, u32 seq)
 	tcp_mark_out(net, c);
 }
 
-/* Was it sent before the head was sent again? In units of timestamps, as far as
- * a tick tells them. */
+/* When the head was sent again first, as tcp_us(), or sooner: since the wait
+ * for that began, at rtt_at, each timeout has doubled RTO, up to rto_max. */
+static u32 sent_again(const struct tcp_conn *c)
+{
+	return c->rtt_at + ((c->rto >> min(c->probes, 31)) << 4);
+}
+
+/* Was it sent before that? In units of timestamps, of 2^10 us. */
 static bool is_older(const struct tcp_conn *c, u32 tsecr)
 {
-	const u32 shift = 20 - TICK_SHIFT;
-	u32 echoed = (tsecr - c->ts_offset) << shift;
+	u32 echoed = (tsecr - c->ts_offset) << 10;
 
-	return (s32)(echoed - (c->last_tx & ~0u << shift)) < 0;
+	return (s32)(echoed - (sent_again(c) & ~0u << 10)) < 0;
 }
 
 /* Sooner than F-RTO, and with a single ACK: Eifel (RFC 3522), by timestamps. */

@@ -286,9 +286,7 @@ doubled() {
 	begin ",delay=2ms,dup=5% ,delay=2ms"
 	talk "doubled, to Linux" recv 10.81.0.10 5001 $bulk
 	end
-	# An ACK tells of one (RFC 2883 section 4), and may come after the end.
-	most=$((linux_dups - linux_dups / 5))
-	is "IX hears of them" "$tcp_dsacks > 0 && $tcp_dsacks >= $most"
+	is "IX hears of each" "$linux_dups > 0 && $tcp_dsacks == $linux_dups"
 }
 
 reordered() {
@@ -301,8 +299,7 @@ reordered() {
 }
 
 # What Linux sends takes 400 ms longer for a while, time and again: ACKs to IX,
-# data to IX. How many timeouts are found to be spurious (F-RTO, RFC 5682) is
-# told, not judged: where in the queue a stall begins is not in our hands.
+# data to IX. Who sends finds out that nothing was lost (F-RTO, RFC 5682).
 spikes() {
 	for i in 1 2 3; do
 		sleep 0.4
@@ -314,14 +311,17 @@ spikes() {
 
 stalls() {
 	$tc qdisc add dev c0 root netem delay 5ms
-	begin ,delay=1ms,rate=6m,queue=200000,mark=10000
-	spikes &
-	talk "IX to Linux, stalls" recv 10.81.0.10 5001 $((3 * bulk))
-	wait $!
-	end
-	is "IX has timeouts then" "$tcp_timeouts > 0"
-	echo "IX: $tcp_timeouts timeouts, $tcp_tail_probes probes," \
-		"$tcp_spurious_timeouts spurious"
+	for try in 1 2 3 4; do # a machine that is slow has long timeouts
+		begin ,delay=1ms,rate=6m,queue=200000,mark=10000
+		spikes &
+		talk "IX to Linux, stalls" recv 10.81.0.10 5001 $((3 * bulk))
+		wait $!
+		end
+		echo "IX: $tcp_timeouts timeouts, $tcp_tail_probes probes," \
+			"$tcp_spurious_timeouts spurious"
+		[ $tcp_spurious_timeouts = 0 ] || break
+	done
+	is "IX finds its timeouts spurious" "$tcp_spurious_timeouts > 0"
 	begin ,delay=1ms,rate=6m,queue=200000,mark=10000
 	spikes &
 	talk "Linux to IX, stalls" send 10.81.0.10 5001 $((3 * bulk))
