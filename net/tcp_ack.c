@@ -93,7 +93,9 @@ bool tcp_ack_advance(struct net *net, struct tcp_conn *c, u32 ack, u32 tsecr,
 	bool fin = acked > data && c->flags & TCP_F_FIN_SENT;
 
 	rtt = tcp_take_acked(net, c, ack, data, now);
-	if (unlikely(c->backoff))
+	/* While the window is shut these are bytes of probes, whose interval
+	 * goes on growing until it opens: tcp_new_window(). */
+	if (unlikely(c->backoff) && (c->snd_wnd || !c->sndq_bytes))
 		leave_backoff(net, c, tsecr, now);
 	c->probes = 0;
 	if (unlikely(seq_lt(c->snd_nxt, ack))) {
