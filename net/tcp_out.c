@@ -3,7 +3,7 @@
 #include "net/tcp_int.h"
 #include "net/tcp_loss.h"
 
-enum { TURN = 8 }; /* segments */
+enum { TURN = 8 }; /* packets */
 
 /* The first FIN: the state of RFC 9293 section 3.10.4 follows. */
 static void fin_sent(struct tcp_conn *c)

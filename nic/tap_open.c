@@ -260,10 +260,9 @@ static int join(struct tap_nic *t, const struct linux_ifinfo *info,
 		const char *ifname, char *why, size_t why_len)
 {
 	int err = tap_share_join(&t->steer, info->index, info->rx_queues);
+	bool nobodys = err == -ENOENT && !info->rx_queues; /* made, and left */
 
-	if (err == -ENOENT && !info->rx_queues)
-		return 0; /* made, but nobody's */
-	if (!err)
+	if (!err || nobodys)
 		return 0;
 	return nic_fail(-EBUSY, why, why_len,
 			err == -EBUSY

@@ -31,8 +31,8 @@ static int open_to(const char *dir, pid_t pid)
 	return err;
 }
 
-static int ask(struct link *l, const char *dir, pid_t pid, const char *line,
-	       u64 now)
+static int ask(struct link *l, const char *dir, pid_t pid, const char *what,
+	       const char *line, u64 now)
 {
 	size_t n = strlen(line);
 	int fd = open_to(dir, pid);
@@ -43,7 +43,9 @@ static int ask(struct link *l, const char *dir, pid_t pid, const char *line,
 		close(fd);
 		return -EPIPE;
 	}
-	*l = (struct link){ .fd = fd, .deadline = now + PATIENCE_NS };
+	*l = (struct link){ .fd = fd,
+			    .what = what,
+			    .deadline = now + PATIENCE_NS };
 	return 0;
 }
 
@@ -54,21 +56,15 @@ int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
 	int err;
 
 	snprintf(line, sizeof(line), "{\"do\": \"cores\", \"n\": %u}\n", cores);
-	err = ask(l, dir, pid, line, now);
-	if (err)
-		return err;
-	l->what = "cores";
-	l->cores = cores;
-	return 0;
+	err = ask(l, dir, pid, "cores", line, now);
+	if (!err)
+		l->cores = cores;
+	return err;
 }
 
 int link_ask_drain(struct link *l, const char *dir, pid_t pid, u64 now)
 {
-	int err = ask(l, dir, pid, "{\"do\": \"drain\"}\n", now);
-
-	if (!err)
-		l->what = "drain";
-	return err;
+	return ask(l, dir, pid, "drain", "{\"do\": \"drain\"}\n", now);
 }
 
 static int parse(const struct link *l, char *why, size_t why_len)
