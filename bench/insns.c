@@ -400,10 +400,7 @@ int main(int argc, char **argv)
 	conf_init(&conf);
 	conf.dp.net.ip6.nown = program->ip6;
 	conf.dp.net.tcp.time_wait_ms = 1;
-	conf.dp.net.tcp.max_conns = max(conf.dp.net.tcp.max_conns, nconns * 2);
-	conf.dp.net.tcp.per_source = conf.dp.net.tcp.max_conns;
-	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
-	conf.dp.net.tcp.port_min = 1024;
+	lab_conf_conns(&conf.dp, max(conf.dp.net.tcp.max_conns, nconns * 2));
 	if (!conns || open_lab(&conf.dp) || open_domain())
 		fail("cannot start");
 	strcpy((char *)lab.end[LAB_CLIENT].arena, program->first.question);

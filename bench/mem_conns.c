@@ -135,11 +135,7 @@ int main(int argc, char **argv)
 	size_t before, after;
 
 	conf_init(&conf);
-	conf.dp.net.tcp.max_conns = (u32)n + 1024;
-	conf.dp.net.tcp.per_source = conf.dp.net.tcp.max_conns;
-	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
-	conf.dp.net.tcp.port_min = 1024;
-	conf.dp.net.tcp.port_max = 65535;
+	lab_conf_conns(&conf.dp, (u32)n + 1024);
 	if (!n || lab_open(&lab, &conf.dp)) {
 		fputs("mem_conns: cannot start\n", stderr);
 		return 1;

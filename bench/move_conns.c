@@ -222,11 +222,7 @@ int main(int argc, char **argv)
 	u64 best;
 
 	conf_init(&conf);
-	conf.dp.net.tcp.max_conns = (u32)n + 1024;
-	conf.dp.net.tcp.per_source = conf.dp.net.tcp.max_conns;
-	conf.dp.net.tcp.max_ranges = 4 * conf.dp.net.tcp.max_conns;
-	conf.dp.net.tcp.port_min = 1024;
-	conf.dp.net.tcp.port_max = 65535;
+	lab_conf_conns(&conf.dp, (u32)n + 1024);
 	if (!n || !moves || open_all(&conf.dp)) {
 		fputs("move_conns: cannot start\n", stderr);
 		return 1;

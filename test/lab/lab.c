@@ -224,6 +224,16 @@ void lab_close(struct lab *lab)
 	}
 }
 
+void lab_conf_conns(struct dp_conf *conf, u32 most)
+{
+	struct tcp_conf *tcp = &conf->net.tcp;
+
+	tcp->max_conns = tcp->per_source = most;
+	tcp->max_ranges = 4 * most;
+	tcp->port_min = 1024;
+	tcp->port_max = 65535;
+}
+
 int lab_step(struct lab *lab, int end, bool calls)
 {
 	lab->now += STEP_NS;

@@ -100,6 +100,9 @@ int lab_wire(struct lab *lab);
 int lab_start(struct lab *lab, const struct dp_conf *conf);
 void lab_close(struct lab *lab);
 
+/* Up to @most connections, all with the one host that there is. */
+void lab_conf_conns(struct dp_conf *conf, u32 most);
+
 /* One iteration of one end, without a batch or with what stands in down. */
 int lab_step(struct lab *lab, int end, bool calls);
 
