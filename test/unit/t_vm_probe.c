@@ -7,40 +7,14 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "dom/vm/vm.h"
+#include "fake_kvm.h"
 
-enum { RUN_LEN = 3 * VM_PAGE, HANGS_S = 6, IN_TIME_S = 4 };
-
-static int new_fd(void)
-{
-	int fd = memfd_create("kvm", MFD_CLOEXEC);
-
-	return ftruncate(fd, RUN_LEN) ? -1 : fd;
-}
-
-static const char *setting; /* of nested page tables; NULL: no such file */
-
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...)
-{
-	int fd;
-
-	if (!strcmp(path, "/dev/kvm"))
-		return new_fd();
-	if (!setting || strcmp(path, "/sys/module/kvm_amd/parameters/npt"))
-		return -1;
-	fd = new_fd();
-	assert_int_equal(pwrite(fd, setting, 1, 0), 1);
-	return fd;
-}
+enum { HANGS_S = 6, IN_TIME_S = 4 };
 
 /* Without a signal it would be for ever. */
 static int run(void)
@@ -48,34 +22,6 @@ static int run(void)
 	const struct timespec hangs = { .tv_sec = HANGS_S };
 
 	return nanosleep(&hangs, NULL);
-}
-
-static struct kvm_sregs sregs;
-
-int __wrap_ioctl(int fd, unsigned long what, void *arg);
-int __wrap_ioctl(int fd, unsigned long what, void *arg)
-{
-	switch (what) {
-	case KVM_GET_API_VERSION:
-		return KVM_API_VERSION;
-	case KVM_CHECK_EXTENSION:
-	case KVM_SET_MSRS:
-		return 1;
-	case KVM_GET_VCPU_MMAP_SIZE:
-		return RUN_LEN;
-	case KVM_CREATE_VM:
-	case KVM_CREATE_VCPU:
-		return new_fd();
-	case KVM_RUN:
-		return run();
-	case KVM_SET_SREGS:
-		memcpy(&sregs, arg, sizeof(sregs));
-		break;
-	case KVM_GET_SREGS:
-		memcpy(arg, &sregs, sizeof(sregs));
-		break;
-	}
-	return 0;
 }
 
 static void probe_in_time(void)
@@ -111,12 +57,12 @@ static void test_shadow(void **state)
 {
 	char why[256];
 
-	setting = "N";
+	kvm.npt = "N";
 	assert_int_equal(vm_probe(why, sizeof(why)), -ENOSYS);
 	assert_non_null(strstr(why, "nested page tables"));
-	setting = "Y";
+	kvm.npt = "Y";
 	assert_int_equal(vm_probe(why, sizeof(why)), -ETIMEDOUT);
-	setting = NULL;
+	kvm.npt = NULL;
 }
 
 int main(void)
@@ -127,5 +73,6 @@ int main(void)
 		cmocka_unit_test(test_shadow),
 	};
 
+	kvm.run = run;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,7 @@
 /*
  * The rights table of doc/isolation.md against the page tables that domain vm
  * builds: what each page of the guest is, and what rights it has. And the
- * registers, descriptors and gates that make them hold. /dev/kvm is a fake that
- * remembers what it was told.
+ * registers, descriptors and gates that make them hold.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,10 +17,9 @@
 
 #include "dom/process/process.h"
 #include "dom/vm/run.h"
+#include "fake_kvm.h"
 
 enum {
-	RUN_LEN = 3 * VM_PAGE,
-	MAX_SLOTS = 64,
 	THREADS = 2,
 	MEM_BYTES = 3 * VM_LARGE + 5 * VM_PAGE,
 	NIC_BYTES = 2 * VM_PAGE,
@@ -36,93 +34,6 @@ enum {
 
 #define E_ADDRESS 0x000ffffffffff000ull
 #define E_NX (1ull << 63)
-#define MSR_STAR 0xc0000081u
-#define MSR_LSTAR 0xc0000082u
-#define MSR_SFMASK 0xc0000084u
-
-/* ---- /dev/kvm */
-
-static struct {
-	struct kvm_userspace_memory_region slots[MAX_SLOTS];
-	u32 nslots;
-	struct kvm_sregs sregs;
-	struct kvm_regs regs;
-	u64 star, lstar, sfmask;
-	u32 smep_smap, umip; /* what CPUID has: leaf 7, EBX and ECX */
-	u64 lost;	     /* bits of CR4 that it forgets */
-} kvm;
-
-static int new_fd(void)
-{
-	int fd = memfd_create("kvm", MFD_CLOEXEC);
-
-	return ftruncate(fd, RUN_LEN) ? -1 : fd;
-}
-
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...)
-{
-	return strcmp(path, "/dev/kvm") ? -1 : new_fd();
-}
-
-static int tell_cpuid(struct kvm_cpuid2 *id)
-{
-	id->nent = 2;
-	id->entries[0] =
-		(struct kvm_cpuid_entry2){ .function = 1, .ecx = 1 << 26 };
-	id->entries[1] = (struct kvm_cpuid_entry2){ .function = 7,
-						    .ebx = kvm.smep_smap,
-						    .ecx = kvm.umip };
-	return 0;
-}
-
-static int note_msr(const struct kvm_msr_entry *e)
-{
-	if (e->index == MSR_STAR)
-		kvm.star = e->data;
-	if (e->index == MSR_LSTAR)
-		kvm.lstar = e->data;
-	if (e->index == MSR_SFMASK)
-		kvm.sfmask = e->data;
-	return 1;
-}
-
-int __wrap_ioctl(int fd, unsigned long what, void *arg);
-int __wrap_ioctl(int fd, unsigned long what, void *arg)
-{
-	switch (what) {
-	case KVM_GET_API_VERSION:
-		return KVM_API_VERSION;
-	case KVM_CHECK_EXTENSION:
-		return 1;
-	case KVM_GET_VCPU_MMAP_SIZE:
-		return RUN_LEN;
-	case KVM_CREATE_VM:
-	case KVM_CREATE_VCPU:
-		return new_fd();
-	case KVM_SET_USER_MEMORY_REGION:
-		assert_true(kvm.nslots < MAX_SLOTS);
-		memcpy(&kvm.slots[kvm.nslots++], arg, sizeof(kvm.slots[0]));
-		return 0;
-	case KVM_GET_SUPPORTED_CPUID:
-		return tell_cpuid(arg);
-	case KVM_SET_SREGS:
-		memcpy(&kvm.sregs, arg, sizeof(kvm.sregs));
-		kvm.sregs.cr4 &= ~kvm.lost;
-		return 0;
-	case KVM_GET_SREGS:
-		memcpy(arg, &kvm.sregs, sizeof(kvm.sregs));
-		return 0;
-	case KVM_SET_REGS:
-		memcpy(&kvm.regs, arg, sizeof(kvm.regs));
-		return 0;
-	case KVM_SET_MSRS:
-		return note_msr(((struct kvm_msrs *)arg)->entries);
-	case KVM_RUN:
-		fail_msg("the guest runs");
-	}
-	return 0;
-}
 
 /* ---- a dataplane's memory, and its guest */
 
