@@ -12,13 +12,7 @@
 
 serve() { # OPTIONS... -- PROGRAM...
 	begin 200 --name served "$@" &
-	server=$!
-	i=0
-	until "$ix" ps served 2>/dev/null | grep -q ' vm ' || [ $i = 100 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
-	sleep 1
+	started
 }
 
 end() {

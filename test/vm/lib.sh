@@ -22,16 +22,30 @@ begin() {
 		--ip 10.0.0.1/24 --cores 0 $small "$@"
 }
 
-# serve OPTIONS... -- PROGRAM...: in the background, $server
+# soon TRIES COMMAND...: until it succeeds, a try each 0.2 s
+soon() {
+	tries=$1
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+has_counters() { "$ix" stat 2>/dev/null | grep -q '^  thread'; }
+
+# What has just been begun in the background is there: $server.
+started() {
+	server=$!
+	soon 100 has_counters
+	sleep 1
+}
+
+# serve OPTIONS... -- PROGRAM...: in the background
 serve() {
 	begin 150 "$@" &
-	server=$!
-	i=0
-	until "$ix" stat 2>/dev/null | grep -q '^  thread' || [ $i = 50 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
-	sleep 1
+	started
 }
 
 counter() {

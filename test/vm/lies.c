@@ -192,23 +192,32 @@ static void write_target(void)
 	*target = 1;
 }
 
+struct tried {
+	int n, found;
+};
+
+/* False: the dataplane is gone. */
+static bool try_address(struct tried *t, uint64_t at)
+{
+	target = (volatile char *)at;
+	t->found += signal_of(read_target) != SIGSEGV;
+	if (!served())
+		return false;
+	t->found += signal_of(write_target) != SIGSEGV;
+	t->n++;
+	return served();
+}
+
 /* D's addresses are ring 0's: not one page of them is to be had. */
 static void scan(void)
 {
-	int found = 0, tried = 0;
+	struct tried t = { 0 };
 
 	for (uint64_t at = 0x7f0000000000; at < 0x800000000000;
-	     at += 0x400000000) {
-		target = (volatile char *)at;
-		found += signal_of(read_target) != SIGSEGV;
-		if (!served())
+	     at += 0x400000000)
+		if (!try_address(&t, at))
 			break;
-		found += signal_of(write_target) != SIGSEGV;
-		tried++;
-		if (!served())
-			break;
-	}
-	check(!found && tried == 64, "%d addresses of D's", tried);
+	check(!t.found && t.n == 64, "%d addresses of D's", t.n);
 }
 
 /* Mapped in the process, too, where a fault is met again? */
@@ -247,24 +256,17 @@ static FILE *open_soon(const char *path)
 static void mappings(const char *path)
 {
 	FILE *f = open_soon(path);
-	int found = 0, tried = 0;
+	struct tried t = { 0 };
 	unsigned long at;
 
 	check(f, "D's mappings are known");
-	while (f && fscanf(f, "%lx", &at) == 1) {
-		if (is_ours(at) || !served())
-			continue;
-		target = (volatile char *)at;
-		found += signal_of(read_target) != SIGSEGV;
-		if (!served())
+	while (f && fscanf(f, "%lx", &at) == 1)
+		if (!is_ours(at) && !try_address(&t, at))
 			break;
-		found += signal_of(write_target) != SIGSEGV;
-		tried++;
-	}
 	if (f)
 		fclose(f);
-	check(!found && tried > 50 && served(),
-	      "%d addresses that D has mapped: %d are ours", tried, found);
+	check(!t.found && t.n > 50 && served(),
+	      "%d addresses that D has mapped: %d are ours", t.n, t.found);
 }
 
 /* A crossing of our own making, in the process: what D says to it. */

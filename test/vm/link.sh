@@ -17,34 +17,17 @@ serve() { # NIC OPTIONS...
 	"$ix" run --domain vm --nic "$nic" --name served --cores 0 --mbufs 4096 \
 		--arena 32M --tcp.max_conns 256 "$@" -- "$build/app/echo" \
 		--port 7 >/tmp/server 2>&1 &
-	server=$!
-	i=0
-	until "$ix" ps served 2>/dev/null | grep -q ' vm ' || [ $i = 100 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
-	sleep 1
+	started
 }
 
-counter() {
-	"$ix" stat served --all | awk -v name="$1" '$1 == name { print $2 }'
-}
+counts() { [ "$(counter "$1")" -gt 0 ]; }
 
-reaches() { # COUNTER
-	i=0
-	until [ "$(counter $1)" -gt 0 ] || [ $i = 50 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
-	[ $i -lt 50 ] && ok "$nic: counted: $1" || bad "$nic: no $1"
+counted() { # COUNTER
+	soon 50 counts "$1" && ok "$nic: counted: $1" || bad "$nic: no $1"
 }
 
 said() { # WHAT: once
-	i=0
-	until grep -q "$1" /tmp/server || [ $i = 50 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
+	soon 50 grep -q "$1" /tmp/server
 	[ "$(grep -c "$1" /tmp/server)" = 1 ] && ok "$nic: said: $1" ||
 		bad "$nic: $1: $(cat /tmp/server)"
 }
@@ -58,16 +41,14 @@ sleeps() {
 		bad "$nic: $n iterations"
 }
 
+has_all() { [ "$(counter tcp_conns)" = 4 ]; }
+
 # Answers that are late are waited for; every byte of them is compared.
 load() { # ADDRESS
 	timeout 100 $on "$build/bench/ixload" -b linux "$1:7" --conns 4 --json \
 		--timeout 60 --warmup 0 --duration 14 >/tmp/load 2>&1 &
 	load=$!
-	i=0
-	until [ "$(counter tcp_conns)" = 4 ] || [ $i = 50 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
+	soon 50 has_all
 	sleep 1
 }
 
@@ -81,7 +62,7 @@ down_and_up() { # INTERFACE ADDRESS
 	load $2
 	$ip link set $1 down
 	said "the link is down"
-	reaches link_downs
+	counted link_downs
 	sleep 1
 	sleeps
 	$ip link set $1 up
@@ -100,7 +81,7 @@ gone() { # INTERFACE
 on=
 serve tap:ix0,10.78.0.1/24 --ip 10.78.0.9/24
 down_and_up ix0 10.78.0.9
-reaches drop_link
+counted drop_link
 gone ix0
 
 mkdir -p /run/netns

@@ -12,13 +12,7 @@
 serve() { # OPTIONS...
 	begin 200 --name served --cores 0,1 "$@" -- "$build/app/echo" --port 7 \
 		>/tmp/server 2>&1 &
-	server=$!
-	i=0
-	until "$ix" ps served 2>/dev/null | grep -q ' vm ' || [ $i = 100 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
-	sleep 1
+	started
 }
 
 load() { # ixload's arguments
@@ -72,18 +66,15 @@ none() { # NAME COUNTER...: of that dataplane
 # Every byte of every answer is compared.
 serve
 load --conns 24 --duration 40
-i=0
-until [ "$(counter served tcp_conns)" = 24 ] || [ $i = 100 ]; do
-	sleep 0.2
-	i=$((i + 1))
-done
+has_all() { [ "$(counter served tcp_conns)" = 24 ]; }
+soon 100 has_all
 for round in 1 2 3; do
 	back_and_forth
 done
 moved=$(counter served moved_in)
 [ "$moved" -ge 24 ] && [ "$moved" = "$(counter served moved_out)" ] &&
 	ok "$moved connections have moved" || bad "moved: $moved"
-[ "$(counter served tcp_conns)" = 24 ] && ok "all connections are there" ||
+has_all && ok "all connections are there" ||
 	bad "connections: $(counter served tcp_conns)"
 none served drop_early move_lost drop_forward drop_no_buffer calls_failed \
 	tcp_out_of_order tcp_rst_out

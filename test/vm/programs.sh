@@ -10,14 +10,8 @@ here=10.78.0.1 there=10.78.0.9 here6=fd78::1 there6=fd78::9
 serve() { # OPTIONS... -- PROGRAM...: in the background, $server
 	begin 60 --nic tap:t0,$here/24 --ip $there/24,$there6/64 \
 		--ip6_detect false --mbufs 4096 --arena 32M "$@" &
-	server=$!
-	i=0
-	until "$ix" stat 2>/dev/null | grep -q '^  thread' || [ $i = 50 ]; do
-		sleep 0.2
-		i=$((i + 1))
-	done
+	started
 	/usr/sbin/ip -6 addr add $here6/64 dev t0 nodad
-	sleep 1
 }
 
 leave() { # WHAT
