@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "net/tcp_answer.h"
 #include "rig.h"
 
 struct fixture {
@@ -27,6 +28,31 @@ static int begin(void **state)
 	rig_listen(f.r, 4);
 	f.conn = rig_accept(f.r, &f.peer, 42);
 	rig_drain(f.r);
+	*state = &f;
+	return 0;
+}
+
+/* Timestamps are on, and the peer has answered: who sends goes the short way
+ * (tcp_may_answer()). */
+static int begin_usual(void **state)
+{
+	static struct fixture f;
+	const struct tcp_conn *conn;
+
+	f.r = rig_new();
+	f.r->conf.net.tcp.timestamps = true;
+	rig_start(f.r);
+	rig_listen(f.r, 4);
+	f.conn = rig_accept_ts(f.r, &f.peer, 42);
+	rig_send(f.r, f.conn, 0, 1);
+	rig_run(f.r);
+	f.r->down.sgs[0].len = 0;
+	f.peer.ack++;
+	rig_inject_tcp(f.r, &f.peer, TCP_ACK, NULL, 0);
+	rig_poll(f.r);
+	rig_drain(f.r);
+	conn = &f.r->dp.net.tcp.conns[handle_index(f.conn)];
+	assert_true(tcp_may_answer(conn));
 	*state = &f;
 	return 0;
 }
@@ -1054,9 +1080,23 @@ static void ports_of_others(void **state)
 }
 
 #define GATE_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define USUAL_TEST(name)                                      \
+	{                                                     \
+		"usual: " #name, name, begin_usual, end, NULL \
+	}
 
 int main(void)
 {
+	const struct CMUnitTest usual[] = {
+		USUAL_TEST(count_is_a_lie),   USUAL_TEST(full_batch),
+		USUAL_TEST(rest_is_refused),  USUAL_TEST(forged_handles),
+		USUAL_TEST(stale_handles),    USUAL_TEST(ranges),
+		USUAL_TEST(sg_counts),	      USUAL_TEST(all_or_nothing),
+		USUAL_TEST(gathers_in_order), USUAL_TEST(back_pressure),
+		USUAL_TEST(no_overtaking),    USUAL_TEST(recv_done_bounds),
+		USUAL_TEST(answers),	      USUAL_TEST(answer_after_close),
+		USUAL_TEST(answer_and_close), USUAL_TEST(racing_range),
+	};
 	const struct CMUnitTest tests[] = {
 		GATE_TEST(count_is_a_lie),
 		GATE_TEST(full_batch),
@@ -1091,5 +1131,6 @@ int main(void)
 		GATE_TEST(ports_of_others),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) +
+	       cmocka_run_group_tests(usual, NULL, NULL);
 }
