@@ -489,7 +489,7 @@ LOSS = [
     Mutant("the timeout forgets that it was put off", "net/tcp_loss.c",
            "\tl->rto_at = c->rto_at;\n\tc->rto_at = at;",
            "\tl->rto_at = at;\n\tc->rto_at = at;",
-           ["tail_probe"]),
+           ["reorder_wait_renewed"]),
     # What the simulation counts anew after each step: test/sim/recovery.c.
     Mutant("what is SACKed counts as in the network", "net/tcp_sack.c",
            "if (s->state == SPAN_PASSED || s->state == SPAN_RESENT)",

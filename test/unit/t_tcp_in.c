@@ -101,6 +101,11 @@ static void new_flags_close_the_fast_path(void **state)
 	f->net.conf.tcp.timestamps = true;
 	p.ts = true;
 	c = tcp_accepted(f, &p);
+	assert_int_equal(tcp_send(&f->net, c, data, 1), 1);
+	tcp_output_all(&f->net, f->now);
+	p.ack += 1;
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	assert_int_equal(tcp_news(f, c), TCP_EV_SENT);
 	tcp_drain(f);
 	for (flag = TCP_F_LOSS;; flag = 0) {
 		struct be32 ts[] = { be32(0x0101080a), be32(p.tsval),
