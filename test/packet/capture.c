@@ -59,19 +59,34 @@ static void relate(const struct script_flow *f, struct seg *s)
 	}
 }
 
+static void capture_icmp(const struct run *r, struct packet *p,
+			 const struct wire_ip *ip, const u8 *frame)
+{
+	p->wrong = ip->wrong;
+	wire_icmp_print(ip, frame, p->icmp, sizeof(p->icmp));
+	if (r->verbose)
+		printf("%.6f > icmp %s\n", run_seconds(r, p->at), p->icmp);
+}
+
 static void capture_packet(struct run *r, const struct fake_frame *frame)
 {
 	struct packet *p = &r->packets[r->np++];
 	struct wire_seg w = { 0 };
+	struct wire_ip ip;
 	char text[200];
 
 	if (r->np == MAX_QUEUE)
 		run_fail(r, "too many packets");
 	*p = (struct packet){ .at = r->rig->now };
-	if (!wire_seg_parse(&w, frame->data, frame->len)) {
+	if (!wire_ip_parse(&ip, frame->data, frame->len)) {
 		p->wrong = "not TCP";
 		return;
 	}
+	if (ip.proto != IP_PROTO_TCP) {
+		capture_icmp(r, p, &ip, frame->data);
+		return;
+	}
+	wire_seg_parse(&w, &ip);
 	p->flow = flow_of(r, &w.flow);
 	p->wrong = w.wrong;
 	p->seg = w.seg;

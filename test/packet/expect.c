@@ -12,6 +12,9 @@ static void fail_packet(const struct run *r, const char *what,
 {
 	char text[200];
 
+	if (*p->icmp)
+		run_fail(r, "%s: %.6f > icmp %s", what, run_seconds(r, p->at),
+			 p->icmp);
 	run_fail(r, "%s: %.6f > %s @%u", what, run_seconds(r, p->at),
 		 script_print(&p->seg, text, sizeof(text)), p->flow);
 }
@@ -67,6 +70,8 @@ static const char *difference(const struct run *r, const struct packet *p)
 
 	if (p->wrong)
 		return p->wrong;
+	if (*p->icmp)
+		return "ICMP";
 	if (p->flow != r->stmt->flow)
 		return "another connection";
 	if (p->at + TOLERANCE < at || p->at > at + TOLERANCE)
@@ -84,22 +89,44 @@ static const char *difference(const struct run *r, const struct packet *p)
 		return "urgent pointer";
 	if (want->ecn != got->ecn)
 		return "wrong ECN";
+	if (want->mac != got->mac)
+		return "to another neighbour";
 	if (!same_opts(&r->flows[p->flow], want, got))
 		return "wrong options";
 	return NULL;
 }
 
-void expect_packet(struct run *r)
+static const char *icmp_difference(const struct run *r, const struct packet *p)
+{
+	if (p->wrong)
+		return p->wrong;
+	if (p->at + TOLERANCE < r->line || p->at > r->line + TOLERANCE)
+		return "wrong time";
+	return strcmp(p->icmp, r->stmt->text) ? "another packet" : NULL;
+}
+
+static void expect(struct run *r, const char *(*differs)(const struct run *,
+							 const struct packet *))
 {
 	const char *wrong;
 
 	run_until(r, r->line + TOLERANCE, &r->np);
 	if (!r->np)
 		run_fail(r, "no packet came");
-	wrong = difference(r, &r->packets[0]);
+	wrong = differs(r, &r->packets[0]);
 	if (wrong)
 		fail_packet(r, wrong, &r->packets[0]);
 	memmove(r->packets, r->packets + 1, --r->np * sizeof(*r->packets));
+}
+
+void expect_packet(struct run *r)
+{
+	expect(r, difference);
+}
+
+void expect_icmp(struct run *r)
+{
+	expect(r, icmp_difference);
 }
 
 /* Adjacent recv and sent events of one connection count as one. */

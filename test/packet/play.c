@@ -67,20 +67,34 @@ void play_segment(struct run *r)
 void play_icmp(struct run *r)
 {
 	struct script_flow *f = &r->flows[r->stmt->flow];
-	bool needfrag = !strcmp(r->stmt->word, "needfrag");
 	u8 frame[FAKE_FRAME_MAX];
-	u32 n = wire_icmp_build(
-		frame, &f->id,
-		strcmp(r->stmt->word, "exceeded") ? ICMP_UNREACHABLE
-						  : ICMP_TIME_EXCEEDED,
-		needfrag ? ICMP_UNREACH_NEEDFRAG : (u8)r->stmt->arg[0],
-		needfrag ? (u16)r->stmt->arg[0] : 0,
-		f->iss + (u32)r->stmt->arg[1]);
+	u32 n = wire_icmp_build(frame, &f->id, r->stmt->word,
+				(u32)r->stmt->arg[0],
+				f->iss + (u32)r->stmt->arg[1]);
 
+	if (!n)
+		run_fail(r, "no such ICMP: %s", r->stmt->word);
 	fake_nic_inject(&r->rig->nic, frame, n);
 }
 
+void play_nd(struct run *r)
+{
+	u8 frame[FAKE_FRAME_MAX];
+
+	fake_nic_inject(&r->rig->nic, frame,
+			wire_nd_build(frame, r->stmt->text));
+}
+
 /* ---- calls */
+
+static struct ix_addr peer_address(const struct run *r)
+{
+	struct ix_addr a = addr_of_ipv4(rig_peer_ip);
+
+	if (r->ip6)
+		memcpy(&a, &rig_peer_ip6, sizeof(a));
+	return a;
+}
 
 void play_call(struct run *r)
 {
@@ -123,10 +137,8 @@ void play_call(struct run *r)
 	else if (op == IX_CLOSE)
 		c->how = *st->word == 's' ? IX_CLOSE_WRITE : IX_CLOSE_ALL;
 	if (op == IX_CONNECT) {
-		c->ip = addr_of_ipv4(rig_peer_ip);
-		f->id = (struct flow_id){ .peer = rig_peer_ip,
-					  .us = rig_ip,
-					  .peer_port = c->port };
+		c->ip = peer_address(r);
+		f->id = (struct flow_id){ .ip6 = r->ip6, .peer_port = c->port };
 	}
 }
 

@@ -5,8 +5,10 @@
  *
  *	run [-v] SCRIPT.pkt...        -v: print everything that happens
  *
- * Each script runs with a NIC that gathers and with one that does not, and both
- * again with timestamps if it includes established.inc.
+ * Each script runs by both families, with a NIC that gathers and with one that
+ * does not, and all again with timestamps if it includes established.inc. The
+ *MTU is such that segments hold as much in each case: of scripts for IPv6
+ *alone, 1440 bytes.
  */
 #include "run.h"
 
@@ -19,6 +21,7 @@
 
 enum {
 	MAX_STEPS = 100000,
+	TS_LEN = 12,	    /* of the timestamps option, padded */
 	FIRST_PORT = 40000, /* of the peer, in passive connections */
 };
 
@@ -32,8 +35,8 @@ void run_fail(const struct run *r, const char *fmt, ...)
 	va_list ap;
 
 	fflush(stdout);
-	fprintf(stderr, "%s:%d: at %.6f: ", r->stmt->file, r->stmt->line,
-		run_seconds(r, r->rig->now));
+	fprintf(stderr, "%s:%d: IPv%d, at %.6f: ", r->stmt->file, r->stmt->line,
+		r->ip6 ? 6 : 4, run_seconds(r, r->rig->now));
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -80,18 +83,36 @@ void run_until(struct run *r, u64 until, const u32 *queue)
 
 /* ---- the script */
 
+/* Is it for @family of peers to be found out where they are? */
+static void meet(struct run *r)
+{
+	struct net *net = &r->rig->dp.net;
+	struct be32 id;
+
+	if (!r->ip6)
+		return;
+	if (r->nd) {
+		ip6_announce(net, r->rig->now);
+		return;
+	}
+	id = addr_get(net, rig_peer_ip6);
+	if (neigh_add_static(net, id, rig_peer_mac))
+		run_fail(r, "no IPv6");
+	addr_put(net, id);
+}
+
 static void start(struct run *r)
 {
 	if (r->started)
 		return;
 	r->started = true;
 	rig_start(r->rig);
+	meet(r);
 	for (u32 i = 0; i < RIG_ARENA; i++)
 		r->rig->arena[i] = run_pattern(i);
 	for (u32 i = 1; i < MAX_FLOW; i++)
 		r->flows[i].id = (struct flow_id){
-			.peer = rig_peer_ip,
-			.us = rig_ip,
+			.ip6 = r->ip6,
 			.peer_port = (u16)(FIRST_PORT + i),
 			.our_port = RIG_PORT,
 		};
@@ -110,6 +131,8 @@ static u32 batch(struct run *r, const struct script *s, u32 first)
 			play_segment(r);
 		else if (r->stmt->kind == STMT_ICMP)
 			play_icmp(r);
+		else if (r->stmt->kind == STMT_ND)
+			play_nd(r);
 		else
 			play_call(r), calls++;
 	} while (first + ++n < s->n && s->stmts[first + n].when == TIME_SAME);
@@ -145,6 +168,9 @@ static void run(struct run *r, const struct script *s)
 		case STMT_OUT:
 			expect_packet(r);
 			break;
+		case STMT_ICMP_OUT:
+			expect_icmp(r);
+			break;
 		case STMT_EVENT:
 			expect_event(r);
 			break;
@@ -177,27 +203,51 @@ static void defaults(struct tcp_conf *c)
 	c->sack = true;
 }
 
-/* @fast: with timestamps, where the script leaves the opening to us. */
-static void run_script(const char *path, u32 caps, bool fast, bool verbose)
+/* How a script runs. */
+struct variant {
+	u32 caps;  /* of the NIC */
+	bool fast; /* with timestamps, where the script leaves the opening to us
+		    */
+	bool ip6;
+};
+
+static void speak_ip6(struct run *r)
+{
+	r->rig->conf.net.ip6 = (struct ip6_conf){
+		.own = { { .ip = rig_ip6, .bits = 64 } },
+		.nown = 1,
+		.gateway = rig_peer_ip6,
+		.detect = r->nd,
+	};
+}
+
+static void run_script(const char *path, struct variant v, bool verbose)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct script s = { 0 };
 
 	if (!r)
 		panic("memory");
-	if (fast) {
+	if (v.fast) {
 		s.from = "established.inc";
 		s.to = "established_fast.inc";
 	}
 	script_read(&s, path);
 	r->rig = rig_new();
-	r->rig->nic.q.caps |= caps;
-	r->rig->nic.q.mtu = fast ? 1512 : 1500;
+	r->rig->nic.q.caps |= v.caps;
+	r->rig->nic.q.mtu = 1500 + (v.fast ? TS_LEN : 0);
+	if (v.ip6 && s.only != FAMILY_IP6)
+		r->rig->nic.q.mtu += IPV6_LEN - IPV4_LEN;
 	memcpy(r->rig->nic.q.mac, "\2\0\0\0\0\1", 6);
 	defaults(&r->rig->conf.net.tcp);
 	r->start = r->line = r->rig->now;
 	r->verbose = verbose;
-	if (!fast || s.replaced)
+	r->ip6 = v.ip6;
+	r->nd = s.nd;
+	if (v.ip6)
+		speak_ip6(r);
+	if ((!v.fast || s.replaced) &&
+	    s.only != (v.ip6 ? FAMILY_IP4 : FAMILY_IP6))
 		run(r, &s);
 	start(r);
 	rig_end(r->rig);
@@ -210,10 +260,13 @@ int main(int argc, char **argv)
 	bool verbose = argc > 1 && !strcmp(argv[1], "-v");
 
 	for (int i = 1 + verbose; i < argc; i++) {
-		run_script(argv[i], 0, false, verbose);
-		run_script(argv[i], NIC_GATHER, false, verbose);
-		run_script(argv[i], 0, true, verbose);
-		run_script(argv[i], NIC_GATHER, true, verbose);
+		for (u32 v = 0; v < 8; v++)
+			run_script(argv[i],
+				   (struct variant){ .caps = v & 1 ? NIC_GATHER
+								   : 0,
+						     .fast = v & 2,
+						     .ip6 = v & 4 },
+				   verbose);
 	}
 	return 0;
 }

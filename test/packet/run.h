@@ -12,7 +12,7 @@
 
 #include "../unit/rig.h"
 #include "script.h"
-#include "wire_seg.h"
+#include "wire_icmp.h"
 
 enum {
 	MAX_QUEUE = 1024,
@@ -24,6 +24,7 @@ struct packet {
 	u64 at;
 	u32 flow;	/* 0: unknown */
 	struct seg seg; /* sequence numbers relative */
+	char icmp[60];	/* what it says, if it is that */
 	const char *wrong;
 };
 
@@ -49,6 +50,7 @@ struct run {
 	struct rig *rig;
 	u64 start, line; /* the script's begin; the last statement's time */
 	bool started, verbose;
+	bool ip6, nd; /* nd: nobody knows where the peer is */
 	struct script_flow flows[MAX_FLOW];
 	struct packet packets[MAX_QUEUE];
 	u32 np;
@@ -71,6 +73,7 @@ void run_until(struct run *r, u64 until, const u32 *queue);
 /* play.c: the statement r->stmt */
 void play_segment(struct run *r);
 void play_icmp(struct run *r);
+void play_nd(struct run *r);
 void play_call(struct run *r);
 void play_result(struct run *r, const struct stmt *st, s64 got);
 void play_conf(struct run *r);
@@ -80,6 +83,7 @@ void capture(struct run *r);
 
 /* expect.c: the statement r->stmt, at r->line */
 void expect_packet(struct run *r);
+void expect_icmp(struct run *r);
 void expect_event(struct run *r);
 void expect_counter(struct run *r);
 void expect_nothing(const struct run *r);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/pkt.h"
+
 enum { MAX_WORDS = 32, MAX_LINE = 400 };
 
 struct where {
@@ -189,6 +191,31 @@ static u8 ecn_of(const char *word)
 	return i;
 }
 
+static void parse_ext(struct words *w, struct seg *s)
+{
+	static const struct {
+		const char *name;
+		u8 type;
+	} types[] = { { "hop", IP6_HOP_BY_HOP },
+		      { "dest", IP6_DEST_OPTIONS },
+		      { "route", IP6_ROUTING },
+		      { "frag", IP6_FRAGMENT } };
+	char *name = need_word(w, "header"), *n = strchr(name, ':');
+
+	if (n)
+		*n++ = 0;
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		if (strcmp(types[i].name, name) ||
+		    s->next == ARRAY_SIZE(s->ext))
+			continue;
+		s->ext[s->next++] =
+			(struct ext){ types[i].type,
+				      n ? (u32)strtoul(n, NULL, 0) : 0 };
+		return;
+	}
+	fail(&w->at, "not a header: %s", name);
+}
+
 static void parse_seg(struct words *w, struct seg *s)
 {
 	unsigned int from, to, len;
@@ -213,8 +240,12 @@ static void parse_seg(struct words *w, struct seg *s)
 			s->win = number_or_star(w, need_word(w, "number"));
 		else if (!strcmp(word, "urg"))
 			s->urg = (u32)number(w, need_word(w, "number"));
+		else if (!strcmp(word, "mac"))
+			s->mac = (u8)number(w, need_word(w, "number"));
 		else if (!strcmp(word, "badsum"))
 			s->bad_sum = true;
+		else if (!strcmp(word, "ext"))
+			parse_ext(w, s);
 		else if (ecn_of(word))
 			s->ecn = ecn_of(word);
 		else if (!strcmp(word, "<"))
@@ -243,6 +274,37 @@ static void parse_args(struct words *w, struct stmt *st)
 			fail(&w->at, "too many arguments");
 		}
 	}
+}
+
+/* What is left, as it stands. */
+static void parse_text(struct words *w, struct stmt *st)
+{
+	size_t n = 0;
+
+	while (w->i < w->n && n < sizeof(st->text)) {
+		n += (size_t)snprintf(st->text + n, sizeof(st->text) - n,
+				      "%s%s", n ? " " : "", w->w[w->i]);
+		w->i++;
+	}
+	if (!n || n >= sizeof(st->text))
+		fail(&w->at, "nothing, or too much");
+}
+
+static void parse_icmp(struct words *w, struct stmt *st)
+{
+	const char *s = need_word(w, "what");
+
+	w->i--;
+	if (st->kind == STMT_OUT)
+		st->kind = STMT_ICMP_OUT;
+	else if (!strcmp(s, "solicit") || !strcmp(s, "advert"))
+		st->kind = STMT_ND;
+	else
+		st->kind = STMT_ICMP;
+	if (st->kind == STMT_ICMP)
+		parse_args(w, st);
+	else
+		parse_text(w, st);
 }
 
 /* Is the first word a time? */
@@ -286,9 +348,8 @@ static void parse_kind(struct words *w, struct stmt *st)
 		st->kind = *s == '<' ? STMT_IN : STMT_OUT;
 		w->i++;
 		if (w->i < w->n && !strcmp(w->w[w->i], "icmp")) {
-			st->kind = STMT_ICMP;
 			w->i++;
-			parse_args(w, st);
+			parse_icmp(w, st);
 		} else {
 			parse_seg(w, &st->seg);
 		}
@@ -357,6 +418,17 @@ static void include(struct script *s, struct words *w, const char *path)
 	script_read(s, file);
 }
 
+static void only(struct script *s, struct words *w)
+{
+	const char *family, *nd;
+
+	w->i = 1;
+	family = need_word(w, "ip4 or ip6");
+	nd = next_word(w);
+	s->only = strcmp(family, "ip4") ? FAMILY_IP6 : FAMILY_IP4;
+	s->nd = nd && !strcmp(nd, "nd");
+}
+
 static void statement(struct script *s, struct where at, const char *text,
 		      const char *path)
 {
@@ -369,6 +441,10 @@ static void statement(struct script *s, struct where at, const char *text,
 		return;
 	if (!strcmp(w.w[0], "include")) {
 		include(s, &w, path);
+		return;
+	}
+	if (!strcmp(w.w[0], "only")) {
+		only(s, &w);
 		return;
 	}
 	parse_flow(&w, &st);
@@ -421,6 +497,8 @@ char *script_print(const struct seg *s, char *buf, size_t len)
 		ADD(" urg %u", s->urg);
 	if (s->ecn)
 		ADD(" %s", ecn_names[s->ecn]);
+	if (s->mac)
+		ADD(" mac %u", s->mac);
 	if (s->opt.mss != ABSENT)
 		ADD(" <mss %lld>", (long long)s->opt.mss);
 	if (s->opt.wscale != ABSENT)

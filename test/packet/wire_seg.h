@@ -3,11 +3,10 @@
 #ifndef TEST_WIRE_SEG_H
 #define TEST_WIRE_SEG_H
 
-#include "net/net.h"
-#include "script.h"
+#include "wire_ip.h"
 
 struct flow_id {
-	struct be32 peer, us;
+	bool ip6;
 	u16 peer_port, our_port;
 };
 
@@ -22,11 +21,7 @@ struct wire_seg {
 u32 wire_seg_build(u8 *frame, const struct seg *s, const struct flow_id *flow,
 		   const u8 *payload);
 
-/* An ICMP error from the peer, quoting our segment @seq. */
-u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, u8 type, u8 code,
-		    u16 mtu, u32 seq);
-
-/* False if @frame is not TCP at all. */
-bool wire_seg_parse(struct wire_seg *out, const u8 *frame, u32 len);
+/* A TCP segment of ours. */
+void wire_seg_parse(struct wire_seg *out, const struct wire_ip *ip);
 
 #endif
