@@ -58,6 +58,8 @@ static struct tcp_icmp read_error(const struct icmp_hdr *icmp)
 		msg.hard = true;
 		break;
 	case ICMP6_UNREACH_PROHIB:
+	case ICMP6_UNREACH_POLICY: /* kinds of the one before (RFC 4443, 3.1) */
+	case ICMP6_UNREACH_REJECT:
 		msg.hard = true;
 		break;
 	}

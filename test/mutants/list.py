@@ -749,6 +749,8 @@ IP6 = [
     Mutant("IPv6: segments as long as IPv4's", "net/net.h",
            "? net->ip6.mtu - (u32)IPV6_LEN", "? net->ip6.mtu - (u32)IPV4_LEN",
            ["passive_open", "path_mtu_ip6"]),
+    Mutant("IPv6: a route that rejects may pass", "net/icmp6.c",
+           "\tcase ICMP6_UNREACH_REJECT:\n", "", ["icmp_unreachable_ip6"]),
     Mutant("IPv6: a black hole down to 536", "net/tcp_path.c",
            "return addr_is_v6(host) ? MSS_FLOOR6 : MSS_FLOOR;",
            "return MSS_FLOOR;", ["black_hole_ip6"]),
