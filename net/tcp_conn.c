@@ -234,6 +234,8 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->backoff && !c->srtt)
 		c->rto = min(max(c->rto, ticks_of_us(RTO_LATE_SYN_US)),
 			     net->tcp.rto_max);
+	if (c->backoff > 1) /* RFC 5681 section 3.1, RFC 6928 section 2 */
+		c->cwnd = c->mss_snd;
 	if (c->listener)
 		tcp_confirmed(net, c);
 	tcp_count(net, c);
