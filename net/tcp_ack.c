@@ -47,8 +47,10 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 		tcp_frto_advanced(net, c);
 	if (!done)
 		return;
-	if (unlikely(c->flags & TCP_F_RTO_RECOVERY))
+	if (unlikely(c->flags & TCP_F_RTO_RECOVERY)) {
 		tcp_loss_no_lesson(c);
+		tcp_loss_over(c);
+	}
 	c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 }
 

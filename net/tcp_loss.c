@@ -113,14 +113,6 @@ static void learn_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	c->reo_keep = REO_KEEP;
 }
 
-static void forget_reordering(struct tcp_conn *c)
-{
-	if (c->reo_keep)
-		c->reo_keep--;
-	else
-		c->reo_mult = min((u8)c->reo_mult, (u8)1);
-}
-
 /* ---- recovery */
 
 static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
@@ -143,7 +135,7 @@ static void leave(struct tcp_conn *c)
 	c->cwnd = c->ssthresh;
 	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_ECN_REDUCED);
 	c->dupacks = 0;
-	forget_reordering(c);
+	tcp_loss_over(c);
 }
 
 /* The first segment goes in any case. */

@@ -195,11 +195,20 @@ void tcp_loss_sent(struct net *net, struct tcp_conn *c, u32 len);
 /* The timeout begins anew. */
 void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now);
 
-/* The episode is over, and was no lesson in reordering: what came twice had been
- * late by a timeout. */
+/* The episode is over, and was no lesson in reordering: what came twice had
+ * been late by a timeout. */
 static inline void tcp_loss_no_lesson(struct tcp_conn *c)
 {
 	c->recover = c->snd_una - c->max_wnd - 1;
+}
+
+/* A recovery, perhaps a timeout's, is over: after some the reordering window is
+ * narrow again (RFC 8985 section 6.2 step 4). */
+static inline void tcp_loss_over(struct tcp_conn *c)
+{
+	c->reo_keep -= !!c->reo_keep;
+	if (!c->reo_keep)
+		c->reo_mult = min((u8)c->reo_mult, (u8)1);
 }
 
 /* ---- tcp_frto.c */
@@ -213,7 +222,8 @@ enum tcp_frto {
 
 /* A timeout. */
 void tcp_frto_begin(struct tcp_conn *c);
-/* The first ACK after it, which echoes @tsecr: true if that tells that it was. */
+/* The first ACK after it, which echoes @tsecr: true if that tells that it was.
+ */
 bool tcp_frto_echoed(struct net *net, struct tcp_conn *c, u32 tsecr, u64 now);
 /* c->frto is not FRTO_NONE, and there is a scoreboard: true if it was. */
 bool tcp_frto_sacked(struct net *net, struct tcp_conn *c,

@@ -305,13 +305,59 @@ static void timeout_waits(void **state)
 			260 * FIX_MS + rto_ns); /* the probe came first */
 }
 
+/* One more flight, whose first segment is lost; @timeout: nothing tells of it.
+ */
+static void recover(struct fixture *f, struct tcp_conn *c, struct tcp_peer *p,
+		    bool timeout)
+{
+	u64 timeouts = f->stat.tcp_timeouts;
+
+	c->cwnd = sizeof(data);
+	tcp_send(&f->net, c, data, sizeof(data));
+	tcp_output_all(&f->net, f->now);
+	if (!timeout)
+		sack(f, p, 2);
+	tcp_pass(f, FIX_MS); /* the window, as wide as it is */
+	while (timeout && f->stat.tcp_timeouts == timeouts)
+		tcp_pass(f, FIX_MS);
+	assert_true(c->flags & (timeout ? TCP_F_RTO_RECOVERY : TCP_F_RECOVERY));
+	p->ack = c->snd_max;
+	ack(f, p, NULL, 0);
+	tcp_drain(f);
+	tcp_news(f, c);
+}
+
+/* The reordering window is narrow again after sixteen recoveries without a
+ * D-SACK, of both kinds (RFC 8985 section 6.2 step 4). */
+static void reordering_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = peer(0);
+	struct tcp_conn *c = sacker(f, &p);
+
+	p.ack = c->snd_max;
+	ack(f, &p, NULL, 0);
+	c->reo_mult = 3;
+	c->reo_keep = 16;
+	for (u32 i = 0; i < 15; i++)
+		recover(f, c, &p, i % 2);
+	assert_int_equal(c->reo_mult, 3);
+	recover(f, c, &p, true);
+	assert_int_equal(c->reo_mult, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TCP_TEST(pool_runs_out), TCP_TEST(one_source),
-		TCP_TEST(silent_peer),	 TCP_TEST(any_blocks),
-		TCP_TEST(always_late),	 TCP_TEST(probe_waits),
-		TCP_TEST(timeout_waits), TCP_TEST(seen),
+		TCP_TEST(pool_runs_out),
+		TCP_TEST(one_source),
+		TCP_TEST(silent_peer),
+		TCP_TEST(any_blocks),
+		TCP_TEST(always_late),
+		TCP_TEST(probe_waits),
+		TCP_TEST(timeout_waits),
+		TCP_TEST(seen),
+		TCP_TEST(reordering_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
