@@ -36,16 +36,19 @@ bool tcp_loss_first(const struct net *net, const struct tcp_conn *c)
 	return l && c->frto != FRTO_NEW && tcp_board_lost(&l->board, 1, &seq);
 }
 
-/* Beyond a window that has shrunk, only the first. */
+/* Beyond a window that has shrunk, only the first. A FIN goes with the data
+ * before it, and takes no room in the window of congestion. */
 u32 tcp_loss_next(const struct net *net, const struct tcp_conn *c, u32 *seq)
 {
 	const struct tcp_loss *l = tcp_loss_of(net, c);
-	u32 len;
+	u32 len, mss = c->mss_snd;
 
 	if (!l || c->frto == FRTO_NEW)
 		return 0;
-	len = tcp_board_lost(&l->board, c->mss_snd, seq);
-	if (tcp_board_pipe(&l->board, c->snd_max) + len > c->cwnd)
+	len = tcp_board_lost(&l->board, tcp_resend_most(c), seq);
+	if (len > mss && *seq + len != c->snd_max)
+		len = mss;
+	if (tcp_board_pipe(&l->board, c->snd_max) + min(len, mss) > c->cwnd)
 		return 0;
 	if (*seq != c->snd_una && *seq + len - c->snd_una > c->snd_wnd)
 		return 0;

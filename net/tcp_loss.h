@@ -182,6 +182,13 @@ bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now);
 bool tcp_loss_all(struct net *net, struct tcp_conn *c);
 /* Bytes in the network. */
 u32 tcp_in_network(const struct net *net, const struct tcp_conn *c);
+/* The most that a segment sent again takes of the sequence: a FIN, which has
+ * been sent, goes beside as much data as fits. */
+static inline u32 tcp_resend_most(const struct tcp_conn *c)
+{
+	return c->mss_snd + !!(c->flags & TCP_F_FIN_SENT);
+}
+
 /* What is to be sent again next, if it may: bytes from *@seq on, 0: nothing. */
 u32 tcp_loss_next(const struct net *net, const struct tcp_conn *c, u32 *seq);
 /* Does what is lost come before new data? */

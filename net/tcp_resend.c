@@ -43,10 +43,11 @@ void tcp_resend_head(struct net *net, struct tcp_conn *c, u64 now)
 	c->flags &= ~(u32)TCP_F_REXMIT;
 }
 
-/* RFC 8985 section 7.3: a new segment if there is one, else the last. */
+/* RFC 8985 section 7.3: a new segment if there is one, else the last, all of
+ * it: its FIN, too. */
 static void send_probe(struct net *net, struct tcp_conn *c, u64 now)
 {
-	u32 len = min((u32)c->mss_snd, c->snd_max - c->snd_una);
+	u32 len = min(tcp_resend_most(c), c->snd_max - c->snd_una);
 
 	if (tcp_send_next(net, c, now))
 		tcp_tail_sent(net, c, TAIL_NEW);
