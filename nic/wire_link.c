@@ -156,9 +156,43 @@ static struct wire_queue *queue_new(struct wire_link *l, u32 nr,
 	return w;
 }
 
+/* Allocates blocks, where the file system can: a page that it turns out to have
+ * no room for when it is first touched is a SIGBUS. */
+static int make_room(int fd, size_t at, size_t len)
+{
+	if (fd < 0 || !fallocate(fd, 0, (off_t)at, (off_t)len) ||
+	    errno == EOPNOTSUPP)
+		return 0;
+	return -errno;
+}
+
+/* All heads, which wire_queue_init() reads, and the whole of the rings that are
+ * used as soon as both ends have queues: who comes second knows how many. */
+static int make_rings_room(const struct wire_link *l, u32 queue)
+{
+	u32 used = max(l->nqueues, READ_ONCE(l->shared->ends[!l->end].nqueues));
+	int err = 0;
+
+	for (u32 i = 0; i < WIRE_MAX_QUEUES && !err; i++) {
+		size_t len = i < used ? ring_bytes(WIRE_GRAINS) : WIRE_PAGE;
+
+		err = make_room(l->fd, wire_ring_at(l->end, queue, i), len);
+		if (!err)
+			err = make_room(l->fd, wire_ring_at(!l->end, i, queue),
+					len);
+	}
+	return err;
+}
+
 static int queues_open(struct wire_link *l, const struct wire_conf *conf)
 {
 	l->nqueues = conf->nqueues ? conf->nqueues : 1;
+	for (u32 i = 0; i < l->nqueues; i++) {
+		int err = make_rings_room(l, i);
+
+		if (err)
+			return err;
+	}
 	for (u32 i = 0; i < l->nqueues; i++) {
 		l->queues[i] = queue_new(l, i, conf);
 		if (!l->queues[i])
@@ -202,9 +236,11 @@ static int file_set_up(struct wire_link *l)
 		err = -EINVAL; /* somebody else's file */
 	else if (ftruncate(l->fd, (off_t)wire_bytes()))
 		err = -errno;
-	else if (!(l->shared = map(l->fd)))
-		err = -errno;
 	else
+		err = make_room(l->fd, 0, sizeof(*l->shared));
+	if (!err && !(l->shared = map(l->fd)))
+		err = -errno;
+	if (!err)
 		set_up(l->shared);
 	lock_byte(l->fd, LOCK_SETUP, F_UNLCK);
 	return err;
@@ -238,7 +274,7 @@ int wire_link_open(struct wire_link *l, const struct wire_conf *conf, char *why,
 	err = queues_open(l, conf);
 	if (!err)
 		return 0;
-	fail(err, why, why_len, path, "no memory");
+	fail(err, why, why_len, path, "no room for its rings");
 out:
 	wire_link_close(l);
 	return err;

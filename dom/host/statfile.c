@@ -39,7 +39,10 @@ static int create(struct statfile *f)
 	f->fd = make_locked(fresh);
 	if (f->fd < 0)
 		return f->fd;
-	if (ftruncate(f->fd, STATFILE_BYTES))
+	/* Allocated now: in a full file system the first store would be a
+	 * SIGBUS. */
+	if (fallocate(f->fd, 0, 0, STATFILE_BYTES) &&
+	    (errno != EOPNOTSUPP || ftruncate(f->fd, STATFILE_BYTES)))
 		goto close;
 	f->page = mmap(NULL, STATFILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 		       f->fd, 0);

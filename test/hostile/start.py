@@ -31,13 +31,13 @@ ALONE = ("unshare", "-Ur", "sh", "-c",
          "exec setpriv --inh-caps=-all --bounding-set=-all \"$@\"", "sh")
 
 
-def command(args, *program, user="root", under=()):
+def command(args, *program, user="root", under=(), wire=None, stat_dir=None):
     if DOMAIN == "vm":  # not at fixed addresses, as Debian's Python
         program = ["/bin/sh", "-c", 'exec "$@"', "sh", *program]
     tmp = args.lab.directory(0o777)
     return [*under, *run_command(
-        args.ix, f"wire:{tmp}/wire", "10.0.0.1", program, "--quiet",
-        "--domain", DOMAIN, "--stat_dir", os.path.join(tmp, "stat"),
+        args.ix, f"wire:{wire or tmp}/wire", "10.0.0.1", program, "--quiet",
+        "--domain", DOMAIN, "--stat_dir", stat_dir or os.path.join(tmp, "stat"),
         "--arena", "16M", "--user", user)]
 
 
@@ -213,11 +213,38 @@ def mount_and_not(args):
           ("True", "False"), f"({first}, {then})")
 
 
+def full(args):
+    """Others have filled the file system, as /dev/shm, of what D shares by
+    files."""
+    r = subprocess.run(["unshare", "-m", sys.executable,
+                        os.path.abspath(__file__), "--full", args.ix,
+                        args.echo, args.spy], timeout=100)
+    check("... in a mount namespace", r.returncode == 0)
+
+
+def begin_full(args):
+    disk = os.path.join(args.tmp, "full")
+    os.mkdir(disk)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "disk", disk],
+                   check=True)
+    with contextlib.suppress(OSError), \
+            open(os.path.join(disk, "fill"), "wb", buffering=0) as f:
+        while f.write(b"!" * 4096):
+            pass
+    for what, place in (("counter page", {"stat_dir": disk}),
+                        ("wire", {"wire": disk})):
+        d = subprocess.run(command(args, "/bin/true", **place), text=True,
+                           stderr=subprocess.PIPE, timeout=30)
+        check(f"no room for its {what}: a clear error", d.returncode == 1 and
+              what in d.stderr and "No space left" in d.stderr,
+              f"(status {d.returncode}) {d.stderr.strip()}")
+
+
 def main():
     p = argparse.ArgumentParser()
     for name in ("ix", "echo", "spy"):
         p.add_argument(name)
-    for name in ("stop", "mount"):
+    for name in ("stop", "mount", "full"):
         p.add_argument("--" + name, action="store_true")
     args = p.parse_args()
     if os.geteuid():
@@ -229,9 +256,11 @@ def main():
         stop_all(args)
     elif args.mount:
         mount_and_not(args)
+    elif args.full:
+        begin_full(args)
     else:
         for part in (descriptors, children, priority, bounding, alone, stopped,
-                     mounts):
+                     mounts, full):
             part(args)
     finish()
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -534,6 +535,39 @@ static void test_ends_of_a_file(void **state)
 	unlink(path);
 }
 
+static long blocks(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_blocks;
+}
+
+/* No page is missed later, when others may have filled the file system. */
+static void test_has_its_room(void **state)
+{
+	char path[] = "/dev/shm/t_wire.XXXXXX";
+	struct side a, b;
+	int fd = mkstemp(path);
+	long room;
+
+	assert_true(fd >= 0);
+	open_end(&a, path, -1, 0);
+	open_end(&b, path, -1, 0);
+	room = blocks(fd);
+	for (u32 i = 0; i < 5000; i++) {
+		assert_true(send(&a, 0, frame(&a, 1500, 1, i), 0));
+		assert_true(send(&b, 0, frame(&b, 1500, 1, i), 0));
+		assert_int_equal(receive(&b, 0, 0), i);
+		assert_int_equal(receive(&a, 0, 0), i);
+	}
+	assert_int_equal(blocks(fd), room);
+	side_free(&b);
+	side_free(&a);
+	close(fd);
+	unlink(path);
+}
+
 /* The other end may hold the lock of the set-up: nobody waits for ever. */
 static void test_lock_held(void **state)
 {
@@ -662,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_corruption),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_ends_of_a_file),
+		cmocka_unit_test(test_has_its_room),
 		cmocka_unit_test(test_lock_held),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_nic),
