@@ -36,13 +36,13 @@ class Server(lab.Ix):
     is waited for"""
 
     def __init__(self, args, *options, program=None, ready="answers",
-                 number=0):
+                 number=0, **popen):
         self.address = f"10.81.{number}.10"
         program = program or [args.echo]
         super().__init__(args.lab, args.ix, f"tap:ix{number},"
                          f"10.81.{number}.2/24", self.address, program,
                          "--domain", DOMAIN, "--port", str(PORT),
-                         *lab.user_option(program[0]), *options)
+                         *lab.user_option(program[0]), *options, **popen)
         if ready:
             self.wait_ready(getattr(self, ready), BEGIN)
 

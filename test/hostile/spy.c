@@ -8,7 +8,8 @@
  *					when it is empty no more
  *	spy pass SOCKET PROGRAM...	gives its memfds to who listens there
  *	spy look PID...			tries what one could do to processes
- *	spy memory | files | forks	takes all it can, and stays
+ *	spy memory | shm | files | forks | cpu
+ *					takes all it can, and stays
  *	spy alone PID			what is allowed where A must be one
  *					process; PID is of the same user
  */
@@ -34,7 +35,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { UP, DOWN, FRAMES, ARENA, NSHARED, ORPHANS = 8, LIFE_S = 30 };
+enum {
+	UP,
+	DOWN,
+	FRAMES,
+	ARENA,
+	NSHARED,
+	ORPHANS = 8,
+	SPINNERS = 4,
+	LIFE_S = 30
+};
 
 static int shared[NSHARED];
 
@@ -179,6 +189,26 @@ static void take_memory(void)
 	}
 }
 
+/* Its own, and a limit's: else the machine's would be full. */
+static void take_shm(void)
+{
+	static char page[1 << 20];
+	int fd = open("/dev/shm/ix-spy", O_CREAT | O_WRONLY, 0600);
+
+	memset(page, 1, sizeof(page));
+	for (int i = 0; i < 1 << 20; i++)
+		if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
+			break;
+}
+
+static void take_cpu(void)
+{
+	for (int i = 0; i < SPINNERS && fork(); i++)
+		;
+	for (time_t end = time(NULL) + LIFE_S; time(NULL) < end;)
+		;
+}
+
 static void take_files(void)
 {
 	struct rlimit r;
@@ -262,6 +292,10 @@ int main(int argc, char **argv)
 		pass(argv[2]);
 	else if (!strcmp(what, "memory"))
 		return take_memory(), stay();
+	else if (!strcmp(what, "shm"))
+		return take_shm(), stay();
+	else if (!strcmp(what, "cpu"))
+		return take_cpu(), 0;
 	else if (!strcmp(what, "files"))
 		return take_files(), stay();
 	else if (!strcmp(what, "forks"))

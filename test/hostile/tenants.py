@@ -12,6 +12,7 @@ As root in a network namespace of its own; spy.c is the hostile program."""
 
 import argparse
 import array
+import contextlib
 import mmap
 import os
 import random
@@ -176,9 +177,18 @@ def accomplice(args):
     check("SIGTERM ends it", server.end() == 0)
 
 
+def no_others_shm():
+    """It has filled one of its own."""
+    left = "/dev/shm/ix-spy"
+    check("shm used up: not the machine's", not os.path.exists(left))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(left)
+
+
 def exhaustion(args):
     """It may use up its own share; the dataplane goes on."""
     for what, options in (("memory", ("--app_memory", "400M")),
+                          ("shm", ("--app_memory", "400M")),
                           ("forks", ("--app_threads", "64")), ("files", ())):
         server = Server(args, "--restart", *options, ready="pings",
                         program=[args.spy, what])
@@ -186,9 +196,11 @@ def exhaustion(args):
             check(f"control groups: {what}", False, server.said())
         time.sleep(2)
         check(f"{what} used up: pings are answered", server.pings())
-        if what == "memory":
-            check("memory used up: it is the application's end",
+        if what in ("memory", "shm"):
+            check(f"{what} used up: it is the application's end",
                   wait_for(lambda: "signal 9" in server.said()))
+        if what == "shm":
+            no_others_shm()
         if what == "forks":
             wait_for(lambda: len(running(args.spy)) > 30)
             made = len(running(args.spy))
@@ -196,6 +208,91 @@ def exhaustion(args):
         server.end()
         check(f"{what} used up: nothing is left",
               wait_for(lambda: not running(args.spy)))
+
+
+class MemoryGroup:
+    """A control group with a limit, for who has itself put into @procs, and
+    all that it makes.
+
+        v1  GROUP/ix-lab-PID                    v2  /ix-lab-PID
+            D in it, its applications below         D in one below, its
+                                                    applications in others"""
+
+    def __init__(self, limit):
+        with open("/proc/self/cgroup") as f:
+            own = dict(line.rstrip().split(":", 2)[1:] for line in f)
+        v1 = "memory" in own
+        where = "/sys/fs/cgroup" + ("/memory" + own["memory"] if v1 else "")
+        self.dirs = [os.path.join(where, f"ix-lab-{os.getpid()}")]
+        os.mkdir(self.dirs[0])
+        if not v1:
+            self.write("cgroup.subtree_control", "+memory +pids")
+        self.write("memory.limit_in_bytes" if v1 else "memory.max", limit)
+        if not v1:
+            self.dirs.append(os.path.join(self.dirs[0], "d"))
+            os.mkdir(self.dirs[1])
+        self.procs = os.path.join(self.dirs[-1], "cgroup.procs")
+
+    def write(self, name, value):
+        with open(os.path.join(self.dirs[0], name), "w") as f:
+            f.write(str(value))
+
+    def enter(self):
+        with open(self.procs, "w") as f:
+            f.write("0")
+
+    def end(self):
+        for d in reversed(self.dirs):
+            wait_for(lambda: removed(d))
+
+
+def removed(group):
+    with contextlib.suppress(OSError):
+        os.rmdir(group)
+    return not os.path.exists(group)
+
+
+def oom(args):
+    """What both have is short, and nearly all of it is nobody's: memfds that
+    are not mapped. D is the largest that could be ended."""
+    try:
+        group = MemoryGroup(700 << 20)
+    except OSError as e:
+        print(f"no control group with a limit for both: {e}")
+        return
+    server = Server(args, program=[args.spy, "memory"], ready=None,
+                    preexec_fn=group.enter)
+    status = server.wait(30)
+    group.end()
+    check("out of memory: the application is ended, not the dataplane",
+          status == 128 + signal.SIGKILL and "signal 9" in server.said(),
+          f"(status {status}) {server.said()[-200:]}")
+
+
+def cpu(args):
+    """Of all cores. As little as it would hardly get below on a busy machine
+    without a limit."""
+    percent, seconds = 3, 4
+    server = Server(args, "--app_cpu", str(percent), ready="pings",
+                    program=[args.spy, "cpu"])
+    wait_for(lambda: len(running(args.spy)) == 5)
+    began, before = time.monotonic(), used(running(args.spy))
+    pings = server.pings(5 * seconds)
+    took = used(running(args.spy)) - before
+    share = took / (time.monotonic() - began) * 100
+    check("CPU used up: pings are answered", pings)
+    check(f"CPU: not more than {percent} %", 0 < share < 2 * percent,
+          f"({share:.1f} %)")
+    server.end()
+
+
+def used(pids):
+    """Seconds of CPU."""
+    ticks = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as f:
+            ticks += sum(map(int, f.read().rsplit(")")[1].split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def refused(args, what, *options, says, program=None, under=()):
@@ -348,6 +445,8 @@ def main():
         orphans(args)
         accomplice(args)
     exhaustion(args)
+    oom(args)
+    cpu(args)
     users(args)
     probe_killed(args)
     window(args)
