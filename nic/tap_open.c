@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Makes or joins a TAP device: a descriptor per queue, Linux's side up and,
  * if asked, with an address. Needs CAP_NET_ADMIN in the own network
- * namespace only, so that a user namespace suffices. */
+ * namespace only, so that a user namespace suffices; and nothing where root has
+ * made it for our user, and brought it up. */
 #include "nic/linux.h"
 #include "nic/nic_open.h"
 #include "nic/tap.h"
@@ -142,9 +143,11 @@ static int configure(const struct tap_spec *s)
 	}
 	if (!err && ioctl(fd, SIOCGIFFLAGS, &ifr))
 		err = -errno;
-	ifr.ifr_flags |= IFF_UP;
-	if (!err && ioctl(fd, SIOCSIFFLAGS, &ifr))
-		err = -errno;
+	/* Of one that was made for our user we may not change the flags. */
+	if (!err && !(ifr.ifr_flags & IFF_UP)) {
+		ifr.ifr_flags |= IFF_UP;
+		err = ioctl(fd, SIOCSIFFLAGS, &ifr) ? -errno : 0;
+	}
 	close(fd);
 	return err;
 }

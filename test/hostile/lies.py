@@ -4,10 +4,11 @@
 
     hostile on IX 10.81.0.10 ====== TAP ====== 10.81.0.2 Linux: peer.py, watch.py
 
-    lies.py IX HOSTILE same|nobody [IX OPTIONS]
+    lies.py IX HOSTILE same|nobody|ordinary [IX OPTIONS]
 
 same: it runs as the dataplane's own user, in a user namespace without root;
-nobody: as root gives it away."""
+nobody: as root gives it away; ordinary: both are an ordinary user's without any
+capability, on a TAP device that root has made for that user."""
 
 import glob
 import os
@@ -15,7 +16,8 @@ import sys
 import time
 from types import SimpleNamespace
 
-from server import DOMAIN, IX_ADDRESS, SLOW, enter
+from server import (AS_NOBODY, DOMAIN, IX_ADDRESS, NOBODY, SLOW, enter,
+                    open_tree)
 from lab import (Ix, Lab, Process, check, finish, sh, skip, user_option,
                  wait_for)
 
@@ -23,11 +25,43 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 NEVER = "/nonexistent"  # a file to stop at
 
 
+class OrdinarysLab(Lab):
+    """What it makes is that user's."""
+
+    def directory(self, *args, **options):
+        made = super().directory(*args, **options)
+        os.chown(made, NOBODY, NOBODY)
+        return made
+
+
+def be_ordinary(args):
+    """Every ix is, from now on."""
+    open_tree(args)
+    as_nobody = args.lab.path("ix")
+    with open(as_nobody, "w") as f:
+        f.write(f'#!/bin/sh\nexec {" ".join(AS_NOBODY)} {args.ix} "$@"\n')
+    os.chmod(as_nobody, 0o755)
+    args.ix = as_nobody
+
+
+def made_tap(*flags):
+    sh("ip", "link", "del", "ix0", error=None)
+    sh("ip", "tuntap", "add", "ix0", "mode", "tap", "user", str(NOBODY),
+       "vnet_hdr", *flags)
+    sh("ip", "addr", "add", "10.81.0.2/24", "dev", "ix0")
+    sh("ip", "link", "set", "ix0", "up")
+    return "tap:ix0"
+
+
 def begin(args, *options, lie=(), **popen):
     """ix with the hostile program."""
-    return Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", IX_ADDRESS,
+    nic = "tap:ix0,10.81.0.2/24"
+    if args.ordinary:
+        nic = made_tap(*["multi_queue"] * ("0,1" in options))
+    return Ix(args.lab, args.ix, nic, IX_ADDRESS,
               [args.hostile, *lie], "--domain", DOMAIN,
-              *user_option(args.hostile), *options, *args.options, **popen)
+              *([] if args.ordinary else user_option(args.hostile)),
+              *options, *args.options, **popen)
 
 
 def script(args, seconds, name, *argv):
@@ -152,10 +186,14 @@ def pinged(*options):
 
 def main():
     ix, hostile, who, *options = sys.argv[1:]
-    if who == "nobody" and os.geteuid():
+    if who != "same" and os.geteuid():
         skip("needs root")
-    enter("-n" if who == "nobody" else "-Urn")
-    args = SimpleNamespace(ix=ix, hostile=hostile, options=options, lab=Lab())
+    enter("-Urn" if who == "same" else "-n")
+    args = SimpleNamespace(ix=ix, hostile=hostile, options=options,
+                           ordinary=who == "ordinary")
+    args.lab = OrdinarysLab() if args.ordinary else Lab()
+    if args.ordinary:
+        be_ordinary(args)
     all_lies(args)
     becomes_another(args)
     leaves(args)

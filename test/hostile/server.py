@@ -63,22 +63,26 @@ class Server(lab.Ix):
         return out.count("bytes from") == n
 
 
-TREE = ("cp/ix", "lib/libix.so.0", "dom/libix-process.so", "app/echo",
-        "test/hostile/spy")
+NOBODY = 65534
+AS_NOBODY = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
+             "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
+LIBRARIES = ("lib/libix.so.0", "dom/libix-process.so")
 
 
 def open_tree(args):
-    """A copy of the build where everybody may look, if it is not there: an
-    application is a user of its own."""
-    r = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups",
-                        "test", "-x", os.path.realpath(args.echo)],
+    """A copy of what @args names of the build, where everybody may look, if
+    that is not so: an application is a user of its own."""
+    names = [n for n in ("ix", "echo", "spy", "hostile") if hasattr(args, n)]
+    r = subprocess.run([*AS_NOBODY, "test", "-x", os.path.realpath(args.ix)],
                        stderr=subprocess.DEVNULL)
     if r.returncode == 0:
         return
     build = os.path.dirname(os.path.dirname(os.path.realpath(args.ix)))
     tmp = args.lab.directory()
-    for path in TREE:
+    of = {n: os.path.relpath(os.path.realpath(getattr(args, n)), build)
+          for n in names}
+    for path in (*of.values(), *LIBRARIES):
         os.makedirs(os.path.join(tmp, os.path.dirname(path)), exist_ok=True)
         shutil.copy(os.path.join(build, path), os.path.join(tmp, path))
-    args.ix, args.echo, args.spy = (os.path.join(tmp, p) for p in
-                                    ("cp/ix", "app/echo", "test/hostile/spy"))
+    for name, path in of.items():
+        setattr(args, name, os.path.join(tmp, path))

@@ -16,13 +16,10 @@ import subprocess
 import sys
 import time
 
-from server import DOMAIN, open_tree
+from server import AS_NOBODY, DOMAIN, open_tree
 from lab import Lab, check, finish, run_command, skip, wait_for
 
-NOBODY = 65534
 PYTHON = "/usr/bin/python3"  # everybody's
-AS_NOBODY = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
-             "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
 # A limit on namespaces is for those below; the rights to make them are given
 # up after it has been set.
 ALONE = ("unshare", "-Ur", "sh", "-c",

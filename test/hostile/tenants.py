@@ -24,10 +24,10 @@ import sys
 import threading
 import time
 
-from server import DOMAIN, Server, connect, enter, open_tree
+from server import (AS_NOBODY, DOMAIN, NOBODY, Server, connect, enter,
+                    open_tree)
 from lab import Lab, check, finish, receive, skip, wait_for
 
-NOBODY = 65534
 SHARED = ("up", "down", "frames", "arena")
 
 
@@ -396,8 +396,6 @@ def window(args):
 
 def ordinary(args):
     """Without root: what an ordinary user has."""
-    as_user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
-               "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
     tmp = args.lab.directory(0o777)
     for what, limit, program in (
             ("an ordinary user's", "", ["/bin/sh", "-c", "ls /proc; id -u"]),
@@ -417,7 +415,7 @@ def ordinary(args):
         r = subprocess.run(
             ["unshare", "-Ur", "sh", "-c", limit + "exec " + "setpriv "
              "--bounding-set=-all --inh-caps=-all " + command]
-            if limit else [*as_user, "sh", "-c", command],
+            if limit else [*AS_NOBODY, "sh", "-c", command],
             capture_output=True, text=True, timeout=60)
         ok = r.returncode == 0
         if not limit:

@@ -129,6 +129,9 @@ LIVES = [
            "fallocate(f->fd, 0, 0, STATFILE_BYTES) &&\n\t    (errno != "
            "EOPNOTSUPP || ftruncate(f->fd, STATFILE_BYTES))",
            "ftruncate(f->fd, STATFILE_BYTES)", ["start"]),
+    Mutant("a TAP device that is up is brought up", "nic/tap_open.c",
+           "if (!err && !(ifr.ifr_flags & IFF_UP)) {", "if (!err) {",
+           ["hostile_ordinary"]),
     Mutant("capabilities are kept", "dom/process/start.c",
            "f.err = drop_rights(&p->user);", "(void)drop_rights;",
            ["hostile_same"]),
