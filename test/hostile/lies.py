@@ -16,12 +16,11 @@ import sys
 import time
 from types import SimpleNamespace
 
-from server import (AS_NOBODY, DOMAIN, IX_ADDRESS, NOBODY, SLOW, enter,
-                    open_tree)
+from server import (AS_NOBODY, DOMAIN, HERE, IX_ADDRESS, NOBODY, SLOW,
+                    Watch, enter, open_tree)
 from lab import (Ix, Lab, Process, check, finish, sh, skip, user_option,
                  wait_for)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 NEVER = "/nonexistent"  # a file to stop at
 
 
@@ -96,14 +95,14 @@ def all_lies(args):
 
 def bystanders(args, server):
     stop = args.lab.path("stop")
+    # The program waits for its peers with the first lie.
+    watch = Watch(args.lab, server)
     peer = script(args, 90, "peer.py", IX_ADDRESS, 60 * SLOW, stop)
-    watch = script(args, 90, "watch.py", IX_ADDRESS, 0, 60 * SLOW, stop, args.ix,
-                   server.stat_dir)
     says(server, " believed", 60)
     time.sleep(1)
     open(stop, "w").close()
     ends_well("no bystander is harmed", peer, 90)
-    ends_well("the dataplane is there all the time", watch, 90)
+    watch.ends("lies")
     check("the time limit is enforced", server.stat().get("app_overruns"))
     buffers(server)
     confined(server)
@@ -142,7 +141,7 @@ def no_counters(args, server):
     os.truncate(os.path.join(server.stat_dir, f"{server.pid}.0"), 0)
     time.sleep(0.3)
     ends_well("without its counter file it goes on", script(
-        args, 5, "peer.py", IX_ADDRESS, 0.5 * SLOW, NEVER), 10)
+        args, 20, "peer.py", IX_ADDRESS, 3 * SLOW, NEVER), 30)
 
 
 def becomes_another(args):
@@ -151,11 +150,12 @@ def becomes_another(args):
     os.mkfifo(args.lab.path("pipe"))
     pipe = os.open(args.lab.path("pipe"), os.O_RDWR)
     server = begin(args, "--cores", "0", "--quiet", lie=["exec"], stderr=pipe)
+    watch = Watch(args.lab, server)
     peer = script(args, 20, "peer.py", IX_ADDRESS, 15, NEVER)
     says(server, "becomes another", 10)
     time.sleep(1.5)  # until the dataplane wants to report it
     check("exec: it is looked after", server.stat().get("app_overruns"))
-    check("exec: a ping is answered", pinged("-w", "5"))
+    watch.ends("exec")
     ends_well("exec: it ends", server, 60)
     peer.end()
     os.close(pipe)
@@ -167,6 +167,7 @@ def leaves(args):
     if os.cpu_count() < 2:
         return
     server = begin(args, "--cores", "0,1", "--quiet", lie=["leave"])
+    watch = Watch(args.lab, server, cores="0,1")
     peer = script(args, 20, "peer.py", IX_ADDRESS, 15, NEVER)
     says(server, "has left", 10)
     others = [f"10.81.0.{i}" for i in range(101, 117)]
@@ -174,6 +175,7 @@ def leaves(args):
         sh("ip", "addr", "add", address + "/24", "dev", "ix0")
     silent = [a for a in others if not pinged("-I", a, "-w", "10")]
     check("left: whoever asks is answered", not silent, str(silent))
+    watch.ends("left")
     status = server.end()
     check("left: SIGTERM ends it", status == 0, f"(status {status})")
     peer.end()

@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 
-from server import DOMAIN, SLOW, Server, connect, enter
+from server import DOMAIN, SLOW, Server, Watch, connect, enter
 from lab import (Lab, check, finish, receive, reset_on_close, unacked,
                  wait_for)
 
@@ -149,6 +149,7 @@ def stop_and_go(args):
     s = connect()
     s.sendall(b"x" * 1000)
     receive(s, 1000)
+    watch = Watch(args.lab, server)
     os.kill(server.app(), signal.SIGSTOP)
     data = os.urandom(60000)
     s.sendall(data)
@@ -161,6 +162,7 @@ def stop_and_go(args):
     s.settimeout(5 * SLOW)
     check("continued: every byte is answered",
           receive(s, len(data)) == data)
+    watch.ends("stopped and continued")
     overruns = server.stat()["app_overruns"]
     if DOMAIN != "vm":
         check("one overrun is counted", 1 <= overruns <= 3, f"({overruns})")
@@ -217,7 +219,9 @@ def nobody_there(args):
     """A program that never attaches, and the pauses between lives that end
     at once: the address is alive."""
     server = Server(args, program=["sleep", "100"], ready="pings")
-    check("never attached: pings are answered", server.pings(5))
+    watch = Watch(args.lab, server, questions="pings")
+    time.sleep(1)
+    watch.ends("never attached")
     try:
         connect(1).close()
         outcome = "taken"

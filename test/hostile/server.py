@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                "..", "..", "tool"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
 import lab  # noqa: E402
 
 IX_ADDRESS, PORT = "10.81.0.10", 7
@@ -66,6 +66,25 @@ class Server(lab.Ix):
 NOBODY = 65534
 AS_NOBODY = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
              "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
+class Watch(lab.Process):
+    """watch.py beside @server, from when it is made until ends()."""
+
+    def __init__(self, lab_, server, address=IX_ADDRESS, cores="0",
+                 questions="pings,bytes"):
+        self.stop = lab_.path(f"watch{lab_.started}")
+        super().__init__(lab_, [
+            sys.executable, os.path.join(HERE, "watch.py"), address, cores,
+            str(90 * SLOW), self.stop, server.ix, server.stat_dir, questions])
+        self.wait_ready("watching", BEGIN)
+
+    def ends(self, what):
+        open(self.stop, "w").close()
+        status = self.wait(30 * SLOW)
+        said = self.said().removeprefix("watching\n").strip()
+        lab.check(f"{what}: it is there all the time", status == 0,
+                  f"(status {status}) {said}")
+
+
 LIBRARIES = ("lib/libix.so.0", "dom/libix-process.so")
 
 

@@ -24,10 +24,11 @@ import sys
 import threading
 import time
 
-from server import (AS_NOBODY, DOMAIN, NOBODY, Server, connect, enter,
-                    open_tree)
+from server import (AS_NOBODY, DOMAIN, NOBODY, Server, Watch, connect,
+                    enter, open_tree)
 from lab import Lab, check, finish, receive, skip, wait_for
 
+ENDS_LIFE = ("memory", "shm")  # between two nobody may be there
 SHARED = ("up", "down", "frames", "arena")
 
 
@@ -194,11 +195,15 @@ def exhaustion(args):
                         program=[args.spy, what])
         if "not limited" in server.said():
             check(f"control groups: {what}", False, server.said())
+        if what not in ENDS_LIFE:
+            watch = Watch(args.lab, server, questions="pings")
         time.sleep(2)
         check(f"{what} used up: pings are answered", server.pings())
-        if what in ("memory", "shm"):
+        if what in ENDS_LIFE:
             check(f"{what} used up: it is the application's end",
                   wait_for(lambda: "signal 9" in server.said()))
+        else:
+            watch.ends(f"{what} used up")
         if what == "shm":
             no_others_shm()
         if what == "forks":
@@ -276,11 +281,12 @@ def cpu(args):
     server = Server(args, "--app_cpu", str(percent), ready="pings",
                     program=[args.spy, "cpu"])
     wait_for(lambda: len(running(args.spy)) == 5)
+    watch = Watch(args.lab, server, questions="pings")
     began, before = time.monotonic(), used(running(args.spy))
-    pings = server.pings(5 * seconds)
+    time.sleep(seconds)
     took = used(running(args.spy)) - before
     share = took / (time.monotonic() - began) * 100
-    check("CPU used up: pings are answered", pings)
+    watch.ends("CPU used up")
     check(f"CPU: not more than {percent} %", 0 < share < 2 * percent,
           f"({share:.1f} %)")
     server.end()

@@ -4,14 +4,16 @@
 it answers alone, and a byte to a bystander's echo connection, which it
 acknowledges alone.
 
-    watch.py ADDRESS CORE SECONDS STOPFILE IX STATDIR
+    watch.py ADDRESS CORES SECONDS STOPFILE IX STATDIR QUESTIONS
+
+QUESTIONS: of `pings,bytes`. It says "watching" when it has begun.
 
 Silence is what passes between a question that is not answered and the next
 answer. It may last for two time limits of the application, for GRACE (a packet
 is lost, and the next one asks again), and for as long as the scheduler delays
 things meanwhile: the dataplane's threads and this process, as the kernel counts
 what they waited for a core; and three times what it delays, on the dataplane's
-core, a process that only wants to look at the clock (packets are the kernel's
+cores, a process that only wants to look at the clock (packets are the kernel's
 work, too). Packets that are lost since the application holds all buffers have
 been looked at: such silence is told, and no failure here. Ends when STOPFILE
 exists."""
@@ -30,8 +32,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "tool"))
 from lab import connect, counters, unacked  # noqa: E402
 
-ADDRESS, CORE, SECONDS, STOP, IX, STATDIR = sys.argv[1], int(sys.argv[2]), \
-    float(sys.argv[3]), *sys.argv[4:]
+ADDRESS, CORES, SECONDS, STOP, IX, STATDIR, QUESTIONS = sys.argv[1:]
 EVERY = 0.05
 APP_TIMEOUT = 0.01
 GRACE = float(os.environ.get("IX_GRACE", "0.15"))
@@ -45,7 +46,7 @@ class Control:
     late it wakes up."""
 
     def __init__(self, core):
-        self.page = mmap.mmap(-1, SLOTS * 8)
+        self.page = mmap.mmap(-1, (SLOTS + 1) * 8)
         self.late = memoryview(self.page).cast("d")
         self.began = time.monotonic()
         self.pid = os.fork()
@@ -59,7 +60,7 @@ class Control:
     def run(self):
         parent = os.getppid()
         while os.getppid() == parent:
-            due = time.monotonic() + STEP
+            due = self.late[SLOTS] = time.monotonic() + STEP
             time.sleep(STEP)
             now = time.monotonic()
             # Up to the moment it was the lateness of all that time.
@@ -68,9 +69,9 @@ class Control:
         os._exit(0)
 
     def worst(self, since, until):
-        """... in that time. What is still going on has no end yet."""
+        """... in that time. It may be late now: until @until at least."""
         first, last = self.slot(since), self.slot(until)
-        return max(self.late[first:last + 1], default=0)
+        return max(0, until - self.late[SLOTS], *self.late[first:last + 1])
 
     def end(self):
         """It ends by itself, too, when we have: its end is not waited for
@@ -108,8 +109,8 @@ def delays():
 class Silence:
     """Of one kind of question."""
 
-    def __init__(self, name, control):
-        self.name, self.control = name, control
+    def __init__(self, name, controls):
+        self.name, self.controls = name, controls
         self.asked = None   # when the first question without an answer was
         self.delays = 0     # until then
         self.drops = None   # soon after that
@@ -135,9 +136,9 @@ class Silence:
 
     def judge(self, now):
         lasted = now - self.asked
-        sched = delays() - self.delays + \
-            SCHED * self.control.worst(self.asked - EVERY, now)
-        limit = 2 * APP_TIMEOUT + GRACE + sched
+        waited = delays() - self.delays
+        control = max(c.worst(self.asked - EVERY, now) for c in self.controls)
+        limit = 2 * APP_TIMEOUT + GRACE + waited + SCHED * control
         if lasted > self.worst[0]:
             self.worst = lasted, limit, self.asked
         if lasted <= limit:
@@ -146,7 +147,9 @@ class Silence:
         self.failed += not lost
         print(f"{'no buffers' if lost else 'FAILED'}: no answer to {self.name}"
               f" for {lasted * 1000:.0f} ms at {self.asked - born:.2f} s, "
-              f"allowed {limit * 1000:.0f} ms", flush=True)
+              f"allowed {limit * 1000:.0f} ms (threads waited "
+              f"{waited * 1000:.0f} ms, control {control * 1000:.0f} ms)",
+              flush=True)
 
 
 def checksum(data):
@@ -156,11 +159,11 @@ def checksum(data):
 
 
 class Pings:
-    def __init__(self, control):
+    def __init__(self, controls):
         self.s = socket.socket(socket.AF_INET, socket.SOCK_RAW,
                                socket.IPPROTO_ICMP)
         self.s.setblocking(False)
-        self.silence = Silence("pings", control)
+        self.silence = Silence("pings", controls)
         self.seq, self.id = 0, os.getpid() & 0xffff
 
     def ask(self, now):
@@ -189,9 +192,9 @@ class Bytes:
     """Sent one at a time, and answered by being acknowledged: the application
     may be busy."""
 
-    def __init__(self, control):
-        self.silence = Silence("bytes", control)
-        self.s = connect(ADDRESS, 7, 1, patience=10)
+    def __init__(self, controls):
+        self.silence = Silence("bytes", controls)
+        self.s = connect(ADDRESS, 7, 1, patience=float(SECONDS))
         self.s.setblocking(False)
 
     def ask(self, now):
@@ -210,7 +213,7 @@ class Bytes:
 
 
 def watch(questions):
-    end, due = born + SECONDS, born
+    end, due = born + float(SECONDS), born
     while time.monotonic() < end and not os.path.exists(STOP):
         time.sleep(STEP)
         now = time.monotonic()
@@ -224,16 +227,19 @@ def watch(questions):
 
 
 def main():
-    control = Control(CORE)
+    kinds = {"pings": Pings, "bytes": Bytes}
+    controls = [Control(int(c)) for c in CORES.split(",")]
     try:
-        questions = [Pings(control), Bytes(control)]
+        questions = [kinds[q](controls) for q in QUESTIONS.split(",")]
+        print("watching", flush=True)
         watch(questions)
         now = time.monotonic()
         for q in questions:
             if q.silence.asked is not None:
                 q.silence.judge(now)
     finally:
-        control.end()
+        for c in controls:
+            c.end()
     ok = True
     for q in questions:
         s = q.silence
