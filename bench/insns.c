@@ -311,8 +311,9 @@ static int run_io(struct ix_port *port)
 	return 0;
 }
 
-static void nothing(struct ix_port *port)
+static int nothing(struct ix_port *port)
 {
+	return 0;
 }
 
 static void close_domain(struct ix_domain *d)

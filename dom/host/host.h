@@ -40,8 +40,8 @@ struct host_thread {
 	struct dp *dp; /* in mem; the thread's own since host_attach() */
 	struct host *host;
 	u32 index, core;
-	pthread_t caller; /* that attached */
-	pid_t tid;
+	pthread_t caller; /* drives it; 0: nobody, for now */
+	pid_t tid;	  /* that attached */
 	bool attached;
 	bool ended;   /* dp_shutdown() is done, or being done */
 	bool lingers; /* host_run_io() leaves host_detach() to its caller */
@@ -148,6 +148,11 @@ void host_close(struct host *h);
  * its core. @down, @up: the batch as the dataplane sees it. 0 or -errno. */
 int host_attach(struct host *h, u32 index, const struct ix_down *down,
 		struct ix_up *up);
+
+/* The calling thread drives it no longer; another one does from now on: 0, or
+ * -ESHUTDOWN if it is too late, -EBUSY. */
+void host_release(struct host_thread *t);
+int host_take(struct host_thread *t);
 
 /* One crossing: executes the batch, returns with event conditions in
  * dp->up, or with IX_RUN_FLUSH at once. 0, or -ESHUTDOWN after

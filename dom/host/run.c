@@ -84,11 +84,32 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 	t->worked_at = host_now(&t->clock);
 	/* Nobody was busy while nobody had attached. */
 	t->born = t->worked_at - t->dp->stat->idle_ns - t->dp->stat->busy_ns;
-	t->caller = pthread_self();
+	store_release(&t->caller, pthread_self());
 	WRITE_ONCE(t->tid, (pid_t)syscall(SYS_gettid));
 	t->attached = true;
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns that a sleep may be late */
 	return 0;
+}
+
+static bool claim(struct host_thread *t)
+{
+	pthread_t nobody = 0;
+
+	return __atomic_compare_exchange_n(&t->caller, &nobody, pthread_self(),
+					   false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+void host_release(struct host_thread *t)
+{
+	store_release(&t->caller, 0);
+}
+
+int host_take(struct host_thread *t)
+{
+	if (claim(t))
+		return 0;
+	return stop ? -ESHUTDOWN : -EBUSY;
 }
 
 void host_detach(struct host_thread *t)
@@ -99,13 +120,17 @@ void host_detach(struct host_thread *t)
 	t->attached = false;
 }
 
-/* Is some other thread perhaps inside host_run_io()? */
-static bool busy_elsewhere(const struct host *h)
+/* Is some other thread perhaps inside host_run_io()? Those that nobody drives
+ * are ours from now on. */
+static bool busy_elsewhere(struct host *h)
 {
-	for (u32 i = 0; i < h->nthreads; i++)
-		if (READ_ONCE(h->threads[i].attached) &&
-		    !pthread_equal(h->threads[i].caller, pthread_self()))
+	for (u32 i = 0; i < h->nthreads; i++) {
+		struct host_thread *t = &h->threads[i];
+
+		if (READ_ONCE(t->attached) && !claim(t) &&
+		    load_acquire(&t->caller) != pthread_self())
 			return true;
+	}
 	return false;
 }
 

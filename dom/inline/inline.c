@@ -61,9 +61,20 @@ static int run_io(struct ix_port *port)
 	return host_run_io(port->priv);
 }
 
+static int release(struct ix_port *port)
+{
+	host_release(port->priv);
+	return 0;
+}
+
+static int take(struct ix_port *port)
+{
+	return host_take(port->priv);
+}
+
 /* A process ends with its last thread: the control socket's is not to be it.
  * With none attached there is nobody whom it could ask. */
-static void detach(struct ix_port *port)
+static int detach(struct ix_port *port)
 {
 	struct host_thread *t = port->priv;
 	bool any = false;
@@ -74,6 +85,7 @@ static void detach(struct ix_port *port)
 		any |= READ_ONCE(t->host->threads[i].attached);
 	if (!any)
 		ctl_end(t->host);
+	return 0;
 }
 
 /* The batches are freed only here: after detach() the application may still
@@ -165,6 +177,8 @@ int ix_domain_open(struct ix_domain **out, char *why, size_t why_len)
 		.ports = in->host->conf.ports.port,
 		.attach = attach,
 		.run_io = run_io,
+		.release = release,
+		.take = take,
 		.detach = detach,
 		.close = close_domain,
 	};

@@ -175,6 +175,7 @@ static int open_cpu(struct vm *vm, u32 i, char *why, size_t why_len)
 	if (!c->own)
 		return vm_fail(why, why_len, "memory of a vCPU");
 	c->own->cpu.self = &c->own->cpu;
+	c->own->cpu.run_io = VM_RUN_IO + i;
 	c->own->cpu.stack = (u64)(c->own->stack + sizeof(c->own->stack));
 	err = vm_mem_share(&vm->mem, c->own, sizeof(*c->own), VM_WRITE);
 	errno = -err;

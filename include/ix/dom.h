@@ -37,7 +37,8 @@ struct ix_domain {
 	 * zero-terminated. */
 	const uint16_t *ports;
 
-	/* Binds the calling thread to elastic thread @thread. 0 or -errno. */
+	/* Binds the calling thread to elastic thread @thread, and drives the
+	 * port from now on. 0 or -errno. */
 	int (*attach)(struct ix_domain *d, int thread, struct ix_port *port);
 
 	/* Hands the batch in port->down over, waits for event conditions in
@@ -45,8 +46,15 @@ struct ix_domain {
 	 * (-ESHUTDOWN: leave). */
 	int (*run_io)(struct ix_port *port);
 
-	/* Ends the elastic thread: its connections are aborted. */
-	void (*detach)(struct ix_port *port);
+	/* The calling thread drives the port no longer; another one does, and
+	 * calls take() before anything else. 0 or -errno (-EBUSY: the port is
+	 * not the caller's). NULL: the domain does not mind. */
+	int (*release)(struct ix_port *port);
+	int (*take)(struct ix_port *port);
+
+	/* Ends the elastic thread: its connections are aborted. 0, or -EBUSY as
+	 * above, and nothing has changed. */
+	int (*detach)(struct ix_port *port);
 
 	void (*close)(struct ix_domain *d);
 };

@@ -3,10 +3,11 @@
  * libix: the batched system calls, one inline writer each, and the crossing.
  * Everything is per thread; a thread calls ix_attach() once. No locks.
  *
- * What has a struct ix_thread is to be called by the thread that attached it;
- * ix_init(), ix_init_domain() and ix_exit() by one thread while no other is in
- * libix; all else by any thread at any time. errno is set only where it is
- * said. Lengths are bytes, times ns, ports and counts in host byte order.
+ * What has a struct ix_thread is to be called by the thread that drives it: the
+ * one that attached it, until ix_release(); ix_init(), ix_init_domain() and
+ * ix_exit() by one thread while no other is in libix; all else by any thread at
+ * any time. errno is set only where it is said. Lengths are bytes, times ns,
+ * ports and counts in host byte order.
  *
  *	ix_init();                   once per process
  *	t = ix_attach();             once per elastic thread
@@ -59,15 +60,26 @@ static inline void ix_take_moves(struct ix_thread *t)
 	t->flags |= IX_RUN_MOVES;
 }
 
+/* The calling thread drives @t no longer: the next one that calls ix_run_io(),
+ * ix_poll_io(), ix_flush() or ix_detach() does, which may be any. Calls may be
+ * written, and events read, before that. A lock, or a join, must order what the
+ * two do with @t. 0, or -EBUSY: @t has been released, or is driven by another
+ * thread (where the domain can tell: vm). Neither waits for nor tells the
+ * dataplane anything; but in domain vm the caller leaves ring 3, and the next
+ * one enters it. To be called before a thread ends, unless it has detached. */
+int ix_release(struct ix_thread *t);
+
 /* Aborts the thread's connections and gives it back. @t, its events and all
- * that was received are gone. */
-void ix_detach(struct ix_thread *t);
+ * that was received are gone. 0, or -EBUSY as above, and nothing has changed.
+ */
+int ix_detach(struct ix_thread *t);
 
 /* Hands over the batch, and waits for event conditions; there may be none all
  * the same. Results and events are valid until the next crossing (events: but
  * for ix_flush()). 0 or -errno: there are no results, the events are those of
- * before (-ESHUTDOWN: the dataplane stops). The batch is empty afterwards in
- * any case. */
+ * before (-ESHUTDOWN: the dataplane stops; -EBUSY: another thread drives @t and
+ * has not released it, where the domain can tell). The batch is empty
+ * afterwards in any case. */
 int ix_run_io(struct ix_thread *t);
 
 /* Hands over the batch at once and returns with results only; the events of

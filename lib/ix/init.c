@@ -16,7 +16,8 @@
 static struct {
 	pthread_mutex_t lock; /* guards used */
 	struct ix_domain *domain;
-	void *object; /* of dlopen(), or NULL */
+	struct ix_domain released; /* ... of ports that nobody drives */
+	void *object;		   /* of dlopen(), or NULL */
 	bool used[IX_MAX_THREADS];
 } lib = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -40,6 +41,49 @@ static domain_open_fn load_domain(const char *name)
 	return open_fn;
 }
 
+/* ---- ports between two threads: a crossing takes them first, and the test for
+ * it costs those that are driven nothing */
+
+static int take(struct ix_port *port)
+{
+	struct ix_domain *d = lib.domain;
+	int ret = d->take ? d->take(port) : 0;
+
+	if (!ret)
+		port->domain = d;
+	return ret;
+}
+
+static int take_and_run(struct ix_port *port)
+{
+	int ret = take(port);
+
+	return ret ? ret : port->domain->run_io(port);
+}
+
+static int take_and_detach(struct ix_port *port)
+{
+	int ret = take(port);
+
+	return ret ? ret : port->domain->detach(port);
+}
+
+int ix_release(struct ix_thread *t)
+{
+	struct ix_domain *d = t->port.domain;
+	int ret = 0;
+
+	if (d == &lib.released)
+		return -EBUSY;
+	if (d->release)
+		ret = d->release(&t->port);
+	if (!ret)
+		t->port.domain = &lib.released;
+	return ret;
+}
+
+/* ---- the domain */
+
 int ix_init_domain(struct ix_domain *d)
 {
 	int ret;
@@ -56,6 +100,9 @@ int ix_init_domain(struct ix_domain *d)
 		return ret;
 	memset(lib.used, 0, sizeof(lib.used));
 	lib.domain = d;
+	lib.released = *d;
+	lib.released.run_io = take_and_run;
+	lib.released.detach = take_and_detach;
 	return 0;
 }
 
@@ -165,11 +212,14 @@ struct ix_thread *ix_attach(int thread)
 	return t;
 }
 
-void ix_detach(struct ix_thread *t)
+int ix_detach(struct ix_thread *t)
 {
 	int thread = t->port.thread;
+	int ret = t->port.domain->detach(&t->port);
 
-	t->port.domain->detach(&t->port);
+	if (ret)
+		return ret;
 	unclaim(thread);
 	free(t);
+	return 0;
 }

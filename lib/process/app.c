@@ -14,7 +14,8 @@ struct proc_domain proc_dom = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- crossings */
 
-/* Hands over, and waits for the answer. */
+/* Hands over, and waits for the answer. -EBUSY: another thread has crossed
+ * meanwhile, which no two may do at once, and has the answer. */
 static int cross(u32 thread, enum proc_op op)
 {
 	struct proc_turns *t = &proc_dom.turns[thread];
@@ -29,6 +30,9 @@ static int cross(u32 thread, enum proc_op op)
 		if (unlikely(READ_ONCE(proc_dom.end)))
 			return -(int)proc_dom.end;
 		handover_wait(&t->a, &t->d, theirs, UINT64_MAX, &theirs);
+		if (unlikely(theirs != turn) &&
+		    READ_ONCE(proc_dom.turn[thread]) != turn)
+			return -EBUSY;
 	}
 	return proc_dom.up[thread].status;
 }
@@ -102,10 +106,11 @@ int proc_attach(struct ix_domain *d, int thread, struct ix_port *port)
 	return err;
 }
 
-void proc_detach(struct ix_port *port)
+int proc_detach(struct ix_port *port)
 {
 	cross((u32)port->thread, PROC_DETACH);
 	go();
+	return 0;
 }
 
 /* ---- opening */

@@ -39,7 +39,7 @@ extern struct proc_domain proc_dom;
 /* app.c: when @proc_dom has all that is shared. 0 or -errno. */
 int proc_open(struct ix_domain **out, const char *name);
 int proc_attach(struct ix_domain *d, int thread, struct ix_port *port);
-void proc_detach(struct ix_port *port);
+int proc_detach(struct ix_port *port);
 
 /* watch.c: while threads are attached. 0 or -errno. */
 int proc_watch_start(void);

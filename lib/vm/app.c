@@ -14,71 +14,124 @@ enum { ARCH_GET_FS = 0x1003, ALIVE = 4 /* of $IX_PROCESS */ };
 
 static struct vm_persona personas[IX_MAX_THREADS];
 
+_Static_assert(offsetof(struct ix_port, priv) == VM_PORT_PRIV, "move.S");
+
 /* In the process. A handler that ran beside ring 3 has left by siglongjmp():
  * now the thread is twice, here and there, on one stack. */
-static void be_one(const struct vm_persona *p)
+static void be_one(void)
 {
 	static const char text[] =
 		"ix: a signal handler left by siglongjmp() while its thread "
 		"ran in ring 3: domain vm cannot do that\n";
 
-	if (likely(!READ_ONCE(p->waits)))
-		return;
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		errno = 0; /* nobody listens */
-	abort();
+	for (size_t i = 0; i < ARRAY_SIZE(personas); i++) {
+		const struct vm_persona *p = &personas[i];
+
+		if (likely(!READ_ONCE(p->waits)) || p->owner != pthread_self())
+			continue;
+		if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+			errno = 0; /* nobody listens */
+		abort();
+	}
 }
 
-static void enter(struct vm_persona *p)
+/* The calling thread is to be in the process, and the port its own. */
+static int come_out(const struct vm_persona *p)
 {
-	be_one(p);
-	vm_to_ring3(p, (u8 *)p->stack + VM_PERSONA_STACK);
+	if (READ_ONCE(p->owner) != pthread_self())
+		return -EBUSY;
+	vm_from_ring3();
+	be_one();
+	return 0;
 }
 
-/* After an exception in ring 3 a thread runs in the process, where the call is
- * unknown to Linux: it enters ring 3 again. */
+static int enter(struct vm_persona *p)
+{
+	int err = come_out(p);
+
+	if (err)
+		return err;
+	vm_to_ring3(p, (u8 *)p->stack + VM_PERSONA_STACK);
+	return p->err;
+}
+
+/* A thread runs in the process after an exception in ring 3, and when it has
+ * taken a port; or in ring 3 of another port. The call is unknown there: it
+ * enters ring 3 of this one. */
 static int run_io(struct ix_port *port)
 {
-	int ret = vm_run_io();
+	int ret = vm_run_io(port);
 
 	while (unlikely(ret == -ENOSYS)) {
 		if (READ_ONCE(proc_dom.end))
 			return -(int)proc_dom.end;
-		enter(&personas[port->thread]);
-		ret = personas[port->thread].err;
+		ret = enter(&personas[port->thread]);
 		if (!ret)
-			ret = vm_run_io();
+			ret = vm_run_io(port);
 	}
 	return ret;
 }
 
-static int attach(struct ix_domain *d, int thread, struct ix_port *port)
-{
-	int err = proc_attach(d, thread, port);
-	struct vm_persona *p;
+/* ---- who drives a port */
 
-	if (err)
-		return err;
-	p = &personas[thread];
-	if (!p->stack)
-		p->stack = aligned_alloc(64, VM_PERSONA_STACK);
-	if (!p->stack) {
-		proc_detach(port);
-		return -ENOMEM;
-	}
-	p->thread = (u32)thread;
+static int take(struct ix_port *port)
+{
+	struct vm_persona *p = &personas[port->thread];
+
+	if (READ_ONCE(p->owner))
+		return -EBUSY;
+	vm_from_ring3(); /* which does not know arch_prctl() */
 	syscall(SYS_arch_prctl, ARCH_GET_FS, &p->fs);
-	enter(p);
-	if (p->err)
-		proc_detach(port);
-	return p->err;
+	WRITE_ONCE(p->owner, pthread_self());
+	return 0;
 }
 
-static void detach(struct ix_port *port)
+static int release(struct ix_port *port)
 {
-	vm_from_ring3();
-	be_one(&personas[port->thread]);
-	proc_detach(port);
+	struct vm_persona *p = &personas[port->thread];
+	int err = come_out(p);
+
+	if (!err)
+		WRITE_ONCE(p->owner, 0);
+	return err;
+}
+
+static int detach(struct ix_port *port)
+{
+	int err = release(port);
+
+	return err ? err : proc_detach(port);
+}
+
+static int settle(struct ix_port *port)
+{
+	struct vm_persona *p = &personas[port->thread];
+	int err;
+
+	if (!p->stack)
+		p->stack = aligned_alloc(64, VM_PERSONA_STACK);
+	if (!p->stack)
+		return -ENOMEM;
+	p->thread = (u32)port->thread;
+	port->priv = (void *)(VM_RUN_IO + (u64)port->thread);
+	err = take(port);
+	return err ? err : enter(p);
+}
+
+static int attach(struct ix_domain *d, int thread, struct ix_port *port)
+{
+	int err;
+
+	vm_from_ring3(); /* of a port that it has already */
+	err = proc_attach(d, thread, port);
+	if (err)
+		return err;
+	err = settle(port);
+	if (err) {
+		personas[thread].owner = 0;
+		proc_detach(port);
+	}
+	return err;
 }
 
 /* Everything was mapped before the program began: lib/vm/load/. */
@@ -130,6 +183,8 @@ __attribute__((visibility("default"))) int ix_domain_open(
 		return err;
 	(*out)->attach = attach;
 	(*out)->run_io = run_io;
+	(*out)->release = release;
+	(*out)->take = take;
 	(*out)->detach = detach;
 	return 0;
 }

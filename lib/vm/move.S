@@ -57,7 +57,7 @@ vm_go_on:
 	jmp vm_resume
 
 vm_run_io:
-	mov $VM_RUN_IO, %eax
+	mov VM_PORT_PRIV(%rdi), %rax
 	syscall
 	ret
 

@@ -117,7 +117,6 @@ static s64 answer(const struct proc_up *up)
 		return make_thread(up->call, &up->state);
 	case SYS_arch_prctl:
 	case SYS_rt_sigreturn:
-	case VM_RUN_IO:
 		return -ENOSYS;
 	}
 	return call_linux(up->call);

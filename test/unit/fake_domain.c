@@ -127,8 +127,26 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 	return 0;
 }
 
-static void detach(struct ix_port *port)
+static int pass(struct ix_port *port, int *count)
 {
+	if (!fake->pass_error)
+		++*count;
+	return fake->pass_error;
+}
+
+static int release(struct ix_port *port)
+{
+	return pass(port, &fake->released);
+}
+
+static int take(struct ix_port *port)
+{
+	return pass(port, &fake->taken_ports);
+}
+
+static int detach(struct ix_port *port)
+{
+	return fake->pass_error;
 }
 
 struct fake *fake_open(int nthreads)
@@ -154,6 +172,8 @@ struct fake *fake_open(int nthreads)
 		.ports = ports,
 		.attach = attach,
 		.run_io = run_io,
+		.release = release,
+		.take = take,
 		.detach = detach,
 	};
 	f->room = INT64_MAX;

@@ -31,11 +31,13 @@ struct fake {
 	int64_t *results;
 	uint32_t nlog;
 	uint32_t crossings, flushes;
+	int released, taken_ports;
 
 	/* answers */
 	int64_t room; /* bytes that all SENDV together may still take */
 	int64_t answer[IX_NR_CALLS]; /* nonzero: the result of this call */
 	int run_io_error;
+	int pass_error; /* of release, take and detach */
 	bool in_order; /* cleared when a call breaks a rule */
 
 	/* streams */

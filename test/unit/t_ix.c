@@ -63,6 +63,48 @@ static void attach(void **state)
 	ix_detach(b);
 }
 
+/* A crossing takes what has been released, once; and detaching does. */
+static void release(void **state)
+{
+	struct ix_thread *b = ix_attach(-1);
+
+	assert_int_equal(ix_run_io(t), 0);
+	assert_int_equal(f->taken_ports, 0);
+	assert_int_equal(ix_release(t), 0);
+	assert_int_equal(ix_release(t), -EBUSY);
+	assert_int_equal(f->released, 1);
+	assert_int_equal(ix_run_io(b), 0); /* it is another one's */
+	assert_int_equal(f->taken_ports, 0);
+	assert_int_equal(ix_accept(t, 1, 2), 0);
+	assert_int_equal(ix_flush(t), 0);
+	assert_int_equal(fake_count(f, IX_ACCEPT, 1), 1);
+	assert_int_equal(f->taken_ports, 1);
+	assert_int_equal(ix_poll_io(t), 0);
+	assert_int_equal(f->taken_ports, 1);
+	assert_int_equal(ix_release(b), 0);
+	ix_detach(b);
+	assert_int_equal(f->taken_ports, 2);
+}
+
+/* The domain says that it is another thread's: nothing has changed. */
+static void not_mine(void **state)
+{
+	f->pass_error = -EBUSY;
+	assert_int_equal(ix_release(t), -EBUSY);
+	assert_int_equal(ix_detach(t), -EBUSY);
+	assert_null(ix_attach(0));
+	assert_int_equal(errno, EBUSY);
+	f->pass_error = 0;
+	assert_int_equal(ix_release(t), 0);
+	f->pass_error = -EBUSY;
+	assert_int_equal(ix_run_io(t), -EBUSY);
+	assert_int_equal(ix_detach(t), -EBUSY);
+	assert_int_equal(f->crossings, 0);
+	f->pass_error = 0;
+	assert_int_equal(ix_run_io(t), 0);
+	assert_int_equal(f->crossings, 1);
+}
+
 /* Each writer: the descriptor that the dataplane sees. */
 static void writers(void **state)
 {
@@ -180,6 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(init),
 		cmocka_unit_test_setup_teardown(attach, setup, teardown),
+		cmocka_unit_test_setup_teardown(release, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_mine, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers, setup, teardown),
 		cmocka_unit_test_setup_teardown(full, setup, teardown),
 		cmocka_unit_test_setup_teardown(flush, setup, teardown),

@@ -95,6 +95,19 @@ load --conns 8 --duration 2 >/tmp/out 2>&1 && ok "two vCPUs" || {
 }
 leave 0 "and leave"
 
+# Ports that threads pass round: whoever crosses is in ring 3, nobody else.
+for row in "0 3 5" "0,1 4 1"; do
+	set -- $row
+	serve --cores $1 -- "$build/test/e2e/pass" $2 $3 >/tmp/said 2>&1
+	load --conns 12 --size 900 --duration 3 >/tmp/out 2>&1 &&
+		ok "ports passed round: cores $1, $2 threads" || {
+		bad "ports passed round"
+		cat /tmp/out
+	}
+	leave 0 "... and leave"
+	cat /tmp/said
+done
+
 serve --restart true -- "$build/app/echo" --port 7
 kill -9 "$(pidof ix-vmload | awk '{ print $1 }')"
 sleep 3

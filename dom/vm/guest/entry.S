@@ -66,7 +66,7 @@ guest_syscall:
 	swapgs
 	mov %rsp, CPU(USER_RSP)
 	mov CPU(STACK), %rsp
-	cmp $VM_RUN_IO, %rax
+	cmp CPU(RUN_IO), %rax
 	jne other
 	push CPU(USER_RSP)
 	push %r11

@@ -59,12 +59,13 @@ struct vm_cpu {
 	struct vm_cpu *self;
 	u64 stack;	     /* top of ring 0's stack */
 	u64 user_rsp;	     /* written by entry.S */
-	u64 cr2;	     /* of an exception; by ring 0 */
+	u64 run_io;	     /* its number */
 	struct vm_regs regs; /* of ring 3; by ring 0. Exceptions push to its
 			      * end, which must be a multiple of 16 */
 	struct {
 		u64 rip, rsp;
 	} enter;
+	u64 cr2; /* of an exception; by ring 0 */
 
 	/* a request, by ring 0, and the answer */
 	u32 want; /* enum vm_want */
@@ -93,6 +94,7 @@ struct vm_cpu {
 VM_AT(struct vm_cpu, self, VM_CPU_SELF);
 VM_AT(struct vm_cpu, stack, VM_CPU_STACK);
 VM_AT(struct vm_cpu, user_rsp, VM_CPU_USER_RSP);
+VM_AT(struct vm_cpu, run_io, VM_CPU_RUN_IO);
 VM_AT(struct vm_cpu, regs, VM_CPU_REGS);
 _Static_assert(VM_CPU_ENTER_RIP % 16 == 0, "the end of regs");
 VM_AT(struct vm_cpu, enter.rip, VM_CPU_ENTER_RIP);

@@ -37,10 +37,12 @@
 #define VM_CS3 0x2b
 #define VM_TSS 0x30
 
-/* Ring 0's own system calls, in RAX; other numbers are Linux's. */
-#define VM_RUN_IO 0x100000
+/* Ring 0's own system calls, in RAX; other numbers are Linux's. To each vCPU
+ * run_io is VM_RUN_IO + its number: a thread in ring 3 of another one is not
+ * served by mistake. */
 #define VM_LEAVE 0x100001
 #define VM_NOTHING 0x100002
+#define VM_RUN_IO 0x100100
 
 /* Interrupt vector: flush the TLB. */
 #define VM_FORGET 0x20
@@ -52,6 +54,7 @@
 #define VM_CPU_SELF 0
 #define VM_CPU_STACK 8
 #define VM_CPU_USER_RSP 16
+#define VM_CPU_RUN_IO 24
 #define VM_CPU_REGS 32
 #define VM_CPU_ENTER_RIP 208
 #define VM_CPU_ENTER_RSP 216
@@ -60,6 +63,9 @@
 #define VM_VECTOR 120
 #define VM_CS 144
 #define VM_RSP 160
+
+/* ... in struct ix_port. */
+#define VM_PORT_PRIV 32
 
 #define VM_MAGIC 0x30747365756778
 
