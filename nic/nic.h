@@ -79,6 +79,9 @@ struct nicq {
 	u64 nr_late; /* ... though there were some: not yet in the NIC's ring */
 	u64 nr_tx_lost; /* packets taken from the caller while the link was down
 			 */
+	u64 nr_tx_bad;	/* ... that cannot be sent, or that nobody took */
+	u64 nr_lies;	/* times that the other side of a ring, which is not
+			 * trusted, wrote what makes no sense */
 	u32 nr_posted;	/* buffers of the pool that wait for reception */
 	u32 nr_unread;	/* packets that are known to wait after an rx() */
 	/* Set by the caller: so many connections are served, and each may send

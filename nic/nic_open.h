@@ -149,7 +149,7 @@ struct nic {
 	enum nic_link (*link)(struct nic *nic);
 	int news_fd;
 	/* Adds up packets lost before they reached us into q->nr_drops and
-	 * nr_late; may be NULL. One thread at a time. */
+	 * nr_late, and nr_lies; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);
 	void (*close)(struct nic *nic);
 };

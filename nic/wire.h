@@ -80,7 +80,6 @@ struct wire_queue {
 	u64 now;	/* last seen */
 	u64 full_since; /* since when the other end has taken nothing; 0: it
 			   does */
-	u64 nr_lost;	/* frames sent that no ring took */
 	struct wire_impairer *impairer;	    /* NULL: none */
 	struct ring_rx rx[WIRE_MAX_QUEUES]; /* by source queue */
 	struct ring_tx tx[WIRE_MAX_QUEUES]; /* by destination queue */

@@ -160,6 +160,19 @@ static u32 parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
 	return i ? 1 : 2;
 }
 
+static void update_drops(struct nic *nic)
+{
+	for (u32 i = 0; i < nic->nqueues; i++) {
+		struct wire_queue *w =
+			container_of(nic->q[i], struct wire_queue, q);
+		u64 lies = 0;
+
+		for (u32 from = 0; from < WIRE_MAX_QUEUES; from++)
+			lies += READ_ONCE(w->rx[from].lies);
+		w->q.nr_lies = lies;
+	}
+}
+
 static void close_nic(struct nic *nic)
 {
 	struct wire_nic *w = container_of(nic, struct wire_nic, nic);
@@ -184,6 +197,7 @@ static void describe(struct wire_nic *w, const struct wire_conf *conf)
 	nic->set_groups = set_groups;
 	nic->wake = wake;
 	nic->parts = parts;
+	nic->update_drops = update_drops;
 	nic->hosted = q->impairer;
 	nic->close = close_nic;
 	nic->foreign = w->link.shared;

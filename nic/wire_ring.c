@@ -52,7 +52,7 @@ bool wire_send(struct wire_queue *w, const u8 *frame, u32 len)
 	u8 *p;
 
 	if (unplugged(w)) {
-		w->nr_lost++;
+		w->q.nr_tx_lost++;
 		return true;
 	}
 	p = ring_reserve(&w->tx[to], len);
@@ -83,7 +83,7 @@ static COLD bool lose(struct wire_queue *w, const struct ring_tx *tx)
 		if (w->now - w->full_since < WIRE_PATIENCE_NS)
 			return false;
 	}
-	w->nr_lost++;
+	w->q.nr_tx_bad++;
 	return true;
 }
 
@@ -97,7 +97,7 @@ static __attribute__((noinline)) bool send_pieces(struct wire_queue *w,
 	u8 *p;
 
 	if (unlikely(!len || len > RING_MAX_FRAME)) {
-		w->nr_lost++;
+		w->q.nr_tx_bad++;
 		return true;
 	}
 	p = ring_reserve(tx, len);
@@ -167,7 +167,7 @@ static COLD int wire_tx_slow(struct wire_queue *w, struct mbuf **pkts, int n,
 		if (w->impairer)
 			wire_impair_tx(w, pkts[i], now);
 		else
-			w->nr_lost++;
+			w->q.nr_tx_lost++;
 		nicq_tx_done(&w->q, pkts[i]);
 	}
 	if (w->impairer)

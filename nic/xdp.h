@@ -91,7 +91,6 @@ struct xdp_q {
 	bool down;     /* the link is: the kernel takes none */
 	u32 tx_done;   /* descriptors completed; free running as tx.head */
 	u32 max_parts; /* descriptors per packet */
-	u64 nr_tx_bad; /* packets that do not fit max_parts, dropped */
 	/* Per tx entry: the packet that ends there, else NULL. Completions
 	 * come in the order of the tx ring, so their addresses need not be
 	 * read. */

@@ -53,7 +53,7 @@ void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
 		if (mbuf_flatten(q->q.pool, m)) {
 			xdp_tx_single(q, m);
 		} else {
-			q->nr_tx_bad++;
+			q->q.nr_tx_bad++;
 			nicq_tx_done(&q->q, m);
 		}
 		return;

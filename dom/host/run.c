@@ -299,6 +299,15 @@ static void tell_serves(struct host_thread *t)
 		t->host->nic->serves(t->host->nic, t->index);
 }
 
+/* What another thread may add up. */
+static void publish_nic(struct ix_stat *stat, const struct nicq *q)
+{
+	stat->drop_late = READ_ONCE(q->nr_late);
+	stat->drop_link = READ_ONCE(q->nr_tx_lost);
+	stat->drop_nic = READ_ONCE(q->nr_tx_bad);
+	stat->ring_lies = READ_ONCE(q->nr_lies);
+}
+
 /* Once a second: what costs a system call. */
 static void chores(struct host_thread *t, u64 now)
 {
@@ -315,8 +324,7 @@ static void chores(struct host_thread *t, u64 now)
 		host_publish_groups(t);
 		t->dp->stat->link_downs = READ_ONCE(t->host->link.downs);
 	}
-	t->dp->stat->drop_late = READ_ONCE(nic->q[t->index]->nr_late);
-	t->dp->stat->drop_link = READ_ONCE(nic->q[t->index]->nr_tx_lost);
+	publish_nic(t->dp->stat, nic->q[t->index]);
 	if (!t->host->neighbours.apart) {
 		host_read_neighbours(t->host);
 		if (t->index == 0)

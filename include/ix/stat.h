@@ -21,6 +21,7 @@
 	X(tx_gathered_bytes, "payload bytes sent in place")                \
 	X(kicks, "exits to the kernel to start the NIC")                   \
 	X(link_downs, "times that the NIC's link went down")               \
+	X(ring_lies, "times that a wire's other end wrote nonsense")       \
 	X(forwarded, "packets that came to another thread's queue")        \
 	/* loop */                                                         \
 	X(iterations, "loop iterations with work")                         \
@@ -44,6 +45,7 @@
 	X(drop_late, "NIC's ring ran empty or full: thread too slow")      \
 	X(drop_tx_full, "transmit queue or pool full")                     \
 	X(drop_link, "transmitted while the NIC's link was down")          \
+	X(drop_nic, "transmitted, and more than the NIC or wire takes")    \
 	X(drop_short, "frame shorter than its headers say")                \
 	X(drop_not_ours, "address or protocol not for us")                 \
 	X(drop_ip_header, "bad IP header")                                 \
@@ -146,6 +148,6 @@ struct ix_stat {
 };
 #undef IX_COUNTER_FIELD
 
-#define IX_STAT_VERSION 3
+#define IX_STAT_VERSION 4
 
 #endif

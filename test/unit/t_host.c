@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "dom/host/host.h"
+#include "nic/wire.h"
 
 static const struct host_domain domain = { "test", "none", false, false };
 static char dir[] = "/tmp/t_host.XXXXXX";
@@ -272,6 +273,29 @@ static void connection(void **state)
 	assert_int_equal((uintptr_t)reason, ECONNRESET);
 }
 
+/* ---- crossings */
+
+/* What is counted beside a NIC's rings is told once a second. */
+static void counted(void **state)
+{
+	const struct ix_stat *stat = &a->host->threads[0].stat.page->stat;
+	struct nicq *q = a->host->nic->q[0];
+	struct wire_queue *w = container_of(q, struct wire_queue, q);
+
+	q->nr_late = 3;
+	q->nr_tx_lost = 4;
+	q->nr_tx_bad = 5;
+	w->rx[0].lies = 2;
+	w->rx[1].lies = 4;
+	attach(a);
+	assert_int_equal(run(a, 0, IX_RUN_POLL), 0);
+	assert_int_equal(stat->drop_late, 3);
+	assert_int_equal(stat->drop_link, 4);
+	assert_int_equal(stat->drop_nic, 5);
+	assert_int_equal(stat->ring_lies, 6);
+	host_detach(&a->host->threads[0]);
+}
+
 /* ---- host_call() */
 
 static void note(struct dp *dp, void *arg, u64 now)
@@ -437,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(sleeps_are_idle, setup,
 						teardown),

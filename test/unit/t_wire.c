@@ -212,7 +212,7 @@ static void test_back_pressure_then_loss(void **state)
 		;
 	/* Nobody reads any more: do not hold up the sender for ever. */
 	assert_true(send(&a, 0, frame(&a, 1514, 1, n), 11 * MS));
-	assert_int_equal(a.link.queues[0]->nr_lost, 1);
+	assert_int_equal(a.link.queues[0]->q.nr_tx_bad, 1);
 	side_free(&b);
 	side_free(&a);
 }
@@ -512,7 +512,7 @@ static void test_ends_of_a_file(void **state)
 
 	/* Nobody there: lost, not kept for whoever comes. */
 	assert_true(send(&a, 0, frame(&a, 100, 1, 4), 0));
-	assert_int_equal(a.link.queues[0]->nr_lost, 1);
+	assert_int_equal(a.link.queues[0]->q.nr_tx_lost, 1);
 
 	die_at_end_b(path);
 	assert_int_equal(receive(&a, 0, 0), 42);

@@ -640,7 +640,7 @@ static void test_tx_too_long(void **state)
 	m->ext[0].len = 2 * MBUF_SIZE;
 	assert_int_equal(tx(r, &m, 1), 1);
 	assert_int_equal(r->tx.producer, first);
-	assert_int_equal(r->q.nr_tx_bad, 1);
+	assert_int_equal(r->q.q.nr_tx_bad, 1);
 	assert_int_equal(r->pool.nfree, FRAMES);
 }
 
@@ -657,7 +657,7 @@ static void test_tx_too_long_full(void **state)
 	assert_int_equal(tx(r, pkts, (int)n), n);
 	m->ext[0].len = m->ext[1].len = 12 * MBUF_SIZE;
 	assert_int_equal(tx(r, &m, 1), 1);
-	assert_int_equal(r->q.nr_tx_bad, 1);
+	assert_int_equal(r->q.q.nr_tx_bad, 1);
 	complete(r, n);
 	assert_int_equal(r->pool.nfree, FRAMES);
 }
