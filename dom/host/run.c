@@ -373,6 +373,17 @@ static int leave(struct host_thread *t)
 	return -ESHUTDOWN;
 }
 
+/* What is not plain: the bits that mean nothing yet are refused, and then
+ * nothing is done. */
+static int flush(struct host_thread *t, u32 flags, u64 now)
+{
+	if (flags & ~(u32)IX_RUN_FLAGS)
+		return -EINVAL;
+	host_answer(t, now);
+	dp_flush(t->dp, now);
+	return 0;
+}
+
 int host_run_io(struct host_thread *t)
 {
 	struct dp *dp = t->dp;
@@ -382,11 +393,8 @@ int host_run_io(struct host_thread *t)
 
 	if (unlikely(stop || t->ended))
 		return leave(t);
-	if (flags & IX_RUN_FLUSH) {
-		host_answer(t, now);
-		dp_flush(dp, now);
-		return 0;
-	}
+	if (flags & ~(u32)(IX_RUN_POLL | IX_RUN_MOVES))
+		return flush(t, flags, now);
 	/* Events that came with the stop are still handed over. */
 	if (step_until_events(t, now, poll))
 		return 0;

@@ -142,6 +142,7 @@ enum {
 	IX_RUN_FLUSH = 1,   /* ix_down.flags: dispatch, bring no events */
 	IX_RUN_POLL = 2,    /* ... bring those there are, do not wait */
 	IX_RUN_MOVES = 4,   /* ... MOVED and ARRIVED are understood */
+	IX_RUN_FLAGS = 7,   /* all of them */
 	IX_CLOSE_ALL = 0,   /* no more recv: later data is answered by RST */
 	IX_CLOSE_WRITE = 1, /* half-close: go on receiving */
 };
@@ -232,7 +233,7 @@ struct ix_event {
 /* What is reserved must be zero. */
 struct ix_down {
 	uint32_t ncalls;
-	uint32_t flags; /* IX_RUN_*; other bits are reserved */
+	uint32_t flags; /* IX_RUN_*; with other bits: -EINVAL */
 	uint64_t reserved[7];
 	struct ix_call calls[IX_MAX_CALLS];
 	struct ix_sg sgs[IX_MAX_SGS];

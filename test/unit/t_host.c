@@ -275,6 +275,25 @@ static void connection(void **state)
 
 /* ---- crossings */
 
+/* Bits that mean nothing yet, with and without those that do. */
+static void flags(void **state)
+{
+	const struct ix_stat *stat = &a->host->threads[0].stat.page->stat;
+	u64 calls;
+
+	attach(a);
+	calls = stat->calls;
+	for (u32 known = 0; known <= IX_RUN_FLAGS; known++) {
+		for (u32 bit = IX_RUN_FLAGS + 1; bit; bit <<= 1)
+			assert_int_equal(run(a, 1, known | bit), -EINVAL);
+	}
+	assert_int_equal(stat->calls, calls);
+	assert_int_equal(run(a, 0, IX_RUN_FLUSH), 0);
+	assert_int_equal(run(a, 0, IX_RUN_FLUSH | IX_RUN_MOVES), 0);
+	assert_int_equal(run(a, 0, IX_RUN_POLL | IX_RUN_MOVES), 0);
+	host_detach(&a->host->threads[0]);
+}
+
 /* What is counted beside a NIC's rings is told once a second. */
 static void counted(void **state)
 {
@@ -461,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(flags, setup, teardown),
 		cmocka_unit_test_setup_teardown(counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(sleeps_are_idle, setup,

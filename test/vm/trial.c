@@ -99,6 +99,23 @@ __attribute__((noinline)) int signal_of(void (*tell)(void))
 
 /* ---- time, registers */
 
+/* Nothing is done, and nothing left of it. */
+static void test_flags(void)
+{
+	struct ix_port *port = &thread->port;
+	int ret;
+
+	for (uint32_t bit = IX_RUN_FLAGS + 1; bit; bit <<= 1) {
+		port->down->ncalls = 1;
+		port->down->flags = IX_RUN_FLUSH | bit;
+		ret = port->domain->run_io(port);
+		if (ret != -EINVAL)
+			check(false, "flag %x: %d", bit, ret);
+	}
+	port->down->ncalls = 0;
+	check(served(), "flags that mean nothing yet");
+}
+
 static bool near(time_t a, time_t b)
 {
 	return labs((long)(a - b)) <= 1;
@@ -167,6 +184,7 @@ static int work(void)
 	processes();
 	test_time();
 	test_registers();
+	test_flags();
 	check(in_ring3(), "still there");
 	return failed;
 }

@@ -96,13 +96,16 @@ static __attribute__((noinline)) s64 wait_for_events(struct vm_cpu *cpu, int n,
 	return 0;
 }
 
-static COLD s64 run_special(struct vm_cpu *cpu, u64 now)
+static COLD s64 run_special(struct vm_cpu *cpu, u32 flags, u64 now)
 {
+	bool bad = flags & ~(u32)IX_RUN_FLAGS;
+
 	if (READ_ONCE(cpu->stop))
 		return guest_ask(cpu, VM_WANT_EVENTS, 0);
-	dp_flush(cpu->dp, now);
+	if (!bad)
+		dp_flush(cpu->dp, now);
 	guest_look(cpu);
-	return 0;
+	return bad ? -EINVAL : 0;
 }
 
 /* As host_run_io(): a batch with a failed call returns at once. */
@@ -116,8 +119,9 @@ s64 guest_run_io(struct vm_cpu *cpu)
 	if (unlikely(READ_ONCE(cpu->call)))
 		guest_look(cpu);
 	now = guest_now(cpu);
-	if (unlikely(flags & IX_RUN_FLUSH || READ_ONCE(cpu->stop)))
-		return run_special(cpu, now);
+	if (unlikely(flags & ~(u32)(IX_RUN_POLL | IX_RUN_MOVES) ||
+		     READ_ONCE(cpu->stop)))
+		return run_special(cpu, flags, now);
 	n = step(cpu, true, now);
 	if (n <= 0 && !(flags & IX_RUN_POLL) &&
 	    dp->stat->calls_failed == failed)
