@@ -22,23 +22,27 @@ from figures.turns import ratio
 from lab import counters
 
 KEPT = ("tcp_timeouts", "tcp_spurious_timeouts", "tcp_retransmits",
-        "drop_no_buffer", "drop_late", "rx_packets", "tx_packets",
-        "tx_bytes", "kicks")
+        "drop_no_buffer", "drop_late", "lost_in_cable", "rx_packets",
+        "tx_packets", "tx_bytes", "kicks")
 
 
 class Counted(Server):
     """... and what kv's counters have grown by while a client ran: .counted."""
 
-    def __init__(self, bench, kind):
+    def __init__(self, bench, kind, extra=()):
         self.kind, self.counted = kind, {}
         self.stat_dir = bench.directory()
-        super().__init__(bench, kind, domain="process",
-                         extra=["--stat_dir", self.stat_dir], one_core=True)
+        super().__init__(bench, kind, domain="process", one_core=True,
+                         extra=["--stat_dir", self.stat_dir, *extra])
 
     def stat(self):
         if self.kind != "kv":
             return {}
-        return next(iter(counters(self.bench.program("ix"), self.stat_dir)), {})
+        stat = dict(next(iter(counters(self.bench.program("ix"),
+                                       self.stat_dir)), {}))
+        if self.bench.namespaces:
+            stat["lost_in_cable"] = self.bench.veth.lost("c")
+        return stat
 
     def run(self, client):
         """A run opens its connections and stores the values first: counted is
@@ -51,8 +55,8 @@ class Counted(Server):
         return result
 
 
-def measure(bench, what, target, options):
-    """Answers a second of both, in turns."""
+def measure(bench, what, target, options, extra=()):
+    """Answers a second of both, in turns; @extra: of ix run."""
     need_process(bench)
     if not shutil.which("memcached"):
         raise NotYet("memcached is not installed")
@@ -60,7 +64,7 @@ def measure(bench, what, target, options):
     seen = []
 
     def run(kind):
-        with Counted(bench, kind) as server:
+        with Counted(bench, kind, extra) as server:
             rate = server.run(client)["msgs_per_sec"]
         if server.counted:
             seen.append(server.counted)
@@ -76,9 +80,11 @@ def measure(bench, what, target, options):
               "client's core", "kv", "memcached-helped")]}
 
 
-def many(bench, conns):
+def many(bench, conns, mbufs):
+    """@mbufs: a request and an ACK of each connection at once find room."""
     r = measure(bench, f"{conns:,} connections, values of 64 B", 1.5,
-                ["--conns", str(conns), "--size", "64", "--warmup", "2"])
+                ["--conns", str(conns), "--size", "64", "--warmup", "2"],
+                ["--mbufs", str(mbufs)])
     most = max((c["tcp_timeouts"] for c in r["counted"]), default=0)
     r["rows"].append((f"{conns:,} connections: timeouts in a run, at most",
                       most, 0, "<="))
@@ -87,12 +93,12 @@ def many(bench, conns):
 
 def many_4000(bench):
     """kv against memcached, 4,000 connections, 64 B: answers per second"""
-    return many(bench, 4000)
+    return many(bench, 4000, 16384)
 
 
 def many_9000(bench):
     """kv against memcached, 9,000 connections, 64 B: answers per second"""
-    return many(bench, 9000)
+    return many(bench, 9000, 32768)
 
 
 def large(bench):

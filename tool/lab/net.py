@@ -14,7 +14,13 @@ class Veth:
     """Two network namespaces, of server and client, ix0 in both:
 
         netns ...-s  10.x.y.1  ix0 ==== veth ==== ix0  10.x.y.2  netns ...-c
+
+    Where XDP receives, the cable holds 256 packets, and a burst of more is lost
+    on the way in, such as the delayed ACKs of thousands of connections. With a
+    queue before it, as real NICs have one, the sender waits (Linux 6.16).
     """
+
+    QUEUE = "root", "pfifo", "limit", "20000"
 
     def __init__(self, lab, server, client):
         if os.geteuid():
@@ -30,6 +36,8 @@ class Veth:
             self.ip(k, "link", "set", "lo", "up")
             self.ip(k, "addr", "add", address + "/24", "dev", "ix0")
             self.ip(k, "link", "set", "ix0", "up")
+            sh("tc", "-n", self.names[k], "qdisc", "add", "dev", "ix0",
+               *self.QUEUE, error=Cannot)
 
     def ip(self, k, *args):
         sh("ip", "-n", self.names[k], *args, error=Cannot)
@@ -37,6 +45,11 @@ class Veth:
     def on(self, k):
         """What goes before a command there."""
         return ["ip", "netns", "exec", self.names[k]]
+
+    def lost(self, k):
+        """Packets sent there that have not fitted into the cable."""
+        return int(sh(*self.on(k), "cat",
+                      "/sys/class/net/ix0/statistics/tx_dropped"))
 
     def sysctl(self, k, setting):
         """If there is such a thing."""
