@@ -78,7 +78,8 @@ struct xdp_q {
 	u32 posted;	/* frames that the kernel has for reception: in the
 			 * fill ring, in the driver, or unread in rx; at most
 			 * the size of rx, which so never runs full */
-	u32 target;	/* of those, wanted empty: grows with bursts */
+	u32 target;	/* of those, wanted empty: grows with bursts, and
+			 * with connections */
 	u32 target_min, target_max; /* bounds of target, <= size of fill */
 	u32 target_burst; /* ... unless there are more connections than that */
 	u32 no_burst;	  /* batches since the last burst */

@@ -57,30 +57,38 @@ static void refill(struct xdp_q *q, u32 unread)
 	q->posted += want;
 }
 
+/* A request and an ACK of each connection. */
+static u32 of_all(const struct xdp_q *q)
+{
+	return min(2 * q->q.nr_conns, q->target_max);
+}
+
 /* A burst of few connections is bounded by their windows, which what is posted
  * must not take the buffers from. */
 static COLD void grow(struct xdp_q *q)
 {
-	u32 conns = q->q.nr_conns;
-	u32 most = max(q->target_burst, conns + conns / 4);
+	u32 more = min(q->target * 2, q->target_burst);
 
-	most = min(min(q->target * 2, most), q->target_max);
-	q->target = max(q->target, most);
+	q->target = max(q->target, max(more, of_all(q)));
+	q->no_burst = 0;
+}
+
+static COLD void shrink(struct xdp_q *q)
+{
+	q->target = max(q->target / 2, max(q->target_min, of_all(q)));
 	q->no_burst = 0;
 }
 
 /* Between two polls @avail packets came in. Posted frames must outlast the
- * longest such burst, with a margin, and a packet of each connection at once;
- * all of them are used in turn, so the fewer, the more of them are still in the
- * cache. */
+ * longest such burst, with a margin, and what all connections may send while
+ * nobody looks; all of them are used in turn, so the fewer, the more of them
+ * are still in the cache. */
 static void adapt(struct xdp_q *q, u32 avail)
 {
-	if (unlikely(avail > q->target / 4 || q->q.nr_conns > q->target)) {
+	if (unlikely(avail > q->target / 4 || 2 * q->q.nr_conns > q->target))
 		grow(q);
-	} else if (unlikely(++q->no_burst == XDP_LOW_POLLS)) {
-		q->target = max(q->target / 2, q->target_min);
-		q->no_burst = 0;
-	}
+	else if (unlikely(++q->no_burst == XDP_LOW_POLLS))
+		shrink(q);
 }
 
 static inline struct mbuf *mbuf_at(struct xdp_q *q, const struct xdp_frame *f)

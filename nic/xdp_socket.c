@@ -105,7 +105,8 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	q->target_min = x->nic.zero_copy
 				? q->target_burst
 				: min(q->target_max, (u32)XDP_FILL_LOW);
-	q->target = q->target_min;
+	/* Connections are opened all at once, and nobody knows of them yet. */
+	q->target = q->target_burst;
 	q->frags = sg;
 	q->busy_poll = cfg->busy_poll && x->nic.zero_copy;
 	q->max_parts = 1;
