@@ -178,6 +178,7 @@ static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 	const struct ix_sg *shared;
 	u64 addr, len;
 	const u8 *data;
+	u32 bytes;
 	s64 taken;
 
 	if (unlikely(at >= IX_MAX_SGS))
@@ -188,11 +189,12 @@ static inline s64 answer_one(struct dp *dp, struct tcp_conn *conn, u32 at,
 	if (unlikely(!translate(&dp->arena, &addr, len)))
 		return failed(dp, sg_errno(len));
 	data = (const u8 *)(uintptr_t)addr;
+	bytes = (u32)len;
 	if (unlikely(next < end && READ_ONCE(next->handle) == conn->handle))
-		taken = tcp_answer_later(&dp->net, conn, done, data, (u32)len);
+		taken = tcp_answer_later(&dp->net, conn, done, data, bytes);
 	else
-		taken = tcp_answer(&dp->net, conn, done, data, (u32)len, now);
-	return likely((u64)taken == len) ? taken : not_whole(dp, conn, taken);
+		taken = tcp_answer(&dp->net, conn, done, data, bytes, now);
+	return likely(taken == bytes) ? taken : not_whole(dp, conn, taken);
 }
 
 /* A SENDV of several. All ranges are checked before the first one is queued;
