@@ -105,7 +105,7 @@ void raw_usage(void)
 		"[--outstanding N] [--seconds N] [--cpu N] [--ring N] [--copy] "
 		"[--queues N] [--ports P,P...] [--zero-copy] [--generic] "
 		"[--busy-poll] [--json] "
-		"echo | pingpong | flood");
+		"echo | pingpong | flood | pour");
 }
 
 static struct be32 address(const char *text)

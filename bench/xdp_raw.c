@@ -6,6 +6,7 @@
  *   xdp_raw --nic SPEC --ip A echo
  *   xdp_raw --nic SPEC --ip B --peer A pingpong
  *   xdp_raw --nic SPEC --ip B --peer A --outstanding N flood
+ *   xdp_raw --nic SPEC --ip B --peer A --size 1472 pour
  */
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ enum {
 	PORT = 9,
 	STALL_NS = 100 * 1000 * 1000, /* without an answer: count as lost */
 	CLOCK_EVERY = 1024, /* empty polls between looks at the clock */
+	PROTO_NONE = 253, /* for experiments (RFC 3692): nobody answers that */
 };
 
 static volatile sig_atomic_t stop;
@@ -137,14 +139,14 @@ static void echo(struct raw *r)
 	}
 }
 
-static void write_request(struct raw *r, struct mbuf *m)
+/* The payload is what was in the buffer. */
+static void write_request(struct raw *r, struct mbuf *m, u8 proto)
 {
 	struct eth_hdr *eth = (void *)m->data;
 	struct ipv4_hdr *ip = (void *)(eth + 1);
 	struct udp_hdr *udp = (void *)(ip + 1);
 
 	m->len = RAW_HEADERS + r->payload;
-	memset(m->data, 0, m->len);
 	memcpy(eth->dst, r->peer_mac, 6);
 	memcpy(eth->src, r->q->mac, 6);
 	eth->type = be16(ETH_TYPE_IPV4);
@@ -153,7 +155,7 @@ static void write_request(struct raw *r, struct mbuf *m)
 		.len = be16((u16)(m->len - ETH_LEN)),
 		.frag = be16(IP_DF),
 		.ttl = IP_TTL,
-		.proto = IP_PROTO_UDP,
+		.proto = proto,
 		.src = r->ip,
 		.dst = r->peer,
 	};
@@ -161,9 +163,10 @@ static void write_request(struct raw *r, struct mbuf *m)
 	udp->sport = be16(PORT);
 	udp->dport = be16(PORT);
 	udp->len = be16((u16)(UDP_LEN + r->payload));
+	udp->cksum = 0;
 }
 
-static u32 send_requests(struct raw *r, u32 n)
+static u32 send_frames(struct raw *r, u32 n, u8 proto)
 {
 	struct mbuf *pkts[BATCH];
 	u32 i;
@@ -172,9 +175,14 @@ static u32 send_requests(struct raw *r, u32 n)
 		pkts[i] = mbuf_alloc(r->q->pool);
 		if (!pkts[i])
 			break;
-		write_request(r, pkts[i]);
+		write_request(r, pkts[i], proto);
 	}
 	return send_all(r, pkts, (int)i);
+}
+
+static u32 send_requests(struct raw *r, u32 n)
+{
+	return send_frames(r, n, IP_PROTO_UDP);
 }
 
 static void learn_peer(struct raw *r, const struct mbuf *m)
@@ -251,6 +259,39 @@ static void flood(struct raw *r)
 	}
 }
 
+/* Waits for an answer, whose sender is the peer. */
+static void find_peer(struct raw *r)
+{
+	struct mbuf *pkts[BATCH];
+	int n = 0;
+
+	while (!n && !stop) {
+		u64 sent = clock_ns();
+
+		send_requests(r, 1);
+		while (!n && !stop && clock_ns() - sent < STALL_NS)
+			n = filter(r, pkts, receive(r, pkts));
+	}
+	if (n)
+		learn_peer(r, pkts[0]);
+	for (int i = 0; i < n; i++)
+		mbuf_free_chain(r->q->pool, pkts[i]);
+}
+
+/* As many as the NIC takes, which nobody answers. */
+static void pour(struct raw *r)
+{
+	u64 end;
+
+	find_peer(r);
+	r->started = clock_ns();
+	end = r->started + r->seconds * NS_PER_SEC;
+	while (!stop && clock_ns() < end) {
+		r->q->ops->reclaim(r->q);
+		r->packets += send_frames(r, BATCH, PROTO_NONE);
+	}
+}
+
 static void report(const struct raw *r, const char *mode)
 {
 	double seconds = (double)(r->stopped - r->started) / NS_PER_SEC;
@@ -289,6 +330,7 @@ int main(int argc, char **argv)
 		{ "echo", echo },
 		{ "pingpong", pingpong },
 		{ "flood", flood },
+		{ "pour", pour },
 	};
 	struct sigaction sa = { .sa_handler = on_signal };
 	const char *mode = raw_parse(&r, argc, argv);

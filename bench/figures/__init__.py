@@ -24,6 +24,7 @@
     flood.py    under a flood of SYNs
     load.py     thousands of connections, large values, a client on Linux
     http.py     web servers, the same
+    frames.py   large values against a bare NIC, and what a byte costs
     counts.py   instructions and bytes: exact, whatever else the machine does
     facts.py    the machine
     results.py  bench/out/results.json
@@ -38,7 +39,7 @@ what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
 from figures import (connections, cores, counts, cpu, designs, elastic, flood,
-                     http, latency, load, memcached, moves, netpipe, path,
+                     frames, http, latency, load, memcached, moves, netpipe, path,
                      policy, process, protection, rate, veth)
 
 # In the order of the README's table.
@@ -71,6 +72,7 @@ SCENARIOS = {
     "many_4000": load.many_4000,
     "many_9000": load.many_9000,
     "large": load.large,
+    "frames": frames.frames,
     "http": http.http,
     "fairness": path.fairness,
     "process_echo": process.echo,

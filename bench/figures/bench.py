@@ -64,12 +64,12 @@ class Bench(Lab):
                 veth.sysctl(k, "net.ipv4." + setting)
         return veth
 
-    def steer_receive(self, on):
-        """Linux's TCP of the server runs on the server's core, as with a NIC
-        whose interrupts go there. Else veth has it run where the packet was
-        sent: on the client's core."""
-        mask = f"{1 << self.cores['s']:x}" if on else "0"
-        subprocess.run([*self.veth.on("s"), "sh", "-c", f"echo {mask} > "
+    def steer_receive(self, on, k="s"):
+        """Linux's TCP of a side runs on that side's core, as with a NIC whose
+        interrupts go there. Else veth has it run where the packet was sent: on
+        the other side's core."""
+        mask = f"{1 << self.cores[k]:x}" if on else "0"
+        subprocess.run([*self.veth.on(k), "sh", "-c", f"echo {mask} > "
                         "/sys/class/net/ix0/queues/rx-0/rps_cpus"])
 
     def until_it_listens(self):
