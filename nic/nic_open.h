@@ -56,8 +56,8 @@ struct nic_config {
 	struct ports ports;
 
 	/* With ports_only: other dataplanes have other queues of the interface
-	 * and other ports; ours are from @first_queue on. A TAP device: one
-	 * other may, which is our successor, or predecessor. */
+	 * and other ports; ours are from @first_queue on. The same ones, or a
+	 * TAP device: one other may, which is our successor, or predecessor. */
 	bool shared;
 	u32 first_queue;
 

@@ -102,7 +102,7 @@ static int tap_rx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
  * nobody has plugged in. */
 static bool write_one(struct tap_q *t, const struct mbuf *m)
 {
-	if (vnet_write(t->fd, m) >= 0)
+	if (vnet_write(t->out_fd, m) >= 0)
 		return true;
 	if (errno == EAGAIN)
 		return false;

@@ -20,6 +20,7 @@ enum {
 struct tap_q {
 	struct nicq q;
 	int fd;
+	int out_fd;  /* what is sent: @fd, or a packet socket */
 	u32 parts;   /* frames that a packet of MTU bytes may fill */
 	bool shared; /* with a successor: see tap_steer.h */
 	/* Frames that the next packet is read into, made ready before. */

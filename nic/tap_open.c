@@ -167,7 +167,7 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 {
 	struct tap_q *q = &t->queues[i].q;
 
-	q->fd = fd;
+	q->fd = q->out_fd = fd;
 	q->shared = cfg->shared;
 	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
 	q->q.ops = &tap_ops;

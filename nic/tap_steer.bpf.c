@@ -11,13 +11,10 @@
  *   whatever else                    who is addressed; to all: the heir's
  */
 #include "nic/flow_group.bpf.h"
+#include "nic/flow_place.bpf.h"
 
 enum {
-	PLACES = 2,
-	QUEUES = 64, /* NIC_MAX_QUEUES */
-	LOOKS = 16,  /* FLOWS_LOOKS, and so on: base/flows.h */
-	PLACE = 1,
-	USED = 2,
+	QUEUES = 64,	  /* NIC_MAX_QUEUES */
 	AT_MAC_PLACE = 1, /* in a frame: TAP_PLACE_MAC + place */
 	PLACE_MAC = 'X',
 	LOCAL = 2,
@@ -50,12 +47,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } flows SEC(".maps");
-
-static __always_inline __u64 hash(__u64 h, __u32 word)
-{
-	h = (h ^ word) * 0x9e3779b97f4a7c15;
-	return h ^ h >> 32;
-}
 
 static __always_inline __u64 hash4(struct __sk_buff *skb)
 {
@@ -91,17 +82,7 @@ static __always_inline __u32 place_of_flow(struct __sk_buff *skb)
 
 	bpf_skb_load_bytes(skb, AT_ETH_TYPE, &type, sizeof(type));
 	h = type == bpf_htons(TYPE_IPV4) ? hash4(skb) : hash6(skb);
-	for (__u32 i = 0; i < LOOKS; i++) {
-		__u32 at = ((__u32)(h >> 32) + i) & mask;
-		__u64 *e = bpf_map_lookup_elem(&flows, &at), entry;
-
-		entry = e ? *e : 0;
-		if (!entry)
-			break;
-		if ((entry | PLACE) == (h | USED | PLACE))
-			return entry & PLACE;
-	}
-	return heir;
+	return place_of(&flows, 0, mask, h, heir);
 }
 
 static __always_inline __u32 place_of_mac(struct __sk_buff *skb)

@@ -4,8 +4,9 @@
  * who comes later takes hold of it.
  *
  *	interface -- link -- steer -- xsks         queue -> socket
- *	              ^  ^           \ queue_ports  queue -> ports
- *	        first |  | second
+ *	              ^  ^          |- sides        queue -> device
+ *	        first |  | second   |- queue_ports  queue -> ports
+ *	                            `- pairs        queue -> map of flows
  *
  * The kernel keeps the link until the last of them has ended, whichever way.
  */
@@ -60,18 +61,23 @@ static bool fits(int rodata_fd, const struct nic_config *cfg)
 static void take_map(struct xdp_prog *p, const struct nic_config *cfg, int fd,
 		     bool *ok)
 {
+	const struct {
+		const char *name;
+		int *fd;
+	} maps[] = { { "xsks", &p->map_fd },
+		     { "queue_ports", &p->ports_fd },
+		     { "pairs", &p->pairs_fd },
+		     { "sides", &p->sides_fd } };
 	struct bpf_map_info info = { 0 };
 	u32 len = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		info.name[0] = 0;
-	if (!strcmp(info.name, "xsks")) {
-		p->map_fd = fd;
-		return;
-	}
-	if (!strcmp(info.name, "queue_ports")) {
-		p->ports_fd = fd;
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		if (!strcmp(info.name, maps[i].name)) {
+			*maps[i].fd = fd;
+			return;
+		}
 	}
 	if (strstr(info.name, ".rodata") &&
 	    info.value_size == sizeof(struct xdp_steer__rodata))
@@ -97,7 +103,8 @@ static bool take_maps(struct xdp_prog *p, const struct nic_config *cfg,
 		if (fd >= 0)
 			take_map(p, cfg, fd, &ok);
 	}
-	return ok && p->map_fd >= 0 && p->ports_fd >= 0;
+	return ok && p->map_fd >= 0 && p->ports_fd >= 0 && p->pairs_fd >= 0 &&
+	       p->sides_fd >= 0;
 }
 
 int xdp_prog_join(struct xdp_prog *p, const struct nic_config *cfg, int ifindex)
@@ -112,7 +119,7 @@ int xdp_prog_join(struct xdp_prog *p, const struct nic_config *cfg, int ifindex)
 	if (prog_fd < 0)
 		return -errno;
 	p->joined = true;
-	p->map_fd = p->ports_fd = -1;
+	p->map_fd = p->ports_fd = p->pairs_fd = p->sides_fd = -1;
 	p->link_fd = find_link(id, ifindex);
 	ok = p->link_fd >= 0 && take_maps(p, cfg, prog_fd);
 	close(prog_fd);

@@ -7,7 +7,9 @@
 #include <xdp/xsk.h>
 
 #include "nic/rss.h"
+#include "nic/tap.h"
 #include "nic/xdp.h"
+#include "nic/xdp_pair.h"
 #include "nic/xdp_prog.h"
 
 enum {
@@ -21,6 +23,7 @@ struct xdp_nic {
 	char ifname[32];
 	int index; /* of the interface */
 	struct xdp_prog prog;
+	struct xdp_pair pair; /* shared: who else has our queues */
 	struct rss_saved rss;
 	struct xsk_umem *umem;
 	u32 bind_flags;
@@ -33,6 +36,7 @@ struct xdp_nic {
 		/* libxdp keeps pointers to these. */
 		struct xsk_ring_prod fill, tx;
 		struct xsk_ring_cons comp, rx;
+		struct tap_q side; /* beside another one, instead of all that */
 	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
 };
 
@@ -45,6 +49,15 @@ int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg);
 
 /* Harmless if not open. */
 void xdp_sockets_close(struct xdp_nic *x);
+
+/* xdp_side.c: beside another dataplane. Makes nic.q[] those of side doors. 0 or
+ * -errno. */
+int xdp_sides_open(struct xdp_nic *x, const struct nic_config *cfg);
+void xdp_sides_close(struct xdp_nic *x);
+
+/* A packet socket for what AF_XDP does not take, in nic.large_fd. 0 or -errno.
+ */
+int xdp_open_large(struct xdp_nic *x);
 
 /* What the kernel has lost since the last time for want of a buffer in a ring:
  * because the pool had too few for it meanwhile, or because our thread did not
@@ -65,6 +78,10 @@ static inline void xdp_count_lost(struct xdp_queue *x,
 	x->lost = lost;
 	x->nr_short = nr_short;
 }
+
+/* Does Linux itself send there, and leave checksums to a NIC that there is not?
+ */
+bool xdp_csum_partial(const struct xdp_nic *x);
 
 /* Does a packet of @mtu bytes take more than one frame? */
 static inline bool xdp_needs_frags(u32 mtu)

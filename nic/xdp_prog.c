@@ -12,9 +12,7 @@
 
 #include "xdp_steer.skel.h"
 
-enum { PORT_WORDS = 1024 };
-
-static void fill_ports(u64 out[PORT_WORDS], const struct nic_config *cfg)
+void xdp_prog_ports(u64 out[XDP_PORT_WORDS], const struct nic_config *cfg)
 {
 	for (u32 port = 1; port <= UINT16_MAX; port++) {
 		u64 bit = ports_has(&cfg->ports, (u16)port);
@@ -41,23 +39,8 @@ void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
 	skel->rodata->shared = cfg->shared;
 	if (cfg->shared)
 		return; /* tell_ports() */
-	fill_ports((u64 *)skel->rodata->our_ports, cfg);
+	xdp_prog_ports((u64 *)skel->rodata->our_ports, cfg);
 	bpf_map__set_max_entries(skel->maps.queue_ports, 1);
-}
-
-/* Our queues' ports, before any of them has a socket. */
-static int tell_ports(struct xdp_prog *p, const struct nic_config *cfg)
-{
-	u64 ports[PORT_WORDS] = { 0 };
-	int err = 0;
-
-	fill_ports(ports, cfg);
-	for (u32 i = 0; i < cfg->nqueues && !err; i++) {
-		u32 queue = cfg->first_queue + i;
-
-		err = bpf_map_update_elem(p->ports_fd, &queue, ports, BPF_ANY);
-	}
-	return err;
 }
 
 static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
@@ -81,6 +64,8 @@ static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
 	} else {
 		p->map_fd = bpf_map__fd(p->skel->maps.xsks);
 		p->ports_fd = bpf_map__fd(p->skel->maps.queue_ports);
+		p->pairs_fd = bpf_map__fd(p->skel->maps.pairs);
+		p->sides_fd = bpf_map__fd(p->skel->maps.sides);
 	}
 out:
 	libbpf_set_print(old);
@@ -107,7 +92,7 @@ static int no_load(int err, char *why, size_t why_len)
 				"and CAP_BPF; or use --nic tap:NAME");
 	return nic_fail(err, why, why_len,
 			"the kernel does not load our XDP program (%s): "
-			"Linux 5.9 or newer with CONFIG_XDP_SOCKETS is needed",
+			"Linux 5.10 or newer with CONFIG_XDP_SOCKETS is needed",
 			strerror(-err));
 }
 
@@ -181,8 +166,6 @@ int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		xdp_prog_detach(p);
 		err = xdp_prog_join(p, cfg, info->index) ? -EBUSY : 0;
 	}
-	if (!err && cfg->shared)
-		err = tell_ports(p, cfg);
 	if (!err)
 		return 0;
 	xdp_prog_detach(p);
@@ -197,6 +180,8 @@ void xdp_prog_detach(struct xdp_prog *p)
 	if (p->joined) {
 		close(p->map_fd);
 		close(p->ports_fd);
+		close(p->pairs_fd);
+		close(p->sides_fd);
 		p->joined = false;
 	}
 	if (p->skel)

@@ -8,10 +8,13 @@
 
 struct xdp_prog {
 	struct xdp_steer *skel;
-	int link_fd;  /* the kernel detaches when the last copy closes, also
-		       * when the process is killed */
-	int map_fd;   /* of sockets, by queue */
-	int ports_fd; /* shared: of ports, by queue */
+	int link_fd; /* the kernel detaches when the last copy closes, also
+		      * when the process is killed */
+	int map_fd;  /* of sockets, by queue */
+	/* shared: by queue, ... */
+	int ports_fd;
+	int pairs_fd; /* what two dataplanes have in common: xdp_pair.h */
+	int sides_fd; /* side doors */
 	bool generic;
 	bool joined; /* it was there: descriptors are ours, nothing else */
 };
@@ -21,6 +24,11 @@ struct xdp_prog {
 int xdp_prog_attach(struct xdp_prog *p, const struct nic_config *cfg,
 		    const char *ifname, const struct linux_ifinfo *info,
 		    bool frags, char *why, size_t why_len);
+
+enum { XDP_PORT_WORDS = 1024 };
+
+/* Our ports as the program has them. */
+void xdp_prog_ports(u64 out[XDP_PORT_WORDS], const struct nic_config *cfg);
 
 struct xdp_steer__rodata;
 

@@ -4,7 +4,6 @@
 #include "nic/xdp_nic.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,11 @@ static struct xdp_nic *xdp_nic_of(struct nic *nic)
 	return container_of(nic, struct xdp_nic, nic);
 }
 
+bool xdp_csum_partial(const struct xdp_nic *x)
+{
+	return !strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun");
+}
+
 /* Capabilities are those of the interface, the same for all queues. */
 static void set_caps(struct xdp_nic *x)
 {
@@ -26,7 +30,7 @@ static void set_caps(struct xdp_nic *x)
 	 * dearer than our own copy of a packet. */
 	if ((x->bind_flags & XDP_BIND_SG) && x->nic.zero_copy)
 		caps |= NIC_GATHER;
-	if (!strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun"))
+	if (xdp_csum_partial(x))
 		caps |= NIC_RX_CSUM_PARTIAL;
 	if (x->nic.large_fd)
 		caps |= NIC_TSO;
@@ -34,29 +38,6 @@ static void set_caps(struct xdp_nic *x)
 		x->queues[i].q.q.caps = caps;
 		x->queues[i].q.large_fd = x->nic.large_fd;
 	}
-}
-
-/* AF_XDP takes no packet above the MTU. Over veth, whose transmission is
- * finished when the call returns, in whatever order calls are made, a packet
- * socket does, and the kernel hands it over uncut to who takes it so. Elsewhere
- * its packets would go by other queues than ours, and overtake. Without it all
- * goes in segments. */
-static void open_large(struct xdp_nic *x)
-{
-	struct sockaddr_ll addr = { .sll_family = AF_PACKET,
-				    .sll_ifindex = x->index };
-	int fd, yes = 1;
-
-	if (strcmp(x->nic.driver, "veth") || x->nic.zero_copy)
-		return;
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof(yes)) ||
-	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		close(fd);
-	else
-		x->nic.large_fd = fd;
 }
 
 static int no_socket(int err, const struct xdp_nic *x,
@@ -206,8 +187,10 @@ static void xdp_close(struct nic *nic)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
 
+	xdp_pair_leave(&x->pair);
 	xdp_prog_detach(&x->prog);
 	xdp_sockets_close(x);
+	xdp_sides_close(x);
 	rss_restore(x->ifname, &x->rss);
 	if (x->nic.large_fd)
 		close(x->nic.large_fd);
@@ -287,6 +270,81 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 	return x;
 }
 
+static void serves(struct nic *nic, u32 i)
+{
+	xdp_pair_serves(&xdp_nic_of(nic)->pair, i);
+}
+
+static u32 pass(struct nic *nic, bool back)
+{
+	return xdp_pair_pass(&xdp_nic_of(nic)->pair, back);
+}
+
+static int enter_pair(struct xdp_nic *x, const struct nic_config *cfg,
+		      char *why, size_t why_len)
+{
+	int err = xdp_pair_enter(&x->pair, &x->prog, cfg);
+
+	if (err == -EBUSY)
+		return nic_fail(err, why, why_len,
+				"queues of %s are others', or are had by a "
+				"dataplane and its successor already: one of "
+				"them is to end first",
+				x->ifname);
+	if (err)
+		return nic_fail(err, why, why_len,
+				"nic_shared: what dataplanes on %s have in "
+				"common: %s",
+				x->ifname, strerror(-err));
+	x->nic.flows = &x->pair.flows;
+	x->nic.serves = serves;
+	x->nic.pass = pass;
+	return 0;
+}
+
+/* Where another one has the sockets, Linux's way out and in is ours. */
+static int open_beside(struct xdp_nic *x, const struct nic_config *cfg,
+		       char *why, size_t why_len)
+{
+	int err = xdp_sides_open(x, cfg);
+
+	if (err)
+		return nic_fail(err, why, why_len,
+				"a TAP device beside the sockets of %s: %s",
+				x->ifname, strerror(-err));
+	snprintf(x->nic.detail, sizeof(x->nic.detail),
+		 "%s (%s): beside another dataplane's AF_XDP, %u queue%s "
+		 "from %u on, shared, MTU %u",
+		 x->ifname, x->nic.driver, x->nic.nqueues,
+		 x->nic.nqueues == 1 ? "" : "s", cfg->first_queue, x->nic.mtu);
+	return 0;
+}
+
+static int open_own(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		    size_t why_len)
+{
+	int err = xdp_sockets_open(x, cfg);
+
+	if (err)
+		return no_socket(err, x, cfg, why, why_len);
+	/* AF_XDP takes no packet above the MTU. Over veth, whose transmission
+	 * is finished when the call returns, in whatever order calls are made,
+	 * a packet socket does, and the kernel hands it over uncut to who takes
+	 * it so. Elsewhere its packets would go by other queues than ours, and
+	 * overtake. Without it all goes in segments. */
+	if (cfg->tso && !strcmp(x->nic.driver, "veth") && !x->nic.zero_copy)
+		xdp_open_large(x);
+	set_caps(x);
+	err = tell_program(x);
+	if (err)
+		return nic_fail(err, why, why_len,
+				"cannot enter a socket of %s into the XDP "
+				"map: %s",
+				x->ifname, strerror(-err));
+	describe(x);
+	return 0;
+}
+
 /* In this order: sockets bind to a running driver queue, the program finds
  * sockets in its map, and packets flow from then on. */
 static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
@@ -308,20 +366,14 @@ static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 			      xdp_needs_frags(x->nic.mtu), why, why_len);
 	if (err)
 		return err;
-	err = xdp_sockets_open(x, cfg);
-	if (err)
-		return no_socket(err, x, cfg, why, why_len);
-	if (cfg->tso)
-		open_large(x);
-	set_caps(x);
-	err = tell_program(x);
-	if (err)
-		return nic_fail(err, why, why_len,
-				"cannot enter a socket of %s into the XDP "
-				"map: %s",
-				x->ifname, strerror(-err));
-	describe(x);
-	return 0;
+	if (cfg->shared)
+		err = enter_pair(x, cfg, why, why_len);
+	if (!err)
+		err = x->pair.beside ? open_beside(x, cfg, why, why_len)
+				     : open_own(x, cfg, why, why_len);
+	if (!err && cfg->shared)
+		xdp_pair_ready(&x->pair);
+	return err;
 }
 
 int xdp_open(const struct nic_config *cfg, const char *arg, struct nic **out,

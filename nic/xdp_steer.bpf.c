@@ -11,9 +11,20 @@
  *   ... shared      the same, but each queue has ports of its own: it and they
  *                   are one dataplane's, others have other ones
  *
+ * A dataplane and its successor, or predecessor, have the same queues and ports
+ * then. A queue has one socket, which is the first comer's; the other one has
+ * a TAP device for it, its side door, until the socket is gone:
+ *
+ *   flows that stand in the table    whose place it says, see base/flows.h
+ *   ICMP errors                      as what they quote
+ *   whatever else                    the heir's
+ *
+ * Where one of the two ways is not there, or no more, the other one is taken:
+ * whoever is left has everything.
+ *
  * VLAN-tagged packets are Linux's. A queue without a socket: Linux's.
  */
-#include "nic/packet.bpf.h"
+#include "nic/flow_place.bpf.h"
 
 enum {
 	MAX_QUEUES = 64,
@@ -24,6 +35,12 @@ enum {
 	ICMP_PARAMETER = 12,
 	ICMP6_ERRORS = 4, /* types 1 to 4 */
 	ND_SOLICIT = 135,
+
+	/* Entries of a pair's map: struct xdp_pair_head. */
+	PAIR_MASK = 0,
+	PAIR_HEIR = 1,
+	PAIR_HOLDER = 2,
+	PAIR_FLOWS = 512,
 };
 
 /* Network byte order; set before loading, constant afterwards. */
@@ -54,6 +71,31 @@ struct {
 	__type(key, __u32);
 	__type(value, struct port_set);
 } queue_ports SEC(".maps");
+
+/* Where it is shared: what the two of a queue have in common, a map that both
+ * have mapped. */
+struct pair_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, PAIR_FLOWS);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_QUEUES);
+	__type(key, __u32);
+	__array(values, struct pair_map);
+} pairs SEC(".maps");
+
+/* The side doors. Linux forgets a device that ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, MAX_QUEUES);
+	__type(key, __u32);
+	__type(value, __u32);
+} sides SEC(".maps");
 
 struct eth {
 	__u8 dst[6], src[6];
@@ -231,6 +273,86 @@ static __always_inline int is_ours6(const volatile __u64 *ours, struct ipv6 *ip,
 	return !ports_only && *(__u8 *)&ip->dst == 0xff && solicits_us(ip, end);
 }
 
+/* Of a packet that is ours by its ports: of its flow as it comes from the
+ * peer, also where it is quoted. 0: none. */
+static __always_inline __u64 flow4(struct ipv4 *ip, void *end)
+{
+	__u32 from = ip->src, to = ip->dst, ports;
+	struct l4 *l4;
+
+	if (ip->proto == PROTO_ICMP) {
+		ip = behind(ip, end, sizeof(struct icmp) + sizeof(*ip));
+		if (!ip)
+			return 0;
+		ip = (void *)ip + sizeof(struct icmp);
+		from = ip->dst;
+		to = ip->src;
+		l4 = behind(ip, end, sizeof(*l4));
+		ports = l4 ? l4->dport | (__u32)l4->sport << 16 : 0;
+	} else {
+		l4 = behind(ip, end, sizeof(*l4));
+		ports = l4 ? l4->sport | (__u32)l4->dport << 16 : 0;
+	}
+	return hash(hash(hash(0, from), to), ports);
+}
+
+static __always_inline __u64 hash_addr6(__u64 h, struct addr6 *a)
+{
+	for (__u32 i = 0; i < 2; i++)
+		h = hash(hash(h, (__u32)a->q[i]), a->q[i] >> 32);
+	return h;
+}
+
+static __always_inline __u64 flow6(struct ipv6 *ip, void *end)
+{
+	struct l4 *l4 = (void *)(ip + 1);
+
+	if (ip->next == PROTO_ICMP6) {
+		ip = (void *)(ip + 1) + sizeof(struct icmp);
+		l4 = (void *)(ip + 1);
+		if ((void *)(l4 + 1) > end)
+			return 0;
+		return hash(hash_addr6(hash_addr6(0, &ip->dst), &ip->src),
+			    l4->dport | (__u32)l4->sport << 16);
+	}
+	if ((void *)(l4 + 1) > end)
+		return 0;
+	return hash(hash_addr6(hash_addr6(0, &ip->src), &ip->dst),
+		    l4->sport | (__u32)l4->dport << 16);
+}
+
+/* One word of a pair. */
+static __always_inline __u32 word_of(void *pair, __u32 at)
+{
+	__u64 *word = bpf_map_lookup_elem(pair, &at);
+
+	return word ? *word : 0;
+}
+
+/* To whose socket, or by the side door of the other one: is it the holder of
+ * the socket? */
+static __always_inline int is_holders(__u32 queue, __u64 flow)
+{
+	void *pair = bpf_map_lookup_elem(&pairs, &queue);
+
+	if (!pair)
+		return 1;
+	return place_of(pair, PAIR_FLOWS, word_of(pair, PAIR_MASK), flow,
+			word_of(pair, PAIR_HEIR)) == word_of(pair, PAIR_HOLDER);
+}
+
+static __always_inline int deliver(__u32 queue, __u64 flow)
+{
+	if (!shared)
+		return bpf_redirect_map(&xsks, queue, XDP_PASS);
+	if (is_holders(queue, flow) &&
+	    bpf_redirect_map(&xsks, queue, XDP_PASS) == XDP_REDIRECT)
+		return XDP_REDIRECT;
+	if (bpf_redirect_map(&sides, queue, XDP_PASS) == XDP_REDIRECT)
+		return XDP_REDIRECT;
+	return bpf_redirect_map(&xsks, queue, XDP_PASS);
+}
+
 SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
@@ -239,6 +361,7 @@ int steer(struct xdp_md *ctx)
 	struct ipv4 *ip = (void *)(eth + 1);
 	struct arp *arp = (void *)(eth + 1);
 	const volatile __u64 *ours = ports_of(ctx->rx_queue_index);
+	__u64 flow = 0;
 
 	if ((void *)(ip + 1) > end)
 		return XDP_PASS;
@@ -246,16 +369,20 @@ int steer(struct xdp_md *ctx)
 		if (!is_own4(ip->dst) ||
 		    (ports_only && !ours_by_port(ours, ip, end)))
 			return XDP_PASS;
+		if (shared)
+			flow = flow4(ip, end);
 	} else if (eth->type == bpf_htons(TYPE_ARP)) {
 		if (ports_only || (void *)(arp + 1) > end || !is_own4(arp->tpa))
 			return XDP_PASS;
 	} else if (eth->type == bpf_htons(TYPE_IPV6)) {
 		if (!is_ours6(ours, (void *)(eth + 1), end))
 			return XDP_PASS;
+		if (shared)
+			flow = flow6((void *)(eth + 1), end);
 	} else {
 		return XDP_PASS;
 	}
-	return bpf_redirect_map(&xsks, ctx->rx_queue_index, XDP_PASS);
+	return deliver(ctx->rx_queue_index, flow);
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

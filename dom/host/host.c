@@ -142,6 +142,8 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 	err = nic_open(&cfg, &h->nic, why, why_len);
 	if (err)
 		return err;
+	if (h->domain->guest)
+		h->nic->flows = NULL;
 	if (c->dp.net.mtu > h->nic->mtu) {
 		snprintf(why, why_len, "mtu: %u is above the link's, %u: %s",
 			 c->dp.net.mtu, h->nic->mtu, c->nic);

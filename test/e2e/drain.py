@@ -3,13 +3,14 @@
 """ix drain: a dataplane is replaced by its successor, and nobody notices: not
 one connection is refused, cut or lost.
 
-    drain.py BUILD [DOMAIN]
+    drain.py BUILD [DOMAIN [tap|xdp]]
 
     two dataplanes, one after the other  10.81.0.10, fd81::10
          |
-    TAP ix0, in a network namespace of our own
+    ix0: a TAP device; or a veth pair, to a namespace where Linux has these
+    addresses, and the dataplanes a port of them
          |
-    Linux  10.81.0.2, fd81::2"""
+    Linux  10.81.0.2, fd81::2, in a network namespace of our own"""
 
 import os
 import socket
@@ -31,11 +32,23 @@ ERRORS = ("tcp_rst_out", "drop_tcp_no_conn", "tcp_cookies_sent",
           "calls_failed")
 
 
-def start(lab, domain, *options):
-    program = lab.program("echo")
-    s = Ix(lab, lab.program("ix"), "tap:ix0", f"{SERVER4}/24,{SERVER6}/64",
-           [program], *user_option(program), "--domain", domain, "--port",
-           str(PORT), "--idle", "block", *options)
+class Bed:
+    """Where they run: NIC, and what goes before a command, and with it."""
+
+    def __init__(self, lab, domain):
+        self.lab, self.domain = lab, domain
+        self.nic, self.before, self.options = "tap:ix0", [], []
+
+    def ix(self, program, *options):
+        return Ix(self.lab, self.lab.program("ix"), self.nic,
+                  f"{SERVER4}/24,{SERVER6}/64", program, "--domain",
+                  self.domain, "--port", str(PORT), "--idle", "block",
+                  *self.options, *options, before=self.before)
+
+
+def start(bed, *options):
+    program = bed.lab.program("echo")
+    s = bed.ix([program], *user_option(program), *options)
     s.serves()
     s.sock = f"{s.stat_dir}/{s.pid}.sock"
     s.wait_ready(lambda: os.path.exists(s.sock), 10)
@@ -135,16 +148,17 @@ def ends(command, server):
         lambda: server.poll() is not None, 10), server.said()[-300:])
 
 
-def succeeded(lab, domain, old, options):
+def succeeded(bed, old):
     """By another one, which is there before the old one goes."""
+    lab = bed.lab
     talks = [Talk(a) for a in (SERVER4, SERVER6) for _ in range(OLD // 2)]
     old_errors = errors(old)
     knocks = [Knocks(a) for a in (SERVER4, SERVER6)]
     time.sleep(0.3)
-    new = start(lab, domain, *options)
+    new = start(bed)
     time.sleep(1.5)
     check("the successor waits", total(new, "tcp_passive_opens") == 0)
-    third = Ix(lab, old.ix, "tap:ix0", f"{SERVER4}/24", ["true"], *options)
+    third = bed.ix(["true"], "--domain", "process")
     check("a third one is refused", third.wait(20) != 0 and
           "and its successor" in third.said(), third.said()[-200:])
     command = drain(lab, old)
@@ -182,9 +196,10 @@ def succeeded(lab, domain, old, options):
     return new
 
 
-def silent(lab, domain):
+def silent(bed):
     """By another one, for which the device is not there before."""
-    old = start(lab, domain)
+    lab = bed.lab
+    old = start(bed)
     talk = Talk(SERVER4)
     old_errors = errors(old)
     command = drain(lab, old)
@@ -196,7 +211,7 @@ def silent(lab, domain):
     clean(old, "old", old_errors)
     all_end([talk])
     ends(command, old)
-    new = start(lab, domain)
+    new = start(bed)
     check("who has waited meets the successor", wait_for(
         lambda: late.n > 0, 30), late.error or "")
     late.end()
@@ -227,44 +242,98 @@ def limited(lab, server):
         check("... and with it the connection", ended)
 
 
-def run(lab, domain):
-    sh("ip", "link", "set", "lo", "up")
-    sh("ip", "tuntap", "add", "dev", "ix0", "mode", "tap")
-    for a in ("10.81.0.2/24", "fd81::2/64"):
-        sh("ip", "addr", "add", a, "dev", "ix0",
-           *(["nodad"] if ":" in a else []))
-    limited(lab, silent(lab, domain))
-    sh("ip", "link", "del", "ix0")
-    sh("ip", "tuntap", "add", "dev", "ix0", "mode", "tap", "multi_queue")
-    for a in ("10.81.0.2/24", "fd81::2/64"):
-        sh("ip", "addr", "add", a, "dev", "ix0",
-           *(["nodad"] if ":" in a else []))
-    options = ["--nic_shared"]
-    if os.cpu_count() > 1:
-        options += ["--cores", "0,1"]
-    first = start(lab, domain, *options)
-    second = succeeded(lab, domain, first, options)
-    third = succeeded(lab, domain, second, options)
-    heir = start(lab, domain, *options)
-    third.kill()
-    third.wait()
+def killed(bed, server):
+    """Either of the two, at any time: there is the other one."""
+    heir = start(bed)
+    heir.kill()
+    heir.wait()
+    check("the successor is killed: nothing has changed", served())
+    heir = start(bed)
+    time.sleep(1.5)  # it says that it listens, once a second
+    command = drain(bed.lab, server, "--keep")
+    check("new connections are the successor's", wait_for(
+        lambda: served() and total(heir, "tcp_passive_opens") > 0))
+    command.wait(40)
+    heir.kill()
+    heir.wait()
+    check("... who is killed: they can be taken back",
+          drain(bed.lab, server, "--back").wait(20) == 0 and served())
+    heir = start(bed)
+    talk = Talk(SERVER4)
+    server.kill()
+    server.wait()
+    check("who is killed has a successor, too", served())
+    check("it ends", heir.end(seconds=20) in (0, -15, 143))
+    talk.on = False
+
+
+def served():
     for address in (SERVER4, SERVER6):
         with connect(address, PORT, timeout=30, patience=20) as s:
-            check(f"{address}: who is killed has a successor, too",
-                  answers(s))
-    check("it ends", heir.end(seconds=20) in (0, -15, 143))
+            if not answers(s):
+                return False
+    return True
+
+
+def addresses(*before, ends=("10.81.0.2/24", "fd81::2/64")):
+    for a in ends:
+        sh(*before, "ip", "addr", "add", a, "dev", "ix0",
+           *(["nodad"] if ":" in a else []))
+    sh(*before, "ip", "link", "set", "ix0", "up")
+
+
+def use_tap(bed, *flags):
+    sh("ip", "tuntap", "add", "dev", "ix0", "mode", "tap", *flags)
+    addresses()
+
+
+def use_veth(bed):
+    name = f"ix-drain-{os.getpid()}"
+    queues = ["numrxqueues", "2", "numtxqueues", "2"]
+    bed.lab.netns.append(name)
+    bed.before = ["ip", "netns", "exec", name]
+    sh("ip", "netns", "add", name, error=Cannot)
+    sh("ip", "link", "add", "ix0", *queues, "type", "veth", "peer", "name",
+       "ix0", *queues, "netns", name, error=Cannot)
+    addresses()
+    sh(*bed.before, "ip", "link", "set", "lo", "up")
+    addresses(*bed.before, ends=(f"{SERVER4}/24", f"{SERVER6}/64"))
+    for command in ("qdisc add dev ix0 clsact",
+                    "filter add dev ix0 egress bpf da obj "
+                    f"{bed.lab.build}/test/lab/veth_rss.o sec tc"):
+        sh("tc", *command.split(), error=Cannot)
+    bed.nic, bed.options = "xdp:ix0", ["--ports_only"]
+
+
+def run(bed):
+    if bed.nic == "tap:ix0":
+        use_tap(bed)
+        limited(bed.lab, silent(bed))
+        sh("ip", "link", "del", "ix0")
+        use_tap(bed, "multi_queue")
+    bed.options += ["--nic_shared"]
+    if os.cpu_count() > 1:
+        bed.options += ["--cores", "0,1"]
+    first = start(bed)
+    second = succeeded(bed, first)
+    third = succeeded(bed, second)
+    killed(bed, third)
 
 
 def main():
-    build, domain = sys.argv[1], (sys.argv[2:] or ["process"])[0]
+    build, domain, nic = (sys.argv[1:] +
+                          ["process", "tap"][len(sys.argv) - 2:])
     if os.geteuid():
-        skip("needs root: a TAP device is shared by an eBPF program")
+        skip("needs root: a NIC is shared by an eBPF program")
     try:
         enter("-n")
+        lab = Lab(build, limit=170)
+        bed = Bed(lab, domain)
+        if nic == "xdp":
+            use_veth(bed)
     except Cannot as why:
         skip(why)
-    lab = Lab(build, limit=170)
-    run(lab, domain)
+    run(bed)
     lab.close()
     finish()
 

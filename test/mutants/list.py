@@ -937,7 +937,7 @@ CONTROL = [
     Mutant("old connections are not known when the successor takes over",
            "dom/host/ctl_drain.c",
            "d->next = tcp_keep_flows(&dp->net, d->next, PIECE);",
-           "d->next = d->end;", ["drain_process"]),
+           "d->next = d->end;", ["drain_process_tap"]),
     Mutant("who is drained by the daemon is ended at once",
            "cp/daemon/plane.c",
            "if (err || !sampler_conns(&p->sampler) || c->now >= p->due)",

@@ -29,7 +29,7 @@ static int setup(void **state)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd))
 		return -1;
-	r->t.fd = fd[0];
+	r->t.fd = r->t.out_fd = fd[0];
 	r->far = fd[1];
 	r->frames = aligned_alloc(MBUF_SIZE, FRAMES * MBUF_SIZE);
 	mbuf_pool_init(&r->pool, aligned_alloc(64, mbuf_pool_bytes(FRAMES)),
