@@ -50,10 +50,14 @@ def put_section(text, name, lines):
         lambda m: m.group(1) + "\n".join(lines) + "\n" + m.group(3), text)
 
 
-def heading(facts):
+def place(facts):
     virtual = " of a virtual machine" if facts["virtual"] else ""
-    lines = [f"{facts['cpu']}, {facts['cores']} cores{virtual}, Linux "
-             f"{facts['kernel']}, {facts['time'][:10]}."]
+    return (f"{facts['cpu']}, {facts['cores']} cores{virtual}, Linux "
+            f"{facts['kernel']}")
+
+
+def heading(facts):
+    lines = [f"{place(facts)}, {facts['time'][:10]}."]
     if facts["load"] > 0.5:
         lines.append(f"The machine was busy (load {facts['load']:.1f}).")
     return lines

@@ -21,11 +21,74 @@ PART = {"memory": {"unit": "bytes", "values": {"ix": {}},
                  "rows": []}}
 
 
+def recorded():
+    with open(os.path.join(SOURCE, "test", "bench", "results.json")) as f:
+        return json.load(f)
+
+
+PAGE = """# Performance
+<!-- machine -->
+- another one
+<!-- /machine -->
+Words.
+<!-- figures -->
+
+### Put here by hand
+
+| more | 7 |
+
+### Small messages
+
+`--only echo`. Old words.
+
+old numbers; another machine
+
+### Batches, of another day
+
+`--only batch`. Words.
+
+| kept | 1.29 |
+
+### The stack alone
+
+`--only wire`. Words.
+
+| kept | 5.19 |
+
+### By hand, too
+
+`--only` what you like.
+<!-- /figures -->
+The end.
+"""
+
+
+def part():
+    """A run of some scenarios: what it has not measured stays as it was, in its
+    place, and each part tells where and when its numbers are from."""
+    results = recorded()
+    del results["scenarios"]["pingpong"], results["scenarios"]["latency"]
+    new = doc.update(PAGE, results, ["insns", "echo", "lines", "wire"])
+    assert "kept | 5.19" in new, "a run that failed takes nothing's place"
+    headings = [x[4:] for x in new.splitlines() if x.startswith("### ")]
+    assert headings == [
+        "Instructions per message", "Put here by hand",
+        "Small messages: how many a second", "Batches, of another day",
+        "The stack alone", "By hand, too"], headings
+    begin, end = new.index("### Small"), new.index("### Batches")
+    facts = "; AMD EPYC, 2 cores of a virtual machine, Linux 6.18.44.\n"
+    assert facts in new[begin:end] and "2026-11-27 02:19; 3 turns of 0.7 s; " \
+        "load of the machine 9.6" in new[begin:end], new[begin:end]
+    assert "old numbers" not in new
+    old_end = PAGE[PAGE.index("### Batches"):]
+    assert new.endswith(old_end) and "| more | 7 |" in new[:begin]
+    assert doc.update(new, results, ["insns", "echo", "lines", "wire"]) == new
+
+
 def performance():
     """doc/performance.md: its numbers are those of results.json, and nothing
     else in it changes."""
-    with open(os.path.join(SOURCE, "test", "bench", "results.json")) as f:
-        results = json.load(f)
+    results = recorded()
     with tempfile.TemporaryDirectory() as d:
         path = shutil.copy(doc.DOC, d)
         texts = []
@@ -77,4 +140,5 @@ def main():
 
 
 main()
+part()
 performance()
