@@ -4,7 +4,7 @@
 import os
 import re
 
-from figures.turns import Row, spread, verdict
+from figures.turns import TOO_NOISY, Row, spread, verdict
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 README = os.path.join(HERE, "README.md")
@@ -29,7 +29,7 @@ def print_table(results):
         for row in rows(r):
             want = f"{row.how} {row.target:g}" if row.target is not None else ""
             v = verdict(row)
-            missed += v in ("MISSED", "too noisy")
+            missed += v in ("MISSED", TOO_NOISY)
             print(f"{row.what:<58}{row.value:>10.2f}{spread(row):>17}"
                   f"{want:>9}  {v}")
     return missed

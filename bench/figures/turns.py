@@ -6,14 +6,18 @@ all of them alike, so a ratio is taken in each turn as well. The spread is an
 interval for the median of these: between the k-th smallest and the k-th largest
 of n values lies the median of whatever they come from, unless fewer than k
 fell on one side of it; and each falls on either side by the toss of a coin. No
-shape is assumed (order statistics). Three turns give 75 %, five 94 %."""
+shape is assumed (order statistics). Three turns give 75 %, five 94 %, one none:
+what it says is shown and decides nothing."""
 
 import math
 import statistics
 import typing
 
 CONFIDENCE = 0.9  # wanted, where there are turns enough
-NOISY = 1.5  # high / low above which a figure says nothing
+# high / low above which a figure says nothing, and above which it does not say
+# on which side of a target between them it is.
+NOISY, UNDECIDED = 1.5, 1.1
+ONE_TURN, TOO_NOISY = "one turn", "too noisy"  # verdicts that are none
 
 
 class Row(typing.NamedTuple):
@@ -21,7 +25,7 @@ class Row(typing.NamedTuple):
     value: float
     target: float | None = None
     how: str = ""  # ">=" or "<="
-    # Of an exact figure, or after one turn, None.
+    # Of an exact figure None; after one turn there is only the confidence, 0.
     low: float | None = None
     high: float | None = None
     confidence: float | None = None
@@ -52,7 +56,7 @@ def interval(samples):
     that there is."""
     n, x = len(samples), sorted(samples)
     if n < 2:
-        return None, None, None
+        return None, None, 0.0
     k = max((k for k in range(2, (n + 1) // 2 + 1)
              if confidence(n, k) >= CONFIDENCE), default=1)
     return x[k - 1], x[n - k], round(confidence(n, k), 3)
@@ -74,16 +78,24 @@ def if_there(values, *args):
         args[2] in values else []
 
 
+def apart(r, limit):
+    return r.low <= 0 or r.high / r.low > limit
+
+
 def too_noisy(r):
     """The turns do not agree, on the verdict neither."""
-    if r.low is None or r.low > 0 and r.high / r.low <= NOISY:
+    if r.low is None:
         return False
-    return r.target is None or r.low < r.target < r.high
+    if r.target is None:
+        return apart(r, NOISY)
+    return r.low < r.target < r.high and apart(r, UNDECIDED)
 
 
 def verdict(r):
+    if r.confidence == 0:
+        return ONE_TURN
     if too_noisy(r):
-        return "too noisy"
+        return TOO_NOISY
     if r.target is None:
         return ""
     ok = r.value >= r.target if r.how == ">=" else r.value <= r.target

@@ -20,7 +20,7 @@ MACHINE = {"cpu": "X", "cores": 2, "kernel": "6"}
 
 
 def intervals():
-    assert interval([7]) == (None, None, None)
+    assert interval([7]) == (None, None, 0)
     assert interval([3, 1, 2]) == (1, 3, 0.75)
     assert interval([5, 1, 4, 2, 3]) == (1, 5, 0.938)
     # With turns enough the outermost do not count: 8 give 93 % without them.
@@ -59,7 +59,12 @@ def verdicts():
     assert of(4, 9, 5) == "too noisy"
     assert of(6, 12, 5) == "reached"  # wide, but all on one side
     assert of(1, 3, 5) == "MISSED" and of(1, 3, 5, "<=") == "reached"
+    # Wide enough for both answers, if not wide.
+    assert of(4.6, 5.9, 5) == "too noisy" and of(5.1, 5.9, 5) == "reached"
     assert of(None, None, 5) == "reached" and of(None, None) == ""
+    once = {"a": summary([9]), "b": summary([1])}
+    assert verdict(ratio(once, "x", "a", "b", 5, ">=")) == "one turn"
+    assert verdict(ratio(once, "x", "a", "b")) == "one turn"
     assert of(-1, 2) == "too noisy"
     assert not too_noisy(Row("exact", 3))
 
