@@ -16,7 +16,7 @@ static const char usage[] =
 	"  --server         send messages back\n"
 	"  --client IP      measure against the server at IP\n"
 	"  --port N         TCP port (default 5002)\n"
-	"  --size N[,N...]  bytes per message (default 1 to 256K, doubling)\n"
+	"  --size N[,N...]  bytes per message (default 1 to 512K, doubling)\n"
 	"  --iters N        messages per size (default by size)\n"
 	"  --json           results as JSON\n"
 	"  --linux          plain blocking Linux sockets, TCP_NODELAY\n"
@@ -113,7 +113,7 @@ static void parse_sizes(struct pp_options *o, const char *s)
 			break;
 	}
 	fprintf(stderr,
-		"pingpong: --size takes up to %d sizes from 1 to 256K, "
+		"pingpong: --size takes up to %d sizes from 1 to 512K, "
 		"separated by commas, not '%s'\n",
 		PP_MAX_SIZES, s);
 	exit(2);

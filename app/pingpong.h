@@ -13,7 +13,7 @@
 #include <time.h>
 
 enum {
-	PP_MAX_SIZE = 256 * 1024,
+	PP_MAX_SIZE = 512 * 1024,
 	PP_MAX_SIZES = 64,
 	PP_WARMUP = 50, /* messages before the measured ones */
 	PP_MAGIC = 0x70696e67,

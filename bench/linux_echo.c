@@ -32,7 +32,7 @@ struct conn {
 
 struct server {
 	const struct server_conf *conf;
-	int epoll, listener;
+	int epoll, listener[SERVER_MAX_PORTS];
 	struct epoll_event events[MAX_EVENTS];
 	char buf[BUF];
 };
@@ -87,11 +87,11 @@ static void drop(struct conn *c)
 	free(c);
 }
 
-static void accept_all(struct server *s)
+static void accept_all(struct server *s, int listener)
 {
 	int fd;
 
-	while ((fd = accept4(s->listener, NULL, NULL,
+	while ((fd = accept4(listener, NULL, NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct conn *c = calloc(1, sizeof(*c));
 
@@ -163,6 +163,14 @@ static bool echo(struct server *s, struct conn *c, bool hup)
 	}
 }
 
+/* What an event is about, if that is a socket that listens, else NULL: a
+ * connection. */
+static const int *listener_of(const struct server *s, const void *ptr)
+{
+	return ptr >= (const void *)s && ptr < (const void *)(s + 1) ? ptr
+								     : NULL;
+}
+
 static _Noreturn void serve_tcp(struct server *s)
 {
 	for (;;) {
@@ -170,15 +178,16 @@ static _Noreturn void serve_tcp(struct server *s)
 				   s->conf->busy_poll_us ? 0 : -1);
 
 		for (int i = 0; i < n; i++) {
-			struct conn *c = s->events[i].data.ptr;
+			void *of = s->events[i].data.ptr;
+			const int *listener = listener_of(s, of);
 			uint32_t what = s->events[i].events;
 
-			if (!c)
-				accept_all(s);
-			else if (!echo(s, c,
+			if (listener)
+				accept_all(s, *listener);
+			else if (!echo(s, of,
 				       what & (EPOLLRDHUP | EPOLLHUP |
 					       EPOLLERR)))
-				drop(c);
+				drop(of);
 		}
 	}
 }
@@ -204,13 +213,13 @@ static _Noreturn void serve_udp(struct server *s)
 				.msg_iovlen = 1,
 			};
 		}
-		n = recvmmsg(s->listener, m, BATCH, 0, NULL);
+		n = recvmmsg(s->listener[0], m, BATCH, 0, NULL);
 		if (n <= 0 && !s->conf->busy_poll_us)
 			epoll_wait(s->epoll, s->events, MAX_EVENTS, -1);
 		for (int i = 0; i < n; i++)
 			iov[i].iov_len = m[i].msg_len;
 		if (n > 0)
-			sendmmsg(s->listener, m, (unsigned int)n, 0);
+			sendmmsg(s->listener[0], m, (unsigned int)n, 0);
 	}
 }
 
@@ -223,9 +232,13 @@ static void serve(const struct server_conf *conf)
 		server_die(conf, "memory");
 	s->conf = conf;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	s->listener = server_listen(conf, type | SOCK_NONBLOCK);
-	if (s->listener < 0 || watch(s->epoll, s->listener, EPOLLIN, NULL))
-		server_die(conf, "listen");
+	for (uint16_t i = 0; i < conf->ports; i++) {
+		int *fd = &s->listener[i];
+
+		*fd = server_listen(conf, i, type | SOCK_NONBLOCK);
+		if (*fd < 0 || watch(s->epoll, *fd, EPOLLIN, fd))
+			server_die(conf, "listen");
+	}
 	if (conf->busy_poll_us)
 		set_busy_poll(s->epoll, conf->busy_poll_us);
 	if (conf->udp)
@@ -235,11 +248,11 @@ static void serve(const struct server_conf *conf)
 
 int main(int argc, char **argv)
 {
-	struct server_conf conf = { .name = "linux_echo",
-				    .port = 7,
-				    .threads = 1 };
+	struct server_conf conf = {
+		.name = "linux_echo", .port = 7, .ports = 1, .threads = 1
+	};
 
-	if (!server_parse(&conf, "ptbu", argc, argv))
+	if (!server_parse(&conf, "ptbun", argc, argv))
 		return 2;
 	server_run(&conf, serve);
 	return 1;

@@ -35,10 +35,12 @@ static void set(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-int server_listen(const struct server_conf *conf, int type)
+int server_listen(const struct server_conf *conf, uint16_t i, int type)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons(conf->port) };
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)(conf->port + i)),
+	};
 	bool tcp = (type & 0xf) == SOCK_STREAM;
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
@@ -63,9 +65,10 @@ int server_listen(const struct server_conf *conf, int type)
 
 static bool usage(const struct server_conf *conf, const char *letters)
 {
-	fprintf(stderr, "usage: %s [--port N] [--threads N]%s%s\n", conf->name,
-		strchr(letters, 'u') ? " [--udp]" : "",
-		strchr(letters, 'b') ? " [--busy-poll US]" : "");
+	fprintf(stderr, "usage: %s [--port N] [--threads N]%s%s%s\n",
+		conf->name, strchr(letters, 'u') ? " [--udp]" : "",
+		strchr(letters, 'b') ? " [--busy-poll US]" : "",
+		strchr(letters, 'n') ? " [--ports N]" : "");
 	return false;
 }
 
@@ -73,13 +76,17 @@ bool server_parse(struct server_conf *conf, const char *letters, int argc,
 		  char **argv)
 {
 	static const struct option longs[] = {
-		{ "port", 1, NULL, 'p' },      { "threads", 1, NULL, 't' },
-		{ "busy-poll", 1, NULL, 'b' }, { "udp", 0, NULL, 'u' },
-		{ "help", 0, NULL, 'h' },      { 0 },
+		{ "port", 1, NULL, 'p' },
+		{ "threads", 1, NULL, 't' },
+		{ "busy-poll", 1, NULL, 'b' },
+		{ "udp", 0, NULL, 'u' },
+		{ "ports", 1, NULL, 'n' },
+		{ "help", 0, NULL, 'h' },
+		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "p:t:b:uh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "p:t:b:n:uh", longs, NULL)) != -1) {
 		if (!strchr(letters, c))
 			return usage(conf, letters);
 		if (c == 'p')
@@ -88,10 +95,13 @@ bool server_parse(struct server_conf *conf, const char *letters, int argc,
 			conf->threads = atoi(optarg);
 		else if (c == 'b')
 			conf->busy_poll_us = atoi(optarg);
+		else if (c == 'n')
+			conf->ports = (uint16_t)atoi(optarg);
 		else
 			conf->udp = true;
 	}
-	if (conf->threads < 1 || conf->threads > MAX_THREADS || optind < argc)
+	if (conf->threads < 1 || conf->threads > MAX_THREADS ||
+	    conf->ports < 1 || conf->ports > SERVER_MAX_PORTS || optind < argc)
 		return usage(conf, letters);
 	return true;
 }

@@ -12,18 +12,22 @@
 struct server_conf {
 	const char *name;
 	uint16_t port;
+	uint16_t ports; /* how many, from that on */
 	int threads;
 	int busy_poll_us; /* 0: sleep when there is nothing to do */
 	bool udp;
 };
 
-/* @letters: of the options that the server has: p, t, b, u. False: usage. */
+enum { SERVER_MAX_PORTS = 64 };
+
+/* @letters: of the options that the server has: p, t, b, u, n. False: usage. */
 bool server_parse(struct server_conf *conf, const char *letters, int argc,
 		  char **argv);
 
-/* A listening socket, or -1 with errno. @type: SOCK_STREAM or SOCK_DGRAM, and
- * flags. Accepted sockets inherit TCP_NODELAY and the busy-polling. */
-int server_listen(const struct server_conf *conf, int type);
+/* A socket that listens on the @i-th port, or -1 with errno. @type: SOCK_STREAM
+ * or SOCK_DGRAM, and flags. Accepted sockets inherit TCP_NODELAY and the
+ * busy-polling. */
+int server_listen(const struct server_conf *conf, uint16_t i, int type);
 
 /* Ends only with the program. */
 void server_run(const struct server_conf *conf,

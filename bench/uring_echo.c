@@ -355,7 +355,7 @@ static void serve(const struct server_conf *conf)
 	errno = -open_ring(s);
 	if (errno)
 		server_die(conf, "io_uring with multishot (Linux 6.0)");
-	s->listener = server_listen(conf, SOCK_STREAM);
+	s->listener = server_listen(conf, 0, SOCK_STREAM);
 	if (s->listener < 0)
 		server_die(conf, "listen");
 	ask_accept(s);
@@ -365,9 +365,9 @@ static void serve(const struct server_conf *conf)
 
 int main(int argc, char **argv)
 {
-	struct server_conf conf = { .name = "uring_echo",
-				    .port = 7,
-				    .threads = 1 };
+	struct server_conf conf = {
+		.name = "uring_echo", .port = 7, .ports = 1, .threads = 1
+	};
 
 	if (!server_parse(&conf, "pt", argc, argv))
 		return 2;

@@ -42,6 +42,8 @@ def part(name, s, results):
         return out + [f"Not measured: {not_measured(s)}"]
     out += ["| what | measured (spread) | aim | |", "|---|---|---|---|",
             *(figure_row(row_of(r)) for r in s["rows"])]
+    for note in s.get("notes", ()):
+        out += ["", note]
     numbers = [Number._make(n) for n in tale.original]
     if numbers:
         out += ["", "| the original | its number | ours |", "|---|---|---|",

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""NetPIPE's pattern: one message to and fro, in whole, from 1 byte to 256 KB,
+"""NetPIPE's pattern: one message to and fro, in whole, from 1 byte to 512 KB,
 the same stack at both ends (app/pingpong.c)."""
 
 import statistics
 
 from figures.servers import IP, PORT
+from figures.story import NAMES
 from figures.turns import ratio, summary
 from lab import sh
 
-SIZES = [4 ** i for i in range(10)]
+SIZES = [*(4 ** i for i in range(10)), 512 * 1024]
+FAST = 5000  # Mbit/s, of which the original tells the smallest message
 SMALL, LARGE = 64, SIZES[-1]
 # By contender: server, MTU, Linux's checksum and segmentation offload.
 CASES = {"ix": ("pingpong", 1500, "on"),
@@ -44,8 +46,29 @@ def over_sizes(all_turns, what):
                    for n in SIZES] for kind, turns in all_turns.items()}
 
 
+def fast_from(line):
+    """The smallest size from which on goodput is FAST; None: it never is."""
+    found = None
+    for size, mbit in reversed(line):
+        if mbit < FAST:
+            break
+        found = size
+    return found
+
+
+def reached(lines):
+    """In words, by contender."""
+    said = []
+    for kind, line in lines.items():
+        size = fast_from(line)
+        said.append(f"{NAMES[kind]}: " + (
+            f"from {size / 1024:g} KB on" if size else
+            f"not up to {LARGE // 1024} KB"))
+    return f"{FAST / 1000:g} Gbit/s are reached by " + "; ".join(said) + "."
+
+
 def latency(bench):
-    """one message to and fro, 1 B to 256 KB: us one way and goodput"""
+    """one message to and fro, 1 B to 512 KB: us one way and goodput"""
     all_turns = {kind: [] for kind in CASES}
 
     def run(kind):
@@ -60,16 +83,17 @@ def latency(bench):
     v = bench.compare(run, *CASES)
     large = {k: summary([t[LARGE] for t in turns])
              for k, turns in all_turns.items()}
+    goodput = over_sizes(all_turns, lambda n, us: n * 8 / us)
     axes = {"kind": "lines", "x": "bytes of a message", "log": "xy"}
     return {"unit": f"us one way, {SMALL} B", "values": v, "figures": [
         {**axes, "y": "us one way",
          "lines": over_sizes(all_turns, lambda n, us: us)},
         {**axes, "y": "goodput, Mbit/s",
-         "lines": over_sizes(all_turns, lambda n, us: n * 8 / us)}], "rows": [
+         "lines": goodput}], "notes": [reached(goodput)], "rows": [
         ratio(v, "one way, 64 B, NetPIPE's pattern: Linux / IX", "sockets",
               "ix"),
-        ratio(large, "one way, 256 KB: Linux / IX", "sockets", "ix"),
-        ratio(large, "one way, 256 KB: Linux without offload / IX",
+        ratio(large, "one way, 512 KB: Linux / IX", "sockets", "ix"),
+        ratio(large, "one way, 512 KB: Linux without offload / IX",
               "sockets, no offload", "ix"),
-        ratio(large, "one way, 256 KB, frames of 9000 B: Linux / IX",
+        ratio(large, "one way, 512 KB, frames of 9000 B: Linux / IX",
               "sockets, 9000 B frames", "ix, 9000 B frames")]}

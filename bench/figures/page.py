@@ -97,7 +97,7 @@ def ours(number_, scenarios):
             if r["what"] in wanted:
                 doubt = f", {r['verdict']}" * (kind_of(r["verdict"]) == "noisy")
                 return f"{number(r['value'])}{doubt}: {r['what']}"
-    return "not measured here"
+    return number_.words or "not measured here"
 
 
 def original_rows(tale, scenarios):

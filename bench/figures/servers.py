@@ -70,7 +70,8 @@ def command(bench, kind, nic, domain, extra):
     """How it is started, and what it says when it is ready, if anything."""
     if kind in LINUX:
         busy = ["--busy-poll", "50"] if kind == "linux-busy" else []
-        return [bench.program(LINUX[kind]), "--port", str(PORT), *busy], None
+        return [bench.program(LINUX[kind]), "--port", str(PORT), *busy,
+                *extra], None
     if kind == "linux-pingpong":
         return [*programs(bench)["pingpong"], "--linux"], None
     if kind in STOCK:

@@ -131,7 +131,7 @@ static int ix_dial(struct load_conn *load)
 
 	c->dial_error = 0;
 	ixev_ctx_init(&c->ctx);
-	ixev_dial_addr(&c->ctx, &o->ip, o->port);
+	ixev_dial_addr(&c->ctx, &o->ip, load->port);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static int64_t udp_send(struct load_conn *load, const void *buf, uint32_t len,
 	const struct load_opts *o = load->t->opts;
 
 	return ixev_udp_send(&((struct ix_udp_conn *)load)->udp, &o->ip,
-			     o->port, buf, len);
+			     load->port, buf, len);
 }
 
 static void udp_close(struct load_conn *load, bool reset)

@@ -106,10 +106,12 @@ static int linux_dial(struct load_conn *load)
 {
 	struct linux_conn *c = self(load);
 	struct load_thread *t = load->t;
-	const struct sockaddr *to = (const void *)&t->opts->to;
+	struct sockaddr_storage to = t->opts->to;
 	int err;
 
-	c->fd = socket(to->sa_family,
+	((struct sockaddr_in *)&to)->sin_port =
+		htons(load->port); /* IPv6, too */
+	c->fd = socket(to.ss_family,
 		       (t->opts->udp ? SOCK_DGRAM : SOCK_STREAM) |
 			       SOCK_NONBLOCK | SOCK_CLOEXEC,
 		       0);
@@ -118,7 +120,8 @@ static int linux_dial(struct load_conn *load)
 	set_options(t, c->fd);
 	c->connecting = true;
 	c->blocked = false;
-	err = connect(c->fd, to, t->opts->to_len) ? -errno : 0;
+	err = connect(c->fd, (struct sockaddr *)&to, t->opts->to_len) ? -errno
+								      : 0;
 	if (!err || err == -EINPROGRESS)
 		err = watch(t, c);
 	if (err)

@@ -93,7 +93,9 @@ struct load_opts {
 	uint32_t size;
 	uint32_t msgs_per_conn; /* 0: a connection lives for the whole run */
 	uint32_t pipeline;
-	uint32_t ramp;	  /* connections being opened at a time, per thread */
+	uint32_t ports;	 /* connections go to so many, from port on */
+	uint32_t active; /* requests under way in all, at random; 0: no limit */
+	uint32_t ramp;	 /* connections being opened at a time, per thread */
 	uint32_t records; /* memcached: keys in use */
 	uint32_t busy_poll_us;
 	double rate;	  /* messages per second in all; 0: closed loop */
@@ -144,6 +146,7 @@ struct load_conn {
 	uint32_t tx_pos, rx_pos; /* in the pattern (echo) */
 	uint32_t tx_left;	 /* bytes to send (echo) */
 	uint32_t rx_left;	 /* bytes until the current answer is whole */
+	uint16_t port;		 /* at the server */
 	uint8_t state;		 /* enum load_conn_state */
 	bool listed;		 /* on t->idle */
 	bool dead;		 /* the peer ended it inside a call from here */
@@ -184,6 +187,8 @@ struct load_thread {
 	struct load_fifo idle; /* open loop: connections with room */
 	struct load_fifo dial;
 	uint32_t dialing, open;
+	uint32_t active; /* requests under way at most; 0: no limit */
+	uint32_t out;	 /* requests under way, of all connections */
 	struct load_count count;
 	uint64_t rng;
 
@@ -256,6 +261,9 @@ void load_released(struct load_conn *c);
 
 /* Makes as many requests as fit, and sends. */
 void load_fill(struct load_conn *c);
+/* With --active: as many as may be under way, each on a connection at random.
+ */
+void load_spread(struct load_thread *t);
 void load_end(struct load_conn *c, bool reset);
 /* Forgets the requests that are out; they count with the age reached. */
 void load_abandon(struct load_conn *c);
@@ -274,6 +282,7 @@ static inline bool load_make(struct load_conn *c, uint64_t when)
 		return false;
 	if (!c->out++)
 		c->since = t->now;
+	t->out++;
 	c->left -= 1 & t->churn;
 	t->count.sent++;
 	return true;
@@ -291,6 +300,7 @@ static inline void load_answer(struct load_conn *c)
 {
 	load_answered(c->t, c->reqs[c->head++ & c->t->slot_mask].t);
 	c->out--;
+	c->t->out--;
 }
 
 static inline void fifo_push(struct load_fifo *f, struct load_conn *c)

@@ -4,11 +4,13 @@
  *
  *	CLOSED -> DIALING -> OPEN -> CLOSING -> CLOSED (dialed again)
  *
- * Closed loop: every answer makes room for the next request at once. Open
- * loop: requests are made when their time has come, see load_open.c. A
+ * Closed loop: every answer makes room for the next request at once, with
+ * --active on any connection. Open loop: requests are made when their time has
+ * come, see load_open.c. A
  * connection that has served its --msgs-per-conn is closed and reopened.
  */
 #include "bench/ixload/load.h"
+#include "bench/ixload/rng.h"
 
 #include <errno.h>
 
@@ -28,14 +30,29 @@ static void fill_closed(struct load_conn *c)
 		c->t->proto->flush(c);
 }
 
+/* Not all may be open, or have room: what is left is tried in the next turn. */
+void load_spread(struct load_thread *t)
+{
+	for (uint32_t i = 2 * t->active; i && t->out < t->active; i--) {
+		struct load_conn *c =
+			load_conn_at(t, rng_below(&t->rng, t->nconns));
+
+		if (c->state == CONN_OPEN && has_room(c) &&
+		    load_make(c, t->now))
+			t->proto->flush(c);
+	}
+}
+
 void load_fill(struct load_conn *c)
 {
 	struct load_thread *t = c->t;
 
 	if (!t->sending || c->state != CONN_OPEN)
 		return;
-	if (!t->open_loop || t->phase == LOAD_PRELOAD)
+	if (t->phase == LOAD_PRELOAD || (!t->open_loop && !t->active))
 		fill_closed(c);
+	else if (t->active)
+		return; /* load_spread() */
 	else if (load_arrivals_take(c))
 		t->proto->flush(c);
 }
@@ -83,6 +100,7 @@ void load_abandon(struct load_conn *c)
 	for (; c->out; c->out--, c->head++) {
 		const struct load_req *r = &c->reqs[c->head & t->slot_mask];
 
+		t->out--;
 		if (r->done || r->t - t->from >= t->span)
 			continue;
 		hist_add(&t->hist, t->now > r->t ? t->now - r->t : 0);

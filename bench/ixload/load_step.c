@@ -48,6 +48,7 @@ static int alloc_conns(struct load_thread *t)
 		struct load_conn *c = load_conn_at(t, i);
 
 		c->t = t;
+		c->port = (uint16_t)(t->opts->port + i % t->opts->ports);
 		c->reqs = &t->reqs[(size_t)i * slots];
 		fifo_push(&t->dial, c);
 	}
@@ -69,6 +70,7 @@ int load_thread_init(struct load_thread *t, struct load_ctl *ctl,
 	t->churn = o->msgs_per_conn ? UINT32_MAX : 0;
 	t->open_loop = o->rate > 0;
 	t->nconns = share(o->conns, o->threads, index);
+	t->active = share(o->active, o->threads, index);
 	for (uint32_t i = 0; i < index; i++)
 		before += share(o->records, o->threads, i);
 	t->preload_next = before;
@@ -221,6 +223,8 @@ static uint64_t run_clock(struct load_thread *t)
 		begin_measure(t);
 	if (t->now >= t->from + t->span)
 		end_measure(t);
+	if (t->active && t->sending)
+		load_spread(t);
 	return t->open_loop && t->sending ? load_arrivals(t) : TICK_NS;
 }
 

@@ -42,6 +42,11 @@ static const struct option_def defs[] = {
 	  "of a message (64)" },
 	{ "pipeline", 'P', "N", NUMBER, AT(pipeline), 1, 4096,
 	  "requests in flight on a connection (1)" },
+	{ "active", 0, "N", NUMBER, AT(active), 1, 4e6,
+	  "requests under way in all, each on a connection chosen at\n"
+	  "random; the other connections are idle" },
+	{ "ports", 0, "N", NUMBER, AT(ports), 1, 1024,
+	  "connections go to so many ports, from PORT on, in turn (1)" },
 	{ "msgs-per-conn", 'm', "N", NUMBER, AT(msgs_per_conn), 1, 4e9,
 	  "close a connection after so many and open the next" },
 	{ "rst", 0, NULL, FLAG, AT(rst), 0, 0,
@@ -262,6 +267,7 @@ static void set_defaults(struct load_opts *o)
 		.conns = 1,
 		.size = 64,
 		.pipeline = 1,
+		.ports = 1,
 		.ramp = 128,
 		.records = 10000,
 		.get_ratio = -1,
@@ -285,6 +291,18 @@ static int complete(struct load_opts *o)
 		o->timeout = o->udp ? NS_PER_SEC / 10 : 5 * NS_PER_SEC;
 	if (o->threads > o->conns) {
 		fputs("ixload: more threads than connections\n", stderr);
+		return -EINVAL;
+	}
+	if (o->active && (o->rate > 0 || o->udp || o->active < o->threads)) {
+		fputs("ixload: --active is for TCP without --rate, and at "
+		      "least "
+		      "one for each thread\n",
+		      stderr);
+		return -EINVAL;
+	}
+	if (o->port + o->ports > 65536) {
+		fputs("ixload: --ports: there are no ports above 65535\n",
+		      stderr);
 		return -EINVAL;
 	}
 	return 0;

@@ -36,13 +36,13 @@ def data(n, seed):
     return random.Random(seed).randbytes(n)
 
 
-def open_one(**options):
-    return connect(HERE, PORT, timeout=20, **options)
+def open_one(port=PORT, **options):
+    return connect(HERE, port, timeout=20, **options)
 
 
-def exchange(payload, piece=None):
+def exchange(payload, piece=None, port=PORT):
     """Sent by a thread of its own, as the server need not take all at once."""
-    with open_one() as s:
+    with open_one(port) as s:
         sender = threading.Thread(target=send_all, args=(s, payload, piece))
         sender.start()
         got = receive(s, len(payload))
@@ -53,6 +53,11 @@ def exchange(payload, piece=None):
 def send_all(s, payload, piece):
     for at in range(0, len(payload), piece or len(payload)):
         s.sendall(payload[at:at + (piece or len(payload))])
+
+
+def ports(n):
+    check(f"{n} ports", all(exchange(data(64, i), port=PORT + i)
+                            for i in range(n)))
 
 
 def sizes():
@@ -175,6 +180,8 @@ def main():
         if NEEDS in server.said():
             skip(server.said())
         raise
+    if "--ports" in options:
+        ports(int(options[options.index("--ports") + 1]))
     sizes()
     crowd(300)
     half_closed()
