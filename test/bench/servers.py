@@ -109,7 +109,8 @@ def half_closed():
 def greedy():
     """One that sends and does not read stops nobody else, and loses nothing."""
     with open_one(SO_RCVBUF=8192) as s:
-        payload, sent = data(8 * MB, 4), 0
+        # More than both buffers of a Linux connection at their largest.
+        payload, sent = data(32 * MB, 4), 0
         s.setblocking(False)
         while wait_for(lambda: writable(s), 0.5) and sent < len(payload):
             sent += s.send(payload[sent:sent + 65536])
