@@ -25,6 +25,26 @@ u32 hash_toeplitz(const u8 key[RSS_KEY_LEN], const void *data, size_t len)
 	return hash;
 }
 
+bool hash_toeplitz_folds(const u8 key[RSS_KEY_LEN])
+{
+	for (u32 i = 2; i < RSS_KEY_LEN; i++) {
+		if (key[i] != key[i - 2])
+			return false;
+	}
+	return true;
+}
+
+u32 hash_toeplitz_folded(const u8 key[RSS_KEY_LEN], const void *data,
+			 size_t len)
+{
+	u32 sum = 0;
+
+	for (size_t i = 0; i < len; i += 4)
+		sum ^= load32((const u8 *)data + i);
+	sum ^= sum >> 16;
+	return hash_toeplitz(key, &sum, 2);
+}
+
 static inline u64 rotl(u64 x, int n)
 {
 	return x << n | x >> (64 - n);

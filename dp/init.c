@@ -80,6 +80,7 @@ static void init_net(struct dp *dp, const struct dp_setup *s,
 	net->secret[1] = s->secret[1];
 	net->thread = s->thread;
 	net->rss_key = s->rss_key;
+	net->rss_folds = hash_toeplitz_folds(s->rss_key);
 	net->group_owner = s->group_owner;
 	wheel_init(&net->wheel, now);
 	dp_bind(dp);

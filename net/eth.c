@@ -75,6 +75,16 @@ void eth_out(struct net *net, struct mbuf *m, const u8 dst[6], u16 type)
 	net_tx(net, m);
 }
 
+/* What every SYN of a flood costs: it has no connection that knows. */
+static u32 group_of(const struct net *net, const void *tuple, size_t len)
+{
+	u32 hash = likely(net->rss_folds)
+			   ? hash_toeplitz_folded(net->rss_key, tuple, len)
+			   : hash_toeplitz(net->rss_key, tuple, len);
+
+	return hash % RSS_TABLE;
+}
+
 u32 net_flow_group(const struct net *net, struct flow flow)
 {
 	const struct addr_table *t = &net->addrs;
@@ -82,7 +92,7 @@ u32 net_flow_group(const struct net *net, struct flow flow)
 	if (unlikely(addr_is_v6(flow.raddr)))
 		return net_flow_group6(net, *addr_ip6(t, flow.raddr),
 				       *addr_ip6(t, flow.laddr), flow.ports);
-	return hash_toeplitz(net->rss_key, &flow, sizeof(flow)) % RSS_TABLE;
+	return group_of(net, &flow, sizeof(flow));
 }
 
 u32 net_flow_group6(const struct net *net, struct be128 raddr,
@@ -93,7 +103,7 @@ u32 net_flow_group6(const struct net *net, struct be128 raddr,
 		u32 ports;
 	} PACKED tuple = { raddr, laddr, ports };
 
-	return hash_toeplitz(net->rss_key, &tuple, sizeof(tuple)) % RSS_TABLE;
+	return group_of(net, &tuple, sizeof(tuple));
 }
 
 struct be32 net_next_hop(const struct net *net, struct be32 dst)

@@ -85,7 +85,8 @@ struct net {
 	struct net_conf conf;
 	struct eth_src src; /* of our IPv4 frames */
 	u16 mtu;
-	u32 caps; /* of the NIC: NIC_* */
+	bool rss_folds; /* hash_toeplitz_folds(rss_key) */
+	u32 caps;	/* of the NIC: NIC_* */
 	struct mbuf_pool *pool;
 	struct ix_stat *stat;
 	struct wheel wheel;

@@ -42,10 +42,8 @@ static u32 conn_take_or_recycle(struct net *net)
  * other half hides the uptime in timestamps (RFC 7323 section 5.4); being a
  * function of the flow, it keeps timestamps growing from one incarnation to
  * the next (RFC 6191). */
-static void choose_iss(const struct net *net, struct tcp_conn *c, u64 now)
+static void choose_iss(struct tcp_conn *c, u64 hash, u64 now)
 {
-	u64 hash = addr_flow_hash(net, c->flow);
-
 	c->iss = (u32)(now >> 12) + (u32)hash;
 	c->ts_offset = (u32)(hash >> 32);
 	c->snd_una = c->snd_nxt = c->snd_max = c->iss;
@@ -61,7 +59,7 @@ static u8 wscale_for(u32 buf)
 }
 
 void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
-		   u64 now)
+		   u64 hash, u64 now)
 {
 	const struct tcp_conf *conf = &net->conf.tcp;
 
@@ -80,7 +78,7 @@ void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
 		c->flags |= TCP_F_IP6;
 	timer_init(&c->timer, TIMER_TCP);
 	list_init(&c->link);
-	choose_iss(net, c, now);
+	choose_iss(c, hash, now);
 }
 
 struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
@@ -94,7 +92,7 @@ struct tcp_conn *tcp_conn_new(struct net *net, struct flow flow, u8 group,
 		return NULL;
 	c = &net->tcp.conns[i];
 	gen = handle_gen(c->handle);
-	tcp_conn_init(net, c, flow, now);
+	tcp_conn_init(net, c, flow, addr_flow_hash(net, flow), now);
 	c->handle = handle_make(group, gen + !gen, i); /* none is 0 */
 	c->group = group;
 	addr_hold(net, flow.raddr);

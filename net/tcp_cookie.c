@@ -49,24 +49,25 @@ static u32 mss_index(u16 mss)
 	return i;
 }
 
-static u32 hash_of(const struct net *net, const struct pkt *p, u32 irs,
-		   u64 period, struct said said)
+static u32 hash_of(const struct net *net, u64 flow, u32 irs, u64 period,
+		   struct said said)
 {
 	const struct {
 		u64 period;
 		u64 flow;
 		u32 irs, zero; /* no padding */
 		struct said said;
-	} what = { period, addr_flow_hash(net, pkt_flow(p)), irs, 0, said };
+	} what = { period, flow, irs, 0, said };
 
 	return hash_sip(net->secret, &what, sizeof(what)) & HASH_MASK;
 }
 
-static u32 cookie_of(const struct net *net, const struct pkt *p, u32 irs,
-		     u64 period, struct said said)
+/* @flow: addr_flow_hash(). */
+static u32 cookie_of(const struct net *net, u64 flow, u32 irs, u64 period,
+		     struct said said)
 {
 	return (u32)(period & 1) << PERIOD_BIT | said.mss << MSS_BIT |
-	       hash_of(net, p, irs, period, said);
+	       hash_of(net, flow, irs, period, said);
 }
 
 /* ---- the SYN */
@@ -91,10 +92,11 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 		     const struct pkt *p, const struct tcp_seg *s, u64 now)
 {
 	u64 period = now >> PERIOD_SHIFT;
+	u64 flow = addr_flow_hash(net, pkt_flow(p));
 	struct tcp_conn c; /* for the time of this call */
 	struct said said;
 
-	tcp_conn_init(net, &c, pkt_flow(p), now);
+	tcp_conn_init(net, &c, pkt_flow(p), flow, now);
 	c.state = TCP_SYN_RCVD;
 	tcp_take_syn(net, &c, s, now);
 	if (!(c.flags & TCP_F_TS)) {
@@ -104,7 +106,7 @@ void tcp_cookie_send(struct net *net, struct tcp_listener *l,
 	}
 	said.mss = mss_index(c.mss_peer);
 	said.opts = mark_timestamp(&c, now);
-	c.iss = cookie_of(net, p, s->seq, period, said);
+	c.iss = cookie_of(net, flow, s->seq, period, said);
 	neigh_learn(net, p->src, p->eth->src, now);
 	tcp_send_syn_ack(net, &c, now);
 	l->cookie_period = (u32)period + 1;
@@ -127,6 +129,7 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 {
 	bool ts = s->opt.has_ts && net->conf.tcp.timestamps;
 	u64 period = now >> PERIOD_SHIFT;
+	u64 flow = addr_flow_hash(net, pkt_flow(p));
 	u32 cookie = s->ack - 1, irs = s->seq - 1;
 	struct said said = {
 		.mss = cookie >> MSS_BIT & 7,
@@ -134,7 +137,7 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 	};
 
 	period -= (period ^ cookie >> PERIOD_BIT) & 1;
-	if (cookie != cookie_of(net, p, irs, period, said))
+	if (cookie != cookie_of(net, flow, irs, period, said))
 		return false;
 	*syn = (struct tcp_seg){ .seq = irs, .flags = TCP_SYN };
 	syn->opt = s->opt;

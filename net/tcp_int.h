@@ -44,9 +44,10 @@ static inline u32 tcp_slots_free(const struct tcp *t,
 }
 /* Frees it without telling anyone. */
 void tcp_release(struct net *net, struct tcp_conn *c);
-/* A new one, apart from the table and the pool; with a handle of 0. */
+/* A new one, apart from the table and the pool; with a handle of 0. @hash:
+ * addr_flow_hash(). */
 void tcp_conn_init(const struct net *net, struct tcp_conn *c, struct flow flow,
-		   u64 now);
+		   u64 hash, u64 now);
 void tcp_enter_time_wait(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_established(struct net *net, struct tcp_conn *c, u64 now);
 

@@ -110,6 +110,31 @@ static void symmetric_key(void **state)
 	}
 }
 
+static void folded(void **state)
+{
+	u8 key[RSS_KEY_LEN];
+	u64 seed = 9;
+
+	assert_true(hash_toeplitz_folds(rss_symmetric_key));
+	assert_false(hash_toeplitz_folds(ms_key));
+	for (u32 i = 0; i < RSS_KEY_LEN; i++) {
+		memcpy(key, rss_symmetric_key, sizeof(key));
+		key[i] ^= 1;
+		assert_false(hash_toeplitz_folds(key));
+	}
+	for (u32 i = 0; i < 1000; i++) {
+		u64 data[5];
+
+		for (u32 k = 0; k < ARRAY_SIZE(data); k++)
+			data[k] = test_random(&seed);
+		for (u32 len = 4; len <= 36; len += 4)
+			assert_int_equal(
+				hash_toeplitz_folded(rss_symmetric_key, data,
+						     len),
+				hash_toeplitz(rss_symmetric_key, data, len));
+	}
+}
+
 static void siphash_vectors(void **state)
 {
 	/* Key 00 01 .. 0f, message 00 01 .. n-1 (reference code's table). */
@@ -137,6 +162,7 @@ int main(void)
 		cmocka_unit_test(toeplitz_vectors),
 		cmocka_unit_test(toeplitz_ipv6_vector),
 		cmocka_unit_test(symmetric_key),
+		cmocka_unit_test(folded),
 		cmocka_unit_test(siphash_vectors),
 	};
 
