@@ -77,15 +77,30 @@ static bool may_wait(const struct net *net, const struct neigh *e)
 	return e->npending < NEIGH_PENDING && all + e->npending < limit;
 }
 
-/* Until the answer comes. */
+static void drop_oldest(struct net *net, struct neigh *e)
+{
+	struct mbuf *m = e->pending;
+
+	e->pending = m->tx.next;
+	e->npending--;
+	net->neighbours.npending--;
+	net->stat->drop_no_route++;
+	net_tx_drop(net, m);
+}
+
+/* Until the answer comes. Where no more may, the latest are kept (RFC 1122
+ * section 2.3.2.2, RFC 4861 section 7.2.2). */
 static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 {
 	struct mbuf **at = &e->pending;
 
 	if (!may_wait(net, e)) {
-		net->stat->drop_no_route++;
-		net_tx_drop(net, m);
-		return;
+		if (!e->pending) {
+			net->stat->drop_no_route++;
+			net_tx_drop(net, m);
+			return;
+		}
+		drop_oldest(net, e);
 	}
 	while (*at)
 		at = &(*at)->tx.next;

@@ -803,6 +803,8 @@ IP6 = [
     Mutant("IPv6: CE is not seen", "net/ip6.c",
            "p->tos = (u8)(be32_host(ip->ver_class_flow) >> 20);", "p->tos = 0;",
            ["dctcp_receiver"]),
+    Mutant("the latest packet for a neighbour is dropped", "net/neigh.c",
+           "\t\tif (!e->pending) {", "\t\tif (1) {", ["t_arp"]),
     Mutant("a neighbour is not asked again", "net/neigh.c",
            "\t\te->state = NEIGH_STALE;\n\t\te->used = false;\n", "",
            ["nd_unreachable"]),

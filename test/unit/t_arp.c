@@ -351,6 +351,7 @@ static void first_packet_has_its_place(void **state)
 	assert_true(n >= limit - 2);
 }
 
+/* ... and what there is no room for is the oldest. */
 static void pending_is_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -364,7 +365,7 @@ static void pending_is_bounded(void **state)
 	reply(f, FIX_PEER, fix_peer_mac);
 	assert_int_equal(f->net.neighbours.npending, 0);
 	for (u32 i = 0; i < bound; i++)
-		assert_sent(f, fix_peer_mac, (u8)i);
+		assert_sent(f, fix_peer_mac, (u8)(i + 5));
 	fix_tx_none(f);
 }
 
