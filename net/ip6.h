@@ -61,6 +61,9 @@ void mld_announce(struct net *net, u64 now);
 /* Own addresses: index of @ip, or -1. */
 int ip6_own(const struct ip6 *s, struct be128 ip);
 
+/* May others still say that our addresses are theirs (RFC 4429)? */
+bool ip6_is_optimistic(const struct net *net, u64 now);
+
 /* The own address to speak to @dst from (RFC 6724); zero: none. */
 struct be32 ip6_source(const struct net *net, struct be128 dst);
 

@@ -9,6 +9,7 @@ enum {
 	ASK_ROUTERS = 3,
 	ASK_ROUTERS_MS = 4000,
 	/* RFC 4862 waits one second for an answer; we may be busy starting. */
+	ANSWER_MS = 1000,
 	DETECT_MS = 10000,
 };
 
@@ -42,6 +43,14 @@ int ip6_own(const struct ip6 *s, struct be128 ip)
 			return (int)i;
 	}
 	return -1;
+}
+
+bool ip6_is_optimistic(const struct net *net, u64 now)
+{
+	u32 sure_for = ticks_of_us((DETECT_MS - ANSWER_MS) * 1000ull);
+
+	return net->conf.ip6.detect &&
+	       tick_before(tick_of(now), net->ip6.detect_until - sure_for);
 }
 
 /* Leading bits that @a and @b share. */

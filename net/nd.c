@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Neighbour discovery messages (RFC 4861), duplicate address detection
  * (RFC 4862, optimistic as in RFC 4429: an address is used while it is looked
- * for, and given up when somebody has it), router advertisements. */
+ * for, and given up when somebody has it; but neighbours are asked from it at
+ * once), router advertisements. */
 #include "net/nd.h"
 
 #include "base/cksum.h"
@@ -205,8 +206,12 @@ static void solicitation(struct net *net, const struct pkt *p, bool answers,
 	}
 	if (mac)
 		learn(net, p->src, mac, now);
+	/* Somebody else may be known to have it (RFC 4429 section 2.2). */
 	if (answers)
-		advertise(net, nd->target, ND_F_SOLICITED | ND_F_OVERRIDE,
+		advertise(net, nd->target,
+			  ip6_is_optimistic(net, now)
+				  ? ND_F_SOLICITED
+				  : ND_F_SOLICITED | ND_F_OVERRIDE,
 			  ip->src, mac ? mac : p->eth->src);
 }
 
