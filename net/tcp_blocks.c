@@ -2,7 +2,8 @@
 /*
  * Which blocks an ACK reports (RFC 2018 section 4): first what came twice, if
  * the ACK is about that (RFC 2883), then the runs of the out-of-order list, the
- * one that grew last first. Only bare ACKs carry them: each segment out of
+ * one that grew last first. A FIN that waits for data before it counts as a
+ * byte, behind a run or alone. Only bare ACKs carry them: each segment out of
  * order causes one. What came twice is remembered for one connection at a time;
  * who loses it that way only learns less.
  */
@@ -31,6 +32,36 @@ static const struct mbuf *newest(const struct tcp_conn *c,
 	return found;
 }
 
+static u32 end_of(const struct mbuf *run)
+{
+	return run->tcp.last->tcp.seq + run->tcp.last->len;
+}
+
+static bool fin_follows(const struct tcp_conn *c, const struct mbuf *run)
+{
+	return c->flags & TCP_F_FIN_HELD && c->fin_seq == end_of(run);
+}
+
+/* Apart from all runs? */
+static bool fin_is_alone(const struct tcp_conn *c)
+{
+	for (const struct mbuf *m = c->ooo; m; m = m->tcp.last->next) {
+		if (fin_follows(c, m))
+			return false;
+	}
+	return c->flags & TCP_F_FIN_HELD;
+}
+
+void tcp_fin_note(struct net *net, struct tcp_conn *c)
+{
+	for (struct mbuf *m = c->ooo; m; m = m->tcp.last->next) {
+		if (fin_follows(c, m))
+			m->tcp.grown = (u32)net->stat->tcp_out_of_order;
+	}
+	if (fin_is_alone(c))
+		tcp_dup_note(net, c, c->fin_seq, c->fin_seq + 1);
+}
+
 static u32 put(u32 *opt, u32 start, u32 end)
 {
 	opt[0] = be32(start).raw;
@@ -42,15 +73,18 @@ u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt, u32 max)
 {
 	struct tcp_dup *dup = &net->tcp.dup;
 	const struct mbuf *m = NULL;
+	bool fin = fin_is_alone(c);
 	u32 n = 1;
 
 	if (dup->handle == c->handle) {
 		dup->handle = 0;
 		n += put(opt + n, dup->start, dup->end);
+		fin &= dup->start != c->fin_seq;
 	}
 	while (n + 2 <= max && (m = newest(c, m)))
-		n += put(opt + n, m->tcp.seq,
-			 m->tcp.last->tcp.seq + m->tcp.last->len);
+		n += put(opt + n, m->tcp.seq, end_of(m) + fin_follows(c, m));
+	if (fin && n + 2 <= max)
+		n += put(opt + n, c->fin_seq, c->fin_seq + 1);
 	opt[0] = be32(KIND | (u32)(2 + 4 * (n - 1))).raw;
 	return n;
 }

@@ -61,10 +61,13 @@ static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 
 /* A FIN ahead of data that is still to come: only its place is kept, which
  * needs no buffer. */
-static void hold_fin(struct tcp_conn *c, u32 seq)
+static void hold_fin(struct net *net, struct tcp_conn *c,
+		     const struct tcp_seg *s)
 {
-	c->fin_seq = seq;
+	c->fin_seq = s->seq + s->len;
 	c->flags |= TCP_F_FIN_HELD;
+	if (!s->len)
+		tcp_fin_note(net, c);
 }
 
 /* The peer's FIN once more, or another one behind it: our ACK was lost. */
@@ -118,7 +121,7 @@ void tcp_take_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s,
 		net->stat->tcp_out_of_order++;
 		c->quick = net->conf.tcp.quick_acks & 31;
 		if (fin)
-			hold_fin(c, s->seq + s->len);
+			hold_fin(net, c, s);
 		if (s->len) {
 			tcp_ooo_insert(net, c, m, s->seq);
 			s->m = NULL;
