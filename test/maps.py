@@ -9,12 +9,12 @@ import sys
 
 # Of others: Linux, memcached, the original IX; names that are put together.
 ELSEWHERE = {"xdp_desc", "gro_flush_timeout", "napi_defer_hard_irqs",
-             "rps_cpus", "protocol_binary.h", "churn_rst", "NAME.sh"}
+             "rps_cpus", "protocol_binary.h", "churn_rst", "NAME.sh", "NAME.pkt"}
 DOCS = re.compile(r"\.md$")
 CODE = re.compile(r"\.(c|h|S|def|py|sh|build|txt|ld|pkt|bpf\.c)$")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 QUOTED = re.compile(r"`([^`\n]+)`")
-FILE = re.compile(r"(?<![\w./*-])((?:[\w-]+/)*[\w-]+\.(?:c|h|S|def|sh|py|md))\b(?!/)")
+FILE = re.compile(r"(?<![\w./*-])((?:[\w-]+/)*[\w-]+\.(?:c|h|S|def|sh|py|md|pkt))\b(?!/)")
 CALL = re.compile(r"\b([A-Za-z_]\w*)\(\)")
 NAME = re.compile(r"(?<![\w./$%-])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b(?![*/.-])")
 
@@ -54,6 +54,29 @@ def check(where, text, paths, stems, words):
             yield m.group(1), "no such name"
 
 
+def tables(text):
+    """Rows of tables whose last column is called `test`: all cells."""
+    inside = False
+    for line in text.splitlines():
+        cells = [c.strip() for c in line.strip("| ").split(" | ")]
+        if not line.startswith("|"):
+            inside = False
+        elif cells[-1] == "test":
+            inside = True
+        elif inside and not line.startswith("|-"):
+            yield cells
+
+
+def untested(text, paths):
+    """What a table says without the name of a test; that files and functions
+    are there is looked at as everywhere."""
+    for cells in tables(text):
+        if not any(p.startswith("test/") and os.path.basename(p) ==
+                   os.path.basename(f) for f in FILE.findall(cells[-1])
+                   for p in paths):
+            yield cells[0], "no test of it"
+
+
 def main(top):
     paths = set(tree(top))
     stems = {os.path.basename(p) for p in paths}
@@ -77,7 +100,10 @@ def main(top):
         seen += 1
         tests = p.startswith(("test/", "bench/")) or DOCS.search(p)
         words = everything if tests else product
-        for name, what in sorted(set(check(p, text, paths, stems, words))):
+        found = set(check(p, text, paths, stems, words))
+        if DOCS.search(p):
+            found |= set(untested(read(top, p), paths))
+        for name, what in sorted(found):
             print(f"{p}: {name}: {what}")
             bad += 1
     if seen < 50:
