@@ -18,10 +18,11 @@ from lab.ix import Ix, counters, run_command, user_option
 from lab.net import Veth, enter, inside
 from lab.process import (Cannot, Ended, Failed, Interrupted, Lab, Process,
                          last_line, sh, wait_for)
-from lab.sock import ask, connect, family, receive, reset_on_close, unacked
+from lab.sock import (Ping, ask, connect, family, receive, reset_on_close,
+                      unacked)
 
 __all__ = [
-    "Cannot", "Ended", "Failed", "Interrupted", "Ix", "Lab", "Process", "Veth",
-    "ask", "check", "connect", "counters", "enter", "family", "finish",
-    "inside", "last_line", "receive", "reset_on_close", "run_command", "sh",
-    "skip", "unacked", "user_option", "wait_for"]
+    "Cannot", "Ended", "Failed", "Interrupted", "Ix", "Lab", "Ping",
+    "Process", "Veth", "ask", "check", "connect", "counters", "enter",
+    "family", "finish", "inside", "last_line", "receive", "reset_on_close",
+    "run_command", "sh", "skip", "unacked", "user_option", "wait_for"]

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The Linux end of a test: sockets."""
 
+import contextlib
 import json
+import os
 import socket
 import struct
 import time
@@ -62,3 +64,40 @@ def unacked(s):
     """Segments in flight: tcpi_unacked."""
     info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     return struct.unpack_from("I", info, 24)[0]
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xffff)
+    return ~(total + (total >> 16)) & 0xffff
+
+
+class Ping:
+    """Echo requests to @address, IPv4: as root of the namespace."""
+
+    def __init__(self, address):
+        self.address = address
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                               socket.IPPROTO_ICMP)
+        self.s.setblocking(False)
+        self.seq, self.id = 0, os.getpid() & 0xffff
+
+    def ask(self):
+        """Has it been sent?"""
+        self.seq = self.seq + 1 & 0xffff
+        head = struct.pack("!BBHHH", 8, 0, 0, self.id, self.seq)
+        head = struct.pack("!BBHHH", 8, 0, checksum(head), self.id, self.seq)
+        with contextlib.suppress(OSError):
+            return self.s.sendto(head, (self.address, 0)) > 0
+        return False
+
+    def answers(self):
+        """How many have come, to any of them."""
+        n = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                p = self.s.recv(256)
+                kind, _, _, ident, _ = struct.unpack_from("!BBHHH", p,
+                                                          (p[0] & 15) * 4)
+                n += kind == 0 and ident == self.id
+        return n
