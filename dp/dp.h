@@ -6,8 +6,9 @@
  *   loop.c        dp_step: START HERE
  *   rx.c          dp_rx: NIC -> net_rx
  *   forward.c     packets that came to the wrong thread
- *   leave.c       flow groups that go to another thread: see move.h
- *   arrive.c      ... that come from one
+ *   move.c        flow groups that go to another thread: see move.h
+ *   leave.c       ... who gives, give.c, leave_back.c
+ *   arrive.c      ... who takes
  *   event.c       dp_events: what TCP and UDP have to say -> ix_up
  *   syscall.c     dp_dispatch: ix_down -> TCP and UDP
  *   gate.h        what it checks with: names, memory
@@ -240,7 +241,7 @@ void dp_forward_init(struct dp_forward *f, u32 nthreads);
 void dp_forward_push(struct dp *dp, u32 owner, const struct mbuf *m);
 u32 dp_forward_rx(struct dp *dp, u64 now);
 
-/* leave.c, arrive.c: see move.h. */
+/* move.c, leave.c, give.c, leave_back.c, arrive.c: see move.h. */
 
 /* Flow groups, a bit each. */
 struct dp_groups {

@@ -3,9 +3,15 @@
  * Flow groups go from one elastic thread to another, while packets come and
  * the application runs. Nothing is lost, and no packet of a connection
  * overtakes another. Between each two threads is a seat, which each of them
- * touches only when it is its turn:
+ * touches only when it is its turn. By file:
  *
- *   leave.c: who gives               seat         arrive.c: who takes
+ *   move.c        what both sides share; is there something to do?
+ *   leave.c       who gives, until the table may be rewritten
+ *   give.c        ... and after that
+ *   leave_back.c  ... and how it takes it back
+ *   arrive.c      who takes
+ *
+ *   who gives                        seat         who takes
  *
  *   counts what the groups hold ---- ASK ------>  sets as much aside; packets
  *                                  <-- YES, NO -- of the groups wait from now
@@ -128,8 +134,57 @@ static inline struct dp_seat *dp_seat(const struct dp *dp, u32 from, u32 to)
 void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
 		  enum seat_word word, u32 other);
 
-/* ---- leave.c */
+/* ---- who gives: leave.c, give.c, leave_back.c */
+
+static inline struct dp_seat *dp_leave_seat(const struct dp *dp)
+{
+	return dp_seat(dp, dp->net.thread, dp->mover->leave.to);
+}
+
+/* Has the other one answered? */
+static inline bool dp_leave_our_turn(const struct dp *dp)
+{
+	return load_acquire(&dp_leave_seat(dp)->turn) == SEAT_GIVES;
+}
+
+/* leave.c */
 void dp_leave_run(struct dp *dp, bool busy, u64 now);
+/* A pass over the table: @see() all connections of the groups, some at a time.
+ * True: that was all. */
+bool dp_leave_pass(struct dp *dp,
+		   void (*see)(struct dp *dp, struct tcp_conn *c));
+/* May it go? Not before the application has been told, and not what it may
+ * still read though it was told that it is dead. */
+bool dp_leave_may_go(struct dp *dp, struct tcp_conn *c);
+void dp_leave_set_groups(struct dp *dp, enum group_state state, u32 slots);
+void dp_leave_ask(struct dp *dp, enum seat_word word);
+/* ... the answer to the last question, after which there is no move. */
+void dp_leave_ended(struct dp *dp, int result, u64 now);
+void dp_leave_finish(struct dp *dp, int result, u64 now);
+
+static inline void dp_leave_begin_pass(struct dp *dp)
+{
+	struct dp_leave *l = &dp->mover->leave;
+
+	l->at = 0;
+	l->again = l->full = false;
+	l->shifts = dp->net.tcp.nshifts;
+}
+
+/* It is over: may none have changed places with one that was not seen? */
+static inline bool dp_leave_complete(const struct dp *dp)
+{
+	const struct dp_leave *l = &dp->mover->leave;
+
+	return !l->again && l->shifts == dp->net.tcp.nshifts;
+}
+
+/* give.c: what was on its way when the table was rewritten comes; parcels. */
+void dp_give_drain(struct dp *dp, bool busy, u64 now);
+void dp_give(struct dp *dp, u64 now);
+
+/* leave_back.c */
+void dp_leave_cancelling(struct dp *dp, u64 now);
 /* The thread shuts down: connections that have left are aborted with the
  * others. */
 void dp_leave_shut(struct dp *dp, u64 now);

@@ -979,13 +979,13 @@ CONTROL = [
 
 MOVE = [
     Mutant("another thread's connections can be named", "dp/leave.c",
-           "\tset_groups(dp, GROUP_LEAVES, 0);\n", "", ["t_move"]),
-    Mutant("nothing comes back for what is given", "dp/leave.c",
+           "\tdp_leave_set_groups(dp, GROUP_LEAVES, 0);\n", "", ["t_move"]),
+    Mutant("nothing comes back for what is given", "dp/give.c",
            "\ttcp_room_take(&dp->net, &s->room);\n", "", ["t_move"]),
     Mutant("packets that come early are forgotten", "dp/arrive.c",
            "for (; (m = next_early(dp, g)); n++)",
            "for (; 0 && (m = next_early(dp, g)); n++)", ["t_move"]),
-    Mutant("what is in the old queue is overtaken", "dp/leave.c",
+    Mutant("what is in the old queue is overtaken", "dp/give.c",
            "if (now - l->since < (busy ? DRAIN_MOST_NS : DRAIN_NS))", "if (0)",
            ["t_move"]),
     Mutant("timers stay behind", "net/tcp_move.c",
@@ -1012,10 +1012,10 @@ MOVE = [
            "\tdp->stat->moves++;", ["t_move"]),
     Mutant("who takes does not expect the next parcel", "dp/arrive.c",
            "\tdp->mover->arrive.took_at = now;\n", "", ["t_move"]),
-    Mutant("a parcel is expected for ever", "dp/leave.c",
+    Mutant("a parcel is expected for ever", "dp/move.c",
            "now - mv->leave.since < DUE_NS", "1", ["t_move"]),
-    Mutant("who gives spins while the other one takes", "dp/leave.c",
-           "return mv->arrive.all || our_turn(dp);", "return true;",
+    Mutant("who gives spins while the other one takes", "dp/move.c",
+           "return mv->arrive.all || dp_leave_our_turn(dp);", "return true;",
            ["t_move"]),
 ]
 
