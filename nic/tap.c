@@ -14,6 +14,9 @@
 
 enum { NS_PER_S = 1000000000 };
 
+_Static_assert(UINT16_MAX + ETH_OVERHEAD <= TAP_MAX_PARTS * MBUF_ROOM,
+	       "IP's longest");
+
 static struct tap_q *tap_of(struct nicq *nq)
 {
 	return container_of(nq, struct tap_q, q);
@@ -22,16 +25,19 @@ static struct tap_q *tap_of(struct nicq *nq)
 /* Frames for the next packet. False: too few are free. */
 static bool get_ready(struct tap_q *t)
 {
-	if (t->nready == t->parts)
+	u32 empty = t->parts - t->nready;
+
+	if (likely(!empty))
 		return true;
-	if (t->q.pool->nfree <= nic_reserve(t->q.pool) + t->parts)
+	if (t->q.pool->nfree <= nic_reserve(t->q.pool) + empty)
 		return false;
-	while (t->nready < t->parts) {
+	while (empty--) {
 		struct mbuf *m = mbuf_alloc(t->q.pool);
 
-		t->ready[t->nready] = m;
-		t->iov[++t->nready] = (struct iovec){ m->data, MBUF_ROOM };
+		t->ready[empty] = m;
+		t->iov[empty + 1] = (struct iovec){ m->data, MBUF_ROOM };
 	}
+	t->nready = t->parts;
 	return true;
 }
 
@@ -47,10 +53,6 @@ static struct mbuf *take(struct tap_q *t, u32 len)
 		m->len = min(len, (u32)MBUF_ROOM);
 	}
 	t->nready -= used;
-	for (u32 i = 0; i < t->nready; i++) {
-		t->ready[i] = t->ready[i + used];
-		t->iov[i + 1] = t->iov[i + 1 + used];
-	}
 	return first;
 }
 
@@ -73,7 +75,7 @@ static struct mbuf *read_one(struct tap_q *t)
 		return NULL;
 	}
 	t->iov[0] = (struct iovec){ &h, sizeof(h) };
-	got = readv(t->fd, t->iov, (int)t->nready + 1);
+	got = readv(t->fd, t->iov, (int)t->parts + 1);
 	if (got <= (ssize_t)sizeof(h))
 		return NULL;
 	m = take(t, (u32)(got - (ssize_t)sizeof(h)));
@@ -85,15 +87,17 @@ static struct mbuf *read_one(struct tap_q *t)
 	return m;
 }
 
+/* A batch is of @n packets or of as many frames: others wait for it. */
 static int tap_rx(struct nicq *nq, struct mbuf **pkts, int n, u64 now)
 {
 	struct tap_q *t = tap_of(nq);
-	int i;
+	int frames = 0, i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && frames < n; i++) {
 		pkts[i] = read_one(t);
 		if (!pkts[i])
 			break;
+		frames += (int)(t->parts - t->nready);
 	}
 	return i;
 }

@@ -2,8 +2,8 @@
 /*
  * TAP: one queue of a multi-queue device. Unlike the other back ends its rx
  * and tx make a system call per packet: it is here for machines and users
- * without AF_XDP, and for tests without root. A packet out may have many
- * segments (MBUF_LARGE). Not freestanding.
+ * without AF_XDP, and for tests without root. A packet may have many segments,
+ * in both directions (out: MBUF_LARGE). Not freestanding.
  */
 #ifndef NIC_TAP_H
 #define NIC_TAP_H
@@ -13,17 +13,21 @@
 #include "nic/nic.h"
 
 enum {
-	ETH_OVERHEAD = 18, /* header and a VLAN tag */
-	TAP_MAX_PARTS = 8, /* frames of a received packet: 14 KB */
+	ETH_OVERHEAD = 18,  /* header and a VLAN tag */
+	TAP_MTU_PARTS = 8,  /* frames of a packet of the MTU, at most: 14 KB */
+	TAP_MAX_PARTS = 37, /* ... of many segments: 64 KB */
+	TAP_LARGE_FRAMES = 2048, /* so many in the pool, and such are taken:
+				  * it has enough when TCP takes no more */
 };
 
 struct tap_q {
 	struct nicq q;
 	int fd;
 	int out_fd;  /* what is sent: @fd, or a packet socket */
-	u32 parts;   /* frames that a packet of MTU bytes may fill */
+	u32 parts;   /* frames that a packet may fill */
 	bool shared; /* with a successor: see tap_steer.h */
-	/* Frames that the next packet is read into, made ready before. */
+	/* Frames that the next packet is read into, made ready before: the last
+	 * nready of parts. */
 	struct mbuf *ready[TAP_MAX_PARTS];
 	struct iovec iov[TAP_MAX_PARTS + 1];
 	u32 nready;

@@ -88,9 +88,18 @@ static int no_device(int err, const char *ifname, const char *step, char *why,
 			step, strerror(-err));
 }
 
+/* Are packets of many segments received? That is the device's, and who shares
+ * it may be set otherwise. */
+static bool takes_large(const struct nic_config *cfg)
+{
+	return cfg->tso && !cfg->shared &&
+	       cfg->frames_per_queue >= TAP_LARGE_FRAMES;
+}
+
 /* One descriptor more of the device; the first one makes it. Or -errno of
  * @step; NULL: of opening /dev/net/tun. */
-static int open_queue(const char *ifname, bool multi, const char **step)
+static int open_queue(const char *ifname, bool multi, bool large,
+		      const char **step)
 {
 	struct ifreq ifr = {
 		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
@@ -108,8 +117,8 @@ static int open_queue(const char *ifname, bool multi, const char **step)
 	if (ioctl(fd, TUNSETIFF, &ifr))
 		goto fail;
 	*step = "TUNSETOFFLOAD";
-	/* Checksums only: what we receive is whole segments of the MTU. */
-	if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM))
+	if (ioctl(fd, TUNSETOFFLOAD,
+		  TUN_F_CSUM | (large ? TUN_F_TSO4 | TUN_F_TSO6 : 0)))
 		goto fail;
 	return fd;
 fail:
@@ -162,6 +171,11 @@ static void choose_mac(struct nic *nic, struct be32 ip, u32 place)
 	memcpy(nic->mac + 2, &ip, 4);
 }
 
+static u32 parts_of(u32 packet)
+{
+	return (packet + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
+}
+
 static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 		       int fd)
 {
@@ -169,7 +183,7 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 
 	q->fd = q->out_fd = fd;
 	q->shared = cfg->shared;
-	q->parts = (t->nic.mtu + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
+	q->parts = parts_of(takes_large(cfg) ? UINT16_MAX : t->nic.mtu);
 	q->q.ops = &tap_ops;
 	q->q.mtu = t->nic.mtu;
 	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL;
@@ -321,7 +335,7 @@ static int open_queues(struct tap_nic *t, const struct nic_config *cfg,
 
 	for (u32 i = 0; i < cfg->nqueues; i++) {
 		int fd = open_queue(ifname, cfg->nqueues > 1 || cfg->shared,
-				    &step);
+				    takes_large(cfg), &step);
 
 		if (fd < 0 && !step)
 			return no_tun(fd, why, why_len);
@@ -358,7 +372,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 				"nic_shared: the program that divides a TAP "
 				"device cannot be loaded (%s): run as root",
 				strerror(-no_steer));
-	if (info.mtu + ETH_OVERHEAD > TAP_MAX_PARTS * MBUF_ROOM)
+	if (parts_of(info.mtu) > TAP_MTU_PARTS)
 		return nic_fail(-EMSGSIZE, why, why_len,
 				"MTU %u of %s is too large: \"ip link set dev "
 				"%s mtu 9000\"",

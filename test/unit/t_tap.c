@@ -13,7 +13,7 @@
 
 #include "nic/tap.h"
 
-enum { FRAMES = 64, HDR = sizeof(struct virtio_net_hdr) };
+enum { FRAMES = 64, HDR = sizeof(struct virtio_net_hdr), LARGEST = 65549 };
 
 struct rig {
 	struct tap_q t;
@@ -60,7 +60,7 @@ static int rx(struct rig *r, struct mbuf **pkts, int n)
 
 static void deliver(struct rig *r, u32 len, u8 flags)
 {
-	static u8 packet[HDR + 4 * MBUF_SIZE];
+	static u8 packet[HDR + LARGEST];
 	struct virtio_net_hdr *h = (void *)packet;
 
 	memset(packet, (int)len, sizeof(packet));
@@ -92,13 +92,13 @@ static void test_rx(void **state)
 static void test_rx_jumbo(void **state)
 {
 	struct rig *r = *state;
-	struct mbuf *pkts[4];
+	struct mbuf *pkts[8];
 
 	r->t.parts = 4;
 	deliver(r, 2 * MBUF_ROOM + 10, 0);
 	deliver(r, MBUF_ROOM, 0);
 	deliver(r, 60, 0);
-	assert_int_equal(rx(r, pkts, 4), 3);
+	assert_int_equal(rx(r, pkts, 8), 3);
 	assert_int_equal(mbuf_packet_len(pkts[0]), 2 * MBUF_ROOM + 10);
 	assert_int_equal(pkts[0]->next->next->len, 10);
 	assert_null(pkts[0]->next->next->next);
@@ -108,6 +108,51 @@ static void test_rx_jumbo(void **state)
 	for (int i = 0; i < 3; i++)
 		mbuf_free_chain(&r->pool, pkts[i]);
 	assert_int_equal(r->pool.nfree, FRAMES - 4);
+}
+
+/* Packets of many segments: what one has taken is there again for the next, of
+ * whatever size. */
+static void test_rx_large(void **state)
+{
+	static const u32 lens[] = { 60, LARGEST, 61, MBUF_ROOM + 1, LARGEST };
+	struct rig *r = *state;
+	struct mbuf *m;
+
+	r->t.parts = TAP_MAX_PARTS;
+	for (u32 i = 0; i < ARRAY_SIZE(lens); i++) {
+		u32 len = 0;
+
+		deliver(r, lens[i], VIRTIO_NET_HDR_F_NEEDS_CSUM);
+		assert_int_equal(rx(r, &m, 1), 1);
+		assert_int_equal(m->flags, MBUF_CSUM_OK);
+		assert_int_equal(mbuf_packet_len(m), lens[i]);
+		for (const struct mbuf *p = m; p; p = p->next) {
+			len += p->len;
+			assert_int_equal(p->data[0], (u8)lens[i]);
+			assert_int_equal(p->data[p->len - 1], (u8)lens[i]);
+		}
+		assert_int_equal(len, lens[i]);
+		mbuf_free_chain(&r->pool, m);
+		assert_int_equal(r->pool.nfree + r->t.nready, FRAMES);
+	}
+}
+
+/* A batch is of as many packets as it may be of frames. */
+static void test_rx_batch(void **state)
+{
+	struct rig *r = *state;
+	struct mbuf *pkts[8];
+
+	r->t.parts = 4;
+	for (u32 i = 0; i < 8; i++)
+		deliver(r, 3 * MBUF_ROOM, 0);
+	assert_int_equal(rx(r, pkts, 8), 3);
+	for (u32 i = 0; i < 3; i++)
+		mbuf_free_chain(&r->pool, pkts[i]);
+	assert_int_equal(rx(r, pkts, 8), 3);
+	for (u32 i = 0; i < 3; i++)
+		mbuf_free_chain(&r->pool, pkts[i]);
+	assert_int_equal(rx(r, pkts, 8), 2);
 }
 
 static void test_rx_no_buffer(void **state)
@@ -263,9 +308,10 @@ static void test_tx_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_rx),	  T(test_rx_jumbo), T(test_rx_no_buffer),
-		T(test_rx_short), T(test_tx_cksum), T(test_tx_gather),
-		T(test_tx_large), T(test_tx_full),
+		T(test_rx),	  T(test_rx_jumbo),	T(test_rx_large),
+		T(test_rx_batch), T(test_rx_no_buffer), T(test_rx_short),
+		T(test_tx_cksum), T(test_tx_gather),	T(test_tx_large),
+		T(test_tx_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
