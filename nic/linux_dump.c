@@ -58,19 +58,37 @@ int linux_dump(int type, int family, linux_dump_fn *each, void *arg)
 	return err < 0 ? err : 0;
 }
 
-const void *linux_attr(const struct nlmsghdr *nh, size_t hdr_len, int type,
-		       size_t len)
+static const struct rtattr *find(const void *from, unsigned left, int type)
 {
-	size_t skip = NLMSG_LENGTH(hdr_len);
-	unsigned left = (unsigned)(nh->nlmsg_len - NLMSG_ALIGN(skip));
-	const struct rtattr *a =
-		(const void *)((const char *)nh + NLMSG_ALIGN(skip));
+	for (const struct rtattr *a = from; RTA_OK(a, left);
+	     a = RTA_NEXT(a, left)) {
+		if ((a->rta_type & NLA_TYPE_MASK) == type)
+			return a;
+	}
+	return NULL;
+}
+
+const struct rtattr *linux_find_attr(const struct nlmsghdr *nh, size_t hdr_len,
+				     int type)
+{
+	size_t skip = NLMSG_ALIGN(NLMSG_LENGTH(hdr_len));
 
 	if (nh->nlmsg_len < skip)
 		return NULL;
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == type && RTA_PAYLOAD(a) == len)
-			return RTA_DATA(a);
-	}
-	return NULL;
+	return find((const char *)nh + skip, (unsigned)(nh->nlmsg_len - skip),
+		    type);
+}
+
+const struct rtattr *linux_nested_attr(const struct rtattr *outer, int type)
+{
+	return outer ? find(RTA_DATA(outer), (unsigned)RTA_PAYLOAD(outer), type)
+		     : NULL;
+}
+
+const void *linux_attr(const struct nlmsghdr *nh, size_t hdr_len, int type,
+		       size_t len)
+{
+	const struct rtattr *a = linux_find_attr(nh, hdr_len, type);
+
+	return a && RTA_PAYLOAD(a) == len ? RTA_DATA(a) : NULL;
 }

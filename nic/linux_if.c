@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "nic/linux_dump.h"
 
 static int query(int fd, const char *ifname, unsigned long request,
 		 struct ifreq *ifr)
@@ -37,12 +40,34 @@ static void query_driver(int fd, const char *ifname, struct linux_ifinfo *info)
 			 drv.driver);
 }
 
-/* Drivers without channels have one queue. */
+/* A multi-queue TAP device's. */
+static void read_tun_queues(const struct nlmsghdr *nh, void *arg)
+{
+	const struct ifinfomsg *i = NLMSG_DATA(nh);
+	struct linux_ifinfo *info = arg;
+	const struct rtattr *n;
+
+	if (nh->nlmsg_type != RTM_NEWLINK || i->ifi_index != info->index)
+		return;
+	n = linux_find_attr(nh, sizeof(*i), IFLA_LINKINFO);
+	n = linux_nested_attr(n, IFLA_INFO_DATA);
+	n = linux_nested_attr(n, IFLA_TUN_NUM_QUEUES);
+	if (n && RTA_PAYLOAD(n) == sizeof(u32))
+		memcpy(&info->rx_queues, RTA_DATA(n), sizeof(u32));
+	info->tx_queues = info->rx_queues;
+}
+
+/* Drivers without channels have one queue; TAP, which has them in kernels
+ * younger than Debian 12's only, tells it otherwise. */
 static void query_queues(int fd, const char *ifname, struct linux_ifinfo *info)
 {
 	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 
 	info->rx_queues = info->tx_queues = 1;
+	if (!strcmp(info->driver, "tun")) {
+		linux_dump(RTM_GETLINK, AF_UNSPEC, read_tun_queues, info);
+		return;
+	}
 	if (query_ethtool(fd, ifname, &ch))
 		return;
 	info->rx_queues = ch.rx_count + ch.combined_count;
