@@ -120,9 +120,12 @@ struct nic {
 	/* Tells who steers about a changed group_owner: the hardware, or the
 	 * kernel. NULL without rss_control. 0 or -errno. */
 	int (*set_groups)(struct nic *nic);
-	/* Where it is shared with a successor or predecessor: whose a flow is.
-	 * NULL: it is not, nor are the next two. */
+	/* Where it is shared with a successor or predecessor: whose a flow is,
+	 * to be copied to where who runs the fast path has it. NULL: it is not,
+	 * nor are the next three. */
 	struct flows *flows;
+	/* What @flows refers to, as parts(): all queues have it. */
+	u32 (*flow_parts)(struct nic *nic, struct nic_part out[NIC_PARTS]);
 	/* The thread of queue @i listens, and can succeed. Memory only. */
 	void (*serves)(struct nic *nic, u32 i);
 	/* New flows go to the successor from now on, if there is one that

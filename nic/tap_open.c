@@ -262,6 +262,15 @@ static int set_groups(struct nic *nic)
 	return 0;
 }
 
+static u32 flow_parts(struct nic *nic, struct nic_part out[NIC_PARTS])
+{
+	struct tap_steering *s = steering(nic);
+
+	out[0] = (struct nic_part){ s->flows.entry, s->flows_len };
+	out[1] = (struct nic_part){ s->vars, NIC_PAGE };
+	return 2;
+}
+
 static void serves(struct nic *nic, u32 i)
 {
 	tap_share_serves(steering(nic), i);
@@ -311,6 +320,7 @@ static int steer(struct tap_nic *t, const struct nic_config *cfg, u32 others)
 	t->nic.set_groups = set_groups;
 	if (cfg->shared) {
 		t->nic.flows = &t->steer.flows;
+		t->nic.flow_parts = flow_parts;
 		t->nic.serves = serves;
 		t->nic.pass = pass;
 	}

@@ -198,12 +198,9 @@ u32 tap_share_pass(struct tap_steering *s, bool back)
 	u32 other = !s->place, n = s->vars->count[other];
 	u64 all = n ? ~0ull >> (64 - n) : 0;
 
-	if (back) {
+	if (back)
 		s->vars->heir = s->place;
-		s->flows.all = false;
-		return 0;
-	}
-	if (!n || load_acquire(&s->vars->serving[other]) != all)
+	if (back || !n || load_acquire(&s->vars->serving[other]) != all)
 		return 0;
 	s->vars->heir = other;
 	return s->vars->pid[other];

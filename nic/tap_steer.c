@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/mem.h"
+#include "nic/nic_open.h"
 #include "tap_steer.skel.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
 void tap_steer_set(struct tap_steering *s, const u8 owner[RSS_TABLE])
 {
 	_Static_assert(sizeof(s->vars->owner[0]) == RSS_TABLE, "one for each");
+	_Static_assert(sizeof(*s->vars) <= NIC_PAGE, "flow_parts()");
 
 	for (u32 g = 0; g < RSS_TABLE; g++)
 		WRITE_ONCE(s->vars->owner[s->place][g], owner[g]);

@@ -270,6 +270,14 @@ static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
 	return x;
 }
 
+static u32 flow_parts(struct nic *nic, struct nic_part out[NIC_PARTS])
+{
+	struct xdp_pair *s = &xdp_nic_of(nic)->pair;
+
+	out[0] = (struct nic_part){ s->head, s->len };
+	return 1;
+}
+
 static void serves(struct nic *nic, u32 i)
 {
 	xdp_pair_serves(&xdp_nic_of(nic)->pair, i);
@@ -297,6 +305,7 @@ static int enter_pair(struct xdp_nic *x, const struct nic_config *cfg,
 				"common: %s",
 				x->ifname, strerror(-err));
 	x->nic.flows = &x->pair.flows;
+	x->nic.flow_parts = flow_parts;
 	x->nic.serves = serves;
 	x->nic.pass = pass;
 	return 0;

@@ -142,6 +142,8 @@ u32 xdp_queue_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
 	struct xdp_q *q = &xq->q;
 
 	out[0] = (struct nic_part){ xq, sizeof(*xq) };
+	if (!xq->xsk)
+		return 1; /* beside another one's */
 	out[1] = (struct nic_part){ q->sent_at, sent_bytes(q) };
 	out[2] = ring_pages(&q->fill, sizeof(u64));
 	out[3] = ring_pages(&q->comp, sizeof(u64));

@@ -87,8 +87,11 @@ static int pass(struct ctl_request *r, bool drains)
 	struct nic *nic = r->host->nic;
 	bool before = nic->flows->all;
 	int err = drains && !before ? keep_all(r) : 0;
-	u32 pid = nic->pass(nic, !drains || err);
+	bool back = !drains || err;
+	u32 pid = nic->pass(nic, back);
 
+	if (back)
+		nic->flows->all = false;
 	if (pid)
 		cJSON_AddNumberToObject(r->out, "successor", pid);
 	if (pid && !before)

@@ -130,20 +130,10 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.ring_size = c->ring_size,
 		.conns = c->dp.net.tcp.max_conns,
 	};
-	int err;
+	int err = nic_open(&cfg, &h->nic, why, why_len);
 
-	/* Its successor's flows are in memory that a guest does not have. */
-	if (cfg.shared && !cfg.ports_only && h->domain->guest) {
-		snprintf(why, why_len,
-			 "nic_shared: in domain %s a tap NIC cannot be shared",
-			 h->domain->name);
-		return -EOPNOTSUPP;
-	}
-	err = nic_open(&cfg, &h->nic, why, why_len);
 	if (err)
 		return err;
-	if (h->domain->guest)
-		h->nic->flows = NULL;
 	if (c->dp.net.mtu > h->nic->mtu) {
 		snprintf(why, why_len, "mtu: %u is above the link's, %u: %s",
 			 c->dp.net.mtu, h->nic->mtu, c->nic);
@@ -179,6 +169,10 @@ static int open_groups(struct host *h)
 		return -ENOMEM;
 	memcpy(h->groups->rss_key, h->nic->rss_key, RSS_KEY_LEN);
 	memcpy(h->groups->owner, h->nic->group_owner, RSS_TABLE);
+	if (h->nic->flows) {
+		h->groups->flows = *h->nic->flows;
+		h->nic->flows = &h->groups->flows;
+	}
 	return 0;
 }
 

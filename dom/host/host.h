@@ -83,12 +83,13 @@ struct host_neighbours {
 	struct be128 wanted[HOST_WANTED]; /* IPv4 mapped */
 };
 
-/* What every thread finds flow groups by, in a page of its own: ring 0 of a
- * guest has it, too. */
+/* What every thread finds flow groups by, and our flows, in a page of its own:
+ * ring 0 of a guest has it, too. */
 struct host_groups {
 	u8 rss_key[RSS_KEY_LEN];
 	u8 owner[RSS_TABLE]; /* as the NIC's group_owner, but for a moment
 			      * during a move */
+	struct flows flows;  /* nic->flows, if there are any */
 } ALIGNED(HOST_PAGE);
 
 /* Of the NIC, as far as we have heard. */
@@ -132,7 +133,6 @@ struct host_domain {
 	const char *name; /* "inline" */
 	const char *wall; /* what wall 2 is: "none" */
 	bool shared;	  /* region as memfds */
-	bool guest;	  /* D's steps run in one: its memory is mapped there */
 };
 
 /* Builds everything; no thread runs yet. The calling thread is moved from

@@ -138,7 +138,7 @@ static int read_settings(struct conf *conf, struct conf_err *e)
 
 int ix_domain_open(struct ix_domain **out, char *why, size_t why_len)
 {
-	static const struct host_domain inline_host = { "inline", "none", false,
+	static const struct host_domain inline_host = { "inline", "none",
 							false };
 	struct inline_domain *in = calloc(1, sizeof(*in));
 	struct conf conf;

@@ -61,8 +61,7 @@ static int lives(struct proc_watch *w, char **argv, int settings_fd)
 static int open_host(struct proc *p, const struct conf *conf)
 {
 	static const struct host_domain domain = { "process",
-						   "separate processes", true,
-						   false };
+						   "separate processes", true };
 	char why[NIC_WHY];
 	int err = proc_user_find(&p->user, conf->user, p->program, why,
 				 sizeof(why));

@@ -105,8 +105,7 @@ static int open_guest(struct proc *p, char *why, size_t why_len)
 	return err;
 }
 
-static const struct host_domain domain = { "vm", "guest page tables", true,
-					   true };
+static const struct host_domain domain = { "vm", "guest page tables", true };
 
 const struct proc_guest vm_guest = { .domain = &domain,
 				     .open = open_guest,

@@ -135,6 +135,18 @@ int vm_share_check(struct proc *p, char *why, size_t why_len)
 	return 0;
 }
 
+/* A fork must not make it copy-on-write. */
+static int share_parts(struct vm_mem *m, const struct nic_part *parts, u32 n)
+{
+	int err = 0;
+
+	for (u32 k = 0; k < n && !err; k++) {
+		madvise(parts[k].base, parts[k].len, MADV_DONTFORK);
+		err = vm_mem_share(m, parts[k].base, parts[k].len, VM_WRITE);
+	}
+	return err;
+}
+
 /* The dataplane's own memory. */
 static int share_thread(struct proc *p, u32 i)
 {
@@ -147,18 +159,14 @@ static int share_thread(struct proc *p, u32 i)
 
 	if (!err)
 		err = vm_mem_share(m, t->stat.page, STATFILE_BYTES, VM_WRITE);
-	/* A fork must not make it copy-on-write. */
-	for (u32 k = 0; k < n && !err; k++) {
-		madvise(parts[k].base, parts[k].len, MADV_DONTFORK);
-		err = vm_mem_share(m, parts[k].base, parts[k].len, VM_WRITE);
-	}
-	return err;
+	return err ? err : share_parts(m, parts, n);
 }
 
 static int share_dataplane(struct proc *p)
 {
 	struct vm_mem *m = &p->vm->vm.mem;
 	struct host *h = p->host;
+	struct nic_part parts[NIC_PARTS];
 	int err = vm_mem_share(m, h->groups, sizeof(*h->groups), 0);
 
 	if (!err)
@@ -169,6 +177,8 @@ static int share_dataplane(struct proc *p)
 	if (!err && h->capture.mem)
 		err = vm_mem_share(m, h->capture.mem, host_capture_len(h),
 				   VM_WRITE);
+	if (!err && h->nic->flows)
+		err = share_parts(m, parts, h->nic->flow_parts(h->nic, parts));
 	for (u32 i = 0; i < h->nthreads && !err; i++)
 		err = share_thread(p, i);
 	return err;

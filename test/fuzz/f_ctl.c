@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct host_domain domain = { "fuzz", "none", false, false };
+static const struct host_domain domain = { "fuzz", "none", false };
 static char dir[] = "/tmp/f_ctl.XXXXXX";
 static struct host *h;
 

@@ -19,7 +19,7 @@
 
 #include "dom/host/ctl.h"
 
-static const struct host_domain domain = { "test", "none", false, false };
+static const struct host_domain domain = { "test", "none", false };
 static char dir[] = "/tmp/t_ctl.XXXXXX";
 static struct ctl ctl;
 static struct host *h;

@@ -18,7 +18,7 @@
 #include "dom/host/host.h"
 #include "nic/wire.h"
 
-static const struct host_domain domain = { "test", "none", false, false };
+static const struct host_domain domain = { "test", "none", false };
 static char dir[] = "/tmp/t_host.XXXXXX";
 static char why[256];
 
@@ -117,22 +117,6 @@ static int wait_for(struct side *s, u32 ncalls, int type)
 }
 
 /* ---- what is refused */
-
-/* A guest does not have the memory in which a successor looks. */
-static void no_successor_of_a_guest(void **state)
-{
-	struct host_domain guest = domain;
-	struct host *h;
-	struct conf c;
-
-	guest.guest = true;
-	settings(&c, "10.0.0.3/24", dir);
-	set(&c, "nic", "tap:ixt");
-	set(&c, "nic_shared", "true");
-	assert_int_equal(host_open(&h, &c, &guest, why, sizeof(why)),
-			 -EOPNOTSUPP);
-	assert_non_null(strstr(why, "a tap NIC cannot be shared"));
-}
 
 static void refuse(const char *name, const char *text, const char *words)
 {
@@ -475,7 +459,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals),
-		cmocka_unit_test(no_successor_of_a_guest),
 		cmocka_unit_test(interrupted),
 		cmocka_unit_test_setup_teardown(opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),

@@ -143,8 +143,7 @@ static void settings(struct conf *c)
 
 static int setup(void **state)
 {
-	static const struct host_domain domain = { "test", "none", true,
-						   false };
+	static const struct host_domain domain = { "test", "none", true };
 	struct conf c;
 	char why[256];
 	u8 *at;

@@ -22,13 +22,6 @@ load() { # ixload's arguments
 	load=$!
 }
 
-counter() { # NAME COUNTER: of all its threads
-	"$ix" stat "$1" --all | awk -v name="$2" '
-		$1 == "thread" { n = NF - 2 }
-		$1 == name { for (i = 2; i < 2 + n / 2; i++) sum += $i }
-		END { print sum + 0 }'
-}
-
 # A thread of an emulated processor may be away for long.
 insist() { # ix's arguments
 	i=0
@@ -58,7 +51,7 @@ none() { # NAME COUNTER...: of that dataplane
 	who=$1
 	shift
 	for c; do
-		n=$(counter $who $c)
+		n=$(total $who $c)
 		[ "$n" = 0 ] && ok "$who: no $c" || bad "$who: $c $n"
 	done
 }
@@ -66,16 +59,16 @@ none() { # NAME COUNTER...: of that dataplane
 # Every byte of every answer is compared.
 serve
 load --conns 24 --duration 40
-has_all() { [ "$(counter served tcp_conns)" = 24 ]; }
+has_all() { [ "$(total served tcp_conns)" = 24 ]; }
 soon 100 has_all
 for round in 1 2 3; do
 	back_and_forth
 done
-moved=$(counter served moved_in)
-[ "$moved" -ge 24 ] && [ "$moved" = "$(counter served moved_out)" ] &&
+moved=$(total served moved_in)
+[ "$moved" -ge 24 ] && [ "$moved" = "$(total served moved_out)" ] &&
 	ok "$moved connections have moved" || bad "moved: $moved"
 has_all && ok "all connections are there" ||
-	bad "connections: $(counter served tcp_conns)"
+	bad "connections: $(total served tcp_conns)"
 none served drop_early move_lost drop_forward drop_no_buffer calls_failed \
 	tcp_out_of_order tcp_rst_out
 none load tcp_out_of_order tcp_rst_in
@@ -96,16 +89,16 @@ wait $server
 serve --idle spin
 insist cores served 1
 sleep 3
-before=$(counter served sleeps)
+before=$(total served sleeps)
 sleep 2
-after=$(counter served sleeps)
+after=$(total served sleeps)
 [ "$after" -gt "$before" ] && ok "a parked thread sleeps" ||
 	bad "a parked thread: $before to $after sleeps"
 insist cores served 2
 sleep 3
-before=$(counter served sleeps)
+before=$(total served sleeps)
 sleep 2
-after=$(counter served sleeps)
+after=$(total served sleeps)
 [ "$after" = "$before" ] && ok "... and spins again afterwards" ||
 	bad "a thread that is to spin: $before to $after sleeps"
 kill $server
