@@ -4,6 +4,10 @@
 # dataplane in domain vm while it is loaded, and threads are parked.
 #
 #	processors 0, 1: ix run --domain vm -- echo ==wire== ixload: processor 1
+#	                                            ==veth== ixload, Linux
+#
+# Over veth, AF_XDP with two queues: a program at the other end chooses them as
+# a NIC does that is never told of a move. So what has moved is forwarded.
 #
 # moves.sh BUILD: exit 0 or 1
 . "${0%/*}/lib.sh"
@@ -56,25 +60,34 @@ none() { # NAME COUNTER...: of that dataplane
 	done
 }
 
+has_all() { [ "$(total served tcp_conns)" = 24 ]; }
+
 # Every byte of every answer is compared.
+move_all() { # of 24 connections
+	soon 100 has_all
+	for round in 1 2 3; do
+		back_and_forth
+	done
+	moved=$(total served moved_in)
+	[ "$moved" -ge 24 ] && [ "$moved" = "$(total served moved_out)" ] &&
+		ok "$moved connections have moved" || bad "moved: $moved"
+	has_all && ok "all connections are there" ||
+		bad "connections: $(total served tcp_conns)"
+	none served drop_early move_lost drop_forward drop_no_buffer \
+		calls_failed tcp_out_of_order tcp_rst_out
+}
+
+no_complaint() {
+	wait $load && grep -q '"peer_closed":0,' /tmp/load &&
+		grep -q '"wrong":0,' /tmp/load && ok "the load has no complaint" ||
+		bad "load: $(tail -3 /tmp/load)"
+}
+
 serve
 load --conns 24 --duration 40
-has_all() { [ "$(total served tcp_conns)" = 24 ]; }
-soon 100 has_all
-for round in 1 2 3; do
-	back_and_forth
-done
-moved=$(total served moved_in)
-[ "$moved" -ge 24 ] && [ "$moved" = "$(total served moved_out)" ] &&
-	ok "$moved connections have moved" || bad "moved: $moved"
-has_all && ok "all connections are there" ||
-	bad "connections: $(total served tcp_conns)"
-none served drop_early move_lost drop_forward drop_no_buffer calls_failed \
-	tcp_out_of_order tcp_rst_out
+move_all
 none load tcp_out_of_order tcp_rst_in
-wait $load && grep -q '"peer_closed":0,' /tmp/load &&
-	grep -q '"wrong":0,' /tmp/load && ok "the load has no complaint" ||
-	bad "load: $(tail -3 /tmp/load)"
+no_complaint
 
 # What is left to do for a connection that comes later.
 insist cores served 1
@@ -103,4 +116,42 @@ after=$(total served sleeps)
 	bad "a thread that is to spin: $before to $after sleeps"
 kill $server
 wait $server
+
+# Of the other end, which is Linux.
+linux() { # COUNTER of TcpExt
+	$far cat /proc/net/netstat | awk -v name="$1" '
+		$1 == "TcpExt:" && !n { n = split($0, names); next }
+		$1 == "TcpExt:" { split($0, v)
+			for (i in names) if (names[i] == name) print v[i] }'
+}
+
+mkdir -p /run/netns
+ip=/usr/sbin/ip
+$ip netns add c
+far="$ip netns exec c"
+queues="numrxqueues 2 numtxqueues 2"
+$ip link add s0 $queues type veth peer name c0 $queues netns c
+$ip link set s0 up
+$far $ip addr add 10.0.0.2/24 dev c0
+$far $ip link set c0 up
+$far /usr/sbin/tc qdisc add dev c0 clsact &&
+	$far /usr/sbin/tc filter add dev c0 egress bpf da \
+		obj "$build/test/lab/veth_rss.o" sec tc || bad "tc"
+serve --nic xdp:s0
+timeout 100 $far "$build/bench/ixload" 10.0.0.1:7 --json --conns 24 \
+	--duration 40 >/tmp/load 2>&1 &
+load=$!
+soon 100 has_all
+n=$(total served forwarded)
+[ "$n" -le 4 ] && ok "packets come to the right thread: $n do not" ||
+	bad "$n packets are forwarded before anything moves"
+move_all
+n=$(total served forwarded)
+[ "$n" -gt 24 ] && ok "... and are forwarded: $n" || bad "forwarded: $n"
+n=$(linux TCPOFOQueue)
+[ "$n" = 0 ] && ok "Linux gets all in order" || bad "Linux: out of order: $n"
+no_complaint
+kill $server
+wait $server
+[ $? = 0 ] && ok "it leaves" || bad "it leaves: $(tail -3 /tmp/server)"
 exit $failed
