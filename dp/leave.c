@@ -18,20 +18,23 @@ bool dp_leave_pass(struct dp *dp,
 {
 	struct dp_leave *l = &dp->mover->leave;
 	const struct tcp *t = &dp->net.tcp;
+	const struct tcp_slot *table = t->table;
+	u32 mask = t->table_mask, at = l->at, end = min(at + LOOKS, mask + 1);
 
-	for (u32 n = 0; n < LOOKS && l->at <= t->table_mask && !l->full; n++) {
-		u32 i = t->table[l->at].conn;
-		u32 next = t->table[(l->at + AHEAD) & t->table_mask].conn;
+	while (at < end && !l->full) {
+		u32 i = table[at].conn, next = table[(at + AHEAD) & mask].conn;
 
 		if (next)
 			prefetch(&t->conns[next - 1]);
-		if (i && dp_group_in(&l->groups, t->conns[i - 1].group))
+		if (i && dp_group_in(&l->groups, t->conns[i - 1].group)) {
 			see(dp, &t->conns[i - 1]);
-		/* One that is gone may have left its place to another. */
-		if (t->table[l->at].conn == i)
-			l->at++;
+			if (table[at].conn != i) /* another has its place */
+				continue;
+		}
+		at++;
 	}
-	return l->at > t->table_mask;
+	l->at = at;
+	return at > mask;
 }
 
 /* ---- before the table is rewritten */
