@@ -12,6 +12,7 @@
     connections.py  many of them
     moves.py    flow groups between threads, under load
     memcached.py    key-value servers, open loop
+    batch.py    ... by the batch bound
     cpu.py      processor time of a request, and of none
     protection.py   each domain, by the batch bound
     process.py  what wall 2 costs
@@ -38,9 +39,10 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (connections, cores, counts, cpu, designs, elastic, flood,
-                     frames, http, latency, load, memcached, moves, netpipe, path,
-                     policy, process, protection, rate, veth)
+from figures import (batch, connections, cores, counts, cpu, designs,
+                     elastic, flood, frames, http, latency, load, memcached,
+                     moves, netpipe, path, policy, process, protection, rate,
+                     veth)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -62,6 +64,7 @@ SCENARIOS = {
     "moves": moves.moves,
     "etc": memcached.etc,
     "usr": memcached.usr,
+    "batch_sla": batch.batch_sla,
     "shares": memcached.shares,
     "cpu": cpu.cpu,
     "idle": cpu.idle,

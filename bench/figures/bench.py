@@ -19,6 +19,7 @@ from lab import (Failed, Lab, Veth, last_line, run_command, sh,
                  user_option)
 
 from figures.servers import IP, PORT, Server
+from figures.story import NAMES
 from figures.turns import summary
 
 LIMIT = 60  # seconds, for one run of a client
@@ -38,6 +39,7 @@ class Bench(Lab):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))
         self.namespaces = True
         self.said = set()  # by servers, of what was in force
+        self.missing = {}  # contenders that this machine does not have: why
 
     def use(self, real):
         """Other machines' NICs: real.Real."""
@@ -110,7 +112,7 @@ class Bench(Lab):
         except subprocess.TimeoutExpired:
             raise Failed(f"no end in {LIMIT} s: {' '.join(argv)}")
         if r.returncode:
-            raise Failed(f"{argv[0]}: status {r.returncode}: "
+            raise Failed(f"{os.path.basename(argv[0])}: status {r.returncode}: "
                          f"{last_line(r.stderr)}")
         return r.stdout
 
@@ -149,11 +151,33 @@ class Bench(Lab):
             return "linux", "linux-busy"
         return "linux", "linux-busy", "linux-uring"
 
+    @functools.cached_property
+    def walls(self):
+        """Domains with a wall that work here: vm needs a KVM that runs rings 0
+        and 3."""
+        found = ["process"] if self.has_process() else []
+        try:
+            with Server(self, "vm"):
+                return [*found, "vm"]
+        except Failed as e:
+            return self.without("vm", e) or found
+
+    def without(self, contender, why):
+        why = str(why).rpartition("ix: ")[2]
+        print(f"    without {NAMES[contender]}: {why}")
+        self.missing[contender] = why
+
+    def notes(self):
+        """Who has not taken part, for the reader."""
+        return [f"{NAMES[k]} has not taken part: {why}."
+                for k, why in self.missing.items()]
+
     def has_process(self):
         """The wall leaves the application no priority above others: where the
         dataplane has one, the application starves on a busy machine."""
         if self.before:
-            print("    without domain process: not with --realtime")
-            return False
+            return bool(self.without("process", "behind the wall the application "
+                                     "has no priority above others' work, which "
+                                     "--realtime gives"))
         return bool(glob.glob(os.path.join(self.build, "dom",
                                            "libix-process*")))

@@ -13,6 +13,7 @@ cache line is written by two threads is shown by test/lab/lines.py."""
 import contextlib
 import os
 
+from figures import facts
 from figures.bench import LIMIT
 from figures.cpu import json_of
 from figures.servers import Server
@@ -80,6 +81,19 @@ def busiest(threads):
     return max(packets) * len(packets) / sum(packets)
 
 
+def together(n):
+    return f"1 server of {n} core{'s' * (n > 1)}"
+
+
+def note():
+    """What a reader must know of the machine to make anything of the rows."""
+    n, virtual = numbers()[-1], facts.cpu()["virtual"]
+    return (f"This machine has {n} core{'s' * (n > 1)}" + virtual * (
+        " of a virtual machine: its host decides when they run, and whether two "
+        "of them are one core's two threads") +
+        f". Nothing here says what more than {n} would do.")
+
+
 def cores(bench):
     """the stack alone, a server thread and a generator on each core"""
     cases, threads = {}, {}
@@ -89,17 +103,18 @@ def cores(bench):
         cases[name] = lambda: measure(bench, parts, threads[name])
 
     for n in numbers():
-        add(f"{n} cores", [first(n)])
+        add(together(n), [first(n)])
         if n > 1:
-            add(f"{n} apart", [[c] for c in first(n)])
+            add(f"{n} servers of 1 core", [[c] for c in first(n)])
     v = bench.interleave(cases)
-    return {"unit": "msg/s", "values": v, "threads": threads, "rows": [
+    return {"unit": "msg/s", "values": v, "threads": threads, "notes": [note()],
+            "rows": [
         x for n in numbers()[1:] for x in (
-            ratio(v, f"the stack alone: {n} cores / 1 core", f"{n} cores",
-                  "1 cores"),
+            ratio(v, f"the stack alone: {n} cores / 1 core", together(n),
+                  together(1)),
             ratio(v, f"... {n} threads of one dataplane / {n} dataplanes that "
-                  "share nothing", f"{n} cores", f"{n} apart"),
+                  "share nothing", together(n), f"{n} servers of 1 core"),
             (f"... packets forwarded between {n} threads, of all",
-             forwarded(threads[f"{n} cores"])),
+             forwarded(threads[together(n)])),
             (f"... busiest of {n} threads / an equal share",
-             busiest(threads[f"{n} cores"])))]}
+             busiest(threads[together(n)])))]}

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Key-value servers, a thread each, under two of Facebook's mixes: what rate they hold while 99
-of 100 answers come within a limit. Arrivals do not wait for answers (open
-loop), and a latency counts from when a request should have been sent."""
+"""Key-value servers, a thread each, under two of Facebook's mixes: what rate they
+hold while 99 of 100 answers come within a limit. Arrivals do not wait for answers
+(open loop), and a latency counts from when a request should have been sent."""
 
+import shutil
+
+from figures.bench import NotYet
 from figures.servers import Server
-from figures.turns import ratio, row, summary
+from figures.story import NAMES
+from figures.turns import if_there, ratio, row, summary
 from lab import Failed
 
 SLA_US = 500
@@ -12,7 +16,23 @@ CONNS = 64
 LOWEST = 1000  # requests a second
 STEP = 2 ** 0.5
 HOLDS = 0.95  # of the rate that was asked for
-KINDS = "kv", "memcached", "redis"
+NO_SOCKETS = ("Stock memcached on IX has not taken part: it needs sockets, which "
+              "IX does not have. kv is another program that speaks memcached's "
+              "protocol; so its row compares the program as well as the stack.")
+
+
+def kinds(bench):
+    """kv behind a wall, too, as `ix run` has it unless told."""
+    if not shutil.which("memcached"):
+        raise NotYet("memcached is not installed")
+    if not shutil.which("redis-server"):
+        bench.without("redis", "redis-server is not installed")
+    return ["kv", *(["kv-process"] if "process" in bench.walls else []),
+            "memcached", *(["redis"] if "redis" not in bench.missing else [])]
+
+
+def notes(bench):
+    return [NO_SOCKETS, *bench.notes()]
 
 
 def client(bench, kind, mix, rate=None):
@@ -22,9 +42,9 @@ def client(bench, kind, mix, rate=None):
                         "--pipeline", "4", *more)
 
 
-def load(bench, kind, mix, rate):
+def load(bench, kind, mix, rate, **more):
     return bench.with_server(kind, client(bench, kind, mix, rate),
-                             one_core=True)
+                             one_core=True, **more)
 
 
 def holds(bench, result, rate):
@@ -32,11 +52,11 @@ def holds(bench, result, rate):
         result["latency_ns"][bench.sla] <= SLA_US * 1000
 
 
-def attempt(bench, kind, mix, rate):
+def attempt(bench, kind, mix, rate, **more):
     """The rate, that quantile in us, and whether it held: of the better of two,
     for what else the machine does may spoil one."""
     for _ in range(2):
-        r = load(bench, kind, mix, rate)
+        r = load(bench, kind, mix, rate, **more)
         point = [rate, r["latency_ns"][bench.sla] / 1e3,
                  holds(bench, r, rate)]
         if point[2]:
@@ -44,15 +64,17 @@ def attempt(bench, kind, mix, rate):
     return point
 
 
-def climb(bench, kind, mix, top):
+def climb(bench, kind, mix, top, **more):
     """Points from a twelfth of what the server can do, @top, up to where it
-    breaks; from lower if that does not hold."""
-    curve = [attempt(bench, kind, mix, max(LOWEST, round(top / 12)))]
+    breaks; from lower if that does not hold. @more: of the server."""
+    def at(rate):
+        return attempt(bench, kind, mix, max(LOWEST, round(rate)), **more)
+
+    curve = [at(top / 12)]
     while not curve[0][2] and curve[0][0] > LOWEST:
-        curve = [attempt(bench, kind, mix,
-                         max(LOWEST, round(curve[0][0] / 4)))]
+        curve = [at(curve[0][0] / 4)]
     while curve[-1][2] and curve[-1][0] <= top:
-        curve.append(attempt(bench, kind, mix, round(curve[-1][0] * STEP)))
+        curve.append(at(curve[-1][0] * STEP))
     return curve
 
 
@@ -67,20 +89,20 @@ def best(bench, curve, what):
 
 
 def mix_scenario(bench, mix):
-    curves = {k: [] for k in KINDS}
-    tops = {k: [] for k in KINDS}
+    names = kinds(bench)
+    curves, tops = ({k: [] for k in names} for _ in range(2))
 
     def run(kind):
         tops[kind].append(load(bench, kind, mix, None)["msgs_per_sec"])
         curves[kind].append(climb(bench, kind, mix, tops[kind][-1]))
         return best(bench, curves[kind][-1], kind)
 
-    v = bench.compare(run, *KINDS)
+    v = bench.compare(run, *names)
     top = {k: summary(x) for k, x in tops.items()}
     low = {k: summary([c[0][1] for c in cs]) for k, cs in curves.items()}
     name, q = mix.upper(), bench.sla
     return {"unit": f"requests/s with {q} below {SLA_US} us", "values": v,
-            "closed_loop": top, "figures": [
+            "closed_loop": top, "notes": notes(bench), "figures": [
                 {"kind": "lines", "x": "requests a second", "log": "xy",
                  "y": f"{q}, us", "lines": {
                      k: [[rate, us] for rate, us, _ in cs[-1]]
@@ -88,8 +110,10 @@ def mix_scenario(bench, mix):
             "rows": [
                 ratio(v, f"{name}, rate with {q} < {SLA_US} us: kv on IX / "
                       "memcached", "kv", "memcached"),
-                ratio(v, f"{name}, rate with {q} < {SLA_US} us: kv on IX / "
-                      "redis", "kv", "redis"),
+                *if_there(v, f"{name}, rate with {q} < {SLA_US} us: kv on IX "
+                          "process / memcached", "kv-process", "memcached"),
+                *if_there(v, f"{name}, rate with {q} < {SLA_US} us: kv on IX / "
+                          "redis", "kv", "redis"),
                 ratio(top, f"{name}, as much as it can: kv on IX / memcached",
                       "kv", "memcached"),
                 ratio(low, f"{name}, {q} at the lowest rate: memcached / kv on "
@@ -97,22 +121,32 @@ def mix_scenario(bench, mix):
 
 
 def shares(bench):
-    """share of the server's processor time that is Linux's kernel's, USR"""
+    """whose time it is: kernel, dataplane or application, USR at full load"""
+    parts = {}  # of kv-process: of each turn's time, the application's part
+
     def run(kind):
         with Server(bench, kind, one_core=True) as s:
             bench.client(client(bench, kind, "usr"))
-            user, kernel = s.user_and_kernel()
+            used = s.user_and_kernel()
+        user, kernel = (sum(x) for x in zip(*used.values()))
         if not user + kernel:
             raise Failed(f"{kind}: no processor time")
+        for name, (ticks, _) in used.items():
+            parts.setdefault((kind, name), []).append(
+                100 * ticks / (user + kernel))
         return max(100 * kernel / (user + kernel), 0.1)
 
-    v = bench.compare(run, *KINDS)
+    v = bench.compare(run, *kinds(bench))
+    what = "USR at full load, % of time"
+    split = {name: {"x": summary(parts["kv-process", comm])}
+             for name, comm in (("dataplane", "ix"), ("application", "kv"))
+             if ("kv-process", comm) in parts}
     return {"unit": "% of processor time in Linux's kernel", "values": v,
-            "rows": [row(v, f"USR at full load, % of time in Linux's kernel: "
-                         f"{name}", lambda m, k=k: m[k])
-                     for k, name in (("kv", "kv on IX"),
-                                     ("memcached", "memcached"),
-                                     ("redis", "redis"))]}
+            "notes": notes(bench), "rows": [
+                *(row(v, f"{what} in Linux's kernel: {NAMES[k].split(' on L')[0]}",
+                      lambda m, k=k: m[k]) for k in v),
+                *(row(x, f"{what} in the {name}: {NAMES['kv-process']}",
+                      lambda m: m["x"]) for name, x in split.items())]}
 
 
 def etc(bench):

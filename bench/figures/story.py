@@ -21,6 +21,7 @@ NAMES = {
     "sockets, 9000 B frames": "Linux, 9000 B frames",
     "ix, 9000 B frames": "IX, 9000 B frames", "pingpong": "app/pingpong",
     "wire": "IX on the wire", "raw": "raw AF_XDP, no TCP", "kv": "kv on IX",
+    "kv-process": "kv on IX process",
     "memcached": "memcached on Linux",
     "memcached-helped": "memcached, TCP receive on client's core", "redis": "redis on Linux",
     "handover": "bare futex hand-over",
@@ -41,6 +42,33 @@ class Story(typing.NamedTuple):
     title: str
     shows: str
     original: tuple = ()
+
+
+# Who and what is met on the page, for somebody who has met none of them.
+TERMS = {
+    "A / B": "A's figure divided by B's: 5 says that A does five times as many, "
+    "or, of a time, that A takes five times as long",
+    "IX inline, process, vm": "the same IX with no wall between application and "
+    "network stack; with both as processes of their own; and in two privilege "
+    "levels of a virtual processor. Unless a figure says otherwise, IX is inline: "
+    "the wall's price is a figure of its own",
+    "Linux epoll": "a server on Linux's own network stack, written as such "
+    "servers are: it asks which connections have something, reads and answers",
+    "busy-polling": "the same, which never sleeps but asks again and again",
+    "Linux io_uring": "the same with Linux's newer interface, which takes many "
+    "requests at a time",
+    "TCP receive on client's core": "over a virtual cable, half of a Linux "
+    "server's network stack runs on the sender's core unless one says where. It "
+    "is shown both ways; on the server's own core is what a network card does",
+    "raw AF_XDP": "a program that sends each packet back without looking into it, "
+    "over the same interface to the cable that IX has: about what a network stack "
+    "without any work of its own could do here",
+    "kv": "our key-value server with memcached's protocol; memcached and redis "
+    "are the usual ones, on Linux",
+    "veth, the wire": "the virtual cable between two networks of one machine, and "
+    "shared memory between two programs, with no kernel in between",
+    "p50, p99": "the time that 50, or 99, of 100 answers take at most",
+}
 
 
 STORIES = {
@@ -75,7 +103,7 @@ STORIES = {
         "The network stack alone",
         "Both ends on IX, joined by shared memory instead of a network device: "
         "no kernel takes part, so this is what the stack itself can do on one "
-        "core a side."),
+        "core a side. A higher bar is better."),
     "cores": Story(
         "The network stack alone, on several cores",
         "On each core runs a thread of the server's and a generator that loads "
@@ -103,10 +131,17 @@ STORIES = {
         "Batches",
         "IX handles up to B packets in one go before it lets the application "
         "run. A larger B divides the price of crossing the wall between both "
-        "by B; how much faster does that make a busy server?",
+        "by B; how much faster does that make a server that has more to do than "
+        "it can?"),
+    "batch_sla": Story(
+        "Batches, and answers in time",
+        "The same for a key-value server whose slow answers must not take more "
+        "than 500 microseconds. First picture: the highest rate that held, by B. "
+        "Second: how long the slow answers take when there is little to do. There "
+        "B should make no difference, for IX does not wait until a batch is full.",
         (Number("throughput at p99 < 500 us, memcached USR: B = 16 / B = 1",
-                "1.29 times", ORIGINAL,
-                "batch bound, domain process: B = 16 / B = 1"),)),
+                "1.29 times; more than 16 gives nothing", ORIGINAL,
+                "USR, domain process, rate with p99 < 500 us: B = 16 / B = 1"),)),
     "loss": Story(
         "A path that loses packets",
         "A server sends a long stream over a path that loses one packet in a "
@@ -209,8 +244,9 @@ STORIES = {
         "Whose time it is",
         "Of the time that the server's core works, how much is spent in Linux's "
         "kernel? Of IX on veth that is the copy of each packet to the cable, "
-        "which a network card with a zero-copy driver would do by itself. Lower "
-        "is better.",
+        "which a network card with a zero-copy driver would do by itself; of IX "
+        "process, where dataplane and application are two processes, their parts "
+        "are told, too. Lower is better.",
         (Number("time in Linux's kernel, memcached on Linux", "about 75 %",
                 ORIGINAL, "USR at full load, % of time in Linux's kernel: "
                 "memcached"),

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Over a veth pair, against Linux and a bare NIC; and over the wire."""
 
+from figures.story import NAMES
 from figures.turns import if_there, ratio, row, summary
+
+
+def walled(bench, values, what):
+    """IX behind each wall that works here, beside Linux."""
+    return [ratio(values, f"{what}: {NAMES[k]} / Linux epoll on one core", k,
+                  "linux") for k in bench.walls]
 
 
 def echo(bench):
@@ -14,10 +21,12 @@ def echo(bench):
                               one_core=True)
         return r["msgs_per_sec"]
 
-    v = bench.compare(run, "ix", *bench.linux_servers(), "linux-helped", "raw")
-    return {"unit": "msg/s", "values": v, "rows": [
+    v = bench.compare(run, "ix", *bench.walls, *bench.linux_servers(),
+                      "linux-helped", "raw")
+    return {"unit": "msg/s", "values": v, "notes": bench.notes(), "rows": [
         ratio(v, "echo 64 B x 64 over veth: IX / Linux epoll on one core",
               "ix", "linux", 5, ">="),
+        *walled(bench, v, "echo 64 B x 64 over veth"),
         ratio(v, "echo 64 B x 64 over veth: IX / Linux busy-polling on one "
               "core", "ix", "linux-busy"),
         *if_there(v, "echo 64 B x 64 over veth: IX / Linux io_uring on one "
@@ -75,10 +84,11 @@ def measure_churn(bench, what, target, how, *options):
         return bench.with_server(kind, client, one_core=True)["conns_per_sec"]
 
     kinds = [k for k in bench.linux_servers() if k != "linux-busy"]
-    v = bench.compare(run, "ix", *kinds, "linux-helped")
-    return {"unit": "conn/s", "values": v, "rows": [
+    v = bench.compare(run, "ix", *bench.walls, *kinds, "linux-helped")
+    return {"unit": "conn/s", "values": v, "notes": bench.notes(), "rows": [
         ratio(v, f"connect, 64 B echo, {what}: IX / Linux on one core",
               "ix", "linux", target, how),
+        *walled(bench, v, f"connect, 64 B echo, {what}"),
         ratio(v, f"connect, 64 B echo, {what}: IX / Linux, its TCP receive on "
               "the client's core", "ix", "linux-helped"),
         *if_there(v, f"connect, 64 B echo, {what}: IX / Linux io_uring on one "

@@ -15,7 +15,8 @@ LIMIT = 200
 SCENARIOS = {
     "latency": ("ix", "sockets", "sockets, no offload", "ix, 9000 B frames",
                 "sockets, 9000 B frames"),
-    "cores": ("1 cores", "2 cores", "2 apart"),
+    "cores": ("1 server of 1 core", "1 server of 2 cores",
+              "2 servers of 1 core"),
     "idle": ("ix", "ix-spin", "linux", "linux-busy")}
 
 
@@ -44,9 +45,10 @@ def measured(name, scenario):
         for r in scenario["rows"] if r["what"][0] != "."))
     if name == "cores":
         check("both threads serve, and leave the other nothing",
-              len(scenario["threads"]["2 cores"]) == 2 and all(
+              len(scenario["threads"]["1 server of 2 cores"]) == 2 and all(
                   t["rx_packets"] > 0 and t["forwarded"] * 20 <
-                  t["rx_packets"] for t in scenario["threads"]["2 cores"]),
+                  t["rx_packets"]
+                  for t in scenario["threads"]["1 server of 2 cores"]),
               scenario["threads"])
 
 
