@@ -7,7 +7,7 @@ import os
 import re
 
 from figures import plot
-from figures.story import NAMES, ORIGINAL, Number, story
+from figures.story import NAMES, ORIGINAL, TERMS, Number, story
 from figures.turns import ONE_TURN, TOO_NOISY
 
 LIMITED = 0.9  # of a bare NIC: then the path is what is measured
@@ -26,6 +26,7 @@ td.n { text-align: right; white-space: nowrap;
 .reached { color: #28702c; } .MISSED { color: #b3261e; }
 .noisy { color: #8a5a00; }
 .facts, .conditions { color: #555; font-size: .9rem; }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
 nav { columns: 2; font-size: .9rem; } nav ul { margin: 0; }
 @media (max-width: 40rem) { nav { columns: 1; } table { display: block;
   overflow-x: auto; } }
@@ -177,7 +178,13 @@ def facts(m):
               for k, v in m["mitigations"].items()),
             ("Linux servers", ", ".join(f"{k} {v}" for k, v in
                                         m["tools"].items()))]
-    return table(("this machine", ""), [(cell(a), cell(b)) for a, b in rows])
+    return "<h2>This machine</h2>" + table(("", ""), [(cell(a), cell(b)) for a, b in rows])
+
+
+def terms():
+    return "<h2>Words</h2><dl>" + "".join(
+        f"<dt>{esc(word)}</dt><dd>{esc(what)}.</dd>"
+        for word, what in TERMS.items()) + "</dl>"
 
 
 def contents(scenarios):
@@ -203,7 +210,8 @@ def page(results, order):
         "the stack’s memory. This page compares it with what Linux offers, on "
         "one machine, over the same (virtual) cable, and with what the paper "
         f"that proposed it measured ({esc(ORIGINAL)}).</p>",
-        HOW_TO_READ, contents(scenarios), facts(results["machine"]),
+        HOW_TO_READ, contents(scenarios), terms(),
+        facts(results["machine"]),
         *(section(n, s, scenarios) for n, s in scenarios.items()),
         "<p class=facts>Made by <code>./run bench</code> from "
         "bench/out/results.json.</p>", "</body></html>", ""])

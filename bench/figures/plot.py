@@ -9,27 +9,32 @@
 import re
 import shutil
 import subprocess
+import textwrap
 
 from lab import Failed, last_line
 
 WIDTH, HEIGHT = 760, 340
+LINE = r"\n"  # ends one, in gnuplot's strings
+LABELS = 90  # letters, of all bars' names side by side
 COLOURS = ("#0b6e99", "#d9822b", "#5b8c3a", "#a03a6b", "#6b5bb5", "#777777",
            "#b59f2a")
 LOG = 30  # largest / smallest above which bars would hide the small ones
 
+# Where a number is short, as it is; beyond, 50.0k.
+SHORT = 1e5
 START = """set terminal svg size {width},{height} dynamic font "sans-serif,13"
 set termoption noenhanced
 set border 3 lc rgb "#555555"
 set tics nomirror out
 set grid ytics lc rgb "#dddddd"
 set ylabel "{y}"
-set format y "%.1s%c"
+set format y "{form}"
 """
 
 
 def quoted(text):
     """Of a string of gnuplot's, between double quotes."""
-    return re.sub(r'[^\w .,;:/+=<>()%&*-]', " ", str(text))
+    return re.sub(r"[^\w .,;:/+=<>()%&*'-]", " ", str(text))
 
 
 def have():
@@ -52,8 +57,15 @@ def gnuplot(script, name, title):
     return svg.replace("<svg", '<svg role="img"', 1)
 
 
-def start(y):
-    return START.format(width=WIDTH, height=HEIGHT, y=quoted(y))
+def start(y, most):
+    """@most: the largest number on that axis."""
+    return START.format(width=WIDTH, height=HEIGHT, y=quoted(y),
+                        form="%g" if most < SHORT else "%.1s%c")
+
+
+def label(text, bars):
+    """Under one of so many bars: in lines that do not meet its neighbours'."""
+    return LINE.join(textwrap.wrap(quoted(text), max(8, LABELS // bars)))
 
 
 def measured(values):
@@ -64,25 +76,29 @@ def measured(values):
 def bars(name, unit, values, title, names):
     """@names: contenders' names for readers."""
     values = measured(values)
-    data = [f'"{quoted(names.get(k, k))}" {v["median"]}'
-            for k, v in values.items()]
+    data = [f'{i} {v["median"]}' for i, v in enumerate(values.values())]
+    labels = [label(names.get(k, k), len(values)) for k in values]
     dots = [f"{i} {x}" for i, v in enumerate(values.values())
             for x in v["values"]]
     numbers = [v["median"] for v in values.values()]
     logarithmic = min(numbers) > 0 and max(numbers) / min(numbers) > LOG
-    script = start(unit + ", logarithmic" * logarithmic) + "\n".join([
+    script = start(unit + ", logarithmic" * logarithmic, max(
+        max(v["values"]) for v in values.values())) + "\n".join([
         "$bars << EOD", *data, "EOD", "$dots << EOD", *dots, "EOD",
         "set style fill solid 0.85 noborder", "set boxwidth 0.6",
-        "set xtics rotate by -20" if len(data) > 6 else "set xtics",
+        "set xtics (" + ", ".join(f'"{text}" {i}' for i, text in
+                                  enumerate(labels)) + ")",
+        f"set bmargin {2.5 + max(text.count(LINE) for text in labels)}",
         f"set xrange [-0.6:{len(data) - 0.4}]", "unset key",
         "set logscale y" if logarithmic else "set yrange [0:*]",
-        f'plot $bars using 0:2:xtic(1) with boxes lc rgb "{COLOURS[0]}", '
+        f'plot $bars using 1:2 with boxes lc rgb "{COLOURS[0]}", '
         '$dots using 1:2 with points pt 7 ps 0.5 lc rgb "#333333"', ""])
     return gnuplot(script, name, title)
 
 
 def lines(name, figure, title, names):
-    script = [start(figure["y"])]
+    script = [start(figure["y"], max(
+        y for points in figure["lines"].values() for _, y in points))]
     log = figure.get("log", "")
     if log:
         script.append(f"set logscale {log}")

@@ -25,7 +25,14 @@ SHAPES = """[...document.querySelectorAll("section")].map(s => [s.id,
     [...s.querySelectorAll("figure > svg")].map(g => {
         const r = g.getBoundingClientRect();
         const plots = [...g.querySelectorAll("[id*=gnuplot_plot_]")];
+        const names = [...g.querySelectorAll("text")].map(t =>
+            t.getBoundingClientRect()).filter(t => t.width);
         return {width: r.width, height: r.height, plots: plots.length,
+            outside: names.filter(t => t.left < r.left - 1 || t.right > r.right
+                + 1 || t.bottom > r.bottom + 1).length,
+            covered: names.filter((a, i) => names.some((b, j) => j > i &&
+                a.left < b.right - 1 && b.left < a.right - 1 &&
+                a.top < b.bottom - 4 && b.top < a.bottom - 4)).length,
             drawn: plots.filter(p => p.getBBox().width > 20 &&
                 p.getBBox().height > 2).length,
             bars: [...g.querySelectorAll("polygon, path")].filter(p =>
@@ -47,8 +54,13 @@ def figures(b, scenarios):
               [{k: v for k, v in g.items() if k != "text"} for g in svgs])
         values = scenarios[name].get("values", {})
         for g in svgs:
+            check(f"{name}: no words over others, or cut off",
+                  not g["outside"] and not g["covered"],
+                  (g["outside"], g["covered"]))
+            # In lines: without their ends.
             check(f"{name}: every contender is in it",
-                  all(NAMES[k] in g["text"] for k in values) and
+                  all("".join(NAMES[k].split()) in
+                      "".join(g["text"].split()) for k in values) and
                   max(g["bars"], g["plots"]) >= least, g["bars"])
 
 
