@@ -1202,6 +1202,17 @@ MEASURES = [
            "(c->name / CONNS + 1) * CONNS,", ["mk_echo"]),
     Mutant("a range of cores is one less", "bench/figures/elastic.py",
            "- int(e[0]) + 1 for", "- int(e[0]) for", ["elastic"]),
+    Mutant("more requests are under way than --active",
+           "bench/ixload/load_conn.c", "i && t->out < t->active", "i",
+           ["ixload_active"]),
+    Mutant("all connections go to one port", "bench/ixload/load_step.c",
+           "t->opts->port + i % t->opts->ports", "t->opts->port",
+           ["ixload_active"]),
+    Mutant("one turn is a verdict", "bench/figures/turns.py",
+           "if r.confidence == 0:", "if False:", ["turns"]),
+    Mutant("what failed takes the place of numbers", "bench/figures/doc.py",
+           "if name not in there or not not_measured(s):", "if True:",
+           ["readme"]),
 ]
 
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
