@@ -151,6 +151,7 @@ static void setup(uint32_t conns, double rate)
 	memset(&server, 0, sizeof(server));
 	memset(&ctl, 0, sizeof(ctl));
 	opts = (struct load_opts){ .conns = conns,
+				   .ports = 1,
 				   .threads = 1,
 				   .size = 64,
 				   .pipeline = 1,

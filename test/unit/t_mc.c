@@ -61,6 +61,7 @@ static void setup(const struct load_proto *proto, double get_ratio, uint32_t n)
 	memset(&thread, 0, sizeof(thread));
 	nsent = most = 0;
 	opts = (struct load_opts){ .conns = 1,
+				   .ports = 1,
 				   .threads = 1,
 				   .size = 100,
 				   .pipeline = 16,
