@@ -12,12 +12,12 @@
 
 enum { MS = 1000000 };
 
-/* Background work is to get cores soon, and what it gives back comes late by a
- * hand-over: more room. Energy is saved by little room. */
+/* Background work is to get cores soon, and all but the room that a burst needs
+ * until it has given one back. Energy is saved by little room. */
 const struct policy_tuning policy_tunings[POLICY_KINDS] = {
 	[POLICY_LATENCY] = { .up = 800, .down = 650, .hold = 500 * MS },
 	[POLICY_ENERGY] = { .up = 900, .down = 750, .hold = 500 * MS },
-	[POLICY_BACKGROUND] = { .up = 750, .down = 600, .hold = 200 * MS },
+	[POLICY_BACKGROUND] = { .up = 850, .down = 700, .hold = 200 * MS },
 	[POLICY_FIXED] = { .up = 1000, .down = 1, .hold = 500 * MS },
 };
 

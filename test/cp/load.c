@@ -84,6 +84,11 @@ static u32 steady(const struct scenario *s, u32 ms)
 	return 2500;
 }
 
+static u32 half(const struct scenario *s, u32 ms)
+{
+	return CORES * 1000 / 2;
+}
+
 static u32 step(const struct scenario *s, u32 ms)
 {
 	return ms < s->step_ms ? 500 : 5000;
@@ -361,6 +366,7 @@ static bool run(const struct scenario *s, enum policy_kind kind, bool verbose)
 
 static const struct scenario scenarios[] = {
 	{ "steady", steady, 20000, 0, 2, 8, 170, NULL },
+	{ "half", half, 20000, 0, 5, 8, 170, NULL },
 	{ "step x10", step, 8000, 4000, 10, 6, 140, NULL },
 	{ "ramp", ramp, 20000, 0, 5, 20, 140, NULL },
 	{ "burst", burst, 30000, 0, 5, 6, 0, NULL },
