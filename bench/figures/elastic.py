@@ -17,7 +17,7 @@ import time
 from figures.bench import LIMIT, NotYet
 from figures.cpu import json_of
 from figures.servers import IP, PORT
-from figures.turns import summary
+from figures.turns import ratio, summary
 from lab import Failed, ask, wait_for
 
 CONNS = 64
@@ -140,10 +140,10 @@ def elastic(bench):
             for shape, loads in LOADS.items() for policy in POLICIES}
     for (shape, policy), r in runs.items():
         print(f"    {shape}, {policy}: {r['mean']:.2f} cores", flush=True)
+    values = {f"{shape}, {policy}": summary([r["mean"]])
+              for (shape, policy), r in runs.items()}
     return {
-        "unit": "cores, mean", "capacity": capacity,
-        "values": {f"{shape}, {policy}": summary([r["mean"]])
-                   for (shape, policy), r in runs.items()},
+        "unit": "cores, mean", "capacity": capacity, "values": values,
         "runs": {f"{shape}, {policy}": r
                  for (shape, policy), r in runs.items()},
         "figures": [
@@ -152,6 +152,6 @@ def elastic(bench):
                        for policy in POLICIES}}
             for shape in LOADS
             for of, y in (("cores", "cores"), ("p99", "p99, us"))],
-        "rows": [(f"energy, cores x time, load that {shape}s: policy latency / "
-                  "all cores", runs[shape, "latency"]["mean"] /
-                  runs[shape, "fixed"]["mean"]) for shape in LOADS]}
+        "rows": [ratio(values, f"energy, cores x time, load that {shape}s: "
+                       "policy latency / all cores", f"{shape}, latency",
+                       f"{shape}, fixed") for shape in LOADS]}

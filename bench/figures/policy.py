@@ -12,16 +12,20 @@ CORES = 8  # of load.c
 TARGET_US = 500
 EVERY = 10  # intervals of 10 ms: a point
 SHAPES = {"step x10": "step", "ramp": "ramp"}
+STEP_MS = 4000  # of step x10
+# Loads of half the machine, all the time and on average of a day.
+HALVES = {"half": "half load", "day": "a day's load, 40 % on average"}
+LEFT = 0.32  # of the machine, for work in the background
 INTERVAL = re.compile(r"(\d+) ms: load (\d+), (\d+) cores, busy \d+, "
                       r"delay (\d+) -> \d+")
-VERDICT = re.compile(r"\w+ +latency +(.+?) +p99 +(\d+) us, "
+VERDICT = re.compile(r"\w+ +(\w+) +(.+?) +p99 +(\d+) us, "
                      r"late +(\d+) permille, +\d+ changes, cores +(\d+) %")
 
 
 def runs(text):
-    """By scenario, policy latency: [ms, load, cores, delay] of each interval;
-    and the verdict: p99, permille of intervals that were late, cores in per
-    cent of the fewest that would have done."""
+    """By policy and scenario: [ms, load, cores, delay] of each interval; and the
+    verdict: p99, permille of intervals that were late, cores in per cent of the
+    fewest that would have done."""
     found, intervals = {}, []
     for line in text.splitlines():
         m = INTERVAL.match(line)
@@ -30,7 +34,7 @@ def runs(text):
             continue
         m = VERDICT.match(line)
         if m and intervals:
-            found[m.group(1)] = intervals, list(map(int, m.groups()[1:]))
+            found[m.groups()[:2]] = intervals, list(map(int, m.groups()[2:]))
         intervals = []
     return found
 
@@ -46,14 +50,32 @@ def mean_cores(intervals):
     return sum(x[2] for x in intervals) / len(intervals)
 
 
+def until_there(intervals):
+    """ms from the step until there are cores for the load."""
+    top = max(load for _, load, _, _ in intervals)
+    return next(ms for ms, load, cores, _ in intervals
+                if load == top and cores * 1000 >= load) - STEP_MS
+
+
+def background(name, intervals, p99):
+    """What is left for work in the background, whose cores come and go."""
+    return [(f"{HALVES[name]}, policy background, virtual time: {what}", x,
+             *aim) for what, x, *aim in (
+                (f"other work's part of {CORES} cores",
+                 1 - mean_cores(intervals) / CORES, LEFT, ">="),
+                ("p99 of all packets, us", p99, TARGET_US, "<="))]
+
+
 def policy(bench):
     """the policy alone, in virtual time: cores and p99 under step and ramp"""
     found = runs(sh(os.path.join(bench.build, "test", "cp", "load"), "-v"))
-    if set(SHAPES) - set(found):
-        raise Failed(f"test/cp/load has no {set(SHAPES) - set(found)}")
+    wanted = {("latency", name) for name in SHAPES} | \
+        {("background", name) for name in HALVES}
+    if wanted - set(found):
+        raise Failed(f"test/cp/load has no {wanted - set(found)}")
     figures, rows = [], []
     for name, shape in SHAPES.items():
-        intervals, (p99, late, least) = found[name]
+        intervals, (p99, late, least) = found["latency", name]
         figures += [
             {"kind": "lines", "x": f"seconds, {shape}", "y": "cores",
              "lines": {"cores": points(intervals, 2, max),
@@ -71,4 +93,9 @@ def policy(bench):
             ("p99 of all packets, us", p99),
             (f"intervals of 10 ms with p99 above {TARGET_US} us, permille",
              late))]
+    rows.append(("step, virtual time: ms until there are cores for the load",
+                 until_there(found["latency", "step x10"][0])))
+    for name in HALVES:
+        intervals, (p99, *_) = found["background", name]
+        rows += background(name, intervals, p99)
     return {"unit": "exact", "values": {}, "figures": figures, "rows": rows}

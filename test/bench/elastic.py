@@ -17,12 +17,19 @@ LOADS = 0.01, 0.9, 0.01
 
 def virtual(bench):
     r = policy.policy(bench)
-    rows = dict(r["rows"])
+    rows = {x[0]: x[1] for x in r["rows"]}
     for shape in policy.SHAPES.values():
         saved = rows[f"{shape}, virtual time: cores x time / 8 cores all the "
                      "time"]
         check(f"{shape}: fewer than all cores, more than one",
               1 / 8 < saved < 1, saved)
+    there = rows["step, virtual time: ms until there are cores for the load"]
+    check(f"cores are there {there} ms after the step", 0 < there <= 100)
+    for load, least in ("half load", 0.2), ("a day's load, 40 % on average",
+                                             policy.LEFT):
+        left = rows[f"{load}, policy background, virtual time: other work's part "
+                    "of 8 cores"]
+        check(f"{load}: {left:.2f} is left", least <= left < 0.5)
     step, late = r["figures"][0]["lines"], r["figures"][1]["lines"]
     check("a step is drawn: the load's, and the cores' after it",
           step["load, cores' worth"][0][1] < 1 <
