@@ -10,6 +10,7 @@
     netpipe.py  whether that is what NetPIPE measures
     rate.py     messages on a connection, and their size
     connections.py  many of them
+    watched.py  while somebody looks at counters and connections
     moves.py    flow groups between threads, under load
     memcached.py    key-value servers, open loop
     batch.py    ... by the batch bound
@@ -42,7 +43,7 @@ each contender median and samples, and what follows from them (turns.Row)."""
 from figures import (batch, connections, cores, counts, cpu, designs,
                      elastic, flood, frames, http, latency, load, memcached,
                      moves, netpipe, path, policy, process, protection, rate,
-                     veth)
+                     veth, watched)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -62,6 +63,7 @@ SCENARIOS = {
     "sizes": rate.sizes,
     "connections": connections.connections,
     "moves": moves.moves,
+    "watched": watched.watched,
     "etc": memcached.etc,
     "usr": memcached.usr,
     "batch_sla": batch.batch_sla,

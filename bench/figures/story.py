@@ -11,7 +11,8 @@ ORIGINAL = ("Belay et al., IX (OSDI 2014): server with one 8-core Xeon "
 FOUR = "the same with 4 x 10 Gbit/s"
 
 NAMES = {
-    "ix": "IX", "ix-spin": "IX that never sleeps", "inline": "IX inline",
+    "ix": "IX", "ix-spin": "IX that never sleeps",
+    "ix-watched": "IX, looked at once a second", "inline": "IX inline",
     "process": "IX process", "vm": "IX vm",
     "microkernel": "network server",
     "linux": "Linux epoll", "linux-busy": "Linux epoll, busy-polling",
@@ -221,6 +222,12 @@ STORIES = {
         "are the slowest answers (one of a hundred is slower), with and without "
         "that? Messages come at a given rate, whether or not earlier ones are "
         "answered, so that whoever waits is seen. A lower bar is better."),
+    "watched": Story(
+        "What it costs to be looked at",
+        "While a server is as busy as it can be, somebody reads its counters, the "
+        "list of its connections and its metrics once a second. Who looks works "
+        "on the client's core, so that the client is kept from its work as well. "
+        "A higher bar is better."),
     "etc": Story(
         "Key-value server, Facebook's ETC mix",
         "Three of four requests read a value, of a byte to a kilobyte, the "
