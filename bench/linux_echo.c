@@ -105,6 +105,9 @@ static void accept_all(struct server *s, int listener)
 			close(fd);
 		}
 	}
+	/* Whoever is connected and not accepted would wait for ever. */
+	if (errno == EMFILE || errno == ENFILE)
+		server_die(s->conf, "accept");
 }
 
 /* True: all of it is sent. */

@@ -157,6 +157,20 @@ def parts(server):
     return {open(f"/proc/{p}/comm").read().strip(): int(p) for p in pids}
 
 
+def few_files(lab, argv):
+    """It ends and says why, instead of leaving clients without an answer."""
+    server = lab.start(["sh", "-c", 'ulimit -n 40; exec "$@"', "sh", *argv])
+    wait_for(listens, 20)
+    open_ones = []
+    try:
+        for _ in range(60):
+            open_ones.append(open_one())
+    except OSError:
+        pass
+    check("too few files are said", server.wait(10) and
+          "Too many open files" in server.said(), server.said())
+
+
 def one_falls(server):
     """None of a microkernel's processes goes on without the others."""
     found = parts(server)
@@ -191,6 +205,9 @@ def main():
     rude()
     churn(server, 1000)
     check("it still runs", server.poll() is None)
+    if os.path.basename(program) == "linux_echo":
+        server.end()
+        few_files(lab, [program, *options])
     if MICROKERNEL:
         one_falls(server)
     finish()
