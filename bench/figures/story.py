@@ -287,6 +287,34 @@ STORIES = {
         "The price of protection, under load",
         "IX keeps the application apart from the network stack. The bars show "
         "the same server with this wall (process) and without it (inline)."),
+    "many_4000": Story(
+        "Thousands of connections from a program on Linux",
+        "4,000 connections, each with one request for a value of 64 bytes in "
+        "flight; the client is a program on Linux, as most servers' clients are. "
+        "IX's server keeps its application behind a wall (process). The path loses "
+        "nothing: each timeout, after which something is sent again, is one too "
+        "many. A higher bar is better."),
+    "many_9000": Story(
+        "Thousands of connections from a program on Linux: 9,000",
+        "The same with 9,000 connections."),
+    "large": Story(
+        "Large values",
+        "The same client on Linux asks for values of 20 KB, 16 at a time on each "
+        "of 32 connections. A virtual cable takes them in one piece from Linux "
+        "and from IX; a real one takes packets of 1500 bytes. A higher bar is "
+        "better."),
+    "frames": Story(
+        "Large values, packet by packet",
+        "Values of 20 KB in packets of 1500 bytes, as a real cable wants them, "
+        "beside a program that sends as many such packets as it can, out of "
+        "memory where they lie ready: packets a second, a higher bar is better. "
+        "Below: what a byte costs in processor time, in packets that are copied, "
+        "and in one piece."),
+    "http": Story(
+        "A web server",
+        "1,000 connections ask for the same short page again and again: a server "
+        "of 80 lines on IX, its application behind a wall (process), beside nginx "
+        "with one process. A higher bar is better."),
     "elastic": Story(
         "Cores that follow the load",
         "A server that gets and loses cores while it works: the load steps up "

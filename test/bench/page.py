@@ -10,7 +10,7 @@ import tempfile
 
 SOURCE, BUILD = sys.argv[1:3]
 sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
-from figures import page, plot  # noqa: E402
+from figures import SCENARIOS, page, plot  # noqa: E402
 from figures.story import NAMES, STORIES  # noqa: E402
 from lab import check, finish, skip  # noqa: E402
 from lab.browser import Browser  # noqa: E402
@@ -85,6 +85,14 @@ def words(b, scenarios):
         "None", "NaN", "undefined", "Gnuplot")))
 
 
+def stories():
+    """No scenario is told by its docstring, which is for who reads the code."""
+    check("each scenario has a text", not set(SCENARIOS) - set(STORIES),
+          set(SCENARIOS) - set(STORIES))
+    names = {n.row for tale in STORIES.values() for n in tale.original}
+    check("numbers of the original's", len(names) > 15)
+
+
 def alone(b, url):
     check("nothing from elsewhere", b.requests() in ([url], [url, url]),
           b.requests())
@@ -112,6 +120,7 @@ def main():
     os.makedirs(OUT, exist_ok=True)
     with open(os.path.join(HERE, "results.json")) as f:
         results = json.load(f)
+    stories()
     path = page.write(results, ["echo", "pingpong"], OUT)
     url = "file://" + os.path.abspath(path)
     with tempfile.TemporaryDirectory() as home:
