@@ -250,6 +250,8 @@ int host_open(struct host **out, const struct conf *conf,
 		err = host_fail(-ENOMEM, why, why_len, "what threads share");
 	if (!err)
 		err = open_nic(h, why, why_len);
+	if (!err && hugemem_seal(&h->mem))
+		err = host_fail(-EPERM, why, why_len, "packet memory");
 	if (!err && open_groups(h))
 		err = host_fail(-ENOMEM, why, why_len, "flow groups");
 	if (!err)

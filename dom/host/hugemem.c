@@ -117,7 +117,7 @@ static void unmap_part(struct hugemem_part *p)
 
 static int seal(const struct hugemem_part *p, int more)
 {
-	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | more;
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW | more;
 
 	return p->fd >= 0 && fcntl(p->fd, F_ADD_SEALS, seals) ? -errno : 0;
 }
@@ -126,10 +126,15 @@ static int seal(const struct hugemem_part *p, int more)
  * copy-on-write. */
 static int protect(struct hugemem *m)
 {
-	int err = seal(&m->frames, FUTURE_WRITE);
+	int err = seal(&m->frames, 0);
 
 	madvise(m->frames.base, m->frames.len, MADV_DONTFORK);
-	return err ? err : seal(&m->arena, 0);
+	return err ? err : seal(&m->arena, F_SEAL_SEAL);
+}
+
+int hugemem_seal(struct hugemem *m)
+{
+	return seal(&m->frames, FUTURE_WRITE | F_SEAL_SEAL);
 }
 
 int hugemem_open(struct hugemem *m, size_t frames_len, size_t arena_len,

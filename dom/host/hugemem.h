@@ -46,17 +46,21 @@ struct hugemem {
 };
 
 /* Maps both parts, readable and writable here, zeroed, untouched. @shared: as
- * memfds, sealed against resizing; the frames are moreover sealed against
- * new writable mappings (F_SEAL_FUTURE_WRITE), so that who gets the fd can
- * only read. 0 or -errno with the reason in @why. */
+ * memfds, sealed against resizing. 0 or -errno with the reason in @why. */
 int hugemem_open(struct hugemem *m, size_t frames_len, size_t arena_len,
 		 bool shared, enum hugemem_want want, char *why,
 		 size_t why_len);
 void hugemem_close(struct hugemem *m);
 
+/* Shared frames are sealed against new writable mappings
+ * (F_SEAL_FUTURE_WRITE), so that who gets the fd from now on can only read. 0
+ * or -errno. */
+int hugemem_seal(struct hugemem *m);
+
 /* Shared memory is replaced by fresh memory at the same addresses: who has the
- * old one, mapped or as a descriptor, shares nothing with us any more. 0 or
- * -errno: then there is less memory than before, or none. */
+ * old one, mapped or as a descriptor, shares nothing with us any more. Not
+ * sealed again yet. 0 or -errno: then there is less memory than before, or
+ * none. */
 int hugemem_renew(struct hugemem *m);
 
 /* Private memory for the dataplane's own state: zeroed, HUGEMEM_ALIGN

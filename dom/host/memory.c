@@ -117,21 +117,28 @@ static void renew_pool(struct host_thread *t)
 	t->dp->nic->ops->wait(t->dp->nic, 0);
 }
 
-int host_renew_memory(struct host *h)
+static int resume(struct host *h)
 {
 	struct nic *nic = h->nic;
-	char why[NIC_WHY];
 	int err;
 
-	if (nic->suspend)
-		nic->suspend(nic);
-	err = hugemem_renew(&h->mem);
-	if (!err)
-		err = settle(h, why, sizeof(why));
-	if (err || !nic->resume)
-		return err;
 	err = nic->resume(nic);
 	for (u32 i = 0; i < h->nthreads && !err; i++)
 		renew_pool(&h->threads[i]);
 	return err;
+}
+
+int host_renew_memory(struct host *h)
+{
+	char why[NIC_WHY];
+	int err;
+
+	if (h->nic->suspend)
+		h->nic->suspend(h->nic);
+	err = hugemem_renew(&h->mem);
+	if (!err)
+		err = settle(h, why, sizeof(why));
+	if (!err && h->nic->resume)
+		err = resume(h);
+	return err ? err : hugemem_seal(&h->mem);
 }

@@ -88,6 +88,7 @@ static void seals(void **state)
 	assert_int_equal(hugemem_open(&m, FRAMES, ARENA, true, HUGEMEM_WANT_ANY,
 				      why, sizeof(why)),
 			 0);
+	assert_int_equal(hugemem_seal(&m), 0);
 	frames = mmap(NULL, m.frames.len, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      m.frames.fd, 0);
 	assert_ptr_equal(frames, MAP_FAILED);
@@ -129,6 +130,7 @@ static void renewed(void **state)
 	assert_true(old != MAP_FAILED);
 	old[0] = 77;
 	assert_int_equal(hugemem_renew(&m), 0);
+	assert_int_equal(hugemem_seal(&m), 0);
 	assert_ptr_equal(m.frames.base, before.frames.base);
 	assert_ptr_equal(m.arena.base, before.arena.base);
 	assert_int_equal(m.arena.base[0], 0);
