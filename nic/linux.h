@@ -77,6 +77,9 @@ bool linux_link_changed(int fd);
  * is none, or another -errno. */
 int linux_link(int index);
 
+/* Removes the interface with this index. 0 or -errno. */
+int linux_link_delete(int index);
+
 /* Names of all interfaces, for a message: "eth0, veth1". */
 void linux_ifnames(char *out, size_t len);
 

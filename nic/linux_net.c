@@ -8,6 +8,7 @@
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ enum {
 	/* Not to be spoken from, or not for long (RFC 4862, 8981). */
 	UNFIT = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED |
 		IFA_F_TEMPORARY,
+	DISCARD = 9, /* a port where all is thrown away */
 };
 
 struct neigh_dump {
@@ -59,13 +61,44 @@ int linux_neighbours(const char *ifname, struct linux_neigh *out, int max)
 static int send_route(const void *req, size_t len)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct {
+		struct nlmsghdr nh;
+		struct nlmsgerr e;
+	} answer;
 	int err;
 
 	if (fd < 0)
 		return -errno;
 	err = send(fd, req, len, 0) < 0 ? -errno : 0;
+	/* A refusal is there by now. */
+	if (!err &&
+	    recv(fd, &answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer) &&
+	    answer.nh.nlmsg_type == NLMSG_ERROR)
+		err = answer.e.error;
 	close(fd);
 	return err;
+}
+
+/* What anybody may: a packet. */
+static int send_any(struct be128 ip)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons(DISCARD),
+				  .sin_addr = { ip.w[3] } };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(DISCARD) };
+	bool v4 = ip6_is_mapped(ip);
+	int fd = socket(v4 ? AF_INET : AF_INET6,
+			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(&in6.sin6_addr, &ip, sizeof(ip));
+	n = sendto(fd, NULL, 0, 0, v4 ? (void *)&in : (void *)&in6,
+		   v4 ? sizeof(in) : sizeof(in6));
+	close(fd);
+	return n < 0 ? -errno : 0;
 }
 
 /* NTF_USE: the kernel resolves it as if it had a packet to send. */
@@ -92,13 +125,16 @@ int linux_resolve(const char *ifname, struct be128 ip)
 		.dst = { (u16)RTA_LENGTH(len), NDA_DST },
 	};
 
+	int err;
+
 	if (!req.nd.ndm_ifindex)
 		return -ENODEV;
 	if (v4)
 		memcpy(&req.ip, &ip.w[3], len);
 	else
 		req.ip = ip;
-	return send_route(&req, req.nh.nlmsg_len);
+	err = send_route(&req, req.nh.nlmsg_len);
+	return err == -EPERM ? send_any(ip) : err;
 }
 
 struct addr_dump {

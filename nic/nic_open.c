@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Choosing the back end by its prefix. */
 #include "nic/nic_open.h"
+#include "nic/grant.h"
 #include "nic/linux.h"
 #include "nic/wire.h"
 
@@ -72,7 +73,8 @@ int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
 	int err = check(cfg, why, why_len);
 
 	if (!err)
-		err = open_backend(cfg, out, why, why_len);
+		err = cfg->grant_fd ? grant_take(cfg, out, why, why_len)
+				    : open_backend(cfg, out, why, why_len);
 	if (!err)
 		(*out)->news_fd = (*out)->link ? linux_link_news() : -1;
 	return err;

@@ -5,6 +5,7 @@
  *   nic_open()  "xdp:IFACE"  nic/xdp_setup.c   AF_XDP on a network interface
  *               "tap:NAME"   nic/tap_open.c    TAP device, made if absent
  *               "wire:PATH"  nic/wire_open.c   shared memory link
+ *               any of them  nic/take.c        opened for us by somebody else
  *
  * Functions return 0 or -errno, and on failure write one line to @why: what is
  * wrong and what to do about it.
@@ -74,6 +75,12 @@ struct nic_config {
 	size_t frames_len;
 	u32 frames_per_queue;
 	bool frames_shared; /* any queue may have any of them */
+	int memfd[2];	    /* what frames and arena are mapped from, if
+			     * anything: for @grant_fd */
+
+	/* Whoever has more rights than we opens it: a connection to him, see
+	 * nic/grant.h, which outlives the NIC. 0: we do. */
+	int grant_fd;
 
 	enum nic_mode mode;
 	bool generic;	/* XDP in generic (skb) mode even if the driver could
@@ -154,6 +161,8 @@ struct nic {
 	/* Adds up packets lost before they reached us into q->nr_drops and
 	 * nr_late, and nr_lies; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);
+	int grant_fd; /* 0: nobody keeps it for us */
+	int memfd[2]; /* ... then: as nic_config's, before resume() */
 	void (*close)(struct nic *nic);
 };
 

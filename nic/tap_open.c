@@ -3,6 +3,7 @@
  * if asked, with an address. Needs CAP_NET_ADMIN in the own network
  * namespace only, so that a user namespace suffices; and nothing where root has
  * made it for our user, and brought it up. */
+#include "nic/grant.h"
 #include "nic/linux.h"
 #include "nic/nic_open.h"
 #include "nic/tap.h"
@@ -418,6 +419,27 @@ int tap_open(const struct nic_config *cfg, const char *arg, struct nic **out,
 	if (err) {
 		tap_close(&t->nic);
 		return err;
+	}
+	*out = &t->nic;
+	return 0;
+}
+
+int tap_take(const struct nic_config *cfg, const struct grant_reply *r,
+	     const int *fds, struct nic **out, char *why, size_t why_len)
+{
+	struct tap_nic *t = alloc_nic(cfg);
+
+	for (u32 i = 0; !t && i < cfg->nqueues; i++)
+		close(fds[i]);
+	if (!t)
+		return nic_fail(-ENOMEM, why, why_len, "out of memory");
+	t->index = r->index;
+	t->nic.mtu = r->mtu;
+	memcpy(t->nic.mac, r->mac, sizeof(r->mac));
+	memcpy(t->nic.detail, r->detail, sizeof(r->detail));
+	for (u32 i = 0; i < cfg->nqueues; i++) {
+		t->nic.fd[i] = fds[i];
+		init_queue(t, cfg, i, fds[i]);
 	}
 	*out = &t->nic;
 	return 0;

@@ -27,6 +27,7 @@ struct xdp_nic {
 	struct rss_saved rss;
 	struct xsk_umem *umem;
 	u32 bind_flags;
+	u32 nr_bound;	       /* xdp_pass.c: so many queues are */
 	struct nic_config cfg; /* for resume() */
 	struct xdp_queue {
 		struct xdp_q q;
@@ -41,6 +42,47 @@ struct xdp_nic {
 };
 
 u32 xdp_queue_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS]);
+
+/* ---- xdp_setup.c */
+
+/* Not opened yet. NULL: no memory. */
+struct xdp_nic *xdp_alloc(const struct nic_config *cfg, const char *arg);
+
+/* The interface as @cfg wants it, with the program attached, which finds no
+ * socket yet: nic->close() of it. 0 or -errno. */
+int xdp_attach(const struct nic_config *cfg, const char *arg,
+	       struct xdp_nic **out, char *why, size_t why_len);
+
+/* x->nic.fd, bound, to the program: packets come to them. 0 or -errno. */
+int xdp_tell_program(struct xdp_nic *x);
+
+/* What is in force: queues' capabilities, and for people. */
+void xdp_set_caps(struct xdp_nic *x);
+void xdp_describe(struct xdp_nic *x);
+
+/* @err of opening sockets, for people. */
+int xdp_no_socket(int err, const struct xdp_nic *x,
+		  const struct nic_config *cfg, char *why, size_t why_len);
+
+/* ---- xdp_socket.c */
+
+/* Entries of the rings, of what @cfg asks for. */
+u32 xdp_tx_size(const struct nic_config *cfg);
+u32 xdp_fill_size(const struct nic_config *cfg);
+u32 xdp_rx_size(const struct nic_config *cfg);
+
+/* Queue @i, whose rings q->fill to q->tx are mapped and x->nic.fd[i] is bound,
+ * is ready. 0 or -ENOMEM. */
+int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i);
+
+/* So that one call sends a ring's worth: needs rights. */
+void xdp_widen(int fd, u32 ring);
+
+/* Calls @bind with the flags of each mode that @cfg allows, best first, and
+ * patiently while a queue is still another's, until it does not say that there
+ * is no such mode; as xdp_sockets_open() sets x. */
+int xdp_try_modes(struct xdp_nic *x, const struct nic_config *cfg,
+		  int (*bind)(struct xdp_nic *x, const struct nic_config *cfg));
 
 /* Registers the umem and binds a socket to each queue of x->ifname, in the
  * best mode that @cfg allows; sets x->bind_flags and x->nic.zero_copy. Leaves

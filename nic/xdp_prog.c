@@ -43,6 +43,17 @@ void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
 	bpf_map__set_max_entries(skel->maps.queue_ports, 1);
 }
 
+void xdp_prog_forget(const struct xdp_prog *p, const struct nic_config *cfg)
+{
+	const u64 none[XDP_PORT_WORDS] = { 0 };
+
+	for (u32 i = 0; cfg->shared && i < cfg->nqueues; i++) {
+		u32 queue = cfg->first_queue + i;
+
+		bpf_map_update_elem(p->ports_fd, &queue, none, BPF_ANY);
+	}
+}
+
 static int load(struct xdp_prog *p, const struct nic_config *cfg, bool frags)
 {
 	libbpf_print_fn_t old = libbpf_set_print(NULL);

@@ -41,6 +41,9 @@ void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg);
 
 void xdp_prog_detach(struct xdp_prog *p);
 
+/* Our queues have no ports any more, where others share the program. */
+void xdp_prog_forget(const struct xdp_prog *p, const struct nic_config *cfg);
+
 /* xdp_join.c: the program that another dataplane has put on interface @ifindex,
  * to share it: the kernel detaches it when the last of us has ended. 0, -ENOENT
  * (it is not one of IX's that can be shared), or -errno. */

@@ -3,6 +3,7 @@
  * the program, opens the sockets; or says what stands in the way. */
 #include "nic/xdp_nic.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ bool xdp_csum_partial(const struct xdp_nic *x)
 }
 
 /* Capabilities are those of the interface, the same for all queues. */
-static void set_caps(struct xdp_nic *x)
+void xdp_set_caps(struct xdp_nic *x)
 {
 	u32 caps = 0;
 
@@ -40,8 +41,8 @@ static void set_caps(struct xdp_nic *x)
 	}
 }
 
-static int no_socket(int err, const struct xdp_nic *x,
-		     const struct nic_config *cfg, char *why, size_t why_len)
+int xdp_no_socket(int err, const struct xdp_nic *x,
+		  const struct nic_config *cfg, char *why, size_t why_len)
 {
 	switch (err) {
 	case -EBUSY:
@@ -150,7 +151,7 @@ static int set_rss(struct xdp_nic *x, const struct linux_ifinfo *info,
 			x->ifname, info->rx_queues, n, x->ifname, n, n);
 }
 
-static void describe(struct xdp_nic *x)
+void xdp_describe(struct xdp_nic *x)
 {
 	char from[32] = "";
 
@@ -198,13 +199,16 @@ static void xdp_close(struct nic *nic)
 	free(x);
 }
 
-static int tell_program(struct xdp_nic *x)
+int xdp_tell_program(struct xdp_nic *x)
 {
 	int err = 0;
 
-	for (u32 i = 0; !err && i < x->nic.nqueues; i++)
-		err = xsk_socket__update_xskmap(x->queues[i].xsk,
-						x->prog.map_fd);
+	for (u32 i = 0; !err && i < x->nic.nqueues; i++) {
+		u32 queue = x->cfg.first_queue + i;
+
+		err = bpf_map_update_elem(x->prog.map_fd, &queue, &x->nic.fd[i],
+					  BPF_ANY);
+	}
 	return err;
 }
 
@@ -223,7 +227,7 @@ static int resume(struct nic *nic)
 	struct xdp_nic *x = xdp_nic_of(nic);
 	int err = xdp_sockets_open(x, &x->cfg);
 
-	return err ? err : tell_program(x);
+	return err ? err : xdp_tell_program(x);
 }
 
 /* Away, be it to another namespace, it has let go of our sockets. */
@@ -241,7 +245,7 @@ static int no_print(enum libxdp_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-static struct xdp_nic *alloc_nic(const struct nic_config *cfg, const char *arg)
+struct xdp_nic *xdp_alloc(const struct nic_config *cfg, const char *arg)
 {
 	struct xdp_nic *x = calloc(1, sizeof(*x));
 
@@ -335,7 +339,7 @@ static int open_own(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	int err = xdp_sockets_open(x, cfg);
 
 	if (err)
-		return no_socket(err, x, cfg, why, why_len);
+		return xdp_no_socket(err, x, cfg, why, why_len);
 	/* AF_XDP takes no packet above the MTU. Over veth, whose transmission
 	 * is finished when the call returns, in whatever order calls are made,
 	 * a packet socket does, and the kernel hands it over uncut to who takes
@@ -343,21 +347,19 @@ static int open_own(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	 * overtake. Without it all goes in segments. */
 	if (cfg->tso && !strcmp(x->nic.driver, "veth") && !x->nic.zero_copy)
 		xdp_open_large(x);
-	set_caps(x);
-	err = tell_program(x);
+	xdp_set_caps(x);
+	err = xdp_tell_program(x);
 	if (err)
 		return nic_fail(err, why, why_len,
 				"cannot enter a socket of %s into the XDP "
 				"map: %s",
 				x->ifname, strerror(-err));
-	describe(x);
+	xdp_describe(x);
 	return 0;
 }
 
-/* In this order: sockets bind to a running driver queue, the program finds
- * sockets in its map, and packets flow from then on. */
-static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
-		 size_t why_len)
+static int attach(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		  size_t why_len)
 {
 	struct linux_ifinfo info;
 	int err = check_if(x, &info, why, why_len);
@@ -375,13 +377,36 @@ static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 			      xdp_needs_frags(x->nic.mtu), why, why_len);
 	if (err)
 		return err;
-	if (cfg->shared)
-		err = enter_pair(x, cfg, why, why_len);
-	if (!err)
-		err = x->pair.beside ? open_beside(x, cfg, why, why_len)
-				     : open_own(x, cfg, why, why_len);
+	return cfg->shared ? enter_pair(x, cfg, why, why_len) : 0;
+}
+
+/* Into an interface with its program, in this order: sockets bind to a running
+ * driver queue, the program finds sockets in its map, and packets flow from
+ * then on. */
+static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		 size_t why_len)
+{
+	int err = x->pair.beside ? open_beside(x, cfg, why, why_len)
+				 : open_own(x, cfg, why, why_len);
+
 	if (!err && cfg->shared)
 		xdp_pair_ready(&x->pair);
+	return err;
+}
+
+int xdp_attach(const struct nic_config *cfg, const char *arg,
+	       struct xdp_nic **out, char *why, size_t why_len)
+{
+	struct xdp_nic *x = xdp_alloc(cfg, arg);
+	int err;
+
+	if (!x)
+		return nic_fail(-ENOMEM, why, why_len, "out of memory");
+	err = attach(x, cfg, why, why_len);
+	if (err)
+		xdp_close(&x->nic);
+	else
+		*out = x;
 	return err;
 }
 
@@ -389,19 +414,15 @@ int xdp_open(const struct nic_config *cfg, const char *arg, struct nic **out,
 	     char *why, size_t why_len)
 {
 	libxdp_print_fn_t old = libxdp_set_print(no_print);
-	struct xdp_nic *x = alloc_nic(cfg, arg);
-	int err = -ENOMEM;
+	struct xdp_nic *x = NULL;
+	int err = xdp_attach(cfg, arg, &x, why, why_len);
 
-	if (x)
+	if (!err) {
 		err = start(x, cfg, why, why_len);
-	else
-		nic_fail(err, why, why_len, "out of memory");
-	libxdp_set_print(old);
-	if (err) {
-		if (x)
-			xdp_close(&x->nic);
-		return err;
+		*out = &x->nic;
 	}
-	*out = &x->nic;
-	return 0;
+	libxdp_set_print(old);
+	if (err && x)
+		xdp_close(&x->nic);
+	return err;
 }

@@ -50,13 +50,13 @@ static void map_cons(struct xdp_ring *r, const struct xsk_ring_cons *from)
 	};
 }
 
-static u32 tx_size(const struct nic_config *cfg)
+u32 xdp_tx_size(const struct nic_config *cfg)
 {
 	return cfg->ring_size ? cfg->ring_size : XDP_RING_SIZE;
 }
 
 /* A packet of each connection, as far as half of the frames go. */
-static u32 fill_size(const struct nic_config *cfg)
+u32 xdp_fill_size(const struct nic_config *cfg)
 {
 	u32 n = XDP_RING_SIZE;
 
@@ -67,9 +67,9 @@ static u32 fill_size(const struct nic_config *cfg)
 }
 
 /* All that fill holds may be unread, and fill be full again. */
-static u32 rx_size(const struct nic_config *cfg)
+u32 xdp_rx_size(const struct nic_config *cfg)
 {
-	return cfg->ring_size ? cfg->ring_size : 2 * fill_size(cfg);
+	return cfg->ring_size ? cfg->ring_size : 2 * xdp_fill_size(cfg);
 }
 
 /* Whole pages: xdp_queue_parts(). */
@@ -80,28 +80,23 @@ static size_t sent_bytes(const struct xdp_q *q)
 	return (n + NIC_PAGE - 1) & ~(size_t)(NIC_PAGE - 1);
 }
 
-static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 {
-	struct xdp_queue *xq = &x->queues[i];
-	struct xdp_q *q = &xq->q;
+	struct xdp_q *q = &x->queues[i].q;
 	bool sg = x->bind_flags & XDP_BIND_SG;
 
 	q->posted = q->tx_done = q->q.nr_posted = 0;
 	q->q.tx_pending = false;
 	q->q.sent = NULL;
-	map_prod(&q->fill, &xq->fill);
-	map_prod(&q->tx, &xq->tx);
-	map_cons(&q->comp, &xq->comp);
-	map_cons(&q->rx, &xq->rx);
 	q->tx_done = q->tx.head;
 	q->umem = cfg->umem;
 	q->frames_off = cfg->frames_shared
 				? 0
 				: (u64)i * cfg->frames_per_queue * MBUF_SIZE;
-	q->target_max = min(fill_size(cfg), cfg->frames_per_queue / 2);
+	q->target_max = min(xdp_fill_size(cfg), cfg->frames_per_queue / 2);
 	/* A driver fills its own ring from ours, and asks for a system call
 	 * whenever it cannot fill it up. */
-	q->target_burst = min(q->target_max, tx_size(cfg));
+	q->target_burst = min(q->target_max, xdp_tx_size(cfg));
 	q->target_min = x->nic.zero_copy
 				? q->target_burst
 				: min(q->target_max, (u32)XDP_FILL_LOW);
@@ -117,7 +112,7 @@ static int init_queue(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	if (!q->sent_at)
 		return -ENOMEM;
 	memset(q->sent_at, 0, sent_bytes(q));
-	q->fd = x->nic.fd[i] = xsk_socket__fd(xq->xsk);
+	q->fd = x->nic.fd[i];
 	xdp_bind(q, &xdp_syscalls);
 	q->q.mtu = x->nic.mtu;
 	memcpy(q->q.mac, x->nic.mac, 6);
@@ -170,7 +165,7 @@ void xdp_sockets_close(struct xdp_nic *x)
 
 /* In copy mode a system call takes 32 packets, and the socket's buffer limits
  * what is on the way: let both be a ring's worth. */
-static void widen(int fd, u32 ring)
+void xdp_widen(int fd, u32 ring)
 {
 	u32 bytes = ring * MBUF_SIZE;
 
@@ -182,8 +177,8 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 {
 	struct xdp_queue *xq = &x->queues[i];
 	struct xsk_socket_config sc = {
-		.rx_size = rx_size(cfg),
-		.tx_size = tx_size(cfg),
+		.rx_size = xdp_rx_size(cfg),
+		.tx_size = xdp_tx_size(cfg),
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = (u16)x->bind_flags,
 	};
@@ -193,8 +188,13 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 
 	if (err)
 		return err;
-	widen(xsk_socket__fd(xq->xsk), tx_size(cfg));
-	err = init_queue(x, cfg, i);
+	x->nic.fd[i] = xsk_socket__fd(xq->xsk);
+	xdp_widen(x->nic.fd[i], xdp_tx_size(cfg));
+	map_prod(&xq->q.fill, &xq->fill);
+	map_prod(&xq->q.tx, &xq->tx);
+	map_cons(&xq->q.comp, &xq->comp);
+	map_cons(&xq->q.rx, &xq->rx);
+	err = xdp_queue_init(x, cfg, i);
 	/* In copy mode Linux 6.14 and newer do not know whom to poll. */
 	if (xq->q.busy_poll)
 		xdp_busy_poll(xq->q.fd);
@@ -204,8 +204,8 @@ static int open_socket(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 static int open_umem(struct xdp_nic *x, const struct nic_config *cfg)
 {
 	struct xsk_umem_config uc = {
-		.fill_size = fill_size(cfg),
-		.comp_size = tx_size(cfg),
+		.fill_size = xdp_fill_size(cfg),
+		.comp_size = xdp_tx_size(cfg),
 		.frame_size = MBUF_SIZE,
 	};
 	size_t len = cfg->umem_len & ~(size_t)(MBUF_SIZE - 1);
@@ -226,21 +226,24 @@ static int open_sockets(struct xdp_nic *x, const struct nic_config *cfg)
 	return err;
 }
 
-static int open_patiently(struct xdp_nic *x, const struct nic_config *cfg)
+static int patiently(struct xdp_nic *x, const struct nic_config *cfg,
+		     int (*bind)(struct xdp_nic *x,
+				 const struct nic_config *cfg))
 {
 	struct timespec pause = { .tv_nsec = BUSY_NS };
-	int err = open_sockets(x, cfg);
+	int err = bind(x, cfg);
 
 	for (int i = 0; err == -EBUSY && i < BUSY_TRIES; i++) {
 		nanosleep(&pause, NULL);
-		err = open_sockets(x, cfg);
+		err = bind(x, cfg);
 	}
 	return err;
 }
 
-/* Best first. In copy mode several descriptors per packet are for jumbo
- * frames only: they cost. */
-int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg)
+/* In copy mode several descriptors per packet are for jumbo frames only: they
+ * cost. */
+int xdp_try_modes(struct xdp_nic *x, const struct nic_config *cfg,
+		  int (*bind)(struct xdp_nic *x, const struct nic_config *cfg))
 {
 	static const u32 tries[] = {
 		XDP_ZEROCOPY | XDP_BIND_SG,
@@ -262,10 +265,15 @@ int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg)
 			continue;
 		x->bind_flags = tries[i] | XDP_USE_NEED_WAKEUP;
 		x->nic.zero_copy = zero;
-		err = open_patiently(x, cfg);
+		err = patiently(x, cfg, bind);
 		if (err != -EOPNOTSUPP && err != -EINVAL && err != -ENOTSUP &&
 		    err != -EPROTONOSUPPORT)
 			break;
 	}
 	return err;
+}
+
+int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg)
+{
+	return xdp_try_modes(x, cfg, open_sockets);
 }

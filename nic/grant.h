@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A NIC that somebody with more rights opens for a dataplane without: what the
+ * two say on the UNIX stream socket between them. Both are the same build's.
+ *
+ *	dataplane (a user's)                       keeper (root's)
+ *	OPEN    memfds of its packet memory  -->   opens the interface,
+ *	                                     <--   a descriptor for each queue
+ *	BIND    AF_XDP: the rings are mapped -->   binds, steers packets to them
+ *	                                     <--   the mode
+ *	SUSPEND AF_XDP: new memory will come -->   lets go of the sockets
+ *	GROUPS  who is to have which flows   -->   tells the interface
+ *
+ *   grant.c     messages
+ *   keep.c      the keeper
+ *   xdp_pass.c  ... its AF_XDP sockets
+ *   take.c      the dataplane's side
+ *   xdp_take.c  ... its AF_XDP rings
+ */
+#ifndef NIC_GRANT_H
+#define NIC_GRANT_H
+
+#include "nic/nic_open.h"
+
+enum {
+	GRANT_VERSION = 1,
+	GRANT_FDS = NIC_MAX_QUEUES, /* of a message, at most */
+	GRANT_MEMORY = 2,	    /* memfds: frames, arena */
+	GRANT_ASK_S = 60,	    /* for an answer: pages are pinned */
+	GRANT_SLOW_S = 5,	    /* for the rest of a request */
+};
+
+enum grant_what { GRANT_OPEN, GRANT_BIND, GRANT_SUSPEND, GRANT_GROUPS };
+
+struct grant_request {
+	u32 version;
+	u32 what;		   /* enum grant_what */
+	u64 len[GRANT_MEMORY];	   /* OPEN: bytes of each memfd */
+	u8 group_owner[RSS_TABLE]; /* GROUPS */
+};
+
+struct grant_reply {
+	s32 err;
+	char why[NIC_WHY];
+	u32 nqueues;
+	s32 index;	  /* of the interface */
+	u32 fill, tx, rx; /* entries of a queue's rings */
+	u32 bind_flags;
+	u16 mtu;
+	u8 mac[6];
+	u8 zero_copy, rss_control;
+	char driver[32];
+	char detail[NIC_DETAIL];
+	u8 rss_key[RSS_KEY_LEN];
+	u8 group_owner[RSS_TABLE];
+};
+
+/* One message with @n descriptors. 0 or -errno. */
+int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n);
+
+/* The whole of one, and at most @most descriptors into @fds; the rest of it is
+ * -1, and more are closed. As long as SO_RCVTIMEO of @fd each time. 0 or
+ * -errno, and then there is no descriptor: -ECONNRESET, the other end has
+ * gone. */
+int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most);
+
+/* The dataplane's side: asks, and waits for the answer. 0, or -errno with the
+ * keeper's reason in @why. */
+int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
+	      struct grant_reply *reply, int *fds, u32 most, char *why,
+	      size_t why_len);
+
+/* nic_open() with cfg->grant_fd. */
+int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
+	       size_t why_len);
+
+/* Keeps the NIC of @cfg for who is at the other end of @conn, until one of
+ * @until can be read, or that end is closed; takes it back then. 0 or -errno:
+ * why the NIC could not be had, which the other end has been told. */
+int grant_keep(int conn, const struct nic_config *cfg, const int until[2]);
+
+/* ---- back ends */
+
+/* @fds become theirs, or are closed. 0, or -errno with the reason in @why. */
+int tap_take(const struct nic_config *cfg, const struct grant_reply *r,
+	     const int *fds, struct nic **out, char *why, size_t why_len);
+int xdp_take(const struct nic_config *cfg, const struct grant_reply *r,
+	     const int *fds, struct nic **out, char *why, size_t why_len);
+
+#endif

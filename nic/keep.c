@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper of a NIC that somebody else uses, who may do no more with it than
+ * its descriptors let him. What he says is believed only as far as it is about
+ * his own memory and flows.
+ */
+#include "nic/grant.h"
+#include "nic/linux.h"
+#include "nic/xdp_pass.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { LARGE_PAGE = 2 << 20 };
+
+struct keep {
+	int conn;
+	struct nic_config cfg;
+	bool tap;
+	struct nic *nic; /* NULL: not opened yet */
+	int index;	 /* of a TAP device that has been made for it */
+	bool passed;	 /* sockets, which are not bound */
+};
+
+/* ---- memory: only pinned by us, never looked at */
+
+static u64 rounded(u64 n)
+{
+	return (n + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+}
+
+/* Memory, not a file whose pages somebody brings when he likes to, or which he
+ * may cut off; of the length that was granted; and his already, so that it is
+ * he whom the kernel charges for it. */
+static int check_memory(const struct keep *k, const struct grant_request *q,
+			const int *fds, char *why)
+{
+	const int needed = F_SEAL_SHRINK | F_SEAL_GROW;
+	const u64 most[GRANT_MEMORY] = {
+		rounded(k->cfg.frames_len),
+		rounded(k->cfg.umem_len - k->cfg.frames_len),
+	};
+
+	for (int i = 0; i < GRANT_MEMORY; i++) {
+		int seals = fds[i] < 0 ? -1 : fcntl(fds[i], F_GET_SEALS);
+		struct stat st;
+
+		if (seals < 0 || (seals & needed) != needed ||
+		    fstat(fds[i], &st))
+			return nic_fail(-EINVAL, why, NIC_WHY,
+					"packet memory: two sealed memfds are "
+					"wanted");
+		if (q->len[i] > most[i] || q->len[i] % NIC_PAGE ||
+		    (u64)st.st_size != q->len[i] || !q->len[i])
+			return nic_fail(-EINVAL, why, NIC_WHY,
+					"packet memory: %llu bytes, where at "
+					"most %llu are granted",
+					(unsigned long long)q->len[i],
+					(unsigned long long)most[i]);
+		if ((u64)st.st_blocks * 512 < q->len[i])
+			return nic_fail(-EINVAL, why, NIC_WHY,
+					"packet memory is not there yet");
+	}
+	return 0;
+}
+
+/* Address space, aligned for the largest pages; NULL: none. */
+static u8 *reserve(size_t len)
+{
+	u8 *p = mmap(NULL, len + LARGE_PAGE, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u8 *at = (u8 *)rounded((u64)p);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (at > p)
+		munmap(p, (size_t)(at - p));
+	munmap(at + len, (size_t)(p + LARGE_PAGE - at));
+	return at;
+}
+
+/* One behind the other; NULL: no. */
+static u8 *map_memory(const struct grant_request *q, const int *fds)
+{
+	size_t len = q->len[0] + q->len[1], at = 0;
+	u8 *base = reserve(len);
+
+	for (int i = 0; base && i < GRANT_MEMORY; at += q->len[i++]) {
+		if (mmap(base + at, q->len[i], PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fds[i], 0) != MAP_FAILED)
+			continue;
+		munmap(base, len);
+		return NULL;
+	}
+	return base;
+}
+
+/* ---- requests: 0, or -errno with the reason in @why */
+
+static int open_tap(struct keep *k, char *why)
+{
+	struct linux_ifinfo info;
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(k->cfg.spec + 4, ","),
+		 k->cfg.spec + 4);
+	if (k->nic || !linux_ifinfo(name, &info))
+		return nic_fail(-EBUSY, why, NIC_WHY,
+				"TAP device %s is there already", name);
+	err = nic_open(&k->cfg, &k->nic, why, NIC_WHY);
+	if (!err && !linux_ifinfo(name, &info))
+		k->index = info.index;
+	return err;
+}
+
+static int open_xdp(struct keep *k, const struct grant_request *q,
+		    const int *fds, char *why)
+{
+	struct nic_config cfg = k->cfg;
+	int err = k->passed ? nic_fail(-EPROTO, why, NIC_WHY, "not now")
+			    : check_memory(k, q, fds, why);
+
+	if (err)
+		return err;
+	if (!k->nic)
+		err = xdp_pass_open(&k->cfg, &k->nic, why, NIC_WHY);
+	if (err)
+		return err;
+	cfg.umem = map_memory(q, fds);
+	cfg.frames_len = q->len[0];
+	cfg.umem_len = q->len[0] + q->len[1];
+	if (!cfg.umem)
+		return nic_fail(-errno, why, NIC_WHY, "packet memory: %s",
+				strerror(errno));
+	err = xdp_pass_sockets(k->nic, &cfg, why, NIC_WHY);
+	munmap(cfg.umem, cfg.umem_len);
+	k->passed = !err;
+	return err;
+}
+
+static int bind_xdp(struct keep *k, char *why)
+{
+	if (!k->passed)
+		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
+	k->passed = false;
+	return xdp_pass_bind(k->nic, why, NIC_WHY);
+}
+
+static int suspend(struct keep *k, char *why)
+{
+	if (k->tap || !k->nic)
+		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
+	xdp_pass_suspend(k->nic);
+	k->passed = false;
+	return 0;
+}
+
+static int set_groups(struct keep *k, const struct grant_request *q, char *why)
+{
+	bool ok = k->nic && k->nic->set_groups;
+	int err;
+
+	for (u32 i = 0; ok && i < RSS_TABLE; i++)
+		ok = q->group_owner[i] < k->nic->nqueues;
+	if (!ok)
+		return nic_fail(-EINVAL, why, NIC_WHY, "no such flow groups");
+	memcpy(k->nic->group_owner, q->group_owner, sizeof(q->group_owner));
+	err = k->nic->set_groups(k->nic);
+	return err ? nic_fail(err, why, NIC_WHY, "%s", strerror(-err)) : 0;
+}
+
+static int obey(struct keep *k, const struct grant_request *q, const int *fds,
+		char *why)
+{
+	if (q->version != GRANT_VERSION)
+		return nic_fail(-EPROTO, why, NIC_WHY,
+				"ixcpd is of another version of IX");
+	switch (q->what) {
+	case GRANT_OPEN:
+		return k->tap ? open_tap(k, why) : open_xdp(k, q, fds, why);
+	case GRANT_BIND:
+		return bind_xdp(k, why);
+	case GRANT_SUSPEND:
+		return suspend(k, why);
+	case GRANT_GROUPS:
+		return set_groups(k, q, why);
+	}
+	return nic_fail(-EPROTO, why, NIC_WHY, "not understood");
+}
+
+/* ---- answers */
+
+static void describe(const struct nic *nic, struct grant_reply *r)
+{
+	r->nqueues = nic->nqueues;
+	r->mtu = nic->mtu;
+	r->zero_copy = nic->zero_copy;
+	r->rss_control = nic->rss_control;
+	memcpy(r->mac, nic->mac, sizeof(r->mac));
+	memcpy(r->driver, nic->driver, sizeof(r->driver));
+	memcpy(r->detail, nic->detail, sizeof(r->detail));
+	memcpy(r->rss_key, nic->rss_key, sizeof(r->rss_key));
+	memcpy(r->group_owner, nic->group_owner, sizeof(r->group_owner));
+}
+
+static int serve(struct keep *k)
+{
+	struct grant_reply r = { 0 };
+	struct grant_request q;
+	int fds[GRANT_MEMORY], err;
+	bool pass;
+
+	err = grant_receive(k->conn, &q, sizeof(q), fds, GRANT_MEMORY);
+	if (err)
+		return err;
+	r.err = obey(k, &q, fds, r.why);
+	for (int i = 0; i < GRANT_MEMORY; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	pass = !r.err && q.what == GRANT_OPEN;
+	if (k->nic) {
+		describe(k->nic, &r);
+		r.index = k->index;
+	}
+	if (k->nic && !k->tap)
+		xdp_pass_describe(k->nic, &r);
+	err = grant_send(k->conn, &r, sizeof(r), pass ? k->nic->fd : NULL,
+			 pass ? k->nic->nqueues : 0);
+	return err ? err : r.err;
+}
+
+/* ---- until the end */
+
+/* Has something been said? False: it is over. */
+static bool await(const struct keep *k, const int until[2])
+{
+	struct pollfd p[] = {
+		{ .fd = until[0], .events = POLLIN },
+		{ .fd = until[1], .events = POLLIN },
+		{ .fd = k->conn, .events = POLLIN },
+	};
+
+	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+		;
+	return !p[0].revents && !p[1].revents && (p[2].revents & POLLIN);
+}
+
+static void take_back(struct keep *k)
+{
+	if (k->index)
+		linux_link_delete(k->index);
+	if (k->nic && !k->tap)
+		xdp_pass_close(k->nic);
+	else
+		nic_close(k->nic);
+}
+
+int grant_keep(int conn, const struct nic_config *cfg, const int until[2])
+{
+	const struct timeval patience = { .tv_sec = GRANT_SLOW_S };
+	struct keep k = { .conn = conn,
+			  .cfg = *cfg,
+			  .tap = !strncmp(cfg->spec, "tap:", 4) };
+	int err = 0;
+
+	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	while (!err && await(&k, until))
+		err = serve(&k);
+	take_back(&k);
+	return err == -ECONNRESET ? 0 : err;
+}

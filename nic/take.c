@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* A NIC that has been opened for us: nic_open() without its rights. */
+#include "nic/grant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void close_all(const int *fds, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int no_answer(int err, char *why, size_t why_len)
+{
+	return nic_fail(err, why, why_len,
+			"ixcpd's keeper of the NIC does not answer: %s",
+			err == -ECONNRESET ? "it has gone" : strerror(-err));
+}
+
+int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
+	      struct grant_reply *reply, int *fds, u32 most, char *why,
+	      size_t why_len)
+{
+	struct grant_request q = { .version = GRANT_VERSION, .what = what };
+	u32 n = what == GRANT_OPEN && cfg->memfd[0] > 0 ? GRANT_MEMORY : 0;
+	int err;
+
+	q.len[0] = cfg->frames_len;
+	q.len[1] = cfg->umem_len - cfg->frames_len;
+	err = grant_send(fd, &q, sizeof(q), cfg->memfd, n);
+	if (!err)
+		err = grant_receive(fd, reply, sizeof(*reply), fds, most);
+	if (err)
+		return no_answer(err, why, why_len);
+	if (!reply->err)
+		return 0;
+	close_all(fds, most);
+	return nic_fail(reply->err, why, why_len, "%.*s", NIC_WHY - 1,
+			reply->why);
+}
+
+/* The keeper does it. */
+static int set_groups(struct nic *nic)
+{
+	struct grant_request q = { .version = GRANT_VERSION,
+				   .what = GRANT_GROUPS };
+	struct grant_reply r;
+	int err;
+
+	memcpy(q.group_owner, nic->group_owner, sizeof(q.group_owner));
+	err = grant_send(nic->grant_fd, &q, sizeof(q), NULL, 0);
+	if (!err)
+		err = grant_receive(nic->grant_fd, &r, sizeof(r), NULL, 0);
+	return err ? err : r.err;
+}
+
+static int take(const struct nic_config *cfg, const struct grant_reply *r,
+		const int *fds, struct nic **out, char *why, size_t why_len)
+{
+	int err = -EPROTO;
+
+	if (r->nqueues != cfg->nqueues || fds[r->nqueues - 1] < 0) {
+		close_all(fds, GRANT_FDS);
+		return nic_fail(err, why, why_len,
+				"ixcpd's keeper of the NIC passed too few "
+				"queues");
+	}
+	if (strncmp(cfg->spec, "tap:", 4))
+		return xdp_take(cfg, r, fds, out, why, why_len);
+	return tap_take(cfg, r, fds, out, why, why_len);
+}
+
+int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
+	       size_t why_len)
+{
+	struct grant_reply r;
+	int fds[GRANT_FDS], err;
+	struct nic *nic;
+
+	err = grant_ask(cfg->grant_fd, GRANT_OPEN, cfg, &r, fds, GRANT_FDS, why,
+			why_len);
+	if (err)
+		return err;
+	err = take(cfg, &r, fds, &nic, why, why_len);
+	if (err)
+		return err;
+	nic->grant_fd = cfg->grant_fd;
+	memcpy(nic->rss_key, r.rss_key, sizeof(r.rss_key));
+	memcpy(nic->group_owner, r.group_owner, sizeof(r.group_owner));
+	nic->rss_control = r.rss_control;
+	if (r.rss_control)
+		nic->set_groups = set_groups;
+	*out = nic;
+	return 0;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* AF_XDP sockets for somebody else: the kernel's own calls, since libxdp would
+ * map their rings, and bind them, at once. */
+#include "nic/xdp_pass.h"
+#include "nic/xdp_exit.h"
+#include "nic/xdp_nic.h"
+
+#include <bpf/bpf.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_xdp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	EXPEL_TRIES = 40, /* for processes that are ended to be gone */
+	EXPEL_NS = 50 * 1000 * 1000,
+};
+
+static struct xdp_nic *xdp_nic_of(struct nic *nic)
+{
+	return container_of(nic, struct xdp_nic, nic);
+}
+
+int xdp_pass_open(const struct nic_config *cfg, struct nic **out, char *why,
+		  size_t why_len)
+{
+	struct xdp_nic *x;
+	int err = xdp_attach(cfg, cfg->spec + strlen("xdp:"), &x, why, why_len);
+
+	if (err)
+		return err;
+	/* Of the two successors only one has sockets. */
+	if (x->pair.beside) {
+		x->nic.close(&x->nic);
+		return nic_fail(-EBUSY, why, why_len,
+				"queues of %s are another dataplane's",
+				cfg->spec);
+	}
+	for (u32 i = 0; i < x->nic.nqueues; i++)
+		x->nic.fd[i] = -1;
+	*out = &x->nic;
+	return 0;
+}
+
+/* ---- sockets */
+
+static int set_ring(int fd, int name, u32 entries)
+{
+	return setsockopt(fd, SOL_XDP, name, &entries, sizeof(entries)) ? -errno
+									: 0;
+}
+
+static int set_rings(int fd, const struct nic_config *cfg)
+{
+	int err = set_ring(fd, XDP_UMEM_FILL_RING, xdp_fill_size(cfg));
+
+	if (!err)
+		err = set_ring(fd, XDP_UMEM_COMPLETION_RING, xdp_tx_size(cfg));
+	if (!err)
+		err = set_ring(fd, XDP_RX_RING, xdp_rx_size(cfg));
+	if (!err)
+		err = set_ring(fd, XDP_TX_RING, xdp_tx_size(cfg));
+	return err;
+}
+
+static int set_umem(int fd, const struct nic_config *cfg)
+{
+	struct xdp_umem_reg reg = { .addr = (u64)(uintptr_t)cfg->umem,
+				    .len = cfg->umem_len,
+				    .chunk_size = MBUF_SIZE };
+
+	return setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &reg, sizeof(reg)) ? -errno
+									: 0;
+}
+
+/* The first has the memory, which the others share when they are bound. */
+static int make(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	x->nic.fd[i] = fd;
+	err = i ? 0 : set_umem(fd, cfg);
+	if (!err)
+		err = set_rings(fd, cfg);
+	xdp_widen(fd, xdp_tx_size(cfg));
+	return err;
+}
+
+int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg, char *why,
+		     size_t why_len)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+	int err = 0;
+
+	for (u32 i = 0; !err && i < nic->nqueues; i++)
+		err = make(x, cfg, i);
+	if (!err)
+		return 0;
+	xdp_pass_suspend(nic);
+	return xdp_no_socket(err, x, cfg, why, why_len);
+}
+
+/* From where one before has got to: sockets are bound once. */
+static int bind_all(struct xdp_nic *x, const struct nic_config *cfg)
+{
+	for (; x->nr_bound < x->nic.nqueues; x->nr_bound++) {
+		u32 i = x->nr_bound;
+		struct sockaddr_xdp a = {
+			.sxdp_family = AF_XDP,
+			.sxdp_flags =
+				(u16)(i ? XDP_SHARED_UMEM : x->bind_flags),
+			.sxdp_ifindex = (u32)x->index,
+			.sxdp_queue_id = cfg->first_queue + i,
+			.sxdp_shared_umem_fd = (u32)x->nic.fd[0],
+		};
+
+		if (bind(x->nic.fd[i], (void *)&a, sizeof(a)))
+			return -errno;
+	}
+	return 0;
+}
+
+int xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+	int err = xdp_try_modes(x, &x->cfg, bind_all);
+
+	if (err)
+		return xdp_no_socket(err, x, &x->cfg, why, why_len);
+	for (u32 i = 0; i < nic->nqueues; i++)
+		if (x->cfg.busy_poll && nic->zero_copy)
+			xdp_busy_poll(nic->fd[i]);
+	err = xdp_tell_program(x);
+	if (!err && x->cfg.shared)
+		xdp_pair_ready(&x->pair);
+	xdp_describe(x);
+	return err ? nic_fail(err, why, why_len,
+			      "cannot enter a socket of %s into the XDP map: "
+			      "%s",
+			      x->ifname, strerror(-err))
+		   : 0;
+}
+
+void xdp_pass_suspend(struct nic *nic)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+
+	for (u32 i = 0; i < nic->nqueues; i++) {
+		u32 queue = x->cfg.first_queue + i;
+
+		bpf_map_delete_elem(x->prog.map_fd, &queue);
+		if (nic->fd[i] >= 0)
+			close(nic->fd[i]);
+		nic->fd[i] = -1;
+	}
+	x->nr_bound = 0;
+}
+
+void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
+{
+	const struct xdp_nic *x =
+		container_of((struct nic *)(uintptr_t)nic, struct xdp_nic, nic);
+
+	r->index = x->index;
+	r->bind_flags = x->bind_flags;
+	r->fill = xdp_fill_size(&x->cfg);
+	r->rx = xdp_rx_size(&x->cfg);
+	r->tx = xdp_tx_size(&x->cfg);
+}
+
+/* ---- the end */
+
+struct sockets {
+	u32 n;
+	ino_t ino[NIC_MAX_QUEUES];
+};
+
+static bool is_one(const struct sockets *s, const struct stat *st)
+{
+	for (u32 i = 0; i < s->n; i++)
+		if (S_ISSOCK(st->st_mode) && st->st_ino == s->ino[i])
+			return true;
+	return false;
+}
+
+static bool holds(const char *pid, const struct sockets *s)
+{
+	char path[300];
+	struct dirent *e;
+	struct stat st;
+	bool found = false;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	fds = opendir(path);
+	while (fds && !found && (e = readdir(fds)))
+		found = !fstatat(dirfd(fds), e->d_name, &st, 0) &&
+			is_one(s, &st);
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+/* ... by a handle, so that it is not another one by then. */
+static void end_holder(const char *pid, const struct sockets *s)
+{
+	int fd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+
+	if (fd < 0)
+		return;
+	if (holds(pid, s))
+		syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	close(fd);
+}
+
+/* Is there any? */
+static bool end_holders(const struct sockets *s)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *e;
+	bool any = false;
+
+	while (processes && (e = readdir(processes))) {
+		if (!isdigit((unsigned char)e->d_name[0]) ||
+		    atoi(e->d_name) == getpid() || !holds(e->d_name, s))
+			continue;
+		any = true;
+		end_holder(e->d_name, s);
+	}
+	if (processes)
+		closedir(processes);
+	return any;
+}
+
+void xdp_pass_close(struct nic *nic)
+{
+	const struct timespec pause = { .tv_nsec = EXPEL_NS };
+	struct xdp_nic *x = xdp_nic_of(nic);
+	struct sockets s = { 0 };
+	struct stat st;
+
+	for (u32 i = 0; i < nic->nqueues; i++)
+		if (nic->fd[i] >= 0 && !fstat(nic->fd[i], &st))
+			s.ino[s.n++] = st.st_ino;
+	xdp_pass_suspend(nic);
+	xdp_prog_forget(&x->prog, &x->cfg);
+	nic->close(nic);
+	for (int i = 0; s.n && i < EXPEL_TRIES && end_holders(&s); i++)
+		nanosleep(&pause, NULL);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AF_XDP for a process without rights. The kernel pins memory for who
+ * registers it, maps rings only while a socket is not bound, and binds a socket
+ * for whoever has it, but once. So:
+ *
+ *	keeper                                    dataplane
+ *	registers its memory, sizes the rings
+ *	                          -- sockets -->  maps the rings
+ *	binds, if nobody has      <-- BIND -----
+ *	... and enters them into the map
+ */
+#ifndef NIC_XDP_PASS_H
+#define NIC_XDP_PASS_H
+
+#include "nic/grant.h"
+
+/* The interface and its program, without sockets: packets go on to Linux. 0 or
+ * -errno with the reason in @why, as all of them. */
+int xdp_pass_open(const struct nic_config *cfg, struct nic **out, char *why,
+		  size_t why_len);
+
+/* nic->fd, not bound yet; @cfg: where its memory is mapped, until this
+ * returns. */
+int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg, char *why,
+		     size_t why_len);
+/* From now on packets come to them. */
+int xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
+
+/* No more packets, and our copies of the sockets are closed. */
+void xdp_pass_suspend(struct nic *nic);
+/* ... and whoever has others after that is ended, since the queues are to be
+ * had by others. */
+void xdp_pass_close(struct nic *nic);
+
+/* What only AF_XDP has. */
+void xdp_pass_describe(const struct nic *nic, struct grant_reply *r);
+
+#endif
