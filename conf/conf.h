@@ -73,6 +73,7 @@ struct conf {
 	char stat_dir[256];
 	char user[64];
 	char seccomp[256];
+	char daemon[96];
 	struct conf_addrs ip;
 	struct conf_gateway gateway;
 	struct conf_mac mac;

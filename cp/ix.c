@@ -27,13 +27,15 @@ static const struct command {
 	{ "move", cmd_move, "flow groups to another thread" },
 	{ "cores", cmd_move, "how many threads of a dataplane work" },
 	{ "park", cmd_move, "one of them stops working, or begins again" },
-	{ "drain", cmd_drain, "no new connections; when the last has ended, it" },
+	{ "drain", cmd_drain,
+	  "no new connections; when the last has ended, it" },
 	{ "pcap", cmd_tool, "packets of a dataplane, as pcapng" },
 	{ "daemon", cmd_daemon, "what ixcpd runs, and with which cores" },
 	{ "up", cmd_up, "start dataplanes of ixcpd" },
 	{ "down", cmd_up, "stop them" },
 	{ "restart", cmd_up, "stop and start them" },
 	{ "policy", cmd_policy, "what their number of cores follows" },
+	{ "keep", cmd_keep, NULL }, /* ixcpd's */
 	{ "conf", cmd_conf, "print or check a settings file" },
 	{ "help", cmd_help, "this text" },
 	{ "version", cmd_version, "version of IX and of its interface" },
@@ -43,7 +45,9 @@ static void usage(FILE *f)
 {
 	fprintf(f, "Usage: ix COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "  %-9s%s\n", commands[i].name, commands[i].help);
+		if (commands[i].help)
+			fprintf(f, "  %-9s%s\n", commands[i].name,
+				commands[i].help);
 	fprintf(f, "\nix COMMAND --help tells more.\n");
 }
 

@@ -13,6 +13,7 @@ typedef int command_fn(int argc, char **argv);
 command_fn cmd_run;  /* cmd_run.c */
 command_fn cmd_stat; /* cmd_stat.c */
 command_fn cmd_conf; /* cmd_conf.c */
+command_fn cmd_keep; /* cmd_keep.c: for ixcpd, not for people */
 command_fn cmd_tool; /* tool.c: another program, ix-NAME */
 command_fn cmd_up, cmd_policy, cmd_daemon; /* cmd_daemon.c */
 

@@ -68,7 +68,7 @@ for c in ps stat metrics top flows set log move cores park drain pcap; do
 	names ix-$c.1 option $(options "$build/cp/ix" $c)
 done
 names ixcpd.8 option $(options "$build/cp/daemon/ixcpd")
-names ixcpd.conf.5 setting $(sed -n 's/^[MP]("\([^"]*\)".*/\1/p' \
+names ixcpd.conf.5 setting $(sed -n 's/^[MPR]("\([^"]*\)".*/\1/p' \
 	"$src/cp/daemon/settings.def")
 names ixload.1 option $(options "$build/bench/ixload")
 names ix.3 function $(functions ix)

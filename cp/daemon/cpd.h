@@ -11,6 +11,7 @@
  *   sample.c      ... its counters, as a policy wants them
  *   link.c        ... its control socket
  *   cores.c       policies and shares, carried out
+ *   grant.c       what users have, without rights, for dataplanes of their own
  *   background.c  what cores are left
  *   freq.c        how fast they are
  *   verb.c        requests of /run/ix/ixcpd.sock
@@ -23,6 +24,8 @@
  *                        nobody does; else by the dataplane alone, whose pid is
  *                        in it. So the kernel knows, and nobody else need
  *                        remember, whether a dataplane runs
+ *   DIR/ixcpd/NAME.user  it is a user's own, who is in it. Its lock is held by
+ *                        the keeper of its NIC
  *   DIR/ixcpd/NAME.conf  settings that it was started with
  *   DIR/ixcpd/NAME.program  ... what its owner chose, if he may: arguments,
  * each with a zero behind DIR/ixcpd/NAME.down  it was stopped, and is not to be
@@ -30,6 +33,9 @@
  */
 #ifndef CP_DAEMON_CPD_H
 #define CP_DAEMON_CPD_H
+
+#include <cjson/cJSON.h>
+#include <limits.h>
 
 #include "cp/daemon/claim.h"
 #include "dom/host/lines.h"
@@ -109,9 +115,10 @@ struct plane {
 	struct plane_conf *conf; /* as declared now */
 	bool declared;		 /* false: no longer */
 	bool wanted;
-	bool held;   /* stopped by somebody: not started by itself */
-	bool marked; /* ... and there is a NAME.down that says so */
-	bool again;  /* stopped to be started */
+	bool held;    /* stopped by somebody: not started by itself */
+	bool marked;  /* ... and there is a NAME.down that says so */
+	bool again;   /* stopped to be started */
+	bool granted; /* a user's: grant.c */
 	enum plane_state state;
 	char why[256]; /* what went wrong last */
 
@@ -176,6 +183,12 @@ static inline bool plane_claims(const struct plane *p)
 	return p->state >= PLANE_ROOM && p->state != PLANE_FOUND;
 }
 
+/* Everything that it is to have, p->conf->ix, to p->running, if nobody has it.
+ * 0, or -errno with the reason in p->why. */
+int plane_claim(struct cpd *c, struct plane *p);
+/* The loop goes round when its process ends. */
+void plane_watch(struct cpd *c, const struct plane *p);
+
 const char *plane_state_name(enum plane_state s);
 
 /* Whatever is due. */
@@ -197,6 +210,12 @@ int spawn_find(const struct cpd *c, struct plane *p);
 /* Begins p->running under the lock, which goes to the new process. 0 or
  * -errno. */
 int spawn(const struct cpd *c, struct plane *p);
+/* "NAME.@suffix" */
+void spawn_file(const struct plane *p, const char *suffix, char out[64]);
+/* p->running to NAME.conf. 0 or -errno. */
+int spawn_write_settings(const struct cpd *c, const struct plane *p);
+/* The ix command. */
+void spawn_find_ix(const struct cpd *c, char out[PATH_MAX]);
 /* What NAME.conf says, to p->running. 0 or -errno. */
 int spawn_settings(const struct cpd *c, struct plane *p);
 /* NAME.program: to p->conf, if there is one and its owner may choose. */
@@ -206,6 +225,18 @@ void spawn_find_all(struct cpd *c);
 /* NAME.down: made, or removed. */
 void spawn_mark(const struct cpd *c, struct plane *p, bool down);
 bool spawn_marked(const struct cpd *c, const struct plane *p);
+
+/* ---- grant.c */
+
+/* What @settings ask for on @threads cores (0: as many as may be) is given to
+ * @peer, if a rule says so: his connection is a keeper's then, 0. Or -errno
+ * with the reason in @e: -EAGAIN, perhaps soon. */
+int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
+	       const cJSON *settings, struct conf_err *e);
+/* Whatever is due. False: it is over. */
+bool grant_step(struct cpd *c, struct plane *p);
+/* Its lock was found: is it one of those? */
+void grant_find(const struct cpd *c, struct plane *p);
 
 /* ---- cores.c */
 
@@ -242,6 +273,8 @@ void freq_give(struct cpd *c, const u32 khz[POLICY_CORES]);
 /* ---- verb.c */
 
 bool verb_trusts(void *cpd, uid_t uid);
+/* Is user @uid one of @list, by name or number? */
+bool verb_named(const char *list, uid_t uid);
 char *verb_answer(void *cpd, const struct lines_peer *peer, const char *line,
 		  size_t len, struct lines_fds *pass);
 

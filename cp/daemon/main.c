@@ -91,6 +91,10 @@ static void step_all(struct cpd *c)
 	for (u32 i = 0; i < c->n;) {
 		struct plane *p = c->plane[i];
 
+		if (p->granted) {
+			i += grant_step(c, p);
+			continue;
+		}
 		if (has_ended(p))
 			plane_ended(c, p);
 		plane_step(c, p);

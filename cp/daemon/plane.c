@@ -145,7 +145,9 @@ int plane_declare(struct cpd *c, struct conf_err *e)
 		c->plane[i]->declared = false;
 	for (u32 i = 0; i < conf->nplanes; i++)
 		declare(c, conf->plane[i]);
-	free(c->conf);
+	conf->nplanes = 0; /* whose they are now */
+	if (c->conf)
+		cpd_conf_free(c->conf);
 	c->conf = conf;
 	return 0;
 }
@@ -187,8 +189,7 @@ static u64 machine_memory(const struct cpd *c)
 			       : pages * (u64)sysconf(_SC_PAGESIZE) / 4 * 3;
 }
 
-/* Everything that it is to have, if nobody has it. */
-static int claim(struct cpd *c, struct plane *p)
+int plane_claim(struct cpd *c, struct plane *p)
 {
 	struct claim others[CPD_PLANES];
 	struct claim_limits l = { &c->conf->cores, machine_memory(c) };
@@ -225,7 +226,7 @@ static void refuse(struct cpd *c, struct plane *p)
 	p->due = c->now + RETRY_MS * (u64)CPD_MS;
 }
 
-static void watch(struct cpd *c, struct plane *p)
+void plane_watch(struct cpd *c, const struct plane *p)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
@@ -248,7 +249,7 @@ static void launch(struct cpd *c, struct plane *p)
 	}
 	p->why[0] = 0;
 	enter(c, p, PLANE_STARTS);
-	watch(c, p);
+	plane_watch(c, p);
 }
 
 static void begin(struct cpd *c, struct plane *p)
@@ -262,7 +263,7 @@ static void begin(struct cpd *c, struct plane *p)
 	if (err)
 		snprintf(p->why, sizeof(p->why), "lock: %s", strerror(-err));
 	else
-		err = claim(c, p);
+		err = plane_claim(c, p);
 	if (err) {
 		refuse(c, p);
 		return;
@@ -281,7 +282,7 @@ static void take_up(struct cpd *c, struct plane *p)
 			    ? p->conf->memory
 			    : plane_memory(&p->running, p->running.cores.n);
 	enter(c, p, PLANE_STARTS);
-	watch(c, p);
+	plane_watch(c, p);
 	say(p, "found again");
 }
 

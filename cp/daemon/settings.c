@@ -25,17 +25,31 @@
 static const struct setting machine_settings[] = {
 #define M(name, ...) SETTING(name, cpd_conf, __VA_ARGS__)
 #define P(...)
+#define R(...)
 #include "cp/daemon/settings.def"
 #undef M
 #undef P
+#undef R
 };
 
 static const struct setting plane_settings[] = {
 #define M(...)
 #define P(name, ...) SETTING(name, plane_conf, __VA_ARGS__)
+#define R(...)
 #include "cp/daemon/settings.def"
 #undef M
 #undef P
+#undef R
+};
+
+static const struct setting rule_settings[] = {
+#define M(...)
+#define P(...)
+#define R(name, ...) SETTING(name, rule, __VA_ARGS__)
+#include "cp/daemon/settings.def"
+#undef M
+#undef P
+#undef R
 };
 
 /* The daemon's business: it chooses them, or has another word for them. */
@@ -234,7 +248,149 @@ static int read_plane(struct plane_conf *p, const config_setting_t *group,
 		   : 0;
 }
 
+/* ---- a rule */
+
+/* One piece of @list, "N" or "N-N" and a comma, to *@from and *@to: what
+ * follows it, or NULL. */
+static const char *next_range(const char *list, u32 *from, u32 *to)
+{
+	char *end;
+
+	list += strspn(list, ", ");
+	if (!isdigit((unsigned char)*list))
+		return NULL;
+	*from = *to = (u32)min(strtoul(list, &end, 10), (unsigned long)1 << 31);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		*to = (u32)min(strtoul(end + 1, &end, 10),
+			       (unsigned long)1 << 31);
+	end += strspn(end, " ");
+	return *end == ',' || !*end ? end : NULL;
+}
+
+bool rule_lists(const char *list, u32 n)
+{
+	u32 from, to;
+
+	while ((list = next_range(list, &from, &to)))
+		if (n >= from && n <= to)
+			return true;
+	return false;
+}
+
+static int check_list(const char *what, const char *list, u32 most,
+		      struct conf_err *e)
+{
+	u32 from, to;
+
+	while (*list) {
+		list = next_range(list, &from, &to);
+		if (!list || from > to || to > most)
+			return conf_error(e, -EINVAL,
+					  "%s: a list such as 1,4-6, of "
+					  "numbers up to %u",
+					  what, most);
+	}
+	return 0;
+}
+
+static int check_rule(const struct rule *r, struct conf_err *e)
+{
+	bool xdp = !strncmp(r->nic, "xdp:", 4);
+	int err = check_list("ports", r->ports, UINT16_MAX, e);
+
+	if (!err)
+		err = check_list("queues", r->queues, 63, e);
+	if (err)
+		return err;
+	if (!r->user[0] && !r->group[0])
+		return conf_error(e, -EINVAL, "user, or group, is missing");
+	if (!xdp && strncmp(r->nic, "tap:", 4))
+		return conf_error(e, -EINVAL, "nic: xdp:IFACE or tap:NAME");
+	if (!xdp && (r->ports[0] || r->queues[0]))
+		return conf_error(e, -EINVAL, "ports, queues: only with xdp");
+	if (r->queues[0] && !r->ports[0])
+		return conf_error(e, -EINVAL,
+				  "queues: only with ports, which tell packets "
+				  "apart");
+	if (!r->ports[0] && !r->ip.ip.raw && !r->ip.nip6)
+		return conf_error(e, -EINVAL, "ip, or ports, is missing");
+	return 0;
+}
+
+static int take_rule_value(void *arg, const char *name,
+			   const config_setting_t *v, struct conf_err *e)
+{
+	const struct setting *s =
+		find(rule_settings, ARRAY_SIZE(rule_settings), name);
+	char text[CONF_TEXT];
+
+	if (!s)
+		return conf_error(e, -ENOENT, "a rule has no setting %.64s",
+				  name);
+	if (value_text(name, v, text, e))
+		return -EINVAL;
+	return set(s, arg, text, e);
+}
+
+static int read_rule(struct rule *r, const config_setting_t *group,
+		     struct conf_err *e)
+{
+	const char *name = config_setting_name(group);
+	struct conf_err why;
+	int err;
+
+	if (!cpd_name_ok(name) || strlen(name) >= sizeof(r->name) ||
+	    !config_setting_is_group(group))
+		return conf_error(e, -EINVAL, "%s:%u: no name for a rule",
+				  config_setting_source_file(group),
+				  config_setting_source_line(group));
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	set_defaults(rule_settings, ARRAY_SIZE(rule_settings), r);
+	err = conf_walk(group, take_rule_value, r, e);
+	if (err)
+		return err;
+	err = check_rule(r, &why);
+	return err ? conf_error(e, err, "%s:%u: %.64s: %.300s",
+				config_setting_source_file(group),
+				config_setting_source_line(group), name,
+				why.text)
+		   : 0;
+}
+
+static int read_rules(struct cpd_conf *c, const config_setting_t *rules,
+		      struct conf_err *e)
+{
+	int n = config_setting_length(rules), err = 0;
+
+	if (n > CPD_RULES)
+		return conf_error(e, -E2BIG, "more than %d rules", CPD_RULES);
+	for (int i = 0; i < n && !err; i++) {
+		struct rule *r = calloc(1, sizeof(*r));
+
+		if (!r)
+			return conf_error(e, -ENOMEM, "no memory");
+		c->rule[c->nrules++] = r;
+		err = read_rule(
+			r, config_setting_get_elem(rules, (unsigned int)i), e);
+	}
+	return err;
+}
+
 /* ---- the file */
+
+/* A dataplane of a user must not take the place of a declared one. */
+static int check_number(const struct cpd_conf *c, struct conf_err *e)
+{
+	u32 n = c->nplanes;
+
+	for (u32 i = 0; i < c->nrules; i++)
+		n += c->rule[i]->dataplanes;
+	return n > CPD_PLANES ? conf_error(e, -E2BIG,
+					   "more than %d dataplanes, those of "
+					   "rules included",
+					   CPD_PLANES)
+			      : 0;
+}
 
 static int read_planes(struct cpd_conf *c, const config_setting_t *planes,
 		       struct conf_err *e)
@@ -292,9 +448,14 @@ static int read_root(struct cpd_conf *c, const config_setting_t *root,
 		if (!strcmp(config_setting_name(v), "dataplanes") &&
 		    config_setting_is_group(v))
 			err = read_planes(c, v, e);
+		else if (!strcmp(config_setting_name(v), "rules") &&
+			 config_setting_is_group(v))
+			err = read_rules(c, v, e);
 		else
 			err = take_machine_value(c, v, e);
 	}
+	if (!err)
+		err = check_number(c, e);
 	for (u32 i = 0; i < c->cores.n && !err; i++)
 		if (c->cores.core[i] >= POLICY_CORES)
 			err = conf_error(e, -ERANGE,
@@ -326,6 +487,8 @@ void cpd_conf_free(struct cpd_conf *c)
 {
 	for (u32 i = 0; i < c->nplanes; i++)
 		free(c->plane[i]);
+	for (u32 i = 0; i < c->nrules; i++)
+		free(c->rule[i]);
 	free(c);
 }
 

@@ -18,6 +18,19 @@ enum {
 	CPD_ARGS = 64,	      /* of a program */
 	CPD_ARG_BYTES = 4096, /* all of them together */
 	CPD_USERS = 256,
+	CPD_RULES = 32,
+};
+
+/* What users may have for dataplanes of their own. */
+struct rule {
+	char name[CPD_NAME - 3]; /* RULE-N is a dataplane's */
+	char user[CPD_USERS], group[CPD_USERS];
+	char nic[256];
+	struct conf_addrs ip;
+	char ports[CPD_USERS], queues[64]; /* lists: see rule_lists() */
+	u32 cores;			   /* of a dataplane */
+	u64 memory;			   /* of a dataplane */
+	u32 dataplanes;			   /* at a time */
 };
 
 /* A declared dataplane. */
@@ -45,6 +58,8 @@ struct cpd_conf {
 	char admins[CPD_USERS];	 /* users who may do everything, besides root */
 	char background[256];	 /* directory of a cgroup; empty: none */
 	char cpufreq[256];	 /* Linux's directory of cores */
+	u32 nrules;
+	struct rule *rule[CPD_RULES]; /* each of malloc() */
 	u32 nplanes;
 	struct plane_conf *plane[CPD_PLANES]; /* each of malloc() */
 };
@@ -59,6 +74,9 @@ bool plane_argument(struct plane_conf *p, const char *text);
 
 /* May this be a dataplane's name? It is one of files, too. */
 bool cpd_name_ok(const char *name);
+
+/* Is @n in @list, "80,8000-8099"? */
+bool rule_lists(const char *list, u32 n);
 
 /* Is user @name one of @list, "root,alice"? */
 bool cpd_listed(const char *list, const char *name);

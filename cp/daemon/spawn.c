@@ -27,7 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void file_name(const struct plane *p, const char *suffix, char out[64])
+void spawn_file(const struct plane *p, const char *suffix, char out[64])
 {
 	snprintf(out, 64, "%s.%s", p->conf->name, suffix);
 }
@@ -39,7 +39,7 @@ int spawn_lock(const struct cpd *c, struct plane *p)
 	char name[64];
 	int err = 0;
 
-	file_name(p, "lock", name);
+	spawn_file(p, "lock", name);
 	if (p->lock_fd < 0)
 		p->lock_fd =
 			openat(c->dir_fd, name,
@@ -89,14 +89,14 @@ int spawn_settings(const struct cpd *c, struct plane *p)
 }
 
 /* A new file in place of the old one: half of one is never read. */
-static int write_settings(const struct cpd *c, struct plane *p)
+int spawn_write_settings(const struct cpd *c, const struct plane *p)
 {
 	char name[64], fresh[64];
 	int err = 0, fd;
 	FILE *f;
 
-	file_name(p, "conf", name);
-	file_name(p, "new", fresh);
+	spawn_file(p, "conf", name);
+	spawn_file(p, "new", fresh);
 	fd = openat(c->dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		    0644);
 	f = fd < 0 ? NULL : fdopen(fd, "w");
@@ -120,7 +120,7 @@ void spawn_program(const struct cpd *c, struct plane *p)
 
 	if (!p->conf->any_program)
 		return;
-	file_name(p, "program", name);
+	spawn_file(p, "program", name);
 	fd = openat(c->dir_fd, name, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		n = read(fd, text, sizeof(text));
@@ -142,8 +142,8 @@ static int write_program(const struct cpd *c, const struct plane *p)
 
 	if (!p->conf->any_program)
 		return 0;
-	file_name(p, "program", name);
-	file_name(p, "new", fresh);
+	spawn_file(p, "program", name);
+	spawn_file(p, "new", fresh);
 	fd = openat(c->dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		    0644);
 	if (fd < 0)
@@ -161,7 +161,7 @@ void spawn_mark(const struct cpd *c, struct plane *p, bool down)
 	char name[64];
 	int fd;
 
-	file_name(p, "down", name);
+	spawn_file(p, "down", name);
 	p->marked = down;
 	if (!down) {
 		unlinkat(c->dir_fd, name, 0);
@@ -176,13 +176,13 @@ bool spawn_marked(const struct cpd *c, const struct plane *p)
 {
 	char name[64];
 
-	file_name(p, "down", name);
+	spawn_file(p, "down", name);
 	return !faccessat(c->dir_fd, name, F_OK, 0);
 }
 
 /* ---- the process */
 
-static void find_ix(const struct cpd *c, char out[PATH_MAX])
+void spawn_find_ix(const struct cpd *c, char out[PATH_MAX])
 {
 	char own[PATH_MAX - 8];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
@@ -225,14 +225,14 @@ int spawn(const struct cpd *c, struct plane *p)
 	char ix[PATH_MAX], settings[CPD_PATH + 80];
 	char *argv[CPD_ARGS + 6] = { ix, (char *)"run", (char *)"--conf",
 				     settings, (char *)"--" };
-	int err = write_settings(c, p);
+	int err = spawn_write_settings(c, p);
 	pid_t pid;
 
 	if (!err)
 		err = write_program(c, p);
 	if (err)
 		return err;
-	find_ix(c, ix);
+	spawn_find_ix(c, ix);
 	snprintf(settings, sizeof(settings), "%s/ixcpd/%s.conf", c->dir,
 		 p->conf->name);
 	memcpy(argv + 5, p->conf->argv, p->conf->argc * sizeof(argv[0]));
@@ -284,6 +284,7 @@ static void find_one(struct cpd *c, const char *name)
 	switch (spawn_lock(c, p)) {
 	case -EBUSY:
 		p->state = PLANE_FOUND;
+		grant_find(c, p);
 		p->held = p->marked = spawn_marked(c, p);
 		p->wanted = !p->held;
 		break;

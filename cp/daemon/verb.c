@@ -9,13 +9,14 @@
  *	{"do": "restart", "name": "kv"}
  *	{"do": "policy", "name": "kv", "policy": "energy"}
  *	{"do": "reload"}                         root, admins
+ *	{"do": "open", ...}                      who a rule is for: grant.c
  *
  * The answer: {"ok": true, ...} or {"error": "..."}. A request only says what
  * is wanted; it is done in the loop, and seen in the status.
  */
 #include "cp/daemon/cpd.h"
 
-#include <cjson/cJSON.h>
+#include <errno.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,11 +24,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dom/host/grant.h"
+
 struct asked {
 	struct cpd *c;
 	const struct lines_peer *peer;
 	const cJSON *request;
 	struct plane *plane; /* that it names */
+	bool passed;	     /* the connection is somebody else's */
 	cJSON *answer;
 };
 
@@ -50,24 +54,28 @@ static const char *text_of(const struct asked *a, const char *name)
 
 /* ---- rights */
 
-static bool named(const char *list, uid_t uid)
+/* Is @uid in it? By number, too: not every user has a name. */
+bool verb_named(const char *list, uid_t uid)
 {
 	const struct passwd *user = list[0] ? getpwuid(uid) : NULL;
+	char number[16];
 
-	return user && cpd_listed(list, user->pw_name);
+	snprintf(number, sizeof(number), "%u", uid);
+	return (user && cpd_listed(list, user->pw_name)) ||
+	       cpd_listed(list, number);
 }
 
 bool verb_trusts(void *cpd, uid_t uid)
 {
 	const struct cpd *c = cpd;
 
-	return !uid || uid == geteuid() || named(c->conf->admins, uid);
+	return !uid || uid == geteuid() || verb_named(c->conf->admins, uid);
 }
 
 static bool may(const struct asked *a)
 {
 	return a->peer->trusted ||
-	       (a->plane && named(a->plane->conf->owner, a->peer->uid));
+	       (a->plane && verb_named(a->plane->conf->owner, a->peer->uid));
 }
 
 /* ---- changes */
@@ -102,7 +110,7 @@ static void up(struct asked *a)
 {
 	const cJSON *program = cJSON_GetObjectItem(a->request, "program");
 
-	if (!a->plane->declared) {
+	if (!a->plane->declared || a->plane->granted) {
 		refuse(a, "%s is not declared any more", a->plane->conf->name);
 		return;
 	}
@@ -132,7 +140,8 @@ static void restart(struct asked *a)
 static void policy(struct asked *a)
 {
 	const char *name = text_of(a, "policy");
-	enum policy_kind kind = name ? policy_find(name) : POLICY_KINDS;
+	enum policy_kind kind =
+		name && !a->plane->granted ? policy_find(name) : POLICY_KINDS;
 
 	if (kind == POLICY_KINDS) {
 		refuse(a, "policy: latency, energy, background or fixed");
@@ -148,6 +157,26 @@ static void reload(struct asked *a)
 
 	if (plane_declare(a->c, &e))
 		refuse(a, "%s", e.text);
+}
+
+static void open_for(struct asked *a)
+{
+	const cJSON *n = cJSON_GetObjectItem(a->request, GRANT_THREADS);
+	double threads = cJSON_IsNumber(n) ? n->valuedouble : 0;
+	struct conf_err e;
+	int err;
+
+	if (!(threads >= 0 && threads <= IX_MAX_THREADS)) {
+		refuse(a, "%d threads at most", IX_MAX_THREADS);
+		return;
+	}
+	err = grant_open(a->c, a->peer, (u32)threads,
+			 cJSON_GetObjectItem(a->request, "settings"), &e);
+	if (err)
+		refuse(a, "%s", e.text);
+	if (err == -EAGAIN)
+		cJSON_AddTrueToObject(a->answer, "again");
+	a->passed = !err;
 }
 
 /* ---- status */
@@ -221,6 +250,7 @@ static const struct verb {
 	{ "status", false, false, status }, { "up", true, true, up },
 	{ "down", true, true, down },	    { "restart", true, true, restart },
 	{ "policy", true, true, policy },   { "reload", true, false, reload },
+	{ "open", false, false, open_for },
 };
 
 static const struct verb *find(const char *name)
@@ -238,7 +268,7 @@ static void obey(struct asked *a)
 
 	if (!v) {
 		refuse(a, "a request is {\"do\": \"status\"}, up, down, "
-			  "restart, policy or reload");
+			  "restart, policy, reload or open");
 		return;
 	}
 	a->plane = v->of_plane && name ? plane_find(a->c, name) : NULL;
@@ -254,12 +284,15 @@ char *verb_answer(void *cpd, const struct lines_peer *peer, const char *line,
 		  size_t len, struct lines_fds *pass)
 {
 	cJSON *request = cJSON_ParseWithLength(line, len);
-	struct asked a = { cpd, peer, request, NULL, cJSON_CreateObject() };
+	struct asked a = { .c = cpd,
+			   .peer = peer,
+			   .request = request,
+			   .answer = cJSON_CreateObject() };
 	char *out;
 
 	cJSON_AddTrueToObject(a.answer, "ok");
 	obey(&a);
-	out = cJSON_PrintUnformatted(a.answer);
+	out = a.passed ? NULL : cJSON_PrintUnformatted(a.answer);
 	cJSON_Delete(a.answer);
 	cJSON_Delete(request);
 	return out;

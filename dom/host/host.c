@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
+
+#include "dom/host/grant.h"
 
 int host_fail(int err, char *why, size_t why_len, const char *what)
 {
@@ -103,12 +106,11 @@ static int derive(struct conf *c, char *why, size_t why_len)
 
 /* ---- NIC */
 
-static int open_nic(struct host *h, char *why, size_t why_len)
+struct nic_config host_nic_config(const struct conf *c)
 {
-	const struct conf *c = &h->conf;
-	struct nic_config cfg = {
+	return (struct nic_config){
 		.spec = c->nic,
-		.nqueues = h->nthreads,
+		.nqueues = c->cores.n,
 		.ip = c->dp.net.ip,
 		.also = c->dp.net.also,
 		.nalso = c->dp.net.nalso,
@@ -118,11 +120,8 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.ports = c->dp.net.ports,
 		.shared = c->nic_shared,
 		.first_queue = c->nic_queue,
-		.umem = h->mem.frames.base,
-		.umem_len = h->mem.frames.len + h->mem.arena.len,
-		.frames_len = h->mem.frames.len,
 		.frames_per_queue = c->dp.mbufs,
-		.frames_shared = h->shared,
+		.frames_shared = c->cores.n > 1,
 		.mode = (enum nic_mode)c->xdp_mode,
 		.generic = c->xdp_generic,
 		.busy_poll = c->busy_poll,
@@ -130,8 +129,21 @@ static int open_nic(struct host *h, char *why, size_t why_len)
 		.ring_size = c->ring_size,
 		.conns = c->dp.net.tcp.max_conns,
 	};
-	int err = nic_open(&cfg, &h->nic, why, why_len);
+}
 
+static int open_nic(struct host *h, char *why, size_t why_len)
+{
+	const struct conf *c = &h->conf;
+	struct nic_config cfg = host_nic_config(c);
+	int err;
+
+	cfg.umem = h->mem.frames.base;
+	cfg.umem_len = h->mem.frames.len + h->mem.arena.len;
+	cfg.frames_len = h->mem.frames.len;
+	cfg.memfd[0] = h->mem.frames.fd;
+	cfg.memfd[1] = h->mem.arena.fd;
+	cfg.grant_fd = h->grant_fd;
+	err = nic_open(&cfg, &h->nic, why, why_len);
 	if (err)
 		return err;
 	if (c->dp.net.mtu > h->nic->mtu) {
@@ -241,7 +253,11 @@ int host_open(struct host **out, const struct conf *conf,
 	h->opened_at = host_clock_os();
 	pthread_mutex_init(&h->neighbours.lock, NULL);
 	pthread_mutex_init(&h->log.lock, NULL);
-	err = derive(&h->conf, why, why_len);
+	err = grant_get(&h->conf, why, why_len);
+	if (err > 0)
+		h->grant_fd = err;
+	if (err >= 0)
+		err = derive(&h->conf, why, why_len);
 	if (err)
 		goto fail;
 	h->nthreads = h->conf.cores.n;
@@ -282,5 +298,7 @@ void host_close(struct host *h)
 	hugemem_private_free(h->shared, h->shared_len);
 	free(h->groups);
 	hugemem_close(&h->mem);
+	if (h->grant_fd)
+		close(h->grant_fd);
 	free(h);
 }

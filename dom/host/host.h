@@ -115,6 +115,7 @@ struct host {
 	struct host_thread threads[IX_MAX_THREADS];
 	struct host_neighbours neighbours;
 	struct host_link link;
+	int grant_fd;  /* to who keeps the NIC for us; 0: it is ours */
 	int report_fd; /* eventfd, written when a thread has something to report
 			* to people; 0: nobody reads it */
 	char about[1024]; /* what is in force, one line */
@@ -282,6 +283,9 @@ void host_configure(struct host_thread *t, const struct conf *conf);
 
 /* net.c: own address, gateway into conf->dp.net before the NIC is
  * opened; fixed neighbours afterwards. */
+/* host.c: of @c, what is not memory. */
+struct nic_config host_nic_config(const struct conf *c);
+
 int host_address(struct conf *conf, char *why, size_t why_len);
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len);
 

@@ -122,8 +122,12 @@ static struct lines_client *greet(struct lines *l, int fd, u64 now)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return NULL;
-	peer = (struct lines_peer){ ++l->ids, cred.uid,
-				    l->trusts(l->arg, cred.uid) };
+	peer = (struct lines_peer){ .id = ++l->ids,
+				    .uid = cred.uid,
+				    .gid = cred.gid,
+				    .pid = cred.pid,
+				    .fd = fd,
+				    .trusted = l->trusts(l->arg, cred.uid) };
 	if (!admit(l, &peer))
 		return NULL;
 	c = calloc(1, sizeof(*c));

@@ -32,6 +32,10 @@ enum {
 struct lines_peer {
 	u64 id; /* of the connection, never 0 */
 	uid_t uid;
+	gid_t gid;
+	pid_t pid; /* that connected: it may have ended, and be another one's */
+	int fd;	   /* to ask the kernel more; or, for who has it handed to him,
+		    * beyond the answer, which is then NULL */
 	bool trusted;
 };
 

@@ -92,6 +92,12 @@ static void announce(const struct host *h)
 			len >> 30, (len >> 20) % 1024 * 10 / 1024);
 }
 
+/* Does somebody else have to map it, too? */
+static bool passed(const struct host *h)
+{
+	return h->grant_fd && !strncmp(h->conf.nic, "xdp:", 4);
+}
+
 int host_open_memory(struct host *h, const struct host_domain *domain,
 		     char *why, size_t why_len)
 {
@@ -99,7 +105,7 @@ int host_open_memory(struct host *h, const struct host_domain *domain,
 
 	if (!err)
 		err = hugemem_open(&h->mem, host_frames_len(h) * h->nthreads,
-				   h->conf.arena, domain->shared,
+				   h->conf.arena, domain->shared || passed(h),
 				   (enum hugemem_want)h->conf.pages, why,
 				   why_len);
 	if (err)
@@ -122,6 +128,8 @@ static int resume(struct host *h)
 	struct nic *nic = h->nic;
 	int err;
 
+	nic->memfd[0] = h->mem.frames.fd;
+	nic->memfd[1] = h->mem.arena.fd;
 	err = nic->resume(nic);
 	for (u32 i = 0; i < h->nthreads && !err; i++)
 		renew_pool(&h->threads[i]);

@@ -343,7 +343,9 @@ static int open_announcements(struct host_thread *t, char *why, size_t why_len)
 	char name[64];
 	int fd;
 
-	if (strncmp(conf->nic, "xdp:", 4) || conf->dp.net.ports_only)
+	/* Packet sockets are for all interfaces: none is passed. */
+	if (strncmp(conf->nic, "xdp:", 4) || conf->dp.net.ports_only ||
+	    t->host->grant_fd)
 		return 0;
 	xdp_iface(conf, name, sizeof(name));
 	fd = linux_announcements(name);

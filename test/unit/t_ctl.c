@@ -26,8 +26,8 @@ static struct host *h;
 static bool stop;
 static pthread_t ids[2];
 
-static struct lines_peer root = { 1, 0, true };
-static struct lines_peer nobody = { 2, 65534, false };
+static struct lines_peer root = { .id = 1, .trusted = true };
+static struct lines_peer nobody = { .id = 2, .uid = 65534 };
 
 static void set(struct conf *c, const char *name, const char *text)
 {
@@ -392,7 +392,7 @@ static const struct ix_capture *ring_of(int fd)
  * in memory of its own. */
 static void one_looks(void **state)
 {
-	const struct lines_peer other = { 9, 0, true };
+	const struct lines_peer other = { .id = 9, .trusted = true };
 	const struct ix_capture *first, *second;
 	int fd = capture(&root);
 	u32 n = 4;

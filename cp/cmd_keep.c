@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* ix keep SETTINGS CONNECTION PROCESS NAME: begun by ixcpd (grant.c there), as
+ * root, for a dataplane that is a user's: opens its NIC, passes the queues to
+ * it, and takes them back. CONNECTION and PROCESS (a pidfd) are descriptors. */
+#include "cp/ix.h"
+#include "dom/host/grant.h"
+#include "dom/host/host.h"
+#include "nic/grant.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct keep {
+	struct conf given, conf; /* with what follows from it worked out */
+	int conn, process, signals;
+	const char *name;
+};
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int read_settings(struct keep *k, const char *path, struct conf_err *e)
+{
+	char why[NIC_WHY];
+	int err;
+
+	conf_init(&k->conf);
+	err = conf_read_file(&k->conf, path, e);
+	if (!err)
+		err = conf_check(&k->conf, e);
+	if (err)
+		return err;
+	k->given = k->conf;
+	err = host_address(&k->conf, why, sizeof(why));
+	return err ? conf_error(e, err, "%s", why) : 0;
+}
+
+static void answer(const struct keep *k, const struct conf_err *e)
+{
+	cJSON *o = cJSON_CreateObject();
+	char *text, *line;
+	int n;
+
+	if (e)
+		cJSON_AddStringToObject(o, "error", e->text);
+	else
+		cJSON_AddTrueToObject(o, "ok");
+	if (!e)
+		cJSON_AddItemToObject(
+			o, "settings",
+			grant_settings(&k->given, grant_given, grant_ngiven));
+	text = cJSON_PrintUnformatted(o);
+	cJSON_Delete(o);
+	n = text ? asprintf(&line, "%s\n", text) : -1;
+	free(text);
+	if (n < 0)
+		return;
+	grant_send(k->conn, line, (size_t)n, NULL, 0);
+	free(line);
+}
+
+static int keep(struct keep *k)
+{
+	const int until[2] = { k->process, k->signals };
+	struct nic_config cfg = host_nic_config(&k->conf);
+
+	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
+	cfg.umem_len = cfg.frames_len + k->conf.arena;
+	return grant_keep(k->conn, &cfg, until);
+}
+
+int cmd_keep(int argc, char **argv)
+{
+	static struct keep k;
+	struct conf_err e;
+	int err;
+
+	if (argc != 5) {
+		fprintf(stderr, "ix keep: it is begun by ixcpd\n");
+		return EXIT_USAGE;
+	}
+	k.conn = atoi(argv[2]);
+	k.process = atoi(argv[3]);
+	k.name = argv[4];
+	k.signals = open_signals();
+	err = read_settings(&k, argv[1], &e);
+	answer(&k, err ? &e : NULL);
+	if (!err)
+		err = keep(&k);
+	else
+		fprintf(stderr, "ix keep: %s: %s\n", k.name, e.text);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dataplanes that users run themselves, with a NIC that they may not open.
+ *
+ *	user's ix run                 we               ix keep, root
+ *	open ... ---- connection ---> rule? claims?
+ *	                              fork ----------> has it from now on, and
+ *	queues  <------------------------------------- NAME.lock
+ *
+ * What it has, it has as long as both the user's process and the keeper live:
+ * neither needs us. We know by the lock, like those who come after us.
+ */
+#include "cp/daemon/cpd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dom/host/grant.h"
+
+enum {
+	GROUPS = 256,	   /* of a user */
+	GRACE_MS = 10000,  /* from SIGTERM to SIGKILL */
+	LOOK_MS = 1000,	   /* between two looks for the keeper */
+	SHORTEST_MS = 500, /* that one takes its place: opening costs us time */
+};
+
+struct wish {
+	const struct lines_peer *peer;
+	u32 threads;
+	struct conf conf;
+};
+
+/* ---- whom a rule is for */
+
+static bool in_group(const char *list, gid_t gid)
+{
+	const struct group *g = getgrgid(gid);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", gid);
+	return (g && cpd_listed(list, g->gr_name)) || cpd_listed(list, number);
+}
+
+static bool in_groups(const char *list, const struct lines_peer *peer)
+{
+	gid_t gids[GROUPS];
+	socklen_t len = sizeof(gids);
+	bool in = in_group(list, peer->gid);
+
+	if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len))
+		len = 0;
+	for (u32 i = 0; i < len / sizeof(gids[0]) && !in; i++)
+		in = in_group(list, gids[i]);
+	return in;
+}
+
+static bool is_for(const struct rule *r, const struct lines_peer *peer)
+{
+	return verb_named(r->user, peer->uid) ||
+	       (r->group[0] && in_groups(r->group, peer));
+}
+
+/* "tap:NAME" is enough to name a device whose address the rule has. */
+static bool same_nic(const struct rule *r, const char *nic)
+{
+	size_t n = strcspn(nic, ",");
+
+	return !strcmp(r->nic, nic) || (!nic[n] && !strncmp(r->nic, nic, n) &&
+					(!r->nic[n] || r->nic[n] == ','));
+}
+
+/* ---- what it grants: 0, or -EPERM with what it does not in @e */
+
+static bool has_ip4(const struct conf_addrs *a, struct be32 ip)
+{
+	for (u32 i = 0; i <= a->nalso; i++)
+		if (ip.raw && conf_ip4(a, i).ip.raw == ip.raw)
+			return true;
+	return false;
+}
+
+static bool has_ip6(const struct conf_addrs *a, struct be128 ip)
+{
+	for (u32 i = 0; i < a->nip6; i++)
+		if (be128_equal(a->ip6[i].ip, ip))
+			return true;
+	return false;
+}
+
+static int check_addresses(const struct rule *r, const struct conf *c,
+			   struct conf_err *e)
+{
+	bool ok = true;
+
+	for (u32 i = 0; i <= c->ip.nalso; i++)
+		ok &= !conf_ip4(&c->ip, i).ip.raw ||
+		      has_ip4(&r->ip, conf_ip4(&c->ip, i).ip);
+	for (u32 i = 0; i < c->ip.nip6; i++)
+		ok &= has_ip6(&r->ip, c->ip.ip6[i].ip);
+	return ok ? 0
+		  : conf_error(e, -EPERM,
+			       "%s does not grant you all of these addresses",
+			       r->name);
+}
+
+/* Ports of the user's own choice are asked for by default: who is not granted
+ * those has one of the others for that. */
+static int check_ports(const struct rule *r, struct conf *c, struct conf_err *e)
+{
+	struct tcp_conf *t = &c->dp.net.tcp;
+	static struct conf usual;
+
+	if (!c->ports.port[0])
+		return conf_error(e, -EINVAL, "port is missing");
+	for (u32 i = 0; c->ports.port[i]; i++)
+		if (!rule_lists(r->ports, c->ports.port[i]))
+			return conf_error(e, -EPERM,
+					  "%s does not grant you port %u",
+					  r->name, c->ports.port[i]);
+	for (u32 port = t->port_min; port <= t->port_max; port++) {
+		if (rule_lists(r->ports, port))
+			continue;
+		conf_init(&usual);
+		if (t->port_min != usual.dp.net.tcp.port_min ||
+		    t->port_max != usual.dp.net.tcp.port_max)
+			return conf_error(e, -EPERM,
+					  "%s does not grant you port %u "
+					  "(tcp.port_min to port_max)",
+					  r->name, port);
+		t->port_min = t->port_max = c->ports.port[0];
+		break;
+	}
+	return 0;
+}
+
+static int check_nic(const struct rule *r, struct wish *w, struct conf_err *e)
+{
+	struct conf *c = &w->conf;
+
+	if (c->dp.net.ports_only != !!r->ports[0])
+		return conf_error(e, -EPERM, "%s is %s ports_only", r->name,
+				  r->ports[0] ? "for" : "not for");
+	if (c->dp.net.ports_only && check_ports(r, c, e))
+		return -EPERM;
+	if (!c->dp.net.ports_only && !c->ip.ip.raw && !c->ip.nip6)
+		return conf_error(e, -EINVAL, "ip is missing");
+	return check_addresses(r, c, e);
+}
+
+static int check_rule(const struct rule *r, struct wish *w, struct conf_err *e)
+{
+	u64 memory;
+
+	if (!w->threads)
+		w->threads = r->cores;
+	if (w->threads > r->cores)
+		return conf_error(e, -EPERM, "%s grants you %u cores, not %u",
+				  r->name, r->cores, w->threads);
+	memory = plane_memory(&w->conf, w->threads);
+	if (memory > r->memory)
+		return conf_error(e, -EPERM,
+				  "%s grants you %llu MB of memory; %llu MB "
+				  "(mbufs, tcp.max_conns, arena, app_memory) "
+				  "are asked for",
+				  r->name, (unsigned long long)r->memory >> 20,
+				  (unsigned long long)memory >> 20);
+	snprintf(w->conf.nic, sizeof(w->conf.nic), "%s", r->nic);
+	return check_nic(r, w, e);
+}
+
+/* ---- who asks */
+
+/* A number is the process's only as long as that lives: its user is looked at
+ * when we have hold of it. -1: it is not he who asks, or not from here. */
+static int hold_process(const struct lines_peer *peer, struct conf_err *e)
+{
+	int fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
+	char path[64], line[128];
+	struct stat own, his;
+	uid_t uid = (uid_t)-1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)peer->pid);
+	f = fd < 0 ? NULL : fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %*u %u", &uid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)peer->pid);
+	if (uid != peer->uid || stat("/proc/self/ns/net", &own) ||
+	    stat(path, &his))
+		conf_error(e, -ESRCH, "who asks has ended");
+	else if (own.st_ino != his.st_ino)
+		conf_error(e, -EXDEV, "ixcpd is in another network namespace");
+	else
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* ---- a dataplane of it */
+
+/* The kernel knows whether it has a keeper. */
+static bool is_kept(const struct cpd *c, struct plane *p)
+{
+	return p->state != PLANE_DOWN && spawn_lock(c, p) == -EBUSY;
+}
+
+/* The first that nobody runs as, to *@out. 0, -EBUSY: there is none; -EAGAIN:
+ * but soon. */
+static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
+		     struct conf_err *e)
+{
+	int err = -EBUSY;
+
+	for (u32 i = 1; i <= r->dataplanes; i++) {
+		struct plane_conf *conf = calloc(1, sizeof(*conf));
+		struct plane *p;
+
+		if (!conf)
+			break;
+		snprintf(conf->name, sizeof(conf->name), "%s-%u", r->name, i);
+		p = plane_find(c, conf->name);
+		if (p) {
+			if (p->state != PLANE_UP || !is_kept(c, p))
+				err = -EAGAIN;
+			free(conf);
+			continue;
+		}
+		p = *out = plane_add(c, conf);
+		if (p && !spawn_lock(c, p))
+			return 0;
+		if (p)
+			plane_remove(c, p);
+		err = -EAGAIN;
+	}
+	return conf_error(e, err, "%s grants %u at a time, which run already",
+			  r->name, r->dataplanes);
+}
+
+/* Queues beside others: the first that are listed, and free. */
+static int claim_queues(struct cpd *c, struct plane *p, const struct rule *r)
+{
+	int err = -EBUSY;
+
+	snprintf(p->why, sizeof(p->why), "%s has no queues for %u cores",
+		 r->name, p->conf->max_cores);
+	p->conf->ix.nic_shared = true;
+	for (u32 q = 0; q < 64 && err; q++) {
+		bool ok = true;
+
+		for (u32 i = 0; i < p->conf->max_cores; i++)
+			ok &= rule_lists(r->queues, q + i);
+		p->conf->ix.nic_queue = q;
+		if (ok)
+			err = plane_claim(c, p);
+	}
+	return err;
+}
+
+static int claim(struct cpd *c, struct plane *p, const struct rule *r,
+		 const struct wish *w, struct conf_err *e)
+{
+	int err;
+
+	p->conf->ix = w->conf;
+	p->conf->ix.nic_shared = false;
+	p->conf->ix.nic_queue = 0;
+	p->conf->min_cores = p->conf->max_cores = w->threads;
+	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
+	return err ? conf_error(e, err, "%.250s", p->why) : 0;
+}
+
+/* ---- the keeper */
+
+static int write_user(const struct cpd *c, const struct plane *p)
+{
+	char name[64];
+	int fd, n = (int)strlen(p->conf->owner);
+	bool ok;
+
+	spawn_file(p, "user", name);
+	fd = openat(c->dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0644);
+	ok = fd >= 0 && write(fd, p->conf->owner, (size_t)n) == n;
+	if (fd >= 0)
+		close(fd);
+	return ok ? 0 : -errno;
+}
+
+static void remove_files(const struct cpd *c, const struct plane *p)
+{
+	static const char *const suffixes[] = { "user", "conf" };
+	char name[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		spawn_file(p, suffixes[i], name);
+		unlinkat(c->dir_fd, name, 0);
+	}
+}
+
+/* In a child of a child, which nobody need wait for. */
+static _Noreturn void become(char **argv, const int fds[3])
+{
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; i < 3; i++)
+		fcntl(fds[i], F_SETFD, 0);
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
+	execv(argv[0], argv);
+	fprintf(stderr, "ixcpd: %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int start_keeper(const struct cpd *c, struct plane *p, int conn)
+{
+	const int fds[3] = { conn, p->pid_fd, p->lock_fd };
+	char ix[PATH_MAX], settings[CPD_PATH + 80], text[3][16];
+	char *argv[] = { ix,	  (char *)"keep", settings, text[0],
+			 text[1], p->conf->name,  NULL };
+	int n = snprintf(text[2], sizeof(text[2]), "%d\n", (int)p->pid);
+	pid_t child;
+
+	spawn_find_ix(c, ix);
+	snprintf(settings, sizeof(settings), "%s/ixcpd/%s.conf", c->dir,
+		 p->conf->name);
+	snprintf(text[0], sizeof(text[0]), "%d", conn);
+	snprintf(text[1], sizeof(text[1]), "%d", p->pid_fd);
+	if (ftruncate(p->lock_fd, 0) ||
+	    pwrite(p->lock_fd, text[2], (size_t)n, 0) != n)
+		return -EIO;
+	fflush(NULL);
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (!child && fork())
+		_exit(0);
+	if (!child)
+		become(argv, fds);
+	waitpid(child, NULL, 0);
+	close(p->lock_fd);
+	p->lock_fd = -1;
+	return 0;
+}
+
+static void say(const struct plane *p, const char *what)
+{
+	fprintf(stderr, "ixcpd: %s (user %s, process %d): %s\n", p->conf->name,
+		p->conf->owner, (int)p->pid, what);
+}
+
+static int begin(struct cpd *c, struct plane *p, const struct lines_peer *peer,
+		 struct conf_err *e)
+{
+	int err;
+
+	snprintf(p->conf->owner, sizeof(p->conf->owner), "%u", peer->uid);
+	p->granted = p->fixed = p->wanted = true;
+	p->pid = peer->pid;
+	p->pid_fd = hold_process(peer, e);
+	if (p->pid_fd < 0)
+		return -ESRCH;
+	p->has = p->running.cores.n;
+	p->since = c->now;
+	err = spawn_write_settings(c, p);
+	if (!err)
+		err = write_user(c, p);
+	if (!err)
+		err = start_keeper(c, p, peer->fd);
+	if (err)
+		return conf_error(e, err, "starting a keeper: %s",
+				  strerror(-err));
+	p->state = PLANE_UP;
+	p->due = c->now;
+	plane_watch(c, p);
+	say(p, "granted");
+	return 0;
+}
+
+static void forget(struct cpd *c, struct plane *p)
+{
+	remove_files(c, p);
+	if (p->pid_fd >= 0)
+		close(p->pid_fd);
+	plane_remove(c, p);
+}
+
+/* ---- asked for */
+
+static int grant(struct cpd *c, const struct rule *r, struct wish *w,
+		 struct conf_err *e)
+{
+	struct plane *p = NULL;
+	int err = check_rule(r, w, e);
+
+	if (!err)
+		err = conf_check(&w->conf, e);
+	if (err)
+		return err;
+	err = new_plane(c, r, &p, e);
+	if (err)
+		return err;
+	err = claim(c, p, r, w, e);
+	if (!err)
+		err = begin(c, p, w->peer, e);
+	if (err)
+		forget(c, p);
+	return err;
+}
+
+/* Of several rules the first that can be had. */
+int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
+	       const cJSON *settings, struct conf_err *e)
+{
+	static struct wish asked, w;
+	int err = -EPERM;
+
+	asked.peer = peer;
+	asked.threads = threads;
+	conf_init(&asked.conf);
+	if (grant_apply(&asked.conf, settings, grant_asked, grant_nasked, e))
+		return -EINVAL;
+	conf_error(e, err, "no rule grants you %.200s", asked.conf.nic);
+	for (u32 i = 0; i < c->conf->nrules && err; i++) {
+		const struct rule *r = c->conf->rule[i];
+
+		w = asked;
+		if (is_for(r, peer) && same_nic(r, asked.conf.nic))
+			err = grant(c, r, &w, e);
+	}
+	return err;
+}
+
+/* ---- while it runs */
+
+static bool ended(const struct plane *p)
+{
+	struct pollfd f = { .fd = p->pid_fd, .events = POLLIN };
+
+	return p->pid_fd >= 0 && poll(&f, 1, 0) == 1;
+}
+
+static void signal_it(const struct plane *p, int sig)
+{
+	syscall(SYS_pidfd_send_signal, p->pid_fd, sig, NULL, 0);
+}
+
+static void enter(struct cpd *c, struct plane *p, enum plane_state s)
+{
+	p->state = s;
+	p->due = c->now + (s == PLANE_STOPS ? GRACE_MS : 0) * (u64)CPD_MS;
+}
+
+static void take_up(struct cpd *c, struct plane *p)
+{
+	int err = spawn_find(c, p);
+
+	if (err == -ESRCH)
+		enter(c, p, PLANE_DOWN);
+	if (err)
+		return;
+	if (spawn_settings(c, p))
+		say(p, "its settings cannot be read");
+	p->memory = plane_memory(&p->running, p->running.cores.n);
+	p->has = p->running.cores.n;
+	p->fixed = true;
+	enter(c, p, PLANE_UP);
+	plane_watch(c, p);
+	say(p, "found again");
+}
+
+static void look(struct cpd *c, struct plane *p)
+{
+	if (ended(p)) {
+		close(p->pid_fd);
+		p->pid_fd = -1;
+		p->pid = 0;
+		enter(c, p, PLANE_STOPS);
+	}
+	if (p->state == PLANE_UP && !p->wanted) {
+		signal_it(p, SIGTERM);
+		enter(c, p, PLANE_STOPS);
+	}
+	if (p->pid_fd >= 0 && p->state == PLANE_STOPS && c->now >= p->due)
+		signal_it(p, SIGKILL);
+	/* While all is well not each time. */
+	if (p->state == PLANE_UP && c->now < p->due)
+		return;
+	if (p->state == PLANE_UP)
+		p->due = c->now + LOOK_MS * (u64)CPD_MS;
+	if (is_kept(c, p))
+		return;
+	say(p, "given back");
+	enter(c, p, PLANE_DOWN);
+}
+
+bool grant_step(struct cpd *c, struct plane *p)
+{
+	if (p->state == PLANE_FOUND)
+		take_up(c, p);
+	else if (p->state != PLANE_DOWN)
+		look(c, p);
+	if (p->state != PLANE_DOWN ||
+	    c->now - p->since < SHORTEST_MS * (u64)CPD_MS)
+		return true;
+	forget(c, p);
+	return false;
+}
+
+void grant_find(const struct cpd *c, struct plane *p)
+{
+	char name[64], text[CPD_USERS];
+	ssize_t n = -1;
+	int fd;
+
+	spawn_file(p, "user", name);
+	fd = openat(c->dir_fd, name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0 || p->declared)
+		return;
+	text[n] = 0;
+	p->granted = true;
+	snprintf(p->conf->owner, sizeof(p->conf->owner), "%s", text);
+}

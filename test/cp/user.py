@@ -1,0 +1,447 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Users run dataplanes by ixcpd, without rights: on a TAP device that it makes
+for them, and by AF_XDP; also those who ask for what they are not granted, lie,
+die in between, and keep what they were passed. Linux is the other end.
+
+    netns s                                    netns c
+    Linux 10.84.0.1  ix0 ==== veth ==== ix0    10.84.0.2  clients
+      alice's echo     7
+    Linux 10.85.0.1  ix1 ==== veth ==== ix1    10.85.0.2
+      mallory's       80
+    Linux 10.86.0.1  t0 = TAP = alice's echo 10.86.0.2
+
+    user.py IXCPD IX ECHO"""
+
+import argparse
+import array
+import ctypes
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from cpd import Cpd
+from lab import (Cannot, Lab, Process, Veth, check, finish, sh, skip, wait_for)
+
+ALICE, MALLORY, STRANGER = 12345, 12346, 12347
+SERVER, OTHER, TAP = "10.84.0.1", "10.85.0.1", "10.86.0.2"
+CLIENT = ("import socket, sys; s = socket.create_connection((sys.argv[1], "
+          "int(sys.argv[2])), 20); s.settimeout(20); s.sendall(b'hello'); "
+          "sys.stdout.write(s.recv(1000).decode())")
+OPEN, BIND, SUSPEND, GROUPS = range(4)
+MB = 1 << 20
+SEALS, SHRINK_GROW = 1033, 2 | 4  # F_ADD_SEALS
+AF_XDP = 44
+SMALL = ("--mbufs", "2048", "--arena", "4M", "--tcp.max_conns", "64")
+
+
+def rules():
+    return {
+        "tap": {"user": str(ALICE), "nic": "tap:t0,10.86.0.1/24", "ip": TAP + "/24"},
+        "web": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "7,8000-8099",
+                "ip": SERVER + "/24", "memory": "512M"},
+        "mal": {"group": str(MALLORY), "nic": "xdp:ix1", "ports": "80",
+                "ip": OTHER + "/24", "memory": "512M"},
+    }
+
+
+def as_user(uid):
+    return ["setpriv", "--reuid", str(uid), "--regid", str(uid),
+            "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+
+
+class Test:
+    def __init__(self, args, lab, net, cpd):
+        self.args, self.lab, self.net, self.cpd = args, lab, net, cpd
+
+    def command(self, uid, *options):
+        stat = self.lab.directory()
+        os.chown(stat, uid, uid)
+        return [*self.net.on("s"), *as_user(uid), self.args.ix, "run",
+                "--daemon", self.cpd.dir, "--stat_dir", stat,
+                "--domain", "process", *SMALL, *options, "--", self.args.echo]
+
+    def start(self, uid, *options):
+        p = Process(self.lab, self.command(uid, *options))
+        p.wait_ready("ix: domain", 20)
+        return p
+
+    def refused(self, uid, *options):
+        """What it says."""
+        r = subprocess.run(self.command(uid, *options), capture_output=True,
+                           text=True, timeout=60)
+        return r.stderr if r.returncode else "it was not"
+
+    def client(self, address, port, where="c"):
+        return subprocess.run(
+            [*self.net.on(where), sys.executable, "-c", CLIENT, address,
+             str(port)], text=True, capture_output=True,
+            timeout=60).stdout == "hello"
+
+    def link(self, name):
+        return sh("ip", "-n", self.net.names["s"], "link", "show", name,
+                  error=None) or ""
+
+    def names(self):
+        return set(self.cpd.planes())
+
+
+def runs_as(pid, uid):
+    with open(f"/proc/{pid}/status") as f:
+        lines = dict(x.rstrip("\n").partition(":\t")[::2] for x in f)
+    return lines["Uid"].split() == [str(uid)] * 4 and \
+        int(lines["CapEff"], 16) == 0
+
+
+# ---- those who mean well
+
+def tap(t):
+    p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+    check("TAP: it says whom it asks", "ixcpd is asked" in p.said())
+    check("TAP: answers", t.client(TAP, 7, "s"))
+    check("TAP: runs as the user, without capabilities", runs_as(p.pid, ALICE))
+    t.cpd.kill()
+    check("daemon killed: it goes on", t.client(TAP, 7, "s"))
+    t.cpd.start()
+    check("the next daemon finds it", wait_for(lambda: t.cpd.planes().get(
+        "tap-1", {}).get("state") == "up"))
+    check("... with what it has", t.cpd.planes()["tap-1"]["nic"] ==
+          "tap:t0,10.86.0.1/24" and t.cpd.planes()["tap-1"]["cores"] != "")
+    check("a second one: only so many", "1 at a time" in t.refused(
+        ALICE, "--nic", "tap:t0", "--ip", TAP + "/24"))
+    others = subprocess.run(
+        [*as_user(STRANGER), t.args.ix, "down", "--dir", t.cpd.dir, "tap-1"],
+        capture_output=True, text=True, timeout=30)
+    check("another user may not end it", others.returncode and
+          "you may not" in others.stderr and p.poll() is None)
+    own = subprocess.run(
+        [*as_user(ALICE), t.args.ix, "down", "--no-wait", "--dir", t.cpd.dir,
+         "tap-1"], timeout=30)
+    check("its user may", own.returncode == 0 and wait_for(
+        lambda: p.poll() is not None))
+    check("its device is removed", wait_for(lambda: not t.link("t0")))
+    check("and forgotten", wait_for(lambda: "tap-1" not in t.names()))
+    p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24", "--domain",
+                "inline")
+    check("TAP, inline: answers", t.client(TAP, 7, "s"))
+    p.kill()
+    check("killed: its device is removed", wait_for(lambda: not t.link("t0")))
+
+
+def xdp(t):
+    options = ("--nic", "xdp:ix0", "--ports_only", "--ip", SERVER + "/24",
+               "--port", "7")
+    p = t.start(ALICE, *options, "--restart")
+    check("AF_XDP: answers", t.client(SERVER, 7))
+    check("AF_XDP: runs as the user", runs_as(p.pid, ALICE))
+    check("Linux keeps the rest", "bytes from" in sh(
+        *t.net.on("c"), "ping", "-c", "1", "-W", "2", SERVER))
+    listener = Process(t.lab, [
+        *t.net.on("s"), sys.executable, "-c",
+        "import socket; l = socket.create_server(('', 8)); print('on', "
+        "flush=True); c = l.accept()[0]; c.sendall(c.recv(99)); c.recv(1)"])
+    listener.wait_ready("on", 10)
+    check("... ports that are not granted, too", t.client(SERVER, 8))
+    t.cpd.kill()
+    app = int(open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()[0])
+    app = int(open(f"/proc/{app}/task/{app}/children").read().split()[0])
+    os.kill(app, signal.SIGKILL)
+    check("no daemon, a new life with fresh memory: answers", wait_for(
+        lambda: "starting again" in p.said() and t.client(SERVER, 7), 20))
+    t.cpd.start()
+    check("found again", wait_for(lambda: t.cpd.planes().get(
+        "web-1", {}).get("state") == "up"))
+    return p
+
+
+def not_granted(t):
+    nic = ("--nic", "xdp:ix1", "--ports_only", "--port", "80")
+    for what, uid, options, words in (
+            ("a user without rules", STRANGER, nic, "no rule grants you"),
+            ("another one's interface", ALICE, nic, "no rule grants you"),
+            ("a port", MALLORY, (*nic[:-1], "81"), "not grant you port 81"),
+            ("a range of ports", MALLORY, (*nic, "--tcp.port_min", "80",
+                                           "--tcp.port_max", "82"),
+             "not grant you port 81"),
+            ("an address", MALLORY, (*nic, "--ip", SERVER + "/24"),
+             "all of these addresses"),
+            ("a whole address", MALLORY, ("--nic", "xdp:ix1", "--ip",
+                                          OTHER + "/24"), "ports_only"),
+            ("cores", MALLORY, (*nic, "--cores", "0-1"), "1 cores, not 2"),
+            ("memory", MALLORY, (*nic, "--arena", "4G"), "MB of memory")):
+        said = t.refused(uid, *options)
+        check(f"not granted: {what}", words in said, said[-300:])
+
+
+# ---- those who do not
+
+class Liar:
+    """Speaks for itself, as MALLORY."""
+
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.settimeout(30)
+        self.s.connect(path)
+
+    def ask(self, **settings):
+        """The answer's first line."""
+        wanted = {"nic": "xdp:ix1", "ports_only": "true", "port": "80",
+                  "mbufs": "2048", "arena": "4M", "tcp.max_conns": "64",
+                  **settings}
+        self.s.sendall(json.dumps({"do": "open", "threads": 1,
+                                   "settings": wanted}).encode() + b"\n")
+        line = b""
+        while not line.endswith(b"\n"):
+            got = self.s.recv(4096)
+            if not got:
+                break
+            line += got
+        return json.loads(line or b"null")
+
+    def granted(self, **settings):
+        """The keeper of the one before may still be there."""
+        answer = self.ask(**settings)
+        for _ in range(100):
+            if "ok" in answer:
+                return self
+            if "at a time" not in answer["error"]:
+                break
+            time.sleep(0.1)
+            answer = self.ask(**settings)
+        raise SystemExit(f"not granted: {answer}")
+
+    def request(self, what, lens=(0, 0), fds=(), version=1):
+        data = struct.pack("=IIQQ", version, what, *lens) + bytes(128)
+        self.s.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                 array.array("i", fds))] if fds else [])
+        try:
+            reply, control, _, _ = self.s.recvmsg(4096, 1024)
+        except ConnectionResetError:
+            return -104, "", []
+        if len(reply) < 260:
+            return -104, "", []
+        got = array.array("i")
+        for _, _, cmsg in control:
+            got.frombytes(cmsg)
+        return (struct.unpack("i", reply[:4])[0],
+                reply[4:260].split(b"\0")[0].decode(), list(got))
+
+
+def memfd(size, seals=SHRINK_GROW, fill=True):
+    import fcntl
+    fd = os.memfd_create("x", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    if fill:
+        os.pwrite(fd, bytes(size), 0)
+    if seals:
+        fcntl.fcntl(fd, SEALS, seals)
+    return fd
+
+
+def bind(fd, ifname, queue=0):
+    """errno"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    a = struct.pack("=HHIII", AF_XDP, 0, socket.if_nametoindex(ifname), queue,
+                    0)
+    return ctypes.get_errno() if libc.bind(fd, a, len(a)) else 0
+
+
+SIZE = 4 * MB
+
+
+def lie_memory(path):
+    """Everything but two sealed memfds that are filled, and not too long."""
+    good = memfd(SIZE)
+    for what, lens, fds in (
+            ("none", (SIZE, SIZE), ()),
+            ("one", (SIZE, SIZE), (good,)),
+            ("a pipe", (SIZE, SIZE), (good, os.pipe()[0])),
+            ("a file", (SIZE, SIZE),
+             (good, os.open("/proc/self/exe", os.O_RDONLY))),
+            ("/dev/zero", (SIZE, SIZE), (good, os.open("/dev/zero",
+                                                       os.O_RDWR))),
+            ("not sealed", (SIZE, SIZE), (good, memfd(SIZE, 0))),
+            ("empty", (SIZE, SIZE), (good, memfd(SIZE, fill=False))),
+            ("too long", (SIZE, 2 * SIZE), (good, memfd(2 * SIZE))),
+            ("shorter than said", (SIZE, SIZE), (good, memfd(SIZE // 2))),
+            ("no length", (SIZE, 0), (good, memfd(SIZE))),
+            ("huge", (SIZE, (1 << 64) - 4096), (good, memfd(SIZE)))):
+        err, why, got = Liar(path).granted().request(OPEN, lens, fds)
+        if err >= 0 or got or (err != -104 and "memory" not in why):
+            print(f"{what}: {err} {why} {got}", flush=True)
+
+
+def lie_words(path):
+    """Requests that make no sense, or not now."""
+    for what, args, words in (
+            ("version", (OPEN, (0, 0), (), 77), "version"),
+            ("no such request", (99,), "not understood"),
+            ("bound before", (BIND,), "not now"),
+            ("suspended before", (SUSPEND,), "not now"),
+            ("groups before", (GROUPS,), "flow groups")):
+        err, why, _ = Liar(path).granted().request(*args)
+        if err >= 0 or words not in why:
+            print(f"{what}: {err} {why}", flush=True)
+    half = Liar(path).granted()
+    half.s.sendall(b"\1\0\0")
+    del half
+    twice = take(path)[0]
+    err, why, _ = twice.request(OPEN, (SIZE, SIZE), (memfd(SIZE), memfd(SIZE)))
+    if err >= 0 or "not now" not in why:
+        print(f"opened twice: {err} {why}", flush=True)
+    time.sleep(20)
+
+
+def lie_ask(path):
+    """A thousand times, what is not granted, and what is no request."""
+    liar = Liar(path)
+    for i in range(1000):
+        answer = liar.ask(port=str(1000 + i), **{"nic": "xdp:ix%d" % (i % 2)})
+        if "error" not in answer:
+            print(f"request {i}: {answer}", flush=True)
+    for name, value in (("user", "root"), ("seccomp", "/etc/shadow"),
+                        ("stat_dir", "/"), ("nic", "xdp:" + "x" * 400),
+                        ("mbufs", "99999999999"), ("port", "0"), ("nic", 7)):
+        if "error" not in liar.ask(**{name: value}):
+            print(f"{name} = {value} is taken", flush=True)
+
+
+def take(path):
+    liar = Liar(path).granted()
+    err, why, fds = liar.request(OPEN, (SIZE, SIZE),
+                                 (memfd(SIZE), memfd(SIZE)))
+    if err or len(fds) != 1:
+        raise SystemExit(f"opened: {err} {why} {fds}")
+    return liar, fds[0]
+
+
+def lie_elsewhere(path):
+    """Binds the socket itself, where nothing was granted: that ends it."""
+    liar, fd = take(path)
+    if bind(fd, "ix0", 0) and bind(fd, "lo", 0):
+        return print("not bound elsewhere", flush=True)
+    print("bound", flush=True)
+    liar.request(BIND)
+    time.sleep(20)
+
+
+def lie_keep(path):
+    """Dies, while a child has the socket."""
+    liar, fd = take(path)
+    if liar.request(BIND)[0]:
+        return print("not bound", flush=True)
+    if os.fork() == 0:
+        liar.s.close()
+        print("kept by", os.getpid(), flush=True)
+        time.sleep(60)
+
+
+def lie_die(path):
+    """At any point."""
+    for k in range(4):
+        if os.fork() == 0:
+            liar = Liar(path).granted()
+            if k:
+                liar.request(OPEN, (SIZE, SIZE), (memfd(SIZE), memfd(SIZE)))
+            if k > 1:
+                liar.request(BIND)
+            if k > 2:
+                liar.request(SUSPEND)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.wait()
+
+
+def lies(t, name, seconds=60):
+    """What it prints, its status."""
+    r = subprocess.run(
+        [*t.net.on("s"), *as_user(MALLORY), sys.executable, "-B", __file__,
+         "--lie", name, t.cpd.sock], capture_output=True, text=True,
+        timeout=seconds)
+    return r.stdout + r.stderr, r.returncode
+
+
+def hostile(t):
+    def free():
+        return "mal-1" not in t.names() and "xdp" not in t.link("ix1")
+
+    def undisturbed(what):
+        check(f"{what}: others are served, and the daemon answers",
+              t.client(SERVER, 7) and t.cpd.answers())
+        check(f"{what}: what was granted is free again", wait_for(free))
+
+    for name in ("ask", "memory", "die", "words"):
+        said, status = lies(t, name)
+        # who has a socket when it is over is ended
+        ends = -signal.SIGKILL if name == "words" else 0
+        check(f"{name}: refused", not said and status == ends,
+              f"{status} {said[-400:]}")
+        undisturbed(name)
+    said, status = lies(t, "elsewhere")
+    check("who binds it elsewhere is ended", said == "bound\n" and
+          status == -signal.SIGKILL, f"{said} {status}")
+    undisturbed("elsewhere")
+    p = Process(t.lab, [*t.net.on("s"), *as_user(MALLORY), sys.executable,
+                        "-B", __file__, "--lie", "keep", t.cpd.sock])
+    check("a socket is kept", wait_for(lambda: "kept by" in p.said(), 20),
+          p.said())
+    holder = int(p.said().split()[-1])
+    check("who keeps it is ended", wait_for(
+        lambda: not os.path.exists(f"/proc/{holder}"), 20))
+    undisturbed("keep")
+    p = t.start(MALLORY, "--nic", "xdp:ix1", "--ports_only", "--port", "80",
+                "--ip", OTHER + "/24")
+    check("and the interface can be had", p.poll() is None)
+    p.end()
+
+
+def second_link(net):
+    net.ip("s", "link", "add", "ix1", "type", "veth", "peer", "name", "ix1",
+           "netns", net.names["c"])
+    for k, address in (("s", OTHER), ("c", "10.85.0.2")):
+        net.ip(k, "addr", "add", address + "/24", "dev", "ix1")
+        net.ip(k, "link", "set", "ix1", "up")
+
+
+def main():
+    if sys.argv[1] == "--lie":
+        return globals()["lie_" + sys.argv[2]](sys.argv[3])
+    p = argparse.ArgumentParser()
+    for name in ("ixcpd", "ix", "echo"):
+        p.add_argument(name)
+    args = p.parse_args()
+    lab = Lab(limit=200)
+    try:
+        net = Veth(lab, SERVER, "10.84.0.2")
+        second_link(net)
+    except Cannot as why:
+        skip(why)
+    if subprocess.run([*as_user(ALICE), args.ix, "version"],
+                      capture_output=True).returncode:
+        skip("other users may not execute what is in the build tree")
+    cpd = Cpd(lab, args.ixcpd, args.ix, {})
+    cpd.before = net.on("s")
+    cores = sorted(os.sched_getaffinity(0))
+    cpd.write({}, rules=rules(), cores=",".join(map(str, cores)))
+    cpd.start()
+    t = Test(args, lab, net, cpd)
+    tap(t)
+    p = xdp(t)
+    not_granted(t)
+    hostile(t)
+    check("all the while it has run", p.poll() is None and t.client(SERVER, 7))
+    p.end()
+    check("in the end the interface is Linux's", wait_for(
+        lambda: "xdp" not in t.link("ix0")))
+    check("there is no keeper left", wait_for(lambda: not subprocess.run(
+        ["pgrep", "-f", f"ix keep {cpd.dir}"],
+        capture_output=True).stdout))
+    cpd.end()
+    finish()
+
+
+main()
