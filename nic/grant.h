@@ -74,6 +74,11 @@ int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
 int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	       size_t why_len);
 
+/* The keeper's end is the link's end, too: nic->news_fd tells. */
+void grant_watch(struct nic *nic);
+void grant_unwatch(struct nic *nic);
+bool grant_changed(const struct nic *nic);
+
 /* Keeps the NIC of @cfg for who is at the other end of @conn, until one of
  * @until can be read, or that end is closed; takes it back then. 0 or -errno:
  * why the NIC could not be had, which the other end has been told. */

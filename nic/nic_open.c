@@ -77,11 +77,15 @@ int nic_open(const struct nic_config *cfg, struct nic **out, char *why,
 				    : open_backend(cfg, out, why, why_len);
 	if (!err)
 		(*out)->news_fd = (*out)->link ? linux_link_news() : -1;
+	if (!err && cfg->grant_fd)
+		grant_watch(*out);
 	return err;
 }
 
 bool nic_link_changed(const struct nic *nic)
 {
+	if (nic->kept.fd)
+		return grant_changed(nic);
 	return nic->news_fd >= 0 && linux_link_changed(nic->news_fd);
 }
 
@@ -89,6 +93,8 @@ void nic_close(struct nic *nic)
 {
 	if (!nic)
 		return;
+	if (nic->kept.fd)
+		grant_unwatch(nic);
 	if (nic->news_fd >= 0)
 		close(nic->news_fd);
 	nic->close(nic);

@@ -13,6 +13,8 @@
 #ifndef NIC_NIC_OPEN_H
 #define NIC_NIC_OPEN_H
 
+#include <pthread.h>
+
 #include "base/be.h"
 #include "base/flows.h"
 #include "base/hash.h"
@@ -104,6 +106,17 @@ enum {
 	NIC_PARTS = 8, /* of a queue at most */
 };
 
+struct nic;
+
+/* A NIC that somebody else has opened for us (nic/take.c). */
+struct nic_kept {
+	int fd;			/* to the keeper; 0: it is ours alone */
+	pthread_mutex_t asking; /* held while that is asked */
+	int link_fd;		/* with it what news_fd waits for */
+	enum nic_link (*link)(struct nic *nic); /* ours, as far as we see */
+	int memfd[2]; /* before resume(): as in struct nic_config */
+};
+
 struct nic {
 	u32 nqueues;
 	struct nicq *q[NIC_MAX_QUEUES];
@@ -161,8 +174,7 @@ struct nic {
 	/* Adds up packets lost before they reached us into q->nr_drops and
 	 * nr_late, and nr_lies; may be NULL. One thread at a time. */
 	void (*update_drops)(struct nic *nic);
-	int grant_fd; /* 0: nobody keeps it for us */
-	int memfd[2]; /* ... then: as nic_config's, before resume() */
+	struct nic_kept kept;
 	void (*close)(struct nic *nic);
 };
 

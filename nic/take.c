@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A NIC that has been opened for us: nic_open() without its rights. */
 #include "nic/grant.h"
+#include "nic/linux.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void close_all(const int *fds, u32 n)
@@ -52,9 +55,11 @@ static int set_groups(struct nic *nic)
 	int err;
 
 	memcpy(q.group_owner, nic->group_owner, sizeof(q.group_owner));
-	err = grant_send(nic->grant_fd, &q, sizeof(q), NULL, 0);
+	pthread_mutex_lock(&nic->kept.asking);
+	err = grant_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
 	if (!err)
-		err = grant_receive(nic->grant_fd, &r, sizeof(r), NULL, 0);
+		err = grant_receive(nic->kept.fd, &r, sizeof(r), NULL, 0);
+	pthread_mutex_unlock(&nic->kept.asking);
 	return err ? err : r.err;
 }
 
@@ -88,7 +93,8 @@ int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	err = take(cfg, &r, fds, &nic, why, why_len);
 	if (err)
 		return err;
-	nic->grant_fd = cfg->grant_fd;
+	nic->kept.fd = cfg->grant_fd;
+	pthread_mutex_init(&nic->kept.asking, NULL);
 	memcpy(nic->rss_key, r.rss_key, sizeof(r.rss_key));
 	memcpy(nic->group_owner, r.group_owner, sizeof(r.group_owner));
 	nic->rss_control = r.rss_control;
@@ -96,4 +102,58 @@ int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 		nic->set_groups = set_groups;
 	*out = nic;
 	return 0;
+}
+
+/* ---- the link */
+
+/* Without him nothing comes any more, and others may have it. */
+static bool keeper_gone(const struct nic *nic)
+{
+	u8 byte;
+
+	return !recv(nic->kept.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+static enum nic_link kept_link(struct nic *nic)
+{
+	if (keeper_gone(nic))
+		return NIC_GONE;
+	return nic->kept.link ? nic->kept.link(nic) : NIC_UP;
+}
+
+/* Of his end once; if that cannot be had, only what Linux tells. */
+void grant_watch(struct nic *nic)
+{
+	struct epoll_event end = { .events = EPOLLRDHUP | EPOLLET };
+	struct epoll_event news = { .events = EPOLLIN };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	nic->kept.link = nic->link;
+	nic->link = kept_link;
+	nic->kept.link_fd = nic->news_fd;
+	if (fd < 0)
+		return;
+	epoll_ctl(fd, EPOLL_CTL_ADD, nic->kept.fd, &end);
+	if (nic->news_fd >= 0)
+		epoll_ctl(fd, EPOLL_CTL_ADD, nic->news_fd, &news);
+	nic->news_fd = fd;
+}
+
+void grant_unwatch(struct nic *nic)
+{
+	if (nic->kept.link_fd >= 0 && nic->kept.link_fd != nic->news_fd)
+		close(nic->kept.link_fd);
+}
+
+bool grant_changed(const struct nic *nic)
+{
+	struct epoll_event e;
+	bool changed = keeper_gone(nic);
+
+	while (nic->news_fd != nic->kept.link_fd &&
+	       epoll_wait(nic->news_fd, &e, 1, 0) > 0 && !(e.events & EPOLLIN))
+		changed = true;
+	if (nic->kept.link_fd >= 0)
+		changed |= linux_link_changed(nic->kept.link_fd);
+	return changed;
 }

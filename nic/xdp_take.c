@@ -153,8 +153,10 @@ static void suspend(struct nic *nic)
 	nic->update_drops(nic);
 	for (u32 i = 0; i < nic->nqueues; i++)
 		x->queues[i].lost = 0;
+	pthread_mutex_lock(&nic->kept.asking);
 	grant_ask(x->cfg.grant_fd, GRANT_SUSPEND, &x->cfg, &r, NULL, 0, why,
 		  sizeof(why));
+	pthread_mutex_unlock(&nic->kept.asking);
 	close_queues(x);
 }
 
@@ -165,10 +167,14 @@ static int resume(struct nic *nic)
 	struct grant_reply r;
 	char why[NIC_WHY];
 
-	memcpy(x->cfg.memfd, nic->memfd, sizeof(x->cfg.memfd));
+	memcpy(x->cfg.memfd, nic->kept.memfd, sizeof(x->cfg.memfd));
+	pthread_mutex_lock(&nic->kept.asking);
 	err = grant_ask(x->cfg.grant_fd, GRANT_OPEN, &x->cfg, &r, fds,
 			GRANT_FDS, why, sizeof(why));
-	return err ? err : open_queues(x, &r, fds, why, sizeof(why));
+	if (!err)
+		err = open_queues(x, &r, fds, why, sizeof(why));
+	pthread_mutex_unlock(&nic->kept.asking);
+	return err;
 }
 
 int xdp_take(const struct nic_config *cfg, const struct grant_reply *r,

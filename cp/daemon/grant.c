@@ -492,7 +492,6 @@ static void look(struct cpd *c, struct plane *p)
 	if (ended(p)) {
 		close(p->pid_fd);
 		p->pid_fd = -1;
-		p->pid = 0;
 		enter(c, p, PLANE_STOPS);
 	}
 	if (p->state == PLANE_UP && !p->wanted) {

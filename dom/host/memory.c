@@ -128,8 +128,8 @@ static int resume(struct host *h)
 	struct nic *nic = h->nic;
 	int err;
 
-	nic->memfd[0] = h->mem.frames.fd;
-	nic->memfd[1] = h->mem.arena.fd;
+	nic->kept.memfd[0] = h->mem.frames.fd;
+	nic->kept.memfd[1] = h->mem.arena.fd;
 	err = nic->resume(nic);
 	for (u32 i = 0; i < h->nthreads && !err; i++)
 		renew_pool(&h->threads[i]);

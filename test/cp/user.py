@@ -87,6 +87,9 @@ class Test:
         return sh("ip", "-n", self.net.names["s"], "link", "show", name,
                   error=None) or ""
 
+    def keeper(self, name):
+        return int(sh("pgrep", "-f", f"ix keep {self.cpd.dir}.* {name}$"))
+
     def names(self):
         return set(self.cpd.planes())
 
@@ -126,6 +129,11 @@ def tap(t):
         lambda: p.poll() is not None))
     check("its device is removed", wait_for(lambda: not t.link("t0")))
     check("and forgotten", wait_for(lambda: "tap-1" not in t.names()))
+    p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+    os.kill(t.keeper("tap-1"), signal.SIGKILL)
+    check("without its keeper it ends", wait_for(
+        lambda: p.poll() is not None) and "interface is gone" in p.said())
+    check("and its device", wait_for(lambda: not t.link("t0")))
     p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24", "--domain",
                 "inline")
     check("TAP, inline: answers", t.client(TAP, 7, "s"))
