@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ix keep SETTINGS CONNECTION PROCESS NAME: begun by ixcpd (grant.c there), as
- * root, for a dataplane that is a user's: opens its NIC, passes the queues to
- * it, and takes them back. CONNECTION and PROCESS (a pidfd) are descriptors. */
+/* ix keep SETTINGS CONNECTION PROCESS UID NAME: begun by ixcpd (grant.c there),
+ * as root, for a dataplane that is a user's: opens its NIC, passes the queues
+ * to it, and takes them back. CONNECTION and PROCESS (a pidfd) are descriptors.
+ */
 #include "cp/ix.h"
 #include "dom/host/grant.h"
 #include "dom/host/host.h"
@@ -16,6 +17,7 @@
 struct keep {
 	struct conf given, conf; /* with what follows from it worked out */
 	int conn, process, signals;
+	uid_t uid;
 	const char *name;
 };
 
@@ -78,7 +80,7 @@ static int keep(struct keep *k)
 
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
-	return grant_keep(k->conn, &cfg, until);
+	return grant_keep(k->conn, &cfg, k->uid, until);
 }
 
 int cmd_keep(int argc, char **argv)
@@ -87,13 +89,14 @@ int cmd_keep(int argc, char **argv)
 	struct conf_err e;
 	int err;
 
-	if (argc != 5) {
+	if (argc != 6) {
 		fprintf(stderr, "ix keep: it is begun by ixcpd\n");
 		return EXIT_USAGE;
 	}
 	k.conn = atoi(argv[2]);
 	k.process = atoi(argv[3]);
-	k.name = argv[4];
+	k.uid = (uid_t)strtoul(argv[4], NULL, 10);
+	k.name = argv[5];
 	k.signals = open_signals();
 	err = read_settings(&k, argv[1], &e);
 	answer(&k, err ? &e : NULL);

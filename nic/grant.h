@@ -20,6 +20,8 @@
 #ifndef NIC_GRANT_H
 #define NIC_GRANT_H
 
+#include <sys/types.h>
+
 #include "nic/nic_open.h"
 
 enum {
@@ -79,10 +81,11 @@ void grant_watch(struct nic *nic);
 void grant_unwatch(struct nic *nic);
 bool grant_changed(const struct nic *nic);
 
-/* Keeps the NIC of @cfg for who is at the other end of @conn, until one of
- * @until can be read, or that end is closed; takes it back then. 0 or -errno:
- * why the NIC could not be had, which the other end has been told. */
-int grant_keep(int conn, const struct nic_config *cfg, const int until[2]);
+/* Keeps the NIC of @cfg for user @uid, who is at the other end of @conn, until
+ * one of @until can be read, or that end is closed; takes it back then. 0 or
+ * -errno: why the NIC could not be had, which the other end has been told. */
+int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
+	       const int until[2]);
 
 /* ---- back ends */
 

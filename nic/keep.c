@@ -23,6 +23,7 @@ enum { LARGE_PAGE = 2 << 20 };
 
 struct keep {
 	int conn;
+	uid_t uid;
 	struct nic_config cfg;
 	bool tap;
 	struct nic *nic; /* NULL: not opened yet */
@@ -259,15 +260,17 @@ static void take_back(struct keep *k)
 	if (k->index)
 		linux_link_delete(k->index);
 	if (k->nic && !k->tap)
-		xdp_pass_close(k->nic);
+		xdp_pass_close(k->nic, k->uid);
 	else
 		nic_close(k->nic);
 }
 
-int grant_keep(int conn, const struct nic_config *cfg, const int until[2])
+int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
+	       const int until[2])
 {
 	const struct timeval patience = { .tv_sec = GRANT_SLOW_S };
 	struct keep k = { .conn = conn,
+			  .uid = uid,
 			  .cfg = *cfg,
 			  .tap = !strncmp(cfg->spec, "tap:", 4) };
 	int err = 0;

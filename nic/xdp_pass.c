@@ -183,6 +183,7 @@ void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 /* ---- the end */
 
 struct sockets {
+	uid_t uid;
 	u32 n;
 	ino_t ino[NIC_MAX_QUEUES];
 };
@@ -195,6 +196,23 @@ static bool is_one(const struct sockets *s, const struct stat *st)
 	return false;
 }
 
+/* Whom he may kill himself. */
+static bool is_his(const char *pid, uid_t uid)
+{
+	char path[300], line[128];
+	uid_t real = ~uid;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %u", &real) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return real == uid;
+}
+
 static bool holds(const char *pid, const struct sockets *s)
 {
 	char path[300];
@@ -203,6 +221,8 @@ static bool holds(const char *pid, const struct sockets *s)
 	bool found = false;
 	DIR *fds;
 
+	if (!is_his(pid, s->uid))
+		return false;
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	fds = opendir(path);
 	while (fds && !found && (e = readdir(fds)))
@@ -244,11 +264,11 @@ static bool end_holders(const struct sockets *s)
 	return any;
 }
 
-void xdp_pass_close(struct nic *nic)
+void xdp_pass_close(struct nic *nic, uid_t uid)
 {
 	const struct timespec pause = { .tv_nsec = EXPEL_NS };
 	struct xdp_nic *x = xdp_nic_of(nic);
-	struct sockets s = { 0 };
+	struct sockets s = { .uid = uid };
 	struct stat st;
 
 	for (u32 i = 0; i < nic->nqueues; i++)

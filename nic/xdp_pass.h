@@ -29,9 +29,10 @@ int xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
 
 /* No more packets, and our copies of the sockets are closed. */
 void xdp_pass_suspend(struct nic *nic);
-/* ... and whoever has others after that is ended, since the queues are to be
- * had by others. */
-void xdp_pass_close(struct nic *nic);
+/* ... and processes of user @uid that have others after that are ended, since
+ * the queues are to be had by others. Not somebody else's, to whom he may have
+ * passed one, to have them killed. */
+void xdp_pass_close(struct nic *nic, uid_t uid);
 
 /* What only AF_XDP has. */
 void xdp_pass_describe(const struct nic *nic, struct grant_reply *r);

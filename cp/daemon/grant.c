@@ -334,8 +334,8 @@ static int start_keeper(const struct cpd *c, struct plane *p, int conn)
 {
 	const int fds[3] = { conn, p->pid_fd, p->lock_fd };
 	char ix[PATH_MAX], settings[CPD_PATH + 80], text[3][16];
-	char *argv[] = { ix,	  (char *)"keep", settings, text[0],
-			 text[1], p->conf->name,  NULL };
+	char *argv[] = { ix,	  (char *)"keep", settings,	 text[0],
+			 text[1], p->conf->owner, p->conf->name, NULL };
 	int n = snprintf(text[2], sizeof(text[2]), "%d\n", (int)p->pid);
 	pid_t child;
 

@@ -378,6 +378,30 @@ static int read_rules(struct cpd_conf *c, const config_setting_t *rules,
 
 /* ---- the file */
 
+/* Is @plane the name of one of the rule's, "RULE-1"? */
+static bool is_of(const char *plane, const struct rule *r)
+{
+	size_t n = strlen(r->name);
+
+	return !strncmp(plane, r->name, n) && plane[n] == '-' &&
+	       strspn(plane + n + 1, "0123456789") == strlen(plane + n + 1);
+}
+
+static int check_names(const struct cpd_conf *c, struct conf_err *e)
+{
+	for (u32 i = 0; i < c->nplanes * c->nrules; i++) {
+		const char *plane = c->plane[i / c->nrules]->name;
+		const struct rule *r = c->rule[i % c->nrules];
+
+		if (is_of(plane, r))
+			return conf_error(e, -EINVAL,
+					  "dataplane %s: one of rule %s is "
+					  "called so",
+					  plane, r->name);
+	}
+	return 0;
+}
+
 /* A dataplane of a user must not take the place of a declared one. */
 static int check_number(const struct cpd_conf *c, struct conf_err *e)
 {
@@ -456,6 +480,8 @@ static int read_root(struct cpd_conf *c, const config_setting_t *root,
 	}
 	if (!err)
 		err = check_number(c, e);
+	if (!err)
+		err = check_names(c, e);
 	for (u32 i = 0; i < c->cores.n && !err; i++)
 		if (c->cores.core[i] >= POLICY_CORES)
 			err = conf_error(e, -ERANGE,

@@ -45,6 +45,8 @@ def rules():
         "tap": {"user": str(ALICE), "nic": "tap:t0,10.86.0.1/24", "ip": TAP + "/24"},
         "web": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "7,8000-8099",
                 "ip": SERVER + "/24", "memory": "512M"},
+        "own": {"user": str(MALLORY), "nic": "tap:m0,10.87.0.1/24",
+                "ip": "10.87.0.2/24"},
         "mal": {"group": str(MALLORY), "nic": "xdp:ix1", "ports": "80",
                 "ip": OTHER + "/24", "memory": "512M"},
     }
@@ -349,6 +351,33 @@ def lie_keep(path):
         time.sleep(60)
 
 
+def lie_give(path):
+    """Gives the socket to somebody else, who is not to be killed for that; then
+    the queue is busy as long as he has it."""
+    liar, fd = take(path)
+    if liar.request(BIND)[0]:
+        return print("not bound", flush=True)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(os.path.join(os.path.dirname(path), "service"))
+        socket.send_fds(s, [b"x"], [fd])
+        s.recv(1)
+
+
+def lie_persist(path):
+    """A TAP device that would stay, and one who has it."""
+    liar = Liar(path).granted(nic="tap:m0", ip="10.87.0.2/24", port="",
+                              ports_only="false")
+    err, why, fds = liar.request(OPEN)
+    if err:
+        return print(why, flush=True)
+    import fcntl
+    fcntl.ioctl(fds[0], 0x400454cb, 1)  # TUNSETPERSIST
+    if os.fork() == 0:
+        liar.s.close()
+        print("kept by", os.getpid(), flush=True)
+        time.sleep(60)
+
+
 def lie_die(path):
     """At any point."""
     for k in range(4):
@@ -401,10 +430,36 @@ def hostile(t):
     check("who keeps it is ended", wait_for(
         lambda: not os.path.exists(f"/proc/{holder}"), 20))
     undisturbed("keep")
+    give(t)
+    p = Process(t.lab, [*t.net.on("s"), *as_user(MALLORY), sys.executable,
+                        "-B", __file__, "--lie", "persist", t.cpd.sock])
+    check("a device that would stay is removed all the same", wait_for(
+        lambda: "kept by" in p.said(), 20) and wait_for(
+            lambda: not t.link("m0")), p.said())
+    undisturbed("persist")
     p = t.start(MALLORY, "--nic", "xdp:ix1", "--ports_only", "--port", "80",
                 "--ip", OTHER + "/24")
     check("and the interface can be had", p.poll() is None)
     p.end()
+
+
+def give(t):
+    """We are the service, and root's."""
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(os.path.join(t.cpd.dir, "service"))
+        os.chmod(os.path.join(t.cpd.dir, "service"), 0o666)
+        service.listen()
+        service.settimeout(30)
+        p = Process(t.lab, [*t.net.on("s"), *as_user(MALLORY), sys.executable,
+                            "-B", __file__, "--lie", "give", t.cpd.sock])
+        with service.accept()[0] as s:
+            s.settimeout(30)
+            fds = socket.recv_fds(s, 1, 1)[1]
+        check("a socket is given away: who gave it ends", wait_for(
+            lambda: p.poll() is not None), p.said())
+    check("... and who has it is left alone", wait_for(
+        lambda: "mal-1" not in t.names()) and len(fds) == 1)
+    os.close(fds[0])
 
 
 def second_link(net):
