@@ -271,6 +271,25 @@ static int claim_queues(struct cpd *c, struct plane *p, const struct rule *r)
 	return err;
 }
 
+static bool ended(const struct plane *p)
+{
+	struct pollfd f = { .fd = p->pid_fd, .events = POLLIN };
+
+	return p->pid_fd >= 0 && poll(&f, 1, 0) == 1;
+}
+
+/* Does a user's dataplane give back what it has, about now? */
+static bool one_ends(const struct cpd *c)
+{
+	for (u32 i = 0; i < c->n; i++) {
+		const struct plane *p = c->plane[i];
+
+		if (p->granted && (p->state == PLANE_STOPS || ended(p)))
+			return true;
+	}
+	return false;
+}
+
 static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 		 const struct wish *w, struct conf_err *e)
 {
@@ -281,6 +300,8 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 	p->conf->ix.nic_queue = 0;
 	p->conf->min_cores = p->conf->max_cores = w->threads;
 	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
+	if (err && one_ends(c))
+		err = -EAGAIN;
 	return err ? conf_error(e, err, "%.250s", p->why) : 0;
 }
 
@@ -426,12 +447,14 @@ static int grant(struct cpd *c, const struct rule *r, struct wish *w,
 	return err;
 }
 
-/* Of several rules the first that can be had. */
+/* Of several rules the first that can be had; else what is only another's
+ * now is the better reason. */
 int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
 	       const cJSON *settings, struct conf_err *e)
 {
 	static struct wish asked, w;
-	int err = -EPERM;
+	struct conf_err why;
+	int err = -EPERM, reason = err;
 
 	asked.peer = peer;
 	asked.threads = threads;
@@ -442,21 +465,19 @@ int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
 	for (u32 i = 0; i < c->conf->nrules && err; i++) {
 		const struct rule *r = c->conf->rule[i];
 
+		if (!is_for(r, peer) || !same_nic(r, asked.conf.nic))
+			continue;
 		w = asked;
-		if (is_for(r, peer) && same_nic(r, asked.conf.nic))
-			err = grant(c, r, &w, e);
+		err = grant(c, r, &w, &why);
+		if (reason == -EPERM) {
+			reason = err;
+			*e = why;
+		}
 	}
-	return err;
+	return err ? reason : 0;
 }
 
 /* ---- while it runs */
-
-static bool ended(const struct plane *p)
-{
-	struct pollfd f = { .fd = p->pid_fd, .events = POLLIN };
-
-	return p->pid_fd >= 0 && poll(&f, 1, 0) == 1;
-}
 
 static void signal_it(const struct plane *p, int sig)
 {

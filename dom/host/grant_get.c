@@ -20,7 +20,7 @@
 enum {
 	LINE = 4096,
 	AGAIN_MS = 200, /* between two tries */
-	AGAIN_TRIES = 25,
+	AGAIN_TRIES = 50,
 };
 
 /* ---- is it to be asked? */

@@ -9,6 +9,7 @@ die in between, and keep what they were passed. Linux is the other end.
       alice's echo     7
     Linux 10.85.0.1  ix1 ==== veth ==== ix1    10.85.0.2
       mallory's       80
+    Linux 10.88.0.1  ix2 ==== veth ==== ix2    10.88.0.2  two queues
     Linux 10.86.0.1  t0 = TAP = alice's echo 10.86.0.2
 
     user.py IXCPD IX ECHO"""
@@ -30,6 +31,7 @@ from lab import (Cannot, Lab, Process, Veth, check, finish, sh, skip, wait_for)
 
 ALICE, MALLORY, STRANGER = 12345, 12346, 12347
 SERVER, OTHER, TAP = "10.84.0.1", "10.85.0.1", "10.86.0.2"
+TWO = "10.88.0.1"
 CLIENT = ("import socket, sys; s = socket.create_connection((sys.argv[1], "
           "int(sys.argv[2])), 20); s.settimeout(20); s.sendall(b'hello'); "
           "sys.stdout.write(s.recv(1000).decode())")
@@ -45,6 +47,12 @@ def rules():
         "tap": {"user": str(ALICE), "nic": "tap:t0,10.86.0.1/24", "ip": TAP + "/24"},
         "web": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "7,8000-8099",
                 "ip": SERVER + "/24", "memory": "512M"},
+        "two": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "7",
+                "cores": 2, "memory": "512M"},
+        "left": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "8",
+                 "queues": "0-1", "memory": "512M"},
+        "right": {"user": str(MALLORY), "nic": "xdp:ix2", "ports": "9",
+                  "queues": "1", "memory": "512M"},
         "own": {"user": str(MALLORY), "nic": "tap:m0,10.87.0.1/24",
                 "ip": "10.87.0.2/24"},
         "mal": {"group": str(MALLORY), "nic": "xdp:ix1", "ports": "80",
@@ -80,10 +88,11 @@ class Test:
         return r.stderr if r.returncode else "it was not"
 
     def client(self, address, port, where="c"):
-        return subprocess.run(
+        """A program that has just begun does not listen yet."""
+        return wait_for(lambda: subprocess.run(
             [*self.net.on(where), sys.executable, "-c", CLIENT, address,
              str(port)], text=True, capture_output=True,
-            timeout=60).stdout == "hello"
+            timeout=60).stdout == "hello", 20)
 
     def link(self, name):
         return sh("ip", "-n", self.net.names["s"], "link", "show", name,
@@ -169,6 +178,48 @@ def xdp(t):
     return p
 
 
+def queues(t):
+    nic = ("--nic", "xdp:ix2", "--ports_only", "--port")
+    p = t.start(ALICE, *nic, "7", "--cores", "0-1")
+    check("two queues: all connections are answered", "2 queues" in p.said()
+          and all(t.client(TWO, 7) for _ in range(8)))
+    p.end()
+    left = t.start(ALICE, *nic, "8")
+    right = t.start(MALLORY, *nic, "9")
+    check("two users share an interface: a queue each", "from 0 on, shared" in
+          left.said() and "from 1 on, shared" in right.said())
+    said = t.refused(ALICE, *nic, "7")
+    check("... and who wants all of it is told", "ix2 is " in said, said)
+    left.kill()
+    check("one is killed: the other goes on", wait_for(
+        lambda: "left-1" not in t.names()) and right.poll() is None and
+        "xdp" in t.link("ix2"))
+    left = t.start(ALICE, *nic, "8")
+    check("... and the queue can be had again", left.poll() is None)
+    left.end()
+    right.end()
+    check("in the end it is Linux's", wait_for(
+        lambda: "xdp" not in t.link("ix2")))
+
+
+def unasked(t):
+    """No option: who may not open the NIC asks the daemon of /run/ix, if there
+    is one."""
+    command = t.command(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+    at = command.index("--daemon")
+    del command[at:at + 2]
+    at = command.index("setpriv")
+    here = ["unshare", "-m", "sh", "-c",
+            f"mount -t tmpfs none /run && mkdir /run/ix && "
+            f"mount --bind {t.cpd.dir} /run/ix && exec \"$@\"", "sh"]
+    p = Process(t.lab, command[:at] + here + command[at:])
+    p.wait_ready("ix: domain", 20)
+    check("a daemon that is there is asked", t.client(TAP, 7, "s"))
+    p.end()
+    check("... unless told not to", "not permitted" in t.refused(
+        ALICE, "--daemon", "none", "--nic", "tap:t0", "--ip", TAP + "/24"))
+
+
 def not_granted(t):
     nic = ("--nic", "xdp:ix1", "--ports_only", "--port", "80")
     for what, uid, options, words in (
@@ -219,7 +270,7 @@ class Liar:
         for _ in range(100):
             if "ok" in answer:
                 return self
-            if "at a time" not in answer["error"]:
+            if not answer.get("again") and "at a time" not in answer["error"]:
                 break
             time.sleep(0.1)
             answer = self.ask(**settings)
@@ -426,6 +477,8 @@ def hostile(t):
                         "-B", __file__, "--lie", "keep", t.cpd.sock])
     check("a socket is kept", wait_for(lambda: "kept by" in p.said(), 20),
           p.said())
+    if "kept by" not in p.said():
+        return
     holder = int(p.said().split()[-1])
     check("who keeps it is ended", wait_for(
         lambda: not os.path.exists(f"/proc/{holder}"), 20))
@@ -462,12 +515,16 @@ def give(t):
     os.close(fds[0])
 
 
-def second_link(net):
+def more_links(net):
     net.ip("s", "link", "add", "ix1", "type", "veth", "peer", "name", "ix1",
            "netns", net.names["c"])
-    for k, address in (("s", OTHER), ("c", "10.85.0.2")):
-        net.ip(k, "addr", "add", address + "/24", "dev", "ix1")
-        net.ip(k, "link", "set", "ix1", "up")
+    two = ("numrxqueues", "2", "numtxqueues", "2")
+    net.ip("s", "link", "add", "ix2", *two, "type", "veth", "peer", "name",
+           "ix2", *two, "netns", net.names["c"])
+    for k, link, address in (("s", "ix1", OTHER), ("c", "ix1", "10.85.0.2"),
+                             ("s", "ix2", TWO), ("c", "ix2", "10.88.0.2")):
+        net.ip(k, "addr", "add", address + "/24", "dev", link)
+        net.ip(k, "link", "set", link, "up")
 
 
 def main():
@@ -480,7 +537,7 @@ def main():
     lab = Lab(limit=200)
     try:
         net = Veth(lab, SERVER, "10.84.0.2")
-        second_link(net)
+        more_links(net)
     except Cannot as why:
         skip(why)
     if subprocess.run([*as_user(ALICE), args.ix, "version"],
@@ -489,10 +546,14 @@ def main():
     cpd = Cpd(lab, args.ixcpd, args.ix, {})
     cpd.before = net.on("s")
     cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        skip("needs two cores")
     cpd.write({}, rules=rules(), cores=",".join(map(str, cores)))
     cpd.start()
     t = Test(args, lab, net, cpd)
     tap(t)
+    unasked(t)
+    queues(t)
     p = xdp(t)
     not_granted(t)
     hostile(t)
