@@ -66,6 +66,36 @@ static void settings_are_read(void **state)
 	cpd_conf_free(c);
 }
 
+static void rules_are_read(void **state)
+{
+	static const char text[] =
+		"rules: { web: { user = \"alice,17\"; nic = \"xdp:eth0\";\n"
+		"ports = \"80,8000-8099\"; queues = \"2-3\"; cores = 2; };\n"
+		"lab: { group = \"staff\"; nic = \"tap:t0,10.0.0.1/24\";\n"
+		"ip = \"10.0.0.2/24\"; memory = \"2G\"; dataplanes = 3; }; "
+		"};\n";
+	struct cpd_conf *c;
+	struct conf_err e;
+	const struct rule *r;
+
+	assert_int_equal(read_text(text, &c, &e), 0);
+	assert_int_equal(c->nrules, 2);
+	r = c->rule[0];
+	assert_string_equal(r->name, "web");
+	assert_int_equal(r->cores, 2);
+	assert_int_equal(r->dataplanes, 1);
+	assert_true(r->memory == 1ull << 30);
+	assert_true(rule_lists(r->ports, 80) && rule_lists(r->ports, 8000) &&
+		    rule_lists(r->ports, 8099));
+	assert_false(rule_lists(r->ports, 8) || rule_lists(r->ports, 81) ||
+		     rule_lists(r->ports, 800) || rule_lists(r->ports, 8100));
+	assert_false(rule_lists("", 0) || rule_lists("", 80));
+	assert_int_equal(c->rule[1]->dataplanes, 3);
+	assert_true(c->rule[1]->memory == 2ull << 30);
+	assert_true(c->rule[1]->ip.ip.raw);
+	cpd_conf_free(c);
+}
+
 static void wrong(const char *text, const char *why)
 {
 	struct cpd_conf *c;
@@ -104,6 +134,39 @@ static void mistakes_are_told(void **state)
 	      "not as root");
 	wrong("dataplanes: { k*v: { }; };", "no name for a dataplane");
 	wrong("dataplanes: { kv = 7; };", "not a group");
+}
+
+#define RULE(settings) "rules: { web: { " settings " }; };"
+
+static void mistakes_in_rules_are_told(void **state)
+{
+	wrong(RULE("nic = \"xdp:e\"; ports = \"1\";"), "user, or group");
+	wrong(RULE("user = \"a\"; nic = \"wire:w\";"), "xdp:IFACE or tap");
+	wrong(RULE("user = \"a\"; nic = \"xdp:e\";"), "ip, or ports");
+	wrong(RULE("user = \"a\"; nic = \"xdp:e\"; ports = \"80,x\";"),
+	      "ports: a list");
+	wrong(RULE("user = \"a\"; nic = \"xdp:e\"; ports = \"9-8\";"),
+	      "ports: a list");
+	wrong(RULE("user = \"a\"; nic = \"xdp:e\"; ports = \"65536\";"),
+	      "up to 65535");
+	wrong(RULE("user = \"a\"; nic = \"tap:t\"; ports = \"80\";"),
+	      "only with xdp");
+	wrong(RULE("user = \"a\"; nic = \"xdp:e\"; queues = \"1\"; "
+		   "ip = \"10.0.0.1/8\";"),
+	      "only with ports");
+	wrong(RULE("mbufs = 7;"), "a rule has no setting mbufs");
+	wrong("rules: { w-b_: { user = \"a\"; nic = \"tap:t\"; "
+	      "ip = \"10.0.0.2/24\"; dataplanes = 32; }; };\n"
+	      "dataplanes: { w-b_-7: { program = \"kv\"; nic = \"tap:u\"; "
+	      "ip = \"10.0.0.3/24\"; }; };",
+	      "is called so");
+	wrong("rules: { a: { user = \"a\"; nic = \"tap:t\"; ip = "
+	      "\"10.0.0.2/24\"; dataplanes = 32; };\n"
+	      "b: { user = \"a\"; nic = \"tap:t\"; ip = \"10.0.0.2/24\"; "
+	      "dataplanes = 32; };\n"
+	      "c: { user = \"a\"; nic = \"tap:t\"; ip = \"10.0.0.2/24\"; "
+	      "}; };",
+	      "more than 64 dataplanes");
 }
 
 static void names_are_files(void **state)
@@ -191,12 +254,11 @@ static void addresses_are_one_s(void **state)
 		beside(on("xdp:b", "10.0.0.3/24,2001:db8::1/64", ""), a, 0),
 		"address 2001:db8::1 is old's (process 7)");
 	a = on("xdp:a", "10.0.0.1/24,10.1.0.1/24", "");
-	assert_string_equal(beside(on("xdp:b", "10.0.0.3/24,10.1.0.1/24", ""),
-				   a, 0),
-			    "address 10.1.0.1 is old's (process 7)");
-	assert_string_equal(beside(on("xdp:b", "10.0.0.3/24,10.1.0.2/24", ""),
-				   a, 0),
-			    "");
+	assert_string_equal(
+		beside(on("xdp:b", "10.0.0.3/24,10.1.0.1/24", ""), a, 0),
+		"address 10.1.0.1 is old's (process 7)");
+	assert_string_equal(
+		beside(on("xdp:b", "10.0.0.3/24,10.1.0.2/24", ""), a, 0), "");
 	/* Wires are networks of their own. */
 	a = on("wire:/w", "10.0.0.1/24", "");
 	assert_string_equal(beside(on("wire:/w", "10.0.0.1/24", ""), a, 0), "");
@@ -446,6 +508,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_are_read),
 		cmocka_unit_test(mistakes_are_told),
+		cmocka_unit_test(rules_are_read),
+		cmocka_unit_test(mistakes_in_rules_are_told),
 		cmocka_unit_test(names_are_files),
 		cmocka_unit_test(users_are_listed_whole),
 		cmocka_unit_test(nics_are_not_shared),
