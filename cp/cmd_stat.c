@@ -50,8 +50,8 @@ static void print_owner(uid_t uid)
 		printf(" of user %u", uid);
 }
 
-/* What ps calls it: `ix`, or the program itself in domain inline. It chooses
- * its name, and so may others for it. */
+/* What ps calls it: `ix`, or in domain inline `ix:` and the program's name. It
+ * chooses its name, and so may others for it. */
 static void print_comm(pid_t pid)
 {
 	char path[32], comm[32] = "";

@@ -39,7 +39,8 @@ static u32 common_port(const struct conf *a, const struct conf *b)
 	return 0;
 }
 
-/* Two that divide an interface: whoever shares it says which queues are his. */
+/* Two that divide an interface: the one that shares it says which
+ * queues it takes. */
 static bool divided(const struct conf *a, const struct conf *b)
 {
 	return a->nic_shared && b->nic_shared && !strcmp(a->nic, b->nic);

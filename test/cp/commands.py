@@ -56,6 +56,14 @@ def look(ix, server, domain, peers):
     check("ps: a line for it", status == 0 and len(out.splitlines()) == 2 and
           all(w in out for w in ("t_commands", str(server.pid), domain,
                                  "tap:ix0")), out)
+    check("... in columns", out.splitlines()[1:] and
+          out.splitlines()[1].split()[3:5] == ["echo", domain] and
+          out.splitlines()[1].index(domain) ==
+          out.splitlines()[0].index("DOMAIN"), out)
+    with open(f"/proc/{server.pid}/comm") as f:
+        comm = f.read().strip()
+    check("Linux's ps shows that it is ix's",
+          comm == {"process": "ix", "inline": "ix:echo"}[domain], comm)
     about = (ix.json("ps") or [{}])[0]
     check("ps --json", about.get("pid") == server.pid and about["answers"] and
           about["domain"] == domain and len(about["threads"]) == 2 and
