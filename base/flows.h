@@ -32,8 +32,8 @@ struct flows {
 			  * another one will be */
 };
 
-/* A word more of what is hashed, beginning with 0. No secret: who makes two of
- * his own flows equal harms those. */
+/* A word more of what is hashed, beginning with 0. No secret: a peer that
+ * makes two of its own flows equal harms those. */
 static inline u64 flows_hash(u64 h, u32 word)
 {
 	h = (h ^ word) * 0x9e3779b97f4a7c15;

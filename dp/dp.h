@@ -143,8 +143,8 @@ struct dp_setup {
 int dp_init(struct dp *dp, const struct dp_setup *setup, u64 now);
 
 /* Where this copy of the core has its code: the pointers to functions in @dp,
- * but for the NIC's. dp_init() does it; again whoever has a copy of his own
- * and goes on with what another one began. */
+ * but for the NIC's. dp_init() does it; again a copy of the core that
+ * goes on with what another copy began. */
 void dp_bind(struct dp *dp);
 
 /* Live settings in dp->conf or dp->net.conf have changed. */

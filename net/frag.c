@@ -12,9 +12,9 @@
  * Whoever can send, also in another's name, can begin datagrams and never end
  * them. So all of them together hold no more than one in SHARE of the buffers,
  * and a source (by its hashed address or /64) no more than are left of those.
- * Who wants more gets it from who holds most: the oldest of his goes. Where
- * there is no place for a new datagram, it is the oldest of who has begun most,
- * or of all if nobody has begun more than a FEW: between the parts of one as
+ * A source that wants more gets it from the one that holds most, whose oldest
+ * datagram goes. Where there is no place for a new datagram, it is the oldest of
+ * the source that has begun most, or of all if none has begun more than a FEW: between the parts of one as
  * many others may begin as there are places.
  *
  * Parts that overlap are a lie or a fault: the datagram goes, and what still

@@ -143,8 +143,8 @@ bool icmp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now)
 	return true;
 }
 
-/* So many a period that nobody can count by his own what others were sent: by
- * that it was told which ports are open to them (SAD DNS, CVE-2020-25705). */
+/* So many a period that no host can count by its own what others were sent: by
+ * that it could tell which ports are open to them (SAD DNS, CVE-2020-25705). */
 static bool may_send(struct net *net, u64 now)
 {
 	u64 period = (now >> ICMP_PERIOD_SHIFT) + 1; /* 0: none yet */

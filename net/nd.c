@@ -168,9 +168,9 @@ static void learn(struct net *net, struct be32 id, const u8 mac[6], u64 now)
 		neigh_heard(net, e, mac, false, now);
 }
 
-/* Another one has our address @own, or thinks so. Who is sure of it defends it
- * against us; an announcement that is to override nothing is a newcomer's
- * (RFC 4429 section 3.3): the address stays ours, and he is told. */
+/* Another host has our address @own, or thinks so. One that is sure of it
+ * defends it against us; an announcement that is to override nothing is a
+ * newcomer's (RFC 4429 section 3.3): the address stays ours, and it is told. */
 static void claimed(struct net *net, struct ip6_own *own, bool sure,
 		    bool answers, u64 now)
 {
@@ -186,8 +186,8 @@ static void claimed(struct net *net, struct ip6_own *own, bool sure,
 	}
 }
 
-/* RFC 4861, 7.2.3; of one who has no address yet, RFC 4862, 5.4.3: he is told
- * that it is ours. */
+/* RFC 4861, 7.2.3; of a host that has no address yet, RFC 4862, 5.4.3: it is
+ * told that the address is ours. */
 static void solicitation(struct net *net, const struct pkt *p, bool answers,
 			 u64 now)
 {

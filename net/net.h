@@ -148,8 +148,9 @@ static inline struct be32 addr_find(const struct net *net, struct be128 ip)
 }
 
 /* How much may go in the @period-th period of what strangers make us send, all
- * of them together: @mean on average, half of it at least. Nobody can foresee
- * it, so that who counts what he gets learns nothing of what others got. */
+ * of them together: @mean on average, half of it at least. No host can
+ * foresee it, so that one that counts what it gets learns nothing of what others
+ * got. */
 static inline u32 net_budget(const struct net *net, u32 mean, u64 period)
 {
 	const u64 what[] = { mean, period };

@@ -428,8 +428,8 @@ struct tcp {
 	u8 late[TCP_LATE];    /* timeouts in vain, by host: tcp_late.c */
 	u64 challenge_second; /* which challenges_left is for */
 	u32 challenges_left;
-	bool drains; /* who wants a connection meets silence, and our successor
-		      * when he asks again */
+	bool drains; /* a SYN is not answered: repeated, it meets our
+		      * successor */
 };
 
 /* Memory for tcp_init(), bytes: besides the slots of connections, and those. */
@@ -550,8 +550,8 @@ void tcp_output_all(struct net *net, u64 now);
 void tcp_timer(void *net, struct timer *t, u64 now);
 void tcp_watch(void *net, struct timer *t, u64 now);
 
-/* Somebody who could go on, not only of TCP, goes short of @pool: he holds
- * @held of it. */
+/* A connection, or a socket for datagrams, that could go on goes short of @pool:
+ * it holds @held of it. */
 void tcp_short(struct net *net, enum tcp_pool pool, u32 held);
 
 /* The application keeps the core: nobody is to blame for what it does not

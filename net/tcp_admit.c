@@ -11,9 +11,9 @@
  *                            fewer are left the less; or a fixed one
  *                            (tcp.per_source, tcp.per_port)
  *
- * Only confirmed connections count for their source: whoever sends SYNs in
- * another's name takes nothing from him. Who gives one up when they run short:
- * tcp_relieve.c.
+ * Only confirmed connections count for their source: a host that sends SYNs
+ * in another's name takes nothing from that one. Which is given up when they
+ * run short: tcp_relieve.c.
  */
 #include "net/tcp_int.h"
 

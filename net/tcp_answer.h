@@ -142,7 +142,7 @@ s64 tcp_answer6(struct net *net, struct tcp_conn *c, u32 done, const u8 *addr,
 /* May tcp_answer() have it? Also: the application knows it by its handle. */
 static inline bool tcp_may_answer(const struct tcp_conn *c)
 {
-	return tcp_is_usual(c, TCP_FAST_FLAGS | TCP_F_IP6) &&
+	return tcp_is_fast(c, TCP_FAST_FLAGS | TCP_F_IP6) &&
 	       c->flags & (TCP_F_ACCEPTED | TCP_F_ACTIVE);
 }
 

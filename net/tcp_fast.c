@@ -19,7 +19,7 @@ struct frame6 {
 /* These say something of sending only. */
 enum { FLAGS_IN = TCP_FAST_FLAGS | TCP_F_SHORT | TCP_F_PACED };
 
-static inline bool is_plain_segment(const struct tcp_fast_seg *s)
+static inline bool is_fast_segment(const struct tcp_fast_seg *s)
 {
 	u32 off_flags = load32(&s->tcp.off) & (0xffff & ~(TCP_PSH << 8));
 
@@ -31,8 +31,8 @@ static inline bool is_plain_segment(const struct tcp_fast_seg *s)
 /* Neighbouring fields are looked at in one word; of tos only whether there is
  * a mark: the bit in which CE is not ECT(0). The addresses are the connection's
  * if there is one. */
-static inline bool is_plain(const struct net *net, const struct mbuf *m,
-			    const struct frame *f)
+static inline bool is_fast(const struct net *net, const struct mbuf *m,
+			   const struct frame *f)
 {
 	u32 type_ihl = load32(&f->eth.type) & 0x01ffffff;
 	u32 frag_proto = load32(&f->ip.frag) &
@@ -43,13 +43,13 @@ static inline bool is_plain(const struct net *net, const struct mbuf *m,
 	       !((load64(f->eth.dst) ^ net->src.word) << 16) && /* unicast */
 	       frag_proto == (u32)IP_PROTO_TCP << 24 &&	   /* no fragment */
 	       be16_host(f->ip.len) == m->len - ETH_LEN && /* no padding */
-	       is_plain_segment(&f->seg);
+	       is_fast_segment(&f->seg);
 }
 
 /* The same; of the class, too, the mark alone. No extension headers; and nobody
  * else has claimed an address of ours, where we would be silent. */
-static inline bool is_plain6(const struct net *net, const struct mbuf *m,
-			     const struct frame6 *f)
+static inline bool is_fast6(const struct net *net, const struct mbuf *m,
+			    const struct frame6 *f)
 {
 	u32 type_mark = load32(&f->eth.type) & 0x10f0ffff;
 
@@ -58,7 +58,7 @@ static inline bool is_plain6(const struct net *net, const struct mbuf *m,
 	       type_mark == (be16(ETH_TYPE_IPV6).raw | 0x60 << 16) &&
 	       f->ip.next == IP_PROTO_TCP && !net->ip6.claimed &&
 	       be16_host(f->ip.len) == m->len - ETH_LEN - IPV6_LEN &&
-	       is_plain_segment(&f->seg);
+	       is_fast_segment(&f->seg);
 }
 
 /* @sum: of the pseudo header. */
@@ -99,7 +99,7 @@ static inline bool sum_holds6(const struct net *net, const struct mbuf *m,
 static inline bool is_next(struct net *net, const struct tcp_conn *c, u32 any,
 			   u32 seq, u32 acked, u32 tsval, u32 len)
 {
-	return tcp_is_usual(c, any) && !c->ooo &&  /* no hole to be filled */
+	return tcp_is_fast(c, any) && !c->ooo &&   /* no hole to be filled */
 	       seq == c->rcv_nxt &&		   /* in order */
 	       len <= c->rcv_adv - seq &&	   /* nothing to be cut off */
 	       acked <= c->snd_max - c->snd_una && /* sent, and not old */
@@ -202,7 +202,7 @@ static ALWAYS_INLINE bool take(struct net *net, struct mbuf *m, u64 now)
 	struct tcp_conn *c;
 	struct flow flow;
 
-	if (unlikely(!is_plain(net, m, f) || !sums_hold(net, m, f)))
+	if (unlikely(!is_fast(net, m, f) || !sums_hold(net, m, f)))
 		return false;
 	flow = flow_received(&f->ip, &f->seg);
 	c = tcp_find_at(net, tcp_hash(net, flow.addrs, flow.ports), flow);
@@ -215,7 +215,7 @@ static ALWAYS_INLINE bool take6(struct net *net, struct mbuf *m, u64 now)
 	const struct frame6 *f = (const struct frame6 *)m->data;
 	struct tcp_conn *c;
 
-	if (unlikely(!is_plain6(net, m, f) || !sum_holds6(net, m, f)))
+	if (unlikely(!is_fast6(net, m, f) || !sum_holds6(net, m, f)))
 		return false;
 	c = tcp_find6(net, &f->ip.src, &f->ip.dst, load32(&f->seg));
 	return likely(c) && take_segment(net, c, FLAGS_IN | TCP_F_IP6, m,

@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct tcp_fast_seg) == TCP_LEN + TCP_TS_LEN,
 
 /* Established, with timestamps, no loss and no timeout, and nothing but @any
  * going on? */
-static inline bool tcp_is_usual(const struct tcp_conn *c, u32 any)
+static inline bool tcp_is_fast(const struct tcp_conn *c, u32 any)
 {
 	return c->state_word == TCP_ESTABLISHED &&
 	       (c->flags & ~any) == TCP_F_TS;

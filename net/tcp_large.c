@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Packets of many segments, for a NIC that cuts them (NIC_TSO): a large answer
- * is one packet, referred to in place. Only while all is calm: what recovery
- * counts, and what pacing spreads, are segments; and the NIC would repeat CWR
- * in each of them (RFC 3168 section 6.1.2: it is said once).
+ * is one packet, referred to in place. Only while nothing is lost: what
+ * recovery counts, and what pacing spreads, are segments; and the NIC would
+ * repeat CWR in each of them (RFC 3168 section 6.1.2: it is said once).
  */
 #include "net/tcp_int.h"
 
 enum { LARGE_MOST = 64000 }; /* bytes: with its headers it fits into IP */
 
-static bool is_calm(const struct tcp_conn *c)
+static bool nothing_lost(const struct tcp_conn *c)
 {
-	const u32 stir = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
+	const u32 loss = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
 			 TCP_F_PROBE | TCP_F_PACED | TCP_F_CWR;
 
-	return !(c->flags & stir) && !c->dupacks;
+	return !(c->flags & loss) && !c->dupacks;
 }
 
 /* Up to @most bytes from the cursor on that lie in as many pieces as a packet
@@ -38,7 +38,7 @@ u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
 {
 	u32 mss = c->mss_snd;
 
-	if (!(net->caps & NIC_TSO) || !is_calm(c))
+	if (!(net->caps & NIC_TSO) || !nothing_lost(c))
 		return mss;
 	len = in_place(net, c, min(len, (u32)LARGE_MOST));
 	if (len <= mss)

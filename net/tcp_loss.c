@@ -3,7 +3,7 @@
  * What an ACK or a timeout means for a connection that misses segments, when
  * the peer reports what it has (RFC 6675, RFC 8985):
  *
- *   calm --SACK--> some missing --lost--> recovery --recover acked--> calm
+ *   none --SACK--> some missing --lost--> recovery --recover acked--> none
  *    |              (object taken)         (PRR)                  (given back)
  *    +--timeout--> all lost, slow start; F-RTO asks whether it is true
  *
@@ -328,7 +328,7 @@ static u32 count_news(struct net *net, const struct tcp_conn *c,
 	return news;
 }
 
-static bool is_calm(const struct tcp_conn *c, const struct tcp_loss *l)
+static bool nothing_lost(const struct tcp_conn *c, const struct tcp_loss *l)
 {
 	return !l->board.n &&
 	       !(c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY));
@@ -363,7 +363,7 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	if (c->frto && tcp_frto_sacked(net, c, &a, advanced))
 		tcp_board_undo(&l->board, tcp_us(now));
 	judge(net, c, l, a.bytes, now);
-	if (is_calm(c, l))
+	if (nothing_lost(c, l))
 		tcp_loss_give(net, c, l);
 }
 

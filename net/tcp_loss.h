@@ -3,7 +3,7 @@
  * Loss recovery with selective acknowledgements: what a connection needs
  * while segments are missing, and only then. A struct tcp_loss comes from a
  * pool when the first SACK or timeout tells of a loss, and goes back when all
- * is calm; with the pool empty, NewReno does (tcp_ack.c). By file:
+ * has lost nothing; with the pool empty, NewReno does (tcp_ack.c). By file:
  *
  *   tcp_sack.c   the board: what became of the bytes in flight (RFC 2018, 6675)
  *   tcp_rack.c   which of them are lost (RFC 8985 section 6)
@@ -136,7 +136,7 @@ struct tcp_loss {
 	bool learnt; /* reordering, in this episode */
 };
 
-/* NULL: none, all is calm or NewReno's. */
+/* NULL: none, nothing is lost or it is NewReno's. */
 static inline struct tcp_loss *tcp_loss_of(const struct net *net,
 					   const struct tcp_conn *c)
 {

@@ -3,18 +3,18 @@
  * What connections share, and who is cut when it is short.
  *
  * A few items of a pool are each connection's own. Beyond them it may hold as
- * many as are left, no more: so those that want much hold the same, whoever
- * comes late finds as many left, and nobody needs to be looked for (Choudhury
- * and Hahne, "Dynamic queue length thresholds"). Half of the pool is not for
- * connections whose peer takes no more: whose does go on finds it there.
+ * many as are left, no more: so those that want much hold the same, one that
+ * comes late finds as many left, and no search is needed (Choudhury and Hahne,
+ * "Dynamic queue length thresholds"). Half of the pool is not for connections
+ * whose peer takes no more: those whose peer does find it there.
  *
- * Still, who takes nothing keeps what he holds. Therefore, from the moment
- * that somebody goes short until nobody has for a while, a hand goes round
- * the connections, a bounded number at a time. It leaves a mark on each: how
- * far it should have got when the hand comes again. Who has not got there in
- * conf.patience_ms and holds more than his own, and no less than the one who
- * went short, is a hoarder: of those that the hand passes at a time the worst
- * is reset.
+ * Still, a connection whose peer takes nothing keeps what it holds. Therefore,
+ * from the moment that one goes short until none has for a while, a hand goes
+ * round the connections, a bounded number at a time. It leaves a mark on each:
+ * how far it should have got when the hand comes again. One that has not got
+ * there in conf.patience_ms and holds more than its own share, and no less than
+ * the one that went short, is a hoarder: of those that the hand passes at a time
+ * the worst is reset.
  */
 #include "net/tcp_int.h"
 
@@ -32,8 +32,8 @@ static void watch_again(struct net *net)
 	timer_set(&net->wheel, &net->tcp.watch, net->wheel.tick + ticks + 1);
 }
 
-/* Who waits for a retransmission comes again late: his want is remembered for
- * longer than it takes to find out who does not move. */
+/* A connection that waits for a retransmission comes again late: its want is
+ * remembered for longer than it takes to find out which do not move. */
 void tcp_short(struct net *net, enum tcp_pool pool, u32 held)
 {
 	struct tcp *t = &net->tcp;
@@ -53,7 +53,8 @@ bool tcp_range_due(const struct net *net, const struct tcp_conn *c)
 	       (n < TCP_OWN_RANGES || n - TCP_OWN_RANGES + kept < left);
 }
 
-/* Only who could send more goes short: not who waits for his own peer. */
+/* Only a connection that could send more goes short, not one that waits for its
+ * own peer. */
 void tcp_range_refused(struct net *net, const struct tcp_conn *c)
 {
 	if (c->sndq_ranges >= net->conf.tcp.conn_ranges)
@@ -69,7 +70,8 @@ void tcp_share_begin(struct tcp_conn *c)
 	c->recv_mark = (struct tcp_mark){ .goal = c->rcv_nxt };
 }
 
-/* Who has got to @m->goal is given the next one, @stride from where he is. */
+/* A connection that has got to @m->goal is given the next one, @stride from
+ * where it is. */
 static bool stuck(struct tcp_mark *m, u32 pos, u32 stride, u32 tick,
 		  u32 patience)
 {
@@ -113,8 +115,8 @@ static void blame(const struct tcp *t, struct worst *w, enum tcp_pool pool,
 }
 
 /* An application may take its time to read: that alone is no reason to cut
- * anybody, unless somebody does not get the few buffers that are his own. It
- * is, if it does not read because the peer takes no answers. */
+ * a connection, unless another one does not get the few buffers of its own. It
+ * is, if the application does not read because the peer takes no answers. */
 static void look_at(struct net *net, struct tcp_conn *c, struct worst *w,
 		    u32 tick)
 {

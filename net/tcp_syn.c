@@ -62,8 +62,8 @@ static bool may_keep(struct net *net, const struct tcp_listener *l)
 	return tcp_may_queue(net, l);
 }
 
-/* A cookie also for whom a place is being made: it is there when his ACK
- * comes. */
+/* A cookie also for a peer for which a place is being made: it is there when
+ * its ACK comes. */
 static void syn_to_listener(struct net *net, struct tcp_listener *l,
 			    const struct pkt *p, const struct tcp_seg *s,
 			    u8 group, u64 now)

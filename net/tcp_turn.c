@@ -86,7 +86,7 @@ static COLD void output_more(struct net *net, u64 now)
 void tcp_output_all(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
-	/* Whoever marks himself again meanwhile waits for the next call. */
+	/* What is marked again meanwhile waits for the next call. */
 	struct tcp_conn *c = t->out_head, *next, **last = t->out_tail;
 
 	t->out_head = NULL;

@@ -70,7 +70,7 @@ struct nicq {
 	/* Set by the back end: packets wait for one more kick(). */
 	bool tx_pending;
 	/* Set by the back end, where tx() copies frames to one such ring: the
-	 * caller may take room for a frame there and write it himself, as long
+	 * caller may take room for a frame there and write it itself, as long
 	 * as no other waits before it. The next tx(), of no packets, too, sends
 	 * it. NULL: not now, or never. */
 	struct ring_tx *direct;

@@ -41,9 +41,9 @@ static inline bool unplugged(const struct wire_queue *w)
 /* Every frame would go to one ring, as it is. @queues: of the peer's. */
 static inline void refresh_direct(struct wire_queue *w, u32 queues)
 {
-	bool plain = queues == 1 && !w->impairer && !unplugged(w);
+	bool direct = queues == 1 && !w->impairer && !unplugged(w);
 
-	w->q.direct = plain ? &w->tx[0] : NULL;
+	w->q.direct = direct ? &w->tx[0] : NULL;
 }
 
 bool wire_send(struct wire_queue *w, const u8 *frame, u32 len)

@@ -62,7 +62,7 @@ static void receive(struct ix_conn *c)
 
 static void handle(struct ixev_ctx *ctx, unsigned int reason);
 
-static void handle_rare(struct ixev_ctx *ctx, unsigned int reason)
+static void handle_slow(struct ixev_ctx *ctx, unsigned int reason)
 {
 	struct ix_conn *c = self(ctx);
 
@@ -82,7 +82,7 @@ static void handle(struct ixev_ctx *ctx, unsigned int reason)
 	if (reason & IXEVIN)
 		receive(c);
 	if (reason != IXEVIN)
-		handle_rare(ctx, reason);
+		handle_slow(ctx, reason);
 }
 
 static struct ixev_ctx *accept_none(struct ip_tuple *id)

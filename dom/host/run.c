@@ -201,7 +201,7 @@ void host_wake_others(struct host_thread *t)
 	}
 }
 
-/* A yield may have let somebody else run, for as long as he likes. */
+/* A yield may have let another process run, for however long. */
 static void offer_core(struct host_thread *t, u64 now)
 {
 	u64 after;

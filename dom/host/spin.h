@@ -18,7 +18,7 @@
 enum {
 	SPIN_OFFER_NS = 4000,	  /* without work: then offer the core */
 	SPIN_TAKEN_NS = 4000,	  /* yield took so long: somebody ran */
-	SPIN_RETRY_NS = 50000000, /* then see whether he still wants it */
+	SPIN_RETRY_NS = 50000000, /* then see whether it is still wanted */
 	SPIN_TAKEN = 4,	 /* an offer taken counts for so many refused */
 	SPIN_SHARED = 8, /* from here on the core is not ours alone */
 	SPIN_SURE = 12,	 /* more than this is not remembered */

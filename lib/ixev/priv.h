@@ -313,8 +313,8 @@ void ixev_hold(struct ixev_thread *t, struct ixev_ctx *ctx);
 /* It goes to another thread, and has come. */
 void ixev_hold_leaves(struct ixev_ctx *ctx);
 void ixev_hold_arrives(struct ixev_thread *t, struct ixev_ctx *ctx);
-/* Somebody wants more than there is, or than he may hold: which is found out
- * anew, and returned. */
+/* A connection wants more than there is, or than it may hold: how much that is
+ * is computed anew, and returned. */
 uint32_t ixev_short(struct ixev_thread *t);
 
 /* ---- cross.c */

@@ -14,10 +14,10 @@
  * does the same, net/tcp_share.c). What is allowed is found out anew with each
  * buffer that is begun.
  *
- * Who holds more than OWN is on a list. From the moment that somebody is
- * refused what would be his own until nobody has been for a while, that list is
+ * A connection that holds more than OWN is on a list. From the moment that one
+ * is refused a buffer within OWN until none has been for a while, that list is
  * gone through, a bounded number at a time: of those whose peer has
- * acknowledged neither all nor a segment in PATIENCE_NS the one who holds most
+ * acknowledged neither all nor a segment in PATIENCE_NS the one that holds most
  * is reset, one each time, until half of the memory is there again.
  */
 #include <stdlib.h>

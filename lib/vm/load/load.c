@@ -64,8 +64,8 @@ static bool numbers(const char *s, s64 out[NFDS])
 }
 
 /* The descriptors stay open; libix closes them, as in domain process. If
- * somebody has replaced them before executing us, only his own memory is
- * affected. */
+ * they were replaced before we were executed, only the memory of the program
+ * that did so is affected. */
 static bool map(s64 fd, u64 at, u64 rights)
 {
 	s64 len = sys3(SYS_LSEEK, (u64)fd, 0, SEEK_TO_END);
