@@ -22,14 +22,16 @@ bool dp_leave_pass(struct dp *dp,
 	u32 mask = t->table_mask, at = l->at, end = min(at + LOOKS, mask + 1);
 
 	while (at < end && !l->full) {
-		u32 i = table[at].conn, next = table[(at + AHEAD) & mask].conn;
+		struct ref32 ref = table[at].conn;
+		struct ref32 next = table[(at + AHEAD) & mask].conn;
+		struct tcp_conn *c = &t->conns[ref32_index(ref)];
 
-		if (next)
-			prefetch(&t->conns[next - 1]);
-		if (i && dp_group_in(&l->groups, t->conns[i - 1].group)) {
-			see(dp, &t->conns[i - 1]);
-			if (table[at].conn != i) /* another has its place */
-				continue;
+		if (next.raw)
+			prefetch(&t->conns[ref32_index(next)]);
+		if (ref.raw && dp_group_in(&l->groups, c->group)) {
+			see(dp, c);
+			if (table[at].conn.raw != ref.raw)
+				continue; /* another has its place */
 		}
 		at++;
 	}

@@ -54,6 +54,7 @@
 
 #include "base/be.h"
 #include "base/mbuf.h"
+#include "base/ref.h"
 #include "base/timer.h"
 #include "net/pkt.h"
 
@@ -212,8 +213,8 @@ struct tcp_conn {
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue; then silent, or TIME-WAIT */
 	union {
-		u32 next_dead;	  /* TCP_F_ON_DEAD: index + 1 */
-		struct {	  /* until then: */
+		struct ref32 next_dead; /* TCP_F_ON_DEAD */
+		struct {		/* until then: */
 			u16 loss; /* index + 1 of a struct tcp_loss, or 0 */
 			/* RACK.reo_wnd_mult; 0: no reordering */
 			u8 reo_mult : 3;
@@ -223,7 +224,7 @@ struct tcp_conn {
 			u8 sack : 1;	 /* agreed on (RFC 2018) */
 		};
 	};
-	u16 listener; /* index + 1, until accepted */
+	struct ref16 listener; /* until accepted */
 	u16 short_at; /* TCP_F_SHORT: lower bits of the crossings till then */
 	union {
 		struct {
@@ -354,7 +355,7 @@ enum { TCP_LOSS_SOURCES = 8 }; /* log2 */
 
 struct tcp_slot { /* of the connection table: open addressing */
 	u32 hash;
-	u32 conn; /* index + 1, 0: free */
+	struct ref32 conn; /* none: free */
 };
 
 struct tcp {
@@ -415,7 +416,7 @@ struct tcp {
 	/* Have had their turn, and want more: tcp_output_all(). */
 	struct tcp_conn *more_head, **more_tail;
 	u32 out_room; /* packets there must be room for: those keep half */
-	u32 dead;     /* list, index + 1 */
+	struct ref32 dead; /* list */
 	struct list time_wait; /* oldest first: recycled when short */
 	struct list silent;    /* accepted, oldest first: the same */
 	/* Ticks, from conf. A peer may delay its ACK: on a path with a steady

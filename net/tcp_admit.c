@@ -96,13 +96,13 @@ void tcp_uncount(struct net *net, struct tcp_conn *c)
 static struct tcp_listener *listener_of(struct net *net,
 					const struct tcp_conn *c)
 {
-	return &net->tcp.listeners[c->listener - 1];
+	return &net->tcp.listeners[ref16_index(c->listener)];
 }
 
 void tcp_enter_listener(struct net *net, struct tcp_listener *l,
 			struct tcp_conn *c)
 {
-	c->listener = (u16)(l - net->tcp.listeners + 1);
+	c->listener = ref16((u32)(l - net->tcp.listeners));
 	l->waiting++;
 	l->nhalf++;
 	net->tcp.nhalf++;
@@ -121,12 +121,12 @@ void tcp_confirmed(struct net *net, struct tcp_conn *c)
 
 void tcp_leave_listener(struct net *net, struct tcp_conn *c)
 {
-	if (!c->listener)
+	if (!c->listener.raw)
 		return;
 	if (c->state == TCP_SYN_RCVD)
 		tcp_confirmed(net, c);
 	listener_of(net, c)->waiting--;
-	c->listener = 0;
+	c->listener = (struct ref16){ 0 };
 	list_del(&c->link);
 }
 

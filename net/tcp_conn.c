@@ -182,13 +182,14 @@ void tcp_dead_told(struct net *net, struct tcp_conn *c)
 	c->flags |= TCP_F_DEAD_TOLD | TCP_F_ON_DEAD;
 	c->events = 0;
 	c->next_dead = net->tcp.dead;
-	net->tcp.dead = handle_index(c->handle) + 1;
+	net->tcp.dead = ref32(handle_index(c->handle));
 }
 
 void tcp_reap(struct net *net)
 {
-	while (net->tcp.dead) {
-		struct tcp_conn *c = &net->tcp.conns[net->tcp.dead - 1];
+	while (net->tcp.dead.raw) {
+		struct tcp_conn *c =
+			&net->tcp.conns[ref32_index(net->tcp.dead)];
 
 		net->tcp.dead = c->next_dead;
 		c->flags &= ~(u32)TCP_F_ON_DEAD;
@@ -234,7 +235,7 @@ void tcp_established(struct net *net, struct tcp_conn *c, u64 now)
 			     net->tcp.rto_max);
 	if (c->backoff > 1) /* RFC 5681 section 3.1, RFC 6928 section 2 */
 		c->cwnd = c->mss_snd;
-	if (c->listener)
+	if (c->listener.raw)
 		tcp_confirmed(net, c);
 	tcp_count(net, c);
 	c->state = TCP_ESTABLISHED;

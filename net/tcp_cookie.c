@@ -155,8 +155,9 @@ static bool read_cookie(const struct net *net, const struct pkt *p,
 /* May @c, half-open, have been sent a cookie before its place? */
 static bool had_cookie(const struct net *net, const struct tcp_conn *c, u64 now)
 {
-	return c->state == TCP_SYN_RCVD && c->listener &&
-	       tcp_cookies_out(&net->tcp.listeners[c->listener - 1], now);
+	return c->state == TCP_SYN_RCVD && c->listener.raw &&
+	       tcp_cookies_out(&net->tcp.listeners[ref16_index(c->listener)],
+			       now);
 }
 
 bool tcp_cookie_earlier(const struct net *net, const struct tcp_conn *c,

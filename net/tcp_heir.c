@@ -47,8 +47,9 @@ u32 tcp_keep_flows(const struct net *net, u32 from, u32 most)
 	const struct tcp *t = &net->tcp;
 
 	for (; most && from <= t->table_mask; from++, most--)
-		if (t->table[from].conn)
+		if (t->table[from].conn.raw)
 			tcp_keep_flow(net,
-				      t->conns[t->table[from].conn - 1].flow);
+				      t->conns[ref32_index(t->table[from].conn)]
+					      .flow);
 	return from;
 }

@@ -36,7 +36,7 @@ static bool take_ack(struct net *net, struct tcp_conn *c,
 	bool advanced, may_repeat = true;
 
 	if (c->state == TCP_SYN_RCVD) {
-		if (c->listener &&
+		if (c->listener.raw &&
 		    !tcp_in_share(net, c->flow.raddr, c->flow.lport)) {
 			net->stat->drop_tcp_share++;
 			tcp_abort(net, c, now);

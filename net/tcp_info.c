@@ -58,13 +58,13 @@ static void sending(const struct net *net, const struct tcp_conn *c,
 
 bool tcp_info(const struct net *net, u32 place, struct tcp_info *out, u64 now)
 {
-	u32 conn = net->tcp.table[place].conn;
-	const struct tcp_conn *c = &net->tcp.conns[conn - 1];
+	struct ref32 conn = net->tcp.table[place].conn;
+	const struct tcp_conn *c = &net->tcp.conns[ref32_index(conn)];
 
-	if (!conn)
+	if (!conn.raw)
 		return false;
 	*out = (struct tcp_info){
-		.index = conn - 1,
+		.index = ref32_index(conn),
 		.raddr = addr_to_ip6(net, c->flow.raddr),
 		.laddr = addr_to_ip6(net, c->flow.laddr),
 		.rport = be16_host(c->flow.rport),

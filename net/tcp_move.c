@@ -167,9 +167,9 @@ static void leave_lists(struct net *net, struct tcp_conn *c)
 {
 	u32 kept = c->flags & (TCP_F_COUNTED | TCP_F_SILENT);
 
-	if (c->listener) {
+	if (c->listener.raw) {
 		tcp_leave_listener(net, c);
-		c->listener = LISTENED;
+		c->listener = (struct ref16){ LISTENED };
 	}
 	tcp_spoken(&net->tcp, c);
 	tcp_uncount(net, c);
@@ -404,9 +404,9 @@ static void join_lists(struct net *net, struct tcp_conn *c)
 		tcp_silence(&net->tcp, c);
 	if (c->flags & TCP_F_COUNTED)
 		tcp_count(net, c);
-	if (!c->listener)
+	if (!c->listener.raw)
 		return;
-	c->listener = 0;
+	c->listener = (struct ref16){ 0 };
 	l = tcp_find_listener(net, c->flow.laddr, be16_host(c->flow.lport));
 	if (!l)
 		return;

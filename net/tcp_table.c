@@ -14,16 +14,16 @@ void tcp_table_add(struct net *net, struct tcp_conn *c)
 	u32 hash = hash_of(net, c);
 	u32 i = hash >> t->table_shift;
 
-	while (t->table[i].conn)
+	while (t->table[i].conn.raw)
 		i = (i + 1) & t->table_mask;
-	t->table[i] = (struct tcp_slot){ hash, tcp_index(t, c) + 1 };
+	t->table[i] = (struct tcp_slot){ hash, ref32(tcp_index(t, c)) };
 }
 
 /* Closes the gap at @hole: moves back every later entry of the run that may
  * not stay behind a free slot. */
 static void table_close_gap(struct tcp *t, u32 hole)
 {
-	for (u32 i = (hole + 1) & t->table_mask; t->table[i].conn;
+	for (u32 i = (hole + 1) & t->table_mask; t->table[i].conn.raw;
 	     i = (i + 1) & t->table_mask) {
 		u32 home = t->table[i].hash >> t->table_shift;
 
@@ -33,18 +33,18 @@ static void table_close_gap(struct tcp *t, u32 hole)
 		t->nshifts++;
 		hole = i;
 	}
-	t->table[hole].conn = 0;
+	t->table[hole].conn = (struct ref32){ 0 };
 }
 
 void tcp_table_del(struct net *net, struct tcp_conn *c)
 {
 	struct tcp *t = &net->tcp;
 	u32 hash = hash_of(net, c);
-	u32 want = tcp_index(t, c) + 1;
+	struct ref32 want = ref32(tcp_index(t, c));
 	u32 i = hash >> t->table_shift;
 
-	while (t->table[i].conn && t->table[i].conn != want)
+	while (t->table[i].conn.raw && t->table[i].conn.raw != want.raw)
 		i = (i + 1) & t->table_mask;
-	if (t->table[i].conn)
+	if (t->table[i].conn.raw)
 		table_close_gap(t, i);
 }

@@ -40,9 +40,9 @@ static inline struct tcp_conn *tcp_find_at(const struct net *net, u32 hash,
 {
 	const struct tcp *t = &net->tcp;
 
-	for (u32 i = hash >> t->table_shift; t->table[i].conn;
+	for (u32 i = hash >> t->table_shift; t->table[i].conn.raw;
 	     i = (i + 1) & t->table_mask) {
-		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
+		struct tcp_conn *c = &t->conns[ref32_index(t->table[i].conn)];
 
 		if (likely(t->table[i].hash == hash &&
 			   c->flow.addrs == flow.addrs &&
@@ -66,9 +66,9 @@ static inline struct tcp_conn *tcp_find6(const struct net *net,
 	const struct addr_table *a = &net->addrs;
 	u32 hash = tcp_hash6(net, raddr, ports);
 
-	for (u32 i = hash >> t->table_shift; t->table[i].conn;
+	for (u32 i = hash >> t->table_shift; t->table[i].conn.raw;
 	     i = (i + 1) & t->table_mask) {
-		struct tcp_conn *c = &t->conns[t->table[i].conn - 1];
+		struct tcp_conn *c = &t->conns[ref32_index(t->table[i].conn)];
 
 		if (likely(t->table[i].hash == hash && c->flow.ports == ports &&
 			   c->flags & TCP_F_IP6 &&
@@ -83,18 +83,19 @@ static inline struct tcp_conn *tcp_find6(const struct net *net,
  * lie anywhere among those of all threads. */
 
 struct tcp_walk {
-	u32 at, last; /* zeroed: the beginning */
+	u32 at; /* zeroed: the beginning */
+	struct ref32 last;
 };
 
 /* The next one, or NULL. The one before may have ended meanwhile, no other. */
 static inline struct tcp_conn *tcp_walk(const struct tcp *t, struct tcp_walk *w)
 {
-	if (w->last && t->table[w->at].conn == w->last)
+	if (w->last.raw && t->table[w->at].conn.raw == w->last.raw)
 		w->at++;
 	for (; w->at <= t->table_mask; w->at++) {
 		w->last = t->table[w->at].conn;
-		if (w->last)
-			return &t->conns[w->last - 1];
+		if (w->last.raw)
+			return &t->conns[ref32_index(w->last)];
 	}
 	return NULL;
 }
@@ -107,8 +108,8 @@ static inline struct tcp_conn *tcp_go_round(const struct tcp *t, u32 *at,
 	while (*looks) {
 		--*looks;
 		*at = (*at + 1) & t->table_mask;
-		if (t->table[*at].conn)
-			return &t->conns[t->table[*at].conn - 1];
+		if (t->table[*at].conn.raw)
+			return &t->conns[ref32_index(t->table[*at].conn)];
 	}
 	return NULL;
 }

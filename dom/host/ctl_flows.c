@@ -61,8 +61,8 @@ static bool matches(const struct piece *p, const struct tcp_info *f)
 
 static void fetch_ahead(const struct tcp *t, u32 place)
 {
-	if (place <= t->table_mask && t->table[place].conn)
-		prefetch(&t->conns[t->table[place].conn - 1]);
+	if (place <= t->table_mask && t->table[place].conn.raw)
+		prefetch(&t->conns[ref32_index(t->table[place].conn)]);
 }
 
 static void collect(struct dp *dp, void *arg, u64 now)
@@ -79,8 +79,8 @@ static void collect(struct dp *dp, void *arg, u64 now)
 
 		used++;
 		fetch_ahead(t, i + AHEAD);
-		if (!t->table[i].conn ||
-		    !may_match(p, &t->conns[t->table[i].conn - 1]) ||
+		if (!t->table[i].conn.raw ||
+		    !may_match(p, &t->conns[ref32_index(t->table[i].conn)]) ||
 		    !tcp_info(&dp->net, i, f, now))
 			continue;
 		used += COPY;

@@ -344,7 +344,7 @@ LOSS = [
     Mutant("... to other connections of the host neither", "net/tcp_late.c",
            "c->flow.raddr.raw", "c->flow.rport.raw", ["late_host"]),
     Mutant("a large packet is sent while segments are counted",
-           "net/tcp_large.c", " || !is_calm(c)", "", ["t_tcp_out"]),
+           "net/tcp_large.c", " || !nothing_lost(c)", "", ["t_tcp_out"]),
     Mutant("a large packet ends within a segment", "net/tcp_large.c",
            "len - len % mss", "len", ["t_tcp_out"]),
     Mutant("a large packet has more pieces than it may", "net/tcp_large.c",

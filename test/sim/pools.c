@@ -241,7 +241,7 @@ void check_empty(struct host *h)
 				 h->nr);
 		if (t->ranges_left != h->conf.net.tcp.max_ranges)
 			sim_fail(h->world, "host %u: ranges are lost", h->nr);
-		if (h->nthreads > 1 && !t->dead && !t->ready_head &&
+		if (h->nthreads > 1 && !t->dead.raw && !t->ready_head &&
 		    !t->out_head &&
 		    tcp_slots_free(t, &h->conf.net.tcp) !=
 			    h->conf.net.tcp.max_conns)

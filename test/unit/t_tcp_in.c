@@ -207,7 +207,7 @@ static void check(struct fixture *f)
 
 		if (c->flags & TCP_F_RELEASED)
 			continue;
-		half += c->state == TCP_SYN_RCVD && c->listener;
+		half += c->state == TCP_SYN_RCVD && c->listener.raw;
 		counted += c->state >= TCP_ESTABLISHED &&
 			   c->state != TCP_TIME_WAIT;
 		for (const struct mbuf *m = c->rx_head; m; m = m->next) {

@@ -141,7 +141,7 @@ static u32 place_of(const struct tcp *t, const struct tcp_conn *c)
 {
 	u32 place = 0;
 
-	while (t->table[place].conn != tcp_index(t, c) + 1)
+	while (t->table[place].conn.raw != ref32(tcp_index(t, c)).raw)
 		assert_true(place++ < t->table_mask);
 	return place;
 }

@@ -100,7 +100,7 @@ int tcpfix_teardown(void **state)
 		assert_int_equal(t->sources[i], 0);
 	assert_int_equal(f->net.wheel.count, 0);
 	for (u32 i = 0; i <= t->table_mask; i++)
-		assert_int_equal(t->table[i].conn, 0);
+		assert_int_equal(t->table[i].conn.raw, 0);
 	free(f->tcp_mem);
 	fix_stop(f);
 	return 0;
