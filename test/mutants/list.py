@@ -1212,7 +1212,7 @@ GUEST = [
     Mutant("an x87 exception comes again in ring 3", "dom/vm/guest/entry.S",
            "\tfninit\n", "", ["vm_trial"]),
     Mutant("a thread is here and in ring 3", "lib/vm/app.c",
-           "if (likely(!READ_ONCE(p->waits)))", "if (1)", ["vm_trial"]),
+           "if (likely(!READ_ONCE(p->waits)) ||", "if (1 ||", ["vm_trial"]),
 ]
 
 MEASURES = [
@@ -1242,6 +1242,26 @@ MEASURES = [
            ["readme"]),
 ]
 
+# Who drives a port; what a crossing refuses; what nobody counted.
+PORTS = [
+    Mutant("a released port is not taken by who crosses", "lib/ix/init.c",
+           "\t\tport->domain = d;\n", "", ["t_ix"]),
+    Mutant("a port can be released by two", "lib/ix/init.c",
+           "\tif (d == &lib.released)\n\t\treturn -EBUSY;\n", "", ["t_ix"]),
+    Mutant("flags that mean nothing are ignored", "dom/host/run.c",
+           "\tif (flags & ~(u32)IX_RUN_FLAGS)\n\t\treturn -EINVAL;\n", "",
+           ["t_host"]),
+    Mutant("a wire's nonsense is not told", "nic/wire_open.c",
+           "w->q.nr_lies = lies;", "(void)lies;", ["t_host"]),
+    Mutant("another thread crosses what one drives in ring 3", "lib/vm/app.c",
+           "\tif (READ_ONCE(p->owner) != pthread_self())\n"
+           "\t\treturn -EBUSY;\n\tvm_from", "\tvm_from", ["vm"]),
+    Mutant("run_io in ring 3 of another port is that one's", "dom/vm/kvm.c",
+           "VM_RUN_IO + i;", "VM_RUN_IO;", ["vm"]),
+    Mutant("ix ps has a program's folder", "cp/cmd_ps.c",
+           "return last ? last + 1 : path;", "return path;", ["commands"]),
+]
+
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
            CONGESTION + IP6 + DAEMON + CONTROL + MOVE + IP6_PATHS + LOOK +
-           STEERING + GUEST + MEASURES)
+           STEERING + GUEST + MEASURES + PORTS)
