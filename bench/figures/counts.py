@@ -116,7 +116,7 @@ def instructions(bench):
                  each["echo6"] / each["echo"], 1.1, "<="),
                 ("instructions per 64 B echo on bare libix (bench/echo_raw.c)",
                  each["echo_raw"], 860, "<="),
-                ("... byte by byte through a ring (example/echo_ix.c)",
+                ("... copied into pages of the arena (example/echo_ix.c)",
                  each["echo_ix"], None, ""),
                 ("instructions per connection with one 64 B echo, FIN both ways",
                  each["churn"], None, ""),
