@@ -975,7 +975,7 @@ CONTROL = [
            "if (s->flags & TCP_RST)", ["t_tcp_conn"]),
     Mutant("a drained dataplane refuses what a cookie has promised",
            "net/tcp_syn.c", "|| which != TCP_SYN)", ")", ["t_tcp_cookie"]),
-    Mutant("a successor gets what is the old one's", "nic/tap_steer.bpf.c",
+    Mutant("a successor gets what is the old one's", "nic/flow_place.bpf.h",
            "\t\t\treturn entry & PLACE;", "\t\t\treturn heir;",
            ["t_tap_steer"]),
     Mutant("a successor's queues are where they were", "nic/tap_share.c",
