@@ -16,6 +16,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "net/tcp_answer.h"
 #include "rig.h"
 
 enum { TRAP_FLAG = 0x100, BYTES = 8, RANGES = 3, MOST_STEPS = 20000 };
@@ -132,14 +133,22 @@ static void bad_count(struct rig *r)
 
 /* ---- every step */
 
+/* Timestamps, and all sent is acknowledged: one range goes the short way. */
 static struct rig *with_connection(void)
 {
 	static struct rig_peer peer;
 	struct rig *r = rig_new();
 
+	r->conf.net.tcp.timestamps = true;
 	rig_start(r);
 	rig_listen(r, 4);
-	conn = rig_accept(r, &peer, 42);
+	conn = rig_accept_ts(r, &peer, 42);
+	rig_send(r, conn, 0, 1);
+	rig_run(r);
+	peer.ack++;
+	rig_inject_tcp(r, &peer, TCP_ACK, NULL, 0);
+	rig_poll(r);
+	assert_true(tcp_may_answer(&r->dp.net.tcp.conns[handle_index(conn)]));
 	rig_call(r, IX_UDP_BIND)->port = 54;
 	udp = (u64)rig_one(r);
 	rig_drain(r);
