@@ -383,7 +383,7 @@ LOSS = [
            "tcp_board_lost(&l->board, mss, seq)", ["fin_timeout_sack"]),
     Mutant("a FIN waits for room in the window", "net/tcp_loss.c",
            " + min(len, mss) > c->cwnd", " + len > c->cwnd",
-           ["fin_timeout_sack", "tail_probe_fin"]),
+           ["fin_timeout_sack"]),
     Mutant("a timeout's recovery forgets no reordering", "net/tcp_ack.c",
            "\t\ttcp_loss_over(c);\n", "", ["t_tcp_loss"]),
     Mutant("reordering is forgotten a recovery late", "net/tcp_loss.h",
