@@ -115,6 +115,7 @@ static void pass_over_whole(struct pkt *p)
 {
 	const struct ip6_frag *f = p->l4;
 
+	p->atomic = true;
 	p->proto = f->next;
 	p->next = &f->next;
 	p->l4 = (u8 *)p->l4 + sizeof(*f);
@@ -226,6 +227,7 @@ bool ip6_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now)
 	p->proto = ip->next;
 	p->next = &ip->next;
 	p->tos = (u8)(be32_host(ip->ver_class_flow) >> 20);
+	p->atomic = false;
 	return from(net, m, p, now);
 }
 

@@ -271,14 +271,17 @@ static void router(struct net *net, const struct pkt *p, u64 now)
 			  tick_of(now) + ticks_of_us(seconds * 1000000ull));
 }
 
-/* RFC 4861, 7.1 and 6.1.2: what nobody on this link would send is dropped. */
+/* RFC 4861, 7.1 and 6.1.2: what nobody on this link would send is dropped; and
+ * in fragments, which become a chain of buffers, or in a single one nobody has
+ * a reason to (RFC 6980 section 5). */
 static bool valid(const struct pkt *p, const struct icmp_hdr *icmp, u32 hlen)
 {
 	const struct ipv6_hdr *ip = p->ip;
 	const struct nd_hdr *nd = p->l4;
 
-	if (ip->hops != ND_HOPS || icmp->code || p->first_len < hlen ||
-	    p->first_len != p->l4_len || !options_sound(p, hlen))
+	if (ip->hops != ND_HOPS || p->atomic || icmp->code ||
+	    p->first_len < hlen || p->first_len != p->l4_len ||
+	    !options_sound(p, hlen))
 		return false;
 	if (icmp->type == ND_ROUTER_ADVERT)
 		return ip6_is_link_local(ip->src);

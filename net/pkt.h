@@ -353,6 +353,7 @@ struct pkt {
 	struct be32 dst;
 	u8 proto;
 	u8 tos;	       /* or traffic class */
+	bool atomic;   /* IPv6: in a fragment that is the whole packet */
 	void *l4;      /* in the first fragment */
 	u32 l4_len;    /* header and payload, over all fragments */
 	u32 first_len; /* of it in the first fragment */

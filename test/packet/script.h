@@ -18,7 +18,8 @@
  *   < icmp solicit WHOM ... | < icmp advert WHOM ...
  *                           neighbour discovery: WHOM us|peer; nowhere: from
  *                           there; all: to the group; solicited, override;
- *                           mac N: the link-layer address ends so
+ *                           mac N: the link-layer address ends so; frag: in
+ *                           a fragment that is all of it
  *   > icmp TEXT             the dataplane must send this: one of the above,
  *                           without SEQ; after param, the pointer
  *   > FLAGS SEQ:END(LEN) ...   the dataplane must send just this, and now

@@ -80,9 +80,11 @@ u32 wire_icmp_build(u8 *frame, const struct flow_id *flow, const char *kind,
 
 u32 wire_nd_build(u8 *frame, const char *text)
 {
+	static const struct ext whole = { .type = IP6_FRAGMENT };
 	bool advert = !strncmp(text, "advert", 6);
-	struct nd_hdr *nd = (struct nd_hdr *)wire_ip_put(
-		frame, true, IP_PROTO_ICMP6, 0, NULL, 0);
+	struct nd_hdr *nd =
+		(struct nd_hdr *)wire_ip_put(frame, true, IP_PROTO_ICMP6, 0,
+					     &whole, !!strstr(text, " frag"));
 	struct eth_hdr *eth = (struct eth_hdr *)frame;
 	struct ipv6_hdr *ip = (struct ipv6_hdr *)(eth + 1);
 	const char *mac = strstr(text, " mac ");

@@ -274,6 +274,39 @@ static void another_threads(void **state)
 	free(d);
 }
 
+/* Neighbour discovery does not come in fragments (RFC 6980): who does that has
+ * something to hide. */
+static void no_neighbour_discovery(void **state)
+{
+	struct datagram *d = calloc(1, sizeof(*d));
+	struct fixture *f = *state;
+	struct nd_hdr *nd = (struct nd_hdr *)d->bytes;
+	struct be128 dst = fix6_ip;
+	u64 sum;
+
+	*nd = (struct nd_hdr){ .type = ND_SOLICIT, .target = fix6_ip };
+	for (u32 at = ND_LEN; at < 64; at += 8) /* options of no known type */
+		memcpy(d->bytes + at, "\xc8\1", 2);
+	d->src = fix6_peer;
+	d->next = IP_PROTO_ICMP6;
+	d->len = 64;
+	sum = cksum_fold(cksum_add(0, &d->src, 16)) +
+	      cksum_fold(cksum_add(0, &dst, 16)) + be32(d->len).raw +
+	      (u64)be16(IP_PROTO_ICMP6).raw;
+	nd->cksum = (u16)~cksum_fold(cksum_add(sum, d->bytes, d->len));
+	for (u32 off = 0; off < 64; off += 48) {
+		u32 len = min(48u, 64 - off);
+		struct mbuf *m = part(f, d, "", 0, off, len, !off);
+
+		fix6_of(m)->hops = ND_HOPS;
+		fix_in(f, m);
+	}
+	assert_int_equal(f->stat.ip_reassembled, 1);
+	assert_int_equal(f->stat.drop_nd, 1);
+	fix_tx_none(f);
+	free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +318,7 @@ int main(void)
 		TEST(lies),
 		TEST(rest_does_not_come),
 		TEST(another_threads),
+		TEST(no_neighbour_discovery),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
