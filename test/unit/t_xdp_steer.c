@@ -6,16 +6,19 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/virtio_net.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "net/pkt.h"
-#include "nic/xdp_prog.h"
+#include "nic/xdp_nic.h"
 #include "xdp_steer.skel.h"
 
 enum { OUR_PORT = 7777, OTHER_PORT = 22, LEN = 128 };
@@ -345,6 +348,196 @@ static void test_short(void **state)
 	}
 }
 
+/* ---- with a successor. Packets go where they are redirected to */
+
+struct two {
+	struct xdp_steer *skel;
+	struct xdp_prog prog;
+	struct nic_config cfg;
+	struct xdp_pair old, heir;
+	struct xdp_nic nic; /* the heir's */
+};
+
+static void open_two(struct two *t)
+{
+	*t = (struct two){
+		.skel = load_as(true, true),
+		.cfg = { .ports = our_ports, .nqueues = 1, .conns = 16 },
+		.nic = { .index = 1, .nic = { .nqueues = 1, .mtu = 1500 } },
+	};
+	assert_non_null(t->skel);
+	t->prog.ports_fd = bpf_map__fd(t->skel->maps.queue_ports);
+	t->prog.pairs_fd = bpf_map__fd(t->skel->maps.pairs);
+	t->prog.sides_fd = bpf_map__fd(t->skel->maps.sides);
+	t->nic.prog = t->prog;
+	t->nic.queues = aligned_alloc(NIC_PAGE, sizeof(*t->nic.queues));
+	assert_non_null(t->nic.queues);
+	memset(t->nic.queues, 0, sizeof(*t->nic.queues));
+	assert_int_equal(xdp_pair_enter(&t->old, &t->prog, &t->cfg), 0);
+	assert_false(t->old.beside);
+	xdp_pair_ready(&t->old);
+	assert_int_equal(xdp_pair_enter(&t->heir, &t->prog, &t->cfg), 0);
+	assert_true(t->heir.beside);
+	assert_int_equal(xdp_sides_open(&t->nic, &t->cfg), 0);
+	xdp_pair_ready(&t->heir);
+}
+
+static void close_side(struct two *t)
+{
+	xdp_sides_close(&t->nic);
+	t->nic.queues->side.fd = 0;
+}
+
+static void close_two(struct two *t)
+{
+	close_side(t);
+	close(t->nic.nic.large_fd);
+	free(t->nic.queues);
+	xdp_pair_leave(&t->old);
+	xdp_pair_leave(&t->heir);
+	xdp_steer__destroy(t->skel);
+}
+
+static void pass_to_heir(struct two *t)
+{
+	assert_int_equal(xdp_pair_pass(&t->old, false), 0);
+	xdp_pair_serves(&t->heir, 0);
+	assert_int_equal(xdp_pair_pass(&t->old, false), getpid());
+}
+
+/* Else it has gone to the socket, or to what stands for that. */
+static bool by_side(struct two *t, const void *packet)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = packet,
+		    .data_size_in = LEN, .repeat = 1,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+	u8 got[2 * LEN], before[2 * LEN];
+	bool any = false;
+
+	while (read(t->nic.nic.fd[0], before, sizeof(before)) > 0)
+		; /* Linux says hello */
+	assert_int_equal(bpf_prog_test_run_opts(
+				 bpf_program__fd(t->skel->progs.steer), &o),
+			 0);
+	while (read(t->nic.nic.fd[0], got, sizeof(got)) > 0)
+		any |= !memcmp(got + sizeof(struct virtio_net_hdr), packet,
+			       LEN);
+	return any;
+}
+
+static u64 hash_words(u64 h, const void *from, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		u32 word;
+
+		memcpy(&word, (const u8 *)from + 4 * i, 4);
+		h = flows_hash(h, word);
+	}
+	return h;
+}
+
+/* From port 0 of nobody's address, as the errors here quote it. */
+static void keep_old(struct two *t)
+{
+	struct packet p = ipv4(own, IP_PROTO_TCP, 0, OUR_PORT);
+	struct packet6 p6 = ipv6(own6[0].ip, IP_PROTO_TCP, 0, OUR_PORT);
+
+	t->old.flows.all = true;
+	flows_add(&t->old.flows,
+		  hash_words(hash_words(0, &p.ip.src, 2), p.l4, 1));
+	flows_add(&t->old.flows,
+		  hash_words(hash_words(0, &p6.ip.src, 8), p6.l4, 1));
+}
+
+static void check_flow(struct two *t, u16 sport, bool want)
+{
+	struct packet p = ipv4(own, IP_PROTO_TCP, sport, OUR_PORT);
+	struct packet6 p6 = ipv6(own6[0].ip, IP_PROTO_TCP, sport, OUR_PORT);
+
+	assert_int_equal(by_side(t, &p), want);
+	assert_int_equal(by_side(t, &p6), want);
+}
+
+static void test_successor(void **state)
+{
+	struct packet old = icmp(3, own, IP_PROTO_TCP, OUR_PORT);
+	struct packet new = icmp(3, own, IP_PROTO_TCP, 20000);
+	struct packet6 old6 = icmp6(2, own6[0].ip, IP_PROTO_TCP, OUR_PORT);
+	struct packet6 new6 = icmp6(2, own6[0].ip, IP_PROTO_TCP, 20000);
+	struct two t;
+
+	old.ip.src = new.ip.src = other; /* a router */
+	old6.ip.src = new6.ip.src = other6;
+	open_two(&t);
+	keep_old(&t);
+	check_flow(&t, 0, false);
+	check_flow(&t, 1, false);
+	pass_to_heir(&t);
+	check_flow(&t, 0, false);
+	check_flow(&t, 1, true);
+	assert_false(by_side(&t, &old));
+	assert_true(by_side(&t, &new));
+	assert_false(by_side(&t, &old6));
+	assert_true(by_side(&t, &new6));
+	assert_int_equal(xdp_pair_pass(&t.old, true), 0);
+	check_flow(&t, 1, false);
+	close_two(&t);
+}
+
+/* However that comes: the kernel has taken its socket, or device, away. */
+static void test_one_is_left(void **state)
+{
+	struct two t;
+	u32 queue = 0;
+
+	open_two(&t);
+	keep_old(&t);
+	pass_to_heir(&t);
+	assert_int_equal(
+		bpf_map_delete_elem(bpf_map__fd(t.skel->maps.xsks), &queue), 0);
+	check_flow(&t, 0, true);
+	check_flow(&t, 1, true);
+	close_two(&t);
+
+	open_two(&t);
+	pass_to_heir(&t);
+	close_side(&t);
+	check(t.skel, ipv4(own, IP_PROTO_TCP, 1, OUR_PORT), true);
+	close_two(&t);
+}
+
+static void test_places(void **state)
+{
+	struct xdp_pair third = { 0 };
+	struct nic_config cfg;
+	struct two t;
+
+	open_two(&t);
+	cfg = t.cfg;
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), -EBUSY);
+	xdp_pair_leave(&t.heir);
+	cfg.ports.named[0]++;
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), -EBUSY);
+	cfg = t.cfg;
+	cfg.nqueues = 2;
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), -EBUSY);
+	cfg = t.cfg;
+	cfg.first_queue = 1; /* nobody's */
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), 0);
+	assert_false(third.beside);
+	xdp_pair_leave(&third);
+	cfg = t.cfg;
+	assert_int_equal(xdp_pair_enter(&t.heir, &t.prog, &cfg), 0);
+	xdp_pair_ready(&t.heir);
+	xdp_pair_leave(&t.old); /* the sockets are whose who comes next */
+	assert_int_equal(t.heir.head->heir, t.heir.place);
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), 0);
+	assert_false(third.beside);
+	assert_int_equal(third.place, !t.heir.place);
+	xdp_pair_leave(&third);
+	close_two(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +554,9 @@ int main(void)
 		cmocka_unit_test(test_ports6),
 		cmocka_unit_test(test_icmp6_errors),
 		cmocka_unit_test(test_short6),
+		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_one_is_left),
+		cmocka_unit_test(test_places),
 	};
 	int failed;
 
