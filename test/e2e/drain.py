@@ -28,6 +28,7 @@ SERVER4, SERVER6, PORT = "10.81.0.10", "fd81::10", 7
 OLD = 20  # connections that are under way
 NEW = 60
 PIECE = bytes(range(256)) * 32
+SMALL = ["--mbufs", "8192", "--arena", "64M"]  # AF_XDP has it all pinned
 ERRORS = ("tcp_rst_out", "drop_tcp_no_conn", "tcp_cookies_sent",
           "calls_failed")
 
@@ -49,7 +50,7 @@ class Bed:
 def start(bed, *options):
     program = bed.lab.program("echo")
     s = bed.ix([program], *user_option(program), *options)
-    s.serves()
+    s.serves(60)  # the machine may be busy
     s.sock = f"{s.stat_dir}/{s.pid}.sock"
     s.wait_ready(lambda: os.path.exists(s.sock), 10)
     return s
@@ -302,7 +303,7 @@ def use_veth(bed):
                     "filter add dev ix0 egress bpf da obj "
                     f"{bed.lab.build}/test/lab/veth_rss.o sec tc"):
         sh("tc", *command.split(), error=Cannot)
-    bed.nic, bed.options = "xdp:ix0", ["--ports_only"]
+    bed.nic, bed.options = "xdp:ix0", ["--ports_only", *SMALL]
 
 
 def run(bed):
