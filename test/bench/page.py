@@ -93,6 +93,15 @@ def stories():
     check("numbers of the original's", len(names) > 15)
 
 
+def limits():
+    """The path is the limit where all turns say so."""
+    def limited(low):
+        return page.limited_by_path({"unit": "msg/s", "rows": [
+            {"what": "echo: IX / raw AF_XDP", "value": 1.1, "low": low}]})
+
+    check("a path that is the limit", limited(0.95) and not limited(0.5))
+
+
 def alone(b, url):
     check("nothing from elsewhere", b.requests() in ([url], [url, url]),
           b.requests())
@@ -121,6 +130,7 @@ def main():
     with open(os.path.join(HERE, "results.json")) as f:
         results = json.load(f)
     stories()
+    limits()
     path = page.write(results, ["echo", "pingpong"], OUT)
     url = "file://" + os.path.abspath(path)
     with tempfile.TemporaryDirectory() as home:
