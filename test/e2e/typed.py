@@ -205,8 +205,9 @@ def every_block(lab, home):
 # ---- beside blocks
 
 def names(home):
-    """Every `ix NAME` and every option between backquotes is one."""
-    quoted = re.findall(r"`([^`\n]+)`", "".join(map(page, PAGES)))
+    """Every `ix NAME` and every option between backquotes is one. The other pages
+    have options of other programs', too."""
+    quoted = re.findall(r"`([^`\n]+)`", "".join(map(page, PAGES[:2])))
     commands = {m[1] for m in (re.match(r"ix ([a-z]+)\b", q) for q in quoted)
                 if m}
     told = home.type(
