@@ -173,6 +173,7 @@ def echo(address):
 
 # Words of a block: how it is typed, or which test does that.
 TYPED = {
+    "rules: {": "cpd_user",
     "-- ix-echo &\n": ping,
     "cc -O2 echo.c": compile_echo,
     "-- ./echo &\n": run_echo,
