@@ -165,7 +165,6 @@ bool keeps_pace(struct attack *a)
 {
 	const uint64_t until = now_ns() + LIMIT_S * 1000ull * MS;
 
-	a->honest->longest = a->honest->ping_longest = 0;
 	do {
 		const struct pace from = pace_now(a);
 
@@ -255,6 +254,12 @@ static void print_pace(const char *when, struct pace from, struct pace to)
 	       (double)(to.bytes - from.bytes) / s / 1e6);
 }
 
+static void print_stall(const char *whose, uint64_t took, uint64_t allowed)
+{
+	printf("%s %.0f of %.0f ms", whose, (double)took / MS,
+	       (double)allowed / MS);
+}
+
 static void verdict(struct attack *a, const char *name, const struct pace p[3])
 {
 	printf("%s %s: %llu frames, %u handshakes, %.1f s; honest clients ",
@@ -264,17 +269,17 @@ static void verdict(struct attack *a, const char *name, const struct pace p[3])
 	print_pace(", during", p[1], p[2]);
 	if (a->pace_full)
 		printf(", full %llu/s", (unsigned long long)a->pace_full);
-	printf(", longest %.0f ms, ping %.0f ms",
-	       (double)a->honest->longest / MS,
-	       (double)a->honest->ping_longest / MS);
+	print_stall(", longest", a->honest->longest, a->allowed[0]);
+	print_stall(", new", a->honest->new_longest, a->allowed[1]);
+	print_stall(", ping", a->honest->ping_longest, a->allowed[2]);
 	printf("%s%s\n", *a->why ? "; SUCCEEDED: " : "", a->why);
 	fflush(stdout);
 }
 
 /* What is counted of the attack alone begins here. */
-static void attack_begins(struct attack *a)
+static void attack_begins(struct attack *a, pid_t clients)
 {
-	a->honest->longest = a->honest->ping_longest = 0;
+	stall_begin(a, clients);
 	a->sent = 0;
 	once_more(a, LEAST_MS);
 }
@@ -288,14 +293,15 @@ static void run(struct attack *a, const struct attack_kind *kind)
 		p[0] = pace_now(a);
 		for (uint64_t t = now_ns(); now_ns() - t < BEFORE_MS * (u64)MS;)
 			hear(a, 5);
-		attack_begins(a);
+		a->floods = kind->on & FLOOD;
+		attack_begins(a, child);
 		p[1] = pace_now(a);
 		a->pace = per_second(p[0], p[1]);
 		kind->fn(a);
 		p[2] = pace_now(a);
 		if (a->honest->harmed)
 			success(a, "%s", a->honest->why);
-		if (!*a->why && all_go_on(a, "afterwards"))
+		if (!*a->why && all_go_on(a, "afterwards") && stall_judge(a))
 			idle_lives(a);
 		puppets_end(a);
 	}

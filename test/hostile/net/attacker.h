@@ -6,6 +6,7 @@
  *
  *   attacker.c   one attack: before, meanwhile, afterwards, and the verdict
  *   honest.c     the honest clients and the pinger
+ *   stall.c      how long they may wait, on this machine
  *   wire.c       sending at the pace of the server, and hearing
  *   frame.c      building frames
  *   puppet.c     hosts of the attacker's own, with a TCP of a few lines
@@ -41,6 +42,13 @@ enum {
 	PUPPETS = 2304,
 	HOARDERS = 1100,
 	MSS = 1428, /* with timestamps, behind headers of either family */
+	/* As doc/isolation.md has it: an answer may wait for a segment to be
+	 * repeated, and that again; a handshake for a SYN that Linux repeats
+	 * after a second, in a flood after two more; a ping is repeated. */
+	STALL_MS = 500,
+	STALL_NEW_MS = 1300,
+	STALL_FLOOD_MS = 3500,
+	STALL_PING_MS = 200,
 	GROUP = 64, /* frames between two looks whether the server follows */
 	FRAME_MAX = 1514,
 };
@@ -63,7 +71,11 @@ enum client {
  * forged segment at an odd distance never hits the next byte by chance. */
 struct honest {
 	_Atomic uint64_t messages[NR_CLIENTS], bytes, pings;
-	_Atomic uint64_t longest, ping_longest; /* ns; the attacker clears */
+	/* Of an answer, of one that begins with a handshake, between two
+	 * answers to pings, and by which a process that only sleeps was late:
+	 * ns; the attacker clears. */
+	_Atomic uint64_t longest, new_longest, ping_longest, late_longest;
+	_Atomic uint64_t late_since; /* when it should have been awake */
 	_Atomic uint16_t port[NR_CLIENTS];
 	_Atomic bool ask, stop, harmed;
 	char why[200]; /* the first harm */
@@ -96,6 +108,25 @@ static inline uint32_t addr_of(struct be128 addr)
 	ip = be32_host(raw);
 	return be128_equal(addr, addr6(ip)) ? ip : 0;
 }
+
+/* ---- stall.c */
+
+enum { STALL_THREADS = 64 };
+
+/* What the threads of a process have waited for a core, ns. */
+struct waits {
+	uint32_t n;
+	int tid[STALL_THREADS];
+	uint64_t ns[STALL_THREADS];
+};
+
+/* The control, in the clients' process: notes how late it is. */
+void *stall_control(void *honest);
+/* From here on stalls count; @clients: their process. */
+void stall_begin(struct attack *a, int clients);
+/* False: somebody honest has waited longer than doc/isolation.md says, and it
+ * was not the machine. */
+bool stall_judge(struct attack *a);
 
 /* ---- what is heard of honest connections */
 struct attack_flow {
@@ -158,14 +189,19 @@ struct attack {
 	uint64_t rng;
 	uint64_t pace, pace_full; /* of all clients, messages a second: before,
 				   * and in keeps_pace() */
-	char why[200];		  /* it has succeeded */
+	bool floods;
+	uint64_t allowed[3];   /* by stall_judge(): ns, as in struct honest */
+	int clients, server;   /* processes */
+	struct waits waits[2]; /* theirs, at the beginning */
+	char why[200];	       /* it has succeeded */
 };
 
 /* False: it has succeeded, see @a->why. */
 typedef bool attack_fn(struct attack *a);
 
-/* By which program, and with IPv6 too, or only. */
-enum { ON_ECHO = 1, ON_KV = 2, ON_BOTH = 3, ON_ECHO6 = 4 };
+/* By which program, and with IPv6 too, or only; and newcomers' packets are few
+ * among its own. */
+enum { ON_ECHO = 1, ON_KV = 2, ON_BOTH = 3, ON_ECHO6 = 4, FLOOD = 8 };
 
 struct attack_kind {
 	const char *name;

@@ -235,14 +235,14 @@ static bool land(struct attack *a)
 }
 
 const struct attack_kind attacks_flood[] = {
-	{ "syn_many", syn_many, ON_ECHO | ON_ECHO6 },
-	{ "syn_one", syn_one, ON_ECHO | ON_ECHO6 },
-	{ "syn_far", syn_far, ON_ECHO | ON_ECHO6 },
-	{ "syn_data", syn_data, ON_ECHO | ON_ECHO6 },
-	{ "cookie_guesses", cookie_guesses, ON_ECHO | ON_ECHO6 },
+	{ "syn_many", syn_many, ON_ECHO | ON_ECHO6 | FLOOD },
+	{ "syn_one", syn_one, ON_ECHO | ON_ECHO6 | FLOOD },
+	{ "syn_far", syn_far, ON_ECHO | ON_ECHO6 | FLOOD },
+	{ "syn_data", syn_data, ON_ECHO | ON_ECHO6 | FLOOD },
+	{ "cookie_guesses", cookie_guesses, ON_ECHO | ON_ECHO6 | FLOOD },
 	{ "flags_all", flags_all, ON_ECHO | ON_ECHO6 },
-	{ "half_open", half_open, ON_ECHO | ON_ECHO6 },
-	{ "silent", silent, ON_BOTH | ON_ECHO6 },
+	{ "half_open", half_open, ON_ECHO | ON_ECHO6 | FLOOD },
+	{ "silent", silent, ON_BOTH | ON_ECHO6 | FLOOD },
 	{ "slow_loris", slow_loris, ON_BOTH | ON_ECHO6 },
 	{ "open_close", open_close, ON_BOTH | ON_ECHO6 },
 	{ "land", land, ON_ECHO },

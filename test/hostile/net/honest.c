@@ -181,7 +181,8 @@ static bool exchange(struct client_thread *c, int fd, uint64_t began)
 	compose(c);
 	if (!send_all(c, fd) || !receive_all(c, fd))
 		return false;
-	note(&c->h->longest, now_ns() - began);
+	note(c->i == C_CHURN ? &c->h->new_longest : &c->h->longest,
+	     now_ns() - began);
 	c->h->bytes += c->nout + c->nwant;
 	c->h->messages[c->i]++;
 	return true;
@@ -321,8 +322,9 @@ static void *ping_main(void *arg)
 void honest_run(const struct attack *a, uint32_t gateway_client)
 {
 	struct client_thread t[NR_CLIENTS + 1] = { 0 };
-	pthread_t id[NR_CLIENTS + 1];
+	pthread_t id[NR_CLIENTS + 1], control;
 
+	pthread_create(&control, NULL, stall_control, a->honest);
 	for (int i = 0; i <= NR_CLIENTS; i++) {
 		uint32_t from = i == C_GATEWAY ? gateway_client : a->client;
 
@@ -338,4 +340,5 @@ void honest_run(const struct attack *a, uint32_t gateway_client)
 	}
 	for (int i = 0; i <= NR_CLIENTS; i++)
 		pthread_join(id[i], NULL);
+	pthread_join(control, NULL);
 }
