@@ -97,9 +97,10 @@ static int not_d(scmp_filter_ctx f, const struct proc *p, int nr, u32 arg)
 	return err;
 }
 
-/* A file can be told to send signals to any process. Priorities may be set of
- * processes only, not of groups or users (PRIO_PGRP, PRIO_USER, and the same in
- * ioprio_set()). */
+/* A file can be told to send signals to any process. A TAP device that was made
+ * for our user gives its queues to every process of his. Priorities may be set
+ * of processes only, not of groups or users (PRIO_PGRP, PRIO_USER, and the same
+ * in ioprio_set()). */
 static int no_back_ways(scmp_filter_ctx f)
 {
 	static const struct {
@@ -112,6 +113,7 @@ static int no_back_ways(scmp_filter_ctx f)
 		{ "ioctl", 1, 0x8902 /* SIOCSPGRP */ },
 		{ "ioctl", 1, 0x5412 /* TIOCSTI */ },
 		{ "ioctl", 1, 0x5410 /* TIOCSPGRP: Ctrl-C is D's */ },
+		{ "ioctl", 1, 0x400454ca /* TUNSETIFF */ },
 		{ "setpriority", 0, 1 },
 		{ "setpriority", 0, 2 },
 		{ "ioprio_set", 0, 2 },

@@ -4,6 +4,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -174,6 +176,27 @@ static bool kernel(struct rogue *r)
 	return ok;
 }
 
+/* Of a TAP device that was made for D's user, who may be A's, a queue could be
+ * had by A as well: by the filter alone it is not. */
+static bool queues(struct rogue *r)
+{
+	struct ifreq ifr = { .ifr_name = "ix0" };
+	int tun = open("/dev/net/tun", O_RDWR);
+	bool ok = true;
+
+	(void)r;
+	for (int i = 0; i < 4; i++) {
+		ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+					(i & 1 ? IFF_MULTI_QUEUE : 0));
+		ok &= DENIED(syscall(SYS_ioctl, tun,
+				     TUNSETIFF | (i & 2 ? 1ull << 32 : 0),
+				     &ifr)) &&
+		      errno == EPERM;
+	}
+	close(tun);
+	return ok;
+}
+
 static bool status_says(const char *want)
 {
 	FILE *f = fopen("/proc/self/status", "re");
@@ -285,6 +308,7 @@ const struct lie lies_sys[] = {
 	{ "processes of others", processes },
 	{ "new namespaces", namespaces },
 	{ "the kernel", kernel },
+	{ "queues of the NIC", queues },
 	{ "capabilities and users", rights },
 	{ "descriptors left after exec", inherited },
 	{ "stderr stopped or full", stopped_stderr },

@@ -127,6 +127,10 @@ LIVES = [
            "fallocate(f->fd, 0, 0, STATFILE_BYTES) &&\n\t    (errno != "
            "EOPNOTSUPP || ftruncate(f->fd, STATFILE_BYTES))",
            "ftruncate(f->fd, STATFILE_BYTES)", ["start"]),
+    Mutant("the NIC's device has queues for the application",
+           "dom/process/deny.c",
+           '\t\t{ "ioctl", 1, 0x400454ca /* TUNSETIFF */ },\n', "",
+           ["hostile_ordinary"]),
     Mutant("a TAP device that is up is brought up", "nic/tap_open.c",
            "if (!err && !(ifr.ifr_flags & IFF_UP)) {", "if (!err) {",
            ["hostile_ordinary"]),
