@@ -75,6 +75,10 @@ u32 xdp_rx_size(const struct nic_config *cfg);
  * is ready. 0 or -ENOMEM. */
 int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i);
 
+/* The pages of a ring: the kernel's memory, indices and then entries. @entry:
+ * bytes of one. */
+struct nic_part xdp_ring_pages(const struct xdp_ring *r, size_t entry);
+
 /* So that one call sends a ring's worth: needs rights. */
 void xdp_widen(int fd, u32 ring);
 

@@ -119,8 +119,7 @@ int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	return 0;
 }
 
-/* The pages of a ring: the kernel's memory, indices and then entries. */
-static struct nic_part ring_pages(const struct xdp_ring *r, size_t entry)
+struct nic_part xdp_ring_pages(const struct xdp_ring *r, size_t entry)
 {
 	u64 first =
 		min((u64)r->producer, (u64)r->consumer) & ~(u64)(NIC_PAGE - 1);
@@ -137,13 +136,13 @@ u32 xdp_queue_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS])
 	struct xdp_q *q = &xq->q;
 
 	out[0] = (struct nic_part){ xq, sizeof(*xq) };
-	if (!xq->xsk)
+	if (!q->sent_at)
 		return 1; /* beside another one's */
 	out[1] = (struct nic_part){ q->sent_at, sent_bytes(q) };
-	out[2] = ring_pages(&q->fill, sizeof(u64));
-	out[3] = ring_pages(&q->comp, sizeof(u64));
-	out[4] = ring_pages(&q->rx, sizeof(struct xdp_frame));
-	out[5] = ring_pages(&q->tx, sizeof(struct xdp_frame));
+	out[2] = xdp_ring_pages(&q->fill, sizeof(u64));
+	out[3] = xdp_ring_pages(&q->comp, sizeof(u64));
+	out[4] = xdp_ring_pages(&q->rx, sizeof(struct xdp_frame));
+	out[5] = xdp_ring_pages(&q->tx, sizeof(struct xdp_frame));
 	return 6;
 }
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RINGS = 4, FIRST_RING = 2 }; /* in xdp_queue_parts() */
+enum { RINGS = 4 };
 
 static struct xdp_nic *xdp_nic_of(struct nic *nic)
 {
@@ -71,19 +71,23 @@ static int map_queue(struct xdp_q *q, int fd, const struct grant_reply *r)
 	return err;
 }
 
+static void unmap_ring(struct xdp_ring *r, size_t entry)
+{
+	struct nic_part pages = xdp_ring_pages(r, entry);
+
+	if (r->producer)
+		munmap(pages.base, pages.len);
+	*r = (struct xdp_ring){ 0 };
+}
+
 static void close_queue(struct xdp_nic *x, u32 i)
 {
 	struct xdp_q *q = &x->queues[i].q;
-	struct xdp_ring *rings[RINGS] = { &q->fill, &q->comp, &q->rx, &q->tx };
-	struct nic_part parts[NIC_PARTS];
 
-	xdp_queue_parts(&x->nic, i, parts);
-	for (u32 k = 0; k < RINGS; k++) {
-		if (rings[k]->producer)
-			munmap(parts[FIRST_RING + k].base,
-			       parts[FIRST_RING + k].len);
-		*rings[k] = (struct xdp_ring){ 0 };
-	}
+	unmap_ring(&q->fill, sizeof(u64));
+	unmap_ring(&q->comp, sizeof(u64));
+	unmap_ring(&q->rx, sizeof(struct xdp_frame));
+	unmap_ring(&q->tx, sizeof(struct xdp_frame));
 	free(q->sent_at);
 	q->sent_at = NULL;
 	if (x->nic.fd[i] > 0)
