@@ -33,7 +33,7 @@ from lab import Ix, Lab, Ping, check, finish, user_option
 DOMAINS = ("process", "inline") if DOMAIN == "process" else (DOMAIN,)
 PATIENCE = 60 * SLOW
 ARP_GIVES_UP = 4  # seconds: Linux asks three times, and forgets the packet
-GRACE = 0.1 * SLOW  # half of what the dataplane sleeps at most
+GRACE = 1.3 * SLOW  # Linux asks again each second
 BUSY, IDLE = (0.001, 0.1), (0, 0.02)  # seconds at a time, from to
 
 
