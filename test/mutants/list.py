@@ -897,6 +897,8 @@ DAEMON = [
            ["cpd_user"]),
     Mutant("a user has any address", "cp/daemon/grant.c",
            "ok &= !conf_ip4(&c->ip, i).ip.raw ||", "ok &= 1 ||", ["cpd_user"]),
+    Mutant("a keeper waits as long as bytes come", "nic/grant.c",
+           "err = -ETIMEDOUT;", ";", ["t_grant"]),
     Mutant("a keeper takes memory that is not there", "nic/keep.c",
            "if ((u64)st.st_blocks * 512 < q->len[i])", "if (0)",
            ["cpd_user"]),
