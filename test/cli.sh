@@ -36,7 +36,7 @@ expect 2 "Usage: ix COMMAND" "$ix"
 expect 2 "no command frob" "$ix" frob
 expect 0 "Usage: ix COMMAND" "$ix" help
 expect 0 "Usage: ix COMMAND" "$ix" --help
-expect 0 "ABI 5" "$ix" --version
+expect 0 "ABI 6" "$ix" --version
 
 # Every setting is in the help, with its default and range.
 help=$("$ix" run --help) || fail "ix run --help"

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IX_ABI_VERSION 5
+#define IX_ABI_VERSION 6
 
 #ifdef __cplusplus
 #define IX_STATIC_ASSERT(cond) static_assert(cond, #cond)
