@@ -218,13 +218,16 @@ static void come(void)
 	for (int i = 0; i < nports; i++) {
 		pthread_mutex_init(&ports[i].lock, NULL);
 		ports[i].t = ix_attach(i);
-		if (!ports[i].t || ix_listen(ports[i].t, NULL, PORT, 64) < 0 ||
-		    ix_flush(ports[i].t) || ix_result(ports[i].t, 0))
+		if (!ports[i].t)
 			exit(2);
 	}
-	thieves();
-	for (int i = 0; i < nports; i++)
+	thieves(); /* who look at no events: nobody may come yet */
+	for (int i = 0; i < nports; i++) {
+		if (ix_listen(ports[i].t, NULL, PORT, 64) < 0 ||
+		    ix_flush(ports[i].t) || ix_result(ports[i].t, 0))
+			exit(2);
 		check(!ix_release(ports[i].t), "released", i);
+	}
 }
 
 static void leave(void)

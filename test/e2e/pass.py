@@ -7,7 +7,6 @@ every answer is compared, and each thread drives each port.
 
 import os
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
@@ -24,9 +23,8 @@ def served(lab, domain, cores, threads, crossings):
     server = start(lab, f"{wire},end=a", "10.9.0.1/24",
                    [f"{lab.build}/test/e2e/pass", str(threads), str(crossings)],
                    "--domain", domain, "--cores", cores)
-    sock = f"{server.stat_dir}/{server.pid}.sock"
-    server.wait_ready(lambda: os.path.exists(sock), 10)
-    time.sleep(0.5)
+    ports = len(cores.split(","))
+    server.wait_ready(lambda: server.said().count("ok: released") == ports, 30)
     load = start(lab, f"{wire},end=b", "10.9.0.2/24",
                  [lab.program("ixload"), "-c", "24", "-s", "900", "-q", "-j", "-d", "3",
                   "10.9.0.1:7"], "--domain", "inline", "--cores", "0")

@@ -64,6 +64,7 @@ static struct lab_share share;
 static struct wire_link link[2];
 static struct lab_node servers[PORTS], client;
 static bool stop;
+static u32 listening; /* ports */
 
 static void open_node(struct lab_node *n, u32 end, u32 queue,
 		      struct lab_share *of)
@@ -101,6 +102,8 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 static int run_io(struct ix_port *port)
 {
 	struct lab_node *n = port->priv;
+	bool listens =
+		port->down->ncalls && port->down->calls[0].op == IX_LISTEN;
 
 	if (__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		return -ESHUTDOWN;
@@ -108,6 +111,8 @@ static int run_io(struct ix_port *port)
 		dp_flush(n->dp, host_clock_os());
 	else if (dp_step(n->dp, true, host_clock_os()) < 0)
 		n->up->nevents = 0;
+	if (listens)
+		__atomic_add_fetch(&listening, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -232,6 +237,8 @@ int main(void)
 	domain.arena_len = share.arena_len;
 	invariant(!ix_init_domain(&domain));
 	pthread_create(&server, NULL, serve, &ret);
+	while (__atomic_load_n(&listening, __ATOMIC_ACQUIRE) < PORTS)
+		invariant(host_clock_os() < until);
 	connect_all();
 	while (done < CONNS) {
 		invariant(host_clock_os() < until);

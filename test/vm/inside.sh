@@ -96,9 +96,10 @@ load --conns 8 --duration 2 >/tmp/out 2>&1 && ok "two vCPUs" || {
 leave 0 "and leave"
 
 # Ports that threads pass round: whoever crosses is in ring 3, nobody else.
-for row in "0 3 5" "0,1 4 1"; do
+for row in "0 3 5 0" "0,1 4 1 1"; do # cores, threads, crossings, last port
 	set -- $row
 	serve --cores $1 -- "$build/test/e2e/pass" $2 $3 >/tmp/said 2>&1
+	soon 100 grep -q "released: $4" /tmp/said
 	load --conns 12 --size 900 --duration 3 >/tmp/out 2>&1 &&
 		ok "ports passed round: cores $1, $2 threads" || {
 		bad "ports passed round"
