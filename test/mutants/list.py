@@ -1290,7 +1290,7 @@ MEASURES = [
 # Who drives a port; what a crossing refuses; what nobody counted.
 PORTS = [
     Mutant("a released port is not taken by who crosses", "lib/ix/init.c",
-           "\t\tport->domain = d;\n", "", ["t_ix"]),
+           "int ret = d->take ? d->take(port) : 0;", "int ret = 0;", ["t_ix"]),
     Mutant("a port can be released by two", "lib/ix/init.c",
            "\tif (d == &lib.released)\n\t\treturn -EBUSY;\n", "", ["t_ix"]),
     Mutant("flags that mean nothing are ignored", "dom/host/run.c",
