@@ -26,6 +26,7 @@
     flood.py    under a flood of SYNs
     load.py     thousands of connections, large values, a client on Linux
     http.py     web servers, the same
+    shared.py   a server's cores that clients use, too
     frames.py   large values against a bare NIC, and what a byte costs
     counts.py   instructions and bytes: exact, whatever else the machine does
     facts.py    the machine
@@ -40,9 +41,9 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (batch, connections, cores, counts, cpu, designs,
-                     elastic, flood, frames, http, latency, load, memcached,
-                     moves, netpipe, path, policy, process, protection, rate,
+from figures import (batch, connections, cores, counts, cpu, designs, elastic,
+                     flood, frames, http, latency, load, memcached, moves,
+                     netpipe, path, policy, process, protection, rate, shared,
                      veth, watched)
 
 # In the order of the README's table.
@@ -76,6 +77,7 @@ SCENARIOS = {
     "syn_flood": flood.syn_flood,
     "many_4000": load.many_4000,
     "many_9000": load.many_9000,
+    "shared": shared.shared,
     "large": load.large,
     "frames": frames.frames,
     "http": http.http,

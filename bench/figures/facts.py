@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import time
 
+# Of Linux, and of a distribution; not what its builder calls it besides.
+RELEASE = re.compile(r"[\d.]+(?:-\d+-\w+)?")
 VULNERABILITIES = "/sys/devices/system/cpu/vulnerabilities"
 TOOLS = {"memcached": ("memcached", "-V"),
          "redis": ("redis-server", "--version")}
@@ -66,8 +68,8 @@ def version(argv):
 
 
 def machine():
-    return {**cpu(), "kernel": platform.release(), **pages(),
-            "mitigations": mitigations(),
+    return {**cpu(), "kernel": RELEASE.match(platform.release())[0],
+            **pages(), "mitigations": mitigations(),
             "isolated_cores": read("/sys/devices/system/cpu/isolated"),
             "kvm": os.access("/dev/kvm", os.R_OK | os.W_OK),
             "tools": {k: version(v) for k, v in TOOLS.items()},

@@ -22,6 +22,7 @@ NAMES = {
     "sockets, 9000 B frames": "Linux, 9000 B frames",
     "ix, 9000 B frames": "IX, 9000 B frames", "pingpong": "app/pingpong",
     "wire": "IX on the wire", "raw": "raw AF_XDP, no TCP", "kv": "kv on IX",
+    "two": "kv on IX, two threads", "one": "kv on IX, one thread",
     "kv-process": "kv on IX process",
     "memcached": "memcached on Linux",
     "memcached-helped": "memcached, TCP receive on client's core", "redis": "redis on Linux",
@@ -303,6 +304,12 @@ STORIES = {
         "of 32 connections. A virtual cable takes them in one piece from Linux "
         "and from IX; a real one takes packets of 1500 bytes. A higher bar is "
         "better."),
+    "shared": Story(
+        "Cores that are not the server's alone",
+        "The server has two threads, and both of their cores are used by its "
+        "clients, too, as on a machine where everything runs. A thread that spins "
+        "for packets takes time from those who would send some. Beside it the same "
+        "server with one thread, and memcached with two. A higher bar is better."),
     "frames": Story(
         "Large values, packet by packet",
         "Values of 20 KB in packets of 1500 bytes, as a real cable wants them, "

@@ -18,20 +18,23 @@ class Veth:
     Where XDP receives, the cable holds 256 packets, and a burst of more is lost
     on the way in, such as the delayed ACKs of thousands of connections. With a
     queue before it, as real NICs have one, the sender waits (Linux 6.16).
+
+    @queues: of both ends. @tag: of a second such pair's names.
     """
 
     QUEUE = "root", "pfifo", "limit", "20000"
 
-    def __init__(self, lab, server, client):
+    def __init__(self, lab, server, client, queues=1, tag=""):
         if os.geteuid():
             raise Cannot("needs root: network namespaces and AF_XDP "
                          "(CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF)")
-        self.names = {k: f"ix-lab-{os.getpid()}-{k}" for k in "sc"}
+        self.names = {k: f"ix-lab-{os.getpid()}{tag}-{k}" for k in "sc"}
+        many = "numrxqueues", str(queues), "numtxqueues", str(queues)
         for k in "sc":
             lab.netns.append(self.names[k])
             sh("ip", "netns", "add", self.names[k], error=Cannot)
-        self.ip("s", "link", "add", "ix0", "type", "veth", "peer", "name",
-                "ix0", "netns", self.names["c"])
+        self.ip("s", "link", "add", "ix0", *many, "type", "veth", "peer",
+                "name", "ix0", *many, "netns", self.names["c"])
         for k, address in (("s", server), ("c", client)):
             self.ip(k, "link", "set", "lo", "up")
             self.ip(k, "addr", "add", address + "/24", "dev", "ix0")

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Cores that are not the server's alone: two clients and the server's two threads
+on the same two cores.
+
+      cores 0 and 1                cores 0 and 1
+     +------------------+         +--------------------+
+     | kv on IX, domain |  veth,  | two of ixload on   |
+     | process; or      o=========o Linux, its sockets |
+     | memcached -t 2   | 2 queues| and epoll          |
+     +------------------+         +--------------------+
+
+"one": kv with one thread, on core 0; the clients as before. Which queue a packet
+comes by Linux decides, by its flow: a connection is the thread's on whose queue it
+began."""
+
+import concurrent.futures
+import contextlib
+import shutil
+
+from figures.bench import NotYet
+from figures.process import need_process
+from figures.servers import IP, Server
+from figures.turns import ratio
+from lab import Veth, counters
+
+CLIENTS = 2
+CONNS = 32  # of each
+
+
+@contextlib.contextmanager
+def two_queues(bench):
+    """In place of the cable with one; with servers and clients on both cores."""
+    before = bench.veth, bench.cores
+    bench.veth = Veth(bench, IP["s"], IP["c"], queues=2, tag="-two")
+    both = ",".join(str(bench.cores[k]) for k in "sc")
+    bench.cores = {"s": both, "c": both}
+    try:
+        yield
+    finally:
+        bench.veth, bench.cores = before
+
+
+def serve(bench, kind, stat_dir):
+    if kind == "memcached":
+        server = Server(bench, kind)
+        server.argv[server.argv.index("-t") + 1] = "2"
+        return server
+    extra = ["--stat_dir", stat_dir]
+    if kind == "one":
+        extra += ["--cores", bench.cores["s"].split(",")[0]]
+    return Server(bench, "kv", domain="process", extra=extra)
+
+
+def load(bench):
+    """Answers a second of all clients."""
+    client = bench.ixload("linux", "--proto", "get", "--size", "64", "--conns",
+                          str(CONNS))
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        return sum(r["msgs_per_sec"] for r in
+                   pool.map(bench.client, [client] * CLIENTS))
+
+
+def shared(bench):
+    """kv's two threads and two clients on the same two cores: answers/s"""
+    bench.need_namespaces()
+    need_process(bench)
+    if not shutil.which("memcached"):
+        raise NotYet("memcached is not installed")
+    forwarded = []
+
+    def run(kind):
+        stat_dir = bench.directory()
+        with serve(bench, kind, stat_dir):
+            rate = load(bench)
+            threads = counters(bench.program("ix"), stat_dir) \
+                if kind == "two" else []
+        if threads:
+            forwarded.append(sum(t["forwarded"] for t in threads) /
+                             sum(t["rx_packets"] for t in threads))
+        return rate
+
+    with two_queues(bench):
+        v = bench.compare(run, "two", "one", "memcached")
+    what = f"{CLIENTS} clients on the server's two cores"
+    return {"unit": "answers/s", "values": v, "rows": [
+        ratio(v, f"{what}: kv on IX with two threads / with one", "two", "one",
+              1.0, ">="),
+        ratio(v, f"{what}: kv on IX / memcached, two threads each", "two",
+              "memcached", 1.5, ">="),
+        (f"{what}: packets forwarded between kv's threads, of all, at most",
+         max(forwarded))]}
