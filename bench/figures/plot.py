@@ -64,8 +64,10 @@ def start(y, most):
 
 
 def label(text, bars):
-    """Under one of so many bars: in lines that do not meet its neighbours'."""
-    return LINE.join(textwrap.wrap(quoted(text), max(8, LABELS // bars)))
+    """Under one of so many bars: in lines that do not meet its neighbours'. To
+    gnuplot it is a format, with a number that it does not ask for."""
+    lines = textwrap.wrap(quoted(text), max(8, LABELS // bars))
+    return LINE.join(lines).replace("%", "%%")
 
 
 def measured(values):

@@ -9,7 +9,8 @@ on the same two cores.
      | memcached -t 2   | 2 queues| and epoll          |
      +------------------+         +--------------------+
 
-"one": kv with one thread, on core 0; the clients as before. Which queue a packet
+"one": kv with one thread, on core 0, and a cable of one queue, since a thread has
+one; the clients as before. Which queue a packet
 comes by Linux decides, by its flow: a connection is the thread's on whose queue it
 began."""
 
@@ -28,12 +29,12 @@ CONNS = 32  # of each
 
 
 @contextlib.contextmanager
-def two_queues(bench):
-    """In place of the cable with one; with servers and clients on both cores."""
+def on_both_cores(bench, two):
+    """Clients, and servers unless told. @two: a cable of two queues, or None."""
     before = bench.veth, bench.cores
-    bench.veth = Veth(bench, IP["s"], IP["c"], queues=2, tag="-two")
     both = ",".join(str(bench.cores[k]) for k in "sc")
-    bench.cores = {"s": both, "c": both}
+    bench.cores = {"s": both if two else str(bench.cores["s"]), "c": both}
+    bench.veth = two or bench.veth
     try:
         yield
     finally:
@@ -41,14 +42,12 @@ def two_queues(bench):
 
 
 def serve(bench, kind, stat_dir):
-    if kind == "memcached":
-        server = Server(bench, kind)
-        server.argv[server.argv.index("-t") + 1] = "2"
-        return server
-    extra = ["--stat_dir", stat_dir]
-    if kind == "one":
-        extra += ["--cores", bench.cores["s"].split(",")[0]]
-    return Server(bench, "kv", domain="process", extra=extra)
+    if kind != "memcached":
+        return Server(bench, "kv", domain="process",
+                      extra=["--stat_dir", stat_dir])
+    server = Server(bench, kind)
+    server.argv[server.argv.index("-t") + 1] = "2"
+    return server
 
 
 def load(bench):
@@ -67,10 +66,12 @@ def shared(bench):
     if not shutil.which("memcached"):
         raise NotYet("memcached is not installed")
     forwarded = []
+    cable = Veth(bench, IP["s"], IP["c"], queues=2, tag="-two")
 
     def run(kind):
         stat_dir = bench.directory()
-        with serve(bench, kind, stat_dir):
+        with on_both_cores(bench, None if kind == "one" else cable), \
+                serve(bench, kind, stat_dir):
             rate = load(bench)
             threads = counters(bench.program("ix"), stat_dir) \
                 if kind == "two" else []
@@ -79,8 +80,7 @@ def shared(bench):
                              sum(t["rx_packets"] for t in threads))
         return rate
 
-    with two_queues(bench):
-        v = bench.compare(run, "two", "one", "memcached")
+    v = bench.compare(run, "two", "one", "memcached")
     what = f"{CLIENTS} clients on the server's two cores"
     return {"unit": "answers/s", "values": v, "rows": [
         ratio(v, f"{what}: kv on IX with two threads / with one", "two", "one",

@@ -102,6 +102,13 @@ def limits():
     check("a path that is the limit", limited(0.95) and not limited(0.5))
 
 
+def labels():
+    """To gnuplot they are formats."""
+    one = {"median": 1, "values": [1]}
+    svg = plot.bars("percent", "x", {"3 % f": one, "none": one}, "title", {})
+    check("per cent in a label", "3 % f" in svg and "%%" not in svg)
+
+
 def alone(b, url):
     check("nothing from elsewhere", b.requests() in ([url], [url, url]),
           b.requests())
@@ -131,6 +138,7 @@ def main():
         results = json.load(f)
     stories()
     limits()
+    labels()
     path = page.write(results, ["echo", "pingpong"], OUT)
     url = "file://" + os.path.abspath(path)
     with tempfile.TemporaryDirectory() as home:
