@@ -91,7 +91,7 @@ static void init_net(struct dp *dp, const struct dp_setup *s,
 	udp_init(net, carve(mem, udp_bytes(&net->conf.udp)));
 	addr_init(net, max_addrs(s->conf),
 		  carve(mem, addr_bytes(max_addrs(s->conf))));
-	ip6_init(net);
+	ip6_init(net, now);
 }
 
 /* Of a thread that shares nothing all flow groups are its own: others' packets

@@ -34,7 +34,7 @@ struct ip6 {
 	bool router_set;    /* by conf */
 	u8 asked;	    /* router solicitations sent */
 	u16 mtu;
-	u32 detect_until;   /* tick: later claims of our addresses are lies */
+	u64 detect_until;   /* ns; later claims of our addresses are lies */
 	struct timer timer; /* solicitations, router's lifetime */
 	/* mld.c */
 	struct timer mld_timer; /* the next report */
@@ -48,7 +48,7 @@ struct mbuf;
 struct pkt;
 
 /* net->mac and net->mtu are known. */
-void ip6_init(struct net *net);
+void ip6_init(struct net *net, u64 now);
 
 /* Looks for others with our addresses, and for a router. Once, at start, by
  * thread 0: every thread has its own view of neighbours, but one speaks. */

@@ -11,9 +11,10 @@ enum {
 	/* RFC 4862 waits one second for an answer; we may be busy starting. */
 	ANSWER_MS = 1000,
 	DETECT_MS = 10000,
+	NS_PER_MS = 1000000,
 };
 
-void ip6_init(struct net *net)
+void ip6_init(struct net *net, u64 now)
 {
 	const struct ip6_conf *conf = &net->conf.ip6;
 	struct ip6 *s = &net->ip6;
@@ -21,7 +22,8 @@ void ip6_init(struct net *net)
 	*s = (struct ip6){ .mtu = net->mtu };
 	timer_init(&s->timer, TIMER_IP6);
 	timer_init(&s->mld_timer, TIMER_MLD);
-	s->detect_until = net->wheel.tick + ticks_of_us(DETECT_MS * 1000ull);
+	/* In ns, which do not wrap: ticks do, after ten hours. */
+	s->detect_until = now + DETECT_MS * (u64)NS_PER_MS;
 	if (!conf->nown)
 		return;
 	for (u32 i = 0; i < conf->nown; i++)
@@ -47,10 +49,9 @@ int ip6_own(const struct ip6 *s, struct be128 ip)
 
 bool ip6_is_optimistic(const struct net *net, u64 now)
 {
-	u32 sure_for = ticks_of_us((DETECT_MS - ANSWER_MS) * 1000ull);
-
 	return net->conf.ip6.detect &&
-	       tick_before(tick_of(now), net->ip6.detect_until - sure_for);
+	       now + (DETECT_MS - ANSWER_MS) * (u64)NS_PER_MS <
+		       net->ip6.detect_until;
 }
 
 /* Leading bits that @a and @b share. */

@@ -179,8 +179,7 @@ static void claimed(struct net *net, struct ip6_own *own, bool sure,
 	if (!sure) {
 		if (answers)
 			advertise(net, own->ip, ND_F_OVERRIDE, all_nodes, NULL);
-	} else if (net->conf.ip6.detect &&
-		   tick_before(tick_of(now), net->ip6.detect_until)) {
+	} else if (net->conf.ip6.detect && now < net->ip6.detect_until) {
 		own->taken = net->ip6.claimed = true;
 		net->stat->nd_taken++;
 	}

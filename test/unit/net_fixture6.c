@@ -34,7 +34,7 @@ int fix6_setup(void **state)
 	net->wheel.fire[TIMER_IP6] = ip6_timer;
 	f->addr_mem = calloc(1, addr_bytes(FIX6_ADDRS));
 	addr_init(net, FIX6_ADDRS, f->addr_mem);
-	ip6_init(net);
+	ip6_init(net, f->now);
 	*state = f;
 	return 0;
 }
