@@ -13,9 +13,9 @@
  * them. So all of them together hold no more than one in SHARE of the buffers,
  * and a source (by its hashed address or /64) no more than are left of those.
  * A source that wants more gets it from the one that holds most, whose oldest
- * datagram goes. Where there is no place for a new datagram, it is the oldest of
- * the source that has begun most, or of all if none has begun more than a FEW: between the parts of one as
- * many others may begin as there are places.
+ * datagram goes. Where there is no place for a new datagram, it is the oldest
+ * of the source that has begun most, or of all if none has begun more than a
+ * FEW: between the parts of one as many others may begin as there are places.
  *
  * Parts that overlap are a lie or a fault: the datagram goes, and what still
  * comes of it (RFC 5722). The same part twice is neither.

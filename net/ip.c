@@ -198,7 +198,6 @@ int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 		return out_group(net, m, dst);
 	if (likely(net->conf.gateway.raw))
 		return neigh_send(net, m, net->conf.gateway, neigh, now);
-	net->stat->drop_no_route++;
-	net_tx_drop(net, m);
+	net_no_route(net, m);
 	return -EHOSTUNREACH;
 }

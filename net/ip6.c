@@ -255,7 +255,6 @@ int ip6_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 	next = ip6_next_hop(net, dst);
 	if (likely(next.raw))
 		return neigh_send(net, m, next, neigh, now);
-	net->stat->drop_no_route++;
-	net_tx_drop(net, m);
+	net_no_route(net, m);
 	return -EHOSTUNREACH;
 }

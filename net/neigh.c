@@ -77,17 +77,6 @@ static bool may_wait(const struct net *net, const struct neigh *e)
 	return e->npending < NEIGH_PENDING && all + e->npending < limit;
 }
 
-static void drop_oldest(struct net *net, struct neigh *e)
-{
-	struct mbuf *m = e->pending;
-
-	e->pending = m->tx.next;
-	e->npending--;
-	net->neighbours.npending--;
-	net->stat->drop_no_route++;
-	net_tx_drop(net, m);
-}
-
 /* Until the answer comes. Where no more may, the latest are kept (RFC 1122
  * section 2.3.2.2, RFC 4861 section 7.2.2). */
 static void queue(struct net *net, struct neigh *e, struct mbuf *m)
@@ -96,11 +85,10 @@ static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 
 	if (!may_wait(net, e)) {
 		if (!e->pending) {
-			net->stat->drop_no_route++;
-			net_tx_drop(net, m);
+			net_no_route(net, m);
 			return;
 		}
-		drop_oldest(net, e);
+		neigh_drop_oldest(net, e);
 	}
 	while (*at)
 		at = &(*at)->tx.next;
@@ -129,8 +117,7 @@ static COLD int send_slow(struct net *net, struct mbuf *m, struct be32 ip,
 		}
 	}
 	if (!e) {
-		net->stat->drop_no_route++;
-		net_tx_drop(net, m);
+		net_no_route(net, m);
 		return -EHOSTUNREACH;
 	}
 	if (hint)

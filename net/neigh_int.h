@@ -22,6 +22,9 @@ struct neigh *neigh_create(struct net *net, struct be32 ip, bool needed,
 
 void neigh_release(struct net *net, struct neigh *e);
 
+/* Of the packets that wait for it; there is one. */
+void neigh_drop_oldest(struct net *net, struct neigh *e);
+
 /* neigh_timer() in @ms. */
 void neigh_arm(struct net *net, struct neigh *e, u32 ms, u64 now);
 

@@ -41,23 +41,21 @@ struct neigh *neigh_find(struct net *net, struct be32 ip)
 	return NULL;
 }
 
-static void drop_pending(struct net *net, struct neigh *e)
+void neigh_drop_oldest(struct net *net, struct neigh *e)
 {
-	net->neighbours.npending -= e->npending;
-	while (e->pending) {
-		struct mbuf *m = e->pending;
+	struct mbuf *m = e->pending;
 
-		e->pending = m->tx.next;
-		net->stat->drop_no_route++;
-		net_tx_drop(net, m);
-	}
-	e->npending = 0;
+	e->pending = m->tx.next;
+	e->npending--;
+	net->neighbours.npending--;
+	net_no_route(net, m);
 }
 
 void neigh_release(struct net *net, struct neigh *e)
 {
 	timer_cancel(&net->wheel, &e->timer);
-	drop_pending(net, e);
+	while (e->pending)
+		neigh_drop_oldest(net, e);
 	addr_put(net, e->ip);
 	e->state = NEIGH_FREE;
 	net->neighbours.count--;

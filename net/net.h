@@ -114,8 +114,8 @@ struct net {
 	u32 ntx;
 	u32 ndirect;		/* frames written since the last tx() to */
 	struct ring_tx *direct; /* ... the NIC's own ring; NULL: to txq */
-	u64 icmp_period; /* which icmp_left is for */
-	u32 icmp_left;	 /* ICMP errors that may go in it */
+	u64 icmp_period;	/* which icmp_left is for */
+	u32 icmp_left;		/* ICMP errors that may go in it */
 
 	struct addr_table addrs;
 	struct ip6 ip6;
@@ -149,8 +149,8 @@ static inline struct be32 addr_find(const struct net *net, struct be128 ip)
 
 /* How much may go in the @period-th period of what strangers make us send, all
  * of them together: @mean on average, half of it at least. No host can
- * foresee it, so that one that counts what it gets learns nothing of what others
- * got. */
+ * foresee it, so that one that counts what it gets learns nothing of what
+ * others got. */
 static inline u32 net_budget(const struct net *net, u32 mean, u64 period)
 {
 	const u64 what[] = { mean, period };
@@ -201,6 +201,13 @@ static inline bool net_tx_room(const struct net *net, u32 n)
 static inline void net_tx_drop(struct net *net, struct mbuf *m)
 {
 	mbuf_sent(net->pool, m, &net->udp.sent);
+}
+
+/* ... for which there is no way. */
+static inline void net_no_route(struct net *net, struct mbuf *m)
+{
+	net->stat->drop_no_route++;
+	net_tx_drop(net, m);
 }
 
 /* Queues a complete frame; takes @m in any case (full: counted drop). */

@@ -415,7 +415,7 @@ struct tcp {
 	struct tcp_conn *out_head, **out_tail;
 	/* Have had their turn, and want more: tcp_output_all(). */
 	struct tcp_conn *more_head, **more_tail;
-	u32 out_room; /* packets there must be room for: those keep half */
+	u32 out_room;	   /* packets there must be room for: those keep half */
 	struct ref32 dead; /* list */
 	struct list time_wait; /* oldest first: recycled when short */
 	struct list silent;    /* accepted, oldest first: the same */
@@ -551,8 +551,8 @@ void tcp_output_all(struct net *net, u64 now);
 void tcp_timer(void *net, struct timer *t, u64 now);
 void tcp_watch(void *net, struct timer *t, u64 now);
 
-/* A connection, or a socket for datagrams, that could go on goes short of @pool:
- * it holds @held of it. */
+/* A connection, or a socket for datagrams, that could go on goes short of
+ * @pool: it holds @held of it. */
 void tcp_short(struct net *net, enum tcp_pool pool, u32 held);
 
 /* The application keeps the core: nobody is to blame for what it does not

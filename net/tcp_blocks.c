@@ -45,11 +45,13 @@ static bool fin_follows(const struct tcp_conn *c, const struct mbuf *run)
 /* Apart from all runs? */
 static bool fin_is_alone(const struct tcp_conn *c)
 {
+	if (likely(!(c->flags & TCP_F_FIN_HELD)))
+		return false;
 	for (const struct mbuf *m = c->ooo; m; m = m->tcp.last->next) {
 		if (fin_follows(c, m))
 			return false;
 	}
-	return c->flags & TCP_F_FIN_HELD;
+	return true;
 }
 
 void tcp_fin_note(struct net *net, struct tcp_conn *c)

@@ -2,8 +2,9 @@
 /*
  * Loss recovery with selective acknowledgements: what a connection needs
  * while segments are missing, and only then. A struct tcp_loss comes from a
- * pool when the first SACK or timeout tells of a loss, and goes back when all
- * has lost nothing; with the pool empty, NewReno does (tcp_ack.c). By file:
+ * pool when the first SACK or timeout tells of a loss, and goes back when
+ * nothing is missing any more; with the pool empty, NewReno does (tcp_ack.c).
+ * By file:
  *
  *   tcp_sack.c   the board: what became of the bytes in flight (RFC 2018, 6675)
  *   tcp_rack.c   which of them are lost (RFC 8985 section 6)

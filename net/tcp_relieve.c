@@ -117,8 +117,8 @@ static u32 worth(const struct net *net, const struct tcp_conn *c, u64 now)
 	return WORTH_NONE;
 }
 
-/* While they are few, not one that has only just been opened: its first data are
- * on their way, and what would come in its place is no better. */
+/* While they are few, not one that has only just been opened: its first data
+ * are on their way, and what would come in its place is no better. */
 static struct tcp_conn *longest_silent(const struct net *net, u64 now)
 {
 	struct tcp_conn *c = oldest(&net->tcp.silent);

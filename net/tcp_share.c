@@ -13,8 +13,8 @@
  * round the connections, a bounded number at a time. It leaves a mark on each:
  * how far it should have got when the hand comes again. One that has not got
  * there in conf.patience_ms and holds more than its own share, and no less than
- * the one that went short, is a hoarder: of those that the hand passes at a time
- * the worst is reset.
+ * the one that went short, is a hoarder: of those that the hand passes at a
+ * time the worst is reset.
  */
 #include "net/tcp_int.h"
 
