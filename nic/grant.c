@@ -48,6 +48,13 @@ int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n)
 	return 0;
 }
 
+void grant_close(const int *fds, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 /* Descriptors that have come to @fds, of which @at are taken. */
 static u32 take(struct msghdr *m, int *fds, u32 at, u32 most)
 {

@@ -61,10 +61,14 @@ struct grant_reply {
 int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n);
 
 /* The whole of one, and at most @most descriptors into @fds; the rest of it is
- * -1, and more are closed. SO_RCVTIMEO of @fd is for each part, and GRANT_SLOW_S
- * for all that follow the first. 0 or -errno, and then there is no descriptor:
- * -ECONNRESET, the other end has gone; -ETIMEDOUT, it is too slow. */
+ * -1, and more are closed. SO_RCVTIMEO of @fd is for each part, and
+ * GRANT_SLOW_S for all that follow the first. 0 or -errno, and then there is no
+ * descriptor: -ECONNRESET, the other end has gone; -ETIMEDOUT, it is too slow.
+ */
 int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most);
+
+/* Closes @n of them, as far as they are any. */
+void grant_close(const int *fds, u32 n);
 
 /* The dataplane's side: asks, and waits for the answer. 0, or -errno with the
  * keeper's reason in @why. */

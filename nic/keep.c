@@ -224,9 +224,7 @@ static int serve(struct keep *k)
 	if (err)
 		return err;
 	r.err = obey(k, &q, fds, r.why);
-	for (int i = 0; i < GRANT_MEMORY; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	grant_close(fds, GRANT_MEMORY);
 	pass = !r.err && q.what == GRANT_OPEN;
 	if (k->nic) {
 		describe(k->nic, &r);

@@ -80,6 +80,9 @@ int linux_link(int index);
 /* Removes the interface with this index. 0 or -errno. */
 int linux_link_delete(int index);
 
+/* Is there a process of this number, whoever's? */
+bool linux_lives(u64 pid);
+
 /* Names of all interfaces, for a message: "eth0, veth1". */
 void linux_ifnames(char *out, size_t len);
 

@@ -92,3 +92,24 @@ const void *linux_attr(const struct nlmsghdr *nh, size_t hdr_len, int type,
 
 	return a && RTA_PAYLOAD(a) == len ? RTA_DATA(a) : NULL;
 }
+
+int linux_request(const void *req, size_t len)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct {
+		struct nlmsghdr nh;
+		struct nlmsgerr e;
+	} answer;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = send(fd, req, len, 0) < 0 ? -errno : 0;
+	/* A refusal is there by now. */
+	if (!err &&
+	    recv(fd, &answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer) &&
+	    answer.nh.nlmsg_type == NLMSG_ERROR)
+		err = answer.e.error;
+	close(fd);
+	return err;
+}

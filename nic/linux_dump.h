@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a table of the kernel's by rtnetlink. */
+/* rtnetlink: reading a table of the kernel's, and asking for something. */
 #ifndef NIC_LINUX_DUMP_H
 #define NIC_LINUX_DUMP_H
 
@@ -22,5 +22,8 @@ const struct rtattr *linux_nested_attr(const struct rtattr *outer, int type);
 /* The attribute's data if it is present with @len bytes, else NULL. */
 const void *linux_attr(const struct nlmsghdr *nh, size_t hdr_len, int type,
 		       size_t len);
+
+/* Sends one message, of @len bytes. 0 or -errno, the kernel's refusal, too. */
+int linux_request(const void *req, size_t len);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Is an interface there, and its link up? The kernel tells when to ask. */
+/* Is an interface there, and its link up, or another process? */
 #include "nic/linux.h"
+#include "nic/linux_dump.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,15 +51,13 @@ int linux_link_delete(int index)
 			.nlmsg_flags = NLM_F_REQUEST },
 		.info = { .ifi_index = index },
 	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	int err = 0;
 
-	if (fd < 0)
-		return -errno;
-	if (send(fd, &req, sizeof(req), 0) < 0)
-		err = -errno;
-	close(fd);
-	return err;
+	return linux_request(&req, sizeof(req));
+}
+
+bool linux_lives(u64 pid)
+{
+	return pid && (!kill((pid_t)pid, 0) || errno == EPERM);
 }
 
 int linux_link(int index)

@@ -58,27 +58,6 @@ int linux_neighbours(const char *ifname, struct linux_neigh *out, int max)
 	return err ? err : d.n;
 }
 
-static int send_route(const void *req, size_t len)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	struct {
-		struct nlmsghdr nh;
-		struct nlmsgerr e;
-	} answer;
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = send(fd, req, len, 0) < 0 ? -errno : 0;
-	/* A refusal is there by now. */
-	if (!err &&
-	    recv(fd, &answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer) &&
-	    answer.nh.nlmsg_type == NLMSG_ERROR)
-		err = answer.e.error;
-	close(fd);
-	return err;
-}
-
 /* What anybody may: a packet. */
 static int send_any(struct be128 ip)
 {
@@ -133,7 +112,7 @@ int linux_resolve(const char *ifname, struct be128 ip)
 		memcpy(&req.ip, &ip.w[3], len);
 	else
 		req.ip = ip;
-	err = send_route(&req, req.nh.nlmsg_len);
+	err = linux_request(&req, req.nh.nlmsg_len);
 	return err == -EPERM ? send_any(ip) : err;
 }
 

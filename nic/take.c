@@ -10,13 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void close_all(const int *fds, u32 n)
-{
-	for (u32 i = 0; i < n; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
 static int no_answer(int err, char *why, size_t why_len)
 {
 	return nic_fail(err, why, why_len,
@@ -41,7 +34,7 @@ int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
 		return no_answer(err, why, why_len);
 	if (!reply->err)
 		return 0;
-	close_all(fds, most);
+	grant_close(fds, most);
 	return nic_fail(reply->err, why, why_len, "%.*s", NIC_WHY - 1,
 			reply->why);
 }
@@ -69,7 +62,7 @@ static int take(const struct nic_config *cfg, const struct grant_reply *r,
 	int err = -EPROTO;
 
 	if (r->nqueues != cfg->nqueues || fds[r->nqueues - 1] < 0) {
-		close_all(fds, GRANT_FDS);
+		grant_close(fds, GRANT_FDS);
 		return nic_fail(err, why, why_len,
 				"ixcpd's keeper of the NIC passed too few "
 				"queues");

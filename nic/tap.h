@@ -35,4 +35,11 @@ struct tap_q {
 
 extern const struct nicq_ops tap_ops;
 
+/* Frames that are filled by a packet of @len bytes behind the Ethernet header.
+ */
+static inline u32 tap_frames(u32 len)
+{
+	return (len + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
+}
+
 #endif

@@ -172,11 +172,6 @@ static void choose_mac(struct nic *nic, struct be32 ip, u32 place)
 	memcpy(nic->mac + 2, &ip, 4);
 }
 
-static u32 parts_of(u32 packet)
-{
-	return (packet + ETH_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
-}
-
 static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 		       int fd)
 {
@@ -184,7 +179,7 @@ static void init_queue(struct tap_nic *t, const struct nic_config *cfg, u32 i,
 
 	q->fd = q->out_fd = fd;
 	q->shared = cfg->shared;
-	q->parts = parts_of(takes_large(cfg) ? UINT16_MAX : t->nic.mtu);
+	q->parts = tap_frames(takes_large(cfg) ? UINT16_MAX : t->nic.mtu);
 	q->q.ops = &tap_ops;
 	q->q.mtu = t->nic.mtu;
 	q->q.caps = NIC_GATHER | NIC_TX_CSUM | NIC_RX_CSUM_PARTIAL;
@@ -383,7 +378,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 				"nic_shared: the program that divides a TAP "
 				"device cannot be loaded (%s): run as root",
 				strerror(-no_steer));
-	if (parts_of(info.mtu) > TAP_MTU_PARTS)
+	if (tap_frames(info.mtu) > TAP_MTU_PARTS)
 		return nic_fail(-EMSGSIZE, why, why_len,
 				"MTU %u of %s is too large: \"ip link set dev "
 				"%s mtu 9000\"",
@@ -429,10 +424,10 @@ int tap_take(const struct nic_config *cfg, const struct grant_reply *r,
 {
 	struct tap_nic *t = alloc_nic(cfg);
 
-	for (u32 i = 0; !t && i < cfg->nqueues; i++)
-		close(fds[i]);
-	if (!t)
+	if (!t) {
+		grant_close(fds, cfg->nqueues);
 		return nic_fail(-ENOMEM, why, why_len, "out of memory");
+	}
 	t->index = r->index;
 	t->nic.mtu = r->mtu;
 	memcpy(t->nic.mac, r->mac, sizeof(r->mac));

@@ -11,12 +11,12 @@
  * closes them. (Should it be otherwise: packets come to another thread first,
  * and are forwarded.)
  */
+#include "nic/linux.h"
 #include "nic/nic_open.h"
 #include "nic/tap_steer.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -122,8 +122,7 @@ static bool find(struct tap_steering *s, int ifindex)
 
 static bool lives(const struct tap_steering *s, u32 place)
 {
-	return s->vars->count[place] &&
-	       (!kill((pid_t)s->vars->pid[place], 0) || errno == EPERM);
+	return s->vars->count[place] && linux_lives(s->vars->pid[place]);
 }
 
 int tap_share_join(struct tap_steering *s, int ifindex, u32 others)

@@ -13,9 +13,8 @@
 #include "nic/xdp_prog.h"
 
 enum {
-	XDP_BIND_SG = 1 << 4,	/* XDP_USE_SG, Linux 6.6: a packet may have
-				 * several descriptors */
-	XDP_LINK_OVERHEAD = 18, /* Ethernet header and a VLAN tag */
+	XDP_BIND_SG = 1 << 4, /* XDP_USE_SG, Linux 6.6: a packet may have
+			       * several descriptors */
 };
 
 struct xdp_nic {
@@ -132,7 +131,7 @@ bool xdp_csum_partial(const struct xdp_nic *x);
 /* Does a packet of @mtu bytes take more than one frame? */
 static inline bool xdp_needs_frags(u32 mtu)
 {
-	return mtu + XDP_LINK_OVERHEAD > MBUF_ROOM;
+	return mtu + ETH_OVERHEAD > MBUF_ROOM;
 }
 
 #endif

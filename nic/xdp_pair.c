@@ -5,11 +5,11 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "nic/linux.h"
 #include "nic/xdp_prog.h"
 
 enum {
@@ -43,9 +43,7 @@ static int map_pair(struct xdp_pair *s, int fd, size_t len)
 
 static bool lives(const struct xdp_pair *s, u32 place)
 {
-	pid_t pid = (pid_t)READ_ONCE(s->head->places[place].pid);
-
-	return pid && (!kill(pid, 0) || errno == EPERM);
+	return linux_lives(READ_ONCE(s->head->places[place].pid));
 }
 
 /* ---- who is there */

@@ -38,7 +38,7 @@ void xdp_prog_configure(struct xdp_steer *skel, const struct nic_config *cfg)
 	skel->rodata->ports_only = cfg->ports_only;
 	skel->rodata->shared = cfg->shared;
 	if (cfg->shared)
-		return; /* tell_ports() */
+		return; /* xdp_pair_enter() */
 	xdp_prog_ports((u64 *)skel->rodata->our_ports, cfg);
 	bpf_map__set_max_entries(skel->maps.queue_ports, 1);
 }

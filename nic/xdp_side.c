@@ -90,7 +90,7 @@ static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	if (index < 0)
 		return index;
 	q->out_fd = x->nic.large_fd;
-	q->parts = (x->nic.mtu + XDP_LINK_OVERHEAD + MBUF_ROOM - 1) / MBUF_ROOM;
+	q->parts = tap_frames(x->nic.mtu);
 	q->q.ops = &tap_ops;
 	q->q.mtu = x->nic.mtu;
 	q->q.caps = NIC_GATHER | NIC_TX_CSUM;

@@ -187,10 +187,10 @@ int xdp_take(const struct nic_config *cfg, const struct grant_reply *r,
 	struct xdp_nic *x = xdp_alloc(cfg, cfg->spec + strlen("xdp:"));
 	int err;
 
-	for (u32 i = 0; !x && i < cfg->nqueues; i++)
-		close(fds[i]);
-	if (!x)
+	if (!x) {
+		grant_close(fds, cfg->nqueues);
 		return nic_fail(-ENOMEM, why, why_len, "out of memory");
+	}
 	adopt(x, r);
 	x->nic.suspend = suspend;
 	x->nic.resume = resume;
