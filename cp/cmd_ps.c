@@ -99,22 +99,17 @@ static void print_header(void)
 	       "USER", "PROGRAM", "DOMAIN", "NIC", "THREADS", "CONNS", "UP");
 }
 
-/* Without the folder, which --json has. */
-static const char *base_name(const char *path)
-{
-	const char *last = path ? strrchr(path, '/') : NULL;
-
-	return last ? last + 1 : path;
-}
-
 static void print_row(const struct row *r)
 {
 	char user[32], up[32] = "-", program[64] = "-", domain[16] = "-",
 		       nic[64] = "-";
+	const char *path;
 
 	if (r->about) {
 		print_time(ctl_get_number(r->about, "uptime_ms"), up);
-		ctl_show(base_name(ctl_get_text(r->about, "program")), program,
+		path = ctl_get_text(r->about, "program");
+		/* Without the folder, which --json has. */
+		ctl_show(path ? basename(path) : NULL, program,
 			 sizeof(program));
 		ctl_show(ctl_get_text(r->about, "domain"), domain,
 			 sizeof(domain));

@@ -88,7 +88,7 @@ struct dp_leave {
 	 * should be, and none has slipped through */
 	u32 at, shifts;
 	bool again, told_lore, full;
-	bool told; /* MOVED, to the application */
+	bool told;     /* MOVED, to the application */
 	bool unwanted; /* taken back before the other one has answered */
 	struct tcp_need need;
 	/* have left; room for them is asked for */

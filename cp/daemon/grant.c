@@ -186,21 +186,13 @@ static int check_rule(const struct rule *r, struct wish *w, struct conf_err *e)
 static int hold_process(const struct lines_peer *peer, struct conf_err *e)
 {
 	int fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
-	char path[64], line[128];
 	struct stat own, his;
-	uid_t uid = (uid_t)-1;
-	FILE *f;
+	char path[64];
+	uid_t uid;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)peer->pid);
-	f = fd < 0 ? NULL : fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Uid: %*u %u", &uid) == 1)
-			break;
-	if (f)
-		fclose(f);
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)peer->pid);
-	if (uid != peer->uid || stat("/proc/self/ns/net", &own) ||
-	    stat(path, &his))
+	if (fd < 0 || !statfile_user(peer->pid, &uid) || uid != peer->uid ||
+	    stat("/proc/self/ns/net", &own) || stat(path, &his))
 		conf_error(e, -ESRCH, "who asks has ended");
 	else if (own.st_ino != his.st_ino)
 		conf_error(e, -EXDEV, "ixcpd is in another network namespace");

@@ -215,6 +215,15 @@ bool cpd_name_ok(const char *name)
 	return true;
 }
 
+/* @err, whose reason is @why, of the group @name. */
+static int at_group(struct conf_err *e, int err, const config_setting_t *group,
+		    const char *name, const struct conf_err *why)
+{
+	return conf_error(e, err, "%s:%u: %.64s: %.300s",
+			  config_setting_source_file(group),
+			  config_setting_source_line(group), name, why->text);
+}
+
 static int read_plane(struct plane_conf *p, const config_setting_t *group,
 		      struct conf_err *e)
 {
@@ -241,11 +250,7 @@ static int read_plane(struct plane_conf *p, const config_setting_t *group,
 			return err;
 		err = check_plane(p, &why);
 	}
-	return err ? conf_error(e, err, "%s:%u: %.64s: %.300s",
-				config_setting_source_file(group),
-				config_setting_source_line(group), name,
-				why.text)
-		   : 0;
+	return err ? at_group(e, err, group, name, &why) : 0;
 }
 
 /* ---- a rule */
@@ -350,11 +355,7 @@ static int read_rule(struct rule *r, const config_setting_t *group,
 	if (err)
 		return err;
 	err = check_rule(r, &why);
-	return err ? conf_error(e, err, "%s:%u: %.64s: %.300s",
-				config_setting_source_file(group),
-				config_setting_source_line(group), name,
-				why.text)
-		   : 0;
+	return err ? at_group(e, err, group, name, &why) : 0;
 }
 
 static int read_rules(struct cpd_conf *c, const config_setting_t *rules,

@@ -281,11 +281,11 @@ void host_close_thread(struct host_thread *t);
 /* On the elastic thread: its part of live settings. */
 void host_configure(struct host_thread *t, const struct conf *conf);
 
-/* net.c: own address, gateway into conf->dp.net before the NIC is
- * opened; fixed neighbours afterwards. */
 /* host.c: of @c, what is not memory. */
 struct nic_config host_nic_config(const struct conf *c);
 
+/* net.c: own address, gateway into conf->dp.net before the NIC is
+ * opened; fixed neighbours afterwards. */
 int host_address(struct conf *conf, char *why, size_t why_len);
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len);
 

@@ -52,22 +52,28 @@ static bool read_page(int fd, struct statfile_page *page)
 	return true;
 }
 
-/* Is there a process @pid, and of this user? Pages of root are believed: its
- * process may have changed its user. */
-static bool is_of(pid_t pid, uid_t user)
+bool statfile_user(pid_t pid, uid_t *uid)
 {
 	char path[64], line[256];
-	unsigned int uid = 0;
 	bool found = false;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "Uid: %*u %u", &uid) == 1;
+		found = sscanf(line, "Uid: %*u %u", uid) == 1;
 	if (f)
 		fclose(f);
-	return found && (!user || uid == user);
+	return found;
+}
+
+/* Is there a process @pid, and of this user? Pages of root are believed: its
+ * process may have changed its user. */
+static bool is_of(pid_t pid, uid_t user)
+{
+	uid_t uid;
+
+	return statfile_user(pid, &uid) && (!user || uid == user);
 }
 
 /* The control socket of a process that is no more: before its first page, which

@@ -61,8 +61,8 @@ struct mempool {
  * no object crosses a 2 MB border. @chunk_size: objects handed to a pool at a
  * time. @m must be zeroed; it and @prettyname, which is not copied, stay until
  * it is destroyed. 0, -EINVAL (no objects, too large, @nostraddle and an object
- * above 2 MB) or -ENOMEM. Before ixev_init() the memory is not in the arena, and
- * sends from it are copied.
+ * above 2 MB) or -ENOMEM. Before ixev_init() the memory is not in the arena,
+ * and sends from it are copied.
  */
 int mempool_create_datastore(struct mempool_datastore *m, int nr_elems,
 			     size_t elem_len, int nostraddle, int chunk_size,

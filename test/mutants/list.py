@@ -1304,7 +1304,7 @@ PORTS = [
     Mutant("run_io in ring 3 of another port is that one's", "dom/vm/kvm.c",
            "VM_RUN_IO + i;", "VM_RUN_IO;", ["vm"]),
     Mutant("ix ps has a program's folder", "cp/cmd_ps.c",
-           "return last ? last + 1 : path;", "return path;", ["commands"]),
+           "path ? basename(path) : NULL", "path", ["commands"]),
 ]
 
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
