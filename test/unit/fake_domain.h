@@ -38,7 +38,7 @@ struct fake {
 	int64_t answer[IX_NR_CALLS]; /* nonzero: the result of this call */
 	int run_io_error;
 	int pass_error; /* of release, take and detach */
-	bool in_order; /* cleared when a call breaks a rule */
+	bool in_order;	/* cleared when a call breaks a rule */
 
 	/* streams */
 	char *stream[FAKE_HANDLES];

@@ -431,7 +431,8 @@ static void static_entries_stay(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(neigh_add_static(&f->net, FIX_FAR, fix_gw_mac), -EINVAL);
+	assert_int_equal(neigh_add_static(&f->net, FIX_FAR, fix_gw_mac),
+			 -EINVAL);
 	send(f, FIX_PEER, 1);
 	fix_tx(f);
 	assert_int_equal(neigh_add_static(&f->net, FIX_PEER, fix_peer_mac), 0);
@@ -516,8 +517,9 @@ static void full_table_forgets_the_oldest(void **state)
 	for (u32 i = 0; i < NEIGH_PROBES; i++)
 		assert_int_equal(neigh_add_static(&f->net, e[i].ip, fix_gw_mac),
 				 0);
-	assert_int_equal(neigh_add_static(&f->net, be32(0x0a800000), fix_gw_mac),
-			 -ENOSPC);
+	assert_int_equal(
+		neigh_add_static(&f->net, be32(0x0a800000), fix_gw_mac),
+		-ENOSPC);
 	assert_int_equal(send(f, be32(0x0a800000), 1), -EHOSTUNREACH);
 }
 
@@ -582,7 +584,8 @@ static void full_of_used_ones(void **state)
 	fix_in(f, fix_arp(f, ARP_REQUEST, new_mac, alike(50), FIX_IP));
 	assert_int_equal(be16_host(fix_tx(f)->arp->op), ARP_REPLY);
 	for (u32 i = 0; i < NEIGH_PROBES; i++)
-		assert_int_equal(f->net.neighbours.entries[i].ip.raw, alike(i).raw);
+		assert_int_equal(f->net.neighbours.entries[i].ip.raw,
+				 alike(i).raw);
 	for (u32 i = 0; i < 20; i++)
 		send(f, alike(100 + i), 1);
 	for (u32 i = 0; i < NEIGH_PROBES; i++)

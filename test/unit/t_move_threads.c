@@ -9,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/panic.h"
 #include "dom/host/ask.h"
-#include "dom/host/clock.h"
 #include "dp/move.h"
-#include "test/lab/lab.h"
+#include "threads.h"
 
 enum {
 	THREADS = 2,
@@ -39,8 +37,7 @@ struct server {
 	u32 nr;
 };
 
-static struct lab_share share;
-static struct wire_link link[2];
+static struct threads net;
 static struct server servers[THREADS];
 static struct lab_node client;
 static struct end ends[CONNS]; /* each its thread's */
@@ -49,64 +46,14 @@ static bool stop, all_moved;
 static u32 sent[CONNS]; /* the client's */
 static u64 handles[CONNS];
 
-static const struct dp_conf conf = {
-	.batch = 64,
-	.max_timers = 4,
-	.mbufs = 4096,
-	.net = { .netmask = { 0x00ffffff },
-		 .arp_timeout_ms = 60000,
-		 .arp_retry_ms = 1000,
-		 .arp_retries = 3,
-		 .tcp = { .max_conns = 128,
-			  .max_listeners = 2,
-			  .max_ranges = 1024,
-			  .conn_ranges = 32,
-			  .patience_ms = 60000,
-			  .snd_buf = PIECE,
-			  .rcv_buf = 65536,
-			  .rcv_mbufs = 64,
-			  .rto_initial_us = 1000000,
-			  .rto_min_us = 1000000,
-			  .rto_max_us = 4000000,
-			  .delack_us = 10000,
-			  .time_wait_ms = 1,
-			  .fin_timeout_ms = 1000,
-			  .orphan_timeout_ms = 30000,
-			  .retries = 15,
-			  .syn_retries = 8,
-			  .init_cwnd = 10,
-			  .timestamps = true,
-			  .wscale = true,
-			  .sack = true,
-			  .port_min = 32768,
-			  .port_max = 60999,
-			  .challenge_acks = 1000,
-			  .per_source = 1000 },
-		 .udp = { .max_sockets = 1, .rcv_queue = 1 } },
-};
-
 static u8 pattern(u32 at)
 {
 	return (u8)(at % PIECE);
 }
 
-static void open_node(struct lab_node *n, u32 end, u32 queue, bool shared)
+static void open_node(struct lab_node *n, u32 end, u32 queue)
 {
-	struct dp_conf c = conf;
-	const struct lab_node_conf lab = {
-		.dp = &c,
-		.nic = &link[end].queues[queue]->q,
-		.arena_len = ARENA,
-		.secret = { 1, 2 },
-		.share = shared ? &share : NULL,
-		.thread = queue,
-	};
-
-	c.net.ip = be32(LAB_IP(end));
-	if (lab_node_open(n, &lab, host_clock_os()) ||
-	    neigh_add_static(&n->dp->net, be32(LAB_IP(!end)),
-			     link[!end].queues[0]->q.mac))
-		panic("cannot open");
+	threads_open(&net, n, end, queue);
 	for (u32 i = 0; i < PIECE; i++)
 		n->arena[i] = pattern(i);
 }
@@ -290,7 +237,7 @@ static void move(u32 from, u32 n)
 	struct step s = { .to = !from };
 
 	for (u32 g = 0; g < RSS_TABLE && n; g++) {
-		if (share.group_owner[g] != from)
+		if (net.share.group_owner[g] != from)
 			continue;
 		dp_group_add(&s.groups, g);
 		n--;
@@ -300,9 +247,9 @@ static void move(u32 from, u32 n)
 		ask(from, look, &s);
 	for (u32 g = 0; g < RSS_TABLE; g++)
 		if (dp_group_in(&s.groups, g))
-			__atomic_store_n(&share.group_owner[g], (u8)s.to,
+			__atomic_store_n(&net.share.group_owner[g], (u8)s.to,
 					 __ATOMIC_RELAXED);
-	wire_set_rss(link[1].shared, WIRE_B, share.group_owner);
+	wire_set_rss(net.link[1].shared, WIRE_B, net.share.group_owner);
 	ask(from, go, &s);
 	do
 		ask(from, look, &s);
@@ -319,20 +266,16 @@ static void *mover(void *arg)
 
 int main(void)
 {
-	const struct wire_conf one = { .nqueues = 1 };
-	const struct wire_conf many = { .nqueues = THREADS };
 	u64 until = host_clock_os() + WAIT_S * 1000000000ull;
 	pthread_t other;
 	u32 moved = 0;
 
-	if (wire_link_pair(&link[0], &one, &link[1], &many) ||
-	    lab_share_open(&share, &conf, THREADS, ARENA))
-		panic("no memory");
-	open_node(&client, 0, 0, false);
+	threads_begin(&net, THREADS, PIECE, ARENA);
+	open_node(&client, 0, 0);
 	for (u32 i = 0; i < THREADS; i++) {
 		servers[i].nr = i;
 		pthread_mutex_init(&servers[i].ask.lock, NULL);
-		open_node(&servers[i].lab, 1, i, true);
+		open_node(&servers[i].lab, 1, i);
 	}
 	for (u32 i = 0; i < CONNS; i++) {
 		struct ix_call *c = lab_call(&client, IX_CONNECT);

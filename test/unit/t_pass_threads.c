@@ -8,10 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/panic.h"
-#include "dom/host/clock.h"
 #include "ix/ix.h"
-#include "test/lab/lab.h"
+#include "threads.h"
 
 enum {
 	PORTS = 2,
@@ -25,66 +23,10 @@ enum {
 
 int pass_main(int argc, char **argv); /* pass.c's */
 
-static const struct dp_conf conf = {
-	.batch = 64,
-	.max_timers = 4,
-	.mbufs = 4096,
-	.net = { .netmask = { 0x00ffffff },
-		 .arp_timeout_ms = 60000,
-		 .arp_retry_ms = 1000,
-		 .arp_retries = 3,
-		 .tcp = { .max_conns = 128,
-			  .max_listeners = 2,
-			  .max_ranges = 1024,
-			  .conn_ranges = 32,
-			  .patience_ms = 60000,
-			  .snd_buf = 65536,
-			  .rcv_buf = 65536,
-			  .rcv_mbufs = 64,
-			  .rto_initial_us = 1000000,
-			  .rto_min_us = 1000000,
-			  .rto_max_us = 4000000,
-			  .delack_us = 10000,
-			  .time_wait_ms = 1,
-			  .fin_timeout_ms = 1000,
-			  .orphan_timeout_ms = 30000,
-			  .retries = 15,
-			  .syn_retries = 8,
-			  .init_cwnd = 10,
-			  .timestamps = true,
-			  .wscale = true,
-			  .port_min = 32768,
-			  .port_max = 60999,
-			  .challenge_acks = 1000,
-			  .per_source = 1000 },
-		 .udp = { .max_sockets = 1, .rcv_queue = 1 } },
-};
-
-static struct lab_share share;
-static struct wire_link link[2];
+static struct threads net;
 static struct lab_node servers[PORTS], client;
 static bool stop;
 static u32 listening; /* ports */
-
-static void open_node(struct lab_node *n, u32 end, u32 queue,
-		      struct lab_share *of)
-{
-	struct dp_conf c = conf;
-	const struct lab_node_conf lab = {
-		.dp = &c,
-		.nic = &link[end].queues[queue]->q,
-		.arena_len = ARENA,
-		.secret = { 1, 2 },
-		.share = of,
-		.thread = queue,
-	};
-
-	c.net.ip = be32(LAB_IP(end));
-	if (lab_node_open(n, &lab, host_clock_os()) ||
-	    neigh_add_static(&n->dp->net, be32(LAB_IP(!end)),
-			     link[!end].queues[0]->q.mac))
-		panic("cannot open");
-}
 
 /* ---- the domain */
 
@@ -221,20 +163,16 @@ static void connect_all(void)
 
 int main(void)
 {
-	const struct wire_conf one = { .nqueues = 1 };
-	const struct wire_conf many = { .nqueues = PORTS };
 	u64 until = host_clock_os() + WAIT_S * 1000000000ull;
 	pthread_t server;
 	int ret = -1;
 
-	if (wire_link_pair(&link[0], &one, &link[1], &many) ||
-	    lab_share_open(&share, &conf, PORTS, ARENA))
-		panic("no memory");
-	open_node(&client, 0, 0, NULL);
+	threads_begin(&net, PORTS, 65536, ARENA);
+	threads_open(&net, &client, 0, 0);
 	for (u32 i = 0; i < PORTS; i++)
-		open_node(&servers[i], 1, i, &share);
-	domain.arena = share.arena;
-	domain.arena_len = share.arena_len;
+		threads_open(&net, &servers[i], 1, i);
+	domain.arena = net.share.arena;
+	domain.arena_len = net.share.arena_len;
 	invariant(!ix_init_domain(&domain));
 	pthread_create(&server, NULL, serve, &ret);
 	while (__atomic_load_n(&listening, __ATOMIC_ACQUIRE) < PORTS)
