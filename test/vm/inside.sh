@@ -155,13 +155,7 @@ echo "$packets packets, $iterations iterations, $exits exits, $sleeps sleeps"
 leave 0 "kv leaves"
 
 # A client on Linux, over veth.
-mkdir -p /run/netns
-ip=/usr/sbin/ip
-$ip netns add c
-$ip link add s0 type veth peer name c0 netns c
-$ip link set s0 up
-$ip netns exec c $ip addr add 10.77.0.1/24 dev c0
-$ip netns exec c $ip link set c0 up
+veth 10.77.0.1/24
 xdp="--nic xdp:s0 --ip 10.77.0.9/24 --mbufs 4096"
 
 "$ix" run --domain vm $xdp --arena 16M --cores 0 --ring_size 2048 \
@@ -172,10 +166,10 @@ xdp="--nic xdp:s0 --ip 10.77.0.9/24 --mbufs 4096"
 
 serve $xdp --arena 32M -- "$build/app/kv" -p 7 -m 8
 printf 'set a 0 0 5\r\nhello\r\nget a\r\nquit\r\n' |
-	timeout 20 $ip netns exec c nc 10.77.0.9 7 >/tmp/out
+	timeout 20 $far nc 10.77.0.9 7 >/tmp/out
 [ "$(tr -d '\r' </tmp/out | tr '\n' ' ')" = "STORED VALUE a 0 5 hello END " ] &&
 	ok "kv on AF_XDP, asked by Linux" || bad "kv on AF_XDP: $(cat /tmp/out)"
-timeout 60 $ip netns exec c "$build/bench/ixload" 10.77.0.9:7 --conns 4 \
+timeout 60 $far "$build/bench/ixload" 10.77.0.9:7 --conns 4 \
 	--proto usr --records 100 --duration 3 --warmup 0 >/tmp/out 2>&1 &&
 	ok "under load" || bad "under load"
 tail -3 /tmp/out

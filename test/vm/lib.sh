@@ -5,11 +5,25 @@ build=$1
 ix=$build/cp/ix
 failed=0
 small="--mbufs 2048 --arena 16M --tcp.max_conns 256 --quiet"
+ip=/usr/sbin/ip
 
 ok() { echo "ok: $*"; }
 bad() {
 	echo "FAILED: $*"
 	failed=1
+}
+
+# veth ADDRESS/BITS OPTIONS...: s0 ==== c0, which is in a network namespace of
+# its own with that address: $far COMMAND... runs there. @OPTIONS: of both ends.
+veth() {
+	far="$ip netns exec c" to=$1
+	shift
+	mkdir -p /run/netns
+	$ip netns add c
+	$ip link add s0 "$@" type veth peer name c0 "$@" netns c
+	$ip link set s0 up
+	$far $ip addr add "$to" dev c0
+	$far $ip link set c0 up
 }
 
 # begin SECONDS OPTIONS... -- PROGRAM...: in domain vm, on a new wire. It takes

@@ -8,7 +8,6 @@
 #
 # link.sh BUILD: exit 0 or 1
 . "${0%/*}/lib.sh"
-ip=/usr/sbin/ip
 "$build/test/vm/hold" &
 
 serve() { # NIC OPTIONS...
@@ -84,13 +83,8 @@ down_and_up ix0 10.78.0.9
 counted drop_link
 gone ix0
 
-mkdir -p /run/netns
-$ip netns add c
-$ip link add s0 type veth peer name c0 netns c
-$ip link set s0 up
-on="$ip netns exec c"
-$on $ip addr add 10.77.0.1/24 dev c0
-$on $ip link set c0 up
+veth 10.77.0.1/24
+on=$far
 serve xdp:s0 --ip 10.77.0.9/24
 down_and_up s0 10.77.0.9
 gone s0

@@ -125,15 +125,7 @@ linux() { # COUNTER of TcpExt
 			for (i in names) if (names[i] == name) print v[i] }'
 }
 
-mkdir -p /run/netns
-ip=/usr/sbin/ip
-$ip netns add c
-far="$ip netns exec c"
-queues="numrxqueues 2 numtxqueues 2"
-$ip link add s0 $queues type veth peer name c0 $queues netns c
-$ip link set s0 up
-$far $ip addr add 10.0.0.2/24 dev c0
-$far $ip link set c0 up
+veth 10.0.0.2/24 numrxqueues 2 numtxqueues 2
 $far /usr/sbin/tc qdisc add dev c0 clsact &&
 	$far /usr/sbin/tc filter add dev c0 egress bpf da \
 		obj "$build/test/lab/veth_rss.o" sec tc || bad "tc"
