@@ -13,6 +13,7 @@ import functools
 import glob
 import json
 import os
+import shutil
 import subprocess
 
 from lab import (Failed, Lab, Veth, last_line, run_command, sh,
@@ -51,6 +52,11 @@ class Bench(Lab):
         if not self.namespaces:
             raise NotYet("needs to see and to set more than a real NIC and "
                          "another machine allow")
+
+    @staticmethod
+    def need_installed(name):
+        if not shutil.which(name):
+            raise NotYet(f"{name} is not installed")
 
     def nic(self, k):
         return "xdp:" + ("ix0" if self.namespaces else

@@ -18,9 +18,8 @@ CONNS = 1000
 TIMEOUT = "10s"  # of wrk for an answer; more is an error
 
 
-def need_packages():
-    if not shutil.which("wrk"):
-        raise NotYet("wrk is not installed")
+def need_packages(bench):
+    bench.need_installed("wrk")
     if not shutil.which("nginx") and not os.access("/usr/sbin/nginx", os.X_OK):
         raise NotYet("nginx is not installed")
 
@@ -37,7 +36,7 @@ def rate(text):
 def http(bench):
     """HTTP server on ixev against nginx, wrk, 1,000 connections: requests/s"""
     need_process(bench)
-    need_packages()
+    need_packages(bench)
     client = ["wrk", "-t", "1", "-c", str(CONNS), "--timeout", TIMEOUT, "-d",
               f"{math.ceil(bench.seconds)}s", f"http://{IP['s']}:{PORT}/"]
 

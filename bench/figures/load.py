@@ -12,10 +12,8 @@ large values; `kv` on IX against stock memcached.
 Of memcached, too, TCP's receive half runs on its own core; "memcached-helped":
 on the client's, as veth has it by itself."""
 
-import shutil
 import time
 
-from figures.bench import NotYet
 from figures.process import need_process
 from figures.servers import Server
 from figures.turns import ratio
@@ -58,8 +56,7 @@ class Counted(Server):
 def measure(bench, what, target, options, extra=()):
     """Answers a second of both, in turns; @extra: of ix run."""
     need_process(bench)
-    if not shutil.which("memcached"):
-        raise NotYet("memcached is not installed")
+    bench.need_installed("memcached")
     client = bench.ixload("linux", "--proto", "get", *options)
     seen = []
 

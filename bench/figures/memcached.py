@@ -5,7 +5,6 @@ hold while 99 of 100 answers come within a limit. Arrivals do not wait for answe
 
 import shutil
 
-from figures.bench import NotYet
 from figures.servers import Server
 from figures.story import NAMES
 from figures.turns import if_there, ratio, row, summary
@@ -23,8 +22,7 @@ NO_SOCKETS = ("Stock memcached on IX has not taken part: it needs sockets, which
 
 def kinds(bench):
     """kv behind a wall, too, as `ix run` has it unless told."""
-    if not shutil.which("memcached"):
-        raise NotYet("memcached is not installed")
+    bench.need_installed("memcached")
     if not shutil.which("redis-server"):
         bench.without("redis", "redis-server is not installed")
     return ["kv", *(["kv-process"] if "process" in bench.walls else []),

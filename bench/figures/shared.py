@@ -16,9 +16,7 @@ began."""
 
 import concurrent.futures
 import contextlib
-import shutil
 
-from figures.bench import NotYet
 from figures.process import need_process
 from figures.servers import IP, Server
 from figures.turns import ratio
@@ -63,8 +61,7 @@ def shared(bench):
     """kv's two threads and two clients on the same two cores: answers/s"""
     bench.need_namespaces()
     need_process(bench)
-    if not shutil.which("memcached"):
-        raise NotYet("memcached is not installed")
+    bench.need_installed("memcached")
     forwarded = []
     cable = Veth(bench, IP["s"], IP["c"], queues=2, tag="-two")
 
