@@ -64,7 +64,39 @@ static u32 mean_busy(const struct policy_load *l)
 	return l->n ? sum / l->n : 0;
 }
 
+/* Who is late, though cores are busy, would use all that there is. */
+static u32 wanted(const struct policy *p, const struct policy_load *l)
+{
+	u32 need = demand(p, l);
+
+	if (worst_delay(l) <= p->want.target_us || mean_busy(l) <= LOADED)
+		return need;
+	return max(need, policy_capacity(p, p->at));
+}
+
 /* ---- what was needed of late */
+
+static bool overrun(const struct policy *p, const struct policy_load *l)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < l->n; i++)
+		n += saturated(p, &l->thread[i]);
+	return n * 2 > l->n;
+}
+
+/* The least of the last intervals: chance gives one of them more than another,
+ * which comes to nothing. Not so when most threads have too much. */
+static u32 lasting(struct policy *p, const struct policy_load *l, u32 need)
+{
+	u32 least = need;
+
+	memmove(p->last + 1, p->last, sizeof(p->last) - sizeof(p->last[0]));
+	p->last[0] = need;
+	for (u32 i = 1; i < tuning(p)->lasts && !overrun(p, l); i++)
+		least = min(least, p->last[i]);
+	return least;
+}
 
 static void age(struct policy *p, u64 now)
 {
@@ -130,16 +162,11 @@ static void down(struct policy *p, u32 to, u64 now)
 struct policy_step policy_decide(struct policy *p, const struct policy_load *l,
 				 u64 now)
 {
-	u32 need = demand(p, l), delay_us = worst_delay(l), to;
-	bool late = delay_us > p->want.target_us && mean_busy(l) > LOADED;
+	u32 delay_us = worst_delay(l), need = lasting(p, l, wanted(p, l)), to;
 
 	age(p, now);
-	to = enough(p, (u64)need * 1000 / tuning(p)->up);
-	if (late) { /* no less than we have is enough */
-		to = max(to, min(p->at + 1, p->nsteps - 1));
-		need = max(need, policy_capacity(p, p->at));
-	}
 	p->peak[0] = max(p->peak[0], need);
+	to = enough(p, (u64)need * 1000 / tuning(p)->up);
 	if (to > p->at && !recovers(p, delay_us, now)) {
 		up(p, to, now);
 	} else if (to <= p->at && now - p->changed_at >= p->hold) {

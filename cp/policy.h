@@ -8,8 +8,9 @@
  *   policy_share.c   several dataplanes: who gets which core
  *
  * A policy is a ladder of steps, each with more capacity than the one before:
- * up at once, when what is measured does not fit or waits too long; down when
- * the most of the last `hold` would have fitted below.
+ * up at once, when what is measured does not fit or waits too long (policy
+ * background: in each of some intervals, or on most threads); down when the
+ * most of the last `hold` would have fitted below.
  *
  *   cores
  *     4            ____________
@@ -72,7 +73,7 @@ struct policy_want {
 	u32 khz[POLICY_FREQS];
 };
 
-enum { POLICY_PEAKS = 8 };
+enum { POLICY_PEAKS = 8, POLICY_LAST = 3 };
 
 struct policy {
 	struct policy_want want;
@@ -85,6 +86,7 @@ struct policy {
 	u64 regretted_at;	/* ns: the last one down that was a mistake */
 	u64 peak_at;		/* ns: peak[0] began */
 	u32 peak[POLICY_PEAKS]; /* thousandths of a core, youngest first */
+	u32 last[POLICY_LAST];	/* what was needed, youngest first */
 	u32 delay_us;		/* of the interval before */
 };
 
@@ -102,9 +104,10 @@ struct policy_step policy_decide(struct policy *p, const struct policy_load *l,
 /* ---- policy_ladder.c */
 
 struct policy_tuning {
-	u32 up;	  /* permille busy: above, more capacity */
-	u32 down; /* below which the threads would stay a step down */
-	u64 hold; /* ns */
+	u32 up;	   /* permille busy: above, more capacity */
+	u32 down;  /* below which the threads would stay a step down */
+	u32 lasts; /* intervals in a row that have too little: more capacity */
+	u64 hold;  /* ns */
 };
 
 extern const struct policy_tuning policy_tunings[POLICY_KINDS];

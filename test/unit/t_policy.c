@@ -120,6 +120,53 @@ static void late_is_a_core_more(void **state)
 	assert_int_equal(interval(&r, 500, TARGET + 1), 3);
 }
 
+/* Policy background, at 4 cores of 8. */
+static void begin_background(struct rig *r)
+{
+	begin(r, POLICY_BACKGROUND);
+	assert_int_equal(demand(r, 3120, 300), 4);
+}
+
+static void a_moment_takes_nothing_from_the_background(void **state)
+{
+	struct rig r;
+
+	begin_background(&r);
+	for (u32 i = 0; i < 20; i++) {
+		assert_int_equal(interval(&r, 940, 10), 4);
+		assert_int_equal(interval(&r, 800, TARGET + 1), 4);
+		assert_int_equal(interval(&r, 780, 10), 4);
+	}
+}
+
+static void what_lasts_comes_from_the_background(void **state)
+{
+	struct rig r;
+
+	begin_background(&r);
+	interval(&r, 800, TARGET + 1);
+	assert_int_equal(interval(&r, 940, 10), 4);
+	assert_int_equal(interval(&r, 800, TARGET + 1), 5);
+	assert_int_equal(interval(&r, 720, 10), 5);
+}
+
+/* One thread that has too much may be chance; most of them are not. */
+static void overrun_comes_from_the_background_at_once(void **state)
+{
+	struct policy_load l = { .n = 4 };
+	struct rig r;
+
+	begin_background(&r);
+	for (u32 i = 0; i < 4; i++)
+		l.thread[i] = (struct policy_thread){ 780, 10, 1 };
+	l.thread[0].busy = l.thread[1].busy = 1000;
+	r.now += 10 * MS;
+	assert_int_equal(policy_decide(&r.p, &l, r.now).cores, 4);
+	l.thread[2].busy = 1000;
+	r.now += 10 * MS;
+	assert_int_equal(policy_decide(&r.p, &l, r.now).cores, CORES);
+}
+
 /* A request that takes long is not served sooner by more cores. */
 static void slow_service_takes_no_cores(void **state)
 {
@@ -261,7 +308,7 @@ static void policy_changes_while_running(void **state)
 	assert_int_equal(demand(&r, 100, 5000), CORES);
 	w = want(POLICY_BACKGROUND);
 	policy_change(&r.p, &w, r.now);
-	assert_int_equal(demand(&r, 100, 190), CORES);
+	assert_int_equal(demand(&r, 100, 240), CORES);
 	assert_int_equal(demand(&r, 100, 20), 1);
 	w.min_cores = 2;
 	policy_change(&r.p, &w, r.now);
@@ -412,6 +459,9 @@ int main(void)
 		cmocka_unit_test(full_batches_are_saturation),
 		cmocka_unit_test(recovering_is_not_a_lack),
 		cmocka_unit_test(late_is_a_core_more),
+		cmocka_unit_test(a_moment_takes_nothing_from_the_background),
+		cmocka_unit_test(what_lasts_comes_from_the_background),
+		cmocka_unit_test(overrun_comes_from_the_background_at_once),
 		cmocka_unit_test(slow_service_takes_no_cores),
 		cmocka_unit_test(imbalance_takes_no_cores),
 		cmocka_unit_test(the_peak_counts),
