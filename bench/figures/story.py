@@ -339,8 +339,8 @@ STORIES = {
                 "step, virtual time: cores x time / 8 cores all the time"),
          Number("background work beside a server, of what it gets alone",
                 "32 to 46 %", "SoCC 2015; real processors, three load patterns",
-                "a day's load, 40 % on average, policy background, virtual "
-                "time: other work's part of 8 cores"))),
+                "half load all the time, policy background, virtual time: "
+                "other work's part of 8 cores"))),
     "designs": Story(
         "Three designs of a network stack",
         "The same NIC, the same client: network code in a server process of its "

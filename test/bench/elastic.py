@@ -25,11 +25,15 @@ def virtual(bench):
               1 / 8 < saved < 1, saved)
     there = rows["step, virtual time: ms until there are cores for the load"]
     check(f"cores are there {there} ms after the step", 0 < there <= 100)
-    for load, least in ("half load", 0.2), ("a day's load, 40 % on average",
-                                             policy.LEFT):
+    for kind in "latency", "background":
+        again = rows[f"load x 10 at once, policy {kind}, virtual time: ms until "
+                     "the target is met again"]
+        check(f"{kind}: met again {again} ms after the step",
+              0 < again <= policy.AGAIN_MS)
+    for load in policy.HALVES.values():
         left = rows[f"{load}, policy background, virtual time: other work's part "
                     "of 8 cores"]
-        check(f"{load}: {left:.2f} is left", least <= left < 0.5)
+        check(f"{load}: {left:.2f} is left", policy.LEFT <= left < 0.5)
     step, late = r["figures"][0]["lines"], r["figures"][1]["lines"]
     check("a step is drawn: the load's, and the cores' after it",
           step["load, cores' worth"][0][1] < 1 <
