@@ -18,7 +18,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_JOBS = 64, TELL_S = 600 };
+enum {
+	MAX_JOBS = 64,
+	TELL_S = 600,
+	ALL_STATES = 100, /* seeds in which a connection moves in each state */
+};
+
+static const char *const state_names[TCP_NR_STATES] = {
+	[TCP_SYN_SENT] = "SYN-SENT",	   [TCP_SYN_RCVD] = "SYN-RECEIVED",
+	[TCP_ESTABLISHED] = "ESTABLISHED", [TCP_FIN_WAIT_1] = "FIN-WAIT-1",
+	[TCP_FIN_WAIT_2] = "FIN-WAIT-2",   [TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+	[TCP_CLOSING] = "CLOSING",	   [TCP_LAST_ACK] = "LAST-ACK",
+	[TCP_TIME_WAIT] = "TIME-WAIT",
+};
 
 struct options {
 	struct plan plan;
@@ -33,6 +45,7 @@ struct job {
 	u64 seed; /* in work */
 	u64 seeds, bytes, frames, steps, links;
 	u64 in_play[NR_FAULTS];
+	struct moved moved;
 	double virtual_s;
 };
 
@@ -159,6 +172,14 @@ static bool parse(struct options *o, int argc, char **argv)
 
 /* ---- many seeds */
 
+static void add_moved(struct moved *sum, const struct moved *m)
+{
+	for (u32 i = 0; i < TCP_NR_STATES; i++)
+		sum->in[i] += m->in[i];
+	sum->repairing += m->repairing;
+	sum->holes += m->holes;
+}
+
 static void note(struct job *job, const struct sim_result *r)
 {
 	job->seeds++;
@@ -169,6 +190,7 @@ static void note(struct job *job, const struct sim_result *r)
 	job->virtual_s += (double)r->virtual_ns * 1e-9;
 	for (u32 i = 0; i < NR_FAULTS; i++)
 		job->in_play[i] += r->faults >> i & 1;
+	add_moved(&job->moved, &r->moved);
 }
 
 static void run_job(const struct options *o, struct job *job, u32 nr,
@@ -188,6 +210,36 @@ static void run_job(const struct options *o, struct job *job, u32 nr,
 	}
 }
 
+static void report_moved(const struct moved *m)
+{
+	for (u32 i = TCP_SYN_SENT; i < TCP_NR_STATES; i++)
+		printf("%s%s %llu", i > TCP_SYN_SENT ? ", " : "moved in ",
+		       state_names[i], (unsigned long long)m->in[i]);
+	printf("; %llu of them repaired losses, %llu had holes\n",
+	       (unsigned long long)m->repairing, (unsigned long long)m->holes);
+}
+
+/* Has each that should be been tried often enough to be meant? */
+static bool all_moved(const struct options *o, const struct job *jobs)
+{
+	struct moved m = { 0 };
+	u64 seeds = 0;
+	bool all = true;
+
+	for (u32 j = 0; j < o->jobs; j++) {
+		add_moved(&m, &jobs[j].moved);
+		seeds += jobs[j].seeds;
+	}
+	if (!(o->plan.allowed >> FAULT_MOVE & 1) || seeds < ALL_STATES)
+		return true;
+	for (u32 i = TCP_SYN_SENT; i < TCP_NR_STATES; i++)
+		all &= m.in[i] > 0;
+	all &= m.repairing && m.holes;
+	if (!all)
+		fprintf(stderr, "not all have moved\n");
+	return all;
+}
+
 static void report(const struct job *jobs, u32 n, double took)
 {
 	struct job sum = { 0 };
@@ -201,6 +253,7 @@ static void report(const struct job *jobs, u32 n, double took)
 		sum.virtual_s += jobs[j].virtual_s;
 		for (u32 i = 0; i < NR_FAULTS; i++)
 			sum.in_play[i] += jobs[j].in_play[i];
+		add_moved(&sum.moved, &jobs[j].moved);
 	}
 	printf("%llu seeds, %llu connections (%.0f a second), %.0f MB, %llu "
 	       "frames, %llu steps, %.0f h\n",
@@ -212,6 +265,7 @@ static void report(const struct job *jobs, u32 n, double took)
 		printf("%s%s %llu", i ? ", " : "seeds with ",
 		       sim_fault_names[i], (unsigned long long)sum.in_play[i]);
 	putchar('\n');
+	report_moved(&sum.moved);
 }
 
 static bool start_jobs(const struct options *o, struct job *jobs, pid_t *pids)
@@ -295,7 +349,7 @@ static int run_many(const struct options *o)
 	bad = wait_jobs(o, jobs, pids, began);
 	report(jobs, o->jobs, seconds() - began);
 	if (bad == o->jobs)
-		return 0;
+		return !all_moved(o, jobs);
 	p.seed = jobs[bad].seed;
 	fprintf(stderr, "seed %llu fails\n", (unsigned long long)p.seed);
 	shrink_print(&p);

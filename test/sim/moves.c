@@ -106,10 +106,28 @@ static void begin(struct host *h)
 		from, to);
 }
 
+static void note(struct moved *m, const struct tcp_conn *c)
+{
+	m->in[c->state]++;
+	m->repairing += c->flags & TCP_F_LOSS && c->loss;
+	m->holes += !!c->ooo;
+}
+
+static void note_all(struct host *h, u32 from, const struct dp_groups *g)
+{
+	struct tcp_walk walk = { 0 };
+	struct tcp_conn *c;
+
+	while ((c = tcp_walk(&dp_of(h, from)->net.tcp, &walk)))
+		if (dp_group_in(g, c->group))
+			note(&h->world->moved, c);
+}
+
 static void rewrite(struct host *h, u32 from)
 {
 	const struct dp_leave *l = &dp_of(h, from)->mover->leave;
 
+	note_all(h, from, &l->groups);
 	for (u32 i = 0; i < RSS_TABLE; i++) {
 		if (dp_group_in(&l->groups, i))
 			h->share.group_owner[i] = (u8)l->to;

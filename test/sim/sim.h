@@ -239,6 +239,12 @@ struct trouble {
 	u8 state; /* not yet, begun, over */
 };
 
+/* Connections that went to another thread: how many in each state, while what
+ * was lost was being repaired, and with holes in what they had received. */
+struct moved {
+	u64 in[TCP_NR_STATES], repairing, holes;
+};
+
 struct world {
 	struct plan plan;
 	u64 rng, now, steps;
@@ -256,6 +262,7 @@ struct world {
 	bool impaired; /* now: see plan.first */
 	bool may_die;  /* all links */
 	u64 frames, bytes;
+	struct moved moved;
 	u64 watched_at;
 	u64 epoch; /* start, for WRAP */
 };
@@ -282,6 +289,7 @@ void plan_world(struct world *w);
 
 /* ---- world.c */
 struct sim_result {
+	struct moved moved;
 	u64 bytes, frames, steps, virtual_ns;
 	u32 links, hosts;
 	u64 faults;

@@ -188,6 +188,7 @@ void sim_run(const struct plan *plan, struct sim_result *result)
 	run_down(w);
 	links_check(w);
 	*result = (struct sim_result){
+		.moved = w->moved,
 		.bytes = w->bytes,
 		.frames = w->frames,
 		.steps = w->steps,
