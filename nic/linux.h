@@ -80,8 +80,17 @@ int linux_link(int index);
 /* Removes the interface with this index. 0 or -errno. */
 int linux_link_delete(int index);
 
-/* Is there a process of this number, whoever's? */
-bool linux_lives(u64 pid);
+/* This process, to be told to others: not its number alone, which another one
+ * may have later. Never 0. */
+u64 linux_life(void);
+u32 linux_life_pid(u64 life);
+
+/* Is it still there, whoever's it is? 0 is nobody. */
+bool linux_lives(u64 life);
+
+/* *@place, which several processes may want at a time, is ours, unless somebody
+ * has it who lives. */
+bool linux_claim(u64 *place);
 
 /* Names of all interfaces, for a message: "eth0, veth1". */
 void linux_ifnames(char *out, size_t len);

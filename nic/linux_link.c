@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Is an interface there, and its link up, or another process? */
+/* Is an interface there, and its link up? */
 #include "nic/linux.h"
 #include "nic/linux_dump.h"
 
@@ -7,7 +7,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,11 +52,6 @@ int linux_link_delete(int index)
 	};
 
 	return linux_request(&req, sizeof(req));
-}
-
-bool linux_lives(u64 pid)
-{
-	return pid && (!kill((pid_t)pid, 0) || errno == EPERM);
 }
 
 int linux_link(int index)

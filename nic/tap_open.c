@@ -356,12 +356,12 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 		 const struct tap_spec *s, char *why, size_t why_len)
 {
 	struct linux_ifinfo info = { 0 };
+	bool is_new = linux_ifinfo(s->ifname, &info);
+	u32 others = info.rx_queues;
 	int err = 0, no_steer;
-	u32 others;
 
-	if (cfg->shared && !linux_ifinfo(s->ifname, &info))
+	if (cfg->shared && !is_new)
 		err = join(t, &info, s->ifname, why, why_len);
-	others = info.rx_queues;
 	if (!err)
 		err = open_queues(t, cfg, s->ifname, why, why_len);
 	if (err)
@@ -372,6 +372,12 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 	if (err)
 		return no_device(err, s->ifname, "bring up", why, why_len);
 	t->index = info.index;
+	/* Who comes at the same time has not seen us either. */
+	if (cfg->shared && info.rx_queues > others + cfg->nqueues)
+		return nic_fail(-EBUSY, why, why_len,
+				"TAP device %s is being opened by another one, "
+				"too: only one is to try again",
+				s->ifname);
 	no_steer = steer(t, cfg, others);
 	if (cfg->shared && no_steer)
 		return nic_fail(no_steer, why, why_len,

@@ -35,9 +35,10 @@ static u64 own_netns(void)
 
 void tap_share_mark(struct tap_steering *s, int ifindex)
 {
-	s->vars->ifindex = (u32)ifindex;
+	s->vars->who[s->place] = linux_life();
 	s->vars->netns = own_netns();
-	s->vars->pid[s->place] = (u32)getpid();
+	/* Found by it, and then all else is there. */
+	store_release((u32 *)&s->vars->ifindex, (u32)ifindex);
 }
 
 /* ---- found by the kernel's list of programs */
@@ -76,6 +77,12 @@ static void forget(struct tap_steering *s)
 	*s = (struct tap_steering){ 0 };
 }
 
+/* Where everybody may load programs, its maps can say anything. */
+static bool is_trusted(const struct bpf_prog_info *info)
+{
+	return !info->created_by_uid || info->created_by_uid == geteuid();
+}
+
 static bool take_maps(struct tap_steering *s, int prog_fd, int ifindex)
 {
 	u32 ids[MAPS] = { 0 };
@@ -85,7 +92,7 @@ static bool take_maps(struct tap_steering *s, int prog_fd, int ifindex)
 
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len) ||
 	    strcmp(info.name, "steer") ||
-	    info.type != BPF_PROG_TYPE_SOCKET_FILTER)
+	    info.type != BPF_PROG_TYPE_SOCKET_FILTER || !is_trusted(&info))
 		return false;
 	for (u32 i = 0; i < min(info.nr_map_ids, (u32)MAPS); i++) {
 		int fd = bpf_map_get_fd_by_id(ids[i]);
@@ -96,7 +103,8 @@ static bool take_maps(struct tap_steering *s, int prog_fd, int ifindex)
 		close(fd);
 	}
 	if (s->vars && s->flows.entry && s->vars->shared &&
-	    s->vars->ifindex == (u32)ifindex && s->vars->netns == own_netns())
+	    load_acquire((u32 *)&s->vars->ifindex) == (u32)ifindex &&
+	    s->vars->netns == own_netns())
 		return true;
 	forget(s);
 	return false;
@@ -120,9 +128,28 @@ static bool find(struct tap_steering *s, int ifindex)
 
 /* ---- places */
 
+static u64 *place_of(const struct tap_steering *s, u32 place)
+{
+	return (u64 *)&s->vars->who[place];
+}
+
 static bool lives(const struct tap_steering *s, u32 place)
 {
-	return s->vars->count[place] && linux_lives(s->vars->pid[place]);
+	return linux_lives(load_acquire(place_of(s, place)));
+}
+
+/* One of the two. Whose queues are left on the device is there, and the other
+ * place, which several may want now, is free. */
+static int claim(struct tap_steering *s, u32 others)
+{
+	u32 other = lives(s, 1);
+	u32 left = lives(s, other) ? s->vars->count[other] : 0;
+
+	if (others != left || !linux_claim(place_of(s, !other)))
+		return -EBUSY;
+	s->vars->count[other] = left;
+	s->place = s->flows.place = !other;
+	return 0;
 }
 
 int tap_share_join(struct tap_steering *s, int ifindex, u32 others)
@@ -131,19 +158,20 @@ int tap_share_join(struct tap_steering *s, int ifindex, u32 others)
 
 	if (!find(s, ifindex))
 		return -ENOENT;
-	other = lives(s, 1);
-	if ((other && lives(s, 0)) || others != s->vars->count[other]) {
+	if (claim(s, others)) {
 		forget(s);
 		return -EBUSY;
 	}
-	s->place = s->flows.place = !other;
+	other = !s->place;
 	s->flows.heir = (const u32 *)&s->vars->heir;
 	s->vars->count[s->place] = 0;
 	s->vars->serving[s->place] = 0;
-	s->vars->heir = other;
+	s->vars->heir = others ? other : s->place;
 	for (u32 i = 0; i < NIC_MAX_QUEUES; i++)
 		s->vars->queue[other][i] = s->vars->alone[other][i];
 	flows_clear(&s->flows, s->place);
+	if (!others)
+		flows_clear(&s->flows, other);
 	return 0;
 }
 
@@ -170,18 +198,19 @@ static void foresee(struct tap_steering *s, u32 others, u32 nqueues)
 
 void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues)
 {
-	s->vars->pid[s->place] = (u32)getpid();
 	for (u32 i = 0; i < nqueues; i++)
 		s->vars->queue[s->place][i] = (u8)(others + i);
 	foresee(s, others, nqueues);
 	WRITE_ONCE(s->vars->count[s->place], nqueues);
 }
 
-void tap_share_leave(struct tap_steering *s)
+bool tap_share_leave(struct tap_steering *s)
 {
 	s->vars->count[s->place] = 0;
 	if (s->vars->count[!s->place])
 		s->vars->heir = !s->place;
+	store_release(place_of(s, s->place), 0);
+	return !lives(s, !s->place);
 }
 
 /* ---- what the two tell each other */
@@ -202,5 +231,5 @@ u32 tap_share_pass(struct tap_steering *s, bool back)
 	if (back || !n || load_acquire(&s->vars->serving[other]) != all)
 		return 0;
 	s->vars->heir = other;
-	return s->vars->pid[other];
+	return linux_life_pid(s->vars->who[other]);
 }

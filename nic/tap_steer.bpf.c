@@ -37,7 +37,7 @@ volatile __u32 mask; /* entries of flows - 1 */
 volatile __u64 netns;
 
 /* ... and what else a place tells the other one. */
-volatile __u32 pid[PLACES];
+volatile __u64 who[PLACES]; /* linux_life() */
 volatile __u64 serving[PLACES]; /* a bit for each queue's thread: it listens */
 
 struct {

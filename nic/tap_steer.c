@@ -106,8 +106,7 @@ void tap_steer_detach(struct tap_steering *s, int fd)
 
 	if (!s->vars)
 		return;
-	tap_share_leave(s);
-	if (!s->vars->count[!s->place])
+	if (tap_share_leave(s))
 		ioctl(fd, TUNSETSTEERINGEBPF, &none);
 	if (s->flows.entry)
 		munmap(s->flows.entry, s->flows_len);

@@ -51,7 +51,9 @@ void tap_share_mark(struct tap_steering *s, int ifindex);
  * shares it; -EBUSY, two do. */
 int tap_share_join(struct tap_steering *s, int ifindex, u32 others);
 void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues);
-void tap_share_leave(struct tap_steering *s);
+
+/* Are we the last? */
+bool tap_share_leave(struct tap_steering *s);
 
 /* The thread of queue @i listens. */
 void tap_share_serves(struct tap_steering *s, u32 i);

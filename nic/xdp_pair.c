@@ -25,6 +25,8 @@ static void forget(struct xdp_pair *s)
 {
 	if (s->head)
 		munmap(s->head, s->len);
+	if (s->made_fd)
+		close(s->made_fd);
 	*s = (struct xdp_pair){ 0 };
 }
 
@@ -43,7 +45,7 @@ static int map_pair(struct xdp_pair *s, int fd, size_t len)
 
 static bool lives(const struct xdp_pair *s, u32 place)
 {
-	return linux_lives(READ_ONCE(s->head->places[place].pid));
+	return linux_lives(load_acquire(&s->head->places[place].who));
 }
 
 /* ---- who is there */
@@ -121,8 +123,9 @@ static u32 entries_for(const struct nic_config *cfg)
 	return n;
 }
 
-static int tell_program(const struct xdp_prog *p, const struct nic_config *cfg,
-			int fd)
+/* Whose is known from now on: we have the sockets. */
+static int tell_program(const struct xdp_pair *s, const struct xdp_prog *p,
+			const struct nic_config *cfg)
 {
 	u64 ports[XDP_PORT_WORDS] = { 0 };
 	int err = 0;
@@ -133,43 +136,46 @@ static int tell_program(const struct xdp_prog *p, const struct nic_config *cfg,
 
 		err = bpf_map_update_elem(p->ports_fd, &queue, ports, BPF_ANY);
 		if (!err)
-			err = bpf_map_update_elem(p->pairs_fd, &queue, &fd,
-						  BPF_ANY);
+			err = bpf_map_update_elem(p->pairs_fd, &queue,
+						  &s->made_fd, BPF_ANY);
 	}
 	return err;
 }
 
-/* We are the first. */
-static int make(struct xdp_pair *s, const struct xdp_prog *p,
-		const struct nic_config *cfg)
+/* We are the first; or one of several who think so, of whom the kernel gives
+ * one the sockets. */
+static int make(struct xdp_pair *s, const struct nic_config *cfg)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts,
 		    .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	u32 entries = entries_for(cfg), n = HEAD_WORDS + entries;
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ix_pair", sizeof(u32),
 				sizeof(u64), n, &opts);
-	int err = fd < 0 ? fd : map_pair(s, fd, n * sizeof(u64));
+	int err;
 
-	if (!err) {
-		s->head->mask = entries - 1;
-		s->head->first = cfg->first_queue;
-		s->head->nqueues = cfg->nqueues;
-		err = tell_program(p, cfg, fd);
-	}
-	if (fd >= 0)
-		close(fd);
-	return err;
+	if (fd < 0)
+		return fd;
+	s->made_fd = fd;
+	err = map_pair(s, fd, n * sizeof(u64));
+	if (err)
+		return err;
+	s->head->mask = entries - 1;
+	s->head->first = cfg->first_queue;
+	s->head->nqueues = cfg->nqueues;
+	s->head->places[0].who = linux_life();
+	return 0;
 }
 
 static int join(struct xdp_pair *s)
 {
 	u32 other = lives(s, 1);
 
-	if (other && lives(s, 0))
+	/* Several may want it now. */
+	if (!linux_claim(&s->head->places[!other].who))
 		return -EBUSY;
 	s->place = s->flows.place = !other;
 	s->beside = s->head->holder == other;
-	s->head->places[s->place] = (struct xdp_pair_place){ 0 };
+	WRITE_ONCE(s->head->places[s->place].serving, 0);
 	WRITE_ONCE(s->head->heir, other);
 	flows_clear(&s->flows, s->place);
 	return 0;
@@ -181,20 +187,23 @@ int xdp_pair_enter(struct xdp_pair *s, const struct xdp_prog *p,
 	int err = look_at_all(s, p, cfg);
 
 	if (!err)
-		err = s->head ? 0 : make(s, p, cfg);
-	if (!err) {
+		err = s->head ? join(s) : make(s, cfg);
+	if (!err)
 		s->flows.mask = (u32)s->head->mask;
-		if (s->head->places[0].pid || s->head->places[1].pid)
-			err = join(s);
-	}
-	if (err)
+	else
 		forget(s);
 	return err;
 }
 
-void xdp_pair_ready(struct xdp_pair *s)
+int xdp_pair_ready(struct xdp_pair *s, const struct xdp_prog *p,
+		   const struct nic_config *cfg)
 {
-	WRITE_ONCE(s->head->places[s->place].pid, (u64)getpid());
+	int err = s->made_fd ? tell_program(s, p, cfg) : 0;
+
+	if (s->made_fd)
+		close(s->made_fd);
+	s->made_fd = 0;
+	return err;
 }
 
 void xdp_pair_leave(struct xdp_pair *s)
@@ -203,8 +212,8 @@ void xdp_pair_leave(struct xdp_pair *s)
 
 	if (!h)
 		return;
-	WRITE_ONCE(h->places[s->place].pid, 0);
-	if (h->places[!s->place].pid)
+	store_release(&h->places[s->place].who, 0);
+	if (h->places[!s->place].who)
 		WRITE_ONCE(h->heir, !s->place);
 	forget(s);
 }
@@ -224,8 +233,8 @@ u32 xdp_pair_pass(struct xdp_pair *s, bool back)
 
 	if (back)
 		WRITE_ONCE(s->head->heir, s->place);
-	if (back || !other->pid || load_acquire(&other->serving) != all)
+	if (back || !other->who || load_acquire(&other->serving) != all)
 		return 0;
 	WRITE_ONCE(s->head->heir, !s->place);
-	return (u32)other->pid;
+	return linux_life_pid(other->who);
 }

@@ -24,7 +24,7 @@ struct xdp_pair_head {
 	u64 holder; /* who has, or had, the sockets */
 	u64 first, nqueues;
 	struct xdp_pair_place {
-		u64 pid;     /* 0: nobody is there */
+		u64 who;     /* linux_life(); 0: nobody is there */
 		u64 serving; /* a bit for each thread: it listens */
 	} places[2];
 };
@@ -34,6 +34,7 @@ struct xdp_pair {
 	size_t len;
 	u32 place;   /* ours */
 	bool beside; /* the other one has the sockets */
+	int made_fd; /* which nobody knows of yet; 0: none */
 	struct flows flows;
 };
 
@@ -42,8 +43,9 @@ struct xdp_pair {
 int xdp_pair_enter(struct xdp_pair *s, const struct xdp_prog *p,
 		   const struct nic_config *cfg);
 
-/* The sockets, or side doors, are there: packets may come. */
-void xdp_pair_ready(struct xdp_pair *s);
+/* The sockets, or side doors, are there: packets may come. 0 or -errno. */
+int xdp_pair_ready(struct xdp_pair *s, const struct xdp_prog *p,
+		   const struct nic_config *cfg);
 
 /* Harmless if not entered. */
 void xdp_pair_leave(struct xdp_pair *s);

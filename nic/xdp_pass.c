@@ -144,7 +144,7 @@ int xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 			xdp_busy_poll(nic->fd[i]);
 	err = xdp_tell_program(x);
 	if (!err && x->cfg.shared)
-		xdp_pair_ready(&x->pair);
+		err = xdp_pair_ready(&x->pair, &x->prog, &x->cfg);
 	xdp_describe(x);
 	return err ? nic_fail(err, why, why_len,
 			      "cannot enter a socket of %s into the XDP map: "

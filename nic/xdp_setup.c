@@ -292,6 +292,21 @@ static u32 pass(struct nic *nic, bool back)
 	return xdp_pair_pass(&xdp_nic_of(nic)->pair, back);
 }
 
+static int no_pair(int err, const struct xdp_nic *x, char *why, size_t why_len)
+{
+	return nic_fail(err, why, why_len,
+			"nic_shared: what dataplanes on %s have in common: %s",
+			x->ifname, strerror(-err));
+}
+
+static int tell_pair(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		     size_t why_len)
+{
+	int err = xdp_pair_ready(&x->pair, &x->prog, cfg);
+
+	return err ? no_pair(err, x, why, why_len) : 0;
+}
+
 static int enter_pair(struct xdp_nic *x, const struct nic_config *cfg,
 		      char *why, size_t why_len)
 {
@@ -304,10 +319,7 @@ static int enter_pair(struct xdp_nic *x, const struct nic_config *cfg,
 				"them is to end first",
 				x->ifname);
 	if (err)
-		return nic_fail(err, why, why_len,
-				"nic_shared: what dataplanes on %s have in "
-				"common: %s",
-				x->ifname, strerror(-err));
+		return no_pair(err, x, why, why_len);
 	x->nic.flows = &x->pair.flows;
 	x->nic.flow_parts = flow_parts;
 	x->nic.serves = serves;
@@ -390,7 +402,7 @@ static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 				 : open_own(x, cfg, why, why_len);
 
 	if (!err && cfg->shared)
-		xdp_pair_ready(&x->pair);
+		err = tell_pair(x, cfg, why, why_len);
 	return err;
 }
 

@@ -13,6 +13,7 @@ one connection is refused, cut or lost.
     Linux  10.81.0.2, fd81::2, in a network namespace of our own"""
 
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -29,6 +30,21 @@ OLD = 20  # connections that are under way
 NEW = 60
 PIECE = bytes(range(256)) * 32
 SMALL = ["--mbufs", "8192", "--arena", "64M"]  # AF_XDP has it all pinned
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+          "--inh-caps=-all", "--bounding-set=-all"]
+# A process of this number, which sleeps: struct clone_args of clone3().
+SAME_NUMBER = """
+import ctypes, signal, sys, time
+pid = ctypes.c_int(int(sys.argv[1]))
+args = (ctypes.c_uint64 * 11)()
+args[4], args[8], args[9] = signal.SIGCHLD, ctypes.addressof(pid), 1
+libc = ctypes.CDLL(None, use_errno=True)
+signal.alarm(100)
+while libc.syscall(435, args, len(args) * 8) < 0:
+    print(ctypes.get_errno(), flush=True)
+    time.sleep(0.1)  # its children are still in its session
+signal.pause()
+"""
 ERRORS = ("tcp_rst_out", "drop_tcp_no_conn", "tcp_cookies_sent",
           "calls_failed")
 
@@ -47,9 +63,16 @@ class Bed:
                   *self.options, *options, before=self.before)
 
 
-def start(bed, *options):
+def begin(bed, *options):
     program = bed.lab.program("echo")
-    s = bed.ix([program], *user_option(program), *options)
+    return bed.ix([program], *user_option(program), *options)
+
+
+def start(bed, *options):
+    return ready(begin(bed, *options))
+
+
+def ready(s):
     s.serves(60)  # the machine may be busy
     s.sock = f"{s.stat_dir}/{s.pid}.sock"
     s.wait_ready(lambda: os.path.exists(s.sock), 10)
@@ -149,6 +172,37 @@ def ends(command, server):
         lambda: server.poll() is not None, 10), server.said()[-300:])
 
 
+def successor(bed):
+    """One of two that come at a time; the other one hears why it cannot be."""
+    both = [begin(bed) for _ in range(2)]
+    wait_for(lambda: any(s.poll() is not None for s in both), 60)
+    left = [s for s in both if s.poll() is None]
+    gone = [s for s in both if s.poll() is not None]
+    check("of two successors at a time one is refused", len(left) == 1 and
+          gone[0].returncode > 0 and "and its successor" in gone[0].said(),
+          [s.said()[-200:] for s in both])
+    return ready(left[0])
+
+
+def strangers(bed, old):
+    """Another user may not be its successor, and not have it drained."""
+    there = bed.lab.directory()
+    ix = os.path.join(there, "cp", "ix")
+    os.chmod(there, 0o755)
+    for path in ("cp/ix", "dom/libix-process.so"):
+        os.makedirs(os.path.dirname(os.path.join(there, path)))
+        shutil.copy(os.path.join(bed.lab.build, path),
+                    os.path.join(there, path))
+    s = Ix(bed.lab, ix, bed.nic, f"{SERVER4}/24", ["true"], "--domain", "process", "--port", str(PORT), *bed.options,
+           before=[*bed.before, *NOBODY])
+    check("who may not have the NIC is no successor",
+          s.wait(20) > 0 and any(w in s.said() for w in (
+              "not permitted", "in use by another program")), s.said()[-200:])
+    asked = bed.lab.start([*NOBODY, ix, "drain", "--dir", old.stat_dir])
+    check("... and drains nobody", asked.wait(20) == 1 and
+          old.poll() is None, asked.said()[-200:])
+
+
 def succeeded(bed, old):
     """By another one, which is there before the old one goes."""
     lab = bed.lab
@@ -156,7 +210,8 @@ def succeeded(bed, old):
     old_errors = errors(old)
     knocks = [Knocks(a) for a in (SERVER4, SERVER6)]
     time.sleep(0.3)
-    new = start(bed)
+    new = successor(bed)
+    strangers(bed, old)
     time.sleep(1.5)
     check("the successor waits", total(new, "tcp_passive_opens") == 0)
     third = bed.ix(["true"], "--domain", "process")
@@ -249,7 +304,11 @@ def killed(bed, server):
     heir.kill()
     heir.wait()
     check("the successor is killed: nothing has changed", served())
+    other = bed.lab.start([sys.executable, "-c", SAME_NUMBER, str(heir.pid)])
+    check("... and another process has its number", wait_for(
+        lambda: os.path.exists(f"/proc/{heir.pid}")), other.said())
     heir = start(bed)
+    other.end()
     time.sleep(1.5)  # it says that it listens, once a second
     command = drain(bed.lab, server, "--keep")
     check("new connections are the successor's", wait_for(

@@ -375,11 +375,11 @@ static void open_two(struct two *t)
 	memset(t->nic.queues, 0, sizeof(*t->nic.queues));
 	assert_int_equal(xdp_pair_enter(&t->old, &t->prog, &t->cfg), 0);
 	assert_false(t->old.beside);
-	xdp_pair_ready(&t->old);
+	assert_int_equal(xdp_pair_ready(&t->old, &t->prog, &t->cfg), 0);
 	assert_int_equal(xdp_pair_enter(&t->heir, &t->prog, &t->cfg), 0);
 	assert_true(t->heir.beside);
 	assert_int_equal(xdp_sides_open(&t->nic, &t->cfg), 0);
-	xdp_pair_ready(&t->heir);
+	assert_int_equal(xdp_pair_ready(&t->heir, &t->prog, &t->cfg), 0);
 }
 
 static void close_side(struct two *t)
@@ -528,12 +528,38 @@ static void test_places(void **state)
 	xdp_pair_leave(&third);
 	cfg = t.cfg;
 	assert_int_equal(xdp_pair_enter(&t.heir, &t.prog, &cfg), 0);
-	xdp_pair_ready(&t.heir);
+	assert_int_equal(xdp_pair_ready(&t.heir, &t.prog, &t.cfg), 0);
 	xdp_pair_leave(&t.old); /* the sockets are whose who comes next */
 	assert_int_equal(t.heir.head->heir, t.heir.place);
 	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), 0);
 	assert_false(third.beside);
 	assert_int_equal(third.place, !t.heir.place);
+	xdp_pair_leave(&third);
+	close_two(&t);
+}
+
+/* Two come at a time, and see nobody. One gets no sockets, and leaves nothing
+ * behind: who comes next is the other one's successor. */
+static void test_firsts(void **state)
+{
+	struct xdp_pair second = { 0 }, third = { 0 };
+	struct nic_config cfg;
+	struct two t;
+
+	open_two(&t);
+	cfg = t.cfg;
+	xdp_pair_leave(&t.heir);
+	xdp_pair_leave(&t.old);
+	assert_int_equal(xdp_pair_enter(&t.old, &t.prog, &cfg), 0);
+	assert_int_equal(xdp_pair_enter(&second, &t.prog, &cfg), 0);
+	assert_false(t.old.beside || second.beside);
+	assert_int_equal(xdp_pair_ready(&t.old, &t.prog, &cfg), 0);
+	xdp_pair_leave(&second);
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), 0);
+	assert_true(third.beside);
+	assert_int_equal(third.head->first, cfg.first_queue);
+	xdp_pair_serves(&third, 0);
+	assert_int_equal(xdp_pair_pass(&t.old, false), getpid());
 	xdp_pair_leave(&third);
 	close_two(&t);
 }
@@ -557,6 +583,7 @@ int main(void)
 		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_one_is_left),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_firsts),
 	};
 	int failed;
 
