@@ -352,6 +352,13 @@ static int open_queues(struct tap_nic *t, const struct nic_config *cfg,
 	return 0;
 }
 
+/* Of a device without an owner everybody may open a queue. Of one that was
+ * there before, whoever made it has said. */
+static int own(int fd)
+{
+	return ioctl(fd, TUNSETOWNER, (unsigned long)geteuid()) ? -errno : 0;
+}
+
 static int start(struct tap_nic *t, const struct nic_config *cfg,
 		 const struct tap_spec *s, char *why, size_t why_len)
 {
@@ -366,7 +373,9 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 		err = open_queues(t, cfg, s->ifname, why, why_len);
 	if (err)
 		return err;
-	err = configure(s);
+	err = is_new ? own(t->nic.fd[0]) : 0;
+	if (!err)
+		err = configure(s);
 	if (!err)
 		err = linux_ifinfo(s->ifname, &info);
 	if (err)

@@ -1060,6 +1060,9 @@ CONTROL = [
            "nic/tap_share.c",
            "return !info->created_by_uid || info->created_by_uid == "
            "geteuid();", "return true;", ["t_tap_share"]),
+    Mutant("everybody may have a queue of our TAP device",
+           "nic/tap_open.c", "\terr = is_new ? own(t->nic.fd[0]) : 0;\n",
+           "\terr = 0;\n", ["t_tap_share"]),
     Mutant("two are the first on a TAP device", "nic/tap_open.c",
            "info.rx_queues > others + cfg->nqueues", "0",
            ["t_tap_share"]),

@@ -267,6 +267,23 @@ static void test_liar(void **state)
 	close(fd);
 }
 
+/* Nobody else has a queue of a device that was made for us: he would get what
+ * comes to that number when ours is gone. */
+static void test_stranger(void **state)
+{
+	struct nic *nic = open_first("ixs4");
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(setresuid(NOBODY, NOBODY, NOBODY) ||
+		      plain_queue("ixs4") != -EPERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	nic_close(nic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_firsts),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_liar),
+		cmocka_unit_test(test_stranger),
 	};
 	struct tap_steer *prog;
 
