@@ -71,7 +71,7 @@ names ixcpd.8 option $(options "$build/cp/daemon/ixcpd")
 names ixcpd.conf.5 setting $(sed -n 's/^[MPR]("\([^"]*\)".*/\1/p' \
 	"$src/cp/daemon/settings.def")
 names ixload.1 option $(options "$build/bench/ixload")
-names ix.3 function $(functions ix)
+names ix.3 function $(functions ix) $(functions sendq)
 names ixev.3 function $(functions ixev) $(functions mempool)
 names ix_abi.7 call $(listed IX_CALLS)
 names ix_abi.7 event $(listed IX_EVENTS)

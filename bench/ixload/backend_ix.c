@@ -271,7 +271,7 @@ static void close_all(struct load_thread *t)
 	}
 }
 
-static void ix_loop(struct load_thread *t)
+static void loop(struct load_thread *t)
 {
 	struct ix_loop *l = t->backend_priv;
 	uint64_t wait;
@@ -297,7 +297,7 @@ const struct load_backend backend_ix = {
 	.init = ix_load_init,
 	.alloc = ix_alloc_pages,
 	.thread_init = ix_thread_init,
-	.loop = ix_loop,
+	.loop = loop,
 	.dial = ix_dial,
 	.send = ix_load_send,
 	.close = ix_load_close,
@@ -309,7 +309,7 @@ const struct load_backend backend_ix_udp = {
 	.init = ix_load_init,
 	.alloc = ix_alloc_pages,
 	.thread_init = ix_thread_init,
-	.loop = ix_loop,
+	.loop = loop,
 	.dial = udp_dial,
 	.send = udp_send,
 	.close = udp_close,

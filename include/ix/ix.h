@@ -103,6 +103,26 @@ static inline const struct ix_event *ix_event(const struct ix_thread *t,
 	return &t->port.up->events[i];
 }
 
+/* A cookie that is a pointer, or an event's address. */
+static inline void *ix_ptr(uint64_t p)
+{
+	return (void *)(uintptr_t)p;
+}
+
+enum { IX_LOOP_CALLS = 8 };
+
+/* Crosses until the dataplane stops, and then returns 0, or -errno as
+ * ix_run_io(). Hands each event to @on_event, which appends at most
+ * IX_LOOP_CALLS calls and IX_MAX_SG_PER_CALL ranges: there is room for them. A
+ * call that answered a negative errno, or a SENDV that took less than was
+ * asked, is told to @on_short, before the events that came with the answer; it
+ * must append none. The rest have answered 0, a handle, or all that was
+ * asked. */
+int ix_loop(struct ix_thread *t,
+	    void (*on_event)(struct ix_thread *t, const struct ix_event *e),
+	    void (*on_short)(struct ix_thread *t, const struct ix_call *c,
+			     int64_t result));
+
 /* ns, monotonic: when those events were taken. */
 static inline uint64_t ix_now(const struct ix_thread *t)
 {
@@ -268,6 +288,29 @@ static inline int ix_with_cc(struct ix_thread *t, int i, uint32_t cc)
 	if (i >= 0)
 		t->port.down->calls[i].cc = cc;
 	return i;
+}
+
+/* The same for its cookie: of a call whose writer has no argument for it, so
+ * that who reads the result knows whose it is. */
+static inline int ix_with_cookie(struct ix_thread *t, int i, uint64_t cookie)
+{
+	if (i >= 0)
+		t->port.down->calls[i].cookie = cookie;
+	return i;
+}
+
+/* Bytes in the ranges of @c, which is in the batch that is being written, or in
+ * the last one, of which nothing has been overwritten yet. */
+static inline uint64_t ix_asked(const struct ix_thread *t,
+				const struct ix_call *c)
+{
+	const struct ix_sg *sg = &t->port.down->sgs[c->sg];
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < c->nsgs; i++)
+		bytes += sg[i].len;
+	return bytes;
 }
 
 /*

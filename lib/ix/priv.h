@@ -3,7 +3,8 @@
  * Inside libix. Functions by file:
  *
  *   init.c   the domain: open, threads
- *   poll.c   the crossing
+ *   poll.c   the crossing, and a loop around it
+ *   sendq.c  what a connection is to send
  *   arena.c  pages of the registered arena
  *   addr.c   addresses as text
  */

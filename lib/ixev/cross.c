@@ -234,18 +234,6 @@ void ixev_push(struct ixev_thread *t)
 	} while (t->work);
 }
 
-/* Bytes in a call's ranges. */
-static uint64_t asked(struct ixev_thread *t, const struct ix_call *c)
-{
-	const struct ix_sg *sg = &t->ix->port.down->sgs[c->sg];
-	uint64_t bytes = 0;
-	uint32_t i;
-
-	for (i = 0; i < c->nsgs; i++)
-		bytes += sg[i].len;
-	return bytes;
-}
-
 /* SENDV took less than the @asked bytes. An error that may pass counts as 0.
  * With nothing in flight no sent event would come to try again, so that the
  * context goes on the starved list. */
@@ -269,8 +257,8 @@ static void sendv_short(struct ixev_thread *t, struct ixev_ctx *ctx,
 static void sendv_result(struct ixev_thread *t, const struct ix_call *c,
 			 int64_t ret)
 {
-	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
-	uint64_t all = asked(t, c);
+	struct ixev_ctx *ctx = ix_ptr(c->cookie);
+	uint64_t all = ix_asked(t->ix, c);
 
 	if (ctx->flags & CTX_DEAD)
 		return;
@@ -286,7 +274,7 @@ static void sendv_result(struct ixev_thread *t, const struct ix_call *c,
 static void result_slow(struct ixev_thread *t, const struct ix_call *c,
 			int64_t ret)
 {
-	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)c->cookie;
+	struct ixev_ctx *ctx = ix_ptr(c->cookie);
 
 	switch (c->op) {
 	case IX_ABORT:

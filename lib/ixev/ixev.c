@@ -33,8 +33,8 @@ static inline void acked(struct ixev_thread *t, struct ixev_ctx *ctx,
 
 static inline void on_recv(struct ixev_thread *t, const struct ix_event *ev)
 {
-	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
-	char *addr = (char *)(uintptr_t)ev->addr;
+	struct ixev_ctx *ctx = ix_ptr(ev->cookie);
+	char *addr = ix_ptr(ev->addr);
 	uint8_t reasons = IXEVIN;
 	uint32_t len = ev->len;
 
@@ -62,7 +62,7 @@ static inline void on_recv(struct ixev_thread *t, const struct ix_event *ev)
 
 static void on_sent(struct ixev_thread *t, const struct ix_event *ev)
 {
-	struct ixev_ctx *ctx = (struct ixev_ctx *)(uintptr_t)ev->cookie;
+	struct ixev_ctx *ctx = ix_ptr(ev->cookie);
 
 	acked(t, ctx, ev);
 	ixev_tell(ctx, IXEVOUT);
@@ -78,8 +78,7 @@ static void on_event_slow(struct ixev_thread *t, const struct ix_event *ev)
 		ixev_on_connected(t, ev);
 		break;
 	case IX_EV_DEAD:
-		ixev_on_dead(t, (struct ixev_ctx *)(uintptr_t)ev->cookie,
-			     (int)ev->error);
+		ixev_on_dead(t, ix_ptr(ev->cookie), (int)ev->error);
 		break;
 	case IX_EV_UDP_RECV:
 		ixev_on_udp_recv(t, ev);
@@ -94,10 +93,10 @@ static void on_event_slow(struct ixev_thread *t, const struct ix_event *ev)
 		ixev_on_timer(t, ev->cookie);
 		break;
 	case IX_EV_MOVED:
-		ixev_on_moved(t, (struct ixev_ctx *)(uintptr_t)ev->cookie);
+		ixev_on_moved(t, ix_ptr(ev->cookie));
 		break;
 	case IX_EV_ARRIVED:
-		ixev_on_arrived(t, (struct ixev_ctx *)(uintptr_t)ev->cookie);
+		ixev_on_arrived(t, ix_ptr(ev->cookie));
 		break;
 	default:
 		break;
@@ -159,11 +158,11 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 	ev = ix_event(t->ix, 0);
 	end = ev + ix_nevents(t->ix);
 	for (; ev < end; ev++) {
-		const char *ctx = (const char *)(uintptr_t)ev[1].cookie;
+		const char *ctx = ix_ptr(ev[1].cookie);
 
 		__builtin_prefetch(ctx);
 		__builtin_prefetch(ctx + 64);
-		__builtin_prefetch((void *)(uintptr_t)ev[1].addr);
+		__builtin_prefetch(ix_ptr(ev[1].addr));
 		on_event(t, ev);
 	}
 	if (unlikely(t->starved))
