@@ -133,12 +133,14 @@ static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	net->stat->tcp_fast_retransmits++;
 }
 
-static void leave(struct tcp_conn *c)
+static void leave(struct tcp_conn *c, const struct tcp_loss *l)
 {
 	c->cwnd = c->ssthresh;
 	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_ECN_REDUCED);
 	c->dupacks = 0;
 	tcp_loss_over(c);
+	if (l->learnt)
+		tcp_loss_no_lesson(c);
 }
 
 /* The first segment goes in any case. */
@@ -168,9 +170,11 @@ static void look_again(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 {
 	u32 at = tcp_deadline(now, (wait >> 4) + 1);
 
+	/* Two round trips can be more than a timeout that has begun anew. */
 	if (c->flags & TCP_F_EARLY) {
 		c->rto_at = l->rto_at;
 		c->flags &= ~(u32)TCP_F_EARLY;
+		tcp_arm(net, c, c->rto_at);
 	}
 	if (!wait || !c->rto_at || !tick_before(at, c->rto_at))
 		return;
@@ -178,6 +182,24 @@ static void look_again(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	c->rto_at = at;
 	c->flags |= TCP_F_EARLY;
 	tcp_arm(net, c, at);
+}
+
+/* What was sent again can be lost, too, or the ACK that says that it came; and
+ * RACK has nothing to tell that by when all that the window let out went before
+ * it, or nothing new is left. As with a tail loss probe (RFC 8985 section 7),
+ * which is for other times than recovery, two round trips of silence suffice to
+ * send one segment more: its ACK is not delayed, as it fills a hole. The window
+ * has been reduced for this flight. */
+static u32 until_probe(const struct tcp_conn *c, struct tcp_loss *l, u32 wait)
+{
+	bool recovers = c->flags & TCP_F_RECOVERY;
+
+	if (l->probe == PROBE_DUE || !recovers)
+		l->probe = PROBE_NONE;
+	if (wait || !recovers || l->probe == PROBE_SENT)
+		return wait;
+	l->probe = PROBE_DUE;
+	return max(c->srtt >> 2, (u32)TCP_PROBE_LEAST_US);
 }
 
 /* What is lost by now, and what follows from it. */
@@ -193,19 +215,34 @@ static void judge(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		enter(net, c, l, now);
 	if (c->flags & TCP_F_RECOVERY)
 		reduce(c, l, delivered);
-	look_again(net, c, l, wait, now);
+	look_again(net, c, l, until_probe(c, l, wait), now);
 	tcp_mark_out(net, c);
+}
+
+/* What comes twice from now on is no lesson. */
+static void probe(struct net *net, struct tcp_loss *l)
+{
+	l->probe = PROBE_SENT;
+	if (!tcp_board_doubt(&l->board))
+		return;
+	l->learnt = true;
+	net->stat->tcp_tail_probes++;
 }
 
 void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now)
 {
 	struct tcp_loss *l = tcp_loss_of(net, c);
+	bool silent = l->probe == PROBE_DUE;
 
 	/* What began the wait was delivered, and let nothing out yet. */
 	u32 delivered = c->flags & TCP_F_RECOVERY ? 0 : c->mss_snd;
 
 	c->rto_at = l->rto_at;
+	if (silent)
+		probe(net, l);
 	judge(net, c, l, delivered, now);
+	if (silent) /* alone: the next ACK tells how many may follow */
+		c->cwnd = tcp_in_network(net, c) + c->mss_snd;
 }
 
 /* ---- all of it */
@@ -352,11 +389,13 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		net->stat->tcp_dup_acks++;
 		c->dupacks += c->dupacks < UINT8_MAX;
 	}
+	if (a.bytes)
+		l->probe = PROBE_NONE;
 	if (tcp_rack_arrived(&l->rack, &l->board, &a, tcp_us(now)))
 		c->reo_mult = max((u8)c->reo_mult, (u8)1);
 	if (seq_le(c->recover, c->snd_una)) {
 		if (c->flags & TCP_F_RECOVERY)
-			leave(c);
+			leave(c, l);
 		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 		c->frto = FRTO_NONE;
 	}

@@ -79,6 +79,8 @@ bool tcp_board_sack(struct tcp_board *b, u32 start, u32 end, u32 now,
 void tcp_board_pass(struct tcp_board *b, u32 mark, u32 now);
 /* All up to @max counts as lost; @sacked: that, too. */
 void tcp_board_lose(struct tcp_board *b, u32 max, bool sacked);
+/* The first that was sent again is lost, too. False: there is none. */
+bool tcp_board_doubt(struct tcp_board *b);
 /* Nothing is lost, after all. */
 void tcp_board_undo(struct tcp_board *b, u32 now);
 /* The first that is lost, up to @len bytes of it; 0: nothing is. */
@@ -128,13 +130,21 @@ u32 tcp_prr_take(struct tcp_prr *p, u32 delivered, u32 pipe, u32 ssthresh,
 
 /* ---- all of it */
 
+/* One for what was sent again, each time that all is silent. */
+enum tcp_loss_probe {
+	PROBE_NONE,
+	PROBE_DUE, /* TCP_F_EARLY: when rto_at fires */
+	PROBE_SENT,
+};
+
 struct tcp_loss {
 	struct tcp_board board;
 	struct tcp_rack rack;
 	struct tcp_prr prr;
 	u32 rto_at;  /* TCP_F_EARLY: the timeout, which comes later */
 	u32 next;    /* of the free ones: index + 1 */
-	bool learnt; /* reordering, in this episode */
+	bool learnt; /* reordering, in this episode; or nothing can be */
+	u8 probe;    /* enum tcp_loss_probe */
 };
 
 /* NULL: none, nothing is lost or it is NewReno's. */
@@ -175,7 +185,7 @@ void tcp_loss_disown(struct net *net, const struct tcp_conn *c);
  * (@advanced). False: not for us, it may be a duplicate in NewReno's sense. */
 bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		  bool advanced, u64 now);
-/* The reordering window is over. */
+/* The reordering window is over, or a probe is due. */
 void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now);
 /* A timeout. False: go back, without SACK. */
 bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now);
@@ -253,6 +263,12 @@ static inline bool tcp_tail_of_one(const struct tcp_conn *c)
 {
 	return c->rto > ticks_of_us(TCP_DELAYED_ACK_US);
 }
+
+enum {
+	/* Peers may take this long for an ACK of less than two segments behind
+	 * others; a wheel of ticks and batches is no reason to send twice. */
+	TCP_PROBE_LEAST_US = 2000,
+};
 
 enum tcp_tail {
 	TAIL_NONE,

@@ -64,6 +64,7 @@ struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
 	tcp_board_init(&l->board, c->snd_una);
 	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
 	l->learnt = false;
+	l->probe = PROBE_NONE;
 	return l;
 }
 

@@ -249,6 +249,18 @@ void tcp_board_lose(struct tcp_board *b, u32 max, bool sacked)
 		append(b, max, SPAN_LOST, 0);
 }
 
+bool tcp_board_doubt(struct tcp_board *b)
+{
+	for (u32 i = 0; i < b->n; i++) {
+		if (b->span[i].state != SPAN_RESENT)
+			continue;
+		b->span[i].state = SPAN_LOST;
+		merge(b, false);
+		return true;
+	}
+	return false;
+}
+
 /* What is above all that is SACKed is in flight again. */
 void tcp_board_undo(struct tcp_board *b, u32 now)
 {

@@ -8,12 +8,6 @@
  */
 #include "net/tcp_loss.h"
 
-enum {
-	/* Peers may take this long for an ACK of less than two segments behind
-	 * others; a wheel of ticks and batches is no reason to send twice. */
-	PROBE_LEAST_US = 2000,
-};
-
 static void arm(struct net *net, struct tcp_conn *c, u32 at)
 {
 	c->rto_at = at;
@@ -33,7 +27,7 @@ void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
 	    !c->rto_at || c->backoff || c->flags & busy ||
 	    c->state < TCP_ESTABLISHED)
 		return;
-	ticks = max((c->srtt >> 6) + 1, ticks_of_us(PROBE_LEAST_US));
+	ticks = max((c->srtt >> 6) + 1, ticks_of_us(TCP_PROBE_LEAST_US));
 	if (single)
 		ticks += ticks_of_us(TCP_DELAYED_ACK_US);
 	at = tcp_deadline(now, ticks);
