@@ -2,6 +2,7 @@
 /* ... when the table has been rewritten: connections are given, a parcel at a
  * time. See move.h. */
 #include "base/errno.h"
+#include "base/mem.h"
 #include "dp/move.h"
 #include "net/tcp_tx.h"
 
@@ -30,7 +31,7 @@ static void pick(struct dp *dp, struct tcp_conn *c)
 
 	tcp_leave(&dp->net, c);
 	l->out[l->nout++] = c;
-	l->full = l->nout == TCP_PARCEL;
+	l->full = l->nout == l->nasked + TCP_PARCEL;
 }
 
 static void go(struct dp *dp, struct tcp_conn *c)
@@ -74,27 +75,39 @@ static void sweep_kept(struct dp *dp)
 	*at = NULL;
 }
 
-static void measure(struct dp_leave *l)
+/* Room for the first @n of those that have left. */
+static void measure(struct dp_leave *l, u32 n)
 {
+	l->nasked = n;
 	l->need = (struct tcp_need){ 0 };
-	for (u32 i = 0; i < l->nout; i++)
+	for (u32 i = 0; i < n; i++)
 		tcp_need_add(&l->need, l->out[i]);
 }
 
 static void next_parcel(struct dp *dp)
 {
 	struct dp_leave *l = &dp->mover->leave;
+	u32 first = l->nout;
 
 	l->full = false;
+	if (l->at > dp->net.tcp.table_mask && !dp_leave_complete(dp))
+		dp_leave_begin_pass(dp);
 	if (dp_leave_pass(dp, go)) {
 		pick_dead(dp, l->kept);
 		pick_dead(dp, dp->net.tcp.ready_head);
 	}
 	tcp_sweep(&dp->net);
 	sweep_kept(dp);
-	for (u32 i = 0; i < l->nout; i++)
+	for (u32 i = first; i < l->nout; i++)
 		l->out[i]->flags &= ~(u32)TCP_F_ON_READY;
-	measure(l);
+}
+
+/* Those that were asked for are gone. */
+static void forget_parcel(struct dp_leave *l)
+{
+	l->nout -= l->nasked;
+	memmove(l->out, l->out + l->nasked, l->nout * sizeof(l->out[0]));
+	l->nasked = 0;
 }
 
 /* Those that there is room for now. */
@@ -106,13 +119,13 @@ static void give(struct dp *dp, struct dp_seat *s)
 		tcp_lore_tell(&dp->net, &s->lore);
 	s->lore_new = !l->told_lore;
 	l->told_lore = true;
-	for (u32 i = 0; i < l->nout; i++) {
+	for (u32 i = 0; i < l->nasked; i++) {
 		tcp_pack(&dp->net, l->out[i], &s->room);
 		s->conns[i] = l->out[i];
 	}
-	s->nconns = l->nout;
-	dp->stat->moved_out += l->nout;
-	l->nout = 0;
+	s->nconns = l->nasked;
+	dp->stat->moved_out += l->nasked;
+	forget_parcel(l);
 	tcp_room_take(&dp->net, &s->room);
 }
 
@@ -135,15 +148,15 @@ static void no_room(struct dp *dp, u64 now)
 	struct dp_leave *l = &dp->mover->leave;
 	struct net *net = &dp->net;
 
-	for (u32 i = 0; i < l->nout; i++)
+	for (u32 i = 0; i < l->nasked; i++)
 		tcp_ooo_free(net, l->out[i]);
 	if (now - l->since > ROOM_NS) {
-		for (u32 i = 0; i < l->nout; i++)
+		for (u32 i = 0; i < l->nasked; i++)
 			lose(net, l->out[i], now);
-		dp->stat->move_lost += l->nout;
-		l->nout = 0;
+		dp->stat->move_lost += l->nasked;
+		forget_parcel(l);
 	}
-	measure(l);
+	measure(l, l->nasked);
 	dp_leave_ask(dp, SEAT_GIVE);
 }
 
@@ -155,6 +168,26 @@ static bool none_left(const struct dp *dp)
 	       dp_leave_complete(dp);
 }
 
+/* ... and asks for the next ones; while the other one takes these, the ones
+ * after them leave. */
+static void give_and_ask(struct dp *dp, struct dp_seat *s)
+{
+	struct dp_leave *l = &dp->mover->leave;
+
+	if (l->nasked)
+		give(dp, s);
+	if (!l->nout)
+		next_parcel(dp);
+	measure(l, l->nout);
+	if (none_left(dp)) {
+		dp_leave_ask(dp, SEAT_LAST);
+		l->state = LEAVE_END;
+	} else if (l->nout || s->nconns) {
+		dp_leave_ask(dp, SEAT_GIVE);
+		next_parcel(dp);
+	}
+}
+
 void dp_give(struct dp *dp, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
@@ -163,22 +196,12 @@ void dp_give(struct dp *dp, u64 now)
 	if (!dp_leave_our_turn(dp))
 		return;
 	s->nconns = 0;
-	if (l->nout && s->word != SEAT_YES) {
+	if (l->nasked && s->word != SEAT_YES) {
 		no_room(dp, now);
 		return;
 	}
-	if (l->nout)
-		give(dp, s);
 	l->since = now;
-	if (l->at > dp->net.tcp.table_mask && !dp_leave_complete(dp))
-		dp_leave_begin_pass(dp);
-	next_parcel(dp);
-	if (none_left(dp)) {
-		dp_leave_ask(dp, SEAT_LAST);
-		l->state = LEAVE_END;
-	} else if (l->nout || s->nconns) {
-		dp_leave_ask(dp, SEAT_GIVE);
-	}
+	give_and_ask(dp, s);
 }
 
 /* What was on its way when the table was rewritten has come. */

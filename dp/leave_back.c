@@ -60,5 +60,5 @@ void dp_leave_shut(struct dp *dp, u64 now)
 		tcp_rejoin(net, l->out[i], now);
 		tcp_appear(net, l->out[i]);
 	}
-	l->nout = 0;
+	l->nout = l->nasked = 0;
 }

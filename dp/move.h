@@ -22,7 +22,8 @@
  *   empties its queue of what is still on its way
  *   connections off everything ----- ASK ------>  room for them
  *   and into that room ------------- GIVE ----->  their timers, lists
- *     ... a parcel at a time, until none is left
+ *     ... a parcel at a time, until none is left; meanwhile the next one
+ *         comes off everything
  *   ------------------------------- LAST ------>  group by group: the table,
  *                                                 ARRIVED, the packets that
  *   <------------------------------ DONE -------  waited
@@ -91,9 +92,10 @@ struct dp_leave {
 	bool told;     /* MOVED, to the application */
 	bool unwanted; /* taken back before the other one has answered */
 	struct tcp_need need;
-	/* have left; room for them is asked for */
-	struct tcp_conn *out[TCP_PARCEL];
-	u32 nout;
+	/* have left: the next parcel, which room is asked for, and the one
+	 * after it */
+	struct tcp_conn *out[2 * TCP_PARCEL];
+	u32 nout, nasked;
 	struct tcp_conn *kept; /* MOVED was told, more is to be told there */
 	u64 crossings;	       /* when MOVED was told last */
 	u64 began, since;
