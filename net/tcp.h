@@ -429,8 +429,10 @@ struct tcp {
 	u8 late[TCP_LATE];    /* timeouts in vain, by host: tcp_late.c */
 	u64 challenge_second; /* which challenges_left is for */
 	u32 challenges_left;
-	bool drains; /* a SYN is not answered: repeated, it meets our
-		      * successor */
+	bool drains;	/* a SYN is not answered: repeated, it meets our
+			 * successor */
+	u64 hush_until; /* ns: nor is one to a port without a listener: the
+			 * program that listened is begun again */
 };
 
 /* Memory for tcp_init(), bytes: besides the slots of connections, and those. */

@@ -91,11 +91,13 @@ static void syn_to_listener(struct net *net, struct tcp_listener *l,
  * after us can answer. That holds for ports without a listener, too: the
  * program may have stopped to listen already. What a cookie has promised is
  * kept. A flow that was ours is no more. */
-static bool leave_syn(struct net *net, const struct pkt *p, u8 which)
+static bool leave_syn(struct net *net, const struct tcp_listener *l,
+		      const struct pkt *p, u8 which, u64 now)
 {
-	if (likely(!net->tcp.drains) || which != TCP_SYN)
+	if (which != TCP_SYN ||
+	    (!net->tcp.drains && (l || now >= net->tcp.hush_until)))
 		return false;
-	if (net->flows)
+	if (net->flows && net->tcp.drains)
 		tcp_leave_flow(net, pkt_flow(p));
 	net->stat->drop_tcp_drain++;
 	return true;
@@ -109,7 +111,7 @@ struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
 	struct tcp_listener *l =
 		tcp_find_listener(net, p->dst, be16_host(h->dport));
 
-	if (s->flags & TCP_RST || leave_syn(net, p, which))
+	if (s->flags & TCP_RST || leave_syn(net, l, p, which, now))
 		return NULL;
 	if (l && which == TCP_SYN) {
 		syn_to_listener(net, l, p, s, group, now);

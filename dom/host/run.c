@@ -31,8 +31,11 @@ enum {
 	CHORES_NS = 1000000000,
 	MAX_ROUNDS = 64, /* of host_overrun() */
 	LINGER_STEP_NS = 1000000,
-	CALL_NS = 500000000, /* until host_call() gives up */
+	CALL_NS = 500000000,   /* until host_call() gives up */
+	WORKED_NS = 500000000, /* a life that long was one */
 };
+
+#define HUSH_NS 5000000000ull /* for the next one to listen */
 
 /* Of the process: signals are. Threads only read it. */
 static volatile sig_atomic_t stop;
@@ -81,7 +84,7 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 		return err;
 	t->dp->down = down;
 	t->dp->up = up;
-	t->worked_at = host_now(&t->clock);
+	t->life_at = t->worked_at = host_now(&t->clock);
 	/* Nobody was busy while nobody had attached. */
 	t->born = t->worked_at - t->dp->stat->idle_ns - t->dp->stat->busy_ns;
 	store_release(&t->caller, pthread_self());
@@ -112,11 +115,24 @@ int host_take(struct host_thread *t)
 	return stop ? -ESHUTDOWN : -EBUSY;
 }
 
+/* What has worked is begun again: whoever asks for it meanwhile is to ask once
+ * more. */
+static void hush(struct host_thread *t, u64 now)
+{
+	bool worked = now - t->life_at > WORKED_NS;
+
+	t->dp->net.tcp.hush_until =
+		t->host->conf.restart && worked ? now + HUSH_NS : 0;
+}
+
 void host_detach(struct host_thread *t)
 {
+	u64 now = host_now(&t->clock);
+
 	if (__atomic_exchange_n(&t->ended, true, __ATOMIC_ACQ_REL))
 		return;
-	dp_shutdown(t->dp, host_now(&t->clock));
+	hush(t, now);
+	dp_shutdown(t->dp, now);
 	t->attached = false;
 }
 

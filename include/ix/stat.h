@@ -67,7 +67,7 @@
 	X(drop_tcp_backlog, "SYN refused: backlog full")                   \
 	X(drop_tcp_conns, "SYN refused: no connection free")               \
 	X(drop_tcp_share, "refused: its source or port has its share")     \
-	X(drop_tcp_drain, "SYN left to a successor: see ix drain")         \
+	X(drop_tcp_drain, "SYN left to a successor, or to the next life")  \
 	X(drop_tcp_state, "segment without meaning in this state")         \
 	X(drop_forward, "forwarding queue to another thread full")         \
 	/* IP */                                                           \

@@ -215,6 +215,51 @@ def stubborn(args):
           status == 128 + 9 and time.monotonic() - began < 5 * SLOW, f"({status})")
 
 
+class Knocks(threading.Thread):
+    """One connection after the other; who has no answer asks again."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.stop, self.served, self.refused = False, 0, 0
+
+    def run(self):
+        while not self.stop:
+            try:
+                with connect(30 * SLOW) as s:
+                    s.sendall(b"?")
+                    self.served += s.recv(1) == b"?"
+            except ConnectionRefusedError:
+                self.refused += 1
+                time.sleep(0.01)
+            except OSError:  # it was served when the program ended
+                pass
+
+
+def nobody_refused(args):
+    """Another life begins behind the same ports."""
+    server = Server(args, "--restart")
+    knocks = [Knocks() for _ in range(4)]
+    for k in knocks:
+        k.start()
+    for _ in range(5):
+        time.sleep(1.5 * SLOW)
+        before = server.app()
+        served = sum(k.served for k in knocks)
+        os.kill(before, signal.SIGKILL)
+        check("the next life serves", wait_for(
+            lambda: server.app() not in (0, before) and server.answers() and
+            sum(k.served for k in knocks) > served + 10, 20 * SLOW))
+    for k in knocks:
+        k.stop = True
+    for k in knocks:
+        k.join(40 * SLOW)
+    check(f"{sum(k.served for k in knocks)} connections, over six lives: none "
+          "refused", not sum(k.refused for k in knocks),
+          sum(k.refused for k in knocks))
+    check("some asked again", server.stat()["drop_tcp_drain"] > 0)
+    server.end()
+
+
 def nobody_there(args):
     """A program that never attaches, and the pauses between lives that end
     at once: the address is alive."""
@@ -248,6 +293,7 @@ def main():
     dataplane_dies(args)
     stubborn(args)
     nobody_there(args)
+    nobody_refused(args)
     kill_many(args)
     finish()
 

@@ -436,6 +436,31 @@ static void drained(void **state)
 	assert_int_equal(f->stat.drop_tcp_drain, 2);
 }
 
+/* Until then whoever asks where nobody listens yet is to ask again. */
+static void hushed(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new(), other = p;
+
+	other.port++;
+	f->net.tcp.hush_until = f->now + 1000;
+	tcp_put_syn(f, &p, TCP_SYN);
+	tcp_want_none(f);
+	assert_int_equal(f->stat.drop_tcp_drain, 1);
+	tcp_put(f, &p, TCP_ACK, "x", 1); /* of the life before */
+	tcp_want(f, TCP_RST);
+	tcpfix_listen(f, 4);
+	tcp_put_syn(f, &p, TCP_SYN);
+	tcp_want(f, TCP_SYN | TCP_ACK);
+	tcp_abort_all(&f->net, f->now);
+	tcp_want_none(f);
+	f->now += 1000;
+	other.our_port++;
+	tcp_put_syn(f, &other, TCP_SYN);
+	tcp_want(f, TCP_RST | TCP_ACK);
+	assert_int_equal(f->stat.drop_tcp_drain, 1);
+}
+
 /* TIME-WAIT would take his SYN; it is our successor's. */
 static void drained_time_wait(void **state)
 {
@@ -531,6 +556,7 @@ int main(void)
 		TCP_TEST(all_are_closed),
 		TCP_TEST(iss_follows_rfc6528),
 		TCP_TEST(drained),
+		TCP_TEST(hushed),
 		TCP_TEST(drained_time_wait),
 		TCP_TEST(flows_of_who_is_drained),
 	};
