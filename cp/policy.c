@@ -9,6 +9,7 @@ enum {
 	/* On average, permille: below, waiting is not for want of cores, but
 	 * for what one thread has too much of, or for the application. */
 	LOADED = 400,
+	CALM = 50,	/* the same: below, nobody is in a hurry */
 	CONTENT = 16,	/* holds without a regret */
 	MOST_HOLD = 64, /* times the usual one */
 };
@@ -176,6 +177,11 @@ struct policy_step policy_decide(struct policy *p, const struct policy_load *l,
 	}
 	p->delay_us = delay_us;
 	return p->step[p->at];
+}
+
+bool policy_calm(const struct policy *p, const struct policy_load *l)
+{
+	return !p->at && mean_busy(l) < CALM;
 }
 
 void policy_init(struct policy *p, const struct policy_want *w, u64 now)

@@ -101,6 +101,10 @@ void policy_change(struct policy *p, const struct policy_want *w, u64 now);
 struct policy_step policy_decide(struct policy *p, const struct policy_load *l,
 				 u64 now);
 
+/* At its lowest step, and with next to nothing to do: it may be looked at more
+ * seldom. */
+bool policy_calm(const struct policy *p, const struct policy_load *l);
+
 /* ---- policy_ladder.c */
 
 struct policy_tuning {

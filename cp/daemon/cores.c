@@ -259,7 +259,7 @@ static void carry_out(struct cpd *c)
 
 void cores_step(struct cpd *c)
 {
-	bool due = c->now - c->sampled_at >= CPD_SAMPLE_MS * (u64)CPD_MS;
+	bool due = c->now - c->sampled_at >= cores_pace(c) * (u64)CPD_MS;
 
 	for (u32 i = 0; i < c->n; i++) {
 		struct plane *p = c->plane[i];
@@ -275,10 +275,18 @@ void cores_step(struct cpd *c)
 	pace(c);
 }
 
-bool cores_follow(const struct cpd *c)
+u32 cores_pace(const struct cpd *c)
 {
-	for (u32 i = 0; i < c->n; i++)
-		if (follows(c->plane[i]))
-			return true;
-	return false;
+	u32 pace = 0;
+
+	for (u32 i = 0; i < c->n; i++) {
+		const struct plane *p = c->plane[i];
+
+		if (!follows(p))
+			continue;
+		if (!policy_calm(&p->policy, &p->load))
+			return CPD_SAMPLE_MS;
+		pace = CPD_CALM_MS;
+	}
+	return pace;
 }

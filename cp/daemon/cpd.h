@@ -45,6 +45,7 @@ enum {
 	CPD_PATH = 512,
 	CPD_MS = 1000000, /* ns */
 	CPD_SAMPLE_MS = 10,
+	CPD_CALM_MS = 20, /* while nobody whose cores follow has much to do */
 };
 
 /* ---- link.c: one request at a time, waited for by nobody */
@@ -249,8 +250,9 @@ void cores_end(struct plane *p);
 void cores_change(struct cpd *c, struct plane *p);
 /* Once an interval: counters, policies, shares, and what they come to. */
 void cores_step(struct cpd *c);
-/* Does anybody's number of cores follow its load? */
-bool cores_follow(const struct cpd *c);
+/* Does anybody's number of cores follow its load? Then ms between two looks,
+ * else 0. */
+u32 cores_pace(const struct cpd *c);
 
 /* "2-4,7" */
 void cores_print(const struct core_set *s, char *out, size_t len);

@@ -72,6 +72,7 @@ static bool has_ended(const struct plane *p)
 
 static int patience(const struct cpd *c)
 {
+	u32 pace = cores_pace(c);
 	bool busy = false;
 
 	for (u32 i = 0; i < c->n; i++) {
@@ -80,8 +81,8 @@ static int patience(const struct cpd *c)
 		busy |= (p->state != PLANE_DOWN && p->state != PLANE_UP) ||
 			p->link.fd >= 0;
 	}
-	if (cores_follow(c))
-		return CPD_SAMPLE_MS;
+	if (pace && (!busy || pace < BUSY_MS))
+		return (int)pace;
 	return busy ? BUSY_MS : QUIET_MS;
 }
 

@@ -26,7 +26,8 @@
 
 enum {
 	TICK_US = 100,
-	INTERVAL_US = 10000,
+	INTERVAL_US = 10000, /* of cpd.h, and so many while it is calm: */
+	CALM = 2,
 	MOVE_US = 2000,
 	SERVICE_US = 20,
 	GROUPS = 128,
@@ -67,8 +68,9 @@ struct sim {
 	const struct scenario *s;
 	struct policy p;
 	u64 seed, us;
-	u32 n;	       /* cores in force */
-	u32 khz, full; /* of the cores; full: the fastest */
+	u32 waited, looks; /* intervals since the last look, and between */
+	u32 n;		   /* cores in force */
+	u32 khz, full;	   /* of the cores; full: the fastest */
 	struct policy_step next;
 	u64 next_at;
 	struct core core[CORES];
@@ -93,6 +95,11 @@ static u32 half(const struct scenario *s, u32 ms)
 static u32 step(const struct scenario *s, u32 ms)
 {
 	return ms < s->step_ms ? 500 : 5000;
+}
+
+static u32 wake(const struct scenario *s, u32 ms)
+{
+	return ms < s->step_ms ? 10 : 5000;
 }
 
 static u32 ramp(const struct scenario *s, u32 ms)
@@ -238,8 +245,9 @@ static u32 percentile(const u32 *delays, u32 permille)
 	return i;
 }
 
-static void measure(struct sim *m, struct policy_load *l)
+static void measure(struct sim *m, struct policy_load *l, u32 n)
 {
+	u64 length = (u64)n * INTERVAL_US;
 	u32 all[DELAYS] = { 0 };
 
 	l->n = m->n;
@@ -248,9 +256,8 @@ static void measure(struct sim *m, struct policy_load *l)
 
 		if (i < m->n)
 			l->thread[i] = (struct policy_thread){
-				.busy = (u32)(1000 -
-					      min(c->idle, (u64)INTERVAL_US) *
-						      1000 / INTERVAL_US),
+				.busy = (u32)(1000 - min(c->idle, length) *
+							     1000 / length),
 				.delay_us = percentile(c->delays, 990),
 				.batch = 1,
 			};
@@ -261,9 +268,9 @@ static void measure(struct sim *m, struct policy_load *l)
 		c->idle = 0;
 		memset(c->delays, 0, sizeof(c->delays));
 	}
-	m->intervals++;
+	m->intervals += n;
 	if (percentile(all, 990) > TARGET_US) {
-		m->late++;
+		m->late += n;
 		m->last_late_ms = (u32)(m->us / US_PER_MS);
 	}
 }
@@ -273,13 +280,13 @@ static bool same(struct policy_step a, struct policy_step b)
 	return a.cores == b.cores && a.khz == b.khz;
 }
 
-static void decide(struct sim *m, u32 load, bool verbose)
+static void decide(struct sim *m, u32 load, u32 n, bool verbose)
 {
 	struct policy_load l = { 0 };
 	struct policy_step s;
 	u32 ms = (u32)(m->us / US_PER_MS);
 
-	measure(m, &l);
+	measure(m, &l, n);
 	s = policy_decide(&m->p, &l, m->us * 1000);
 	if (verbose)
 		printf("%u ms: load %u, %u cores, busy %u, delay %u -> %u\n",
@@ -291,10 +298,11 @@ static void decide(struct sim *m, u32 load, bool verbose)
 		m->next_at = m->us + MOVE_US;
 	}
 	if (ms > 1000) {
-		m->used += m->n * (u64)m->khz / (m->full / 100);
-		m->least += 100 * (u64)fewest(load);
-		m->all += 100 * (u64)CORES;
+		m->used += n * m->n * (u64)m->khz / (m->full / 100);
+		m->least += n * 100 * (u64)fewest(load);
+		m->all += n * 100 * (u64)CORES;
 	}
+	m->looks = policy_calm(&m->p, &l) ? CALM : 1;
 }
 
 static void tick(struct sim *m, bool verbose)
@@ -309,8 +317,10 @@ static void tick(struct sim *m, bool verbose)
 	arrive(m, load);
 	serve(m);
 	m->us += TICK_US;
-	if (m->us % INTERVAL_US == 0)
-		decide(m, load, verbose);
+	if (m->us % INTERVAL_US == 0 && ++m->waited >= m->looks) {
+		decide(m, load, m->waited, verbose);
+		m->waited = 0;
+	}
 }
 
 /* ---- verdicts */
@@ -373,6 +383,7 @@ static const struct scenario scenarios[] = {
 	{ "steady", steady, 20000, 0, 2, 8, 170, 0, NULL },
 	{ "half", half, 20000, 0, 5, 8, 170, 320, NULL },
 	{ "step x10", step, 8000, 4000, 10, 6, 140, 0, NULL },
+	{ "from idle", wake, 8005, 4005, 15, 6, 150, 0, NULL },
 	{ "ramp", ramp, 20000, 0, 5, 20, 140, 320, NULL },
 	{ "burst", burst, 30000, 0, 5, 6, 0, 0, NULL },
 	{ "rare burst", rare_burst, 90000, 0, 5, 20, 0, 0, NULL },

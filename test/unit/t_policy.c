@@ -297,6 +297,21 @@ static void busy_counts_by_frequency(void **state)
 	assert_int_equal(s.khz, 1000000);
 }
 
+static void calm_at_the_lowest_step_only(void **state)
+{
+	struct policy_load l = { .n = 1 };
+	struct rig r;
+
+	begin(&r, POLICY_LATENCY);
+	assert_false(policy_calm(&r.p, &l));
+	assert_int_equal(demand(&r, 100, 600), 1);
+	assert_true(policy_calm(&r.p, &l));
+	l.thread[0].busy = 49;
+	assert_true(policy_calm(&r.p, &l));
+	l.thread[0].busy = 50;
+	assert_false(policy_calm(&r.p, &l));
+}
+
 static void policy_changes_while_running(void **state)
 {
 	struct policy_want w = want(POLICY_FIXED);
@@ -469,6 +484,7 @@ int main(void)
 		cmocka_unit_test(regret_lengthens_the_hold),
 		cmocka_unit_test(energy_climbs_cores_then_frequency),
 		cmocka_unit_test(busy_counts_by_frequency),
+		cmocka_unit_test(calm_at_the_lowest_step_only),
 		cmocka_unit_test(policy_changes_while_running),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(all_that_fits_is_given),
