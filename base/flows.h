@@ -25,6 +25,8 @@ enum {
 
 struct flows {
 	u64 *entry;
+	u64 key;	 /* secret, else peers could fill what is near others'
+			  * places, or have the same hash */
 	u32 mask;	 /* of an index: their number - 1 */
 	u32 place;	 /* ours */
 	const u32 *heir; /* whose place it is that has new ones */
@@ -32,8 +34,7 @@ struct flows {
 			  * another one will be */
 };
 
-/* A word more of what is hashed, beginning with 0. No secret: a peer that
- * makes two of its own flows equal harms those. */
+/* A word more of what is hashed: beginning with the key, ending with 0. */
 static inline u64 flows_hash(u64 h, u32 word)
 {
 	h = (h ^ word) * 0x9e3779b97f4a7c15;

@@ -19,9 +19,10 @@ static u64 hash_addr(const struct net *net, u64 h, struct be32 a)
 /* As it comes from the peer. */
 static u64 hash_of(const struct net *net, struct flow flow)
 {
-	u64 h = hash_addr(net, 0, flow.raddr);
+	u64 h = hash_addr(net, net->flows->key, flow.raddr);
 
-	return flows_hash(hash_addr(net, h, flow.laddr), flow.ports);
+	h = flows_hash(hash_addr(net, h, flow.laddr), flow.ports);
+	return flows_hash(h, 0);
 }
 
 bool tcp_listens(const struct net *net)

@@ -164,6 +164,7 @@ int tap_share_join(struct tap_steering *s, int ifindex, u32 others)
 	}
 	other = !s->place;
 	s->flows.heir = (const u32 *)&s->vars->heir;
+	s->flows.key = s->vars->key;
 	s->vars->count[s->place] = 0;
 	s->vars->serving[s->place] = 0;
 	s->vars->heir = others ? other : s->place;

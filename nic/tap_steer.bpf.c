@@ -34,10 +34,11 @@ volatile __u8 alone[PLACES][QUEUES];
 volatile __u32 shared; /* a successor may come */
 volatile __u32 ifindex;
 volatile __u32 mask; /* entries of flows - 1 */
+volatile __u64 key;  /* of their hashes */
 volatile __u64 netns;
 
 /* ... and what else a place tells the other one. */
-volatile __u64 who[PLACES]; /* linux_life() */
+volatile __u64 who[PLACES];	/* linux_life() */
 volatile __u64 serving[PLACES]; /* a bit for each queue's thread: it listens */
 
 struct {
@@ -57,21 +58,21 @@ static __always_inline __u64 hash4(struct __sk_buff *skb)
 	    bpf_skb_load_bytes(skb, AT_IP + (ip.ver_ihl & 15) * 4, &ports,
 			       sizeof(ports)))
 		return 0;
-	return hash(hash(hash(0, ip.src), ip.dst), ports);
+	return hash(hash(hash(hash(key, ip.src), ip.dst), ports), 0);
 }
 
 static __always_inline __u64 hash6(struct __sk_buff *skb)
 {
 	struct ipv6 ip;
 	__u32 ports = 0;
-	__u64 h = 0;
+	__u64 h = key;
 
 	if (bpf_skb_load_bytes(skb, AT_IP, &ip, sizeof(ip)) ||
 	    bpf_skb_load_bytes(skb, AT_IP + sizeof(ip), &ports, sizeof(ports)))
 		return 0;
 	for (__u32 i = 0; i < 8; i++)
 		h = hash(h, ip.addrs[i]);
-	return hash(h, ports);
+	return hash(hash(h, ports), 0);
 }
 
 /* Of a frame that has a flow group. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include "base/mem.h"
 #include "nic/nic_open.h"
@@ -65,6 +66,10 @@ static int map_flows(struct tap_steering *s, u32 entries)
 	if (at == MAP_FAILED)
 		return -errno;
 	s->flows.entry = at;
+	if (getrandom(&s->flows.key, sizeof(s->flows.key), 0) !=
+	    sizeof(s->flows.key))
+		return -EIO;
+	s->vars->key = s->flows.key;
 	s->flows.mask = s->vars->mask = entries - 1;
 	s->flows.heir = (const u32 *)&s->vars->heir;
 	s->vars->shared = true;

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "nic/linux.h"
@@ -163,6 +164,9 @@ static int make(struct xdp_pair *s, const struct nic_config *cfg)
 	s->head->first = cfg->first_queue;
 	s->head->nqueues = cfg->nqueues;
 	s->head->places[0].who = linux_life();
+	if (getrandom(&s->head->key, sizeof(s->head->key), 0) !=
+	    sizeof(s->head->key))
+		return -EIO;
 	return 0;
 }
 
@@ -188,11 +192,13 @@ int xdp_pair_enter(struct xdp_pair *s, const struct xdp_prog *p,
 
 	if (!err)
 		err = s->head ? join(s) : make(s, cfg);
-	if (!err)
-		s->flows.mask = (u32)s->head->mask;
-	else
+	if (err) {
 		forget(s);
-	return err;
+		return err;
+	}
+	s->flows.mask = (u32)s->head->mask;
+	s->flows.key = s->head->key;
+	return 0;
 }
 
 int xdp_pair_ready(struct xdp_pair *s, const struct xdp_prog *p,

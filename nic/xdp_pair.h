@@ -22,6 +22,7 @@ struct xdp_pair_head {
 	u64 mask;   /* of flows */
 	u64 heir;   /* whose new flows are */
 	u64 holder; /* who has, or had, the sockets */
+	u64 key;    /* of flows */
 	u64 first, nqueues;
 	struct xdp_pair_place {
 		u64 who;     /* linux_life(); 0: nobody is there */

@@ -40,6 +40,7 @@ enum {
 	PAIR_MASK = 0,
 	PAIR_HEIR = 1,
 	PAIR_HOLDER = 2,
+	PAIR_KEY = 3,
 	PAIR_FLOWS = 512,
 };
 
@@ -275,7 +276,7 @@ static __always_inline int is_ours6(const volatile __u64 *ours, struct ipv6 *ip,
 
 /* Of a packet that is ours by its ports: of its flow as it comes from the
  * peer, also where it is quoted. 0: none. */
-static __always_inline __u64 flow4(struct ipv4 *ip, void *end)
+static __always_inline __u64 flow4(__u64 key, struct ipv4 *ip, void *end)
 {
 	__u32 from = ip->src, to = ip->dst, ports;
 	struct l4 *l4;
@@ -293,7 +294,7 @@ static __always_inline __u64 flow4(struct ipv4 *ip, void *end)
 		l4 = behind(ip, end, sizeof(*l4));
 		ports = l4 ? l4->sport | (__u32)l4->dport << 16 : 0;
 	}
-	return hash(hash(hash(0, from), to), ports);
+	return hash(hash(hash(hash(key, from), to), ports), 0);
 }
 
 static __always_inline __u64 hash_addr6(__u64 h, struct addr6 *a)
@@ -303,30 +304,38 @@ static __always_inline __u64 hash_addr6(__u64 h, struct addr6 *a)
 	return h;
 }
 
-static __always_inline __u64 flow6(struct ipv6 *ip, void *end)
+static __always_inline __u64 flow6(__u64 key, struct ipv6 *ip, void *end)
 {
 	struct l4 *l4 = (void *)(ip + 1);
+	__u64 h;
 
 	if (ip->next == PROTO_ICMP6) {
 		ip = (void *)(ip + 1) + sizeof(struct icmp);
 		l4 = (void *)(ip + 1);
 		if ((void *)(l4 + 1) > end)
 			return 0;
-		return hash(hash_addr6(hash_addr6(0, &ip->dst), &ip->src),
-			    l4->dport | (__u32)l4->sport << 16);
+		h = hash_addr6(hash_addr6(key, &ip->dst), &ip->src);
+		return hash(hash(h, l4->dport | (__u32)l4->sport << 16), 0);
 	}
 	if ((void *)(l4 + 1) > end)
 		return 0;
-	return hash(hash_addr6(hash_addr6(0, &ip->src), &ip->dst),
-		    l4->sport | (__u32)l4->dport << 16);
+	h = hash_addr6(hash_addr6(key, &ip->src), &ip->dst);
+	return hash(hash(h, l4->sport | (__u32)l4->dport << 16), 0);
 }
 
 /* One word of a pair. */
-static __always_inline __u32 word_of(void *pair, __u32 at)
+static __always_inline __u64 word_of(void *pair, __u32 at)
 {
 	__u64 *word = bpf_map_lookup_elem(pair, &at);
 
 	return word ? *word : 0;
+}
+
+static __always_inline __u64 key_of(__u32 queue)
+{
+	void *pair = bpf_map_lookup_elem(&pairs, &queue);
+
+	return pair ? word_of(pair, PAIR_KEY) : 0;
 }
 
 /* To whose socket, or by the side door of the other one: is it the holder of
@@ -370,7 +379,7 @@ int steer(struct xdp_md *ctx)
 		    (ports_only && !ours_by_port(ours, ip, end)))
 			return XDP_PASS;
 		if (shared)
-			flow = flow4(ip, end);
+			flow = flow4(key_of(ctx->rx_queue_index), ip, end);
 	} else if (eth->type == bpf_htons(TYPE_ARP)) {
 		if (ports_only || (void *)(arp + 1) > end || !is_own4(arp->tpa))
 			return XDP_PASS;
@@ -378,7 +387,8 @@ int steer(struct xdp_md *ctx)
 		if (!is_ours6(ours, (void *)(eth + 1), end))
 			return XDP_PASS;
 		if (shared)
-			flow = flow6((void *)(eth + 1), end);
+			flow = flow6(key_of(ctx->rx_queue_index),
+				     (void *)(eth + 1), end);
 	} else {
 		return XDP_PASS;
 	}

@@ -236,9 +236,9 @@ static void test_short(void **state)
 
 /* ---- with a successor */
 
-static u64 hash_of(const struct tuple *t)
+static u64 hash_with(u64 key, const struct tuple *t)
 {
-	u64 h = 0;
+	u64 h = key;
 
 	for (u32 i = 0; i < t->len; i += 4) {
 		u32 word;
@@ -246,12 +246,18 @@ static u64 hash_of(const struct tuple *t)
 		memcpy(&word, t->bytes + i, 4);
 		h = flows_hash(h, word);
 	}
-	return h;
+	return flows_hash(h, 0);
+}
+
+static u64 hash_of(const struct flows *f, const struct tuple *t)
+{
+	return hash_with(f->key, t);
 }
 
 static struct flows share(void)
 {
 	struct flows f = { .mask = ENTRIES - 1,
+			   .key = prog->bss->key = 12345,
 			   .heir = (const u32 *)&prog->bss->heir,
 			   .all = true };
 
@@ -296,12 +302,12 @@ static void test_places(void **state)
 
 		prog->bss->heir = 0;
 		check(a, group_of(&old) % NIC_MAX_QUEUES);
-		flows_add(&f, hash_of(&old));
+		flows_add(&f, hash_of(&f, &old));
 		check(a, group_of(&old) % NIC_MAX_QUEUES);
 		prog->bss->heir = 1;
 		check(a, group_of(&old) % NIC_MAX_QUEUES);
 		check(b, SECOND + group_of(&new) % NIC_MAX_QUEUES);
-		flows_remove(&f, hash_of(&old));
+		flows_remove(&f, hash_of(&f, &old));
 		check(a, SECOND + group_of(&old) % NIC_MAX_QUEUES);
 	}
 	unshare_it(&f);
@@ -499,7 +505,7 @@ static void test_successor(void **state)
 	assert_int_equal(nic[0]->pass(nic[0], false), 0); /* not yet */
 	comes_to(nic, &new, 0);
 	nic[0]->flows->all = true;
-	flows_add(nic[0]->flows, hash_of(&old));
+	flows_add(nic[0]->flows, hash_of(nic[0]->flows, &old));
 	nic[1]->serves(nic[1], 0);
 	assert_int_equal(nic[0]->pass(nic[0], false), getpid());
 	comes_to(nic, &old, 0);
@@ -518,6 +524,35 @@ static void test_successor(void **state)
 	nic[1] = nic[0];
 	comes_to(nic, &new, 0);
 	nic_close(nic[0]);
+}
+
+/* A peer opens connections of which it knows all but the key: they leave room
+ * for somebody else's. */
+static void test_crowd(void **state)
+{
+	struct nic *nic[2] = { open_shared("ixt4", NULL) };
+	struct tuple victim = tuple4(), t;
+	const struct flows *f;
+	u32 n = 0;
+	u64 at = hash_with(0, &victim) >> 32;
+
+	nic[1] = open_shared("ixt4", NULL);
+	nic[0]->flows->all = true;
+	f = nic[0]->flows;
+	while (n < 2 * FLOWS_LOOKS) {
+		t = tuple4();
+		if (((hash_with(0, &t) >> 32) - at) & f->mask)
+			continue;
+		flows_add(f, hash_of(f, &t));
+		n++;
+	}
+	flows_add(f, hash_of(f, &victim));
+	nic[1]->serves(nic[1], 0);
+	assert_int_equal(nic[0]->pass(nic[0], false), getpid());
+	comes_to(nic, &victim, 0);
+	comes_to(nic, &t, 0);
+	nic_close(nic[0]);
+	nic_close(nic[1]);
 }
 
 static struct nic *open_several(u32 nqueues)
@@ -591,6 +626,7 @@ int main(void)
 		cmocka_unit_test(test_one_queue),
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_not_shared),
 	};

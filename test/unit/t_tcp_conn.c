@@ -485,11 +485,14 @@ static void drained_time_wait(void **state)
 	assert_int_equal(f->stat.drop_tcp_drain, 1);
 }
 
+enum { FLOWS_KEY = 12345 };
+
 static u64 flow_hash(const struct tcp_peer *p)
 {
-	u64 h = flows_hash(flows_hash(0, p->ip.raw), FIX_IP.raw);
+	u64 h = flows_hash(flows_hash(FLOWS_KEY, p->ip.raw), FIX_IP.raw);
 
-	return flows_hash(h, be16(p->port).raw | be16(p->our_port).raw << 16);
+	h = flows_hash(h, be16(p->port).raw | be16(p->our_port).raw << 16);
+	return flows_hash(h, 0);
 }
 
 static u64 entry_of(const struct flows *f, const struct tcp_peer *p)
@@ -505,6 +508,7 @@ static void flows_of_who_is_drained(void **state)
 	static u64 entry[ENTRIES];
 	u32 heir = 0;
 	struct flows flows = { .entry = entry,
+			       .key = FLOWS_KEY,
 			       .mask = ENTRIES - 1,
 			       .heir = &heir };
 	struct fixture *f = *state;

@@ -441,12 +441,13 @@ static void keep_old(struct two *t)
 {
 	struct packet p = ipv4(own, IP_PROTO_TCP, 0, OUR_PORT);
 	struct packet6 p6 = ipv6(own6[0].ip, IP_PROTO_TCP, 0, OUR_PORT);
+	u64 h;
 
 	t->old.flows.all = true;
-	flows_add(&t->old.flows,
-		  hash_words(hash_words(0, &p.ip.src, 2), p.l4, 1));
-	flows_add(&t->old.flows,
-		  hash_words(hash_words(0, &p6.ip.src, 8), p6.l4, 1));
+	h = hash_words(hash_words(t->old.flows.key, &p.ip.src, 2), p.l4, 1);
+	flows_add(&t->old.flows, flows_hash(h, 0));
+	h = hash_words(hash_words(t->old.flows.key, &p6.ip.src, 8), p6.l4, 1);
+	flows_add(&t->old.flows, flows_hash(h, 0));
 }
 
 static void check_flow(struct two *t, u16 sport, bool want)
@@ -558,6 +559,7 @@ static void test_firsts(void **state)
 	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), 0);
 	assert_true(third.beside);
 	assert_int_equal(third.head->first, cfg.first_queue);
+	assert_true(third.flows.key == t.old.flows.key && third.flows.key);
 	xdp_pair_serves(&third, 0);
 	assert_int_equal(xdp_pair_pass(&t.old, false), getpid());
 	xdp_pair_leave(&third);
