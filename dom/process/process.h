@@ -83,6 +83,8 @@ struct proc_thread {
 	bool attached;	/* to a thread of A: PROC_ATTACH to PROC_DETACH */
 	bool came;	/* was attached in this life */
 	u64 counted_at; /* the last overrun of proc_thread_look() */
+	u64 looked_at;	/* without A: host->worked_at then */
+	u64 next_look;	/* ... and when a timer or the limit wants the next */
 	struct proc_limit limit;
 	int err;	  /* why it could not start */
 	u32 stuck_s;	  /* how long A has kept the core; 0: not too long */

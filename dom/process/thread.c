@@ -56,9 +56,10 @@ static u64 look_around(struct proc_thread *t)
 {
 	u64 next = host_overrun(t->host);
 
-	t->host->worked_at = host_now(&t->host->clock);
-	return t->host->worked_at +
-	       min(t->host->limit_ns, max(next, (u64)MIN_WAIT_NS));
+	t->looked_at = t->host->worked_at = host_now(&t->host->clock);
+	t->next_look = t->looked_at +
+		       min(t->host->limit_ns, max(next, (u64)MIN_WAIT_NS));
+	return t->next_look;
 }
 
 static void report_stuck(struct proc_thread *t, u32 seconds)
@@ -100,8 +101,9 @@ static u64 woken(struct proc_thread *t, struct stay *s)
 
 /*
  * Waits for the application's next turn: 0, or -ESHUTDOWN. The network is
- * served once per limit, however often the application crosses (it may never
- * use PROC_RUN, or always IX_RUN_FLUSH) and whatever ends a sleep.
+ * served once per limit, and when a timer is due then, however often the
+ * application crosses (it may never use PROC_RUN, or always IX_RUN_FLUSH) and
+ * whatever ends a sleep.
  */
 static int next_turn(struct proc_thread *t, u32 *turn)
 {
@@ -111,6 +113,8 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 	u32 last = *turn;
 
 	s.due = t->host->worked_at + t->host->limit_ns;
+	if (unlikely(t->host->worked_at == t->looked_at))
+		s.due = t->next_look;
 	if (unlikely(now >= s.due)) {
 		s.due = look_around(t);
 		now = t->host->worked_at;

@@ -35,10 +35,26 @@ static u32 looks;
 u32 __real_dp_overrun(struct dp *dp, u64 now);
 u32 __wrap_dp_overrun(struct dp *dp, u64 now);
 
+/* One of the dataplane's that is always due in a tick, if wanted. */
+static struct timer tick;
+static bool ticks;
+
+static void nothing(void *arg, struct timer *t, u64 now)
+{
+}
+
 u32 __wrap_dp_overrun(struct dp *dp, u64 now)
 {
+	u32 n;
+
 	__atomic_fetch_add(&looks, 1, __ATOMIC_RELAXED);
-	return __real_dp_overrun(dp, now);
+	dp->net.wheel.fire[WHEEL_KINDS - 1] = nothing;
+	n = __real_dp_overrun(dp, now);
+	if (!__atomic_load_n(&ticks, __ATOMIC_RELAXED))
+		timer_cancel(&dp->net.wheel, &tick);
+	else
+		timer_set(&dp->net.wheel, &tick, tick_of(now) + 2);
+	return n;
 }
 
 /* D has had LOOKS more looks, in time. */
@@ -259,6 +275,31 @@ static void never_receives(void **state)
 	}
 }
 
+/* Meanwhile what is due by a timer is done in time: SOON looks take a hundredth
+ * of what they would take once a limit. */
+static void timers_are_kept(void **state)
+{
+	enum { SOON = 50, MAX_US = 2500000 }; /* a quarter of SOON limits */
+	static trick *const tricks[] = { flush, unknown };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tricks); i++) {
+		u32 before = __atomic_load_n(&looks, __ATOMIC_RELAXED), n = 0;
+		u64 from = host_clock_os();
+
+		__atomic_store_n(&ticks, true, __ATOMIC_RELAXED);
+		begin(tricks[i]);
+		while (n < SOON && host_clock_os() - from < MAX_US * 1000ull) {
+			usleep(1000);
+			n = __atomic_load_n(&looks, __ATOMIC_RELAXED) - before;
+		}
+		end();
+		__atomic_store_n(&ticks, false, __ATOMIC_RELAXED);
+		assert_true(n >= SOON);
+		assert_int_equal(cross(PROC_RUN, IX_RUN_FLUSH), 0);
+	}
+	assert_true(looks_around());
+}
+
 static void wake(void)
 {
 	futex(&words()->a.turn, FUTEX_WAKE, INT_MAX, 0, NULL, 0);
@@ -368,6 +409,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_it, attached, teardown),
 		cmocka_unit_test_setup_teardown(never_receives, attached,
 						teardown),
+		cmocka_unit_test_setup_teardown(timers_are_kept, attached,
+						teardown),
 		cmocka_unit_test_setup_teardown(disturbed, attached, teardown),
 		cmocka_unit_test_setup_teardown(calls, patient, impatient),
 	};
@@ -376,6 +419,7 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
+	timer_init(&tick, WHEEL_KINDS - 1);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	snprintf(path, sizeof(path), "%s/wire", dir);
 	unlink(path);
