@@ -584,7 +584,7 @@ LOSS = [
            "if (likely(!tcp_tail_of_one(c)))", "if (1)", ["replay_fast"]),
     Mutant("PRR does not stop at ssthresh", "net/tcp_prr.c",
            "min(ssthresh - pipe, max(kept, delivered) + mss)",
-           "max(kept, delivered) + mss", ["few_seeds"]),
+           "max(kept, delivered) + mss", ["t_tcp_loss"]),
     Mutant("PRR forgets new data", "net/tcp_out.c",
            "\t\ttcp_loss_sent(net, c, len);", "\t\ttcp_loss_sent(net, c, 0);",
            ["few_seeds"]),

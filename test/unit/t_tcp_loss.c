@@ -346,18 +346,31 @@ static void reordering_is_forgotten(void **state)
 	assert_int_equal(c->reo_mult, 1);
 }
 
+/* RFC 6937: above ssthresh a share of what is delivered is sent; below it no
+ * more than leads to ssthresh, and one segment more than is delivered. */
+static void prr_takes(void **state)
+{
+	struct tcp_prr p = { .flight = 20000 };
+
+	assert_int_equal(tcp_prr_take(&p, 2000, 18000, 10000, 1000), 1000);
+	p.out = 1000;
+	assert_int_equal(tcp_prr_take(&p, 0, 18000, 10000, 1000), 0);
+	assert_int_equal(tcp_prr_take(&p, 5000, 9500, 10000, 1000), 500);
+	assert_int_equal(tcp_prr_take(&p, 0, 10000, 10000, 1000), 0);
+	p.out = 6000;
+	assert_int_equal(tcp_prr_take(&p, 3000, 2000, 10000, 1000), 5000);
+	p.out = 12000;
+	assert_int_equal(tcp_prr_take(&p, 500, 2000, 10000, 1000), 1500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TCP_TEST(pool_runs_out),
-		TCP_TEST(one_source),
-		TCP_TEST(silent_peer),
-		TCP_TEST(any_blocks),
-		TCP_TEST(always_late),
-		TCP_TEST(probe_waits),
-		TCP_TEST(timeout_waits),
-		TCP_TEST(seen),
-		TCP_TEST(reordering_is_forgotten),
+		TCP_TEST(prr_takes),   TCP_TEST(pool_runs_out),
+		TCP_TEST(one_source),  TCP_TEST(silent_peer),
+		TCP_TEST(any_blocks),  TCP_TEST(always_late),
+		TCP_TEST(probe_waits), TCP_TEST(timeout_waits),
+		TCP_TEST(seen),	       TCP_TEST(reordering_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
