@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -171,6 +172,28 @@ def few_files(lab, argv):
           "Too many open files" in server.said(), server.said())
 
 
+def cpu(pid):
+    """Seconds that it has used."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def stuck(server):
+    """Who cannot send sleeps, and does not try again and again."""
+    pid = parts(server)["netserver"]
+    payload, sent = data(1 * MB, 4), 0
+    with open_one(SO_RCVBUF=8192) as s:
+        s.setblocking(False)
+        while wait_for(lambda: writable(s), 0.5) and sent < 32 * MB:
+            sent += s.send(payload)
+        check("there is back-pressure", sent < 32 * MB, sent)
+        before = cpu(pid)
+        time.sleep(1)
+        used = cpu(pid) - before
+        check("who cannot send sleeps", used < 0.1, f"{used:.2f} s of 1")
+
+
 def one_falls(server):
     """None of a microkernel's processes goes on without the others."""
     found = parts(server)
@@ -202,6 +225,8 @@ def main():
     half_closed()
     if not MICROKERNEL:  # its application waits until all is taken
         greedy()
+    else:
+        stuck(server)
     rude()
     churn(server, 1000)
     check("it still runs", server.poll() is None)
