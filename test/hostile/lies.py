@@ -6,7 +6,8 @@
 
     lies.py IX HOSTILE same|nobody|ordinary [IX OPTIONS]
 
-same: it runs as the dataplane's own user, in a user namespace without root;
+same: it runs as the dataplane's own user, in a user namespace without root, with
+system calls of new namespaces asked for;
 nobody: as root gives it away; ordinary: both are an ordinary user's without any
 capability, on a TAP device that root has made for that user."""
 
@@ -79,10 +80,19 @@ def says(server, text, seconds):
                     server.poll() is not None, seconds * SLOW)
 
 
+def holes(args):
+    """What the list of calls refuses by default, and the conditions, which
+    cannot be changed, always."""
+    path = args.lab.path("holes")
+    with open(path, "w") as f:
+        f.write("+clone3\n+unshare\n+setns\n")
+    return ["--seccomp", path] if args.holes else []
+
+
 def all_lies(args):
     """With a terminal as stderr, which it stops."""
     terminal = args.lab.path("terminal")
-    server = begin(args, "--cores", "0", "--timers", "4096",
+    server = begin(args, *holes(args), "--cores", "0", "--timers", "4096",
                    "--tcp.max_conns", "2048", "--mbufs", "4096",
                    before=[os.path.join(HERE, "on_tty.py"), terminal])
     try:
@@ -194,7 +204,7 @@ def main():
         skip("needs root")
     enter("-Urn" if who == "same" else "-n")
     args = SimpleNamespace(ix=ix, hostile=hostile, options=options,
-                           ordinary=who == "ordinary")
+                           ordinary=who == "ordinary", holes=who == "same")
     args.lab = OrdinarysLab() if args.ordinary else Lab()
     if args.ordinary:
         be_ordinary(args)
