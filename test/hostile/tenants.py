@@ -13,12 +13,14 @@ As root in a network namespace of its own; spy.c is the hostile program."""
 import argparse
 import array
 import contextlib
+import ctypes
 import mmap
 import os
 import random
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -377,6 +379,30 @@ def kill_probe(args):
           set(ended) <= {"", str(NOBODY)}, f"({ended.count('')} killed)")
 
 
+def die_at_setfsuid():
+    """A filter for who calls us, and its children: the call ends them."""
+    filters = b"".join(struct.pack("=HBBI", *f) for f in (
+        (0x20, 0, 0, 0),            # load the call's number
+        (0x15, 0, 1, 122),          # setfsuid()?
+        (0x06, 0, 0, 0x80000000),   # the process is killed
+        (0x06, 0, 0, 0x7fff0000)))  # allowed
+    code = ctypes.create_string_buffer(filters)
+    prog = struct.pack("=HxxxxxxQ", 4, ctypes.addressof(code))
+    ctypes.CDLL(None).prctl(22, 2, prog, 0, 0)  # PR_SET_SECCOMP
+
+
+def probe_dies(args):
+    """What asks for the user's rights does not answer."""
+    d = subprocess.run(
+        [args.ix, "run", "--quiet", "--domain", DOMAIN, "--nic", "tap:ix0",
+         "--ip", "10.81.0.10/24", "--user", "nobody", "--", args.echo],
+        capture_output=True, text=True, timeout=60,
+        preexec_fn=die_at_setfsuid)
+    check("a probe that does not answer: nothing is started",
+          d.returncode > 0 and not d.stdout and "no telling" in d.stderr,
+          d.stdout + d.stderr)
+
+
 def window(args):
     """From its first line on nobody of the same user looks into ix: here it
     waits for its settings."""
@@ -453,6 +479,7 @@ def main():
     cpu(args)
     users(args)
     probe_killed(args)
+    probe_dies(args)
     window(args)
     ordinary(args)
     finish()
