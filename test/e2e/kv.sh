@@ -54,6 +54,7 @@ clients() {
 		on_both "pylibmc and pymemcache" \
 			on_b $python "$here/kv_clients.py"
 	fi
+	on_both "what memtier_benchmark asks" on_b python3 "$here/memtier.py"
 	ok "kv: kv_check" on_b python3 "$here/kv_check.py" $ip_ix 11211
 }
 

@@ -178,51 +178,6 @@ def binary_pipeline():
     c.close()
 
 
-def memtier():
-    """What memtier_benchmark sends: SET and GET at 1:10, several under way on
-    each connection, keys beyond those that are stored, multi-key GETs; in both
-    protocols. It ends on an answer that it does not know, and a wrong number of
-    them is a connection that hangs."""
-    rounds, depth, keys = 40, 11, 60
-    value = b"x" * 32
-    stored = set()
-    text, sasl = Conn(), Conn()
-    for r in range(rounds):
-        key = b"memtier-%d" % (r * 7 % keys)
-        asked = [b"memtier-%d" % ((r * 13 + i) % keys)
-                 for i in range(depth - 1)]
-        text.send(b"set %s 0 0 %d\r\n%s\r\n" % (key, len(value), value) +
-                  b"".join(b"get %s\r\n" % k for k in asked) +
-                  b"get " + b" ".join(asked) + b"\r\n")
-        text.want(b"STORED")
-        stored.add(key)
-        for k in asked:
-            assert text.value(k, True) == (value if k in stored else None)
-        for k in asked:
-            if k in stored:
-                assert text.value(k, False) == value
-        text.want(b"END")
-    text.close()
-    # --authenticate: refused as by a server that has it not enabled.
-    sasl.send(binary(0x21, b"", b"PLAIN", b"\0user\0password"))
-    head = sasl.f.read(24)
-    assert head[:2] == b"\x81\x21" and head[6:8] != b"\0\0", head
-    sasl.f.read(struct.unpack(">I", head[8:12])[0])
-    for r in range(rounds):
-        sasl.send(binary(0x01, bytes(8), b"memtier-b%d" % r, value) +
-                  b"".join(binary(0x00, b"", b"memtier-b%d" % k)
-                           for k in range(r, r + 4)))
-        head = sasl.f.read(24)
-        assert head[:2] == b"\x81\x01" and head[6:8] == b"\0\0", head
-        for k in range(r, r + 4):
-            head = sasl.f.read(24)
-            body = sasl.f.read(struct.unpack(">I", head[8:12])[0])
-            missing = head[6:8] == b"\0\1"
-            assert head[1] == 0 and missing == (k > r), (head, k, r)
-            assert missing or body == bytes(4) + value, body
-    sasl.close()
-
-
 def slow_senders():
     """Each begins a large value and stops: others still find memory, and the
     slow ones hear at the end how it went."""
@@ -282,7 +237,7 @@ def stats():
     c.close()
 
 
-for test in (sizes, pieces, pipeline, meta_pipeline, binary_pipeline, memtier,
+for test in (sizes, pieces, pipeline, meta_pipeline, binary_pipeline,
              slow_reader, leave_early, slow_senders, half_close, many, stats):
     started = time.time()
     test()
