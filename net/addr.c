@@ -13,7 +13,7 @@ size_t addr_bytes(u32 max)
 	if (!max)
 		return 0;
 	return align_line(sizeof(struct addr6) * (size_t)max) +
-	       align_line(sizeof(u32) * (size_t)pow2_above(max));
+	       align_line(sizeof(struct ref32) * (size_t)pow2_above(max));
 }
 
 void addr_init(struct net *net, u32 max, void *memory)
@@ -25,34 +25,34 @@ void addr_init(struct net *net, u32 max, void *memory)
 	if (!max)
 		return;
 	t->addrs = carve(&mem, sizeof(*t->addrs) * (size_t)max);
-	t->buckets = carve(&mem, sizeof(u32) * (size_t)pow2_above(max));
+	t->buckets = carve(&mem, sizeof(*t->buckets) * (size_t)pow2_above(max));
 	t->shift = 32 - (u32)__builtin_ctz(pow2_above(max));
 }
 
 static struct addr6 *entry(struct addr_table *t, struct be32 id)
 {
-	u32 i = be32_host(id) - 1;
+	u32 i = ref32_index(addr_ref(id));
 
 	invariant(i < t->nused);
 	return &t->addrs[i];
 }
 
-static u32 take(struct addr_table *t)
+static struct ref32 take(struct addr_table *t)
 {
-	u32 i = t->free;
+	struct ref32 r = t->free;
 
-	if (i)
-		t->free = t->addrs[i - 1].next;
+	if (r.raw)
+		t->free = t->addrs[ref32_index(r)].next;
 	else if (t->nused < t->max)
-		i = ++t->nused;
-	return i;
+		r = ref32(t->nused++);
+	return r;
 }
 
 struct be32 addr_get(struct net *net, struct be128 ip)
 {
 	struct addr_table *t = &net->addrs;
+	struct ref32 *at, r;
 	struct be32 id;
-	u32 *at, i;
 
 	if (!t->max)
 		return be32(0);
@@ -62,12 +62,12 @@ struct be32 addr_get(struct net *net, struct be128 ip)
 		entry(t, id)->holders++;
 		return id;
 	}
-	i = take(t);
-	if (i) {
-		t->addrs[i - 1] = (struct addr6){ ip, 1, *at };
-		*at = i;
+	r = take(t);
+	if (r.raw) {
+		t->addrs[ref32_index(r)] = (struct addr6){ ip, 1, *at };
+		*at = r;
 	}
-	return be32(i);
+	return addr_id(r);
 }
 
 void addr_hold(struct net *net, struct be32 id)
@@ -76,12 +76,12 @@ void addr_hold(struct net *net, struct be32 id)
 		entry(&net->addrs, id)->holders++;
 }
 
-static void unlink(struct net *net, struct addr6 *e, u32 i)
+static void unlink(struct net *net, struct addr6 *e, struct ref32 r)
 {
-	u32 *at = addr_bucket(net, e->ip);
+	struct ref32 *at = addr_bucket(net, e->ip);
 
-	while (*at != i)
-		at = &net->addrs.addrs[*at - 1].next;
+	while (at->raw != r.raw)
+		at = &net->addrs.addrs[ref32_index(*at)].next;
 	*at = e->next;
 }
 
@@ -96,9 +96,9 @@ void addr_put(struct net *net, struct be32 id)
 	invariant(e->holders);
 	if (--e->holders)
 		return;
-	unlink(net, e, be32_host(id));
+	unlink(net, e, addr_ref(id));
 	e->next = t->free;
-	t->free = be32_host(id);
+	t->free = addr_ref(id);
 }
 
 u64 addr_flow_hash(const struct net *net, struct flow flow)

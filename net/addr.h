@@ -13,6 +13,7 @@
 #define NET_ADDR_H
 
 #include "base/ip6.h"
+#include "base/ref.h"
 #include "ix/abi.h"
 #include "net/pkt.h"
 
@@ -20,17 +21,17 @@ struct net;
 
 struct addr6 {
 	struct be128 ip;
-	u32 holders; /* 0: free */
-	u32 next;    /* in its bucket, or of those free: index + 1 */
+	u32 holders;	   /* 0: free */
+	struct ref32 next; /* in its bucket, or of those free */
 };
 
 struct addr_table {
 	struct addr6 *addrs;
-	u32 *buckets; /* index + 1 */
-	u32 shift;    /* of a hash's upper bits */
+	struct ref32 *buckets;
+	u32 shift; /* of a hash's upper bits */
 	u32 max;
-	u32 nused; /* ever */
-	u32 free;  /* list, index + 1 */
+	u32 nused;	   /* ever */
+	struct ref32 free; /* list */
 };
 
 /* Memory for addr_init(), bytes; 0 for @max 0. */
@@ -51,11 +52,22 @@ static inline bool addr_is_v6(struct be32 a)
 	return !(u8)a.raw && a.raw; /* the first byte on the wire */
 }
 
+/* An id is a reference to an entry of the table. */
+static inline struct be32 addr_id(struct ref32 r)
+{
+	return be32(r.raw);
+}
+
+static inline struct ref32 addr_ref(struct be32 id)
+{
+	return (struct ref32){ be32_host(id) };
+}
+
 /* What @id stands for. */
 static inline const struct be128 *addr_ip6(const struct addr_table *t,
 					   struct be32 id)
 {
-	return &t->addrs[be32_host(id) - 1].ip;
+	return &t->addrs[ref32_index(addr_ref(id))].ip;
 }
 
 /* IPv4 in an ABI address. */

@@ -127,7 +127,7 @@ struct net {
 
 /* net->addrs: hashed with secret factors, so that nobody can know which
  * addresses collide. */
-static inline u32 *addr_bucket(const struct net *net, struct be128 ip)
+static inline struct ref32 *addr_bucket(const struct net *net, struct be128 ip)
 {
 	const u64 *factor = net->tcp.factor;
 	u64 x = ip.q[0] * factor[0] + ip.q[1] * factor[1];
@@ -140,11 +140,13 @@ static inline u32 *addr_bucket(const struct net *net, struct be128 ip)
 static inline struct be32 addr_find(const struct net *net, struct be128 ip)
 {
 	const struct addr6 *addrs = net->addrs.addrs;
-	u32 i = net->addrs.max ? *addr_bucket(net, ip) : 0;
+	struct ref32 r = { 0 };
 
-	while (i && !be128_equal(addrs[i - 1].ip, ip))
-		i = addrs[i - 1].next;
-	return be32(i);
+	if (net->addrs.max)
+		r = *addr_bucket(net, ip);
+	while (r.raw && !be128_equal(addrs[ref32_index(r)].ip, ip))
+		r = addrs[ref32_index(r)].next;
+	return addr_id(r);
 }
 
 /* How much may go in the @period-th period of what strangers make us send, all
@@ -271,7 +273,7 @@ bool ip_in(struct net *net, struct mbuf *m, struct pkt *p, u64 now);
 /* Prepends the IPv4 header (DF set, @len of L4 computed from the chain) and
  * sends to @dst by way of the gateway where needed; resolves by ARP, queueing
  * a bounded number of packets meanwhile. Takes @m. @neigh: where to remember
- * the ARP entry between packets of one flow (index + 1, 0: none), or NULL.
+ * the neighbour between packets of one flow (see neigh_hint()), or NULL.
  * Returns 0, -EHOSTUNREACH (no route, entry failed). */
 int ip_out(struct net *net, struct mbuf *m, struct be32 src, struct be32 dst,
 	   u8 proto, u8 tos, u16 *neigh, u64 now);

@@ -129,7 +129,7 @@ enum tcp_flags {
 struct tcp_range {
 	const u8 *addr; /* dataplane's address */
 	u32 len;
-	u32 next; /* index + 1 */
+	struct ref32 next;
 };
 
 /* Where the connection should have got to, and since when: tcp_share.c. */
@@ -181,18 +181,19 @@ struct tcp_conn {
 	u8 error; /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
-	u32 acked;     /* bytes acknowledged, not yet told */
-	u32 sndq_tail; /* struct tcp_range, index + 1; empty: the next one */
-	u32 sndq_head; /* ...; 0: empty */
-	u32 head_off;  /* bytes of the head range already acknowledged */
+	u32 acked;		/* bytes acknowledged, not yet told */
+	struct ref32 sndq_tail; /* struct tcp_range; empty: the next one */
+	struct ref32 sndq_head; /* none: empty */
+	u32 head_off; /* bytes of the head range already acknowledged */
 	u32 sndq_ranges;
 	u32 sndq_bytes; /* queued: from snd_una on, without SYN and FIN */
-	u32 nxt_range, nxt_off; /* where snd_nxt stands: range, offset */
+	struct ref32 nxt_range; /* where snd_nxt stands, */
+	u32 nxt_off;		/* ... so many bytes into it */
 	u32 snd_wl1, max_wnd;
 	u32 cwnd, ssthresh, recover;
 	union {
 		u32 cc_acked; /* bytes towards the next cwnd increase */
-		u32 cc_state; /* TCP_F_CC_STATE: index + 1 */
+		struct ref32 cc_state; /* TCP_F_CC_STATE */
 	};
 	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */
 	u8 keep_probes;
@@ -213,9 +214,9 @@ struct tcp_conn {
 	struct tcp_conn *next_ready, *next_out;
 	struct list link; /* listener's queue; then silent, or TIME-WAIT */
 	union {
-		struct ref32 next_dead; /* TCP_F_ON_DEAD */
-		struct {		/* until then: */
-			u16 loss; /* index + 1 of a struct tcp_loss, or 0 */
+		struct ref32 next_dead;	   /* TCP_F_ON_DEAD */
+		struct {		   /* until then: */
+			struct ref16 loss; /* struct tcp_loss */
 			/* RACK.reo_wnd_mult; 0: no reordering */
 			u8 reo_mult : 3;
 			u8 frto : 2;	 /* enum tcp_frto */
@@ -380,16 +381,16 @@ struct tcp {
 	u32 nsilent;	  /* accepted, and nobody has said a word */
 	u32 hand;	  /* where in the table tcp_relieve() looked last */
 	struct tcp_range *ranges;
-	u32 range_free;	  /* list, index + 1 */
-	u32 nranges_used; /* of tcp_ranges(), ever */
+	struct ref32 range_free; /* list */
+	u32 nranges_used;	 /* of tcp_ranges(), ever */
 	struct tcp_cc_state *cc_states;
-	u32 cc_free;	 /* list, index + 1 */
-	u32 ncc_used;	 /* of tcp_cc_states(), ever */
-	u32 cc_hand;	 /* index of the one seen last */
-	u32 ranges_left; /* of those that all share */
+	struct ref32 cc_free; /* list */
+	u32 ncc_used;	      /* of tcp_cc_states(), ever */
+	u32 cc_hand;	      /* index of the one seen last */
+	u32 ranges_left;      /* of those that all share */
 	struct tcp_loss *losses;
-	u32 loss_free;	  /* list, index + 1 */
-	u32 nlosses_used; /* of tcp_losses(), ever */
+	struct ref16 loss_free; /* list */
+	u32 nlosses_used;	/* of tcp_losses(), ever */
 	u32 losses_left;
 	u16 losses_held[1 << TCP_LOSS_SOURCES]; /* by hashed source */
 	struct tcp_dup {

@@ -30,14 +30,15 @@ void tcp_set_mss(struct net *net, struct tcp_conn *c)
 
 /* ---- payload */
 
-/* Refers to @len bytes from (@i, @off) on in place; false if they are in too
+/* Refers to @len bytes from (@from, @off) on in place; false if they are in too
  * many pieces. */
-static bool gather(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+static bool gather(struct net *net, struct mbuf *m, struct ref32 from, u32 off,
+		   u32 len)
 {
 	u8 n = 0;
 
 	while (len) {
-		struct tcp_range *r = tcp_range_at(net, i);
+		struct tcp_range *r = tcp_range_at(net, from);
 		u32 part = min(len, r->len - off);
 
 		if (part) {
@@ -48,20 +49,21 @@ static bool gather(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
 		}
 		len -= part;
 		off = 0;
-		i = r->next;
+		from = r->next;
 	}
 	m->nr_ext = n;
 	return true;
 }
 
-/* Copies @len bytes from (@i, @off) on behind @m, in further fragments where
+/* Copies @len bytes from (@from, @off) on behind @m, in further fragments where
  * one frame is not enough. False when buffers run out. */
-static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+static bool copy(struct net *net, struct mbuf *m, struct ref32 from, u32 off,
+		 u32 len)
 {
 	struct mbuf *last = m;
 
 	while (len) {
-		struct tcp_range *r = tcp_range_at(net, i);
+		struct tcp_range *r = tcp_range_at(net, from);
 		u32 room = MBUF_ROOM - last->len;
 		u32 part = min(min(len, r->len - off), room);
 
@@ -77,21 +79,22 @@ static bool copy(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
 		len -= part;
 		off += part;
 		if (off == r->len) {
-			i = r->next;
+			from = r->next;
 			off = 0;
 		}
 	}
 	return true;
 }
 
-bool tcp_fill(struct net *net, struct mbuf *m, u32 i, u32 off, u32 len)
+bool tcp_fill(struct net *net, struct mbuf *m, struct ref32 from, u32 off,
+	      u32 len)
 {
 	if ((net->caps & NIC_GATHER || m->flags & MBUF_LARGE) &&
-	    len > TCP_COPY_MAX && gather(net, m, i, off, len)) {
+	    len > TCP_COPY_MAX && gather(net, m, from, off, len)) {
 		net->stat->tx_gathered_bytes += len;
 		return true;
 	}
-	if (!copy(net, m, i, off, len))
+	if (!copy(net, m, from, off, len))
 		return false;
 	net->stat->tx_copied_bytes += len;
 	return true;

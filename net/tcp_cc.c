@@ -31,70 +31,72 @@ static bool is_idle(const struct tcp_conn *c, u64 now)
 }
 
 /* From an idle one to @c. */
-static u32 take_over(struct net *net, u64 now)
+static struct ref32 take_over(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
 
 	for (u32 i = 0; i < min((u32)LOOKS, t->ncc_used); i++) {
+		struct ref32 owner;
 		struct tcp_conn *c;
 
 		if (++t->cc_hand >= t->ncc_used)
 			t->cc_hand = 0;
-		if (!t->cc_states[t->cc_hand].owner) /* set aside */
+		owner = t->cc_states[t->cc_hand].owner;
+		if (!owner.raw) /* set aside */
 			continue;
-		c = &t->conns[t->cc_states[t->cc_hand].owner - 1];
+		c = &t->conns[ref32_index(owner)];
 		if (is_idle(c, now)) {
 			tcp_cc_put(net, c);
-			return t->cc_hand + 1;
+			return ref32(t->cc_hand);
 		}
 	}
-	return 0;
+	return (struct ref32){ 0 };
 }
 
-u32 tcp_cc_take(struct net *net, u64 now)
+struct ref32 tcp_cc_take(struct net *net, u64 now)
 {
 	struct tcp *t = &net->tcp;
-	u32 i = t->cc_free;
+	struct ref32 r = t->cc_free;
 
-	if (!i && t->ncc_used < tcp_cc_states(&net->conf.tcp))
-		return ++t->ncc_used;
-	if (!i)
-		i = take_over(net, now);
-	if (i)
-		t->cc_free = t->cc_states[i - 1].next;
-	return i;
+	if (!r.raw && t->ncc_used < tcp_cc_states(&net->conf.tcp))
+		return ref32(t->ncc_used++);
+	if (!r.raw)
+		r = take_over(net, now);
+	if (r.raw)
+		t->cc_free = tcp_cc_at(net, r)->next;
+	return r;
 }
 
 struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now)
 {
 	struct tcp_cc_state *s = tcp_cc_state(net, c);
-	u32 i;
+	struct ref32 r;
 
 	if (likely(s))
 		return s;
-	i = tcp_cc_take(net, now);
-	if (!i) {
+	r = tcp_cc_take(net, now);
+	if (!r.raw) {
 		net->stat->tcp_cc_short++;
 		return NULL;
 	}
-	s = &net->tcp.cc_states[i - 1];
-	*s = (struct tcp_cc_state){ .owner = tcp_index(&net->tcp, c) + 1,
+	s = tcp_cc_at(net, r);
+	*s = (struct tcp_cc_state){ .owner = ref32(tcp_index(&net->tcp, c)),
 				    .acked = c->cc_acked };
 	s->pace_at = tick_of(now);
-	c->cc_state = i;
+	c->cc_state = r;
 	c->flags |= TCP_F_CC_STATE;
 	if (net->conf.tcp.pacing)
 		c->flags |= TCP_F_PACED;
 	return s;
 }
 
-void tcp_cc_give_back(struct net *net, u32 i)
+void tcp_cc_give_back(struct net *net, struct ref32 r)
 {
-	struct tcp_cc_state *s = &net->tcp.cc_states[i - 1];
+	struct tcp_cc_state *s = tcp_cc_at(net, r);
 
-	s->owner = 0;
+	s->owner = (struct ref32){ 0 };
 	s->next = net->tcp.cc_free;
-	net->tcp.cc_free = i;
+	net->tcp.cc_free = r;
 }
 
 void tcp_cc_put(struct net *net, struct tcp_conn *c)

@@ -45,10 +45,10 @@ struct dctcp {	       /* RFC 8257 */
 };
 
 struct tcp_cc_state {
-	u32 owner; /* index + 1; 0: free */
+	struct ref32 owner; /* connection; none: free */
 	union {
-		u32 acked; /* bytes towards the next step */
-		u32 next;  /* free list: index + 1 */
+		u32 acked;	   /* bytes towards the next step */
+		struct ref32 next; /* free list */
 	};
 	/* Before the last reduction; and whether that can be taken back. */
 	u32 prior_cwnd, prior_ssthresh;
@@ -68,17 +68,22 @@ struct tcp_cc_state {
 _Static_assert(sizeof(struct tcp_cc_state) <= 8 * TCP_CC_SHARE,
 	       "eight bytes for every connection");
 
+static inline struct tcp_cc_state *tcp_cc_at(const struct net *net,
+					     struct ref32 r)
+{
+	return &net->tcp.cc_states[ref32_index(r)];
+}
+
 static inline struct tcp_cc_state *tcp_cc_state(const struct net *net,
 						const struct tcp_conn *c)
 {
-	return c->flags & TCP_F_CC_STATE ? &net->tcp.cc_states[c->cc_state - 1]
-					 : NULL;
+	return c->flags & TCP_F_CC_STATE ? tcp_cc_at(net, c->cc_state) : NULL;
 }
 
-/* One of the pool: index + 1, or 0. */
-u32 tcp_cc_take(struct net *net, u64 now);
+/* One of the pool, or none. */
+struct ref32 tcp_cc_take(struct net *net, u64 now);
 /* ... that is nobody's any more. */
-void tcp_cc_give_back(struct net *net, u32 i);
+void tcp_cc_give_back(struct net *net, struct ref32 r);
 
 /* tcp_cc_state(), taken from the pool if need be; NULL if there is none. */
 struct tcp_cc_state *tcp_cc_need(struct net *net, struct tcp_conn *c, u64 now);

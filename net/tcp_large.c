@@ -21,14 +21,15 @@ static bool nothing_lost(const struct tcp_conn *c)
  * may refer to. */
 static u32 in_place(const struct net *net, const struct tcp_conn *c, u32 most)
 {
-	u32 i = c->nxt_range, off = c->nxt_off, len = 0;
+	struct ref32 at = c->nxt_range;
+	u32 off = c->nxt_off, len = 0;
 
-	for (u32 n = 0; n < MBUF_MAX_EXT && i && len < most; n++) {
-		const struct tcp_range *r = tcp_range_at(net, i);
+	for (u32 n = 0; n < MBUF_MAX_EXT && at.raw && len < most; n++) {
+		const struct tcp_range *r = tcp_range_at(net, at);
 
 		len += r->len - off;
 		off = 0;
-		i = r->next;
+		at = r->next;
 	}
 	return min(len, most);
 }

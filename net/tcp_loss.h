@@ -141,19 +141,25 @@ struct tcp_loss {
 	struct tcp_board board;
 	struct tcp_rack rack;
 	struct tcp_prr prr;
-	u32 rto_at;  /* TCP_F_EARLY: the timeout, which comes later */
-	u32 next;    /* of the free ones: index + 1 */
-	bool learnt; /* reordering, in this episode; or nothing can be */
-	u8 probe;    /* enum tcp_loss_probe */
+	u32 rto_at;	   /* TCP_F_EARLY: the timeout, which comes later */
+	struct ref16 next; /* of the free ones */
+	bool learnt;	   /* reordering, in this episode; or nothing can be */
+	u8 probe;	   /* enum tcp_loss_probe */
 };
+
+static inline struct tcp_loss *tcp_loss_at(const struct net *net,
+					   struct ref16 r)
+{
+	return &net->tcp.losses[ref16_index(r)];
+}
 
 /* NULL: none, nothing is lost or it is NewReno's. */
 static inline struct tcp_loss *tcp_loss_of(const struct net *net,
 					   const struct tcp_conn *c)
 {
-	if (likely(!(c->flags & TCP_F_LOSS)) || !c->loss)
+	if (likely(!(c->flags & TCP_F_LOSS)) || !c->loss.raw)
 		return NULL;
-	return &net->tcp.losses[c->loss - 1];
+	return tcp_loss_at(net, c->loss);
 }
 
 /* ---- tcp_loss_pool.c */
@@ -168,12 +174,12 @@ struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l);
 /* The same if it has one, and no more probe for the tail. */
 void tcp_loss_put(struct net *net, struct tcp_conn *c);
-/* One that is nobody's, for a connection of another thread: index + 1, or 0. */
-u32 tcp_loss_set_aside(struct net *net);
-void tcp_loss_give_back(struct net *net, u32 i);
-/* @c's goes to @to, which is the @i-th of that thread, + 1. */
+/* One that is nobody's, for a connection of another thread, or none. */
+struct ref16 tcp_loss_set_aside(struct net *net);
+void tcp_loss_give_back(struct net *net, struct ref16 r);
+/* @c's goes to @to, which is @r of that thread. */
 void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
-			struct tcp_loss *to, u32 i);
+			struct tcp_loss *to, struct ref16 r);
 /* ... which knows @c now. */
 void tcp_loss_adopt(struct net *net, const struct tcp_conn *c);
 /* The opposite. */

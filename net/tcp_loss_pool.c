@@ -31,13 +31,12 @@ static u16 *held(struct net *net, const struct tcp_conn *c)
 	return &net->tcp.losses_held[hash >> (32 - TCP_LOSS_SOURCES)];
 }
 
-/* Index + 1. */
-static u32 take_index(struct net *net, const struct tcp_conn *c)
+static struct ref16 take_one(struct net *net, const struct tcp_conn *c)
 {
 	u16 *mine = held(net, c);
 
 	if (*mine >= net->tcp.losses_left)
-		return 0;
+		return (struct ref16){ 0 };
 	++*mine;
 	return tcp_loss_set_aside(net);
 }
@@ -45,22 +44,22 @@ static u32 take_index(struct net *net, const struct tcp_conn *c)
 struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
 {
 	struct tcp_loss *l;
-	u32 i;
+	struct ref16 r;
 
 	if (c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY) ||
 	    c->snd_nxt != c->snd_max)
 		return NULL;
-	i = take_index(net, c);
-	if (!i) {
+	r = take_one(net, c);
+	if (!r.raw) {
 		net->stat->tcp_loss_short++;
 		return NULL;
 	}
 	if (c->flags & TCP_F_EARLY) /* no probe is needed */
 		tcp_arm_rto(net, c, now);
 	c->flags &= ~(u32)TCP_F_EARLY;
-	c->loss = (u16)i;
+	c->loss = r;
 	c->flags |= TCP_F_LOSS;
-	l = &net->tcp.losses[i - 1];
+	l = tcp_loss_at(net, r);
 	tcp_board_init(&l->board, c->snd_una);
 	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
 	l->learnt = false;
@@ -68,26 +67,26 @@ struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
 	return l;
 }
 
-u32 tcp_loss_set_aside(struct net *net)
+struct ref16 tcp_loss_set_aside(struct net *net)
 {
 	struct tcp *t = &net->tcp;
-	u32 i = t->loss_free;
+	struct ref16 r = t->loss_free;
 
 	if (!t->losses_left)
-		return 0;
+		return (struct ref16){ 0 };
 	t->losses_left--;
-	if (!i)
-		return ++t->nlosses_used;
-	t->loss_free = t->losses[i - 1].next;
-	return i;
+	if (!r.raw)
+		return ref16(t->nlosses_used++);
+	t->loss_free = tcp_loss_at(net, r)->next;
+	return r;
 }
 
-void tcp_loss_give_back(struct net *net, u32 i)
+void tcp_loss_give_back(struct net *net, struct ref16 r)
 {
 	struct tcp *t = &net->tcp;
 
-	t->losses[i - 1].next = t->loss_free;
-	t->loss_free = i;
+	tcp_loss_at(net, r)->next = t->loss_free;
+	t->loss_free = r;
 	t->losses_left++;
 }
 
@@ -98,11 +97,11 @@ static void put_back(struct net *net, const struct tcp_conn *c)
 }
 
 void tcp_loss_hand_over(struct net *net, struct tcp_conn *c,
-			struct tcp_loss *to, u32 i)
+			struct tcp_loss *to, struct ref16 r)
 {
-	*to = net->tcp.losses[c->loss - 1];
+	*to = *tcp_loss_at(net, c->loss);
 	put_back(net, c);
-	c->loss = (u16)i;
+	c->loss = r;
 }
 
 void tcp_loss_adopt(struct net *net, const struct tcp_conn *c)
@@ -122,7 +121,7 @@ void tcp_loss_give(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
 		c->rto_at = l->rto_at;
 	}
 	put_back(net, c);
-	c->loss = 0;
+	c->loss = (struct ref16){ 0 };
 	if (!c->tail)
 		c->flags &= ~(u32)TCP_F_LOSS;
 }

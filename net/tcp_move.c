@@ -43,7 +43,7 @@ void tcp_need_add(struct tcp_need *n, const struct tcp_conn *c)
 	n->ranges += c->sndq_ranges;
 	n->shared += shared_ranges(c);
 	n->ccs += !!(c->flags & TCP_F_CC_STATE);
-	n->losses += c->flags & TCP_F_LOSS && c->loss;
+	n->losses += c->flags & TCP_F_LOSS && c->loss.raw;
 }
 
 static bool have_mbufs(const struct net *net, u32 n, const struct mbuf *spare)
@@ -75,12 +75,12 @@ static void take_ranges(struct net *net, struct tcp_room *r,
 	net->tcp.ranges_left -= n->shared;
 	r->range = net->tcp.ranges;
 	r->shared = n->shared;
-	r->ranges = 0;
+	r->ranges = (struct ref32){ 0 };
 	for (u32 k = 0; k < n->ranges; k++) {
-		u32 i = tcp_range_take(net);
+		struct ref32 range = tcp_range_take(net);
 
-		tcp_range_at(net, i)->next = r->ranges;
-		r->ranges = i;
+		tcp_range_at(net, range)->next = r->ranges;
+		r->ranges = range;
 	}
 }
 
@@ -89,19 +89,22 @@ static void take_states(struct net *net, struct tcp_room *r,
 			const struct tcp_need *n, u64 now)
 {
 	struct tcp *t = &net->tcp;
-	u32 i;
+	struct ref32 cc;
+	struct ref16 loss;
 
 	r->cc = t->cc_states;
 	r->loss = t->losses;
-	r->ccs = r->losses = 0;
-	for (u32 k = 0; k < n->ccs && (i = tcp_cc_take(net, now)); k++) {
-		t->cc_states[i - 1].owner = 0;
-		t->cc_states[i - 1].next = r->ccs;
-		r->ccs = i;
+	r->ccs = (struct ref32){ 0 };
+	r->losses = (struct ref16){ 0 };
+	for (u32 k = 0; k < n->ccs && (cc = tcp_cc_take(net, now)).raw; k++) {
+		tcp_cc_at(net, cc)->owner = (struct ref32){ 0 };
+		tcp_cc_at(net, cc)->next = r->ccs;
+		r->ccs = cc;
 	}
-	for (u32 k = 0; k < n->losses && (i = tcp_loss_set_aside(net)); k++) {
-		t->losses[i - 1].next = r->losses;
-		r->losses = i;
+	for (u32 k = 0; k < n->losses && (loss = tcp_loss_set_aside(net)).raw;
+	     k++) {
+		tcp_loss_at(net, loss)->next = r->losses;
+		r->losses = loss;
 	}
 }
 
@@ -234,59 +237,62 @@ void tcp_sweep(struct net *net)
 
 static void pack_ranges(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 {
-	u32 i = c->sndq_head, next, cursor = c->nxt_range,
-	    *link = &c->sndq_head;
+	struct ref32 at = c->sndq_head, next, cursor = c->nxt_range;
+	struct ref32 *link = &c->sndq_head;
 
 	tcp_sndq_free_last(net, c);
 	net->tcp.ranges_left += shared_ranges(c);
 	r->shared -= shared_ranges(c);
-	for (; i; i = next) {
-		const struct tcp_range *from = tcp_range_at(net, i);
-		u32 to = r->ranges;
-		struct tcp_range *copy = &r->range[to - 1];
+	for (; at.raw; at = next) {
+		const struct tcp_range *from = tcp_range_at(net, at);
+		struct ref32 to = r->ranges;
+		struct tcp_range *copy = &r->range[ref32_index(to)];
 
 		next = from->next;
 		r->ranges = copy->next;
-		*copy = (struct tcp_range){ from->addr, from->len, 0 };
+		*copy = (struct tcp_range){ from->addr, from->len, { 0 } };
 		*link = c->sndq_tail = to;
 		link = &copy->next;
-		if (i == cursor)
+		if (at.raw == cursor.raw)
 			c->nxt_range = to;
-		tcp_range_put(net, i);
+		tcp_range_put(net, at);
 	}
 }
 
 static void pack_cc(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 {
 	const struct tcp_cc_state *s = tcp_cc_state(net, c);
-	u32 i = r->ccs, flags = c->flags & (TCP_F_CC_STATE | TCP_F_PACED);
+	u32 flags = c->flags & (TCP_F_CC_STATE | TCP_F_PACED);
+	struct ref32 to = r->ccs;
 	struct tcp_cc_state copy;
 
 	if (!s)
 		return;
-	if (i) {
-		r->ccs = r->cc[i - 1].next;
+	if (to.raw) {
+		r->ccs = r->cc[ref32_index(to)].next;
 		copy = *s;
-		copy.owner =
-			0; /* until it has joined; the other thread looks */
-		r->cc[i - 1] = copy;
+		/* Until it has joined: the other thread looks. */
+		copy.owner = (struct ref32){ 0 };
+		r->cc[ref32_index(to)] = copy;
 	}
 	tcp_cc_put(net, c);
-	if (i) {
-		c->cc_state = i;
+	if (to.raw) {
+		c->cc_state = to;
 		c->flags |= flags;
 	}
 }
 
 static void pack_loss(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 {
-	u32 i = r->losses;
+	struct ref16 ref = r->losses;
+	struct tcp_loss *to;
 
 	if (!tcp_loss_of(net, c))
 		return;
-	if (i) {
-		r->losses = r->loss[i - 1].next;
-		tcp_loss_hand_over(net, c, &r->loss[i - 1], i);
+	if (ref.raw) {
+		to = &r->loss[ref16_index(ref)];
+		r->losses = to->next;
+		tcp_loss_hand_over(net, c, to, ref);
 	} else {
 		tcp_loss_put(net, c);
 		c->frto = FRTO_NONE;
@@ -323,30 +329,31 @@ void tcp_room_take(struct net *net, struct tcp_room *r)
 
 static void put_states(struct net *net, struct tcp_room *r)
 {
-	u32 i;
+	struct ref32 cc;
+	struct ref16 loss;
 
-	while ((i = r->ccs)) {
-		r->ccs = r->cc[i - 1].next;
-		tcp_cc_give_back(net, i);
+	while ((cc = r->ccs).raw) {
+		r->ccs = tcp_cc_at(net, cc)->next;
+		tcp_cc_give_back(net, cc);
 	}
-	while ((i = r->losses)) {
-		r->losses = r->loss[i - 1].next;
-		tcp_loss_give_back(net, i);
+	while ((loss = r->losses).raw) {
+		r->losses = tcp_loss_at(net, loss)->next;
+		tcp_loss_give_back(net, loss);
 	}
 }
 
 void tcp_room_put(struct net *net, struct tcp_room *r)
 {
 	struct tcp *t = &net->tcp;
-	u32 i;
+	struct ref32 range;
 
 	while (r->nslots)
 		t->conn_free[t->nconn_free++] = r->slots[--r->nslots];
 	mbuf_free_chain(net->pool, r->mbufs);
 	r->mbufs = NULL;
-	while ((i = r->ranges)) {
-		r->ranges = tcp_range_at(net, i)->next;
-		tcp_range_put(net, i);
+	while ((range = r->ranges).raw) {
+		r->ranges = tcp_range_at(net, range)->next;
+		tcp_range_put(net, range);
 	}
 	t->ranges_left += r->shared;
 	r->shared = 0;
@@ -442,7 +449,7 @@ void tcp_join(struct net *net, struct tcp_conn *c, u64 now)
 	if (c->state == TCP_CLOSED)
 		return;
 	if (s)
-		s->owner = tcp_index(&net->tcp, c) + 1;
+		s->owner = ref32(tcp_index(&net->tcp, c));
 	join_addrs(net, c);
 	join_hop(net, c, now);
 	if (tcp_loss_of(net, c))

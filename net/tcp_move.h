@@ -33,8 +33,9 @@ struct tcp_need {
 /* Room for so much: written by who takes, used up by who gives. */
 struct tcp_room {
 	u32 nslots, slots[TCP_PARCEL];
-	struct mbuf *mbufs;	 /* free, a chain */
-	u32 ranges, ccs, losses; /* chains, index + 1 */
+	struct mbuf *mbufs;	  /* free, a chain */
+	struct ref32 ranges, ccs; /* chains */
+	struct ref16 losses;
 	u32 shared;		 /* of the ranges: as in struct tcp_need */
 	struct tcp_range *range; /* tables of the one who takes */
 	struct tcp_cc_state *cc;

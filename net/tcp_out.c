@@ -95,11 +95,13 @@ static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 /* One byte into a closed window; snd_nxt stays, but the peer may take it. */
 static void probe(struct net *net, struct tcp_conn *c, u64 now)
 {
-	u32 off, i = tcp_sndq_find(net, c, 0, &off);
+	u32 off;
+	struct ref32 range = tcp_sndq_find(net, c, 0, &off);
 
 	c->flags &= ~(u32)TCP_F_PROBE;
 	net->stat->tcp_zero_window_probes++;
-	if (!i || !tcp_send_data(net, c, c->snd_una, i, off, 1, TCP_ACK, now))
+	if (!range.raw ||
+	    !tcp_send_data(net, c, c->snd_una, range, off, 1, TCP_ACK, now))
 		return;
 	if (seq_lt(c->snd_max, c->snd_una + 1))
 		c->snd_max = c->snd_una + 1;

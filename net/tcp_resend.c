@@ -10,7 +10,7 @@ static bool resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
 		   u64 now)
 {
 	u32 ahead = seq - c->snd_una, off;
-	u32 i = tcp_sndq_find(net, c, ahead, &off);
+	struct ref32 range = tcp_sndq_find(net, c, ahead, &off);
 	u32 data = ahead < c->sndq_bytes ? c->sndq_bytes - ahead : 0;
 	u8 flags = TCP_ACK;
 	bool ok;
@@ -19,8 +19,8 @@ static bool resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
 	if (tcp_fin_queued(c) && c->flags & TCP_F_FIN_SENT && len == data)
 		flags |= TCP_FIN;
 	if (len)
-		ok = tcp_send_data(net, c, seq, i, off, len, flags | TCP_PSH,
-				   now);
+		ok = tcp_send_data(net, c, seq, range, off, len,
+				   flags | TCP_PSH, now);
 	else
 		ok = tcp_send_bare(net, c, seq, flags, now);
 	if (!ok)

@@ -2,8 +2,8 @@
 /* Sending a segment, of each kind. */
 #include "net/tcp_int.h"
 
-bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i, u32 off,
-		   u32 len, u8 flags, u64 now)
+bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq,
+		   struct ref32 range, u32 off, u32 len, u8 flags, u64 now)
 {
 	struct mbuf *m = mbuf_alloc(net->pool);
 
@@ -13,7 +13,7 @@ bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 i, u32 off,
 		m->flags = MBUF_LARGE;
 		m->seg = c->mss_snd;
 	}
-	if (!tcp_fill(net, m, i, off, len)) {
+	if (!tcp_fill(net, m, range, off, len)) {
 		mbuf_free_chain(net->pool, m);
 		return false;
 	}

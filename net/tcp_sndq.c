@@ -16,12 +16,12 @@ static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 {
 	struct tcp_range *tail;
 
-	if (!c->sndq_head)
+	if (!c->sndq_head.raw)
 		return false;
 	tail = tcp_range_at(net, c->sndq_tail);
 	if (tail->addr + tail->len != addr || tail->len >= RANGE_MAX)
 		return false;
-	if (!c->nxt_range) {
+	if (!c->nxt_range.raw) {
 		c->nxt_range = c->sndq_tail;
 		c->nxt_off = tail->len;
 	}
@@ -30,11 +30,11 @@ static bool extend_tail(struct net *net, struct tcp_conn *c, const u8 *addr,
 	return true;
 }
 
-u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len)
+struct ref32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len)
 {
-	u32 range = tcp_range_take(net);
+	struct ref32 range = tcp_range_take(net);
 
-	if (c->sndq_head) {
+	if (c->sndq_head.raw) {
 		tcp_range_at(net, c->sndq_tail)->next = range;
 		tcp_range_count(net, c);
 	} else {
@@ -49,15 +49,15 @@ u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len)
 static bool append_range(struct net *net, struct tcp_conn *c, const u8 *addr,
 			 u32 len)
 {
-	u32 i;
+	struct ref32 r;
 
 	if (!tcp_range_due(net, c)) {
 		tcp_range_refused(net, c);
 		return false;
 	}
-	i = tcp_sndq_append(net, c, addr, len);
-	if (!c->nxt_range) {
-		c->nxt_range = i;
+	r = tcp_sndq_append(net, c, addr, len);
+	if (!c->nxt_range.raw) {
+		c->nxt_range = r;
 		c->nxt_off = 0;
 	}
 	return true;
@@ -80,19 +80,19 @@ s64 tcp_send(struct net *net, struct tcp_conn *c, const u8 *addr, u32 len)
 
 static void drop_head(struct net *net, struct tcp_conn *c)
 {
-	u32 i = c->sndq_head, next = tcp_range_at(net, i)->next;
+	struct ref32 r = c->sndq_head, next = tcp_range_at(net, r)->next;
 
-	if (c->nxt_range == i) {
+	if (c->nxt_range.raw == r.raw) {
 		c->nxt_range = next;
 		c->nxt_off = 0;
 	}
 	c->sndq_head = next;
-	if (!next)
-		c->sndq_tail = 0;
+	if (!next.raw)
+		c->sndq_tail = next;
 	c->head_off = 0;
 	net->tcp.ranges_left += c->sndq_ranges > TCP_OWN_RANGES;
 	c->sndq_ranges--;
-	tcp_range_put(net, i);
+	tcp_range_put(net, r);
 }
 
 void tcp_sndq_ack_slow(struct net *net, struct tcp_conn *c, u32 bytes)
@@ -113,31 +113,31 @@ void tcp_sndq_ack_slow(struct net *net, struct tcp_conn *c, u32 bytes)
 void tcp_sndq_free(struct net *net, struct tcp_conn *c)
 {
 	tcp_sndq_free_last(net, c);
-	while (c->sndq_head)
+	while (c->sndq_head.raw)
 		drop_head(net, c);
 	c->sndq_bytes = 0;
 }
 
 void tcp_sndq_free_last(struct net *net, struct tcp_conn *c)
 {
-	if (c->sndq_head || !c->sndq_tail)
+	if (c->sndq_head.raw || !c->sndq_tail.raw)
 		return;
 	tcp_range_put(net, c->sndq_tail);
-	c->sndq_tail = 0;
+	c->sndq_tail = (struct ref32){ 0 };
 }
 
-u32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c, u32 ahead,
-		  u32 *off)
+struct ref32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c,
+			   u32 ahead, u32 *off)
 {
-	u32 i = c->sndq_head;
+	struct ref32 r = c->sndq_head;
 
 	ahead += c->head_off;
-	while (i && ahead >= tcp_range_at(net, i)->len) {
-		ahead -= tcp_range_at(net, i)->len;
-		i = tcp_range_at(net, i)->next;
+	while (r.raw && ahead >= tcp_range_at(net, r)->len) {
+		ahead -= tcp_range_at(net, r)->len;
+		r = tcp_range_at(net, r)->next;
 	}
-	*off = i ? ahead : 0;
-	return i;
+	*off = r.raw ? ahead : 0;
+	return r;
 }
 
 void tcp_sndq_seek(struct net *net, struct tcp_conn *c)

@@ -34,51 +34,50 @@ static inline void tcp_range_count(struct net *net, const struct tcp_conn *c)
 /* @c is established: there is nothing yet that it has not done. */
 void tcp_share_begin(struct tcp_conn *c);
 
-/* @i: index + 1. */
-static inline struct tcp_range *tcp_range_at(const struct net *net, u32 i)
+static inline struct tcp_range *tcp_range_at(const struct net *net,
+					     struct ref32 r)
 {
-	return &net->tcp.ranges[i - 1];
+	return &net->tcp.ranges[ref32_index(r)];
 }
 
-/* Index + 1. */
-static inline u32 tcp_range_take(struct net *net)
+static inline struct ref32 tcp_range_take(struct net *net)
 {
 	struct tcp *t = &net->tcp;
-	u32 i = t->range_free;
+	struct ref32 r = t->range_free;
 
-	if (likely(i)) {
-		t->range_free = tcp_range_at(net, i)->next;
-		return i;
+	if (likely(r.raw)) {
+		t->range_free = tcp_range_at(net, r)->next;
+		return r;
 	}
-	return ++t->nranges_used;
+	return ref32(t->nranges_used++);
 }
 
 /* One of its own. */
-static inline void tcp_range_put(struct net *net, u32 i)
+static inline void tcp_range_put(struct net *net, struct ref32 r)
 {
-	tcp_range_at(net, i)->next = net->tcp.range_free;
-	net->tcp.range_free = i;
+	tcp_range_at(net, r)->next = net->tcp.range_free;
+	net->tcp.range_free = r;
 }
 
 /* A new tail from the pool, for @len bytes. Returns it. */
-u32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len);
+struct ref32 tcp_sndq_grow(struct net *net, struct tcp_conn *c, u32 len);
 
 /* @len bytes at @addr: to the end of the send queue, by a range of their own.
  * Returns it; the cursor is the caller's to put there if they do not go at
  * once. For who may have it: tcp_range_due(). */
-static inline u32 tcp_sndq_append(struct net *net, struct tcp_conn *c,
-				  const u8 *addr, u32 len)
+static inline struct ref32 tcp_sndq_append(struct net *net, struct tcp_conn *c,
+					   const u8 *addr, u32 len)
 {
-	u32 range = c->sndq_tail;
+	struct ref32 range = c->sndq_tail;
 
-	if (likely(!c->sndq_bytes && range)) {
+	if (likely(!c->sndq_bytes && range.raw)) {
 		c->sndq_head = range;
 		c->sndq_ranges = 1;
 		c->sndq_bytes = len;
 	} else {
 		range = tcp_sndq_grow(net, c, len);
 	}
-	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, 0 };
+	*tcp_range_at(net, range) = (struct tcp_range){ addr, len, { 0 } };
 	return range;
 }
 
@@ -102,7 +101,8 @@ static inline void tcp_sndq_ack(struct net *net, struct tcp_conn *c, u32 bytes)
 		tcp_sndq_ack_slow(net, c, bytes);
 		return;
 	}
-	c->sndq_head = c->head_off = 0;
+	c->sndq_head = (struct ref32){ 0 };
+	c->head_off = 0;
 	c->sndq_ranges = c->sndq_bytes = 0;
 }
 
@@ -113,9 +113,9 @@ void tcp_sndq_free_last(struct net *net, struct tcp_conn *c);
 void tcp_sndq_seek(struct net *net, struct tcp_conn *c);
 /* Moves the cursor over @len bytes just sent. */
 void tcp_sndq_skip(struct net *net, struct tcp_conn *c, u32 len);
-/* Range and offset of the byte @ahead of snd_una; range 0 behind the end. */
-u32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c, u32 ahead,
-		  u32 *off);
+/* Range and offset of the byte @ahead of snd_una; none behind the end. */
+struct ref32 tcp_sndq_find(const struct net *net, const struct tcp_conn *c,
+			   u32 ahead, u32 *off);
 
 static inline bool tcp_fin_queued(const struct tcp_conn *c)
 {

@@ -55,7 +55,7 @@ void tcp_tail_sent(struct net *net, struct tcp_conn *c, enum tcp_tail what)
 void tcp_tail_end(struct tcp_conn *c)
 {
 	c->tail = TAIL_NONE;
-	if (!c->loss)
+	if (!c->loss.raw)
 		c->flags &= ~(u32)TCP_F_LOSS;
 }
 

@@ -48,8 +48,8 @@ void tcp_resend_lost(struct net *net, struct tcp_conn *c, u64 now);
 /* ---- tcp_send.c: false when no buffer is free: try again later */
 
 /* A segment of @len payload bytes from (@range, @off) on. */
-bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 range,
-		   u32 off, u32 len, u8 flags, u64 now);
+bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq,
+		   struct ref32 range, u32 off, u32 len, u8 flags, u64 now);
 bool tcp_send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
 		   u64 now);
 /* Pure ACK, at once. */
@@ -69,7 +69,8 @@ void tcp_set_mss(struct net *net, struct tcp_conn *c);
 u32 tcp_mss_full(const struct net *net, const struct tcp_conn *c);
 /* @len bytes from (@range, @off) on: into @m or, where the NIC gathers and it
  * pays, referred to. False when buffers run out. */
-bool tcp_fill(struct net *net, struct mbuf *m, u32 range, u32 off, u32 len);
+bool tcp_fill(struct net *net, struct mbuf *m, struct ref32 range, u32 off,
+	      u32 len);
 /* tcp_large.c */
 /* Of @len bytes, more than a segment, from snd_nxt on: a segment, or what a NIC
  * that cuts packets takes as one. @unsent: all that there is. */

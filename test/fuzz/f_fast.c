@@ -187,7 +187,7 @@ static void same_ranges(const struct pair *p)
 		const struct tcp_range *x = &a->ranges[i], *y = &b->ranges[i];
 
 		if (x->addr - p->fast->arena != y->addr - p->slow->arena ||
-		    x->len != y->len || x->next != y->next)
+		    x->len != y->len || x->next.raw != y->next.raw)
 			differ("fast path: range %u", i);
 	}
 }

@@ -17,8 +17,8 @@ static void check_sequence(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, c->snd_wnd <= c->max_wnd);
 	CHECK(h, c,
 	      !(c->flags & TCP_F_CC_STATE) ||
-		      net->tcp.cc_states[c->cc_state - 1].owner ==
-			      tcp_index(&net->tcp, c) + 1);
+		      ref32_index(tcp_cc_at(net, c->cc_state)->owner) ==
+			      tcp_index(&net->tcp, c));
 }
 
 static void check_window(struct host *h, const struct tcp_conn *c)
@@ -34,21 +34,21 @@ static void check_window(struct host *h, const struct tcp_conn *c)
 static void check_send_queue(struct host *h, const struct tcp_conn *c)
 {
 	const struct net *net = &h->t->node.dp->net;
-	u32 bytes = 0, n = 0, last = c->sndq_head ? 0 : c->sndq_tail, off;
+	struct ref32 r = c->sndq_head, last = c->sndq_tail, at;
+	u32 bytes = 0, n = 0, off;
 
-	for (u32 i = c->sndq_head; i; i = tcp_range_at(net, i)->next) {
-		CHECK(h, c, tcp_range_at(net, i)->len && n <= c->sndq_ranges);
-		bytes += tcp_range_at(net, i)->len;
-		last = i;
+	for (; r.raw; r = tcp_range_at(net, r)->next) {
+		CHECK(h, c, tcp_range_at(net, r)->len && n <= c->sndq_ranges);
+		bytes += tcp_range_at(net, r)->len;
+		last = r;
 		n++;
 	}
-	CHECK(h, c, n == c->sndq_ranges && last == c->sndq_tail);
+	CHECK(h, c, n == c->sndq_ranges && last.raw == c->sndq_tail.raw);
 	CHECK(h, c, bytes == c->sndq_bytes + c->head_off);
 	CHECK(h, c, !n || c->head_off < tcp_range_at(net, c->sndq_head)->len);
+	at = tcp_sndq_find(net, c, c->snd_nxt - c->snd_una, &off);
 	CHECK(h, c,
-	      tcp_sndq_find(net, c, c->snd_nxt - c->snd_una, &off) ==
-			      c->nxt_range &&
-		      (!c->nxt_range || off == c->nxt_off));
+	      at.raw == c->nxt_range.raw && (!at.raw || off == c->nxt_off));
 }
 
 static u32 check_ooo(struct host *h, const struct tcp_conn *c)

@@ -109,7 +109,7 @@ static void begin(struct host *h)
 static void note(struct moved *m, const struct tcp_conn *c)
 {
 	m->in[c->state]++;
-	m->repairing += c->flags & TCP_F_LOSS && c->loss;
+	m->repairing += c->flags & TCP_F_LOSS && c->loss.raw;
 	m->holes += !!c->ooo;
 }
 

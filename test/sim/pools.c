@@ -15,13 +15,13 @@ struct sums {
 static void count_conn(const struct tcp_conn *c, struct sums *s)
 {
 	s->mbufs += c->rx_mbufs;
-	s->ranges += c->sndq_ranges + (!c->sndq_head && c->sndq_tail);
+	s->ranges += c->sndq_ranges + (!c->sndq_head.raw && c->sndq_tail.raw);
 	if (c->sndq_ranges > TCP_OWN_RANGES)
 		s->shared_ranges += c->sndq_ranges - TCP_OWN_RANGES;
 	s->timers += c->state != TCP_CLOSED && timer_is_set(&c->timer);
 	s->cc_states += !!(c->flags & TCP_F_CC_STATE);
 	s->losses += c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT &&
-		     c->flags & TCP_F_LOSS && c->loss;
+		     c->flags & TCP_F_LOSS && c->loss.raw;
 	s->conns += c->state != TCP_CLOSED;
 }
 
@@ -45,11 +45,14 @@ static void count_rest(const struct net *net, struct sums *s)
 	s->timers += timer_is_set(&net->tcp.watch);
 	s->timers += timer_is_set(&net->ip6.timer);
 	s->timers += timer_is_set(&net->ip6.mld_timer);
-	for (u32 i = net->tcp.range_free; i; i = tcp_range_at(net, i)->next)
+	for (struct ref32 r = net->tcp.range_free; r.raw;
+	     r = tcp_range_at(net, r)->next)
 		s->ranges++;
-	for (u32 i = net->tcp.cc_free; i; i = net->tcp.cc_states[i - 1].next)
+	for (struct ref32 r = net->tcp.cc_free; r.raw;
+	     r = tcp_cc_at(net, r)->next)
 		s->cc_states++;
-	for (u32 i = net->tcp.loss_free; i; i = net->tcp.losses[i - 1].next)
+	for (struct ref16 r = net->tcp.loss_free; r.raw;
+	     r = tcp_loss_at(net, r)->next)
 		s->losses++;
 }
 

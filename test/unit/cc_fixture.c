@@ -24,7 +24,8 @@ int cc_teardown(void **state)
 
 	for (u32 i = 0; i < CC_CONNS; i++)
 		tcp_cc_put(&f->net, &f->conns[i]);
-	for (u32 i = f->net.tcp.cc_free; i; i = f->states[i - 1].next)
+	for (struct ref32 r = f->net.tcp.cc_free; r.raw;
+	     r = tcp_cc_at(&f->net, r)->next)
 		n++;
 	assert_int_equal(n, f->net.tcp.ncc_used);
 	free(f);

@@ -508,7 +508,8 @@ static u32 free_cc_states(const struct tcp *t)
 {
 	u32 n = tcp_cc_states(&tcp_conf) - t->ncc_used;
 
-	for (u32 i = t->cc_free; i; i = t->cc_states[i - 1].next)
+	for (struct ref32 r = t->cc_free; r.raw;
+	     r = t->cc_states[ref32_index(r)].next)
 		n++;
 	return n;
 }

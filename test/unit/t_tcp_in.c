@@ -216,8 +216,9 @@ static void check(struct fixture *f)
 		}
 		for (const struct mbuf *m = c->ooo; m; m = m->next)
 			buffers++;
-		for (u32 r = c->sndq_head; r; r = t->ranges[r - 1].next)
-			queued += t->ranges[r - 1].len;
+		for (struct ref32 r = c->sndq_head; r.raw;
+		     r = t->ranges[ref32_index(r)].next)
+			queued += t->ranges[ref32_index(r)].len;
 		assert_int_equal(bytes, c->rx_bytes);
 		assert_true(c->rx_told <= c->rx_bytes);
 		assert_int_equal(queued, c->sndq_bytes + c->head_off);

@@ -24,7 +24,7 @@ static struct tcp_conn *conn(struct fixture *f)
 	return c;
 }
 
-static const u8 *at(struct fixture *f, u32 range, u32 off)
+static const u8 *at(struct fixture *f, struct ref32 range, u32 off)
 {
 	return tcp_range_at(&f->net, range)->addr + off;
 }
@@ -33,7 +33,8 @@ static u32 ranges(struct fixture *f, const struct tcp_conn *c)
 {
 	u32 n = 0;
 
-	for (u32 i = c->sndq_head; i; i = tcp_range_at(&f->net, i)->next)
+	for (struct ref32 r = c->sndq_head; r.raw;
+	     r = tcp_range_at(&f->net, r)->next)
 		n++;
 	return n;
 }
@@ -50,9 +51,10 @@ static void check(struct fixture *f, struct tcp_conn *c)
 		assert_ptr_equal(at(f, c->nxt_range, c->nxt_off),
 				 m.byte[m.nxt]);
 	else
-		assert_int_equal(c->nxt_range, 0);
+		assert_int_equal(c->nxt_range.raw, 0);
 	for (u32 i = 0; i < queued; i += 37) {
-		u32 off, r = tcp_sndq_find(&f->net, c, i, &off);
+		u32 off;
+		struct ref32 r = tcp_sndq_find(&f->net, c, i, &off);
 
 		assert_ptr_equal(at(f, r, off), m.byte[m.head + i]);
 	}

@@ -55,7 +55,8 @@ static u32 cc_states_free(const struct tcp *t)
 {
 	u32 n = 0;
 
-	for (u32 i = t->cc_free; i; i = t->cc_states[i - 1].next)
+	for (struct ref32 r = t->cc_free; r.raw;
+	     r = t->cc_states[ref32_index(r)].next)
 		n++;
 	return n;
 }
@@ -64,7 +65,8 @@ static u32 losses_free(const struct tcp *t)
 {
 	u32 n = 0;
 
-	for (u32 i = t->loss_free; i; i = t->losses[i - 1].next)
+	for (struct ref16 r = t->loss_free; r.raw;
+	     r = t->losses[ref16_index(r)].next)
 		n++;
 	return n;
 }
@@ -73,7 +75,8 @@ static u32 ranges_free(const struct tcp *t)
 {
 	u32 n = 0;
 
-	for (u32 i = t->range_free; i; i = t->ranges[i - 1].next)
+	for (struct ref32 r = t->range_free; r.raw;
+	     r = t->ranges[ref32_index(r)].next)
 		n++;
 	return n;
 }
