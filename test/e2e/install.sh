@@ -28,7 +28,7 @@ all_below() {
 
 present() {
 	for f in bin/{ix,ixload,ix-echo,ix-kv,ix-pingpong} \
-		include/ix/{ix,ixev,abi,dom,mempool,stat}.h \
+		include/ix/{ix,ixev,abi,capture,dom,mempool,sendq,stat}.h \
 		include/ix-compat/{ix.h,ixev.h,ix/stddef.h} \
 		"$libdir"/{libix.so,libix.so.0} \
 		"$libdir"/ix/{libix-{inline,process}.so,ix-metrics,ix-pcap,ix-top} \
@@ -162,6 +162,17 @@ for name in echo echo_ix; do
 	serve 7 --port 7 -- "$tmp/$name"
 	ok "$name" echoes 7
 	ok "$name, under load" loaded 7
+	ok "$name, messages of all sizes" peer echo_sizes $ip_ix 7
+	ok "$name, large ones by many" peer echo_many $ip_ix 7 20 400000
+	ok "$name, half closed" peer echo_half_close $ip_ix 7 5000000
+	ok "$name, resets" peer echo_vanish $ip_ix 7 30
+	ok "... and has nothing left over" at_rest
+	ok "... and ends" ends
+
+	serve 7 --port 7 --tcp.snd_buf 20000 -- "$tmp/$name"
+	ok "$name, sends taken in part" peer echo_many $ip_ix 7 20 400000
+	ok "... as they were" [ "$(stat calls_short)" -gt 10 ]
+	ok "$name, readers that wait" peer echo_stall $ip_ix 7 4
 	ok "... and has nothing left over" at_rest
 	ok "... and ends" ends
 done

@@ -55,6 +55,28 @@ def echo_vanish(host, port, n):
     echo_sizes(host, port)
 
 
+def echo_stall(host, port, n):
+    """Reads nothing until nothing more is taken; every other time resets, else
+    reads all."""
+    for i in range(n):
+        s = connect(host, port)
+        data, sent = random.randbytes(20000000), 0
+        s.settimeout(0.5)
+        try:
+            while sent < len(data):
+                sent += s.send(data[sent:sent + 100000])
+        except TimeoutError:
+            pass
+        s.settimeout(60)
+        if i % 2:
+            reset(s)
+            continue
+        assert sent < len(data), "no end to what it takes"
+        s.shutdown(socket.SHUT_WR)
+        assert receive(s, sent) == data[:sent], "wrong bytes"
+        assert s.recv(1) == b"", "bytes that were not sent"
+
+
 def echo_churn(host, port, n):
     for i in range(n):
         s = connect(host, port)
