@@ -234,7 +234,7 @@ const struct domain *domain_choose(const struct conf *c, struct conf_err *e)
 		if (!d->probe(c, e))
 			return d;
 		if (!named && !c->quiet)
-			fprintf(stderr, "ix: not %s\n", e->text);
+			fprintf(stderr, "ix: cannot have %s\n", e->text);
 	}
 	return NULL;
 }

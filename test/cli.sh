@@ -80,7 +80,7 @@ else
 	"ix: domain vm: "*) ;;
 	*) fail "domain vm: $out" ;;
 	esac
-	expect 0 "not domain vm: " "$ix" run $wire -- true
+	expect 0 "cannot have domain vm: " "$ix" run $wire -- true
 	expect 0 "wall 2: separate processes" "$ix" run $wire -- true
 fi
 expect 127 "No such file" "$ix" run $wire -- "$dir/absent"
