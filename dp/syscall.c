@@ -357,7 +357,7 @@ static bool rest_is_zero(const struct ix_call *c, u32 uses)
 	       (uses & IX_USES_IP || !(c->ip.q[0] | c->ip.q[1]));
 }
 
-static s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
+static s64 call_checked(struct dp *dp, const struct ix_call *shared, u64 now)
 {
 	struct ix_call c;
 
@@ -371,7 +371,7 @@ static s64 call_any(struct dp *dp, const struct ix_call *shared, u64 now)
 
 static COLD s64 call_slow(struct dp *dp, const struct ix_call *shared, u64 now)
 {
-	s64 result = call_any(dp, shared, now);
+	s64 result = call_checked(dp, shared, now);
 
 	return result < 0 ? failed(dp, result) : result;
 }

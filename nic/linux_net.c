@@ -59,7 +59,7 @@ int linux_neighbours(const char *ifname, struct linux_neigh *out, int max)
 }
 
 /* What anybody may: a packet. */
-static int send_any(struct be128 ip)
+static int send_packet(struct be128 ip)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET,
 				  .sin_port = htons(DISCARD),
@@ -113,7 +113,7 @@ int linux_resolve(const char *ifname, struct be128 ip)
 	else
 		req.ip = ip;
 	err = linux_request(&req, req.nh.nlmsg_len);
-	return err == -EPERM ? send_any(ip) : err;
+	return err == -EPERM ? send_packet(ip) : err;
 }
 
 struct addr_dump {
