@@ -16,6 +16,9 @@
  *		for (i = 0; i < ix_nevents(t); i++)
  *			handle(ix_event(t, i));   appends calls
  *	}
+ *
+ * ix_loop() is that loop, with a look at answers and at how full the batch is;
+ * ix/sendq.h keeps what a connection sends until it is acknowledged.
  */
 #ifndef IX_IX_H
 #define IX_IX_H
