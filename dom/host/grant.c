@@ -43,6 +43,10 @@ int grant_apply(struct conf *c, const cJSON *settings, const char *const *names,
 	const cJSON *s;
 	int err = 0;
 
+	/* What a list has in it has no names. */
+	if (settings && !cJSON_IsObject(settings))
+		return conf_error(e, -EINVAL,
+				  "settings: {\"NAME\": \"VALUE\", ...}");
 	cJSON_ArrayForEach(s, settings)
 	{
 		if (!listed(s->string, names, n) || !cJSON_IsString(s))

@@ -365,6 +365,11 @@ def lie_ask(path):
         answer = liar.ask(port=str(1000 + i), **{"nic": "xdp:ix%d" % (i % 2)})
         if "error" not in answer:
             print(f"request {i}: {answer}", flush=True)
+    for settings in [], ["nic"], [{}], "nic", 7, None:
+        liar.s.sendall(json.dumps({"do": "open",
+                                   "settings": settings}).encode() + b"\n")
+        if b"error" not in liar.s.recv(4096):
+            print(f"settings = {settings} is taken", flush=True)
     for name, value in (("user", "root"), ("seccomp", "/etc/shadow"),
                         ("stat_dir", "/"), ("nic", "xdp:" + "x" * 400),
                         ("mbufs", "99999999999"), ("port", "0"), ("nic", 7)):
