@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { MESSAGE_FDS = 253 }; /* SCM_MAX_FD: what the kernel passes at once */
+
 union control {
 	struct cmsghdr h;
-	char room[CMSG_SPACE(GRANT_FDS * sizeof(int))];
+	char room[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
 };
 
 static int send_first(int fd, const void *msg, size_t len, const int *fds,
@@ -55,7 +57,8 @@ void grant_close(const int *fds, u32 n)
 			close(fds[i]);
 }
 
-/* Descriptors that have come to @fds, of which @at are taken. */
+/* Descriptors that have come to @fds, of which @at are taken: how many then, or
+ * would be. */
 static u32 take(struct msghdr *m, int *fds, u32 at, u32 most)
 {
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
@@ -68,9 +71,8 @@ static u32 take(struct msghdr *m, int *fds, u32 at, u32 most)
 			memcpy(&got, CMSG_DATA(h) + i * sizeof(int),
 			       sizeof(got));
 			if (at < most)
-				fds[at++] = got;
-			else
-				close(got);
+				fds[at] = got;
+			at++;
 		}
 	}
 	return at;
@@ -109,16 +111,14 @@ int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most)
 			err = got ? -errno : -ECONNRESET;
 		if (got > 0 && most)
 			n = take(&m, fds, n, most);
+		if (n > most)
+			err = -EPROTO;
 		at += got > 0 ? (size_t)got : 0;
 		/* Who sends it byte by byte keeps us from all else. */
 		if (at < len && !begun)
 			begun = now_s();
 		else if (at < len && now_s() - begun > GRANT_SLOW_S)
 			err = -ETIMEDOUT;
-	}
-	while (err && n) {
-		close(fds[--n]);
-		fds[n] = -1;
 	}
 	return err;
 }

@@ -8,7 +8,8 @@
  *	                                     <--   a descriptor for each queue
  *	BIND    AF_XDP: the rings are mapped -->   binds, steers packets to them
  *	                                     <--   the mode
- *	SUSPEND AF_XDP: new memory will come -->   lets go of the sockets
+ *	SUSPEND AF_XDP: sockets are closed,  -->   lets go of them
+ *		new memory will come
  *	GROUPS  who is to have which flows   -->   tells the interface
  *
  *   grant.c     messages
@@ -60,11 +61,14 @@ struct grant_reply {
 /* One message with @n descriptors. 0 or -errno. */
 int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n);
 
-/* The whole of one, and at most @most descriptors into @fds; the rest of it is
- * -1, and more are closed. SO_RCVTIMEO of @fd is for each part, and
- * GRANT_SLOW_S for all that follow the first. 0 or -errno, and then there is no
- * descriptor: -ECONNRESET, the other end has gone; -ETIMEDOUT, it is too slow.
- */
+/* The whole of one, and the descriptors that come with it into @fds; the rest of
+ * it is -1. SO_RCVTIMEO of @fd is for each part, and GRANT_SLOW_S for all that
+ * follow the first. 0 or -errno: -ECONNRESET, the other end has gone;
+ * -ETIMEDOUT, it is too slow; -EPROTO, more than @most have come. Descriptors
+ * are the caller's, also after an error, and those beyond @most are open. To
+ * close one may take as long as its maker likes (a file of his own file system,
+ * a connection that lingers), which only who trusts him does while he has
+ * something to lose: until then he leaves them. */
 int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most);
 
 /* Closes @n of them, as far as they are any. */

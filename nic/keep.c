@@ -21,6 +21,8 @@
 
 enum { LARGE_PAGE = 2 << 20 };
 
+enum sockets { NONE, PASSED, BOUND };
+
 struct keep {
 	int conn;
 	uid_t uid;
@@ -28,7 +30,7 @@ struct keep {
 	bool tap;
 	struct nic *nic; /* NULL: not opened yet */
 	int index;	 /* of a TAP device that has been made for it */
-	bool passed;	 /* sockets, which are not bound */
+	enum sockets sockets;
 };
 
 /* ---- memory: only pinned by us, never looked at */
@@ -127,8 +129,9 @@ static int open_xdp(struct keep *k, const struct grant_request *q,
 		    const int *fds, char *why)
 {
 	struct nic_config cfg = k->cfg;
-	int err = k->passed ? nic_fail(-EPROTO, why, NIC_WHY, "not now")
-			    : check_memory(k, q, fds, why);
+	int err = k->sockets != NONE
+			  ? nic_fail(-EPROTO, why, NIC_WHY, "not now")
+			  : check_memory(k, q, fds, why);
 
 	if (err)
 		return err;
@@ -144,15 +147,16 @@ static int open_xdp(struct keep *k, const struct grant_request *q,
 				strerror(errno));
 	err = xdp_pass_sockets(k->nic, &cfg, why, NIC_WHY);
 	munmap(cfg.umem, cfg.umem_len);
-	k->passed = !err;
+	if (!err)
+		k->sockets = PASSED;
 	return err;
 }
 
 static int bind_xdp(struct keep *k, char *why)
 {
-	if (!k->passed)
+	if (k->sockets != PASSED)
 		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
-	k->passed = false;
+	k->sockets = BOUND;
 	return xdp_pass_bind(k->nic, why, NIC_WHY);
 }
 
@@ -160,8 +164,8 @@ static int suspend(struct keep *k, char *why)
 {
 	if (k->tap || !k->nic)
 		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
-	xdp_pass_suspend(k->nic);
-	k->passed = false;
+	xdp_pass_suspend(k->nic, k->uid);
+	k->sockets = NONE;
 	return 0;
 }
 
@@ -185,6 +189,9 @@ static int obey(struct keep *k, const struct grant_request *q, const int *fds,
 	if (q->version != GRANT_VERSION)
 		return nic_fail(-EPROTO, why, NIC_WHY,
 				"ixcpd is of another version of IX");
+	if (fds[0] >= 0 && (k->tap || q->what != GRANT_OPEN))
+		return nic_fail(-EPROTO, why, NIC_WHY,
+				"descriptors are not asked for");
 	switch (q->what) {
 	case GRANT_OPEN:
 		return k->tap ? open_tap(k, why) : open_xdp(k, q, fds, why);
@@ -224,7 +231,9 @@ static int serve(struct keep *k)
 	if (err)
 		return err;
 	r.err = obey(k, &q, fds, r.why);
-	grant_close(fds, GRANT_MEMORY);
+	/* Who has been refused may have sent anything: not before our end. */
+	if (!r.err)
+		grant_close(fds, GRANT_MEMORY);
 	pass = !r.err && q.what == GRANT_OPEN;
 	if (k->nic) {
 		describe(k->nic, &r);
@@ -273,6 +282,8 @@ int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
 			  .tap = !strncmp(cfg->spec, "tap:", 4) };
 	int err = 0;
 
+	/* The daemon has accepted it, who never waits. */
+	fcntl(conn, F_SETFL, 0);
 	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	while (!err && await(&k, until))

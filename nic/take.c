@@ -22,19 +22,21 @@ int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
 	      size_t why_len)
 {
 	struct grant_request q = { .version = GRANT_VERSION, .what = what };
-	u32 n = what == GRANT_OPEN && cfg->memfd[0] > 0 ? GRANT_MEMORY : 0;
+	bool memory = what == GRANT_OPEN && strncmp(cfg->spec, "tap:", 4);
 	int err;
 
 	q.len[0] = cfg->frames_len;
 	q.len[1] = cfg->umem_len - cfg->frames_len;
-	err = grant_send(fd, &q, sizeof(q), cfg->memfd, n);
-	if (!err)
-		err = grant_receive(fd, reply, sizeof(*reply), fds, most);
+	err = grant_send(fd, &q, sizeof(q), cfg->memfd,
+			 memory ? GRANT_MEMORY : 0);
 	if (err)
 		return no_answer(err, why, why_len);
-	if (!reply->err)
+	err = grant_receive(fd, reply, sizeof(*reply), fds, most);
+	if (!err && !reply->err)
 		return 0;
 	grant_close(fds, most);
+	if (err)
+		return no_answer(err, why, why_len);
 	return nic_fail(reply->err, why, why_len, "%.*s", NIC_WHY - 1,
 			reply->why);
 }

@@ -54,6 +54,19 @@ int xdp_pass_open(const struct nic_config *cfg, struct nic **out, char *why,
 
 /* ---- sockets */
 
+static void close_sockets(struct xdp_nic *x)
+{
+	for (u32 i = 0; i < x->nic.nqueues; i++) {
+		u32 queue = x->cfg.first_queue + i;
+
+		bpf_map_delete_elem(x->prog.map_fd, &queue);
+		if (x->nic.fd[i] >= 0)
+			close(x->nic.fd[i]);
+		x->nic.fd[i] = -1;
+	}
+	x->nr_bound = 0;
+}
+
 static int set_ring(int fd, int name, u32 entries)
 {
 	return setsockopt(fd, SOL_XDP, name, &entries, sizeof(entries)) ? -errno
@@ -108,7 +121,7 @@ int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg, char *why,
 		err = make(x, cfg, i);
 	if (!err)
 		return 0;
-	xdp_pass_suspend(nic);
+	close_sockets(x);
 	return xdp_no_socket(err, x, cfg, why, why_len);
 }
 
@@ -153,21 +166,6 @@ int xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 		   : 0;
 }
 
-void xdp_pass_suspend(struct nic *nic)
-{
-	struct xdp_nic *x = xdp_nic_of(nic);
-
-	for (u32 i = 0; i < nic->nqueues; i++) {
-		u32 queue = x->cfg.first_queue + i;
-
-		bpf_map_delete_elem(x->prog.map_fd, &queue);
-		if (nic->fd[i] >= 0)
-			close(nic->fd[i]);
-		nic->fd[i] = -1;
-	}
-	x->nr_bound = 0;
-}
-
 void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 {
 	const struct xdp_nic *x =
@@ -180,7 +178,7 @@ void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 	r->tx = xdp_tx_size(&x->cfg);
 }
 
-/* ---- the end */
+/* ---- who keeps them */
 
 struct sockets {
 	uid_t uid;
@@ -264,19 +262,41 @@ static bool end_holders(const struct sockets *s)
 	return any;
 }
 
-void xdp_pass_close(struct nic *nic, uid_t uid)
+/* Who has some of them, once ours are closed, is ended. */
+static void expel(const struct sockets *s)
 {
 	const struct timespec pause = { .tv_nsec = EXPEL_NS };
-	struct xdp_nic *x = xdp_nic_of(nic);
+
+	for (int i = 0; s->n && i < EXPEL_TRIES && end_holders(s); i++)
+		nanosleep(&pause, NULL);
+}
+
+static struct sockets sockets_of(const struct nic *nic, uid_t uid)
+{
 	struct sockets s = { .uid = uid };
 	struct stat st;
 
 	for (u32 i = 0; i < nic->nqueues; i++)
 		if (nic->fd[i] >= 0 && !fstat(nic->fd[i], &st))
 			s.ino[s.n++] = st.st_ino;
-	xdp_pass_suspend(nic);
+	return s;
+}
+
+void xdp_pass_suspend(struct nic *nic, uid_t uid)
+{
+	struct sockets s = sockets_of(nic, uid);
+
+	close_sockets(xdp_nic_of(nic));
+	expel(&s);
+}
+
+void xdp_pass_close(struct nic *nic, uid_t uid)
+{
+	struct xdp_nic *x = xdp_nic_of(nic);
+	struct sockets s = sockets_of(nic, uid);
+
+	close_sockets(x);
 	xdp_prog_forget(&x->prog, &x->cfg);
 	nic->close(nic);
-	for (int i = 0; s.n && i < EXPEL_TRIES && end_holders(&s); i++)
-		nanosleep(&pause, NULL);
+	expel(&s);
 }

@@ -27,11 +27,12 @@ int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg, char *why,
 /* From now on packets come to them. */
 int xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
 
-/* No more packets, and our copies of the sockets are closed. */
-void xdp_pass_suspend(struct nic *nic);
-/* ... and processes of user @uid that have others after that are ended, since
- * the queues are to be had by others. Not somebody else's, to whom he may have
- * passed one, to have them killed. */
+/* No more packets, and our copies of the sockets are closed. Processes of user
+ * @uid that have others after that are ended: they would keep queues that others
+ * are to have, and memory beyond what was granted. Not somebody else's, to whom
+ * he may have passed one, to have them killed. */
+void xdp_pass_suspend(struct nic *nic, uid_t uid);
+/* ... for good. */
 void xdp_pass_close(struct nic *nic, uid_t uid);
 
 /* What only AF_XDP has. */

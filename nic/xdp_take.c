@@ -157,11 +157,12 @@ static void suspend(struct nic *nic)
 	nic->update_drops(nic);
 	for (u32 i = 0; i < nic->nqueues; i++)
 		x->queues[i].lost = 0;
+	/* Before: the keeper ends who has a socket after. */
+	close_queues(x);
 	pthread_mutex_lock(&nic->kept.asking);
 	grant_ask(x->cfg.grant_fd, GRANT_SUSPEND, &x->cfg, &r, NULL, 0, why,
 		  sizeof(why));
 	pthread_mutex_unlock(&nic->kept.asking);
-	close_queues(x);
 }
 
 static int resume(struct nic *nic)

@@ -351,6 +351,13 @@ def lie_words(path):
     half = Liar(path).granted()
     half.s.sendall(b"\1\0\0")
     del half
+    again, fd = take(path)
+    again.request(BIND)
+    os.close(fd)
+    err, why, got = again.request(OPEN, (SIZE, SIZE),
+                                  (memfd(SIZE), memfd(SIZE)))
+    if err >= 0 or got or "not now" not in why:
+        print(f"opened when bound: {err} {why} {got}", flush=True)
     twice = take(path)[0]
     err, why, _ = twice.request(OPEN, (SIZE, SIZE), (memfd(SIZE), memfd(SIZE)))
     if err >= 0 or "not now" not in why:
@@ -405,6 +412,52 @@ def lie_keep(path):
         liar.s.close()
         print("kept by", os.getpid(), flush=True)
         time.sleep(60)
+
+
+def lie_hoard(path):
+    """Takes new ones, while a child has those before, and the memory."""
+    liar, fd = take(path)
+    bound = liar.request(BIND)[0]
+    child = os.fork()
+    if child == 0:
+        liar.s.close()
+        time.sleep(60)
+        return
+    os.close(fd)
+    print(bound, liar.request(SUSPEND)[0],
+          os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    err, why, fds = liar.request(OPEN, (SIZE, SIZE),
+                                 (memfd(SIZE), memfd(SIZE)))
+    print(err, why, len(fds), *liar.request(BIND)[:2], flush=True)
+
+
+def lie_linger(path):
+    """In place of memory a connection whose end takes an hour, which is the
+    keeper's to close."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    s = socket.create_connection(listener.getsockname())
+    peer = listener.accept()[0]
+    s.setblocking(False)
+    try:
+        while True:
+            s.send(bytes(1 << 16))
+    except BlockingIOError:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack("ii", 1, 3600))
+    if os.fork() == 0:
+        os.closerange(0, 3)
+        s.close()
+        time.sleep(40)
+        return
+    liar = Liar(path).granted()
+    data = struct.pack("=IIQQ", 1, OPEN, SIZE, SIZE) + bytes(128)
+    socket.send_fds(liar.s, [data[:-1]], [s.fileno(), memfd(SIZE)])
+    s.close()
+    peer.close()
+    time.sleep(0.1)
+    liar.s.sendall(data[-1:])
+    if b"sealed" not in liar.s.recv(4096):
+        print("not understood", flush=True)
 
 
 def lie_give(path):
@@ -467,7 +520,7 @@ def hostile(t):
               t.client(SERVER, 7) and t.cpd.answers())
         check(f"{what}: what was granted is free again", wait_for(free))
 
-    for name in ("ask", "memory", "die", "words"):
+    for name in ("ask", "memory", "die", "linger", "words"):
         said, status = lies(t, name)
         # who has a socket when it is over is ended
         ends = -signal.SIGKILL if name == "words" else 0
@@ -488,6 +541,10 @@ def hostile(t):
     check("who keeps it is ended", wait_for(
         lambda: not os.path.exists(f"/proc/{holder}"), 20))
     undisturbed("keep")
+    said, status = lies(t, "hoard")
+    check("who keeps it while another is asked for is ended",
+          said == "0 0 -9\n0  1 0 \n", f"{said} {status}")
+    undisturbed("hoard")
     give(t)
     p = Process(t.lab, [*t.net.on("s"), *as_user(MALLORY), sys.executable,
                         "-B", __file__, "--lie", "persist", t.cpd.sock])
@@ -530,6 +587,7 @@ def more_links(net):
                              ("s", "ix2", TWO), ("c", "ix2", "10.88.0.2")):
         net.ip(k, "addr", "add", address + "/24", "dev", link)
         net.ip(k, "link", "set", link, "up")
+    net.ip("s", "link", "set", "lo", "up")
 
 
 def main():

@@ -530,9 +530,60 @@ def ctl():
         yield name, line.encode("latin-1")
 
 
+def grant():
+    """Requests to the keeper of a NIC; the first byte: which NIC, what fails."""
+    opened, bind, suspend, groups = range(4)
+    version, group, piece, cut = 8, 16, 32, 64
+
+    def say(what, lens=(0, 0), fds=(), tail=b""):
+        return bytes((what, *lens, len(fds), *fds)) + tail
+
+    whole = say(opened, fds=(0, 0))
+    life = whole + say(bind) + say(groups | group, tail=b"\0\1" * 4)
+    yield "life", bytes(1) + life
+    yield "lives", bytes(1) + (life + say(suspend)) * 3
+    yield "tap", b"\1" + say(opened) + say(groups | group, tail=b"\1" * 8)
+    yield "tap_twice", b"\1" + say(opened) * 2
+    yield "tap_bind", b"\1" + say(opened) + say(bind)
+    yield "tap_suspend", b"\1" + say(opened) + say(suspend)
+    yield "tap_memory", b"\1" + whole
+    for how, name in ((2, "open"), (4, "sockets"), (8, "bind"), (3, "tap")):
+        yield "fails_" + name, bytes((how,)) + life
+    for kind in range(1, 16):
+        yield f"kind_{kind}", bytes(1) + say(opened, fds=(0, kind))
+    for k in range(1, 9):
+        yield f"length_{k}", bytes(1) + say(opened, (0, k), (0, 0))
+        yield f"length_{k}_first", bytes(1) + say(opened, (k, 0), (0, 4))
+    for n in (0, 1, 3, 64):
+        yield f"descriptors_{n}", bytes(1) + say(opened, fds=bytes(n)) + life
+    yield "passed_twice", bytes(1) + whole * 2
+    yield "again", bytes(1) + (whole + say(bind)) * 2
+    yield "bind_first", bytes(1) + say(bind)
+    yield "bind_twice", bytes(1) + life + say(bind)
+    yield "suspend_first", bytes(1) + say(suspend)
+    yield "suspend_twice", bytes(1) + life + say(suspend) * 2 + life
+    yield "suspend_passed", bytes(1) + whole + say(suspend) + life
+    yield "groups_first", bytes(1) + say(groups)
+    yield "groups_wrong", bytes(1) + whole + say(
+        groups | group, tail=b"\0\1\2\0" * 2)
+    yield "groups_suspended", bytes(1) + life + say(suspend) + say(groups)
+    yield "unknown", bytes(1) + say(7)
+    yield "version", bytes(1) + say(opened | version, tail=b"\2\0\0\0")
+    yield "pieces", bytes(1) + say(opened | piece, fds=(0, 0),
+                                  tail=b"\x14") + say(bind | piece,
+                                                      tail=b"\1")
+    yield "too_many_pieces", bytes(1) + say(opened | piece, fds=bytes(64),
+                                           tail=b"\x14")
+    yield "cut", bytes(1) + say(opened | cut, fds=(0, 0), tail=b"\x14")
+    yield "cut_then", bytes(1) + say(opened | cut, fds=(0, 0),
+                                    tail=b"\x14") + life
+    yield "nothing", bytes(1)
+
+
 def main():
     top = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "corpus")
-    for target in (pkt, tcpopt, batch, fast, kv, ctl):
+    for target in (pkt, tcpopt, batch, fast, kv, ctl,
+                   grant):
         folder = os.path.join(top, target.__name__)
         os.makedirs(folder, exist_ok=True)
         for i, (name, data) in enumerate(target()):
@@ -544,7 +595,7 @@ def main():
                              ) + data
             elif target == ctl:
                 data = bytes(("set" in name,)) + data
-            elif target != tcpopt:
+            elif target not in (tcpopt, grant):
                 data = bytes((i % 2 * GATHER,)) + data
             with open(os.path.join(folder, name), "wb") as f:
                 f.write(data)

@@ -66,9 +66,12 @@ static void descriptors(void **state)
 	close(fds[0]);
 
 	assert_int_equal(grant_send(p->fd[THEM], msg, sizeof(msg), sent, 3), 0);
-	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2), 0);
+	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2),
+			 -EPROTO);
+	assert_int_equal(fcntl(fds[1] + 1, F_GETFD), FD_CLOEXEC);
 	close(fds[0]);
 	close(fds[1]);
+	close(fds[1] + 1);
 	assert_int_equal(next_fd(), before);
 }
 
@@ -82,7 +85,8 @@ static void ends_in_the_middle(void **state)
 	assert_int_equal(shutdown(p->fd[THEM], SHUT_WR), 0);
 	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2),
 			 -ECONNRESET);
-	assert_int_equal(fds[0], -1);
+	assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+	close(fds[0]);
 	assert_int_equal(next_fd(), before);
 }
 
