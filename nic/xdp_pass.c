@@ -96,6 +96,16 @@ static int set_umem(int fd, const struct nic_config *cfg)
 									: 0;
 }
 
+/* It can be bound to no other one then, except by who might open his own. Linux
+ * looks at it since July 2023. */
+static int set_interface(int fd, int index)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index,
+			  sizeof(index))
+		       ? -errno
+		       : 0;
+}
+
 /* The first has the memory, which the others share when they are bound. */
 static int make(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 {
@@ -104,7 +114,9 @@ static int make(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	if (fd < 0)
 		return -errno;
 	x->nic.fd[i] = fd;
-	err = i ? 0 : set_umem(fd, cfg);
+	err = set_interface(fd, x->index);
+	if (!err && !i)
+		err = set_umem(fd, cfg);
 	if (!err)
 		err = set_rings(fd, cfg);
 	xdp_widen(fd, xdp_tx_size(cfg));
