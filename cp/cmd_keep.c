@@ -8,10 +8,12 @@
 #include "dom/host/host.h"
 #include "nic/grant.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct keep {
@@ -73,6 +75,20 @@ static void answer(const struct keep *k, const struct conf_err *e)
 	free(line);
 }
 
+/* The user has no packet socket to do it by; ours receives nothing. */
+static void join_groups(const struct keep *k)
+{
+	int fd, err;
+
+	if (strncmp(k->conf.nic, "xdp:", 4) || k->conf.dp.net.ports_only)
+		return;
+	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	err = fd < 0 ? -errno : host_join_groups(fd, &k->conf);
+	if (err)
+		fprintf(stderr, "ix keep: %s: multicast groups: %s\n", k->name,
+			strerror(-err));
+}
+
 static int keep(struct keep *k)
 {
 	const int until[2] = { k->process, k->signals };
@@ -80,6 +96,7 @@ static int keep(struct keep *k)
 
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
+	join_groups(k);
 	return grant_keep(k->conn, &cfg, k->uid, until);
 }
 

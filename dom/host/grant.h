@@ -37,4 +37,9 @@ int grant_apply(struct conf *c, const cJSON *settings, const char *const *names,
  * with the reason in @why. */
 int grant_get(struct conf *c, char *why, size_t why_len);
 
+/* net.c: the groups of our addresses, where neighbours ask for them, since the
+ * interface's filter knows Linux's own; as long as @fd, a packet socket, is
+ * open. A keeper does it for who may have none. */
+int host_join_groups(int fd, const struct conf *conf);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses and neighbours, from the settings or from Linux. */
+#include "dom/host/grant.h"
 #include "dom/host/host.h"
 
 #include <arpa/inet.h>
@@ -306,12 +307,13 @@ void host_follow_neighbours(struct host_thread *t, u64 now)
 	hear(t->nd_fd, &t->dp->net, now);
 }
 
-/* The groups of our addresses, where neighbours ask for them: the interface's
- * filter knows Linux's own. */
-static int join_groups(int fd, const char *ifname, const struct ip6_conf *ip6)
+int host_join_groups(int fd, const struct conf *conf)
 {
+	const struct ip6_conf *ip6 = &conf->dp.net.ip6;
+	char ifname[64];
 	int err = 0;
 
+	xdp_iface(conf, ifname, sizeof(ifname));
 	for (u32 i = 0; i < ip6->nown && !err; i++) {
 		u8 mac[6];
 
@@ -330,7 +332,7 @@ static int open_announcements6(struct host_thread *t, const char *ifname,
 		return host_fail(fd, why, why_len,
 				 "packet socket for neighbour discovery");
 	t->nd_fd = fd;
-	err = join_groups(fd, ifname, &t->host->conf.dp.net.ip6);
+	err = host_join_groups(fd, &t->host->conf);
 	return err ? host_fail(err, why, why_len, "multicast groups") : 0;
 }
 

@@ -10,7 +10,9 @@ die in between, and keep what they were passed. Linux is the other end.
     Linux 10.85.0.1  ix1 ==== veth ==== ix1    10.85.0.2
       mallory's       80
     Linux 10.88.0.1  ix2 ==== veth ==== ix2    10.88.0.2  two queues
+      alice's echo     7, or all of 10.88.0.5, 10.88.0.6 and fd88::5
     Linux 10.86.0.1  t0 = TAP = alice's echo 10.86.0.2
+    Linux 10.89.0.1  t6 = TAP = alice's echo 10.89.0.2, 10.89.0.3 and fd89::2
 
     user.py IXCPD IX ECHO"""
 
@@ -33,6 +35,8 @@ from lab import (Cannot, Lab, Process, Veth, check, finish, sh, skip, wait_for)
 ALICE, MALLORY, STRANGER = 12345, 12346, 12347
 SERVER, OTHER, TAP = "10.84.0.1", "10.85.0.1", "10.86.0.2"
 TWO = "10.88.0.1"
+MANY = "10.89.0.2/24", "10.89.0.3/24", "fd89::2/64"
+WHOLE = "10.88.0.5/24", "10.88.0.6/24", "fd88::5/64"
 CLIENT = ("import socket, sys; s = socket.create_connection((sys.argv[1], "
           "int(sys.argv[2])), 20); s.settimeout(20); s.sendall(b'hello'); "
           "sys.stdout.write(s.recv(1000).decode())")
@@ -50,6 +54,10 @@ def rules():
                 "ip": SERVER + "/24", "memory": "512M"},
         "two": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "7",
                 "cores": 2, "memory": "512M"},
+        "many": {"user": str(ALICE), "nic": "tap:t6,10.89.0.1/24",
+                 "ip": ",".join(MANY)},
+        "whole": {"user": str(ALICE), "nic": "xdp:ix2", "ip": ",".join(WHOLE),
+                  "cores": 2, "memory": "512M"},
         "left": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "8",
                  "queues": "0-1", "memory": "512M"},
         "right": {"user": str(MALLORY), "nic": "xdp:ix2", "ports": "9",
@@ -201,6 +209,35 @@ def queues(t):
     right.end()
     check("in the end it is Linux's", wait_for(
         lambda: "xdp" not in t.link("ix2")))
+
+
+def addresses(t):
+    """Several, and of IPv6."""
+    def answers(all_of, where):
+        return [a for a in all_of
+                if not t.client(a.partition("/")[0], 7, where)] == []
+
+    p = t.start(ALICE, "--nic", "tap:t6", "--ip", ",".join(MANY))
+    t.net.ip("s", "addr", "add", "fd89::1/64", "dev", "t6", "nodad")
+    check("TAP: each of its addresses answers", answers(MANY, "s"))
+    p.end()
+    p = t.start(ALICE, "--nic", "tap:t6", "--ip", MANY[2])
+    t.net.ip("s", "addr", "add", "fd89::1/64", "dev", "t6", "nodad")
+    check("TAP: IPv6 alone", answers(MANY[2:], "s"))
+    p.end()
+    said = t.refused(ALICE, "--nic", "tap:t6", "--ip", "fd89::3/64")
+    check("not granted: an address of IPv6", "all of these addresses" in said,
+          said[-300:])
+    p = t.start(ALICE, "--nic", "xdp:ix2", "--ip", ",".join(WHOLE), "--cores",
+                "0-1")
+    check("AF_XDP: each of its addresses answers", answers(WHOLE, "c"))
+    check("... and the interface hears who asks for that of IPv6",
+          "33:33:ff:00:00:05" in sh("ip", "-n", t.net.names["s"], "maddr",
+                                    "show", "dev", "ix2"))
+    p.end()
+    check("... no longer than that", wait_for(
+        lambda: "33:33:ff:00:00:05" not in sh(
+            "ip", "-n", t.net.names["s"], "maddr", "show", "dev", "ix2")))
 
 
 def unasked(t):
@@ -594,6 +631,7 @@ def more_links(net):
         net.ip(k, "addr", "add", address + "/24", "dev", link)
         net.ip(k, "link", "set", link, "up")
     net.ip("s", "link", "set", "lo", "up")
+    net.ip("c", "addr", "add", "fd88::1/64", "dev", "ix2", "nodad")
 
 
 def main():
@@ -621,6 +659,7 @@ def main():
     cpd.start()
     t = Test(args, lab, net, cpd)
     tap(t)
+    addresses(t)
     unasked(t)
     queues(t)
     p = xdp(t)
