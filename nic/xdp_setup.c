@@ -338,8 +338,8 @@ static int open_beside(struct xdp_nic *x, const struct nic_config *cfg,
 				"a TAP device beside the sockets of %s: %s",
 				x->ifname, strerror(-err));
 	snprintf(x->nic.detail, sizeof(x->nic.detail),
-		 "%s (%s): beside another dataplane's AF_XDP, %u queue%s "
-		 "from %u on, shared, MTU %u",
+		 "%s (%s): TAP to the end, beside another dataplane's AF_XDP, "
+		 "%u queue%s from %u on, shared, MTU %u",
 		 x->ifname, x->nic.driver, x->nic.nqueues,
 		 x->nic.nqueues == 1 ? "" : "s", cfg->first_queue, x->nic.mtu);
 	return 0;

@@ -54,6 +54,8 @@ def rules():
                 "ip": SERVER + "/24", "memory": "512M"},
         "two": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "7",
                 "cores": 2, "memory": "512M"},
+        "wide": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "9",
+                 "cores": 2, "memory": "512M"},
         "many": {"user": str(ALICE), "nic": "tap:t6,10.89.0.1/24",
                  "ip": ",".join(MANY)},
         "whole": {"user": str(ALICE), "nic": "xdp:ix2", "ip": ",".join(WHOLE),
@@ -238,6 +240,30 @@ def addresses(t):
     check("... no longer than that", wait_for(
         lambda: "33:33:ff:00:00:05" not in sh(
             "ip", "-n", t.net.names["s"], "maddr", "show", "dev", "ix2")))
+
+
+def not_to_be_had(t):
+    """Granted, but the machine has not got it: he is told so."""
+    said = t.refused(ALICE, "--nic", "xdp:ix0", "--ports_only", "--port", "9",
+                     "--cores", "0-1")
+    check("more threads than queues", "queue" in said, said[-300:])
+    if not os.path.exists("/dev/kvm") or \
+            os.stat("/dev/kvm").st_mode & 0o006 != 0o006:
+        said = t.refused(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24",
+                         "--domain", "vm")
+        check("domain vm without KVM", "/dev/kvm" in said, said[-300:])
+    with open("/proc/sys/vm/nr_hugepages") as f:
+        if int(f.read()) == 0:
+            said = t.refused(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24",
+                             "--pages", "huge")
+            check("large pages, of which there are none", "huge" in said,
+                  said[-300:])
+    said = t.refused(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24",
+                     "--nic_shared")
+    check("a device to share with a successor", "nic_shared" in said and
+          "ix drain" in said, said[-300:])
+    check("... nothing of it is left", wait_for(
+        lambda: not {"wide-1", "tap-1"} & t.names() and not t.link("t0")))
 
 
 def unasked(t):
@@ -660,6 +686,7 @@ def main():
     t = Test(args, lab, net, cpd)
     tap(t)
     addresses(t)
+    not_to_be_had(t)
     unasked(t)
     queues(t)
     p = xdp(t)
