@@ -17,9 +17,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LARGE_PAGE = 2 << 20 };
+enum {
+	LARGE_PAGE = 2 << 20,
+	PAUSE_NS = 10 * 1000 * 1000, /* between two requests */
+};
 
 enum sockets { NONE, PASSED, BOUND };
 
@@ -276,6 +280,7 @@ int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
 	       const int until[2])
 {
 	const struct timeval patience = { .tv_sec = GRANT_SLOW_S };
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct keep k = { .conn = conn,
 			  .uid = uid,
 			  .cfg = *cfg,
@@ -286,8 +291,11 @@ int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
 	fcntl(conn, F_SETFL, 0);
 	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	while (!err && await(&k, until))
+	/* Each of them may hold locks that all of Linux's network has. */
+	while (!err && await(&k, until)) {
 		err = serve(&k);
+		nanosleep(&pause, NULL);
+	}
 	take_back(&k);
 	return err == -ECONNRESET ? 0 : err;
 }

@@ -198,11 +198,19 @@ struct sockets {
 	ino_t ino[NIC_MAX_QUEUES];
 };
 
-static bool is_one(const struct sockets *s, const struct stat *st)
+/* By its name in /proc: to look at the file itself may take as long as whose
+ * file system it is on likes. */
+static bool is_one(const struct sockets *s, int dir, const char *fd)
 {
-	for (u32 i = 0; i < s->n; i++)
-		if (S_ISSOCK(st->st_mode) && st->st_ino == s->ino[i])
+	char text[64], name[64];
+	ssize_t n = readlinkat(dir, fd, text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = 0;
+	for (u32 i = 0; i < s->n; i++) {
+		snprintf(name, sizeof(name), "socket:[%lu]", s->ino[i]);
+		if (!strcmp(text, name))
 			return true;
+	}
 	return false;
 }
 
@@ -227,7 +235,6 @@ static bool holds(const char *pid, const struct sockets *s)
 {
 	char path[300];
 	struct dirent *e;
-	struct stat st;
 	bool found = false;
 	DIR *fds;
 
@@ -236,8 +243,7 @@ static bool holds(const char *pid, const struct sockets *s)
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	fds = opendir(path);
 	while (fds && !found && (e = readdir(fds)))
-		found = !fstatat(dirfd(fds), e->d_name, &st, 0) &&
-			is_one(s, &st);
+		found = is_one(s, dirfd(fds), e->d_name);
 	if (fds)
 		closedir(fds);
 	return found;

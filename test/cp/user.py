@@ -499,6 +499,17 @@ def lie_hoard(path):
     print(err, why, len(fds), *liar.request(BIND)[:2], flush=True)
 
 
+def lie_hurry(path):
+    """Requests that are obeyed, as many as there may be."""
+    liar, fd = take(path)
+    os.close(fd)
+    end, n = time.monotonic() + 1, 0
+    while time.monotonic() < end and not liar.request(SUSPEND)[0]:
+        n += 1
+    if not 0 < n < 110:
+        print(n, "requests in a second", flush=True)
+
+
 def lie_linger(path):
     """In place of memory a connection whose end takes an hour, which is the
     keeper's to close."""
@@ -588,7 +599,8 @@ def hostile(t):
               t.client(SERVER, 7) and t.cpd.answers())
         check(f"{what}: what was granted is free again", wait_for(free))
 
-    for name in ("ask", "memory", "die", "linger", "words"):
+    for name in ("ask", "memory", "die", "hurry", "linger",
+                 "words"):
         said, status = lies(t, name)
         # who has a socket when it is over is ended
         ends = -signal.SIGKILL if name == "words" else 0

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/panic.h"
@@ -195,6 +196,14 @@ void __wrap_xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 {
 	invariant(nic == &model.nic);
 	r->fill = r->rx = r->tx = 64;
+}
+
+int __wrap_nanosleep(const struct timespec *t, struct timespec *left);
+
+/* Between requests. */
+int __wrap_nanosleep(const struct timespec *t, struct timespec *left)
+{
+	return 0;
 }
 
 /* ---- requests */

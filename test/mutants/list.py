@@ -921,6 +921,8 @@ DAEMON = [
     Mutant("a keeper closes what it has refused while it has the NIC",
            "nic/keep.c", "if (!r.err)\n\t\tgrant_close(fds",
            "if (true)\n\t\tgrant_close(fds", ["cpd_user"]),
+    Mutant("a keeper obeys as fast as it is asked", "nic/keep.c",
+           "nanosleep(&pause, NULL);", "", ["cpd_user"]),
     Mutant("a list of settings ends the daemon", "dom/host/grant.c",
            "settings && !cJSON_IsObject(settings)", "false",
            ["replay_cpd"]),
