@@ -6,6 +6,7 @@
 #include "cp/ix.h"
 #include "dom/host/grant.h"
 #include "dom/host/host.h"
+#include "dom/host/lines.h"
 #include "nic/grant.h"
 
 #include <errno.h>
@@ -54,9 +55,11 @@ static int read_settings(struct keep *k, const char *path, struct conf_err *e)
 static void answer(const struct keep *k, const struct conf_err *e)
 {
 	cJSON *o = cJSON_CreateObject();
+	int n, yes = 1;
 	char *text, *line;
-	int n;
 
+	/* What comes after this is for us, memory with it. */
+	setsockopt(k->conn, SOL_SOCKET, LINES_PASSRIGHTS, &yes, sizeof(yes));
 	if (e)
 		cJSON_AddStringToObject(o, "error", e->text);
 	else

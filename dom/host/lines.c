@@ -30,6 +30,16 @@ struct lines_client {
 
 /* The mask is the process's, and other threads may make files meanwhile: so
  * the mode is set afterwards. */
+/* Nobody has descriptors to pass to us, and to drop one may take as long as its
+ * maker likes: a connection that lingers. Linux before 6.16 cannot refuse them.
+ */
+static void refuse_descriptors(int fd)
+{
+	int no = 0;
+
+	setsockopt(fd, SOL_SOCKET, LINES_PASSRIGHTS, &no, sizeof(no));
+}
+
 int lines_listen(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -41,6 +51,7 @@ int lines_listen(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
+	refuse_descriptors(fd);
 	unlink(path);
 	if (!bind(fd, (const void *)&a, sizeof(a)) && !chmod(path, 0666) &&
 	    !listen(fd, LINES_CLIENTS))

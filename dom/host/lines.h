@@ -65,6 +65,10 @@ struct lines {
 	void *arg;
 };
 
+/* SO_PASSRIGHTS: off for all connections, on again for who has one handed to him,
+ * and wants descriptors. */
+enum { LINES_PASSRIGHTS = 83 };
+
 /* A socket at @path, in place of what is there, that everybody may connect to:
  * its descriptor, or -errno. */
 int lines_listen(const char *path);

@@ -44,6 +44,7 @@ OPEN, BIND, SUSPEND, GROUPS = range(4)
 MB = 1 << 20
 SEALS, SHRINK_GROW = 1033, 2 | 4  # F_ADD_SEALS
 AF_XDP = 44
+PASSRIGHTS = 83  # SO_PASSRIGHTS
 SMALL = ("--mbufs", "2048", "--arena", "4M", "--tcp.max_conns", "64")
 
 
@@ -510,9 +511,8 @@ def lie_hurry(path):
         print(n, "requests in a second", flush=True)
 
 
-def lie_linger(path):
-    """In place of memory a connection whose end takes an hour, which is the
-    keeper's to close."""
+def lingering():
+    """A connection whose end takes an hour, while a child lives."""
     listener = socket.create_server(("127.0.0.1", 0))
     s = socket.create_connection(listener.getsockname())
     peer = listener.accept()[0]
@@ -527,16 +527,36 @@ def lie_linger(path):
         os.closerange(0, 3)
         s.close()
         time.sleep(40)
-        return
+        os._exit(0)
+    peer.close()
+    return s
+
+
+def lie_linger(path):
+    """In place of memory one that is the keeper's to close."""
+    s = lingering()
     liar = Liar(path).granted()
     data = struct.pack("=IIQQ", 1, OPEN, SIZE, SIZE) + bytes(128)
     socket.send_fds(liar.s, [data[:-1]], [s.fileno(), memfd(SIZE)])
     s.close()
-    peer.close()
     time.sleep(0.1)
     liar.s.sendall(data[-1:])
     if b"sealed" not in liar.s.recv(4096):
         print("not understood", flush=True)
+
+
+def lie_burden(path):
+    """One that is the daemon's: Linux refuses to pass it, since 6.16."""
+    s, liar = lingering(), Liar(path)
+    try:
+        socket.send_fds(liar.s, [b"{"], [s.fileno()])
+        print("passed", flush=True)
+    except PermissionError:
+        pass
+    s.close()
+    liar.s.sendall(b"}\n")
+    if not liar.s.recv(4096):
+        print("no answer", flush=True)
 
 
 def lie_give(path):
@@ -590,6 +610,16 @@ def lies(t, name, seconds=60):
     return r.stdout + r.stderr, r.returncode
 
 
+def refuses_descriptors():
+    """Since Linux 6.16"""
+    with socket.socket(socket.AF_UNIX) as s:
+        try:
+            s.setsockopt(socket.SOL_SOCKET, PASSRIGHTS, 0)
+        except OSError:
+            return False
+    return True
+
+
 def hostile(t):
     def free():
         return "mal-1" not in t.names() and "xdp" not in t.link("ix1")
@@ -607,6 +637,10 @@ def hostile(t):
         check(f"{name}: refused", not said and status == ends,
               f"{status} {said[-400:]}")
         undisturbed(name)
+    if refuses_descriptors():
+        said, status = lies(t, "burden")
+        check("burden: refused", not said and status == 0, f"{status} {said}")
+        undisturbed("burden")
     said, status = lies(t, "elsewhere")
     check("who binds it himself can do so only to what was granted, and is "
           "ended", said == "bound\n" and
