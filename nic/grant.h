@@ -15,6 +15,7 @@
  *   grant.c     messages
  *   keep.c      the keeper
  *   xdp_pass.c  ... its AF_XDP sockets
+ *   xdp_expel.c ... and who keeps them
  *   take.c      the dataplane's side
  *   xdp_take.c  ... its AF_XDP rings
  */

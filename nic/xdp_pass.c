@@ -3,28 +3,17 @@
  * map their rings, and bind them, at once. */
 #include "nic/xdp_pass.h"
 #include "nic/xdp_exit.h"
+#include "nic/xdp_expel.h"
 #include "nic/xdp_nic.h"
 
 #include <bpf/bpf.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_xdp.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-
-enum {
-	EXPEL_TRIES = 40, /* for processes that are ended to be gone */
-	EXPEL_NS = 50 * 1000 * 1000,
-};
 
 static struct xdp_nic *xdp_nic_of(struct nic *nic)
 {
@@ -190,108 +179,11 @@ void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 	r->tx = xdp_tx_size(&x->cfg);
 }
 
-/* ---- who keeps them */
+/* ---- the end */
 
-struct sockets {
-	uid_t uid;
-	u32 n;
-	ino_t ino[NIC_MAX_QUEUES];
-};
-
-/* By its name in /proc: to look at the file itself may take as long as whose
- * file system it is on likes. */
-static bool is_one(const struct sockets *s, int dir, const char *fd)
+static struct xdp_sockets sockets_of(const struct nic *nic, uid_t uid)
 {
-	char text[64], name[64];
-	ssize_t n = readlinkat(dir, fd, text, sizeof(text) - 1);
-
-	text[n < 0 ? 0 : n] = 0;
-	for (u32 i = 0; i < s->n; i++) {
-		snprintf(name, sizeof(name), "socket:[%lu]", s->ino[i]);
-		if (!strcmp(text, name))
-			return true;
-	}
-	return false;
-}
-
-/* Whom he may kill himself. */
-static bool is_his(const char *pid, uid_t uid)
-{
-	char path[300], line[128];
-	uid_t real = ~uid;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Uid: %u", &real) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return real == uid;
-}
-
-static bool holds(const char *pid, const struct sockets *s)
-{
-	char path[300];
-	struct dirent *e;
-	bool found = false;
-	DIR *fds;
-
-	if (!is_his(pid, s->uid))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	fds = opendir(path);
-	while (fds && !found && (e = readdir(fds)))
-		found = is_one(s, dirfd(fds), e->d_name);
-	if (fds)
-		closedir(fds);
-	return found;
-}
-
-/* ... by a handle, so that it is not another one by then. */
-static void end_holder(const char *pid, const struct sockets *s)
-{
-	int fd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
-
-	if (fd < 0)
-		return;
-	if (holds(pid, s))
-		syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-	close(fd);
-}
-
-/* Is there any? */
-static bool end_holders(const struct sockets *s)
-{
-	DIR *processes = opendir("/proc");
-	struct dirent *e;
-	bool any = false;
-
-	while (processes && (e = readdir(processes))) {
-		if (!isdigit((unsigned char)e->d_name[0]) ||
-		    atoi(e->d_name) == getpid() || !holds(e->d_name, s))
-			continue;
-		any = true;
-		end_holder(e->d_name, s);
-	}
-	if (processes)
-		closedir(processes);
-	return any;
-}
-
-/* Who has some of them, once ours are closed, is ended. */
-static void expel(const struct sockets *s)
-{
-	const struct timespec pause = { .tv_nsec = EXPEL_NS };
-
-	for (int i = 0; s->n && i < EXPEL_TRIES && end_holders(s); i++)
-		nanosleep(&pause, NULL);
-}
-
-static struct sockets sockets_of(const struct nic *nic, uid_t uid)
-{
-	struct sockets s = { .uid = uid };
+	struct xdp_sockets s = { .uid = uid };
 	struct stat st;
 
 	for (u32 i = 0; i < nic->nqueues; i++)
@@ -302,19 +194,19 @@ static struct sockets sockets_of(const struct nic *nic, uid_t uid)
 
 void xdp_pass_suspend(struct nic *nic, uid_t uid)
 {
-	struct sockets s = sockets_of(nic, uid);
+	struct xdp_sockets s = sockets_of(nic, uid);
 
 	close_sockets(xdp_nic_of(nic));
-	expel(&s);
+	xdp_expel(&s);
 }
 
 void xdp_pass_close(struct nic *nic, uid_t uid)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
-	struct sockets s = sockets_of(nic, uid);
+	struct xdp_sockets s = sockets_of(nic, uid);
 
 	close_sockets(x);
 	xdp_prog_forget(&x->prog, &x->cfg);
 	nic->close(nic);
-	expel(&s);
+	xdp_expel(&s);
 }

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "nic/xdp_expel.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	EXPEL_TRIES = 40, /* for processes that are ended to be gone */
+	EXPEL_NS = 50 * 1000 * 1000,
+};
+
+/* By its name in /proc: to look at the file itself may take as long as whose
+ * file system it is on likes. */
+static bool is_one(const struct xdp_sockets *s, int dir, const char *fd)
+{
+	char text[64], name[64];
+	ssize_t n = readlinkat(dir, fd, text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = 0;
+	for (u32 i = 0; i < s->n; i++) {
+		snprintf(name, sizeof(name), "socket:[%lu]", s->ino[i]);
+		if (!strcmp(text, name))
+			return true;
+	}
+	return false;
+}
+
+/* Whom he may kill himself. */
+static bool is_his(const char *pid, uid_t uid)
+{
+	char path[300], line[128];
+	uid_t real = ~uid;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %u", &real) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return real == uid;
+}
+
+static bool holds(const char *pid, const struct xdp_sockets *s)
+{
+	char path[300];
+	struct dirent *e;
+	bool found = false;
+	DIR *fds;
+
+	if (!is_his(pid, s->uid))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	fds = opendir(path);
+	while (fds && !found && (e = readdir(fds)))
+		found = is_one(s, dirfd(fds), e->d_name);
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+/* ... by a handle, so that it is not another one by then. */
+static void end_holder(const char *pid, const struct xdp_sockets *s)
+{
+	int fd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+
+	if (fd < 0)
+		return;
+	if (holds(pid, s))
+		syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	close(fd);
+}
+
+/* Is there any? */
+static bool end_holders(const struct xdp_sockets *s)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *e;
+	bool any = false;
+
+	while (processes && (e = readdir(processes))) {
+		if (!isdigit((unsigned char)e->d_name[0]) ||
+		    atoi(e->d_name) == getpid() || !holds(e->d_name, s))
+			continue;
+		any = true;
+		end_holder(e->d_name, s);
+	}
+	if (processes)
+		closedir(processes);
+	return any;
+}
+
+void xdp_expel(const struct xdp_sockets *s)
+{
+	const struct timespec pause = { .tv_nsec = EXPEL_NS };
+
+	for (int i = 0; s->n && i < EXPEL_TRIES && end_holders(s); i++)
+		nanosleep(&pause, NULL);
+}
