@@ -14,7 +14,6 @@ from figures import facts, memcached, results  # noqa: E402
 from figures.turns import (Row, confidence, if_there,  # noqa: E402
                            interval, ratio, row, summary, too_noisy,
                            verdict)
-from lab import Failed  # noqa: E402
 
 MACHINE = {"cpu": "X", "cores": 2, "kernel": "6"}
 
@@ -113,12 +112,25 @@ def climbs():
         assert not curve[-1][2] and all(ok for _, _, ok in curve[:-1])
     memcached.load = lambda *x: {"msgs_per_sec": 1, "latency_ns": {"p99": 1}}
     curve = memcached.climb(Fake, "kv", "usr", 100000)
-    try:
-        memcached.best(Fake, curve, "kv")
-    except Failed as e:
-        assert "1,000 a second" in str(e)
-    else:
-        raise AssertionError("a rate that was missed has held")
+    assert memcached.best(Fake, curve, "kv") == memcached.NONE
+
+
+def spoiled_turn():
+    """One in which no rate held makes a figure too noisy, and ends nothing; a
+    contender that never holds any has none, and it is said."""
+    v = {"kv": summary([70000, memcached.NONE, 72000]),
+         "memcached": summary([20000, 21000, 20500]),
+         "redis": summary([memcached.NONE] * 3)}
+
+    class Fake:
+        sla = "p99"
+
+    notes = memcached.drop_never_held(Fake, v)
+    assert list(v) == ["kv", "memcached"]
+    assert len(notes) == 1 and "redis" in notes[0].lower(), notes
+    r = ratio(v, "x", "kv", "memcached", 1, ">=")
+    assert verdict(r) == "too noisy", r
+    assert not if_there(v, "x", "kv", "redis")
 
 
 def machine():
@@ -130,6 +142,7 @@ def machine():
     assert facts.chosen("always [madvise] never") == "madvise"
 
 
-for test in intervals, ratios, verdicts, climbs, files, machine:
+for test in intervals, ratios, verdicts, climbs, spoiled_turn, files, \
+        machine:
     test()
     print("ok:", test.__name__)
