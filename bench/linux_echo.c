@@ -4,10 +4,11 @@
  * each with its own listening socket (SO_REUSEPORT) and its own epoll
  * instance; edge-triggered, non-blocking, without Nagle's delay. A message
  * costs two system calls, read and write: a short read means that the queue
- * is empty, so there is no third one to hear EAGAIN. --busy-poll: never sleep,
- * and let the kernel poll the NIC, whose interrupts then stay off
+ * is empty, so there is no third one to hear EAGAIN. --busy-poll: before it
+ * sleeps the kernel polls the NIC, whose interrupts then stay off
  * (SO_PREFER_BUSY_POLL, EPIOCSPARAMS).
  */
+#include "bench/busy_poll.h"
 #include "bench/linux_server.h"
 
 #include <errno.h>
@@ -16,11 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 256, BUF = 65536, POLL_BUDGET = 64 };
+enum { MAX_EVENTS = 256, BUF = 65536 };
 
 /* Unsent bytes, only while the socket takes no more. */
 struct conn {
@@ -37,26 +37,6 @@ struct server {
 	char buf[BUF];
 };
 
-#ifndef EPIOCSPARAMS /* Linux 6.9; Debian 12's headers are older */
-struct epoll_params {
-	uint32_t busy_poll_usecs;
-	uint16_t busy_poll_budget;
-	uint8_t prefer_busy_poll;
-	uint8_t pad;
-};
-#define EPIOCSPARAMS _IOW(0x8A, 0x01, struct epoll_params)
-#endif
-
-/* An older kernel polls by what the sockets ask for. */
-static void set_busy_poll(int epoll, int us)
-{
-	struct epoll_params p = { .busy_poll_usecs = (uint32_t)us,
-				  .busy_poll_budget = POLL_BUDGET,
-				  .prefer_busy_poll = 1 };
-
-	ioctl(epoll, EPIOCSPARAMS, &p);
-}
-
 /* Polling needs a NIC's queue with a number: says once whether there is one. */
 static void say_napi(int fd)
 {
@@ -68,8 +48,9 @@ static void say_napi(int fd)
 		return;
 	said = true;
 	getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &len);
-	printf("linux_echo: busy-polling NAPI id %u%s\n", id,
-	       id ? "" : ": the interface has none, the kernel polls nothing");
+	printf("linux_echo: busy-polling: %s\n",
+	       id ? "the kernel polls the interface's queue"
+		  : "the interface has no queue to poll (NAPI id 0)");
 	fflush(stdout);
 }
 
@@ -177,8 +158,7 @@ static const int *listener_of(const struct server *s, const void *ptr)
 static _Noreturn void serve_tcp(struct server *s)
 {
 	for (;;) {
-		int n = epoll_wait(s->epoll, s->events, MAX_EVENTS,
-				   s->conf->busy_poll_us ? 0 : -1);
+		int n = epoll_wait(s->epoll, s->events, MAX_EVENTS, -1);
 
 		for (int i = 0; i < n; i++) {
 			void *of = s->events[i].data.ptr;
@@ -243,7 +223,7 @@ static void serve(const struct server_conf *conf)
 			server_die(conf, "listen");
 	}
 	if (conf->busy_poll_us)
-		set_busy_poll(s->epoll, conf->busy_poll_us);
+		busy_poll(s->epoll, (uint32_t)conf->busy_poll_us);
 	if (conf->udp)
 		serve_udp(s);
 	serve_tcp(s);

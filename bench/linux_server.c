@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See linux_server.h. */
 #include "bench/linux_server.h"
+#include "bench/busy_poll.h"
 #include "bench/pin.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 64, POLL_BUDGET = 64 };
+enum { MAX_THREADS = 64 };
 
 struct thread {
 	const struct server_conf *conf;
@@ -53,7 +54,7 @@ int server_listen(const struct server_conf *conf, uint16_t i, int type)
 	if (conf->busy_poll_us) {
 		set(fd, SOL_SOCKET, SO_BUSY_POLL, conf->busy_poll_us);
 		set(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, 1);
-		set(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, POLL_BUDGET);
+		set(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, BUSY_POLL_BUDGET);
 	}
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
 	    (tcp && listen(fd, 65535))) {

@@ -19,6 +19,7 @@
     process.py  what wall 2 costs
     designs.py  in a microkernel's server, in the kernel, in a dataplane
     trace.py    what a server does for it, counted
+    tuning.py   with the Linux side's knobs turned
     cores.py    1, 2, ... of them, the stack alone
     elastic.py  as many as the load wants
     policy.py   what would be given on eight cores of one's own
@@ -44,7 +45,7 @@ each contender median and samples, and what follows from them (turns.Row)."""
 from figures import (batch, connections, cores, counts, cpu, designs, elastic,
                      flood, frames, http, latency, load, memcached, moves,
                      netpipe, path, policy, process, protection, rate, shared,
-                     veth, watched)
+                     tuning, veth, watched)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -52,6 +53,7 @@ SCENARIOS = {
     "pingpong": veth.pingpong,
     "churn": veth.churn,
     "churn_rst": veth.churn_rst,
+    "tuning": tuning.tuning,
     "wire": veth.wire,
     "cores": cores.cores,
     "insns": counts.instructions,

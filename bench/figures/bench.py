@@ -9,6 +9,7 @@
       10.77.0.1           10.77.0.2
 """
 
+import contextlib
 import functools
 import glob
 import json
@@ -16,7 +17,7 @@ import os
 import shutil
 import subprocess
 
-from lab import (Failed, Lab, Veth, last_line, run_command, sh,
+from lab import (Failed, Lab, Veth, last_line, napi_threads, run_command, sh,
                  user_option)
 
 from figures.servers import IP, PORT, Server
@@ -76,15 +77,51 @@ class Bench(Lab):
         """Linux's TCP of a side runs on that side's core, as with a NIC whose
         interrupts go there. Else veth has it run where the packet was sent: on
         the other side's core."""
-        mask = f"{1 << self.cores[k]:x}" if on else "0"
-        subprocess.run([*self.veth.on(k), "sh", "-c", f"echo {mask} > "
-                        "/sys/class/net/ix0/queues/rx-0/rps_cpus"])
+        self.veth.set(k, "queues/rx-0/rps_cpus",
+                      f"{1 << self.cores[k]:x}" if on else 0)
+
+    def thread_receive(self, on, k="s"):
+        """The same, and faster: veth that joins segments (GRO) has a queue that is
+        polled, here by a thread of the kernel's on that core. Without, each
+        packet interrupts it. Returns such threads."""
+        before = napi_threads()
+        if on:
+            self.veth.join_segments(k, True)
+        self.veth.set(k, "threaded", int(on))
+        if not on:
+            self.veth.join_segments(k, False)
+        mine = napi_threads() - before
+        for pid in mine:
+            os.sched_setaffinity(pid, {self.cores[k]})
+            if self.before:  # else the server, who has, starves it
+                os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
+        return mine
+
+    def poll_receive(self, on, k="s"):
+        """... by the program itself, before it sleeps; interrupts are put off for
+        that."""
+        self.veth.join_segments(k, on)
+        self.veth.set(k, "napi_defer_hard_irqs", 2 * on)
+        self.veth.set(k, "gro_flush_timeout", 200000 * on)
 
     def until_it_listens(self):
         """The server under test, to the client's side."""
         probe = f"until (exec 3<>/dev/tcp/{IP['s']}/{PORT}) 2>/dev/null; " \
             "do sleep 0.05; done"
         sh(*self.side("c", True), "timeout", "20", "bash", "-c", probe)
+
+    @contextlib.contextmanager
+    def polling(self, wanted):
+        """Programs at both ends can poll their queue; interrupts are not put off,
+        as with one message under way each would wait for the timer."""
+        ends = "sc" if wanted and self.namespaces else ""
+        for k in ends:
+            self.veth.join_segments(k, True)
+        try:
+            yield
+        finally:
+            for k in ends:
+                self.veth.join_segments(k, False)
 
     def side(self, k, net):
         """What goes before a command there."""

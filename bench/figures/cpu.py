@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a request costs in processor time, where a rate only shows the path.
 
-Time is what the scheduler gave the server's processes. Work of the kernel that
-runs while its core is idle, or on the client's core, is nobody's: on veth that
-is part of what Linux does to receive, and the copy into IX's queue. So Linux is
-measured with its receive steered to the server's core, and still comes off a
-little too well."""
+Time is what the scheduler gave the server's processes, and of Linux's servers
+the kernel's thread that receives for them on their core. Work of the kernel that
+runs on the client's core is nobody's: on veth the copy into IX's queue, as a
+NIC's would be."""
 
 import json
 import time
@@ -16,7 +15,7 @@ from figures.turns import ratio, row
 from lab import Failed, last_line
 
 RATES = 2000, 10000, 40000  # requests a second, of all contenders alike
-NEVER_SLEEP = "ix-spin", "linux-busy"  # theirs is a core, whatever the rate
+SPINNING = "ix-spin", "linux-busy"  # theirs is nearly a core, whatever the rate
 SELDOM = 2  # that the client has something to measure
 HELD = 0.9  # of the rate, else it is not the same load
 CONNS = 64
@@ -68,7 +67,7 @@ def measure(bench, contender, rate):
 def cpu(bench):
     """processor time per request at the same load, from low to high"""
     contenders = {k: c for k, c in kinds(bench).items()
-                  if k not in NEVER_SLEEP}
+                  if k not in SPINNING}
 
     def run(case):
         kind, _, rate = case.rpartition(" ")

@@ -62,7 +62,7 @@ def server(bench, kind, stat_dir=None):
     if kind in ON_IX:
         extra = ("--stat_dir", stat_dir) if stat_dir else ()
         return Server(bench, "ix", domain=kind, extra=extra)
-    return Server(bench, kind, one_core=True)
+    return Server(bench, kind, one_core="interrupt")
 
 
 def differences(after, before):

@@ -45,6 +45,7 @@ http {{
 # On IX behind a wall: by contender, which and which domain.
 WALLED = {"process": ("ix", "process"), "vm": ("ix", "vm"),
           "kv-process": ("kv", "process")}
+BEST = "thread"  # of what there is to receive by: --only tuning
 START = 30  # seconds; less than one, where nobody else wants the core
 # What of a server's words belongs to a figure: what is in force.
 READY = r"ix: domain \w+ \("  # not: ix: domain vm: why not
@@ -88,9 +89,9 @@ def command(bench, kind, nic, domain, extra):
     return bench.ix_run("s", programs(bench)[kind], nic, domain, extra), READY
 
 
-def family(pid):
-    """A process and all that have come from it."""
-    found = [pid]
+def family(*pids):
+    """Processes and all that have come from them."""
+    found = list(pids)
     for one in found:
         try:
             for task in os.listdir(f"/proc/{one}/task"):
@@ -101,11 +102,11 @@ def family(pid):
     return found
 
 
-def cpu_seconds(pid):
-    """That a process, its threads and its family have run, by the scheduler's
+def cpu_seconds(*pids):
+    """That processes, their threads and families have run, by the scheduler's
     clock."""
     total = 0
-    for one in family(pid):
+    for one in family(*pids):
         try:
             for task in os.listdir(f"/proc/{one}/task"):
                 with open(f"/proc/{one}/task/{task}/schedstat") as f:
@@ -115,12 +116,12 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
-def user_and_kernel(pid):
-    """Processor time of a process and its family, in ticks, by the names of their
-    programs: by the program and its libraries, and by Linux's kernel on its
+def user_and_kernel(*pids):
+    """Processor time of processes and their families, in ticks, by the names of
+    their programs: by the program and its libraries, and by Linux's kernel on its
     behalf."""
     used = {}
-    for one in family(pid):
+    for one in family(*pids):
         try:
             with open(f"/proc/{one}/stat") as f:
                 name, _, rest = f.read().partition("(")[2].rpartition(")")
@@ -133,20 +134,32 @@ def user_and_kernel(pid):
 
 
 class Server:
-    """One of the servers under test, for the time of a with block."""
+    """One of the servers under test, for the time of a with block.
+    @one_core: of Linux's, receiving runs there, too, by "interrupt", a "thread" of
+    the kernel's or "poll"; True: as is best for it."""
 
     def __init__(self, bench, kind, nic=None, domain="inline", extra=(),
                  one_core=False):
-        self.bench, self.net = bench, nic is None
+        self.bench, self.net, self.threads = bench, nic is None, ()
         kind, domain = WALLED.get(kind, (kind, domain))
         self.argv, self.ready = command(bench, kind, nic, domain, extra)
         self.tcp = kind != "raw"
-        self.steer = one_core and bench.namespaces and kind in ON_LINUX and \
-            not kind.endswith("-helped")
+        self.receive = self.how_to_receive(kind, one_core)
+
+    def how_to_receive(self, kind, one_core):
+        """What of the bench switches that on and off; None: nothing to do."""
+        if not one_core or not self.bench.namespaces or \
+                kind not in ON_LINUX or kind.endswith("-helped"):
+            return None
+        if one_core is True:
+            one_core = "poll" if kind == "linux-busy" else BEST
+        return {"interrupt": self.bench.steer_receive,
+                "thread": self.bench.thread_receive,
+                "poll": self.bench.poll_receive}[one_core]
 
     def __enter__(self):
-        if self.steer:
-            self.bench.steer_receive(True)
+        if self.receive:
+            self.threads = self.receive(True) or ()
         self.process = self.bench.start(
             self.bench.side("s", self.net) + self.argv, self.ready, START)
         if self.net and self.tcp:
@@ -164,15 +177,15 @@ class Server:
 
     def user_and_kernel(self):
         self.bench.need_namespaces()
-        return user_and_kernel(self.process.pid)
+        return user_and_kernel(self.process.pid, *self.threads)
 
     def cpu_seconds(self):
         self.bench.need_namespaces()
-        return cpu_seconds(self.process.pid)
+        return cpu_seconds(self.process.pid, *self.threads)
 
     def __exit__(self, *exc):
         self.process.end()
         self.bench.said.update(SAYS.findall(self.process.said()))
         self.bench.processes.remove(self.process)
-        if self.steer:
-            self.bench.steer_receive(False)
+        if self.receive:
+            self.receive(False)

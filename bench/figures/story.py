@@ -56,7 +56,8 @@ TERMS = {
     "the wall's price is a figure of its own",
     "Linux epoll": "a server on Linux's own network stack, written as such "
     "servers are: it asks which connections have something, reads and answers",
-    "busy-polling": "the same, which never sleeps but asks again and again",
+    "busy-polling": "the same, which before it sleeps looks into the network "
+    "card's queue itself, again and again",
     "Linux io_uring": "the same with Linux's newer interface, which takes many "
     "requests at a time",
     "TCP receive on client's core": "over a virtual cable, half of a Linux "
@@ -106,6 +107,12 @@ STORIES = {
         "Both ends on IX, joined by shared memory instead of a network device: "
         "no kernel takes part, so this is what the stack itself can do on one "
         "core a side. A higher bar is better."),
+    "tuning": Story(
+        "Is Linux at its best?",
+        "Linux's servers again, each time with one thing set otherwise: how the "
+        "kernel receives, what the cable is left to do, what TCP waits for. "
+        "1 is as in the other figures; were one above it, that would "
+        "be what they have to use."),
     "cores": Story(
         "The network stack alone, on several cores",
         "On each core runs a thread of the server's and a generator that loads "
@@ -267,9 +274,7 @@ STORIES = {
         "All servers are given the same load, far below what they can do: how "
         "much processor time does a request cost? Lower is better. IX looks for "
         "packets for a while before it sleeps, to answer the next one sooner, "
-        "which costs time when there are few; with more to do it gets cheaper. "
-        "Linux's work to receive while its core is idle is nobody's, so that "
-        "Linux looks a little better here than it is."),
+        "which costs time when there are few; with more to do it gets cheaper."),
     "idle": Story(
         "What idleness costs",
         "64 connections are open and nobody sends anything: how much of a core "

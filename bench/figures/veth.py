@@ -46,10 +46,11 @@ def pingpong(bench):
         if kind == "raw":
             r = bench.with_server(kind, bench.raw_client("pingpong"))["rtt_ns"]
         else:
-            more = ["--busy-poll", "50"] if kind == "linux-busy" else []
-            r = bench.with_server(kind, bench.ixload(
-                "ix" if kind == "ix" else "linux", "--conns", "1",
-                *more))["latency_ns"]
+            busy = kind == "linux-busy"
+            client = bench.ixload("ix" if kind == "ix" else "linux", "--conns",
+                                  "1", *["--busy-poll", "50"] * busy)
+            with bench.polling(busy):
+                r = bench.with_server(kind, client)["latency_ns"]
         p50[kind].append(r["p50"] / 2)
         return r["mean"] / 2
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ixload on Linux sockets: one epoll instance per thread, edge-triggered,
- * non-blocking sockets without Nagle's delay. With --busy-poll the thread
- * never sleeps and the kernel polls the NIC's queue for the sockets.
+ * non-blocking sockets without Nagle's delay. With --busy-poll the kernel polls
+ * the NIC's queue before the thread sleeps.
  */
+#include "bench/busy_poll.h"
 #include "bench/ixload/load.h"
 #include "bench/clock.h"
 #include "bench/pin.h"
@@ -76,6 +77,8 @@ static int linux_thread_init(struct load_thread *t)
 	lt->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (lt->epoll < 0)
 		return -errno;
+	if (t->opts->busy_poll_us)
+		busy_poll(lt->epoll, t->opts->busy_poll_us);
 	t->backend_priv = lt;
 	return 0;
 }
@@ -225,13 +228,13 @@ static void handle(const struct epoll_event *ev)
 		receive(c);
 }
 
-/* Spins when asked to, and when sleeping would be longer than the wait. */
+/* Spins when sleeping would be longer than the wait. */
 static int wait_events(struct load_thread *t, uint64_t ns)
 {
 	struct linux_thread *lt = t->backend_priv;
 	struct timespec ts = clock_timespec(ns);
 
-	if (t->opts->busy_poll_us || ns < 100000)
+	if (ns < 100000)
 		return epoll_wait(lt->epoll, lt->events, MAX_EVENTS, 0);
 	return epoll_pwait2(lt->epoll, lt->events, MAX_EVENTS, &ts, NULL);
 }

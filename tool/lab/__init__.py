@@ -15,7 +15,7 @@ program ends, whichever way."""
 
 from lab.check import check, finish, skip
 from lab.ix import Ix, counters, run_command, user_option
-from lab.net import Veth, enter, inside
+from lab.net import Veth, enter, inside, napi_threads
 from lab.process import (Cannot, Ended, Failed, Interrupted, Lab, Process,
                          last_line, sh, wait_for)
 from lab.sock import (Ping, ask, connect, family, receive, reset_on_close,
@@ -24,5 +24,5 @@ from lab.sock import (Ping, ask, connect, family, receive, reset_on_close,
 __all__ = [
     "Cannot", "Ended", "Failed", "Interrupted", "Ix", "Lab", "Ping",
     "Process", "Veth", "ask", "check", "connect", "counters", "enter",
-    "family", "finish", "inside", "last_line", "receive", "reset_on_close",
-    "run_command", "sh", "skip", "unacked", "user_option", "wait_for"]
+    "family", "finish", "inside", "last_line", "napi_threads", "receive",
+    "reset_on_close", "run_command", "sh", "skip", "unacked", "user_option", "wait_for"]

@@ -54,9 +54,35 @@ class Veth:
         return int(sh(*self.on(k), "cat",
                       "/sys/class/net/ix0/statistics/tx_dropped"))
 
+    def set(self, k, what, value):
+        """Of that end's interface."""
+        sh(*self.on(k), "sh", "-c",
+           f"echo {value} > /sys/class/net/ix0/{what}", error=Cannot)
+
+    def join_segments(self, k, on):
+        """Generic receive offload, by which veth's end has a queue of its own;
+        the other end's packets come by it if that cannot send several segments
+        in one."""
+        for end, what, value in (k, "gro", on), ("cs"[k == "c"], "tso", not on):
+            sh(*self.on(end), "ethtool", "-K", "ix0", what,
+               "on" if value else "off", error=Cannot)
+
     def sysctl(self, k, setting):
         """If there is such a thing."""
         sh(*self.on(k), "sysctl", "-qw", setting, error=None)
+
+
+def napi_threads():
+    """Those of the kernel that poll interfaces of that name, in any namespace."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm") as f:
+                if f.read().startswith("napi/ix0-"):
+                    found.add(int(pid))
+        except OSError:
+            pass  # it has ended
+    return found
 
 
 def inside():
