@@ -81,6 +81,7 @@ SCENARIOS = {
     "many_9000": load.many_9000,
     "shared": shared.shared,
     "large": load.large,
+    "large_9000": load.large_9000,
     "frames": frames.frames,
     "http": http.http,
     "fairness": path.fairness,

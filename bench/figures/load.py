@@ -14,6 +14,7 @@ on the client's, as veth has it by itself."""
 
 import time
 
+from figures.latency import prepare
 from figures.process import need_process
 from figures.servers import Server
 from figures.turns import ratio
@@ -98,8 +99,20 @@ def many_9000(bench):
     return many(bench, 9000, 32768)
 
 
+LARGE = "--conns", "32", "--size", "20000", "--pipeline", "16", "--records", \
+    "2000"
+
+
 def large(bench):
     """kv against memcached, 20 KB, 16 at a time: answers per second"""
-    return measure(bench, "values of 20 KB, 16 at a time", 1.0,
-                   ["--conns", "32", "--size", "20000", "--pipeline", "16",
-                    "--records", "2000"])
+    return measure(bench, "values of 20 KB, 16 at a time", 1.0, LARGE)
+
+
+def large_9000(bench):
+    """the same where a packet has up to 9000 bytes"""
+    prepare(bench, 9000, "on")
+    try:
+        return measure(bench, "values of 20 KB, 16 at a time, MTU 9000", 1.0,
+                       LARGE)
+    finally:
+        prepare(bench, 1500, "on")

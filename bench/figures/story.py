@@ -309,6 +309,9 @@ STORIES = {
         "of 32 connections. A virtual cable takes them in one piece from Linux "
         "and from IX; a real one takes packets of 1500 bytes. A higher bar is "
         "better."),
+    "large_9000": Story(
+        "Large values, larger packets",
+        "The same with packets of up to 9000 bytes."),
     "shared": Story(
         "Cores that are not the server's alone",
         "The server has two threads, and both of their cores are used by its "
