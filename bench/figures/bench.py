@@ -203,10 +203,12 @@ class Bench(Lab):
             with Server(self, "vm"):
                 return [*found, "vm"]
         except Failed as e:
-            return self.without("vm", e) or found
+            why = str(e).rpartition("ix: ")[2]
+            return self.without("vm", "it needs a KVM that runs a guest's rings "
+                                f"0 and 3, and this machine's does not ({why})"
+                                ) or found
 
     def without(self, contender, why):
-        why = str(why).rpartition("ix: ")[2]
         print(f"    without {NAMES[contender]}: {why}")
         self.missing[contender] = why
 
