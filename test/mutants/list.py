@@ -926,7 +926,7 @@ DAEMON = [
            "nanosleep(&pause, NULL);", "", ["cpd_user"]),
     Mutant("descriptors are passed to whoever listens", "dom/host/lines.c",
            "\trefuse_descriptors(fd);", "\t(void)refuse_descriptors;",
-           ["cpd_user"]),
+           ["t_lines"]),
     Mutant("a list of settings ends the daemon", "dom/host/grant.c",
            "settings && !cJSON_IsObject(settings)", "false",
            ["replay_cpd"]),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dom/host/lines.c: what clients send, and how, harms nobody but themselves. The
- * time is the test's. */
+/* dom/host/lines.c: what clients send, and how, harms nobody but themselves.
+ * The time is the test's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -131,7 +131,8 @@ static void requests(void **state)
 	say(fd, "parts\nand more");
 	assert_string_equal(hear(fd), "you said in parts\n");
 	say(fd, "\n\nx\n");
-	assert_string_equal(hear(fd), "you said and more\nyou said \nyou said x\n");
+	assert_string_equal(hear(fd),
+			    "you said and more\nyou said \nyou said x\n");
 	close(fd);
 	serve();
 	assert_int_equal(l.n, 0);
@@ -322,6 +323,38 @@ static void waiting(void **state)
 	assert_int_equal(lines_listen("/nonexistent/s"), -ENOENT);
 }
 
+static ssize_t pass_to(int fd, int what)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(what))];
+	} control = { .h = { .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS,
+			     .cmsg_len = CMSG_LEN(sizeof(what)) } };
+	struct iovec text = { (char[]){ "x\n" }, 2 };
+	struct msghdr m = { .msg_iov = &text,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.h), &what, sizeof(what));
+	return sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+/* A descriptor is never ours to drop. Linux before 6.16 cannot do that. */
+static void not_burdened(void **state)
+{
+	int fd = client(), no = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, LINES_PASSRIGHTS, &no, sizeof(no))) {
+		close(fd);
+		skip();
+	}
+	assert_int_equal(pass_to(fd, fd), -1);
+	assert_int_equal(errno, EPERM);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +367,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(crowd, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_house, setup, teardown),
 		cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_burdened, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting, setup, teardown),
 	};
 	int failed;
