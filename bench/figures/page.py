@@ -124,8 +124,8 @@ def path_note(scenario, scenarios):
         return ""
     costs = [r for name in COST
              for r in scenarios.get(name, {}).get("rows", ())]
-    return ("<p><strong>The path is the limit here.</strong> IX answers as "
-            "many messages as a program without any network stack does over "
+    return ("<p><strong>The path is the limit here.</strong> IX gets as "
+            "much across as a program without any network stack does over "
             "the same virtual cable and kernel interface (AF_XDP on veth), so "
             "this figure shows the cable. What a message costs says more:</p>" +
             (measured_rows({"rows": costs}) if costs else

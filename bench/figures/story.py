@@ -23,7 +23,7 @@ NAMES = {
     "ix, 9000 B frames": "IX, 9000 B frames", "pingpong": "app/pingpong",
     "wire": "IX on the wire", "raw": "raw AF_XDP, no TCP", "kv": "kv on IX",
     "two": "kv on IX, two threads", "one": "kv on IX, one thread",
-    "kv-process": "kv on IX process",
+    "kv-process": "kv on IX process", "kv process": "kv on IX process",
     "memcached": "memcached on Linux",
     "memcached-helped": "memcached, TCP receive on client's core", "redis": "redis on Linux",
     "handover": "bare futex hand-over",
@@ -111,8 +111,8 @@ STORIES = {
         "Is Linux at its best?",
         "Linux's servers again, each time with one thing set otherwise: how the "
         "kernel receives, what the cable is left to do, what TCP waits for. "
-        "1 is as in the other figures; were one above it, that would "
-        "be what they have to use."),
+        "1 is as in the other figures: a thing whose spread is above 1 as a whole "
+        "would be what they have to use. The one that polls is there as well."),
     "cores": Story(
         "The network stack alone, on several cores",
         "On each core runs a thread of the server's and a generator that loads "
