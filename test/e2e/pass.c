@@ -5,8 +5,7 @@
  * crossings, under the port's lock. Before that, what a thread gets that takes
  * what it may not. Exit 0: told to end, and all was as it must be.
  *
- * Its clients wait for each answer (ixload): so a connection never has more on
- * its way than fits its ring.
+ * Its clients wait for each answer (ixload): so no SENDV is taken in part.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,15 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ix/ix.h"
+#include "ix/sendq.h"
 
-enum { RING = 1 << 16, MAX_THREADS = 16, PORT = 7, PER_EVENT = 4 };
-
-struct conn {
-	uint64_t handle;
-	uint32_t in, acked; /* positions in the stream */
-	char ring[RING];
-};
+enum { MAX_THREADS = 16, PORT = 7, PER_EVENT = 4 };
 
 struct port {
 	pthread_mutex_t lock; /* all below */
@@ -48,51 +41,41 @@ static void check(bool ok, const char *what, long got)
 
 static void on_knock(struct ix_thread *t, uint64_t handle)
 {
-	struct conn *c = ix_alloc_pages(sizeof(*c));
+	struct ix_sendq *q = calloc(1, sizeof(*q));
 
-	if (!c) {
+	if (q)
+		ix_accept(t, handle, (uintptr_t)q);
+	else
 		ix_reject(t, handle);
-		return;
-	}
-	c->handle = handle;
-	c->in = c->acked = 0;
-	ix_accept(t, handle, (uintptr_t)c);
 }
 
-static void on_recv(struct port *p, struct conn *c, const char *data,
-		    uint32_t len)
+static void on_recv(struct port *p, struct ix_sendq *q,
+		    const struct ix_event *e)
 {
-	uint32_t at = c->in % RING, n = len < RING - at ? len : RING - at;
-	struct ix_sg sg[2] = { { (uintptr_t)c->ring + at, n, 0 },
-			       { (uintptr_t)c->ring, len - n, 0 } };
-
-	if (!len) {
-		ix_close(p->t, c->handle, IX_CLOSE_ALL);
+	if (!e->len) {
+		ix_close(p->t, e->handle, IX_CLOSE_ALL);
 		return;
 	}
-	c->in += len;
-	if (c->in - c->acked > RING) {
-		check(false, "more on its way than fits", c->in - c->acked);
-		return;
-	}
-	memcpy(c->ring + at, data, n);
-	memcpy(c->ring, data + n, len - n);
-	ix_answer(p->t, c->handle, sg, len > n ? 2 : 1, len);
+	if (ix_sendq_put(q, ix_ptr(e->addr), e->len) < e->len)
+		check(false, "no memory for a message", e->len);
+	ix_sendq_send(p->t, q, e->handle, e->cookie, e->len);
 	p->messages++;
 }
 
 static void on_event(struct port *p, const struct ix_event *e)
 {
-	struct conn *c = (struct conn *)(uintptr_t)e->cookie;
+	struct ix_sendq *q = ix_ptr(e->cookie);
 
 	if (e->type == IX_EV_KNOCK)
 		on_knock(p->t, e->handle);
 	if (e->type == IX_EV_SENT || e->type == IX_EV_RECV)
-		c->acked += e->acked;
+		ix_sendq_acked(q, e->acked);
 	if (e->type == IX_EV_RECV)
-		on_recv(p, c, (const char *)(uintptr_t)e->addr, e->len);
-	if (e->type == IX_EV_DEAD)
-		ix_free_pages(c, sizeof(*c));
+		on_recv(p, q, e);
+	if (e->type == IX_EV_DEAD) {
+		ix_sendq_free(q);
+		free(q);
+	}
 }
 
 /* What the last crossing has brought, which may have been another thread's. */
