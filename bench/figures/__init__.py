@@ -22,6 +22,7 @@
     tuning.py   with the Linux side's knobs turned
     cores.py    1, 2, ... of them, the stack alone
     elastic.py  as many as the load wants
+    daemon.py   who gives them: what it costs, how soon it does
     policy.py   what would be given on eight cores of one's own
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
@@ -42,10 +43,10 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (batch, connections, cores, counts, cpu, designs, elastic,
-                     flood, frames, http, latency, load, memcached, moves,
-                     netpipe, path, policy, process, protection, rate, shared,
-                     tuning, veth, watched)
+from figures import (batch, connections, cores, counts, cpu, daemon, designs,
+                     elastic, flood, frames, http, latency, load, memcached,
+                     moves, netpipe, path, policy, process, protection, rate,
+                     shared, tuning, veth, watched)
 
 # In the order of the README's table.
 SCENARIOS = {
@@ -66,6 +67,7 @@ SCENARIOS = {
     "sizes": rate.sizes,
     "connections": connections.connections,
     "moves": moves.moves,
+    "resize": moves.resize,
     "watched": watched.watched,
     "etc": memcached.etc,
     "usr": memcached.usr,
@@ -88,6 +90,8 @@ SCENARIOS = {
     "process_echo": process.echo,
     "process_pingpong": process.pingpong,
     "designs": designs.designs,
+    "asleep": daemon.asleep,
+    "react": daemon.react,
     "elastic": elastic.elastic,
     "policy": policy.policy,
 }

@@ -28,7 +28,7 @@ LOADS = {"step": (0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1),
 POLICIES = "latency", "fixed"
 SETTINGS = """cores = "{cores}"; memory = "8G"; ix = "{ix}";
 dataplanes: {{ echo: {{ program = ["{echo}", "--port", "{port}"];
-    nic = "{nic}"; ip = "{ip}/24"; domain = "inline";
+    nic = "{nic}"; ip = "{ip}/24"; domain = "{domain}";
     min_cores = 1; max_cores = {most}; policy = "{policy}"; }}; }};
 """
 
@@ -36,7 +36,7 @@ dataplanes: {{ echo: {{ program = ["{echo}", "--port", "{port}"];
 class Daemon:
     """ixcpd with one dataplane, for the time of a with block."""
 
-    def __init__(self, bench, policy, most):
+    def __init__(self, bench, policy, most, domain="inline"):
         self.bench, self.nic = bench, bench.wire()
         self.dir = bench.directory()
         self.path = os.path.join(self.dir, "ixcpd.conf")
@@ -45,7 +45,7 @@ class Daemon:
             f.write(SETTINGS.format(
                 cores=",".join(map(str, cores)), ix=bench.program("ix"),
                 echo=bench.program("echo"), port=PORT, nic=self.nic,
-                ip=IP["s"], most=most, policy=policy))
+                ip=IP["s"], most=most, policy=policy, domain=domain))
 
     def plane(self):
         try:
@@ -102,12 +102,20 @@ class Watch(threading.Thread):
         return self.seen
 
 
-def client(bench, daemon, *options):
-    p = bench.start(bench.side("c", False) + bench.ixload(
+def begin(bench, daemon, *options):
+    return bench.start(bench.side("c", False) + bench.ixload(
         "ix", "--conns", str(CONNS), *options, nic=daemon.nic))
-    p.wait(LIMIT)
-    bench.processes.remove(p)
-    return json_of(p)
+
+
+def end(bench, process):
+    """What it said."""
+    process.wait(LIMIT)
+    bench.processes.remove(process)
+    return json_of(process)
+
+
+def client(bench, daemon, *options):
+    return end(bench, begin(bench, daemon, *options))
 
 
 def core_seconds(seen):

@@ -25,8 +25,10 @@ from lab import Failed, ask, counters, last_line
 
 CONNS = 20000  # of which 64 of 128 groups have half
 RATE = 20000  # messages a second, open loop: who waits is seen
+SELDOM = 200  # the same, that the client leaves its core to the server's thread
 SIZES = ["--tcp.max_conns", str(CONNS + 1024), "--tcp.per_source",
          str(CONNS + 1024), "--mbufs", "32768"]
+FULL = 256  # connections, closed loop
 PAUSE = 0.05
 # Nothing of these may be counted, by the server and by its peer.
 LOST = ("drop_early", "move_lost", "drop_forward", "drop_no_buffer",
@@ -48,10 +50,12 @@ class Side:
 
 
 class Run:
-    def __init__(self, bench, seconds):
+    """@load: of ixload, on @conns connections."""
+
+    def __init__(self, bench, seconds, conns, load):
         self.bench, self.nic = bench, bench.wire()
         self.server, self.peer = Side(bench), Side(bench)
-        self.seconds = seconds
+        self.seconds, self.conns, self.options = seconds, conns, load
         self.moves = []  # ns in all, and of that the gap
 
     def start(self):
@@ -61,55 +65,59 @@ class Run:
 
     def load(self):
         argv = self.bench.ixload(
-            "ix", "--conns", str(CONNS), "--rate", str(RATE), "--quiet",
+            "ix", "--conns", str(self.conns), *self.options, "--quiet",
             "--connect-timeout", "30", "--duration", str(self.seconds),
             nic=self.nic, extra=[*SIZES, *self.peer.option])
         return self.bench.start(self.bench.side("c", False) + argv)
 
     def until_open(self, load):
         until = time.monotonic() + LIMIT
-        while self.server.total("tcp_conns") < CONNS:
+        while self.server.total("tcp_conns") < self.conns:
             if load.poll() is not None or time.monotonic() > until:
-                raise Failed(f"no {CONNS} connections: "
+                raise Failed(f"no {self.conns} connections: "
                              f"{last_line(load.said())}")
             time.sleep(0.1)
         time.sleep(0.6)  # it warms up
 
-    def move(self, sock, source):
+    def tell(self, **request):
+        """The server; of what it then did, the counters."""
         names = "move_ns", "move_gap_ns"
         before = [self.server.total(n) for n in names]
-        answer = ask(sock, timeout=20, do="move", groups=GROUPS,
-                     **{"from": source, "to": 1 - source})
+        answer = ask(self.sock, timeout=20, **request)
         if "error" in answer:
-            raise Failed(f"a move: {answer['error']}")
+            raise Failed(f"{request}: {answer['error']}")
         self.moves.append([self.server.total(n) - b
                            for n, b in zip(names, before)])
 
-    def to_and_fro(self, server):
-        sock = os.path.join(self.server.dir, f"{server.process.pid}.sock")
+    def to_and_fro(self, requests):
         until = time.monotonic() + self.seconds - 0.2
         while time.monotonic() < until:
-            for source in 0, 1:
-                self.move(sock, source)
+            for r in requests:
+                self.tell(**r)
                 time.sleep(PAUSE)
 
     def lost(self):
         return self.server.total(*LOST) + self.peer.total(*LOST_PEER)
 
-    def measure(self, moving):
-        """What ixload says, and what was lost meanwhile."""
+    def measure(self, first=(), again=()):
+        """What ixload says, and what was lost meanwhile. @first: what the server
+        is told before; @again: all the time, in turn."""
         with self.start() as server:
+            self.sock = os.path.join(self.server.dir,
+                                     f"{server.process.pid}.sock")
+            for request in first:
+                self.tell(**request)
             load = self.load()
             self.until_open(load)
             before = self.lost()
-            if moving:
-                self.to_and_fro(server)
+            if again:
+                self.to_and_fro(again)
             lost = self.lost() - before
             if load.wait(LIMIT):
                 raise Failed(f"ixload: {last_line(load.said())}")
         text = load.said()
         result, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
-        return result, lost
+        return result, lost + result["peer_closed"] + result["wrong"]
 
 
 def instructions(bench):
@@ -132,29 +140,41 @@ def instructions(bench):
     return (many - few) / (more - some)
 
 
+def ms(run):
+    """Of each move, and of that the gap."""
+    return [[ns / 1e6 for ns in pair] for pair in run.moves]
+
+
 def moves(bench):
     """64 flow groups with 10,000 connections go to and fro: ms, by the counters
 
-    The load's slow answers are compared with those of the same load without
+    With next to no load: on a machine with two cores the client has one of them,
+    and what the scheduler lets it have of that is in the move otherwise. With a
+    load, whose slow answers are compared with those of the same load without
     moves, in turns."""
-    seconds = max(2, bench.seconds)
-    took = {"move": [], "gap": []}
+    requests = [{"do": "move", "groups": GROUPS, "from": a, "to": 1 - a}
+                for a in (0, 1)]
+    took = {"move": [], "gap": [], "loaded": []}
     worst, lost = 0, 0
 
     def run(kind):
         nonlocal worst, lost
-        r = Run(bench, seconds)
-        result, n = r.measure(kind == "moving")
-        if kind == "moving":
-            lost += n + result["peer_closed"] + result["wrong"]
-            ms = [[ns / 1e6 for ns in pair] for pair in r.moves]
-            worst = max(worst, *(m for m, _ in ms))
-            took["move"].append(statistics.median(m for m, _ in ms))
-            took["gap"].append(statistics.median(g for _, g in ms))
-            print(f"      {len(ms)} moves, {took['move'][-1]:.1f} ms")
+        rate = SELDOM if kind == "idle" else RATE
+        r = Run(bench, max(2, bench.seconds), CONNS, ("--rate", str(rate)))
+        result, n = r.measure(again=() if kind == "still" else requests)
+        if r.moves:
+            lost += n
+            move, gap = (statistics.median(x) for x in zip(*ms(r)))
+            print(f"      {len(r.moves)} moves, {move:.1f} ms")
+        if kind == "idle":
+            worst = max(worst, *(m for m, _ in ms(r)))
+            took["move"].append(move)
+            took["gap"].append(gap)
+        elif r.moves:
+            took["loaded"].append(move)
         return result["latency_ns"]["p99"] / 1e3
 
-    v = bench.compare(run, "still", "moving")
+    v = bench.compare(run, "idle", "still", "moving")
     t = {k: summary(x) for k, x in took.items()}
     each = instructions(bench)
     return {"unit": "us, p99 of the answers", "values": v, "moves": t, "rows": [
@@ -163,9 +183,46 @@ def moves(bench):
         row(t, "... of that, packets may have waited, ms, median",
             lambda m: m["gap"]),
         ("... the slowest of all, ms", worst, None, ""),
+        row(t, "... under load, whose client shares a thread's core, ms, median",
+            lambda m: m["loaded"]),
         ratio(v, "p99 of the answers: with moves all the time / without",
-              "moving", "still", 2, "<="),
+              "moving", "still"),
         ("packets lost, resent or out of order meanwhile, both sides", lost, 0,
          "<="),
         ("instructions per connection moved, both threads (callgrind)", each,
          None, "")]}
+
+
+# Of resize(): what the server is told before, and all the time.
+CORES = [{"do": "cores", "n": n} for n in (1, 2)]
+CASES = {"one core": (CORES[:1], ()), "two cores": (CORES[1:], ()),
+         "changing": ((), CORES)}
+
+
+def resize(bench):
+    """a core is added and taken away, again and again, at full load
+
+    Closed loop, all that both cores can do. Which number of cores is the slower
+    one depends on the machine: with two cores, the client has one of them."""
+    changes, lost = 0, 0
+
+    def run(kind):
+        nonlocal changes, lost
+        r = Run(bench, max(2, bench.seconds), FULL, ())
+        first, again = CASES[kind]
+        result, n = r.measure(first, again)
+        if again:
+            changes += len(r.moves)
+            lost += n
+            print(f"      {len(r.moves)} changes, "
+                  f"{statistics.median(m for m, _ in ms(r)):.1f} ms")
+        return result["latency_ns"]["p99"] / 1e3
+
+    v = bench.compare(run, *CASES)
+    return {"unit": "us, p99 of the answers", "values": v, "rows": [
+        row(v, "p99 at full load: cores come and go / the slower of one core and "
+            "two", lambda m: m["changing"] /
+            max(m["one core"], m["two cores"]), 2, "<="),
+        ("packets lost, resent or out of order meanwhile, both sides, all "
+         "turns", lost, 0, "<="),
+        ("cores added and taken away", changes, None, "")]}

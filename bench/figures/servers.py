@@ -102,18 +102,25 @@ def family(*pids):
     return found
 
 
+def threads_seconds(pid):
+    """That each thread of a process has run, by the scheduler's clock."""
+    found = {}
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                found[task] = int(f.read().split()[0]) / 1e9
+    except OSError:
+        pass
+    return found
+
+
+def cpu_seconds_of(pid):
+    return sum(threads_seconds(pid).values())
+
+
 def cpu_seconds(*pids):
-    """That processes, their threads and families have run, by the scheduler's
-    clock."""
-    total = 0
-    for one in family(*pids):
-        try:
-            for task in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{task}/schedstat") as f:
-                    total += int(f.read().split()[0])
-        except OSError:
-            pass
-    return total / 1e9
+    """... of processes and their families."""
+    return sum(map(cpu_seconds_of, family(*pids)))
 
 
 def user_and_kernel(*pids):

@@ -230,6 +230,12 @@ STORIES = {
         "are the slowest answers (one of a hundred is slower), with and without "
         "that? Messages come at a given rate, whether or not earlier ones are "
         "answered, so that whoever waits is seen. A lower bar is better."),
+    "resize": Story(
+        "A core more, a core less, at full load",
+        "256 connections ask as fast as they are answered, and the server is given "
+        "a second core and loses it again, twenty times a second. How slow are "
+        "the slowest answers (one of a hundred is slower), beside the same server "
+        "left alone with one core or with two? A lower bar is better."),
     "watched": Story(
         "What it costs to be looked at",
         "While a server is as busy as it can be, somebody reads its counters, the "
@@ -330,6 +336,16 @@ STORIES = {
         "1,000 connections ask for the same short page again and again: a server "
         "of 80 lines on IX, its application behind a wall (process), beside nginx "
         "with one process. A higher bar is better."),
+    "asleep": Story(
+        "What idleness costs, the daemon included",
+        "A server with 64 open connections that nobody uses, under the daemon "
+        "that gives it cores: how much of a core do all processes take? Lower is "
+        "better."),
+    "react": Story(
+        "How soon a core comes",
+        "A server that was idle has one core. Now it is asked as much as the "
+        "client can: how long until the daemon has seen that it has too much to "
+        "do, and a second core serves half of the connections? Lower is better."),
     "elastic": Story(
         "Cores that follow the load",
         "A server that gets and loses cores while it works: the load steps up "
