@@ -154,8 +154,10 @@ def loss(bench):
     rows, values = [], {}
     for name, delay in ("10 ms", "5ms"), ("LAN", "100us"):
         for percent in 0.1, 1, 3:
-            # As much as takes a few seconds.
-            size = int(4e6 / percent ** 0.5) * (1 if delay == "5ms" else 4)
+            # As much as takes some two seconds: before the first loss slow
+            # start fills the path's queue, and that, or a timeout, would be
+            # most of a shorter transfer.
+            size = int(4e6 / percent ** 0.5) * (1 if delay == "5ms" else 16)
             runs = 0
 
             def run(kind):
