@@ -28,11 +28,9 @@ struct lines_client {
 
 /* ---- the socket */
 
-/* The mask is the process's, and other threads may make files meanwhile: so
- * the mode is set afterwards. */
 /* Nobody has descriptors to pass to us, and to drop one may take as long as its
- * maker likes: a connection that lingers. Linux before 6.16 cannot refuse them.
- */
+ * maker likes: a connection that lingers. Linux before 6.16 cannot refuse them:
+ * struct hurry is for that. */
 static void refuse_descriptors(int fd)
 {
 	int no = 0;
@@ -40,6 +38,18 @@ static void refuse_descriptors(int fd)
 	setsockopt(fd, SOL_SOCKET, LINES_PASSRIGHTS, &no, sizeof(no));
 }
 
+/* Begins no hurry where nothing can be passed to us. */
+static bool burdened(const struct lines *l)
+{
+	int yes = 1;
+	socklen_t len = sizeof(yes);
+
+	return getsockopt(l->fd, SOL_SOCKET, LINES_PASSRIGHTS, &yes, &len) ||
+	       yes;
+}
+
+/* The mask is the process's, and other threads may make files meanwhile: so
+ * the mode is set afterwards. */
 int lines_listen(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -69,6 +79,18 @@ static void close_passed(struct lines_fds *pass)
 		close(pass->fd[--pass->n]);
 }
 
+/* With all that was passed to it, and read by nobody. */
+static void hang_up(struct lines *l, int fd)
+{
+	bool hurried = burdened(l);
+
+	if (hurried)
+		hurry_begin(&l->hurry);
+	close(fd);
+	if (hurried)
+		hurry_end(&l->hurry);
+}
+
 static void drop(struct lines *l, u32 i)
 {
 	struct lines_client *c = l->clients[i];
@@ -76,7 +98,7 @@ static void drop(struct lines *l, u32 i)
 	if (l->gone)
 		l->gone(l->arg, c->peer.id);
 	close_passed(&c->pass);
-	close(c->fd);
+	hang_up(l, c->fd);
 	free(c->out);
 	free(c);
 	l->clients[i] = l->clients[--l->n];
@@ -161,7 +183,7 @@ static void welcome(struct lines *l, u64 now)
 		if (c)
 			l->clients[l->n++] = c;
 		else if (fd >= 0)
-			close(fd);
+			hang_up(l, fd);
 		else
 			l->full = errno != EAGAIN && errno != EINTR;
 	}
@@ -245,11 +267,17 @@ static bool take_line(struct lines *l, struct lines_client *c, u64 now)
 	return say(c, out, now);
 }
 
-static bool get(struct lines_client *c, u64 now)
+static bool get(struct lines *l, struct lines_client *c, u64 now)
 {
-	ssize_t n = recv(c->fd, c->in + c->in_len, LINES_REQUEST - c->in_len,
-			 MSG_DONTWAIT);
+	bool hurried = burdened(l);
+	ssize_t n;
 
+	if (hurried)
+		hurry_begin(&l->hurry);
+	n = recv(c->fd, c->in + c->in_len, LINES_REQUEST - c->in_len,
+		 MSG_DONTWAIT);
+	if (hurried)
+		hurry_end(&l->hurry);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (!n)
@@ -267,7 +295,7 @@ static bool serve(struct lines *l, struct lines_client *c, u64 now)
 	if (c->ready && c->out)
 		ok = put(c, now);
 	else if (c->ready)
-		ok = get(c, now);
+		ok = get(l, c, now);
 	if (ok && !c->out)
 		ok = take_line(l, c, now);
 	return ok && (!c->began || now - c->began < LINES_SLOW_NS);
@@ -333,9 +361,12 @@ void lines_serve(struct lines *l, u64 now)
 	welcome(l, now);
 }
 
+/* Maybe by another thread than served it. */
 void lines_close(struct lines *l)
 {
+	hurry_free(&l->hurry);
 	while (l->n)
 		drop(l, 0);
-	close(l->fd);
+	hang_up(l, l->fd);
+	hurry_free(&l->hurry);
 }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "base/types.h"
+#include "dom/host/hurry.h"
 
 enum {
 	LINES_REQUEST = 4096,
@@ -52,6 +53,7 @@ struct lines {
 	u32 n;
 	u64 ids;   /* given */
 	bool full; /* no descriptor was to be had: not asked for a while */
+	struct hurry hurry; /* of what clients pass to us */
 	struct lines_client *clients[LINES_CLIENTS];
 
 	/* Decides who is trusted. */
@@ -65,8 +67,8 @@ struct lines {
 	void *arg;
 };
 
-/* SO_PASSRIGHTS: off for all connections, on again for who has one handed to him,
- * and wants descriptors. */
+/* SO_PASSRIGHTS: off for all connections, on again for who has one handed to
+ * him, and wants descriptors. */
 enum { LINES_PASSRIGHTS = 83 };
 
 /* A socket at @path, in place of what is there, that everybody may connect to:

@@ -24,8 +24,9 @@
 /* The control thread's: it serves clients, asks elastic threads, and opens
  * nothing. */
 static const int control[] = {
-	SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
-	SCMP_SYS(sendmsg), SCMP_SYS(close),	 SCMP_SYS(brk),
+	SCMP_SYS(accept4),	SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg),	SCMP_SYS(close),      SCMP_SYS(brk),
+	SCMP_SYS(timer_create),
 };
 
 /* Whatever the arguments. */

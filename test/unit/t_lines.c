@@ -3,6 +3,7 @@
  * The time is the test's. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -88,7 +89,7 @@ static void serve(void)
 	}
 }
 
-static int client(void)
+static int dial(void)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -98,7 +99,15 @@ static int client(void)
 		close(fd);
 		return -1;
 	}
-	serve();
+	return fd;
+}
+
+static int client(void)
+{
+	int fd = dial();
+
+	if (fd >= 0)
+		serve();
 	return fd;
 }
 
@@ -355,6 +364,56 @@ static void not_burdened(void **state)
 	close(fd);
 }
 
+/* A TCP connection whose peer reads nothing, and that lingers an hour. */
+static int lingers(int *peer)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct linger hour = { 1, 3600 };
+	socklen_t len = sizeof(a);
+	int listening = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(listening, (const void *)&a, len), 0);
+	assert_int_equal(listen(listening, 1), 0);
+	getsockname(listening, (void *)&a, &len);
+	assert_int_equal(connect(fd, (const void *)&a, len), 0);
+	*peer = accept(listening, NULL, NULL);
+	close(listening);
+	while (send(fd, heard, sizeof(heard), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof(hour)), 0);
+	return fd;
+}
+
+/* Linux before 6.16: what was passed is ours to drop, read or refused unread.
+ */
+static void burdened(void **state)
+{
+	int fd[LINES_OF_USER + 1], peer[2], burden, yes = 1;
+
+	setsockopt(l.fd, SOL_SOCKET, LINES_PASSRIGHTS, &yes, sizeof(yes));
+	trust = false;
+	alarm(30); /* ends who lingers, and fails */
+	for (u32 i = 0; i <= LINES_OF_USER; i++) {
+		fd[i] = dial();
+		if (i && i < LINES_OF_USER)
+			continue;
+		burden = lingers(&peer[i > 0]);
+		assert_int_equal(pass_to(fd[i], burden), 2);
+		close(burden);
+		serve();
+	}
+	alarm(0);
+	assert_string_equal(hear(fd[0]), "you said x\n");
+	assert_null(hear(fd[LINES_OF_USER]));
+	for (u32 i = 0; i <= LINES_OF_USER; i++)
+		close(fd[i]);
+	close(peer[0]);
+	close(peer[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(full_house, setup, teardown),
 		cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_burdened, setup, teardown),
+		cmocka_unit_test_setup_teardown(burdened, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting, setup, teardown),
 	};
 	int failed;
