@@ -57,6 +57,7 @@ struct host_thread {
 	bool serves;   /* it listens, which a predecessor has been told */
 	struct host_spin spin;
 	bool spin_told;
+	bool patient;  /* SCHED_BATCH, see spin.h */
 	u64 max_sleep; /* ns */
 	u64 limit_ns;  /* between two looks at the network without the
 			* application */
@@ -155,6 +156,11 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
  * -ESHUTDOWN if it is too late, -EBUSY. */
 void host_release(struct host_thread *t);
 int host_take(struct host_thread *t);
+
+/* On the elastic thread: it takes the core from others again (spin.h), for what
+ * it does besides, or for @now + SPIN_HASTE_NS at least. */
+void host_impatient(struct host_thread *t);
+void host_hasten(struct host_thread *t, u64 now);
 
 /* One crossing: executes the batch, returns with event conditions in
  * dp->up, or with IX_RUN_FLUSH at once. 0, or -ESHUTDOWN after

@@ -90,6 +90,7 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 	store_release(&t->caller, pthread_self());
 	WRITE_ONCE(t->tid, (pid_t)syscall(SYS_gettid));
 	t->attached = true;
+	t->patient = false;
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns that a sleep may be late */
 	return 0;
 }
@@ -103,8 +104,33 @@ static bool claim(struct host_thread *t)
 					   __ATOMIC_RELAXED);
 }
 
+/* Not of a thread to which somebody has given another policy. */
+static void set_policy(struct host_thread *t)
+{
+	static const struct sched_param none;
+	int is = sched_getscheduler(0);
+
+	t->patient = !t->patient;
+	if (is == SCHED_OTHER || is == SCHED_BATCH)
+		sched_setscheduler(0, t->patient ? SCHED_BATCH : SCHED_OTHER,
+				   &none);
+}
+
+void host_impatient(struct host_thread *t)
+{
+	if (t->patient)
+		set_policy(t);
+}
+
+void host_hasten(struct host_thread *t, u64 now)
+{
+	t->spin.haste_till = max(t->spin.haste_till, now + SPIN_HASTE_NS);
+	host_impatient(t);
+}
+
 void host_release(struct host_thread *t)
 {
+	host_impatient(t);
 	store_release(&t->caller, 0);
 }
 
@@ -255,6 +281,9 @@ static void idle(struct host_thread *t, u64 now)
 	struct dp *dp = t->dp;
 	u64 ns;
 
+	if (unlikely(t->patient !=
+		     (!t->parked && host_spin_patient(&t->spin, now))))
+		set_policy(t);
 	switch (whether_spin(t, now)) {
 	case SPIN_ON:
 		_mm_pause();

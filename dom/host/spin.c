@@ -14,16 +14,22 @@ enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now)
 	return SPIN_OFFER;
 }
 
-/* One offer that is taken may be a chore of the kernel's; several out of a few
- * are somebody with work. After a pause one more is enough. */
+/* One of these may be a chore of the kernel's, or the host's; several out of a
+ * few are somebody with work. After a pause one more is enough. */
+static bool often(u32 *weight, bool one)
+{
+	if (one)
+		*weight = min(*weight + SPIN_TAKEN, (u32)SPIN_SURE);
+	else
+		*weight -= *weight != 0;
+	return one && *weight >= SPIN_SHARED;
+}
+
 void host_spin_offered(struct host_spin *s, u64 ns, u64 now)
 {
-	if (ns < SPIN_TAKEN_NS) {
-		s->weight -= s->weight != 0;
-		return;
-	}
-	s->weight = min(s->weight + SPIN_TAKEN, (u32)SPIN_SURE);
-	if (s->weight < SPIN_SHARED)
+	if (often(&s->kept, ns >= SPIN_KEPT_NS))
+		s->haste_till = now + SPIN_HASTE_NS;
+	if (!often(&s->weight, ns >= SPIN_TAKEN_NS))
 		return;
 	s->shared_till = now + SPIN_RETRY_NS;
 	s->met = true;

@@ -9,6 +9,13 @@
  *
  * It notices by offering the core, once in a spin: sched_yield() comes back at
  * once unless somebody else ran meanwhile.
+ *
+ * How long they ran tells whom a packet may interrupt. Clients give the core
+ * back soon: to go on until they wait brings us more packets at once, and to
+ * take the core from them at each costs a switch there and back (a third of
+ * their requests with two of ours on two cores). Our own application, where it
+ * is a process, goes to sleep after it has handed over. Who computes keeps the
+ * core for a time slice, and is interrupted.
  */
 #ifndef DOM_HOST_SPIN_H
 #define DOM_HOST_SPIN_H
@@ -18,17 +25,21 @@
 enum {
 	SPIN_OFFER_NS = 4000,	  /* without work: then offer the core */
 	SPIN_TAKEN_NS = 4000,	  /* yield took so long: somebody ran */
+	SPIN_KEPT_NS = 1000000,	  /* ... somebody who has much to do */
 	SPIN_RETRY_NS = 50000000, /* then see whether it is still wanted */
 	SPIN_TAKEN = 4,	 /* an offer taken counts for so many refused */
 	SPIN_SHARED = 8, /* from here on the core is not ours alone */
 	SPIN_SURE = 12,	 /* more than this is not remembered */
+	SPIN_HASTE_NS = 1000000000, /* then see whether it is still needed */
 };
 
 struct host_spin {
 	u64 limit_ns;	 /* the setting; 0: never spin, UINT64_MAX: always */
 	u64 offered;	 /* worked_at of the spin with the last offer */
 	u64 shared_till; /* block until then */
-	u32 weight;	 /* of the offers that were taken */
+	u64 haste_till;	 /* interrupt others until then */
+	u32 weight;	 /* of the offers that were taken, */
+	u32 kept;	 /* ... and of those that were for long */
 	bool met;	 /* the core has been a shared one */
 };
 
@@ -43,5 +54,13 @@ enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now);
 
 /* The core was offered for @ns, until @now. */
 void host_spin_offered(struct host_spin *s, u64 ns, u64 now);
+
+/* May others on our core go on, when a packet comes, until they wait? Not where
+ * the core is never offered, so that nobody knows who they are. */
+static inline bool host_spin_patient(const struct host_spin *s, u64 now)
+{
+	return s->limit_ns > SPIN_OFFER_NS && s->limit_ns != UINT64_MAX &&
+	       now >= s->haste_till;
+}
 
 #endif

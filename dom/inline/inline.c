@@ -80,6 +80,7 @@ static int detach(struct ix_port *port)
 	struct host_thread *t = port->priv;
 	bool any = false;
 
+	host_impatient(t);
 	host_detach(t);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the last two at once */
 	for (u32 i = 0; i < t->host->nthreads; i++)

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -154,12 +155,30 @@ static int add_common(scmp_filter_ctx f)
 	return err ? err : trap_last_words(f);
 }
 
+/* Its own: dom/host/spin.h. */
+static int allow_policy(scmp_filter_ctx f)
+{
+	static const int policies[] = { SCHED_OTHER, SCHED_BATCH };
+	int err = seccomp_rule_add(f, SCMP_ACT_ALLOW,
+				   SCMP_SYS(sched_getscheduler), 1,
+				   SCMP_A0(SCMP_CMP_EQ, 0, 0));
+
+	for (size_t i = 0; i < ARRAY_SIZE(policies) && !err; i++)
+		err = seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2,
+			SCMP_A0(SCMP_CMP_EQ, 0, 0),
+			SCMP_A1(SCMP_CMP_EQ, (u64)policies[i], 0));
+	return err;
+}
+
 static int add_elastic(scmp_filter_ctx f, const struct proc *p)
 {
 	int err;
 
 	seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	err = add_common(f);
+	if (!err)
+		err = allow_policy(f);
 	return err ? err : allow_fds(f, p);
 }
 

@@ -13,7 +13,8 @@
  *
  * In the best case a round trip costs two system calls: FUTEX_WAKE of the
  * application, which the dataplane preempts at once, and FUTEX_WAIT of the
- * dataplane, which finds the application awake.
+ * dataplane, which finds the application awake. While it lets others go on
+ * (dom/host/spin.h), the application goes to sleep first: four.
  *
  * The other side is not trusted: any change of its word is a turn, and one that
  * never comes is a timeout. It can also wake us without a turn, or requeue us

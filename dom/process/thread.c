@@ -70,6 +70,7 @@ static void report_stuck(struct proc_thread *t, u32 seconds)
 
 static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 {
+	host_hasten(t->host, s->began + ns);
 	if (!s->overrun) {
 		s->overrun = true;
 		t->host->dp->stat->app_overruns++;
@@ -253,6 +254,8 @@ static void *elastic_thread(void *arg)
 	proc_limit_open(&t->limit,
 			t->proc->guest ? UINT64_MAX : t->host->limit_ns);
 	t->host->lingers = true;
+	if (t->proc->guest) /* ring 0 spins, and offers nothing */
+		t->host->spin.haste_till = UINT64_MAX;
 	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);
 	if (!t->err && t->proc->guest && !t->limit.usable)
 		t->err = -EAGAIN;

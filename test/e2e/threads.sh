@@ -7,7 +7,20 @@
 
 [ "$(nproc)" -ge 2 ] || skip "needs two cores"
 topology 2
+# How many of its threads let others on their cores go on until they wait: they
+# are SCHED_BATCH (field 41; the name has no blanks).
+patient() {
+	awk '$41 == 3' /proc/$server/task/*/stat | wc -l
+}
+soon() {
+	for i in $(seq 100); do
+		[ "$(patient)" = "$1" ] && return
+		sleep 0.1
+	done
+	return 1
+}
 serve 5001 --cores 0,1 -- "$xfer"
+ok "others on their cores may go on" soon 2
 ok "Linux to IX" peer send $ip_ix 5001 50000000
 ok "IX to Linux" peer recv $ip_ix 5001 50000000
 many_both() {
@@ -48,7 +61,8 @@ ok "forwarding was needed" test "$(stat forwarded)" -gt 0
 ok "nothing leaked" at_rest
 stop_server
 
-serve 7 --cores 0,1 -- "$echo" --port 7 --udp
+serve 7 --cores 0,1 --idle block -- "$echo" --port 7 --udp
+ok "they may not where they are not known" test "$(patient)" = 0
 opened=$(stat tcp_passive_opens)
 ok "1000 connections" peer churn $ip_ix 7 1000 100
 ok "none lost, none twice" reaches tcp_passive_opens $((opened + 1000))

@@ -98,12 +98,41 @@ static void alone_again(void **state)
 		assert_true(spin_once(&s, &c, 0) >= LIMIT_NS);
 }
 
+/* Others who give the core back may go on; who keeps it is interrupted, for as
+ * long as he does. */
+static void patience(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+	u64 began;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++, c.t += SPIN_RETRY_NS / 10) {
+		assert_true(host_spin_patient(&s, c.t));
+		/* now and then the machine's host has the core */
+		spin_once(&s, &c, i % 10 ? 100000 : 4000000);
+	}
+	began = c.t;
+	for (; c.t - began < 3000000000; c.t += 20000)
+		spin_once(&s, &c, 3000000);
+	assert_false(host_spin_patient(&s, c.t));
+	began = c.t;
+	while (!host_spin_patient(&s, c.t)) {
+		spin_once(&s, &c, 10000);
+		c.t += 20000;
+	}
+	assert_in_range(c.t - began, SPIN_HASTE_NS - 2 * SPIN_RETRY_NS,
+			SPIN_HASTE_NS + 2 * SPIN_RETRY_NS);
+}
+
 static void as_set(void **state)
 {
 	struct host_spin never = { .limit_ns = 0 };
 	struct host_spin always = { .limit_ns = UINT64_MAX };
 
 	(void)state;
+	assert_false(host_spin_patient(&never, 5));
+	assert_false(host_spin_patient(&always, 5));
 	assert_int_equal(host_spin(&never, 5, 5), SPIN_BLOCK);
 	for (u64 t = 5; t < 1000 * LIMIT_NS; t += LIMIT_NS)
 		assert_int_equal(host_spin(&always, 5, t), SPIN_ON);
@@ -116,6 +145,7 @@ int main(void)
 		cmocka_unit_test(chores_are_no_company),
 		cmocka_unit_test(in_company),
 		cmocka_unit_test(alone_again),
+		cmocka_unit_test(patience),
 		cmocka_unit_test(as_set),
 	};
 
