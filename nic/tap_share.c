@@ -143,11 +143,14 @@ static bool lives(const struct tap_steering *s, u32 place)
 static int claim(struct tap_steering *s, u32 others)
 {
 	u32 other = lives(s, 1);
-	u32 left = lives(s, other) ? s->vars->count[other] : 0;
+	bool there = lives(s, other);
 
-	if (others != left || !linux_claim(place_of(s, !other)))
+	if (others != (there ? s->vars->count[other] : 0))
 		return -EBUSY;
-	s->vars->count[other] = left;
+	if (!there) /* before anybody can join beside us */
+		s->vars->count[other] = 0;
+	if (!linux_claim(place_of(s, !other)))
+		return -EBUSY;
 	s->place = s->flows.place = !other;
 	return 0;
 }
@@ -203,14 +206,20 @@ void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues)
 		s->vars->queue[s->place][i] = (u8)(others + i);
 	foresee(s, others, nqueues);
 	WRITE_ONCE(s->vars->count[s->place], nqueues);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* tap_share_leave() */
+	if (!lives(s, !s->place))
+		s->vars->heir = s->place;
 }
 
 bool tap_share_leave(struct tap_steering *s)
 {
 	s->vars->count[s->place] = 0;
-	if (s->vars->count[!s->place])
-		s->vars->heir = !s->place;
+	s->vars->serving[s->place] = 0;
 	store_release(place_of(s, s->place), 0);
+	/* Who enters now sees that we have gone, or we that he is there. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (READ_ONCE(s->vars->count[!s->place]))
+		s->vars->heir = !s->place;
 	return !lives(s, !s->place);
 }
 

@@ -218,6 +218,7 @@ void xdp_pair_leave(struct xdp_pair *s)
 
 	if (!h)
 		return;
+	WRITE_ONCE(h->places[s->place].serving, 0); /* nor the next one's */
 	store_release(&h->places[s->place].who, 0);
 	if (h->places[!s->place].who)
 		WRITE_ONCE(h->heir, !s->place);
