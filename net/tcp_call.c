@@ -202,8 +202,6 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 	return 0;
 }
 
-/* RST in CLOSING and LAST-ACK, too, where RFC 9293 section 3.10.5 has none:
- * what is not acknowledged yet is lost, and the peer should not wait for it. */
 /* Its SYN may not have been answered yet: it is left to be asked again, as
  * others are now, and a reset would refuse it. */
 static bool asks_again(const struct net *net, const struct tcp_conn *c, u64 now)
@@ -211,6 +209,8 @@ static bool asks_again(const struct net *net, const struct tcp_conn *c, u64 now)
 	return c->state == TCP_SYN_RCVD && now < net->tcp.hush_until;
 }
 
+/* RST in CLOSING and LAST-ACK, too, where RFC 9293 section 3.10.5 has none:
+ * what is not acknowledged yet is lost, and the peer should not wait for it. */
 void tcp_abort(struct net *net, struct tcp_conn *c, u64 now)
 {
 	if (c->state >= TCP_SYN_RCVD && c->state != TCP_TIME_WAIT &&

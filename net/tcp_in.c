@@ -39,7 +39,8 @@ static bool take_ack(struct net *net, struct tcp_conn *c,
 		if (c->listener.raw &&
 		    !tcp_in_share(net, c->flow.raddr, c->flow.lport)) {
 			net->stat->drop_tcp_share++;
-			tcp_abort(net, c, now);
+			tcp_send_rst(net, c, now); /* its SYN was answered */
+			tcp_release(net, c);
 			return false;
 		}
 		tcp_new_window(net, c, s->wnd);
