@@ -137,6 +137,8 @@ u64 proc_thread_look(struct proc_thread *t, u64 began)
 	u64 now = host_now(&t->host->clock);
 
 	s.due = t->host->worked_at + t->host->limit_ns;
+	if (t->host->worked_at == t->looked_at)
+		s.due = t->next_look;
 	if (now < s.due && host_called(t->host))
 		return min(s.due, look_around(t));
 	if (now < s.due)
