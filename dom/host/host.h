@@ -62,7 +62,7 @@ struct host_thread {
 	u64 limit_ns;  /* between two looks at the network without the
 			* application */
 	u64 born;      /* all time since then is idle_ns or busy_ns */
-	u64 life_at;   /* host_attach() */
+	u64 life_at;   /* the application attached; 0: not yet */
 	u64 worked_at; /* when there was work last */
 	u64 chores_at; /* when chores() is due */
 

@@ -145,7 +145,7 @@ int host_take(struct host_thread *t)
  * more. */
 static void hush(struct host_thread *t, u64 now)
 {
-	bool worked = now - t->life_at > WORKED_NS;
+	bool worked = t->life_at && now - t->life_at > WORKED_NS;
 
 	t->dp->net.tcp.hush_until =
 		t->host->conf.restart && worked ? now + HUSH_NS : 0;

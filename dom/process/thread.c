@@ -24,8 +24,9 @@ enum {
 };
 
 /* When the application wakes this thread, it should preempt the application at
- * once: see handover.h. A short slice (Linux 6.12) and a lower nice value,
- * where permitted, ask the scheduler to. An optimisation only. */
+ * once: see handover.h, and spin.h for when not. A short slice (Linux 6.12) and
+ * a lower nice value, where permitted, ask the scheduler to. An optimisation
+ * only. */
 static void be_prompt(void)
 {
 	struct {
@@ -81,8 +82,8 @@ static void overrun(struct proc_thread *t, struct stay *s, u64 ns)
 	}
 }
 
-/* Woken without a turn: by the timer, a timeout, host_call(), or a futex call of
- * A's. Returns until when to sleep, on the clock of futex(2). */
+/* Woken without a turn: by the timer, a timeout, host_call(), or a futex call
+ * of A's. Returns until when to sleep, on the clock of futex(2). */
 static u64 woken(struct proc_thread *t, struct stay *s)
 {
 	u64 now = host_now(&t->host->clock);
@@ -194,6 +195,7 @@ static int attach(struct proc_thread *t)
 		return -EBUSY;
 	dp->arena.app_base = READ_ONCE(t->down->arena);
 	dp->pool.app_frames = READ_ONCE(t->down->frames) + offset;
+	t->host->life_at = host_now(&t->host->clock);
 	t->attached = true;
 	WRITE_ONCE(t->came, true);
 	return 0;
@@ -259,6 +261,7 @@ static void *elastic_thread(void *arg)
 	if (t->proc->guest) /* ring 0 spins, and offers nothing */
 		t->host->spin.haste_till = UINT64_MAX;
 	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);
+	t->host->life_at = 0; /* until A attaches */
 	if (!t->err && t->proc->guest && !t->limit.usable)
 		t->err = -EAGAIN;
 	if (!t->err)

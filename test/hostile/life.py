@@ -260,6 +260,14 @@ def nobody_refused(args):
     server.end()
 
 
+def knock():
+    try:
+        connect(1).close()
+        return "taken"
+    except OSError as e:
+        return type(e).__name__
+
+
 def nobody_there(args):
     """A program that never attaches, and the pauses between lives that end
     at once: the address is alive."""
@@ -267,16 +275,16 @@ def nobody_there(args):
     watch = Watch(args.lab, server, questions="pings")
     time.sleep(1)
     watch.ends("never attached")
-    try:
-        connect(1).close()
-        outcome = "taken"
-    except OSError as e:
-        outcome = type(e).__name__
+    outcome = knock()
     check("never attached: who knocks is refused",
           outcome == "ConnectionRefusedError", f"({outcome})")
     server.end()
     server = Server(args, "--restart", program=["false"], ready="pings")
     check("between lives: pings are answered", server.pings(10))
+    time.sleep(4)  # pauses are of a second by now, which are no lives
+    outcome = knock()
+    check("between lives that end at once: who knocks is refused",
+          outcome == "ConnectionRefusedError", f"({outcome})")
     server.end()
 
 
