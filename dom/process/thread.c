@@ -63,6 +63,15 @@ static u64 look_around(struct proc_thread *t)
 	return t->next_look;
 }
 
+/* A timer may want it before the limit: the last look has told, and that holds
+ * until A receives. */
+static u64 next_look(const struct proc_thread *t)
+{
+	return unlikely(t->host->worked_at == t->looked_at)
+		       ? t->next_look
+		       : t->host->worked_at + t->host->limit_ns;
+}
+
 static void report_stuck(struct proc_thread *t, u32 seconds)
 {
 	store_release(&t->stuck_s, seconds);
@@ -114,9 +123,7 @@ static int next_turn(struct proc_thread *t, u32 *turn)
 	struct stay s = { .began = now };
 	u32 last = *turn;
 
-	s.due = t->host->worked_at + t->host->limit_ns;
-	if (unlikely(t->host->worked_at == t->looked_at))
-		s.due = t->next_look;
+	s.due = next_look(t);
 	if (unlikely(now >= s.due)) {
 		s.due = look_around(t);
 		now = t->host->worked_at;
@@ -137,9 +144,7 @@ u64 proc_thread_look(struct proc_thread *t, u64 began)
 	struct stay s = { .began = began };
 	u64 now = host_now(&t->host->clock);
 
-	s.due = t->host->worked_at + t->host->limit_ns;
-	if (t->host->worked_at == t->looked_at)
-		s.due = t->next_look;
+	s.due = next_look(t);
 	if (now < s.due && host_called(t->host))
 		return min(s.due, look_around(t));
 	if (now < s.due)

@@ -1111,7 +1111,7 @@ CONTROL = [
            ["t_xdp_steer"]),
     Mutant("timers wait for the limit while A crosses",
            "dom/process/thread.c",
-           "if (unlikely(t->host->worked_at == t->looked_at))", "if (0)",
+           "unlikely(t->host->worked_at == t->looked_at)", "false",
            ["t_proc_turn"]),
     Mutant("peers can compute where flows are", "nic/tap_steer.c",
            "\ts->vars->key = s->flows.key;\n",
