@@ -39,8 +39,9 @@ void hurry_begin(struct hurry *h)
 
 	sigemptyset(&signal);
 	sigaddset(&signal, HURRY_SIGNAL);
-	h->made = h->made || make(h);
-	if (!h->made)
+	if (h && !h->made)
+		h->made = make(h);
+	if (!h || !h->made)
 		return;
 	pthread_sigmask(SIG_UNBLOCK, &signal, &h->before);
 	set(h, HURRY_NS);
@@ -48,7 +49,7 @@ void hurry_begin(struct hurry *h)
 
 void hurry_end(struct hurry *h)
 {
-	if (!h->made)
+	if (!h || !h->made)
 		return;
 	set(h, 0);
 	pthread_sigmask(SIG_SETMASK, &h->before, NULL);

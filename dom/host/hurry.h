@@ -21,7 +21,7 @@
 #define HURRY_SIGNAL (SIGRTMAX - 1)
 #define HURRY_NS 5000000
 
-/* Zeroed: not used yet. */
+/* Zeroed: not used yet. NULL in its place: there is no need to hurry. */
 struct hurry {
 	bool made;
 	timer_t timer;

@@ -38,14 +38,16 @@ static void refuse_descriptors(int fd)
 	setsockopt(fd, SOL_SOCKET, LINES_PASSRIGHTS, &no, sizeof(no));
 }
 
-/* Begins no hurry where nothing can be passed to us. */
-static bool burdened(const struct lines *l)
+/* NULL where nothing can be passed to us. */
+static struct hurry *hurry(struct lines *l)
 {
 	int yes = 1;
 	socklen_t len = sizeof(yes);
 
-	return getsockopt(l->fd, SOL_SOCKET, LINES_PASSRIGHTS, &yes, &len) ||
-	       yes;
+	if (!getsockopt(l->fd, SOL_SOCKET, LINES_PASSRIGHTS, &yes, &len) &&
+	    !yes)
+		return NULL;
+	return &l->hurry;
 }
 
 /* The mask is the process's, and other threads may make files meanwhile: so
@@ -82,13 +84,11 @@ static void close_passed(struct lines_fds *pass)
 /* With all that was passed to it, and read by nobody. */
 static void hang_up(struct lines *l, int fd)
 {
-	bool hurried = burdened(l);
+	struct hurry *h = hurry(l);
 
-	if (hurried)
-		hurry_begin(&l->hurry);
+	hurry_begin(h);
 	close(fd);
-	if (hurried)
-		hurry_end(&l->hurry);
+	hurry_end(h);
 }
 
 static void drop(struct lines *l, u32 i)
@@ -269,15 +269,13 @@ static bool take_line(struct lines *l, struct lines_client *c, u64 now)
 
 static bool get(struct lines *l, struct lines_client *c, u64 now)
 {
-	bool hurried = burdened(l);
+	struct hurry *h = hurry(l);
 	ssize_t n;
 
-	if (hurried)
-		hurry_begin(&l->hurry);
+	hurry_begin(h);
 	n = recv(c->fd, c->in + c->in_len, LINES_REQUEST - c->in_len,
 		 MSG_DONTWAIT);
-	if (hurried)
-		hurry_end(&l->hurry);
+	hurry_end(h);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (!n)
