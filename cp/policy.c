@@ -94,7 +94,9 @@ static u32 lasting(struct policy *p, const struct policy_load *l, u32 need)
 
 	memmove(p->last + 1, p->last, sizeof(p->last) - sizeof(p->last[0]));
 	p->last[0] = need;
-	for (u32 i = 1; i < tuning(p)->lasts && !overrun(p, l); i++)
+	if (overrun(p, l))
+		return need;
+	for (u32 i = 1; i < tuning(p)->lasts; i++)
 		least = min(least, p->last[i]);
 	return least;
 }
