@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -238,7 +239,14 @@ static int attached(void **state)
 
 static void keeps_it(void **state)
 {
+	static const struct sched_param none;
+	pid_t tid = load_acquire(&p.threads[0].tid);
+
+	/* As if D had waited for packets, and let others go on: A no more. */
+	assert_int_equal(sched_setscheduler(tid, SCHED_BATCH, &none), 0);
+	WRITE_ONCE(p.host->threads[0].patient, true);
 	assert_true(looks_around());
+	assert_int_equal(sched_getscheduler(tid), SCHED_OTHER);
 	assert_int_equal(cross(PROC_RUN, IX_RUN_FLUSH), 0);
 }
 
