@@ -12,10 +12,10 @@
  *
  * How long they ran tells whom a packet may interrupt. Clients give the core
  * back soon: to go on until they wait brings us more packets at once, and to
- * take the core from them at each costs a switch there and back (a third of
- * their requests with two of ours on two cores). Our own application, where it
- * is a process, goes to sleep after it has handed over. Who computes keeps the
- * core for a time slice, and is interrupted.
+ * take the core from them at each costs a switch there and back: two threads on
+ * their clients' two cores had half the rate of one. Our own application, where
+ * it is a process, goes to sleep after it has handed over. Who computes keeps
+ * the core for a time slice, and is interrupted.
  */
 #ifndef DOM_HOST_SPIN_H
 #define DOM_HOST_SPIN_H
