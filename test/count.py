@@ -5,6 +5,8 @@
 count.py LOG [SECOND]  "passed failed skipped", and "again" where SECOND, the
                        log of a second try of those that failed, has them pass
 count.py --retry LOG   the names of those that are worth a second try
+count.py --failed LOG [SECOND]  those that failed to the last, and the ends of
+                       what they said
 """
 import json
 import sys
@@ -14,6 +16,8 @@ import sys
 DISTURBED = {"e2e", "cp", "hostile", "vm"}
 # More than these have a common reason.
 TRIES = 3
+# Lines of a failed test.
+END = 20
 
 
 def results(path):
@@ -35,18 +39,39 @@ def retry(path):
     return [name for name, _ in failed]
 
 
-def count(path, second=None):
-    n = {"passed": 0, "failed": 0, "skipped": 0}
-    again = []
+def judge(path, second=None):
+    """Yields name, how it ended, whether that took the second try."""
     better = {name: how for name, _, how in results(second)} if second else {}
     for name, _, how in results(path):
-        if how == "failed" and better.get(name) == "passed":
-            again.append(name)
-            how = "passed"
+        again = how == "failed" and better.get(name) == "passed"
+        yield name, "passed" if again else how, again
+
+
+def said(path):
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            test = json.loads(line)
+            yield (test.get("stdout", "") + test.get("stderr", "")).splitlines()
+
+
+def failed(path, second=None):
+    return ["\n".join("\n    ".join([f"failed: {name}", *lines[-END:]])
+                      for (name, how, _), lines
+                      in zip(judge(path, second), said(path))
+                      if how == "failed")]
+
+
+def count(path, second=None):
+    n = {"passed": 0, "failed": 0, "skipped": 0}
+    twice = []
+    for name, how, again in judge(path, second):
         n[how] += 1
-    return [*n.values(), *again]
+        if again:
+            twice.append(name)
+    return [*n.values(), *twice]
 
 
 if __name__ == "__main__":
-    print(*(retry(sys.argv[2]) if sys.argv[1] == "--retry" else
-            count(*sys.argv[1:])))
+    VERBS = {"--retry": retry, "--failed": failed}
+    verb = VERBS.get(sys.argv[1])
+    print(*(verb(*sys.argv[2:]) if verb else count(*sys.argv[1:])))

@@ -15,7 +15,8 @@ def log(*results):
     fd, path = tempfile.mkstemp(dir=DIR.name)
     with open(fd, "w", encoding="utf-8") as f:
         for name, result in results:
-            f.write(json.dumps({"name": "ix:" + name, "result": result}) + "\n")
+            f.write(json.dumps({"name": "ix:" + name, "result": result,
+                                "stdout": f"it is\n{result}\n"}) + "\n")
     return path
 
 
@@ -32,8 +33,11 @@ kernel = log(("unit / a", "OK"), ("e2e / b", "FAIL"), ("vm / c", "TIMEOUT"),
              ("cp / d", "SKIP"))
 expect(say(kernel), "1 2 1")
 expect(say("--retry", kernel), "b c")
+expect(say("--failed", kernel), "failed: b\n    it is\n    FAIL\n"
+       "failed: c\n    it is\n    TIMEOUT")
 better = log(("e2e / b", "OK"), ("vm / c", "FAIL"))
 expect(say(kernel, better), "2 1 1 b")
+expect(say("--failed", kernel, better), "failed: c\n    it is\n    TIMEOUT")
 skipped = log(("e2e / b", "SKIP"), ("vm / c", "FAIL"))
 expect(say(kernel, skipped), "1 2 1")
 # What is the same each time fails at once, and takes the others with it.
