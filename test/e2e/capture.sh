@@ -57,8 +57,11 @@ traffic() {
 
 # Two things are no fault of the stack: an incomplete capture, and a
 # retransmission while the machine stood still for about an RTO, or a tail probe
-# while it did for as long as that waits at least. They bring another attempt. Without such an excuse the first attempt is the one that is
-# judged, and the last one is in any case.
+# while it did for as long as that waits at least. They bring another attempt.
+# Without such an excuse the first attempt is the one that is judged, and the
+# last one is in any case: of a machine that never runs for long it allows the
+# probes, and nothing else.
+allowed=0
 for attempt in 1 2 3; do
 	ok "at rest" at_rest
 	before=$(stat tcp_retransmits) probed=$(stat tcp_tail_probes)
@@ -75,6 +78,7 @@ for attempt in 1 2 3; do
 	elif [ $resent -gt 0 ] && [ $resent -le $probed ] &&
 		[ "$stalled" -ge 2 ]; then
 		why="$probed tail probes, but nothing ran for $stalled ms"
+		[ $attempt -lt 3 ] || allowed=$probed
 	else
 		break
 	fi
@@ -82,7 +86,7 @@ for attempt in 1 2 3; do
 done
 echo "judged: attempt $attempt of 3; longest stall $stalled ms"
 ok "the capture is complete" complete
-ok "no retransmission counted" test $resent = 0
+ok "no retransmission counted" test $resent -le $allowed
 
 # What is sent through a TAP gets its checksum later, if at all.
 verify=TRUE
@@ -96,10 +100,13 @@ matches() {
 	head -10 "$tmp/matches"
 	wc -l <"$tmp/matches"
 }
-none() {
-	out=$(matches "$1")
+at_most() {
+	out=$(matches "$2")
 	echo "$out"
-	[ "$out" = 0 ]
+	[ "$(tail -1 <<<"$out")" -le "$1" ]
+}
+none() {
+	at_most 0 "$1"
 }
 for from in "ip.src == $ip_ix" "ipv6.src == $ip6_ix"; do
 	total=$(matches "$from" | tail -1)
@@ -114,7 +121,8 @@ for p in ip tcp udp icmp icmpv6; do
 done
 ok "no spurious retransmission" none \
 	"$from_ix && tcp.analysis.spurious_retransmission"
-ok "no retransmission at all" none "$from_ix && tcp.analysis.retransmission"
+ok "no retransmission but those" at_most $resent \
+	"$from_ix && tcp.analysis.retransmission"
 ok "none out of order" none "$from_ix && tcp.analysis.out_of_order"
 ok "no ACK of what was not sent" none "$from_ix && tcp.analysis.ack_lost_segment"
 exit $failed
