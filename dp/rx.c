@@ -65,22 +65,43 @@ static void count(struct ix_stat *stat, u32 n, u64 bytes, u64 delay)
 	stat->rx_delay[min(log2, (u32)IX_DELAY_BUCKETS - 1)] += n;
 }
 
-/* A queue in the NIC, of which @n packets have just been taken. Its end is
+static u32 buffers_of(struct mbuf *const *pkts, u32 n)
+{
+	u32 buffers = 0;
+
+	for (u32 i = 0; i < n; i++)
+		for (const struct mbuf *m = pkts[i]; m; m = m->next)
+			buffers++;
+	return buffers;
+}
+
+/* A queue in the NIC, of which @read buffers have just been taken. Its end is
  * marked, and when that has been read, all is that had come by then. */
-static COLD void follow_queue(struct dp *dp, u32 n, u64 now)
+static COLD void follow_queue(struct dp *dp, u32 read, u64 now)
 {
 	struct tcp *t = &dp->net.tcp;
 
-	if (t->unread > n) {
-		t->unread -= n;
+	if (t->unread > read) {
+		t->unread -= read;
 		return;
 	}
 	if (t->unread)
 		t->read_at = dp->marked_at;
 	dp->marked_at = now;
 	t->unread = dp->nic->nr_unread;
-	if (!t->unread)
-		t->read_at = now;
+}
+
+/* Timeouts wait until what had come by then has been read: while this stands
+ * still, none is due. */
+static inline void follow_reading(struct dp *dp, struct mbuf *const *pkts,
+				  u32 n, u64 now)
+{
+	if (likely(!dp->nic->nr_unread)) {
+		dp->net.tcp.unread = 0;
+		dp->net.tcp.read_at = now;
+	} else {
+		follow_queue(dp, buffers_of(pkts, n), now);
+	}
 }
 
 static u32 receive_nic(struct dp *dp, u64 now)
@@ -90,10 +111,7 @@ static u32 receive_nic(struct dp *dp, u64 now)
 	int n = nic->ops->rx(nic, pkts, (int)dp->conf.batch, now);
 	u64 delay = now - dp->polled_at;
 
-	if (likely(!(dp->net.tcp.unread | nic->nr_unread)))
-		dp->net.tcp.read_at = now;
-	else
-		follow_queue(dp, (u32)max(n, 0), now);
+	follow_reading(dp, pkts, (u32)max(n, 0), now);
 	dp->polled_at = now;
 	if (n <= 0)
 		return 0;

@@ -411,7 +411,7 @@ struct tcp {
 	u32 patience;	/* ticks, from conf */
 	/* Kept by who reads the NIC: dp/rx.c. */
 	u64 read_at; /* all has been read that had come by then */
-	u32 unread;  /* packets of a queue that has not */
+	u32 unread;  /* buffers of a queue that has not */
 	struct tcp_conn *ready_head, **ready_tail;
 	struct tcp_conn *out_head, **out_tail;
 	/* Have had their turn, and want more: tcp_output_all(). */

@@ -83,7 +83,7 @@ struct nicq {
 	u64 nr_lies;	/* times that the other side of a ring, which is not
 			 * trusted, wrote what makes no sense */
 	u32 nr_posted;	/* buffers of the pool that wait for reception */
-	u32 nr_unread;	/* packets that are known to wait after an rx() */
+	u32 nr_unread;	/* buffers of packets known to wait after an rx() */
 	/* Set by the caller: so many connections are served, and each may send
 	 * a packet at the same time. */
 	u32 nr_conns;

@@ -121,12 +121,17 @@ static void delay(void **state)
 	rig_end(r);
 }
 
-static u64 read_at(struct rig *r, u32 packets, u32 unread, u64 now)
+static u64 read_at_of(struct rig *r, u32 packets, u32 len, u32 unread, u64 now)
 {
-	inject_junk(r, packets, 60);
+	inject_junk(r, (int)packets, len);
 	r->nic.q.nr_unread = unread;
 	assert_int_equal(dp_rx(&r->dp, now), packets);
 	return r->dp.net.tcp.read_at;
+}
+
+static u64 read_at(struct rig *r, u32 packets, u32 unread, u64 now)
+{
+	return read_at_of(r, packets, 60, unread, now);
 }
 
 /* Up to when has all been read that had come? While there is a queue, what was
@@ -149,6 +154,23 @@ static void unread(void **state)
 	rig_end(r);
 }
 
+/* The queue is counted in buffers: packets of several are fewer. */
+static void unread_large(void **state)
+{
+	enum { LARGE = 4000, PARTS = 3 };
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	assert_int_equal(read_at(r, 0, 0, 4000), 4000);
+	assert_int_equal(read_at_of(r, 2, LARGE, 4 * PARTS, 5000), 4000);
+	assert_int_equal(read_at_of(r, 2, LARGE, 5 * PARTS, 6000), 4000);
+	assert_int_equal(read_at_of(r, 2, LARGE, 7 * PARTS, 7000), 5000);
+	/* However it has been counted: nothing is left. */
+	assert_int_equal(read_at_of(r, 1, LARGE, 0, 8000), 8000);
+	assert_int_equal(read_at(r, 0, 0, 9000), 9000);
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +180,7 @@ int main(void)
 		cmocka_unit_test(to_other_threads),
 		cmocka_unit_test(delay),
 		cmocka_unit_test(unread),
+		cmocka_unit_test(unread_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
