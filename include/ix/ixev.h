@@ -185,7 +185,8 @@ bool ixev_stopped(void);
 uint64_t ixev_now(void);
 
 /* Listens on this thread; @ip NULL: any. Done at once: 0 or what ix_listen()
- * and ix_unlisten() say, or why the dataplane has gone. */
+ * and ix_unlisten() say, or why the dataplane has failed. While it stops all is
+ * well: ixev_loop() ends at once. */
 int ixev_listen(const struct ix_addr *ip, uint16_t port, uint32_t backlog);
 int ixev_unlisten(const struct ix_addr *ip, uint16_t port);
 

@@ -101,6 +101,10 @@ int proc_attach(struct ix_domain *d, int thread, struct ix_port *port)
 				  .domain = d,
 				  .thread = thread };
 	err = cross((u32)thread, PROC_ATTACH);
+	/* Told to end before it came: run_io() says so, as it would a moment
+	 * later, and in domain inline. */
+	if (READ_ONCE(proc_dom.end) == ESHUTDOWN)
+		return 0;
 	if (err)
 		go();
 	return err;

@@ -296,6 +296,27 @@ static void dataplane_ends(void **state)
 	f->run_io_error = 0;
 }
 
+/* Who begins then has not failed. */
+static void dataplane_ends_at_once(void **state)
+{
+	struct ixev_udp u;
+
+	f->run_io_error = -ESHUTDOWN;
+	assert_int_equal(ixev_listen(NULL, 8, 1), 0);
+	assert_true(ixev_stopped());
+	assert_int_equal(ixev_udp_bind(&u, NULL, 8, NULL), 0);
+	assert_int_equal(ixev_loop(), 0);
+	f->run_io_error = 0;
+}
+
+static void dataplane_fails(void **state)
+{
+	f->run_io_error = -ENETDOWN;
+	assert_int_equal(ixev_listen(NULL, 8, 1), -ENETDOWN);
+	assert_int_equal(ixev_loop(), -ENETDOWN);
+	f->run_io_error = 0;
+}
+
 static void stop_it(struct conn *c, unsigned int reason)
 {
 	ixev_send(&c->ctx, "bye", 3);
@@ -346,6 +367,8 @@ int main(void)
 		T(many_connections),
 		T(send_during_push),
 		T(dataplane_ends),
+		T(dataplane_ends_at_once),
+		T(dataplane_fails),
 		T(loop_stops),
 		T(loop_stops_in_release),
 	};
