@@ -15,12 +15,14 @@
 enum {
 	MOST = 256,	  /* in an answer, */
 	MOST_PIECES = 64, /* which is of no more of them */
-	/* Of a piece, in units of what it costs to pass a connection over: some
-	 * 20 us. */
-	PIECE = 192,
-	COPY = 6,
+	/* Of a piece, in units of what it costs to pass an empty place over:
+	 * some 20 us. Most places are empty, and their neighbours come from
+	 * memory by themselves. */
+	PIECE = 12288,
+	PASS = 64, /* a connection over, */
+	COPY = 6 * PASS,
 	AHEAD = 8, /* connections that are on their way from memory */
-	PIECE_FLOWS = PIECE / (COPY + 1),
+	PIECE_FLOWS = PIECE / (PASS + COPY),
 };
 
 static const char *const states[TCP_NR_STATES] = {
@@ -65,6 +67,18 @@ static void fetch_ahead(const struct tcp *t, u32 place)
 		prefetch(&t->conns[ref32_index(t->table[place].conn)]);
 }
 
+/* To the next connection; false: there is none as far as this piece goes. */
+static bool pass_empty(const struct tcp *t, struct piece *p, u32 *used)
+{
+	u32 i = p->next, end = min(p->end, i + PIECE - *used);
+
+	while (i < end && !t->table[i].conn.raw)
+		i++;
+	*used += i - p->next;
+	p->next = i;
+	return i < end;
+}
+
 static void collect(struct dp *dp, void *arg, u64 now)
 {
 	const struct tcp *t = &dp->net.tcp;
@@ -73,14 +87,15 @@ static void collect(struct dp *dp, void *arg, u64 now)
 
 	p->n = 0;
 	p->end = t->table_mask + 1;
-	while (p->next < p->end && used < PIECE && p->n < p->most) {
+	if (!dp->stat->tcp_conns)
+		p->next = p->end;
+	while (p->n < p->most && used < PIECE && pass_empty(t, p, &used)) {
 		struct tcp_info *f = &p->flows[p->n];
 		u32 i = p->next++;
 
-		used++;
+		used += PASS;
 		fetch_ahead(t, i + AHEAD);
-		if (!t->table[i].conn.raw ||
-		    !may_match(p, &t->conns[ref32_index(t->table[i].conn)]) ||
+		if (!may_match(p, &t->conns[ref32_index(t->table[i].conn)]) ||
 		    !tcp_info(&dp->net, i, f, now))
 			continue;
 		used += COPY;

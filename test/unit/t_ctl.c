@@ -25,6 +25,7 @@ static struct ctl ctl;
 static struct host *h;
 static bool stop;
 static pthread_t ids[2];
+static const char *max_conns = "64";
 
 static struct lines_peer root = { .id = 1, .trusted = true };
 static struct lines_peer nobody = { .id = 2, .uid = 65534 };
@@ -56,7 +57,7 @@ static int setup(void **state)
 	c.cores.n = 2; /* both on core 0: not every machine has more */
 	set(&c, "arena", "2M");
 	set(&c, "mbufs", "1024");
-	set(&c, "tcp.max_conns", "64");
+	set(&c, "tcp.max_conns", max_conns);
 	set(&c, "name", "t_ctl");
 	set(&c, "stat_dir", dir);
 	if (host_open(&h, &c, &domain, why, sizeof(why)))
@@ -344,6 +345,28 @@ static void flows(void **state)
 	expect(&nobody, "{\"do\":\"flows\",\"state\":1}", "state: a text");
 }
 
+static int setup_large(void **state)
+{
+	int err;
+
+	max_conns = "65536";
+	err = setup(state);
+	max_conns = "64";
+	return err;
+}
+
+/* In a large table: one answer is about a whole thread. */
+static void few_flows(void **state)
+{
+	u32 n = 3;
+
+	assert_int_equal(host_call(&h->threads[0], connect_some, &n), 0);
+	assert_int_equal(count("{\"do\":\"flows\"}", "\"id\":"), 3);
+	expect(&nobody, "{\"do\":\"flows\"}", "\"thread\":1,\"from\":0");
+	assert_int_equal(count("{\"do\":\"flows\",\"thread\":1}", "\"from\":"),
+			 0);
+}
+
 /* ---- copies of packets */
 
 static int capture(const struct lines_peer *peer)
@@ -550,12 +573,13 @@ static void drain(void **state)
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define LARGE(t) cmocka_unit_test_setup_teardown(t, setup_large, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(nonsense),	 TEST(deep),	   TEST(numbers),
 		TEST(rights),	 TEST(live),	   TEST(not_live),
 		TEST(flows),	 TEST(whole),	   TEST(one_does_not_answer),
 		TEST(log_lines), TEST(no_capture), TEST(one_looks),
-		TEST(only_read), TEST(drain),
+		TEST(only_read), TEST(drain),	   LARGE(few_flows),
 	};
 	char path[64];
 	int failed;

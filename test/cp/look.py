@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What it costs to look at a dataplane with 64 connections and room for many more:
+pages of who looks, and how often the dataplane is asked for it. Not instructions:
+valgrind 3.19 does not know openat2(2), by which pages are found.
+
+    look.py IX ECHO
+
+    echo on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peers here"""
+
+import argparse
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
+import lab  # noqa: E402
+from lab import check, connect, cost, finish, sh, skip  # noqa: E402
+
+ADDRESS, PORT = "10.81.0.10", 7
+CONNS = 64
+# Some 50 of any program, as many of the libraries that a dataplane needs.
+MOST_PAGES = {"ps": 180, "stat": 180, "flows": 280}
+# The table has 131,072 places: some 12,000 are looked at at a time. Each time
+# the control thread waits for when it may ask, and for the answer.
+MOST_SLEEPS = 100
+
+
+def questions(args, server):
+    """... of a list of all connections, each once."""
+    before = cost.sleeps(server.pid, "ix-control")
+    flows = json.loads(sh(args.ix, "flows", "--json", "--dir",
+                          server.stat_dir))
+    n = cost.sleeps(server.pid, "ix-control") - before
+    check("all connections are told", len(flows) == CONNS, len(flows))
+    check(f"at most {MOST_SLEEPS} waits of the control thread",
+          1 < n <= MOST_SLEEPS, n)
+
+
+def pages(args, server):
+    for command, most in MOST_PAGES.items():
+        n = cost.faults(args.ix, command, "--json", "--dir", server.stat_dir)
+        check(f"ix {command}: at most {most} pages", n <= most, n)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    for name in ("ix", "echo"):
+        p.add_argument(name)
+    args = p.parse_args()
+    try:
+        lab.enter()
+    except lab.Cannot as e:
+        skip(e)
+    args.lab = lab.Lab(limit=110)
+    server = lab.Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", ADDRESS,
+                    [args.echo], *lab.user_option(args.echo), "--domain",
+                    "process", "--port", str(PORT), "--name", "t_look",
+                    "--cores", "0")
+    server.serves(60)
+    peers = [connect(ADDRESS, PORT, 5, patience=30) for _ in range(CONNS)]
+    for s in peers:
+        s.sendall(b"x")
+        s.recv(1)
+    questions(args, server)
+    pages(args, server)
+    args.lab.close()
+    finish()
+
+
+main()
