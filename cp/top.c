@@ -76,23 +76,53 @@ static int usage(FILE *f, int status)
 	fprintf(f, "Usage: ix top [OPTIONS] [PID|NAME]\n"
 		   "The threads of all dataplanes, again and again; h explains "
 		   "the columns.\n\n"
-		   "  --every MS  milliseconds between two looks [1000]\n"
-		   "  --dir DIR   as the setting stat_dir\n");
+		   "  --every MS       milliseconds between two looks [1000]\n"
+		   "  --json           no terminal: an object a line for each "
+		   "interval\n"
+		   "  -n, --count N    ... of N intervals\n"
+		   "  --dir DIR        as the setting stat_dir\n");
 	return status;
 }
 
-static bool parse_ms(const char *text, u32 *ms)
+static bool parse_number(const char *name, const char *text, u32 least,
+			 u32 most, u32 *out)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	*ms = (u32)n;
-	if (isdigit((unsigned char)*text) && !*end && n >= TOP_MIN_MS &&
-	    n <= TOP_MAX_MS)
+	*out = (u32)n;
+	if (isdigit((unsigned char)*text) && !*end && n >= least && n <= most)
 		return true;
-	fprintf(stderr, "ix: --every %s: milliseconds are from %d to %d\n",
-		text, TOP_MIN_MS, TOP_MAX_MS);
+	fprintf(stderr, "ix: --%s %s: from %u to %u\n", name, text, least,
+		most);
 	return false;
+}
+
+/* 0, or the exit status + 1. */
+static int option(struct top *t, int c)
+{
+	bool ok = true;
+
+	switch (c) {
+	case 'e':
+		ok = parse_number("every", optarg, TOP_MIN_MS, TOP_MAX_MS,
+				  &t->ms);
+		break;
+	case 'j':
+		t->json = true;
+		break;
+	case 'n':
+		ok = parse_number("count", optarg, 1, UINT32_MAX, &t->count);
+		break;
+	case 'd':
+		t->dir = optarg;
+		break;
+	case 'h':
+		return usage(stdout, 0) + 1;
+	default:
+		return usage(stderr, EXIT_USAGE) + 1;
+	}
+	return ok ? 0 : EXIT_USAGE + 1;
 }
 
 /* 0, or the exit status + 1. */
@@ -100,23 +130,20 @@ static int parse(struct top *t, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "every", required_argument, NULL, 'e' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "count", required_argument, NULL, 'n' },
 		{ "dir", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	int c;
+	int c, status = 0;
 
-	while ((c = getopt_long(argc, argv, "e:d:h", known, NULL)) != -1) {
-		if (c == 'h')
-			return usage(stdout, 0) + 1;
-		if (c == '?' || (c == 'e' && !parse_ms(optarg, &t->ms)))
-			return (c == 'e' ? EXIT_USAGE
-					 : usage(stderr, EXIT_USAGE)) +
-			       1;
-		if (c == 'd')
-			t->dir = optarg;
-	}
-	if (optind + 1 < argc)
+	while (!status &&
+	       (c = getopt_long(argc, argv, "e:jn:d:h", known, NULL)) != -1)
+		status = option(t, c);
+	if (status)
+		return status;
+	if (optind + 1 < argc || (t->count && !t->json))
 		return usage(stderr, EXIT_USAGE) + 1;
 	t->who = argv[optind];
 	return 0;
@@ -155,13 +182,15 @@ int main(int argc, char **argv)
 
 	if (err)
 		return err - 1;
-	if (!open_screen()) {
-		fprintf(stderr, "ix: top needs a terminal; ix stat --watch "
-				"prints lines\n");
-		return 1;
-	}
 	t.pages = pages[0];
 	t.old = pages[1];
+	if (t.json)
+		return top_print(&t);
+	if (!open_screen()) {
+		fprintf(stderr, "ix: top needs a terminal; --json and ix stat "
+				"--watch print lines\n");
+		return 1;
+	}
 	run(&t);
 	endwin();
 	delscreen(screen);

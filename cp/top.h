@@ -6,6 +6,7 @@
  *   top.c       the command, keys, the loop
  *   top_data.c  what two looks at the pages make
  *   top_draw.c  the screen
+ *   top_json.c  the same for programs
  */
 #ifndef CP_TOP_H
 #define CP_TOP_H
@@ -36,7 +37,8 @@ struct top_thread {
 struct top {
 	const char *dir, *who;
 	u32 ms;
-	bool paused, help;
+	u32 count; /* of lines for programs; 0: no end */
+	bool json, paused, help;
 	double at; /* seconds, of the last look */
 	int n;
 	struct top_thread threads[TOP_PAGES];
@@ -55,5 +57,8 @@ double top_quantile(const double *buckets, int n, double q);
 
 /* top_draw.c: on ncurses' screen. */
 void top_draw(struct top *t);
+
+/* top_json.c: a line for each interval. The exit status. */
+int top_print(struct top *t);
 
 #endif

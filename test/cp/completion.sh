@@ -33,6 +33,7 @@ for c in $("$ix" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 done
 offers "--state --port --addr --json --dir !--all" flows --
 offers "--nic --tcp.rto_min --domain" run --
+offers "--json --count --every" top --
 offers "inline process vm auto" run --domain ""
 offers "vm !inline" run --domain v
 offers "true false" run --icmp_echo ""

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """ix top on a terminal of 100 columns and 30 lines, as a user sees it: without a
-dataplane, with one that is at work, with its keys, and at other sizes.
+dataplane, with one that is at work, with its keys, and at other sizes; and as a
+program does.
 
     top.py IX ECHO
 
@@ -9,6 +10,7 @@ dataplane, with one that is at work, with its keys, and at other sizes.
 
 import argparse
 import fcntl
+import json
 import os
 import pty
 import re
@@ -205,9 +207,32 @@ def at_work(args):
     check("space: goes on", top.shows(r"every 0.4 s +h help"))
     top.press("jjkk")
     check("other keys do no harm", top.shows("t_top, process"))
+    for_programs(args, server, s)
     server.end()
     check("the dataplane ends", top.shows("no dataplane is running"))
     check("q ends it", top.end() == 0)
+
+
+def for_programs(args, server, s):
+    """A line an interval, the first one when it has passed."""
+    p = subprocess.Popen([args.ix, "top", "--json", "-n", "2", "--every", "300",
+                          "--dir", server.stat_dir, "t_top"], text=True,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    while p.poll() is None:
+        work(s, 0.1)
+    lines = [json.loads(line) for line in p.stdout.read().splitlines()]
+    check("--json: as many lines as asked for", p.returncode == 0 and
+          len(lines) == 2 and 0.2 < lines[1]["time"] - lines[0]["time"] < 30,
+          lines)
+    about = lines[0]["dataplanes"][0] if lines else {}
+    thread = about["threads"][0] if about else {}
+    check("... whose", about.get("name") == "t_top" and
+          about["pid"] == server.pid and len(about["threads"]) == 1, about)
+    check("... and what it does", thread.get("connections") == 1 and
+          0 < thread["load"] <= 1 and thread["rx"] > 1 and thread["tx"] > 1 and
+          thread["batch"] >= 1 and thread["drops"] >= 0 and
+          thread["delay_us"] >= 0 and sum(thread["batches"]) > 1 and
+          sum(thread["delays"]) > 1, thread)
 
 
 def sizes(args):
@@ -221,7 +246,8 @@ def sizes(args):
                             stdin=subprocess.DEVNULL)
     check("without a terminal: it says so", status.returncode == 1 and
           "needs a terminal" in status.stderr)
-    for bad in (["--every", "5"], ["--frob"], ["a", "b"]):
+    for bad in (["--every", "5"], ["--frob"], ["a", "b"], ["-n", "1"],
+                ["--json", "-n", "0"], ["--json", "--count", "-1"]):
         r = subprocess.run([args.ix, "top", *bad], capture_output=True,
                            stdin=subprocess.DEVNULL)
         check(f"{' '.join(bad)}: refused", r.returncode == 2)
