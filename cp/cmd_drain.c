@@ -29,8 +29,10 @@ enum {
 struct options {
 	const char *dir, *who;
 	u32 timeout_ms;
-	bool keep, back;
-	double left; /* connections, at the end */
+	bool keep, back, json;
+	/* Connections, at the beginning and at the end; SYNs that were left to
+	 * a successor, and who that is (0: nobody yet). */
+	double had, left, unanswered, successor;
 };
 
 /* ---- what is left */
@@ -83,15 +85,17 @@ static void tell_left(int fd, const struct options *o)
 }
 
 /* A thread may be without a core for a while: it is asked again. */
-static int look(int fd, struct options *o, struct conf_err *e)
+static int look(int fd, struct options *o, bool drains, struct conf_err *e)
 {
 	cJSON *a = NULL;
 
 	for (u32 i = 0; i < TRIES && !a; i++)
-		a = ask(fd, true, e);
+		a = ask(fd, drains, e);
 	if (!a)
 		return -EREMOTEIO;
 	o->left = ctl_get_number(a, "connections");
+	o->unanswered = ctl_get_number(a, "left");
+	o->successor = ctl_get_number(a, "successor");
 	cJSON_Delete(a);
 	return 0;
 }
@@ -100,10 +104,13 @@ static int look(int fd, struct options *o, struct conf_err *e)
 static int await(int fd, struct options *o, u64 until, struct conf_err *e)
 {
 	const struct timespec step = { .tv_nsec = STEP_MS * NS_PER_MS };
-	int err;
+	int err = look(fd, o, true, e);
 
-	while (!(err = look(fd, o, e)) && o->left && host_clock_os() < until)
+	o->had = o->left;
+	while (!err && o->left && host_clock_os() < until) {
 		nanosleep(&step, NULL);
+		err = look(fd, o, true, e);
+	}
 	return err;
 }
 
@@ -136,10 +143,35 @@ static int end(int pid_fd, struct conf_err *e)
 	return 0;
 }
 
+/* ---- for programs */
+
+static void tell(const struct options *o, bool drains, bool ended, u64 since)
+{
+	cJSON *a = cJSON_CreateObject();
+	char *text;
+
+	cJSON_AddBoolToObject(a, "drains", drains);
+	cJSON_AddBoolToObject(a, "ended", ended);
+	cJSON_AddNumberToObject(a, "connections", o->had);
+	cJSON_AddNumberToObject(a, "left", o->left);
+	cJSON_AddNumberToObject(a, "unanswered", o->unanswered);
+	if (o->successor)
+		cJSON_AddNumberToObject(a, "successor", o->successor);
+	cJSON_AddNumberToObject(
+		a, "ms", (double)((host_clock_os() - since) / NS_PER_MS));
+	text = cJSON_PrintUnformatted(a);
+	printf("%s\n", text ? text : "{}");
+	free(text);
+	cJSON_Delete(a);
+}
+
+/* ---- all of it */
+
 static int drain(int fd, void *arg, struct conf_err *e)
 {
 	struct options *o = arg;
-	u64 until = host_clock_os() + (u64)o->timeout_ms * NS_PER_MS;
+	u64 began = host_clock_os();
+	u64 until = began + (u64)o->timeout_ms * NS_PER_MS;
 	int pid_fd = open_process(fd, e);
 	int err = pid_fd < 0 ? pid_fd : await(fd, o, until, e);
 
@@ -149,16 +181,23 @@ static int drain(int fd, void *arg, struct conf_err *e)
 		err = end(pid_fd, e);
 	if (pid_fd >= 0)
 		close(pid_fd);
+	if (!err && o->json)
+		tell(o, true, !o->keep, began);
 	return err;
 }
 
+/* None are left behind by it. */
 static int take_back(int fd, void *arg, struct conf_err *e)
 {
-	cJSON *a = ask(fd, false, e);
+	struct options *o = arg;
+	u64 began = host_clock_os();
+	int err = look(fd, o, false, e);
 
-	(void)arg;
-	cJSON_Delete(a);
-	return a ? 0 : -EREMOTEIO;
+	o->had = o->left;
+	if (!err && o->json)
+		tell(o, false, false, began);
+	o->left = 0;
+	return err;
 }
 
 /* ---- the command */
@@ -171,6 +210,7 @@ static int usage(FILE *f, int status)
 		   "  --timeout TIME  that they have; 60s if not given\n"
 		   "  --keep          do not end it\n"
 		   "  --back          it takes new connections again\n"
+		   "  --json          an object with what has become of them\n"
 		   "  --dir DIR       as the setting stat_dir\n");
 	return status;
 }
@@ -196,6 +236,7 @@ static int parse(struct options *o, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "keep", no_argument, NULL, 'k' },
 		{ "back", no_argument, NULL, 'b' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "dir", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -203,7 +244,7 @@ static int parse(struct options *o, int argc, char **argv)
 	int c;
 
 	*o = (struct options){ .dir = "", .timeout_ms = 60000 };
-	while ((c = getopt_long(argc, argv, "t:kbd:h", known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "t:kbjd:h", known, NULL)) != -1) {
 		if (c == 'h')
 			return usage(stdout, 0) + 1;
 		if (c == '?')
@@ -212,6 +253,7 @@ static int parse(struct options *o, int argc, char **argv)
 			return EXIT_USAGE + 1;
 		o->keep |= c == 'k';
 		o->back |= c == 'b';
+		o->json |= c == 'j';
 		o->dir = c == 'd' ? optarg : o->dir;
 	}
 	if (argc - optind > 1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""ix ps, flows, set, cores, park, move and log, as a user meets them, on a server with connections
+"""ix ps, flows, set, cores, park, move, drain and log, as a user meets them, on a server with connections
 from Linux; each of its domains that can be had everywhere.
 
     commands.py IX ECHO
@@ -157,6 +157,20 @@ def move(ix, peers):
     check("cores: as before", shares(ix, "cores", "2") == [64, 64])
 
 
+def drained(ix):
+    """For programs: what becomes of its connections."""
+    status, out = ix("drain", "--json", "--keep", "--timeout", "1ms")
+    told = json.loads(out.splitlines()[0])
+    check("drain --json: some are left", status == 3 and told["drains"] and
+          not told["ended"] and told["left"] >= CONNS and
+          told["connections"] >= told["left"] and told["ms"] < 10000 and
+          told["unanswered"] == 0 and "successor" not in told, out)
+    told = ix.json("drain", "--back")
+    check("drain --back --json", told and not told["drains"] and
+          not told["ended"] and told["left"] >= CONNS, told)
+    check("... it answers", answers())
+
+
 def lives(ix, server):
     """What the application's end has said; the socket stays."""
     os.kill(server.app(), 9)
@@ -184,6 +198,7 @@ def serve(args, domain):
     look(ix, server, domain, peers)
     change(ix)
     move(ix, peers)
+    drained(ix)
     if domain == "process":
         lives(ix, server)
     status = server.end()

@@ -12,6 +12,7 @@ one connection is refused, cut or lost.
          |
     Linux  10.81.0.2, fd81::2, in a network namespace of our own"""
 
+import json
 import os
 import shutil
 import socket
@@ -217,7 +218,7 @@ def succeeded(bed, old):
     third = bed.ix(["true"], "--domain", "process")
     check("a third one is refused", third.wait(20) != 0 and
           "and its successor" in third.said(), third.said()[-200:])
-    command = drain(lab, old)
+    command = drain(lab, old, "--json")
     check("new connections are the successor's", wait_for(
         lambda: total(new, "tcp_passive_opens") > 0))
     before = total(old, "tcp_passive_opens"), total(new, "tcp_passive_opens")
@@ -234,6 +235,10 @@ def succeeded(bed, old):
     clean(old, "old", old_errors)
     all_end(talks)
     ends(command, old)
+    told = json.loads(command.said())
+    check("... and is told: all connections, and to whom", told["ended"] and
+          told["connections"] >= len(talks) and told["left"] == 0 and
+          told["successor"] == new.pid and told["ms"] > 100, told)
     check("those of the successor go on", all(answers(s, PIECE)
                                               for s in fresh))
     for k in knocks:
