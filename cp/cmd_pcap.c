@@ -35,6 +35,7 @@ struct options {
 	const char *who, *dir, *file;
 	char filter[1024];
 	unsigned long snap, mb, count;
+	bool json;
 };
 
 /* One thread's packets. */
@@ -77,6 +78,8 @@ static int usage(FILE *f, int status)
 		   "  --count N     ends after so many packets\n"
 		   "  --snap BYTES  kept of each packet, 1 to 65535 [65535]\n"
 		   "  --buffer MB   of each thread, 1 to 64 [16]\n"
+		   "  --json        the last line, on standard error, is an "
+		   "object\n"
 		   "  --dir DIR     as the setting stat_dir\n"
 		   "  --help        this text\n");
 	return status;
@@ -117,6 +120,7 @@ static const struct option known[] = {
 	{ "count", required_argument, NULL, 'c' },
 	{ "snap", required_argument, NULL, 's' },
 	{ "buffer", required_argument, NULL, 'B' },
+	{ "json", no_argument, NULL, 'j' },
 	{ "dir", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -140,6 +144,9 @@ static int option(struct options *o, int c)
 	case 'B':
 		ok = number("buffer", optarg, MOST_MB, &o->mb);
 		break;
+	case 'j':
+		o->json = true;
+		break;
 	case 'd':
 		o->dir = optarg;
 		break;
@@ -159,7 +166,7 @@ static int parse(struct options *o, int argc, char **argv)
 			       .snap = DEFAULT_SNAP,
 			       .mb = DEFAULT_MB };
 	while (!status &&
-	       (c = getopt_long(argc, argv, "w:c:s:B:d:h", known, NULL)) != -1)
+	       (c = getopt_long(argc, argv, "w:c:s:B:jd:h", known, NULL)) != -1)
 		status = option(o, c);
 	if (status)
 		return status;
@@ -374,6 +381,20 @@ static void finish(struct session *s)
 	}
 }
 
+static void tell(const struct session *s, u64 seen, u64 lost)
+{
+	if (s->o->json)
+		fprintf(stderr,
+			"{\"written\": %" PRIu64 ", \"seen\": %" PRIu64
+			", \"lost\": %" PRIu64 "}\n",
+			s->written, seen, lost);
+	else
+		fprintf(stderr,
+			"ix: %" PRIu64 " packets written of %" PRIu64
+			" seen, %" PRIu64 " lost\n",
+			s->written, seen, lost);
+}
+
 static int run(struct session *s)
 {
 	u64 seen = 0, lost = 0;
@@ -392,10 +413,7 @@ static int run(struct session *s)
 	if (err)
 		fprintf(stderr, "ix: %s: %s\n", s->o->file ? s->o->file : "-",
 			strerror(errno));
-	fprintf(stderr,
-		"ix: %" PRIu64 " packets written of %" PRIu64 " seen, %" PRIu64
-		" lost\n",
-		s->written, seen, lost);
+	tell(s, seen, lost);
 	return err ? EXIT_FAILURE : 0;
 }
 

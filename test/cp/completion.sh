@@ -35,6 +35,7 @@ offers "--state --port --addr --json --dir !--all" flows --
 offers "--nic --tcp.rto_min --domain" run --
 offers "--json --count --every" top --
 offers "--json --keep" drain --
+offers "--json --write" pcap --
 offers "inline process vm auto" run --domain ""
 offers "vm !inline" run --domain v
 offers "true false" run --icmp_echo ""

@@ -87,11 +87,13 @@ ok "the thread's name" is 10 'icmp && frame.interface_name == "echo.0"'
 ok "the time is now" test $(($(date +%s) - $(fields icmp frame.time_epoch |
 	head -1 | cut -d. -f1))) -le 60
 
-begin "$tmp/few" icmp and greater 500
+begin "$tmp/few" --json icmp and greater 500
 ok "pings" pings 3 -s 1000
 ok "small pings" pings 3
 ok "a connection" peer wait $ip_ix 7
 ok "ends" end
+ok "says how many, to programs" says '^{"written": 6, "seen": [0-9]*, "lost": 0}$' \
+	cat "$tmp/said"
 ok "what the filter takes" is 6 icmp
 ok "nothing else" is 6 frame
 
