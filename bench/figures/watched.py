@@ -6,7 +6,11 @@ A hundredth less in a rate is not to be seen where the same rate differs by
 tenths from turn to turn. So all processor time is counted that a look takes: of
 who looks, of the programs that he starts, and of the threads of the dataplane
 that answer. Wherever it is spent, no core has less than the rest. Not in it are
-some 20 us a question of the elastic thread itself (dom/host/ask.h)."""
+some 20 us a question of the elastic thread itself (dom/host/ask.h), of which a
+look asks a dozen.
+
+Counted, for whoever changes something: the pages of who looks, and how often the
+dataplane's control thread waits, for an answer or until it may ask."""
 
 import contextlib
 import os
@@ -19,7 +23,7 @@ from figures.bench import LIMIT
 from figures.cpu import json_of
 from figures.servers import Server, cpu_seconds_of, threads_seconds
 from figures.turns import ratio, row, summary
-from lab import Failed
+from lab import Failed, cost, counters, wait_for
 
 EVERY = 1.0  # second
 CONNS = 64
@@ -95,6 +99,29 @@ class Watcher:
             raise Failed(f"nobody has looked: {self.error}")
 
 
+def counted(bench):
+    """Of one look, at a server with as many connections: pages by command,
+    and waits of the control thread."""
+    nic, stat_dir = bench.wire(), bench.directory()
+    with Server(bench, "ix", nic=nic,
+                extra=("--stat_dir", stat_dir)) as server:
+        client = bench.start(bench.side("c", False) + bench.ixload(
+            "ix", "--conns", str(CONNS), "--duration", "30", nic=nic))
+        if not wait_for(lambda: CONNS <= sum(
+                t["tcp_conns"] for t in counters(bench.program("ix"),
+                                                 stat_dir))):
+            raise Failed("the client has not connected")
+        pid, looks = server.process.pid, {}
+        for what in "stat", "flows":
+            before = cost.sleeps(pid, "ix-control")
+            looks[what] = cost.faults(bench.program("ix"), what, "--json",
+                                      "--dir", stat_dir)
+            looks["waits"] = cost.sleeps(pid, "ix-control") - before
+        client.end()
+        bench.processes.remove(client)
+    return looks
+
+
 def watched(bench):
     """64 B echo on the wire while everything is read once a second, and not"""
     looks = []
@@ -114,10 +141,14 @@ def watched(bench):
             looks.append(100 * w.seconds / w.looks / EVERY)
             return json_of(begun)["msgs_per_sec"]
 
-    v = bench.compare(run, "ix", "ix-watched")
+    v, n = bench.compare(run, "ix", "ix-watched"), counted(bench)
     return {"unit": "msg/s", "values": v, "rows": [
         row({"looks": summary(looks)}, "counters, flows and metrics read once a "
             "second: processor time of all that is done for it, % of a core",
             lambda m: m["looks"], 1, "<="),
         ratio(v, "echo on the wire, read once a second / not", "ix-watched",
-              "ix")]}
+              "ix"),
+        ("pages mapped for ix stat --json", n["stat"], None, ""),
+        (f"... for ix flows --json, {CONNS} connections", n["flows"], None, ""),
+        ("... for which the dataplane's control thread waits, times",
+         n["waits"], 100, "<=")]}
