@@ -115,7 +115,10 @@ static int settle(struct ix_port *port)
 	p->thread = (u32)port->thread;
 	port->priv = (void *)(VM_RUN_IO + (u64)port->thread);
 	err = take(port);
-	return err ? err : enter(p);
+	/* Told to end: it stays in the process, where run_io() says so. */
+	if (err || READ_ONCE(proc_dom.end) == ESHUTDOWN)
+		return err;
+	return enter(p);
 }
 
 static int attach(struct ix_domain *d, int thread, struct ix_port *port)

@@ -104,4 +104,8 @@ serve --port 37 -- "$build/test/vm/example_clock"
 got=$(ask tcp $there 37 3 '' | sed 's/^[0-9]*\.[0-9]$/tick/' | tr '\n' ' ')
 [ "$got" = "tick tick tick " ] && ok "$name" || bad "$name: $got"
 leave $name
+
+(begin 60 --port 7 -- "$build/test/e2e/early" before) >/tmp/out 2>&1 &&
+	ok "told to end while it begins" ||
+	bad "told to end while it begins: $?: $(cat /tmp/out)"
 exit $failed
