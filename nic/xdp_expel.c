@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "nic/xdp_expel.h"
+#include "base/pid_libc.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -34,32 +34,23 @@ static bool is_one(const struct xdp_sockets *s, int dir, const char *fd)
 }
 
 /* Whom he may kill himself. */
-static bool is_his(const char *pid, uid_t uid)
+static bool is_his(pid_t pid, uid_t uid)
 {
-	char path[300], line[128];
-	uid_t real = ~uid;
-	FILE *f;
+	struct pid_users users;
 
-	snprintf(path, sizeof(path), "/proc/%s/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Uid: %u", &real) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return real == uid;
+	return pid_users(pid, &users) && users.real == uid;
 }
 
-static bool holds(const char *pid, const struct xdp_sockets *s)
+static bool holds(pid_t pid, const struct xdp_sockets *s)
 {
-	char path[300];
+	char path[32];
 	struct dirent *e;
 	bool found = false;
 	DIR *fds;
 
 	if (!is_his(pid, s->uid))
 		return false;
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	fds = opendir(path);
 	while (fds && !found && (e = readdir(fds)))
 		found = is_one(s, dirfd(fds), e->d_name);
@@ -69,9 +60,9 @@ static bool holds(const char *pid, const struct xdp_sockets *s)
 }
 
 /* ... by a handle, so that it is not another one by then. */
-static void end_holder(const char *pid, const struct xdp_sockets *s)
+static void end_holder(pid_t pid, const struct xdp_sockets *s)
 {
-	int fd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (fd < 0)
 		return;
@@ -88,11 +79,12 @@ static bool end_holders(const struct xdp_sockets *s)
 	bool any = false;
 
 	while (processes && (e = readdir(processes))) {
-		if (!isdigit((unsigned char)e->d_name[0]) ||
-		    atoi(e->d_name) == getpid() || !holds(e->d_name, s))
+		pid_t pid = atoi(e->d_name);
+
+		if (pid <= 0 || pid == getpid() || !holds(pid, s))
 			continue;
 		any = true;
-		end_holder(e->d_name, s);
+		end_holder(pid, s);
 	}
 	if (processes)
 		closedir(processes);

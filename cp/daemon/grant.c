@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/pid_libc.h"
 #include "dom/host/grant.h"
 
 enum {
@@ -186,13 +187,14 @@ static int check_rule(const struct rule *r, struct wish *w, struct conf_err *e)
 static int hold_process(const struct lines_peer *peer, struct conf_err *e)
 {
 	int fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
+	struct pid_users users;
 	struct stat own, his;
 	char path[64];
-	uid_t uid;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)peer->pid);
-	if (fd < 0 || !statfile_user(peer->pid, &uid) || uid != peer->uid ||
-	    stat("/proc/self/ns/net", &own) || stat(path, &his))
+	if (fd < 0 || !pid_users(peer->pid, &users) ||
+	    users.effective != peer->uid || stat("/proc/self/ns/net", &own) ||
+	    stat(path, &his))
 		conf_error(e, -ESRCH, "who asks has ended");
 	else if (own.st_ino != his.st_ino)
 		conf_error(e, -EXDEV, "ixcpd is in another network namespace");

@@ -63,7 +63,4 @@ struct statfile_found {
  * many were written to @out, at most @max. */
 int statfile_list(const char *dir, struct statfile_found *out, int max);
 
-/* The user that process @pid runs as, to *@uid. False: there is none. */
-bool statfile_user(pid_t pid, uid_t *uid);
-
 #endif

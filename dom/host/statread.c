@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading counter pages, which anybody may have written. */
 #include "dom/host/statfile.h"
+#include "base/pid_libc.h"
 #include "ix/abi.h"
 
 #include <dirent.h>
@@ -52,28 +53,13 @@ static bool read_page(int fd, struct statfile_page *page)
 	return true;
 }
 
-bool statfile_user(pid_t pid, uid_t *uid)
-{
-	char path[64], line[256];
-	bool found = false;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "Uid: %*u %u", uid) == 1;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* Is there a process @pid, and of this user? Pages of root are believed: its
  * process may have changed its user. */
 static bool is_of(pid_t pid, uid_t user)
 {
-	uid_t uid;
+	struct pid_users users;
 
-	return statfile_user(pid, &uid) && (!user || uid == user);
+	return pid_users(pid, &users) && (!user || users.effective == user);
 }
 
 /* The control socket of a process that is no more: before its first page, which

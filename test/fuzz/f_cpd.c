@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "base/pid_libc.h"
 #include "cp/daemon/cpd.h"
 
 enum { PLANES = 3, RULES = 3, NOBODY = 65534 };
@@ -108,7 +109,7 @@ static void check_addresses(const struct rule *r, const struct conf *c)
 
 int __wrap_spawn_write_settings(const struct cpd *c, const struct plane *p);
 int __wrap_spawn_lock(const struct cpd *c, struct plane *p);
-bool __wrap_statfile_user(pid_t pid, uid_t *uid);
+bool __wrap_pid_users(pid_t pid, struct pid_users *users);
 
 /* All that a keeper would go by; there is none. */
 int __wrap_spawn_write_settings(const struct cpd *c, const struct plane *p)
@@ -135,9 +136,9 @@ int __wrap_spawn_lock(const struct cpd *c, struct plane *p)
 	return 0;
 }
 
-bool __wrap_statfile_user(pid_t pid, uid_t *uid)
+bool __wrap_pid_users(pid_t pid, struct pid_users *users)
 {
-	*uid = asking->uid;
+	*users = (struct pid_users){ asking->uid, asking->uid };
 	return true;
 }
 
