@@ -104,7 +104,8 @@ static bool claim(struct host_thread *t)
 					   __ATOMIC_RELAXED);
 }
 
-/* Not of a thread to which somebody has given another policy. */
+/* Not of a thread to which somebody has given another policy. Its nice value
+ * and its slice stay: by this call Linux changes neither. */
 static void set_policy(struct host_thread *t)
 {
 	static const struct sched_param none;

@@ -237,16 +237,34 @@ static int attached(void **state)
 	return 0;
 }
 
+/* What a thread of D has asked for; 0: this Linux has none (before 6.12). */
+static u64 slice_of(pid_t tid)
+{
+	struct {
+		u32 size, policy;
+		u64 flags;
+		s32 nice;
+		u32 priority;
+		u64 runtime, deadline, period;
+	} attr = { 0 };
+
+	assert_int_equal(
+		syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0), 0);
+	return attr.runtime;
+}
+
 static void keeps_it(void **state)
 {
 	static const struct sched_param none;
 	pid_t tid = load_acquire(&p.threads[0].tid);
+	u64 slice = slice_of(tid);
 
 	/* As if D had waited for packets, and let others go on: A no more. */
 	assert_int_equal(sched_setscheduler(tid, SCHED_BATCH, &none), 0);
 	WRITE_ONCE(p.host->threads[0].patient, true);
 	assert_true(looks_around());
 	assert_int_equal(sched_getscheduler(tid), SCHED_OTHER);
+	assert_int_equal(slice_of(tid), slice);
 	assert_int_equal(cross(PROC_RUN, IX_RUN_FLUSH), 0);
 }
 
