@@ -345,11 +345,6 @@ bool ip_l4_cksum_ok(const struct net *net, const struct mbuf *m,
  * much that is. */
 u64 ip_payload_sum(const struct mbuf *m, u32 *len);
 
-/* Fills in *@field (in @m, over whatever frame bytes and ext ranges follow
- * @l4): the full checksum, or with NIC_TX_CSUM the pseudo header's alone. */
-void ip_l4_cksum_set(const struct net *net, struct mbuf *m, void *l4,
-		     void *field, struct be32 src, struct be32 dst, u8 proto);
-
 /* Limited or subnet broadcast? (A /31 has none: RFC 3021.) */
 bool ip_is_broadcast(const struct net *net, struct be32 ip);
 
