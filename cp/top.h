@@ -52,8 +52,6 @@ void top_look(struct top *t);
 /* Of the dataplane that thread @i belongs to: the thread behind its last. */
 int top_end(const struct top *t, int i);
 int top_dataplanes(const struct top *t);
-/* Below which part @q of what the buckets count lies, us. */
-double top_quantile(const double *buckets, int n, double q);
 
 /* top_draw.c: on ncurses' screen. */
 void top_draw(struct top *t);

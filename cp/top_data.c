@@ -56,7 +56,8 @@ static double rates(double *out, const u64 *now, const u64 *old, int n,
 	return sum;
 }
 
-double top_quantile(const double *buckets, int n, double q)
+/* Below which part @q of what the buckets count lies, us. */
+static double quantile(const double *buckets, int n, double q)
 {
 	double all = 0, below = 0;
 
@@ -88,7 +89,7 @@ static void compare(struct top_thread *t, const struct statfile_found *before,
 	if (t->rx > 0)
 		t->delay = (double)(now->rx_delay_ns - old->rx_delay_ns) / s /
 			   t->rx / 1000;
-	t->delay99 = top_quantile(t->delays, IX_DELAY_BUCKETS, 0.99);
+	t->delay99 = quantile(t->delays, IX_DELAY_BUCKETS, 0.99);
 }
 
 /* ---- dataplanes */

@@ -196,9 +196,6 @@ const char *plane_state_name(enum plane_state s);
 void plane_step(struct cpd *c, struct plane *p);
 /* Its process has ended. */
 void plane_ended(struct cpd *c, struct plane *p);
-/* All that others have; how many. */
-u32 plane_others(const struct cpd *c, const struct plane *p,
-		 struct claim out[CPD_PLANES]);
 
 /* ---- spawn.c */
 

@@ -170,8 +170,9 @@ static struct claim claim_of(const struct plane *p)
 	};
 }
 
-u32 plane_others(const struct cpd *c, const struct plane *p,
-		 struct claim out[CPD_PLANES])
+/* All that others than @p have; how many. */
+static u32 claims_beside(const struct cpd *c, const struct plane *p,
+			 struct claim out[CPD_PLANES])
 {
 	u32 n = 0;
 
@@ -208,7 +209,7 @@ int plane_claim(struct cpd *c, struct plane *p)
 	own = claim_of(p);
 	own.min_cores = p->conf->min_cores;
 	own.threads = p->conf->max_cores;
-	n = plane_others(c, p, others);
+	n = claims_beside(c, p, others);
 	err = claim_check(&own, others, n, &l, &e);
 	if (!err)
 		err = claim_cores(&own, p->conf->max_cores, others, n, &l,
