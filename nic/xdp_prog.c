@@ -24,6 +24,9 @@ void xdp_prog_ports(u64 out[XDP_PORT_WORDS], const struct nic_config *cfg)
 void xdp_prog_addresses(struct xdp_steer__rodata *r,
 			const struct nic_config *cfg)
 {
+	_Static_assert(ARRAY_SIZE(r->own4) == 1 + IP4_ALSO, "room for all");
+	_Static_assert(ARRAY_SIZE(r->own6) == NIC_IP6, "room for all");
+
 	r->own4[0] = cfg->ip.raw;
 	for (u32 i = 0; i < cfg->nalso; i++)
 		r->own4[1 + i] = cfg->also[i].ip.raw;

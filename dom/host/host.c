@@ -108,6 +108,8 @@ static int derive(struct conf *c, char *why, size_t why_len)
 
 struct nic_config host_nic_config(const struct conf *c)
 {
+	_Static_assert(ARRAY_SIZE(c->dp.net.ip6.own) == NIC_IP6, "room there");
+
 	return (struct nic_config){
 		.spec = c->nic,
 		.nqueues = c->cores.n,
