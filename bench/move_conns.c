@@ -3,12 +3,12 @@
  * What it costs to move connections between two threads: a server of two, whose
  * connections idle, moves half of its flow groups back and forth. All runs in
  * one thread, the server's threads in turn, so that what is measured is the
- *work of both, whatever else the machine does.
+ * work of both, whatever else the machine does.
  *
  *	valgrind --tool=callgrind --toggle-collect=move move_conns CONNS MOVES
  *
  * Of two runs the difference in instructions is what the moves cost that one
- *has more than the other: MOVES are counted, and two to warm up are not.
+ * has more than the other: MOVES are counted, and two to warm up are not.
  */
 #include "bench/clock.h"
 #include "conf/conf.h"

@@ -4,7 +4,8 @@
  *
  *   latency, background   cores, at the frequency that they have
  *   energy                cores at the lowest frequency; when there are no
- * more, all of them at higher ones fixed                 one step: all
+ *                         more, all of them at higher ones
+ *   fixed                 one step: all
  */
 #include "cp/policy.h"
 

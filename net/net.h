@@ -5,8 +5,8 @@
  *
  *   in:   net_rx -> tcp_fast_in, or
  *         eth_in -> arp_in | ip_in -> icmp_in | udp_in | tcp_in
- *   out:  tcp_output, udp_sendv, icmp_* -> ip_out -> neigh_send -> net_tx ->
- * txq
+ *   out:  tcp_output, udp_sendv, icmp_*
+ *         -> ip_out -> neigh_send -> net_tx -> txq
  *
  * Nothing here calls up: TCP and UDP put what the application should know on
  * their ready lists; dp/event.c turns it into event conditions. Where an event

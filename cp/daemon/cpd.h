@@ -27,9 +27,10 @@
  *   DIR/ixcpd/NAME.user  it is a user's own, who is in it. Its lock is held by
  *                        the keeper of its NIC
  *   DIR/ixcpd/NAME.conf  settings that it was started with
- *   DIR/ixcpd/NAME.program  ... what its owner chose, if he may: arguments,
- * each with a zero behind DIR/ixcpd/NAME.down  it was stopped, and is not to be
- * started by itself
+ *   DIR/ixcpd/NAME.program
+ *                        ... what its owner chose, if he may: arguments, each
+ *                        with a zero behind
+ *   DIR/ixcpd/NAME.down  it was stopped, and is not to be started by itself
  */
 #ifndef CP_DAEMON_CPD_H
 #define CP_DAEMON_CPD_H

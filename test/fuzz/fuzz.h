@@ -55,9 +55,11 @@ struct rig *fuzz_rig(struct fuzz_in *in);
 /* A record of bytes for a frame:
  *   raw        as it is
  *   ip, ip6    our Ethernet header before it, lengths and checksums right,
- * padded to the shortest frame segment    of one of the connections (by index):
- * flags, sequence and acknowledgement number relative to what is expected,
- * window, options (none: timestamps where they are in use), payload length */
+ *              padded to the shortest frame
+ *   segment    of one of the connections (by index): flags, sequence and
+ *              acknowledgement number relative to what is expected, window,
+ *              options (none: timestamps where they are in use), payload
+ *              length */
 void fuzz_raw(struct rig *r, struct fuzz_in *in);
 void fuzz_ip(struct rig *r, struct fuzz_in *in);
 void fuzz_ip6(struct rig *r, struct fuzz_in *in);

@@ -7,8 +7,8 @@
  *
  * Each script runs by both families, with a NIC that gathers and with one that
  * does not, and all again with timestamps if it includes established.inc. The
- *MTU is such that segments hold as much in each case: of scripts for IPv6
- *alone, 1440 bytes.
+ * MTU is such that segments hold as much in each case: of scripts for IPv6
+ * alone, 1440 bytes.
  */
 #include "run.h"
 

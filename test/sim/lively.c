@@ -12,8 +12,8 @@
  *	                                                     before did
  *	an ACK, or a segment on a path that loses those      twice what the last
  *	                                                     loss did
- *	the window is smaller afterwards, and grows anew     2 sqrt(segments) +
- *2
+ *	the window is smaller afterwards, and grows anew     2 + 2 sqrt(N); N:
+ *	                                                     segments
  *
  * A unit is a round trip and what timers add to it: the shortest timeout here.
  * A loss costs the round trips until it is noticed, by what arrives behind it
