@@ -3,7 +3,7 @@
  * Flows of two dataplanes on one interface, the one that goes and its
  * successor: places 0 and 1. New flows are the heir's, and stand nowhere; those
  * of the other one are in a table that they have in common with the program in
- * the kernel that steers (nic/tap_steer.bpf.c).
+ * the kernel that steers (nic/flow_place.bpf.h).
  *
  *   entry    63..2        1         0
  *            hash         1         place      0: free; FLOWS_GONE: it was

@@ -3,9 +3,12 @@
  * How libix reaches a dataplane: the one interface of the three domains, seen
  * from the application's side.
  *
- * ix_init() finds in the environment what `ix run` left there, and opens the
- * domain: inline loads libix-inline.so (the whole dataplane beside the
- * application), process maps the shared memory that the dataplane made.
+ * ix_init() finds in the environment what `ix run` left there, and loads the
+ * domain's part of the application:
+ *
+ *	libix-inline.so   the whole dataplane
+ *	libix-process.so  ... which is another process: what is shared with it
+ *	libix-vm.so       ... which is in ring 0, the application in ring 3
  */
 #ifndef IX_DOM_H
 #define IX_DOM_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cp/conf*.c: every type and its errors, names, arguments, files, and that
- * what is written is read back. */
+/* conf/: every type and its errors, names, arguments, files, and that what is
+ * written is read back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dom/host*.c: two dataplanes on the two ends of a wire, from settings to
+/* dom/host/: two dataplanes on the two ends of a wire, from settings to
  * events, idling, and the end. */
 #include <setjmp.h>
 #include <stdarg.h>
