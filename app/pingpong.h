@@ -2,7 +2,8 @@
 /*
  * pingpong: NetPIPE's pattern. The client sends a header, then @iters times a
  * message of @size bytes; the server sends each back once it has all of it.
- * One connection, two ways to run either end: ixev, or Linux sockets.
+ * One connection, two ways to run either end: ixev (pingpong_ix.c), or Linux
+ * sockets (pingpong_linux.c).
  */
 #ifndef APP_PINGPONG_H
 #define APP_PINGPONG_H

@@ -8,6 +8,17 @@
  *   out:  tcp_output, udp_sendv, icmp_*
  *         -> ip_out -> neigh_send -> net_tx -> txq
  *
+ *   eth.c       in, and by which protocol; out
+ *   neigh.c     neighbours: neigh_heard.c, neigh_table.c; by arp.c, nd.c
+ *   ip.c        IPv4; our addresses: ip_own.c; fragments: ip_frag.c
+ *   ip6.c       IPv6; our addresses: ip6_own.c, mld.c; fragments: ip6_frag.c
+ *   frag.c      fragments of both families
+ *   addr.c      addresses of both in 32 bits
+ *   ip_cksum.c  checksums of what both carry
+ *   icmp.c      ICMP; icmp6.c: ICMPv6
+ *   udp.c       UDP in; udp_out.c: out; udp_sock.c: sockets
+ *   tcp_*.c     see tcp.h
+ *
  * Nothing here calls up: TCP and UDP put what the application should know on
  * their ready lists; dp/event.c turns it into event conditions. Where an event
  * may be written at once, net->event says so.

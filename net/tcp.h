@@ -39,6 +39,7 @@
  *   cc_hystart.c ... HyStart++, its first slow start
  *   tcp_pace.c   spreading a window over a round trip
  *   tcp_timer.c  all timers of a connection
+ *   tcp_late.c   ... hosts whose ACKs come late
  *   tcp_sndq.c   the send queue
  *   tcp_share.c  what connections share, and who is cut when it is short
  *   tcp_out.c    choosing what to send
@@ -46,6 +47,7 @@
  *   tcp_send.c   segments of each kind
  *   tcp_resend.c segments that are sent again
  *   tcp_build.c  payload and header of a segment
+ *   tcp_large.c  ... of many at once, for a NIC that cuts them
  *   tcp_info.c   a connection as people see it
  *   tcp_heir.c   connections of a dataplane and those of its successor
  */

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What Linux knows about an interface: addresses, neighbours, hardware. */
+/*
+ * What Linux knows and does: nothing of it is on the packet's way.
+ *
+ *   linux_if.c        an interface: hardware, names
+ *   linux_link.c      ... is it there, and its link up?
+ *   linux_net.c       ... its addresses and neighbours
+ *   linux_announce.c  ... what others say to all on it
+ *   linux_ports.c     ports of Linux's own sockets
+ *   linux_life.c      does a process live that has told us of itself?
+ *   linux_dump.c      rtnetlink, for the others
+ */
 #ifndef NIC_LINUX_H
 #define NIC_LINUX_H
 

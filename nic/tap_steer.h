@@ -7,8 +7,9 @@
  * other's successor: who comes second finds the program of the first, and has
  * its variables mapped, too.
  *
- *   tap_steer.c  the program and its table
- *   tap_share.c  ... found by who comes second; what the two tell each other
+ *   tap_steer.bpf.c  the program
+ *   tap_steer.c      ... loaded, and its table
+ *   tap_share.c      ... found by who comes second; what both tell each other
  */
 #ifndef NIC_TAP_STEER_H
 #define NIC_TAP_STEER_H

@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* AF_XDP, off the packet's way: an interface with its program, umem and
- * sockets. */
+/*
+ * AF_XDP, off the packet's way: an interface with its program, umem and
+ * sockets. All of AF_XDP by file, the packet's way last:
+ *
+ *   xdp_setup.c      from settings to an open interface: START HERE
+ *   xdp_steer.bpf.c  the program
+ *   xdp_prog.c       ... loaded and attached
+ *   xdp_join.c       ... or found, where another dataplane has attached it
+ *   xdp_owner.c      ... or is not ours: whose, for a message
+ *   xdp_pair.c       who has our queues: we, or we and a successor
+ *   xdp_side.c       ... whose sockets they are, if not ours
+ *   xdp_socket.c     sockets
+ *   xdp_pass.c       ... for a user's dataplane, and xdp_expel.c, xdp_take.c:
+ *                    see grant.h
+ *   xdp_ring.c       the rings of a queue
+ *   xdp_parts.c      ... packets in several parts
+ *   xdp_exit.c       ... system calls
+ */
 #ifndef NIC_XDP_NIC_H
 #define NIC_XDP_NIC_H
 

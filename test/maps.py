@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Maps that lie: every file, function and other name_with_underscore that a
 comment of a header or a document speaks of is one of the source or, of
-Linux's, is used there.  maps.py SOURCE_DIR"""
+Linux's, is used there; and no file is missing from the maps of its folder.
+maps.py SOURCE_DIR"""
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 QUOTED = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"(?<![\w./*-])((?:[\w-]+/)*[\w-]+\.(?:c|h|S|def|sh|py|md|pkt))\b(?!/)")
 CALL = re.compile(r"\b([A-Za-z_]\w*)\(\)")
+MAIN = re.compile(r"^int main\(", re.M)
 NAME = re.compile(r"(?<![\w./$%-])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b(?![*/.-])")
 
 
@@ -52,6 +54,25 @@ def check(where, text, paths, stems, words):
     for m in NAME.finditer(text):
         if m.group(1) not in words | ELSEWHERE:
             yield m.group(1), "no such name"
+
+
+def unmapped(top, paths):
+    """Files that nothing leads to: of a folder with headers, those that have no
+    header of their own name, and that none there speaks of; but for those with
+    main(), whose name is the program's."""
+    for folder in {os.path.dirname(p) for p in paths if p.endswith(".h")
+                   and not p.startswith(("test/", "bench/"))}:
+        here = {os.path.basename(p) for p in paths
+                if os.path.dirname(p) == folder}
+        spoken = {name for h in here if h.endswith(".h")
+                  for comment in COMMENT.findall(
+                      read(top, os.path.join(folder, h)))
+                  for name in re.findall(r"[\w.-]+\.c\b", comment)}
+        for c in here - spoken:
+            path = os.path.join(folder, c)
+            if c.endswith(".c") and c[:-2] + ".h" not in here and \
+                    not MAIN.search(read(top, path)):
+                yield path
 
 
 def tables(text):
@@ -106,6 +127,9 @@ def main(top):
         for name, what in sorted(found):
             print(f"{p}: {name}: {what}")
             bad += 1
+    for p in sorted(unmapped(top, paths)):
+        print(f"{p}: no header in its folder speaks of it")
+        bad += 1
     if seen < 50:
         print(f"{top}: {seen} headers and documents are not IX's")
         bad += 1

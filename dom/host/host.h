@@ -8,6 +8,7 @@
  *   memory.c  memory: is there so much, and then at its place
  *   thread.c  one thread: struct dp and what it needs
  *   net.c     addresses and neighbours, from the settings or from Linux
+ *   link.c    what has become of the NIC's link
  *   run.c     the loop around dp_step(): idling, stopping
  *   spin.c    spin or block?
  *   ask.c     what other threads ask of an elastic one

@@ -5,6 +5,9 @@
  * the file, for writing, while it lives: a file without one is stale. Nobody
  * gets such a lock who may not write the file.
  *
+ *   statfile.c  the dataplane's side
+ *   statread.c  readers
+ *
  * A reader believes only a page of the directory's owner, about a process of
  * theirs, and gets a copy: what others write is read once, into own memory, and
  * made fit to print.

@@ -1410,6 +1410,12 @@ PORTS = [
            "VM_RUN_IO + i;", "VM_RUN_IO;", ["vm"]),
     Mutant("ix ps has a program's folder", "cp/cmd_ps.c",
            "path ? basename(path) : NULL", "path", ["commands"]),
+    Mutant("a file is on no map", "nic/linux.h",
+           " *   linux_ports.c     ports of Linux's own sockets\n", "",
+           ["maps"]),
+    Mutant("the real user is taken for the effective one", "base/pid_libc.c",
+           "&users->real,\n\t\t\t       &users->effective",
+           "&users->effective,\n\t\t\t       &users->real", ["t_pid"]),
 ]
 
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
