@@ -8,6 +8,8 @@ enum {
 	STUBBORN_NS = 300000000,
 	HOARD_MS = 1000,
 	PATIENCE = 3000,
+	TRIES = 20,
+	TOLD_MS = 50,
 };
 
 /* Appends until the batch is full, runs it; how many succeeded. */
@@ -191,15 +193,19 @@ static int connect_(struct rogue *r, uint32_t i)
 }
 
 /* To addresses that do not exist: taken back, and then as many again, which end
- * by themselves. */
+ * by themselves. Some may have ended by then: they are there until we are told.
+ */
 static bool connects(struct rogue *r)
 {
-	uint32_t most;
+	bool ok = flood(r, connect_);
+	uint32_t most = nhandles;
+	int tries = 0;
 
-	if (!flood(r, connect_))
-		return false;
-	most = nhandles;
-	return undo(r, IX_ABORT) && flood(r, connect_) && nhandles >= most;
+	do
+		ok = ok && undo(r, IX_ABORT) && serve(r, TOLD_MS) &&
+		     flood(r, connect_);
+	while (ok && nhandles < most && ++tries < TRIES);
+	return ok && nhandles >= most;
 }
 
 static bool timers_handles(struct rogue *r)
