@@ -27,6 +27,10 @@ def enter(flags="-Urn"):
         lab.skip(e)
 
 
+def soon(condition, seconds=10):
+    return lab.wait_for(condition, seconds * SLOW)
+
+
 def connect(timeout=2, address=IX_ADDRESS):
     return lab.connect(address, PORT, timeout)
 

@@ -26,9 +26,9 @@ import sys
 import threading
 import time
 
-from server import (AS_NOBODY, DOMAIN, NOBODY, Server, Watch, connect,
-                    enter, open_tree)
-from lab import Lab, check, finish, receive, skip, wait_for
+from server import (AS_NOBODY, DOMAIN, NOBODY, SLOW, Server, Watch, connect,
+                    enter, open_tree, soon)
+from lab import Lab, check, finish, receive, skip
 
 ENDS_LIFE = ("memory", "shm")  # between two nobody may be there
 SHARED = ("up", "down", "frames", "arena")
@@ -71,7 +71,7 @@ def two_tenants(args):
     pids = [one.pid, one.app()]
     two = Server(args, number=1, ready=None,
                  program=[args.spy, "look", *map(str, pids)])
-    code = two.wait(20)
+    code = two.wait(20 * SLOW)
     check("a tenant cannot reach another one", code == 0, two.said()[-300:]
           if code else "")
     two.end()
@@ -85,7 +85,7 @@ def two_tenants(args):
         check(f"each has a {ns} namespace of its own", len(of) == 3)
     check("both answer", one.answers() and two.answers())
     two.end()
-    answers = wait_for(one.answers)
+    answers = soon(one.answers)
     check("one ends alone", answers and one.end() == 0)
 
 
@@ -112,27 +112,27 @@ def orphans(args):
     server = Server(args, "--restart", program=[
         args.spy, "orphans", os.path.join(tmp, "once"), args.echo])
     first = server.app()
-    check("a life with orphans", wait_for(lambda: len(running(args.spy)) == 8),
+    check("a life with orphans", soon(lambda: len(running(args.spy)) == 8),
           f"({len(running(args.spy))})")
     user = uid(first)
     with open(os.path.join(tmp, "once"), "w") as f:
         f.write("now")
     os.kill(first, signal.SIGKILL)
     check("... ends with all of them",
-          wait_for(lambda: next_user(server, user)) and
+          soon(lambda: next_user(server, user)) and
           not running(args.spy, user))
-    wait_for(server.answers)
+    soon(server.answers)
     check("the next life has another user", uid(server.app()) > NOBODY)
     check("... and its bytes are its own",
           echoes(connect(5), random.Random(1), 200))
     check("SIGTERM ends it", server.end() == 0)
     server = Server(args, program=[
         args.spy, "orphans", os.path.join(tmp, "twice"), args.echo])
-    check("orphans again", wait_for(lambda: len(running(args.spy)) == 8))
+    check("orphans again", soon(lambda: len(running(args.spy)) == 8))
     server.kill()
     server.wait()
     check("the dataplane is killed: no orphan stays",
-          wait_for(lambda: not running(args.spy) and not running(args.echo)))
+          soon(lambda: not running(args.spy) and not running(args.echo)))
     server.end()
 
 
@@ -164,8 +164,8 @@ def accomplice(args):
     server = Server(args, "--restart", program=[
         args.spy, "pass", os.path.join(tmp, "socket"), args.echo])
     os.kill(server.app(), signal.SIGKILL)
-    check("two lives", wait_for(lambda: len(other.lives) == 2) and
-          wait_for(server.answers))
+    check("two lives", soon(lambda: len(other.lives) == 2) and
+          soon(server.answers))
     inode = [[os.fstat(fd).st_ino for fd in fds] for fds in other.lives]
     for i, what in enumerate(SHARED):
         check(f"fresh memory: {what}", inode[0][i] != inode[1][i])
@@ -203,18 +203,18 @@ def exhaustion(args):
         check(f"{what} used up: pings are answered", server.pings())
         if what in ENDS_LIFE:
             check(f"{what} used up: it is the application's end",
-                  wait_for(lambda: "signal 9" in server.said()))
+                  soon(lambda: "signal 9" in server.said()))
         else:
             watch.ends(f"{what} used up")
         if what == "shm":
             no_others_shm()
         if what == "forks":
-            wait_for(lambda: len(running(args.spy)) > 30)
+            soon(lambda: len(running(args.spy)) > 30)
             made = len(running(args.spy))
             check("forks: as many as it may", 30 < made <= 64, f"({made})")
         server.end()
         check(f"{what} used up: nothing is left",
-              wait_for(lambda: not running(args.spy)))
+              soon(lambda: not running(args.spy)))
 
 
 class MemoryGroup:
@@ -250,7 +250,7 @@ class MemoryGroup:
 
     def end(self):
         for d in reversed(self.dirs):
-            wait_for(lambda: removed(d))
+            soon(lambda: removed(d))
 
 
 def removed(group):
@@ -269,7 +269,7 @@ def oom(args):
         return
     server = Server(args, program=[args.spy, "memory"], ready=None,
                     preexec_fn=group.enter)
-    status = server.wait(30)
+    status = server.wait(30 * SLOW)
     group.end()
     check("out of memory: the application is ended, not the dataplane",
           status == 128 + signal.SIGKILL and "signal 9" in server.said(),
@@ -282,7 +282,7 @@ def cpu(args):
     percent, seconds = 3, 4
     server = Server(args, "--app_cpu", str(percent), ready="pings",
                     program=[args.spy, "cpu"])
-    wait_for(lambda: len(running(args.spy)) == 5)
+    soon(lambda: len(running(args.spy)) == 5)
     watch = Watch(args.lab, server, questions="pings")
     began, before = time.monotonic(), used(running(args.spy))
     time.sleep(seconds)
@@ -308,7 +308,7 @@ def refused(args, what, *options, says, program=None, under=()):
         [*under, args.ix, "run", "--domain", DOMAIN, "--nic",
          "tap:ix0,10.81.0.2/24", "--ip", "10.81.0.10/24", *options, "--",
          *(program or [args.echo])], capture_output=True, text=True,
-        timeout=60)
+        timeout=60 * SLOW)
     check(what, r.returncode != 0 and says in r.stderr, r.stderr.strip()
           if says not in r.stderr else "")
 
@@ -337,7 +337,7 @@ def users(args):
          "--quiet", "--domain", DOMAIN, "--nic", "tap:ix0,10.81.0.2/24",
          "--ip", "10.81.0.10/24", "--user", "nobody", "--", "/bin/sh", "-c",
          "id -u; find /run/user -mindepth 1"],
-        capture_output=True, text=True, timeout=60)
+        capture_output=True, text=True, timeout=60 * SLOW)
     check("the dataplanes of --user's own are hidden",
           r.stdout.split() == [str(NOBODY)], r.stdout + r.stderr)
     server = Server(args, "--user", "root")
@@ -372,7 +372,7 @@ def kill_probe(args):
              "tap:ix0", "--ip", "10.81.0.10/24", "--user", "nobody", "--",
              "/usr/bin/id", "-u"], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
-        ended.append(d.communicate(timeout=60)[0].strip())
+        ended.append(d.communicate(timeout=60 * SLOW)[0].strip())
     killer.kill()
     killer.wait()
     check("the probe killed: nobody runs as root",
@@ -396,7 +396,7 @@ def probe_dies(args):
     d = subprocess.run(
         [args.ix, "run", "--quiet", "--domain", DOMAIN, "--nic", "tap:ix0",
          "--ip", "10.81.0.10/24", "--user", "nobody", "--", args.echo],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=60 * SLOW,
         preexec_fn=die_at_setfsuid)
     check("a probe that does not answer: nothing is started",
           d.returncode > 0 and not d.stdout and "no telling" in d.stderr,
@@ -415,7 +415,7 @@ def window(args):
                           args.echo], stderr=subprocess.DEVNULL)
 
     check("the start: ix waits for its settings",
-          wait_for(lambda: status(d.pid, "Name") == ["ix"] and
+          soon(lambda: status(d.pid, "Name") == ["ix"] and
                    status(d.pid, "State")[0] == "S"))
     r = subprocess.run([*as_user, sys.executable, "-c",
                         f"open('/proc/{d.pid}/mem', 'rb+')"],
@@ -448,7 +448,7 @@ def ordinary(args):
             ["unshare", "-Ur", "sh", "-c", limit + "exec " + "setpriv "
              "--bounding-set=-all --inh-caps=-all " + command]
             if limit else [*AS_NOBODY, "sh", "-c", command],
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=60 * SLOW)
         ok = r.returncode == 0
         if not limit:
             pids = [w for w in r.stdout.split() if w.isdigit()]
