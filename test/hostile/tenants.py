@@ -279,7 +279,7 @@ def oom(args):
 def cpu(args):
     """Of all cores. As little as it would hardly get below on a busy machine
     without a limit."""
-    percent, seconds = 3, 4
+    percent, seconds = 3, 4 * SLOW
     server = Server(args, "--app_cpu", str(percent), ready="pings",
                     program=[args.spy, "cpu"])
     soon(lambda: len(running(args.spy)) == 5)
