@@ -116,7 +116,7 @@ enum tcp_flags {
 	TCP_F_ACTIVE = 1 << 20,	     /* opened by the application, not a peer */
 	TCP_F_REXMIT = 1 << 21,	     /* resend one segment at snd_una; or SYN */
 	TCP_F_COUNTED = 1 << 22,     /* among those that take a share */
-	TCP_F_FIN_HELD = 1 << 23,    /* the peer's, behind a hole: fin_seq */
+	TCP_F_BLOCKS = 1 << 23,	     /* our segments report: tcp_blocks.c */
 	TCP_F_SHORT = 1 << 24,	     /* SENDV was short, in crossing short_at */
 	TCP_F_CC_STATE = 1 << 25,    /* has a struct tcp_cc_state */
 	TCP_F_ECN_REDUCED = 1 << 26, /* by a mark, until recover is acked */
@@ -180,6 +180,7 @@ struct tcp_conn {
 	u8 wscale_snd, wscale_rcv; /* 0 when not in use */
 	u8 cc : 2;		   /* enum tcp_cc_name */
 	u8 quick : 5;		   /* ACKs that may not wait */
+	u8 fin_held : 1;	   /* the peer's, behind a hole: fin_seq */
 	u8 error; /* errno of the outcome; opening: of ICMP's last word */
 
 	/* --- line 2: send */
@@ -237,7 +238,7 @@ struct tcp_conn {
 	};
 	struct tcp_mark recv_mark;
 	u32 challenged; /* tick of the last challenge ACK */
-	u32 fin_seq;	/* TCP_F_FIN_HELD */
+	u32 fin_seq;	/* fin_held */
 } ALIGNED(CACHE_LINE);
 
 _Static_assert(sizeof(struct tcp_conn) == 5 * CACHE_LINE,

@@ -6,15 +6,26 @@
  * byte, behind a run or alone. Only bare ACKs carry them: each segment out of
  * order causes one. What came twice is remembered for one connection at a time;
  * who loses it that way only learns less.
+ *
+ * While there is any, TCP_F_BLOCKS is set, which keeps the connection off the
+ * fast path; it goes with the last one, or when an ACK finds none.
  */
 #include "net/tcp_int.h"
 
 enum { KIND = TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_SACK << 8 };
 
-void tcp_dup_note(struct net *net, const struct tcp_conn *c, u32 start, u32 end)
+void tcp_dup_note(struct net *net, struct tcp_conn *c, u32 start, u32 end)
 {
-	if (tcp_does_sack(c) && seq_lt(start, end))
-		net->tcp.dup = (struct tcp_dup){ c->handle, start, end };
+	if (!tcp_does_sack(c) || !seq_lt(start, end))
+		return;
+	net->tcp.dup = (struct tcp_dup){ c->handle, start, end };
+	c->flags |= TCP_F_BLOCKS;
+}
+
+void tcp_blocks_fewer(const struct net *net, struct tcp_conn *c)
+{
+	if (!c->ooo && !c->fin_held && !tcp_dup_due(net, c))
+		c->flags &= ~(u32)TCP_F_BLOCKS;
 }
 
 /* The run that grew last, but before @than. */
@@ -39,13 +50,13 @@ static u32 end_of(const struct mbuf *run)
 
 static bool fin_follows(const struct tcp_conn *c, const struct mbuf *run)
 {
-	return c->flags & TCP_F_FIN_HELD && c->fin_seq == end_of(run);
+	return c->fin_held && c->fin_seq == end_of(run);
 }
 
 /* Apart from all runs? */
 static bool fin_is_alone(const struct tcp_conn *c)
 {
-	if (likely(!(c->flags & TCP_F_FIN_HELD)))
+	if (likely(!c->fin_held))
 		return false;
 	for (const struct mbuf *m = c->ooo; m; m = m->tcp.last->next) {
 		if (fin_follows(c, m))
@@ -71,14 +82,18 @@ static u32 put(u32 *opt, u32 start, u32 end)
 	return 2;
 }
 
-u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt, u32 max)
+u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt, u32 max)
 {
 	struct tcp_dup *dup = &net->tcp.dup;
 	const struct mbuf *m = NULL;
 	bool fin = fin_is_alone(c);
 	u32 n = 1;
 
-	if (dup->handle == c->handle) {
+	if (!tcp_does_sack(c)) {
+		tcp_blocks_fewer(net, c);
+		return 0;
+	}
+	if (tcp_dup_due(net, c)) {
 		dup->handle = 0;
 		n += put(opt + n, dup->start, dup->end);
 		fin &= dup->start != c->fin_seq;
@@ -88,5 +103,6 @@ u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt, u32 max)
 	if (fin && n + 2 <= max)
 		n += put(opt + n, c->fin_seq, c->fin_seq + 1);
 	opt[0] = be32(KIND | (u32)(2 + 4 * (n - 1))).raw;
-	return n;
+	tcp_blocks_fewer(net, c);
+	return n > 1 ? n : 0;
 }

@@ -42,7 +42,7 @@ static void take_fin(struct net *net, struct tcp_conn *c, u64 now)
 	c->rcv_nxt++;
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		c->rcv_adv = c->rcv_nxt;
-	c->flags &= ~(u32)TCP_F_FIN_HELD;
+	c->fin_held = false;
 	tcp_ooo_free(net, c); /* all of it has come in order by now */
 	tcp_ack_now(net, c);
 	tcp_mark_ready(net, c, TCP_EV_EOF);
@@ -65,7 +65,8 @@ static void hold_fin(struct net *net, struct tcp_conn *c,
 		     const struct tcp_seg *s)
 {
 	c->fin_seq = s->seq + s->len;
-	c->flags |= TCP_F_FIN_HELD;
+	c->fin_held = true;
+	c->flags |= TCP_F_BLOCKS;
 	if (!s->len)
 		tcp_fin_note(net, c);
 }
@@ -80,7 +81,7 @@ static void fin_again(struct net *net, struct tcp_conn *c, u64 now)
 
 static bool fin_is_next(const struct tcp_conn *c)
 {
-	return c->flags & TCP_F_FIN_HELD && seq_le(c->fin_seq, c->rcv_nxt);
+	return c->fin_held && seq_le(c->fin_seq, c->rcv_nxt);
 }
 
 /* ---- seventh step: text */

@@ -99,7 +99,7 @@ static inline bool sum_holds6(const struct net *net, const struct mbuf *m,
 static inline bool is_next(struct net *net, const struct tcp_conn *c, u32 any,
 			   u32 seq, u32 acked, u32 tsval, u32 len)
 {
-	return tcp_is_fast(c, any) && !c->ooo &&   /* no hole to be filled */
+	return tcp_is_fast(c, any) &&		   /* no hole to be filled */
 	       seq == c->rcv_nxt &&		   /* in order */
 	       len <= c->rcv_adv - seq &&	   /* nothing to be cut off */
 	       acked <= c->snd_max - c->snd_una && /* sent, and not old */

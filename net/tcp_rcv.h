@@ -147,20 +147,19 @@ static inline bool tcp_does_sack(const struct tcp_conn *c)
 }
 
 /* Bytes came that had come before: the next ACK says so. */
-void tcp_dup_note(struct net *net, const struct tcp_conn *c, u32 start,
-		  u32 end);
+void tcp_dup_note(struct net *net, struct tcp_conn *c, u32 start, u32 end);
+/* Has it not been said yet? */
+static inline bool tcp_dup_due(const struct net *net, const struct tcp_conn *c)
+{
+	return net->tcp.dup.handle == c->handle;
+}
+
 /* A FIN without data is held: the next ACK reports it first. */
 void tcp_fin_note(struct net *net, struct tcp_conn *c);
-/* Is there anything that an ACK of @c must report? */
-static inline bool tcp_blocks_due(const struct net *net,
-				  const struct tcp_conn *c)
-{
-	return tcp_does_sack(c) && (c->ooo || c->flags & TCP_F_FIN_HELD ||
-				    net->tcp.dup.handle == c->handle);
-}
-/* Writes it as an option of up to @max words; how many. */
-u32 tcp_blocks_put(struct net *net, const struct tcp_conn *c, u32 *opt,
-		   u32 max);
+/* Something of what is reported is gone, perhaps the last of it. */
+void tcp_blocks_fewer(const struct net *net, struct tcp_conn *c);
+/* Writes it as an option of up to @max words; how many, 0: it has none. */
+u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt, u32 max);
 
 /* ---- cutting */
 

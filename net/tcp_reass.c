@@ -238,6 +238,7 @@ static void put_run(struct net *net, struct tcp_conn *c, struct mbuf *before,
 	*at = m;
 	c->ooo_runs++;
 	c->rx_mbufs++;
+	c->flags |= TCP_F_BLOCKS;
 	if (before)
 		join(net, c, before, m);
 	if (after && run_end(before ? before : m) == after->tcp.seq)
@@ -315,6 +316,7 @@ void tcp_ooo_drain(struct net *net, struct tcp_conn *c)
 		tcp_rx_append_one(net, c, m, m->len);
 		tcp_ready(net, c, TCP_EV_RECV);
 	}
+	tcp_blocks_fewer(net, c);
 }
 
 void tcp_ooo_free(struct net *net, struct tcp_conn *c)

@@ -32,7 +32,7 @@ bool tcp_send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
 
 	if (!m)
 		return false;
-	if (unlikely(flags == TCP_ACK && tcp_blocks_due(net, c)))
+	if (unlikely(c->flags & TCP_F_BLOCKS) && flags == TCP_ACK)
 		tcp_emit_blocks(net, c, m, seq, now);
 	else
 		tcp_emit(net, c, m, seq, flags, 0, now);

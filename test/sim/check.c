@@ -75,6 +75,7 @@ static u32 check_ooo(struct host *h, const struct tcp_conn *c)
 		runs++;
 	}
 	CHECK(h, c, runs == c->ooo_runs);
+	CHECK(h, c, !(c->ooo || c->fin_held) || c->flags & TCP_F_BLOCKS);
 	return n;
 }
 
