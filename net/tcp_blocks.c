@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which blocks an ACK reports (RFC 2018 section 4): first what came twice, if
- * the ACK is about that (RFC 2883), then the runs of the out-of-order list, the
- * one that grew last first. A FIN that waits for data before it counts as a
- * byte, behind a run or alone. Only bare ACKs carry them: each segment out of
- * order causes one. What came twice is remembered for one connection at a time;
- * who loses it that way only learns less.
+ * Which blocks a segment reports (RFC 2018 section 4): first what came twice,
+ * if it is the next ACK after that (RFC 2883), then the runs of the
+ * out-of-order list, the one that grew last first. A FIN that waits for data
+ * before it counts as a byte, behind a run or alone. What came twice is
+ * remembered for one connection at a time; who loses it that way only learns
+ * less.
  *
  * While there is any, TCP_F_BLOCKS is set, which keeps the connection off the
- * fast path; it goes with the last one, or when an ACK finds none.
+ * fast path; it goes with the last one, or when a segment finds none. Data has
+ * less room then: tcp_mss_now().
  */
+#include "net/header.h"
 #include "net/tcp_int.h"
 
-enum { KIND = TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_SACK << 8 };
+enum {
+	KIND = TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_SACK << 8,
+	HEAD_LEN = 4, /* padded */
+	BLOCK_LEN = 8,
+};
 
 void tcp_dup_note(struct net *net, struct tcp_conn *c, u32 start, u32 end)
 {
@@ -82,21 +88,33 @@ static u32 put(u32 *opt, u32 start, u32 end)
 	return 2;
 }
 
-u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt, u32 max)
+/* ... and not what came twice? */
+static bool fin_is_own(const struct net *net, const struct tcp_conn *c)
 {
+	return fin_is_alone(c) &&
+	       !(tcp_dup_due(net, c) && net->tcp.dup.start == c->fin_seq);
+}
+
+u32 tcp_blocks_len(const struct net *net, const struct tcp_conn *c)
+{
+	u32 room = TCP_MAX_OPT - (c->flags & TCP_F_TS ? TCP_TS_LEN : 0);
+	u32 n = tcp_dup_due(net, c) + c->ooo_runs + fin_is_own(net, c);
+
+	if (!n || !tcp_does_sack(c))
+		return 0;
+	return HEAD_LEN + BLOCK_LEN * min(n, (room - HEAD_LEN) / BLOCK_LEN);
+}
+
+u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt)
+{
+	u32 n = 1, max = tcp_blocks_len(net, c) / 4;
 	struct tcp_dup *dup = &net->tcp.dup;
 	const struct mbuf *m = NULL;
-	bool fin = fin_is_alone(c);
-	u32 n = 1;
+	bool fin = fin_is_own(net, c);
 
-	if (!tcp_does_sack(c)) {
-		tcp_blocks_fewer(net, c);
-		return 0;
-	}
-	if (tcp_dup_due(net, c)) {
+	if (max && tcp_dup_due(net, c)) {
 		dup->handle = 0;
 		n += put(opt + n, dup->start, dup->end);
-		fin &= dup->start != c->fin_seq;
 	}
 	while (n + 2 <= max && (m = newest(c, m)))
 		n += put(opt + n, m->tcp.seq, end_of(m) + fin_follows(c, m));
@@ -104,5 +122,5 @@ u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt, u32 max)
 		n += put(opt + n, c->fin_seq, c->fin_seq + 1);
 	opt[0] = be32(KIND | (u32)(2 + 4 * (n - 1))).raw;
 	tcp_blocks_fewer(net, c);
-	return n > 1 ? n : 0;
+	return n > 1 ? 4 * n : 0;
 }

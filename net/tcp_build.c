@@ -199,22 +199,26 @@ void tcp_emit_large(struct net *net, struct tcp_conn *c, struct mbuf *m,
 }
 
 void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
-		     u32 seq, u64 now)
+		     u32 seq, u8 flags, u8 tos, u64 now)
 {
+	bool large = m->flags & MBUF_LARGE;
+	struct covered cov = large ? (struct covered){ 0, mbuf_packet_len(m) }
+				   : cover_payload(net, m);
 	u32 nopt = c->flags & TCP_F_TS ? TCP_TS_LEN : 0, opt[TCP_MAX_OPT / 4];
-	u32 n = 4 * tcp_blocks_put(net, c, opt, (TCP_MAX_OPT - nopt) / 4);
-	u32 win = tcp_advertise(net, c);
-	u8 flags = TCP_ACK | tcp_ecn_flags(net, c, TCP_ACK, 0);
-	struct covered cov = { 0 };
-	struct tcp_hdr *h = push_header(c, m, seq, flags, win, nopt + n, &cov);
-	u64 sum = cksum_add_rest(0, opt, n);
+	u32 n = tcp_blocks_put(net, c, opt), win = tcp_advertise(net, c);
+	struct tcp_hdr *h;
 
-	if (nopt)
-		sum = cksum_add64(sum, tcp_write_ts(h + 1, tcp_tsval(c, now),
-						    c->ts_recent));
+	flags |= tcp_ecn_flags(net, c, flags, tos);
+	h = push_header(c, m, seq, flags, win, nopt + n, &cov);
+	if (nopt) {
+		u64 sum = tcp_write_ts(h + 1, tcp_tsval(c, now), c->ts_recent);
+
+		cov.sum = cksum_add64(cov.sum, sum);
+	}
 	memcpy((u8 *)(h + 1) + nopt, opt, n);
-	cov.sum = cksum_add64(cov.sum, sum);
-	emit_header(net, c, m, h, cov, 0, net->caps & NIC_TX_CSUM, now);
+	cov.sum = cksum_add_rest(cov.sum, opt, n);
+	emit_header(net, c, m, h, cov, tos, large || net->caps & NIC_TX_CSUM,
+		    now);
 }
 
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,

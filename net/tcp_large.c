@@ -3,7 +3,8 @@
  * Packets of many segments, for a NIC that cuts them (NIC_TSO): a large answer
  * is one packet, referred to in place. Only while nothing is lost: what
  * recovery counts, and what pacing spreads, are segments; and the NIC would
- * repeat CWR in each of them (RFC 3168 section 6.1.2: it is said once).
+ * repeat in each of them CWR, or what came twice (RFC 3168 section 6.1.2, RFC
+ * 2883 section 4: it is said once).
  */
 #include "net/tcp_int.h"
 
@@ -35,11 +36,9 @@ static u32 in_place(const struct net *net, const struct tcp_conn *c, u32 most)
 }
 
 u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
-		u32 unsent)
+		u32 unsent, u32 mss)
 {
-	u32 mss = c->mss_snd;
-
-	if (!(net->caps & NIC_TSO) || !nothing_lost(c))
+	if (!(net->caps & NIC_TSO) || !nothing_lost(c) || tcp_dup_due(net, c))
 		return mss;
 	len = in_place(net, c, min(len, (u32)LARGE_MOST));
 	if (len <= mss)

@@ -41,11 +41,11 @@ bool tcp_loss_first(const struct net *net, const struct tcp_conn *c)
 u32 tcp_loss_next(const struct net *net, const struct tcp_conn *c, u32 *seq)
 {
 	const struct tcp_loss *l = tcp_loss_of(net, c);
-	u32 len, mss = c->mss_snd;
+	u32 len, mss = tcp_mss_now(net, c);
 
 	if (!l || c->frto == FRTO_NEW)
 		return 0;
-	len = tcp_board_lost(&l->board, tcp_resend_most(c), seq);
+	len = tcp_board_lost(&l->board, tcp_resend_most(c, mss), seq);
 	if (len > mss && *seq + len != c->snd_max)
 		len = mss;
 	if (tcp_board_pipe(&l->board, c->snd_max) + min(len, mss) > c->cwnd)

@@ -201,9 +201,9 @@ bool tcp_loss_all(struct net *net, struct tcp_conn *c);
 u32 tcp_in_network(const struct net *net, const struct tcp_conn *c);
 /* The most that a segment sent again takes of the sequence: a FIN, which has
  * been sent, goes beside as much data as fits. */
-static inline u32 tcp_resend_most(const struct tcp_conn *c)
+static inline u32 tcp_resend_most(const struct tcp_conn *c, u32 mss)
 {
-	return c->mss_snd + !!(c->flags & TCP_F_FIN_SENT);
+	return mss + !!(c->flags & TCP_F_FIN_SENT);
 }
 
 /* What is to be sent again next, if it may: bytes from *@seq on, 0: nothing. */

@@ -40,9 +40,9 @@ static void advance(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 /* The sender's side of silly window avoidance (RFC 9293 section 3.8.6.2.1,
  * Nagle off: what is queued is pushed): neither all that waits, nor a full
  * segment, nor half of the largest window? Until arm_persist() overrides. */
-static bool is_silly(const struct tcp_conn *c, u32 len, u32 unsent)
+static bool is_silly(const struct tcp_conn *c, u32 len, u32 unsent, u32 mss)
 {
-	return len < unsent && len < c->mss_snd && len < c->max_wnd / 2 &&
+	return len < unsent && len < mss && len < c->max_wnd / 2 &&
 	       !(c->flags & TCP_F_PROBE);
 }
 
@@ -74,6 +74,7 @@ static u32 lossy_window(const struct net *net, const struct tcp_conn *c)
 static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 {
 	u32 flight = c->snd_nxt - c->snd_una, wnd = c->cwnd, len;
+	u32 mss = tcp_mss_now(net, c);
 
 	/* Limited transmit (RFC 3042): the first two duplicates each let one
 	 * new segment out. */
@@ -87,9 +88,9 @@ static u32 sendable(const struct net *net, const struct tcp_conn *c, u32 unsent)
 	if (flight >= wnd)
 		return 0;
 	len = min(wnd - flight, unsent);
-	if (unlikely(len > c->mss_snd))
-		len = tcp_at_once(net, c, len, unsent);
-	return is_silly(c, len, unsent) ? lost_before(c, len) : len;
+	if (unlikely(len > mss))
+		len = tcp_at_once(net, c, len, unsent, mss);
+	return is_silly(c, len, unsent, mss) ? lost_before(c, len) : len;
 }
 
 /* One byte into a closed window; snd_nxt stays, but the peer may take it. */

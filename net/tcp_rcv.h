@@ -158,8 +158,20 @@ static inline bool tcp_dup_due(const struct net *net, const struct tcp_conn *c)
 void tcp_fin_note(struct net *net, struct tcp_conn *c);
 /* Something of what is reported is gone, perhaps the last of it. */
 void tcp_blocks_fewer(const struct net *net, struct tcp_conn *c);
-/* Writes it as an option of up to @max words; how many, 0: it has none. */
-u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt, u32 max);
+/* Bytes of the option that the next segment reports by, 0: it has none. */
+u32 tcp_blocks_len(const struct net *net, const struct tcp_conn *c);
+/* Writes it at @opt, of TCP_MAX_OPT bytes at most beside timestamps; bytes. */
+u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt);
+
+/* Payload bytes that the next segment has room for: an MSS counts no options,
+ * who sends some takes them off (RFC 6691). At least 24 are left of 64
+ * (tcp.mss). Windows count mss_snd: it is the way's, and lasts. */
+static inline u32 tcp_mss_now(const struct net *net, const struct tcp_conn *c)
+{
+	if (likely(!(c->flags & TCP_F_BLOCKS)))
+		return c->mss_snd;
+	return c->mss_snd - tcp_blocks_len(net, c);
+}
 
 /* ---- cutting */
 

@@ -34,7 +34,7 @@ void tcp_resend_head(struct net *net, struct tcp_conn *c, u64 now)
 {
 	/* Not when overtaken by its ACK. */
 	if (c->snd_una != c->snd_max) {
-		if (!resend(net, c, c->snd_una, c->mss_snd, now)) {
+		if (!resend(net, c, c->snd_una, tcp_mss_now(net, c), now)) {
 			tcp_mark_out(net, c);
 			return;
 		}
@@ -47,7 +47,8 @@ void tcp_resend_head(struct net *net, struct tcp_conn *c, u64 now)
  * it: its FIN, too. */
 static void send_probe(struct net *net, struct tcp_conn *c, u64 now)
 {
-	u32 len = min(tcp_resend_most(c), c->snd_max - c->snd_una);
+	u32 most = tcp_resend_most(c, tcp_mss_now(net, c));
+	u32 len = min(most, c->snd_max - c->snd_una);
 
 	if (tcp_send_next(net, c, now))
 		tcp_tail_sent(net, c, TAIL_NEW);

@@ -6,22 +6,27 @@ bool tcp_send_data(struct net *net, struct tcp_conn *c, u32 seq,
 		   struct ref32 range, u32 off, u32 len, u8 flags, u64 now)
 {
 	struct mbuf *m = mbuf_alloc(net->pool);
+	u32 mss = tcp_mss_now(net, c);
+	u8 tos;
 
 	if (!m)
 		return false;
-	if (unlikely(len > c->mss_snd)) {
+	if (unlikely(len > mss)) {
 		m->flags = MBUF_LARGE;
-		m->seg = c->mss_snd;
+		m->seg = (u16)mss;
 	}
 	if (!tcp_fill(net, m, range, off, len)) {
 		mbuf_free_chain(net->pool, m);
 		return false;
 	}
 	c->last_tx = tick_of(now);
-	if (likely(len <= c->mss_snd))
-		tcp_emit(net, c, m, seq, flags, tcp_ecn_tos(c, seq), now);
+	tos = tcp_ecn_tos(c, seq);
+	if (unlikely(c->flags & TCP_F_BLOCKS))
+		tcp_emit_blocks(net, c, m, seq, flags, tos, now);
+	else if (likely(len <= mss))
+		tcp_emit(net, c, m, seq, flags, tos, now);
 	else
-		tcp_emit_large(net, c, m, seq, flags, tcp_ecn_tos(c, seq), now);
+		tcp_emit_large(net, c, m, seq, flags, tos, now);
 	return true;
 }
 
@@ -32,8 +37,8 @@ bool tcp_send_bare(struct net *net, struct tcp_conn *c, u32 seq, u8 flags,
 
 	if (!m)
 		return false;
-	if (unlikely(c->flags & TCP_F_BLOCKS) && flags == TCP_ACK)
-		tcp_emit_blocks(net, c, m, seq, now);
+	if (unlikely(c->flags & TCP_F_BLOCKS) && !(flags & TCP_RST))
+		tcp_emit_blocks(net, c, m, seq, flags, 0, now);
 	else
 		tcp_emit(net, c, m, seq, flags, 0, now);
 	return true;

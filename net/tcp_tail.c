@@ -20,7 +20,7 @@ void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
 {
 	const u32 busy = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
 			 TCP_F_PROBE | TCP_F_EARLY;
-	bool single = flight <= tcp_resend_most(c);
+	bool single = flight <= tcp_resend_most(c, c->mss_snd);
 	u32 ticks, at;
 
 	if ((single && !tcp_tail_of_one(c)) || !tcp_does_sack(c) || !c->srtt ||

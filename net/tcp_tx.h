@@ -72,10 +72,10 @@ u32 tcp_mss_full(const struct net *net, const struct tcp_conn *c);
 bool tcp_fill(struct net *net, struct mbuf *m, struct ref32 range, u32 off,
 	      u32 len);
 /* tcp_large.c */
-/* Of @len bytes, more than a segment, from snd_nxt on: a segment, or what a NIC
- * that cuts packets takes as one. @unsent: all that there is. */
+/* Of @len bytes, more than a segment of @mss, from snd_nxt on: a segment, or
+ * what a NIC that cuts packets takes as one. @unsent: all that there is. */
 u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
-		u32 unsent);
+		u32 unsent, u32 mss);
 
 /* Takes @m, which holds the payload: with its headers on its way. @tos: of IP,
  * 0 unless it is new data. */
@@ -84,9 +84,9 @@ void tcp_emit(struct net *net, struct tcp_conn *c, struct mbuf *m, u32 seq,
 /* The same of MBUF_LARGE. */
 void tcp_emit_large(struct net *net, struct tcp_conn *c, struct mbuf *m,
 		    u32 seq, u8 flags, u8 tos, u64 now);
-/* A bare ACK with a SACK option. */
+/* Either, with TCP_F_BLOCKS. */
 void tcp_emit_blocks(struct net *net, struct tcp_conn *c, struct mbuf *m,
-		     u32 seq, u64 now);
+		     u32 seq, u8 flags, u8 tos, u64 now);
 void tcp_emit_syn(struct net *net, struct tcp_conn *c, struct mbuf *m, u8 flags,
 		  u64 now);
 /* Answers a segment that has no connection (RFC 9293 3.10.7.1). */

@@ -193,6 +193,44 @@ static void recovery_counts_segments(void **state)
 	tcp_drain(f);
 }
 
+static void drop_packets(struct fixture *f)
+{
+	while (f->net.ntx)
+		mbuf_free_chain(&f->pool, f->net.txq[--f->net.ntx]);
+}
+
+/* Behind a hole of the peer's the NIC's segments leave room for the block in
+ * each of them; what came twice would be in each of them, too. */
+static void what_is_cut_reports(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	const struct mbuf *m;
+
+	fill();
+	c->sack = true;
+	tcp_put_at(f, &p, p.seq + 1000, TCP_ACK, arena, 1000);
+	tcp_drain(f);
+	f->net.caps = NIC_TSO;
+	send(f, c, 0, 5000);
+	m = f->net.txq[0];
+	assert_int_equal(f->net.ntx, 1);
+	assert_true(m->flags & MBUF_LARGE);
+	assert_int_equal(m->seg, PEER_MSS - 12);
+	assert_int_equal(mbuf_packet_len(m), HEADERS + 12 + 5000);
+	drop_packets(f);
+	tcp_dup_note(&f->net, c, p.seq + 1000, p.seq + 1500);
+	send(f, c, 5000, 5000);
+	m = f->net.txq[0];
+	assert_int_equal(f->net.ntx, 2);
+	assert_false(m->flags & MBUF_LARGE);
+	assert_int_equal(mbuf_packet_len(m), HEADERS + PEER_MSS);
+	assert_true(f->net.txq[1]->flags & MBUF_LARGE);
+	assert_int_equal(f->net.txq[1]->seg, PEER_MSS - 12);
+	drop_packets(f);
+}
+
 static void peers_window_is_obeyed(void **state)
 {
 	struct fixture *f = *state;
@@ -448,6 +486,7 @@ int main(void)
 		TCP_TEST(many_segments_are_one_packet),
 		TCP_TEST(pieces_are_few),
 		TCP_TEST(recovery_counts_segments),
+		TCP_TEST(what_is_cut_reports),
 		TCP_TEST(peers_window_is_obeyed),
 		TCP_TEST(fin_follows_data),
 		TCP_TEST(no_buffers_then_some),
