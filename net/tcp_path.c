@@ -150,7 +150,8 @@ bool tcp_path_learn(struct net *net, struct tcp_conn *c, u16 mss, u64 now)
 void tcp_path_timeout(struct net *net, struct tcp_conn *c, u64 now)
 {
 	u32 flight = c->snd_max - c->snd_una;
-	u32 mss = size_with(c, min(flight, (u32)c->mss_snd));
+	bool whole = flight >= tcp_mss_now(net, c);
+	u32 mss = size_with(c, whole ? c->mss_snd : flight);
 	struct tcp_path *p = find(net, c->flow.raddr);
 
 	if (p && p->mss < mss) {
@@ -173,7 +174,7 @@ void tcp_path_sent(struct net *net, struct tcp_conn *c, u32 len, u64 now)
 	u32 second = second_of(now), full = tcp_mss_full(net, c);
 
 	if (p && size_of_segments(c) > p->mss) {
-		if (len >= c->mss_snd && !c->backoff &&
+		if (len >= tcp_mss_now(net, c) && !c->backoff &&
 		    (s32)(second + p->wait / 2 - p->raise_at) >= 0)
 			p->mss = 0; /* forgotten */
 		return;
