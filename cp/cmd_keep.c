@@ -100,7 +100,7 @@ static int keep(struct keep *k)
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
 	join_groups(k);
-	return grant_keep(k->conn, &cfg, k->uid, until);
+	return grant_keep(k->conn, &cfg, k->name, k->uid, until);
 }
 
 int cmd_keep(int argc, char **argv)

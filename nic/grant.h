@@ -15,6 +15,7 @@
  *   grant.c     messages
  *   keep.c      the keeper
  *   xdp_pass.c  ... its AF_XDP sockets
+ *   xdp_pin.c   ... their memory
  *   xdp_expel.c ... and who keeps them
  *   take.c      the dataplane's side
  *   xdp_take.c  ... its AF_XDP rings
@@ -90,11 +91,12 @@ void grant_watch(struct nic *nic);
 void grant_unwatch(struct nic *nic);
 bool grant_changed(const struct nic *nic);
 
-/* Keeps the NIC of @cfg for user @uid, who is at the other end of @conn, until
- * one of @until can be read, or that end is closed; takes it back then. 0 or
- * -errno: why the NIC could not be had, which the other end has been told. */
-int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
-	       const int until[2]);
+/* Keeps the NIC of @cfg as @name for user @uid, who is at the other end of
+ * @conn, until one of @until can be read, or that end is closed; takes it back
+ * then. 0 or -errno: why the NIC could not be had, which the other end has been
+ * told. */
+int grant_keep(int conn, const struct nic_config *cfg, const char *name,
+	       uid_t uid, const int until[2]);
 
 /* ---- back ends */
 

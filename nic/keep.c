@@ -31,6 +31,7 @@ struct keep {
 	int conn;
 	uid_t uid;
 	struct nic_config cfg;
+	struct xdp_pin pin;
 	bool tap;
 	struct nic *nic; /* NULL: not opened yet */
 	int index;	 /* of a TAP device that has been made for it */
@@ -51,10 +52,8 @@ static int check_memory(const struct keep *k, const struct grant_request *q,
 			const int *fds, char *why)
 {
 	const int needed = F_SEAL_SHRINK | F_SEAL_GROW;
-	const u64 most[GRANT_MEMORY] = {
-		rounded(k->cfg.frames_len),
-		rounded(k->cfg.umem_len - k->cfg.frames_len),
-	};
+	const u64 frames = rounded(k->cfg.frames_len);
+	const u64 most[GRANT_MEMORY] = { frames, k->pin.most - frames };
 
 	for (int i = 0; i < GRANT_MEMORY; i++) {
 		int seals = fds[i] < 0 ? -1 : fcntl(fds[i], F_GET_SEALS);
@@ -149,7 +148,7 @@ static int open_xdp(struct keep *k, const struct grant_request *q,
 	if (!cfg.umem)
 		return nic_fail(-errno, why, NIC_WHY, "packet memory: %s",
 				strerror(errno));
-	err = xdp_pass_sockets(k->nic, &cfg, why, NIC_WHY);
+	err = xdp_pass_sockets(k->nic, &cfg, &k->pin, why, NIC_WHY);
 	munmap(cfg.umem, cfg.umem_len);
 	if (!err)
 		k->sockets = PASSED;
@@ -166,7 +165,9 @@ static int bind_xdp(struct keep *k, char *why)
 
 static int suspend(struct keep *k, char *why)
 {
-	if (k->tap || !k->nic)
+	/* Who has not bound them would have others made as often as he likes,
+	 * and no queue is busy for it. */
+	if (k->tap || !k->nic || k->sockets == PASSED)
 		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
 	xdp_pass_suspend(k->nic, k->uid);
 	k->sockets = NONE;
@@ -276,14 +277,18 @@ static void take_back(struct keep *k)
 		nic_close(k->nic);
 }
 
-int grant_keep(int conn, const struct nic_config *cfg, uid_t uid,
-	       const int until[2])
+int grant_keep(int conn, const struct nic_config *cfg, const char *name,
+	       uid_t uid, const int until[2])
 {
+	u64 frames = rounded(cfg->frames_len);
 	const struct timeval patience = { .tv_sec = GRANT_SLOW_S };
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct keep k = { .conn = conn,
 			  .uid = uid,
 			  .cfg = *cfg,
+			  .pin = { xdp_pin_account(name),
+				   frames + rounded(cfg->umem_len -
+						    cfg->frames_len) },
 			  .tap = !strncmp(cfg->spec, "tap:", 4) };
 	int err = 0;
 

@@ -75,16 +75,6 @@ static int set_rings(int fd, const struct nic_config *cfg)
 	return err;
 }
 
-static int set_umem(int fd, const struct nic_config *cfg)
-{
-	struct xdp_umem_reg reg = { .addr = (u64)(uintptr_t)cfg->umem,
-				    .len = cfg->umem_len,
-				    .chunk_size = MBUF_SIZE };
-
-	return setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &reg, sizeof(reg)) ? -errno
-									: 0;
-}
-
 /* It can be bound to no other one then, except by who might open his own. Linux
  * looks at it since July 2023. */
 static int set_interface(int fd, int index)
@@ -96,7 +86,8 @@ static int set_interface(int fd, int index)
 }
 
 /* The first has the memory, which the others share when they are bound. */
-static int make(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+static int make(struct xdp_nic *x, const struct nic_config *cfg,
+		const struct xdp_pin *pin, u32 i)
 {
 	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), err;
 
@@ -105,24 +96,28 @@ static int make(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	x->nic.fd[i] = fd;
 	err = set_interface(fd, x->index);
 	if (!err && !i)
-		err = set_umem(fd, cfg);
+		err = xdp_pin(fd, pin, cfg->umem, cfg->umem_len);
 	if (!err)
 		err = set_rings(fd, cfg);
 	xdp_widen(fd, xdp_tx_size(cfg));
 	return err;
 }
 
-int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg, char *why,
-		     size_t why_len)
+int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
+		     const struct xdp_pin *pin, char *why, size_t why_len)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
 	int err = 0;
 
 	for (u32 i = 0; !err && i < nic->nqueues; i++)
-		err = make(x, cfg, i);
+		err = make(x, cfg, pin, i);
 	if (!err)
 		return 0;
 	close_sockets(x);
+	if (err == -ENOBUFS)
+		return nic_fail(err, why, why_len,
+				"packet memory: what was granted before is "
+				"still pinned, by sockets that somebody keeps");
 	return xdp_no_socket(err, x, cfg, why, why_len);
 }
 

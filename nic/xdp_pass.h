@@ -14,6 +14,7 @@
 #define NIC_XDP_PASS_H
 
 #include "nic/grant.h"
+#include "nic/xdp_pin.h"
 
 /* The interface and its program, without sockets: packets go on to Linux. 0 or
  * -errno with the reason in @why, as all of them. */
@@ -21,9 +22,9 @@ int xdp_pass_open(const struct nic_config *cfg, struct nic **out, char *why,
 		  size_t why_len);
 
 /* nic->fd, not bound yet; @cfg: where its memory is mapped, until this
- * returns. */
-int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg, char *why,
-		     size_t why_len);
+ * returns, and @pin who has it pinned. */
+int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
+		     const struct xdp_pin *pin, char *why, size_t why_len);
 /* From now on packets come to them. */
 int xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
 

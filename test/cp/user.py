@@ -500,9 +500,39 @@ def lie_hoard(path):
     print(err, why, len(fds), *liar.request(BIND)[:2], flush=True)
 
 
+def hide(fd):
+    """In a message that nobody receives: who has it?"""
+    pair = socket.socketpair()
+    socket.send_fds(pair[0], [b"x"], [fd])
+    os.close(fd)
+    return pair
+
+
+def lie_hide(path):
+    """Where no process has them, to have memory pinned again and again."""
+    for how in "bound", "not bound":
+        liar, fd = take(path)
+        hidden = hide(fd)
+        said = liar.request(BIND if how == "bound" else SUSPEND)[:2]
+        if said != ((0, "") if how == "bound" else (-errno.EPROTO, "not now")):
+            print(f"{how}: {said}", flush=True)
+        if how == "bound" and liar.request(SUSPEND)[0]:
+            print("not suspended", flush=True)
+        elif how != "bound":
+            liar = Liar(path).granted()
+        err, why, got = liar.request(OPEN, (SIZE, SIZE),
+                                     (memfd(SIZE), memfd(SIZE)))
+        if err >= 0 or got or "still pinned" not in why:
+            print(f"{how}, again: {err} {why} {got}", flush=True)
+        for s in hidden:
+            s.close()
+    os.close(take(path)[1])
+
+
 def lie_hurry(path):
     """Requests that are obeyed, as many as there may be."""
     liar, fd = take(path)
+    liar.request(BIND)
     os.close(fd)
     end, n = time.monotonic() + 1, 0
     while time.monotonic() < end and not liar.request(SUSPEND)[0]:
@@ -633,7 +663,7 @@ def hostile(t):
               t.client(SERVER, 7) and t.cpd.answers())
         check(f"{what}: what was granted is free again", wait_for(free))
 
-    for name in ("ask", "memory", "die", "hurry", "linger",
+    for name in ("ask", "memory", "die", "hurry", "linger", "hide",
                  "words"):
         said, status = lies(t, name)
         # who has a socket when it is over is ended

@@ -113,7 +113,8 @@ int __wrap_linux_link_delete(int index);
 int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 			 char *why, size_t why_len);
 int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
-			    char *why, size_t why_len);
+			    const struct xdp_pin *most, char *why,
+			    size_t why_len);
 int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
 void __wrap_xdp_pass_suspend(struct nic *nic, uid_t uid);
 void __wrap_xdp_pass_close(struct nic *nic, uid_t uid);
@@ -156,7 +157,8 @@ int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 }
 
 int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
-			    char *why, size_t why_len)
+			    const struct xdp_pin *most, char *why,
+			    size_t why_len)
 {
 	invariant(nic == &model.nic && model.open);
 	invariant(!model.sockets && !model.bound);
@@ -164,6 +166,7 @@ int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 	invariant(cfg->umem_len > cfg->frames_len &&
 		  cfg->umem_len - cfg->frames_len <= MOST);
 	invariant(cfg->umem_len % NIC_PAGE == 0);
+	invariant(most->most == 2 * MOST);
 	pin(cfg->umem, cfg->umem_len);
 	if (model.how & SOCKETS_FAIL)
 		return nic_fail(-ENOBUFS, why, why_len, "model");
@@ -183,6 +186,7 @@ int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 void __wrap_xdp_pass_suspend(struct nic *nic, uid_t uid)
 {
 	invariant(nic == &model.nic && uid == 7);
+	invariant(!model.sockets || model.bound || model.how & BIND_FAILS);
 	close_sockets();
 }
 
@@ -384,7 +388,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (u32 i = 0; i < REQUESTS && in.left; i++)
 		request(&in, conn[0]);
 	shutdown(conn[0], SHUT_WR);
-	grant_keep(conn[1], &cfg, 7, (int[2]){ until[0], until[0] });
+	grant_keep(conn[1], &cfg, "m", 7, (int[2]){ until[0], until[0] });
 	close(conn[1]);
 	check_answers(conn[0]);
 	invariant(!model.open && !model.device);
