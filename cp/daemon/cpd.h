@@ -40,6 +40,7 @@
 
 #include "cp/daemon/claim.h"
 #include "dom/host/lines.h"
+#include "dom/host/load.h"
 #include "dom/host/statfile.h"
 
 enum {
@@ -74,12 +75,10 @@ void link_close(struct link *l);
 
 /* ---- sample.c */
 
-/* Of a thread, at the end of the last interval. */
+/* Of a thread. */
 struct sample {
-	int fd;	  /* of its page */
-	u64 busy; /* ns in all, as far as we can tell */
-	u64 idle_ns, packets, batches;
-	u64 delay[IX_DELAY_BUCKETS];
+	int fd; /* of its page */
+	struct load_mark mark;
 };
 
 struct sampler {

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Counters of a dataplane as a policy wants them. Pages are copied by pread():
- * one that is cut does no harm.
- *
- *   busy    A thread that sleeps says nothing: before it does, it says how long
- *           it has been busy in all (busy_ns, asleep). One that is awake has
- *           been busy since but for idle_ns, which it keeps up meanwhile.
- *   delay   By rx_delay: at most the time since the poll before. As exact as
- *           its buckets: twice as much at most.
- */
+/* Counters of a dataplane as a policy wants them. Pages are copied by pread():
+ * one that is cut does no harm. */
 #include "cp/daemon/cpd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static int open_page(const char *dir, pid_t pid, u32 thread)
@@ -49,65 +40,15 @@ bool sampler_ready(const char *dir, pid_t pid)
 
 /* ---- an interval */
 
-static u64 batches(const struct ix_stat *s)
-{
-	u64 n = 0;
-
-	for (u32 i = 0; i < IX_BATCH_BUCKETS; i++)
-		n += s->rx_batch[i];
-	return n;
-}
-
-/* 99 in 100 packets since then have waited at most so long. */
-static u32 delay_us(const struct sample *t, const struct ix_stat *s)
-{
-	u64 n = 0, seen = 0;
-	u32 i = 0;
-
-	for (u32 k = 0; k < IX_DELAY_BUCKETS; k++)
-		n += s->rx_delay[k] - t->delay[k];
-	if (!n)
-		return 0;
-	while (i + 1 < IX_DELAY_BUCKETS &&
-	       (seen += s->rx_delay[i] - t->delay[i]) * 100 < n * 99)
-		i++;
-	return (u32)((2ull << i) / 1000);
-}
-
-static u64 busy(const struct sample *t, const struct ix_stat *s, u64 ns)
-{
-	u64 idle = s->idle_ns - t->idle_ns;
-
-	if (s->asleep)
-		return s->busy_ns > t->busy ? min(s->busy_ns - t->busy, ns) : 0;
-	return ns > idle ? ns - idle : 0;
-}
-
-static void remember(struct sample *t, const struct ix_stat *s, u64 spent)
-{
-	t->busy = s->asleep ? s->busy_ns : t->busy + spent;
-	t->idle_ns = s->idle_ns;
-	t->packets = s->rx_packets;
-	t->batches = batches(s);
-	memcpy(t->delay, s->rx_delay, sizeof(t->delay));
-}
-
 static struct policy_thread take(struct sample *t, u64 ns)
 {
-	struct policy_thread out = { 0 };
 	struct ix_stat s;
-	u64 spent, n;
+	struct load l;
 
 	if (!read_stat(t->fd, &s))
-		return out;
-	spent = busy(t, &s, ns);
-	out.busy = (u32)(spent * 1000 / ns);
-	out.delay_us = delay_us(t, &s);
-	n = batches(&s) - t->batches;
-	if (n)
-		out.batch = (u32)((s.rx_packets - t->packets) / n);
-	remember(t, &s, spent);
-	return out;
+		return (struct policy_thread){ 0 };
+	l = load_take(&t->mark, &s, ns);
+	return (struct policy_thread){ l.busy, l.delay_us, l.batch };
 }
 
 void sampler_take(struct sampler *s, u32 n, u64 now, struct policy_load *l)
@@ -139,7 +80,7 @@ int sampler_open(struct sampler *s, const char *dir, pid_t pid, u32 n, u64 now)
 		}
 		*t = (struct sample){ .fd = fd };
 		if (read_stat(fd, &stat))
-			remember(t, &stat, stat.busy_ns);
+			load_begin(&t->mark, &stat);
 	}
 	return 0;
 }

@@ -35,7 +35,7 @@ def main():
                     for p in pages) for o in at]
         if last:
             took = (now - then) * 1e9
-            # Awake: all that was not idle; see cp/daemon/sample.c.
+            # Awake: all that was not idle; see dom/host/load.c.
             busy = (sums[0] - last[0] if sums[2] == len(pages) else
                     took * len(pages) - (sums[1] - last[1]))
             busy = min(max(busy, 0), took * len(pages))
