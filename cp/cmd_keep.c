@@ -4,6 +4,7 @@
  * to it, and takes them back. CONNECTION and PROCESS (a pidfd) are descriptors.
  */
 #include "cp/ix.h"
+#include "cp/keep_ask.h"
 #include "dom/host/grant.h"
 #include "dom/host/host.h"
 #include "dom/host/lines.h"
@@ -95,12 +96,16 @@ static void join_groups(const struct keep *k)
 static int keep(struct keep *k)
 {
 	const int until[2] = { k->process, k->signals };
+	struct keep_ask ask = { .name = k->name, .fd = -1 };
+	const struct grant_holder holder = { k->name, k->uid, keep_ask_cores,
+					     &ask };
 	struct nic_config cfg = host_nic_config(&k->conf);
 
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
+	snprintf(ask.path, sizeof(ask.path), "%s/ixcpd.sock", k->conf.stat_dir);
 	join_groups(k);
-	return grant_keep(k->conn, &cfg, k->name, k->uid, until);
+	return grant_keep(k->conn, &cfg, &holder, until);
 }
 
 int cmd_keep(int argc, char **argv)

@@ -11,6 +11,8 @@
  *	SUSPEND AF_XDP: sockets are closed,  -->   lets go of them
  *		new memory will come
  *	GROUPS  who is to have which flows   -->   tells the interface
+ *	LOAD    what its threads have to do  -->   asks who shares cores out
+ *	                                     <--   how many of its are to run
  *
  *   grant.c     messages
  *   keep.c      the keeper
@@ -28,21 +30,40 @@
 #include "nic/nic_open.h"
 
 enum {
-	GRANT_VERSION = 1,
+	GRANT_VERSION = 2,
 	GRANT_FDS = NIC_MAX_QUEUES, /* of a message, at most */
 	GRANT_MEMORY = 2,	    /* memfds: frames, arena */
 	GRANT_ASK_S = 60,	    /* for an answer: pages are pinned */
 	GRANT_SLOW_S = 5,	    /* for the rest of a request */
 };
 
-enum grant_what { GRANT_OPEN, GRANT_BIND, GRANT_SUSPEND, GRANT_GROUPS };
+enum grant_what {
+	GRANT_OPEN,
+	GRANT_BIND,
+	GRANT_SUSPEND,
+	GRANT_GROUPS,
+	GRANT_LOAD
+};
+
+/* Of a thread, since it was said last. */
+struct grant_load {
+	u16 busy; /* permille */
+	u16 batch;
+	u32 delay_us;
+};
 
 struct grant_request {
 	u32 version;
 	u32 what;		   /* enum grant_what */
 	u64 len[GRANT_MEMORY];	   /* OPEN: bytes of each memfd */
 	u8 group_owner[RSS_TABLE]; /* GROUPS */
+	u32 cores;		   /* LOAD: the first so many threads run, */
+	u32 pad;
+	struct grant_load load[NIC_MAX_QUEUES]; /* ... which have this to do */
 };
+
+_Static_assert(sizeof(struct grant_request) == 672,
+	       "both are the same build's");
 
 struct grant_reply {
 	s32 err;
@@ -51,6 +72,8 @@ struct grant_reply {
 	s32 index;	  /* of the interface */
 	u32 fill, tx, rx; /* entries of a queue's rings */
 	u32 bind_flags;
+	u32 cores; /* LOAD: so many are to run; 0: as many as do */
+	u32 ms;	   /* ... and until the next */
 	u16 mtu;
 	u8 mac[6];
 	u8 zero_copy, rss_control;
@@ -63,9 +86,9 @@ struct grant_reply {
 /* One message with @n descriptors. 0 or -errno. */
 int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n);
 
-/* The whole of one, and the descriptors that come with it into @fds; the rest of
- * it is -1. SO_RCVTIMEO of @fd is for each part, and GRANT_SLOW_S for all that
- * follow the first. 0 or -errno: -ECONNRESET, the other end has gone;
+/* The whole of one, and the descriptors that come with it into @fds; the rest
+ * of it is -1. SO_RCVTIMEO of @fd is for each part, and GRANT_SLOW_S for all
+ * that follow the first. 0 or -errno: -ECONNRESET, the other end has gone;
  * -ETIMEDOUT, it is too slow; -EPROTO, more than @most have come. Descriptors
  * are the caller's, also after an error, and those beyond @most are open. To
  * close one may take as long as its maker likes (a file of his own file system,
@@ -91,12 +114,28 @@ void grant_watch(struct nic *nic);
 void grant_unwatch(struct nic *nic);
 bool grant_changed(const struct nic *nic);
 
-/* Keeps the NIC of @cfg as @name for user @uid, who is at the other end of
- * @conn, until one of @until can be read, or that end is closed; takes it back
- * then. 0 or -errno: why the NIC could not be had, which the other end has been
- * told. */
-int grant_keep(int conn, const struct nic_config *cfg, const char *name,
-	       uid_t uid, const int until[2]);
+/* ... tells what @nic's @threads have to do, of which the first @cores run:
+ * reply->cores and ms. 0; -EBUSY: not now, something else is asked; or -errno.
+ */
+int grant_ask_cores(struct nic *nic, u32 cores, const struct grant_load *load,
+		    u32 threads, struct grant_reply *reply);
+
+/* Whose NIC is kept, and for whom. */
+struct grant_holder {
+	const char *name;
+	uid_t uid;
+	/* LOAD: asks who shares cores out, for as long as he may take: r->cores
+	 * and ms. What is in @q is the user's: cores there are as many. */
+	void (*ask_cores)(void *arg, const struct grant_request *q,
+			  struct grant_reply *r);
+	void *arg;
+};
+
+/* Keeps the NIC of @cfg for him, who is at the other end of @conn, until one of
+ * @until can be read, or that end is closed; takes it back then. 0 or -errno:
+ * why the NIC could not be had, which the other end has been told. */
+int grant_keep(int conn, const struct nic_config *cfg,
+	       const struct grant_holder *holder, const int until[2]);
 
 /* ---- back ends */
 

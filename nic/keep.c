@@ -29,7 +29,7 @@ enum sockets { NONE, PASSED, BOUND };
 
 struct keep {
 	int conn;
-	uid_t uid;
+	const struct grant_holder *holder;
 	struct nic_config cfg;
 	struct xdp_pin pin;
 	bool tap;
@@ -169,7 +169,7 @@ static int suspend(struct keep *k, char *why)
 	 * and no queue is busy for it. */
 	if (k->tap || !k->nic || k->sockets == PASSED)
 		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
-	xdp_pass_suspend(k->nic, k->uid);
+	xdp_pass_suspend(k->nic, k->holder->uid);
 	k->sockets = NONE;
 	return 0;
 }
@@ -188,9 +188,21 @@ static int set_groups(struct keep *k, const struct grant_request *q, char *why)
 	return err ? nic_fail(err, why, NIC_WHY, "%s", strerror(-err)) : 0;
 }
 
-static int obey(struct keep *k, const struct grant_request *q, const int *fds,
-		char *why)
+/* There is a thread for each queue. */
+static int ask_cores(struct keep *k, const struct grant_request *q,
+		     struct grant_reply *r)
 {
+	if (!k->nic || !q->cores || q->cores > k->nic->nqueues)
+		return nic_fail(-EINVAL, r->why, NIC_WHY, "no such cores");
+	k->holder->ask_cores(k->holder->arg, q, r);
+	return 0;
+}
+
+static int obey(struct keep *k, const struct grant_request *q, const int *fds,
+		struct grant_reply *r)
+{
+	char *why = r->why;
+
 	if (q->version != GRANT_VERSION)
 		return nic_fail(-EPROTO, why, NIC_WHY,
 				"ixcpd is of another version of IX");
@@ -206,6 +218,8 @@ static int obey(struct keep *k, const struct grant_request *q, const int *fds,
 		return suspend(k, why);
 	case GRANT_GROUPS:
 		return set_groups(k, q, why);
+	case GRANT_LOAD:
+		return ask_cores(k, q, r);
 	}
 	return nic_fail(-EPROTO, why, NIC_WHY, "not understood");
 }
@@ -235,7 +249,7 @@ static int serve(struct keep *k)
 	err = grant_receive(k->conn, &q, sizeof(q), fds, GRANT_MEMORY);
 	if (err)
 		return err;
-	r.err = obey(k, &q, fds, r.why);
+	r.err = obey(k, &q, fds, &r);
 	/* Who has been refused may have sent anything: not before our end. */
 	if (!r.err)
 		grant_close(fds, GRANT_MEMORY);
@@ -272,21 +286,21 @@ static void take_back(struct keep *k)
 	if (k->index)
 		linux_link_delete(k->index);
 	if (k->nic && !k->tap)
-		xdp_pass_close(k->nic, k->uid);
+		xdp_pass_close(k->nic, k->holder->uid);
 	else
 		nic_close(k->nic);
 }
 
-int grant_keep(int conn, const struct nic_config *cfg, const char *name,
-	       uid_t uid, const int until[2])
+int grant_keep(int conn, const struct nic_config *cfg,
+	       const struct grant_holder *holder, const int until[2])
 {
 	u64 frames = rounded(cfg->frames_len);
 	const struct timeval patience = { .tv_sec = GRANT_SLOW_S };
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct keep k = { .conn = conn,
-			  .uid = uid,
+			  .holder = holder,
 			  .cfg = *cfg,
-			  .pin = { xdp_pin_account(name),
+			  .pin = { xdp_pin_account(holder->name),
 				   frames + rounded(cfg->umem_len -
 						    cfg->frames_len) },
 			  .tap = !strncmp(cfg->spec, "tap:", 4) };

@@ -58,6 +58,26 @@ static int set_groups(struct nic *nic)
 	return err ? err : r.err;
 }
 
+int grant_ask_cores(struct nic *nic, u32 cores, const struct grant_load *load,
+		    u32 threads, struct grant_reply *reply)
+{
+	struct grant_request q = { .version = GRANT_VERSION,
+				   .what = GRANT_LOAD,
+				   .cores = cores };
+	int err;
+
+	memcpy(q.load, load, threads * sizeof(load[0]));
+	/* Between two lives: who waits here answers nobody else. */
+	if (pthread_mutex_trylock(&nic->kept.asking))
+		return -EBUSY;
+	err = grant_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
+	if (!err)
+		err = grant_receive(nic->kept.fd, reply, sizeof(*reply), NULL,
+				    0);
+	pthread_mutex_unlock(&nic->kept.asking);
+	return err ? err : reply->err;
+}
+
 static int take(const struct nic_config *cfg, const struct grant_reply *r,
 		const int *fds, struct nic **out, char *why, size_t why_len)
 {

@@ -15,7 +15,6 @@
 
 enum {
 	AGAIN_MS = 1000, /* after a refusal */
-	REFUSALS = 5,	 /* in a row: it cannot change its cores */
 };
 
 /* ---- sets */
@@ -37,10 +36,9 @@ void cores_print(const struct core_set *s, char *out, size_t len)
 	}
 }
 
-/* Threads that run, or are about to. */
-static u32 occupied(const struct plane *p)
+u32 cores_occupied(const struct plane *p)
 {
-	return p->link.fd >= 0 ? max(p->has, p->link.cores) : p->has;
+	return max(p->has, p->asked);
 }
 
 static struct core_set all_but(const struct cpd *c, const u32 *used)
@@ -62,7 +60,9 @@ struct core_set cores_free(const struct cpd *c)
 	u32 used[CPD_PLANES];
 
 	for (u32 i = 0; i < c->n; i++)
-		used[i] = plane_claims(c->plane[i]) ? occupied(c->plane[i]) : 0;
+		used[i] = plane_claims(c->plane[i])
+				  ? cores_occupied(c->plane[i])
+				  : 0;
 	return all_but(c, used);
 }
 
@@ -75,7 +75,7 @@ static u32 least(const struct plane *p)
 	return p->conf->min_cores ? min(p->conf->min_cores, n) : n;
 }
 
-static bool follows(const struct plane *p)
+bool cores_follows(const struct plane *p)
 {
 	return p->state == PLANE_UP && !p->fixed &&
 	       least(p) < p->running.cores.n;
@@ -96,16 +96,23 @@ static struct policy_want policy_of(const struct cpd *c, const struct plane *p)
 	return w;
 }
 
-void cores_begin(struct cpd *c, struct plane *p)
+void cores_follow(struct cpd *c, struct plane *p)
 {
 	struct policy_want w = policy_of(c, p);
 
-	p->has = p->wants = p->running.cores.n;
-	p->told = p->starts;
+	p->wants = p->running.cores.n;
 	p->khz = 0;
-	p->refused = 0;
 	p->ask_at = 0;
+	p->fixed = false;
 	policy_init(&p->policy, &w, c->now);
+}
+
+void cores_begin(struct cpd *c, struct plane *p)
+{
+	p->has = p->running.cores.n;
+	p->told = p->starts;
+	p->refused = 0;
+	cores_follow(c, p);
 	p->fixed = sampler_open(&p->sampler, c->dir, p->pid, p->has, c->now);
 }
 
@@ -113,7 +120,7 @@ void cores_change(struct cpd *c, struct plane *p)
 {
 	struct policy_want w = policy_of(c, p);
 
-	if (p->state == PLANE_UP)
+	if (p->state == PLANE_UP && (!p->granted || !p->fixed))
 		policy_change(&p->policy, &w, c->now);
 }
 
@@ -121,26 +128,27 @@ void cores_end(struct plane *p)
 {
 	sampler_close(&p->sampler);
 	link_close(&p->link);
+	p->has = cores_occupied(p);
+	p->asked = 0;
 }
 
 static void decide(struct cpd *c, struct plane *p)
 {
-	struct policy_step s;
+	struct policy_step s = policy_decide(&p->policy, &p->load, c->now);
 
-	sampler_take(&p->sampler, p->has, c->now, &p->load);
-	s = policy_decide(&p->policy, &p->load, c->now);
 	p->wants = s.cores;
 	p->khz = s.khz;
 }
 
 /* ---- asking */
 
-static void failed(struct cpd *c, struct plane *p, const char *why)
+/* A user's may refuse as often as it likes: that is not for the log. */
+void cores_refused(struct cpd *c, struct plane *p, const char *why)
 {
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	p->ask_at = c->now + AGAIN_MS * (u64)CPD_MS;
-	p->fixed = ++p->refused >= REFUSALS;
-	if (p->refused == 1 || p->fixed)
+	p->fixed = ++p->refused >= CPD_REFUSALS;
+	if ((p->refused == 1 && !p->granted) || p->fixed)
 		fprintf(stderr, "ixcpd: %s: %s%s\n", p->conf->name, why,
 			p->fixed ? "; it keeps the cores that it has" : "");
 }
@@ -154,13 +162,14 @@ static void answered(struct cpd *c, struct plane *p)
 		return;
 	if (err) {
 		/* It may have done it all the same. */
-		p->has = occupied(p);
-		failed(c, p, why);
+		p->has = cores_occupied(p);
+		cores_refused(c, p, why);
 	} else {
-		p->has = p->link.cores;
+		p->has = p->asked;
 		p->told = true;
 		p->refused = 0;
 	}
+	p->asked = 0;
 	link_close(&p->link);
 }
 
@@ -170,16 +179,21 @@ static void ask(struct cpd *c, struct plane *p, u32 cores)
 	char why[96];
 	int err;
 
-	if ((p->told && cores == p->has) || !cores || p->link.fd >= 0 ||
+	if ((p->told && cores == p->has) || !cores || p->asked ||
 	    c->now < p->ask_at)
 		return;
+	if (p->granted) {
+		heard_ask(c, p, cores);
+		return;
+	}
 	err = link_ask_cores(&p->link, c->dir, p->pid, cores, c->now);
 	if (!err) {
+		p->asked = cores;
 		epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, p->link.fd, &e);
 		return;
 	}
 	snprintf(why, sizeof(why), "control socket: %s", strerror(-err));
-	failed(c, p, why);
+	cores_refused(c, p, why);
 }
 
 /* ---- all of them */
@@ -197,12 +211,12 @@ static struct policy_claim part(const struct plane *p)
 	c.n = cores->n;
 	c.min = c.want = least(p);
 	c.has = p->state == PLANE_ROOM ? 0 : c.n;
+	if (p->state >= PLANE_UP)
+		c.has = cores_occupied(p);
 	if (p->state == PLANE_UP && p->fixed)
-		c.min = c.want = c.has = p->has;
-	else if (p->state == PLANE_UP) {
+		c.min = c.want = c.has;
+	else if (p->state == PLANE_UP)
 		c.want = p->wants;
-		c.has = occupied(p);
-	}
 	return c;
 }
 
@@ -231,7 +245,7 @@ static void pace(struct cpd *c)
 	for (u32 i = 0; i < c->n; i++) {
 		const struct plane *p = c->plane[i];
 
-		for (u32 k = 0; follows(p) && k < occupied(p); k++)
+		for (u32 k = 0; cores_follows(p) && k < cores_occupied(p); k++)
 			khz[p->running.cores.core[k]] = p->khz;
 	}
 	freq_give(c, khz);
@@ -253,8 +267,21 @@ static void carry_out(struct cpd *c)
 	left = all_but(c, used);
 	background_give(c, &left);
 	for (u32 i = 0; i < c->n; i++)
-		if (follows(c->plane[i]))
+		if (cores_follows(c->plane[i]))
 			ask(c, c->plane[i], to[i]);
+}
+
+void cores_decide(struct cpd *c, struct plane *p)
+{
+	decide(c, p);
+	carry_out(c);
+	pace(c);
+}
+
+static void look(struct cpd *c, struct plane *p)
+{
+	sampler_take(&p->sampler, p->has, c->now, &p->load);
+	decide(c, p);
 }
 
 void cores_step(struct cpd *c)
@@ -266,8 +293,10 @@ void cores_step(struct cpd *c)
 
 		if (p->link.fd >= 0)
 			answered(c, p);
-		if (due && follows(p))
-			decide(c, p);
+		if (p->granted)
+			heard_step(c, p);
+		else if (due && cores_follows(p))
+			look(c, p);
 	}
 	if (due)
 		c->sampled_at = c->now;
@@ -282,7 +311,7 @@ u32 cores_pace(const struct cpd *c)
 	for (u32 i = 0; i < c->n; i++) {
 		const struct plane *p = c->plane[i];
 
-		if (!follows(p))
+		if (!cores_follows(p) || p->granted)
 			continue;
 		if (!policy_calm(&p->policy, &p->load))
 			return CPD_SAMPLE_MS;

@@ -12,6 +12,7 @@
  *   link.c        ... its control socket
  *   cores.c       policies and shares, carried out
  *   grant.c       what users have, without rights, for dataplanes of their own
+ *   heard.c       ... what those have to do
  *   background.c  what cores are left
  *   freq.c        how fast they are
  *   verb.c        requests of /run/ix/ixcpd.sock
@@ -48,6 +49,7 @@ enum {
 	CPD_MS = 1000000, /* ns */
 	CPD_SAMPLE_MS = 10,
 	CPD_CALM_MS = 20, /* while nobody whose cores follow has much to do */
+	CPD_REFUSALS = 5, /* in a row: it cannot change its cores */
 };
 
 /* ---- link.c: one request at a time, waited for by nobody */
@@ -57,7 +59,6 @@ enum { LINK_ANSWER = 1024 };
 struct link {
 	int fd;		  /* -1: nothing is asked */
 	const char *what; /* is, for people */
-	u32 cores;	  /* that were asked for */
 	u64 deadline;
 	u32 n;
 	char in[LINK_ANSWER];
@@ -133,6 +134,7 @@ struct plane {
 
 	/* its cores */
 	u32 has;     /* threads that run */
+	u32 asked;   /* ... are to, and may by now; 0: nothing is asked */
 	bool told;   /* ... for sure: not one found again */
 	u32 wants;   /* by its policy */
 	u32 khz;     /* ... of each; 0: what they can */
@@ -144,6 +146,11 @@ struct plane {
 	struct sampler sampler;
 	struct link link;
 	struct link drain; /* PLANE_DRAINS: that it is to */
+
+	/* a user's says by itself what it has to do, and is answered: heard.c
+	 */
+	u64 heard_at; /* ns */
+	u64 ask_by;   /* ns: until when it has to say that it does as asked */
 };
 
 struct cpd {
@@ -235,6 +242,20 @@ int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
 bool grant_step(struct cpd *c, struct plane *p);
 /* Its lock was found: is it one of those? */
 void grant_find(const struct cpd *c, struct plane *p);
+/* The rules have changed. */
+void grant_change(struct cpd *c, struct plane *p);
+
+/* ---- heard.c */
+
+/* A user's dataplane runs on as many cores as @l has threads, and what they
+ * have had to do is that. It may lie. */
+void heard_load(struct cpd *c, struct plane *p, const struct policy_load *l);
+/* How many it is to run on, 0: as it is; and ms until it is to say more. */
+u32 heard_cores(const struct plane *p, u32 *ms);
+/* It is to run on @cores: it will hear when it says something. */
+void heard_ask(struct cpd *c, struct plane *p, u32 cores);
+/* Whatever is due. */
+void heard_step(struct cpd *c, struct plane *p);
 
 /* ---- cores.c */
 
@@ -243,6 +264,16 @@ bool cores_are_free(const struct cpd *c, const struct plane *p);
 /* It is up: with all of its threads, until it is told otherwise. */
 void cores_begin(struct cpd *c, struct plane *p);
 void cores_end(struct plane *p);
+/* Its cores follow its load from now on. */
+void cores_follow(struct cpd *c, struct plane *p);
+/* Do they? */
+bool cores_follows(const struct plane *p);
+/* Threads that run, or are about to. */
+u32 cores_occupied(const struct plane *p);
+/* It has not done what was asked, for the reason @why. */
+void cores_refused(struct cpd *c, struct plane *p, const char *why);
+/* p->load is of now: what its policy says, and what that comes to for all. */
+void cores_decide(struct cpd *c, struct plane *p);
 /* The settings have changed. */
 void cores_change(struct cpd *c, struct plane *p);
 /* Once an interval: counters, policies, shares, and what they come to. */

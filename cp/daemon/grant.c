@@ -284,6 +284,17 @@ static bool one_ends(const struct cpd *c)
 	return false;
 }
 
+/* How its cores follow its load. */
+static void set_policy(struct plane *p, const struct rule *r)
+{
+	p->conf->max_cores = p->running.cores.n;
+	p->conf->min_cores = min(r->min_cores, p->conf->max_cores);
+	p->conf->latency_us = r->latency_us;
+	p->conf->policy = r->policy;
+	p->conf->priority = r->priority;
+}
+
+/* It begins on all that were asked for. */
 static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 		 const struct wish *w, struct conf_err *e)
 {
@@ -294,6 +305,8 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 	p->conf->ix.nic_queue = 0;
 	p->conf->min_cores = p->conf->max_cores = w->threads;
 	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
+	if (!err)
+		set_policy(p, r);
 	if (err && one_ends(c))
 		err = -EAGAIN;
 	return err ? conf_error(e, err, "%.250s", p->why) : 0;
@@ -393,7 +406,7 @@ static int begin(struct cpd *c, struct plane *p, const struct lines_peer *peer,
 	p->pid_fd = hold_process(peer, e);
 	if (p->pid_fd < 0)
 		return -ESRCH;
-	p->has = p->running.cores.n;
+	p->has = p->wants = p->running.cores.n;
 	p->since = c->now;
 	err = spawn_write_settings(c, p);
 	if (!err)
@@ -416,6 +429,29 @@ static void forget(struct cpd *c, struct plane *p)
 	if (p->pid_fd >= 0)
 		close(p->pid_fd);
 	plane_remove(c, p);
+}
+
+/* RULE-N is a dataplane's. */
+static const struct rule *rule_of(const struct cpd *c, const struct plane *p)
+{
+	const char *dash = strrchr(p->conf->name, '-');
+	size_t n = dash ? (size_t)(dash - p->conf->name) : 0;
+
+	for (u32 i = 0; n && i < c->conf->nrules; i++)
+		if (!strncmp(c->conf->rule[i]->name, p->conf->name, n) &&
+		    !c->conf->rule[i]->name[n])
+			return c->conf->rule[i];
+	return NULL;
+}
+
+void grant_change(struct cpd *c, struct plane *p)
+{
+	const struct rule *r = rule_of(c, p);
+
+	if (!r)
+		return;
+	set_policy(p, r);
+	cores_change(c, p);
 }
 
 /* ---- asked for */
@@ -495,8 +531,9 @@ static void take_up(struct cpd *c, struct plane *p)
 	if (spawn_settings(c, p))
 		say(p, "its settings cannot be read");
 	p->memory = plane_memory(&p->running, p->running.cores.n);
-	p->has = p->running.cores.n;
+	p->has = p->wants = p->running.cores.n;
 	p->fixed = true;
+	grant_change(c, p);
 	enter(c, p, PLANE_UP);
 	plane_watch(c, p);
 	say(p, "found again");

@@ -53,13 +53,9 @@ int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
 		   u64 now)
 {
 	char line[64];
-	int err;
 
 	snprintf(line, sizeof(line), "{\"do\": \"cores\", \"n\": %u}\n", cores);
-	err = ask(l, dir, pid, "cores", line, now);
-	if (!err)
-		l->cores = cores;
-	return err;
+	return ask(l, dir, pid, "cores", line, now);
 }
 
 int link_ask_drain(struct link *l, const char *dir, pid_t pid, u64 now)

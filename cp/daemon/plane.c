@@ -149,6 +149,9 @@ int plane_declare(struct cpd *c, struct conf_err *e)
 	if (c->conf)
 		cpd_conf_free(c->conf);
 	c->conf = conf;
+	for (u32 i = 0; i < c->n; i++)
+		if (c->plane[i]->granted)
+			grant_change(c, c->plane[i]);
 	return 0;
 }
 

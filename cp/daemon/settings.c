@@ -319,6 +319,8 @@ static int check_rule(const struct rule *r, struct conf_err *e)
 				  "apart");
 	if (!r->ports[0] && !r->ip.ip.raw && !r->ip.nip6)
 		return conf_error(e, -EINVAL, "ip, or ports, is missing");
+	if (r->min_cores > r->cores)
+		return conf_error(e, -EINVAL, "min_cores is above cores");
 	return 0;
 }
 

@@ -28,9 +28,12 @@ struct rule {
 	char nic[256];
 	struct conf_addrs ip;
 	char ports[CPD_USERS], queues[64]; /* lists: see rule_lists() */
-	u32 cores;			   /* of a dataplane */
-	u64 memory;			   /* of a dataplane */
-	u32 dataplanes;			   /* at a time */
+	u32 min_cores, cores;		   /* of a dataplane */
+	u32 latency_us;
+	u8 policy; /* enum policy_kind */
+	u32 priority;
+	u64 memory;	/* of a dataplane */
+	u32 dataplanes; /* at a time */
 };
 
 /* A declared dataplane. */

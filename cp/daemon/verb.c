@@ -10,6 +10,8 @@
  *	{"do": "policy", "name": "kv", "policy": "energy"}
  *	{"do": "reload"}                         root, admins
  *	{"do": "open", ...}                      who a rule is for: grant.c
+ *	{"do": "load", "name": "web-1", "busy": [990], "delay_us": [40],
+ *	 "batch": [9]}                           root, its keeper: heard.c
  *
  * The answer: {"ok": true, ...} or {"error": "..."}. A request only says what
  * is wanted; it is done in the loop, and seen in the status.
@@ -179,6 +181,39 @@ static void open_for(struct asked *a)
 	a->passed = !err;
 }
 
+/* Of thread @i, what is no number is nothing. */
+static u32 told(const struct asked *a, const char *what, int i, u32 most)
+{
+	const cJSON *list = cJSON_GetObjectItem(a->request, what);
+	const cJSON *item = cJSON_GetArrayItem(list, i);
+	double v = cJSON_IsNumber(item) ? item->valuedouble : 0;
+
+	return v >= 0 && v <= most ? (u32)v : most;
+}
+
+static void load(struct asked *a)
+{
+	int n = cJSON_GetArraySize(cJSON_GetObjectItem(a->request, "busy"));
+	struct policy_load l = { .n = (u32)n };
+	u32 cores, ms;
+
+	if (!a->plane->granted || !a->peer->trusted || n < 1 ||
+	    n > IX_MAX_THREADS) {
+		refuse(a, "load: it is its keeper who says that");
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		l.thread[i] = (struct policy_thread){
+			.busy = told(a, "busy", i, 1000),
+			.delay_us = told(a, "delay_us", i, UINT32_MAX),
+			.batch = told(a, "batch", i, UINT16_MAX),
+		};
+	heard_load(a->c, a->plane, &l);
+	cores = heard_cores(a->plane, &ms);
+	cJSON_AddNumberToObject(a->answer, "cores", cores);
+	cJSON_AddNumberToObject(a->answer, "ms", ms);
+}
+
 /* ---- status */
 
 static void add_cores(cJSON *o, const char *name, const u16 *core, u32 n)
@@ -250,7 +285,7 @@ static const struct verb {
 	{ "status", false, false, status }, { "up", true, true, up },
 	{ "down", true, true, down },	    { "restart", true, true, restart },
 	{ "policy", true, true, policy },   { "reload", true, false, reload },
-	{ "open", false, false, open_for },
+	{ "open", false, false, open_for }, { "load", true, true, load },
 };
 
 static const struct verb *find(const char *name)

@@ -75,6 +75,15 @@ int ctl_call(struct ctl_request *r, u32 thread, host_call_fn *fn, void *arg)
 	return err;
 }
 
+/* Is it to end? */
+static bool await(struct ctl *c)
+{
+	u64 now = host_clock_os();
+
+	return lines_wait(&c->lines, &c->stop_fd, 1,
+			  follow_wait(&c->follow, now), now);
+}
+
 static void *control_thread(void *arg)
 {
 	struct start *s = arg;
@@ -82,11 +91,11 @@ static void *control_thread(void *arg)
 	int err = s->confine ? s->confine(s->arg) : 0;
 
 	store_release(&s->done, err ? (u32)err : 1);
-	while (!err &&
-	       !lines_wait(&c->lines, &c->stop_fd, 1, -1, host_clock_os())) {
+	while (!err && !await(c)) {
 		pthread_mutex_lock(&c->busy);
 		lines_serve(&c->lines, host_clock_os());
 		pthread_mutex_unlock(&c->busy);
+		follow_step(&c->follow, c->host, host_clock_os());
 	}
 	return NULL;
 }
@@ -147,6 +156,7 @@ int ctl_open(struct host *h, int (*confine)(void *arg), void *arg, char *why,
 				      .gone = ctl_capture_gone,
 				      .arg = c },
 			   .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	follow_begin(&c->follow, h, host_clock_os());
 	err = c->stop_fd < 0 ? -errno : listen_at(c);
 	if (!err)
 		err = start(c, &s);

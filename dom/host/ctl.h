@@ -25,6 +25,7 @@
 #ifndef DOM_HOST_CTL_H
 #define DOM_HOST_CTL_H
 
+#include "dom/host/follow.h"
 #include "dom/host/host.h"
 #include "dom/host/lines.h"
 
@@ -38,6 +39,7 @@ struct ctl {
 	uid_t barred;
 	bool bars;
 	u64 called_at; /* ns: the last ctl_call() */
+	struct follow follow;
 	/* Held by the thread while it may allocate: ctl_hold(). */
 	pthread_mutex_t busy;
 	struct lines lines;

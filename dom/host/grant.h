@@ -10,6 +10,7 @@
  *
  *   grant.c      what is said
  *   grant_get.c  the dataplane's side
+ *   follow.c     ... while it runs: see follow.h
  */
 #ifndef DOM_HOST_GRANT_H
 #define DOM_HOST_GRANT_H

@@ -15,6 +15,8 @@
  *   move.c    flow groups from one thread to another, threads without any
  *   log.c     what has been reported
  *   capture.c memory for copies of packets
+ *   load.c    what counters say of an interval
+ *   follow.c  cores that follow the load, see follow.h
  *   ctl.c     the control socket, see ctl.h
  */
 #ifndef DOM_HOST_H

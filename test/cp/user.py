@@ -14,7 +14,7 @@ die in between, and keep what they were passed. Linux is the other end.
     Linux 10.86.0.1  t0 = TAP = alice's echo 10.86.0.2
     Linux 10.89.0.1  t6 = TAP = alice's echo 10.89.0.2, 10.89.0.3 and fd89::2
 
-    user.py IXCPD IX ECHO"""
+    user.py IXCPD IX ECHO IXLOAD"""
 
 import argparse
 import array
@@ -29,7 +29,7 @@ import subprocess
 import sys
 import time
 
-from cpd import Cpd
+from cpd import Cpd, cores
 from lab import (Cannot, Lab, Process, Veth, check, finish, sh, skip, wait_for)
 
 ALICE, MALLORY, STRANGER = 12345, 12346, 12347
@@ -40,7 +40,8 @@ WHOLE = "10.88.0.5/24", "10.88.0.6/24", "fd88::5/64"
 CLIENT = ("import socket, sys; s = socket.create_connection((sys.argv[1], "
           "int(sys.argv[2])), 20); s.settimeout(20); s.sendall(b'hello'); "
           "sys.stdout.write(s.recv(1000).decode())")
-OPEN, BIND, SUSPEND, GROUPS = range(4)
+OPEN, BIND, SUSPEND, GROUPS, LOAD = range(5)
+VERSION = 2
 MB = 1 << 20
 SEALS, SHRINK_GROW = 1033, 2 | 4  # F_ADD_SEALS
 AF_XDP = 44
@@ -54,7 +55,7 @@ def rules():
         "web": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "7,8000-8099",
                 "ip": SERVER + "/24", "memory": "512M"},
         "two": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "7",
-                "cores": 2, "memory": "512M"},
+                "cores": 2, "memory": "512M", "latency": "1us"},
         "wide": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "9",
                  "cores": 2, "memory": "512M"},
         "many": {"user": str(ALICE), "nic": "tap:t6,10.89.0.1/24",
@@ -66,7 +67,7 @@ def rules():
         "right": {"user": str(MALLORY), "nic": "xdp:ix2", "ports": "9",
                   "queues": "1", "memory": "512M"},
         "own": {"user": str(MALLORY), "nic": "tap:m0,10.87.0.1/24",
-                "ip": "10.87.0.2/24"},
+                "ip": "10.87.0.2/24", "cores": 2},
         "mal": {"group": str(MALLORY), "nic": "xdp:ix1", "ports": "80",
                 "ip": OTHER + "/24", "memory": "512M"},
     }
@@ -88,8 +89,8 @@ class Test:
                 "--daemon", self.cpd.dir, "--stat_dir", stat,
                 "--domain", "process", *SMALL, *options, "--", self.args.echo]
 
-    def start(self, uid, *options):
-        p = Process(self.lab, self.command(uid, *options))
+    def start(self, uid, *options, arguments=()):
+        p = Process(self.lab, [*self.command(uid, *options), *arguments])
         p.wait_ready("ix: domain", 20)
         return p
 
@@ -214,6 +215,34 @@ def queues(t):
         lambda: "xdp" not in t.link("ix2")))
 
 
+def follows(t):
+    """Its cores come and go with its load, as another's."""
+    def has(n):
+        return wait_for(lambda: len(cores(t.cpd.planes()["two-1"]["cores"])) ==
+                        n, 20)
+
+    # One byte at a time: else Linux, as a client, is not enough for a core.
+    p = t.start(ALICE, "--nic", "xdp:ix2", "--ports_only", "--port", "7",
+                "--cores", "0-1", arguments=("--size", "1"))
+    check("idle: it gives a core back", has(1), t.cpd.planes()["two-1"])
+    check("... which others may have", len(cores(t.cpd.ask(do="status")[
+        "free"])) == len(os.sched_getaffinity(0)) - 1)
+    load = Process(t.lab, [*t.net.on("c"), t.args.ixload, "-b", "linux",
+                           TWO + ":7", "--conns", "32", "--pipeline", "8",
+                           "--duration", "4", "--json"])
+    check("under load: cores come", has(2), t.cpd.planes()["two-1"])
+    check("... and every byte is right", wait_for(
+        lambda: load.poll() is not None, 20) and load.poll() == 0, load.said())
+    check("... and go", has(1), t.cpd.planes()["two-1"])
+    t.cpd.kill()
+    check("without a daemon: it goes on as it is", t.client(TWO, 7))
+    t.cpd.start()
+    check("the next one hears of it", wait_for(
+        lambda: "two-1" in t.names()) and has(1), t.cpd.planes())
+    p.end()
+    check("... until it ends", wait_for(lambda: "two-1" not in t.names()))
+
+
 def addresses(t):
     """Several, and of IPv6."""
     def answers(all_of, where):
@@ -306,6 +335,12 @@ def not_granted(t):
 
 # ---- those who do not
 
+def message(what, lens=(0, 0), version=VERSION, cores=0, load=()):
+    """struct grant_request"""
+    return (struct.pack("=IIQQ128xII", version, what, *lens, cores, 0) +
+            b"".join(struct.pack("=HHI", *x) for x in load)).ljust(672, b"\0")
+
+
 class Liar:
     """Speaks for itself, as MALLORY."""
 
@@ -314,12 +349,12 @@ class Liar:
         self.s.settimeout(30)
         self.s.connect(path)
 
-    def ask(self, **settings):
+    def ask(self, threads=1, **settings):
         """The answer's first line."""
         wanted = {"nic": "xdp:ix1", "ports_only": "true", "port": "80",
                   "mbufs": "2048", "arena": "4M", "tcp.max_conns": "64",
                   **settings}
-        self.s.sendall(json.dumps({"do": "open", "threads": 1,
+        self.s.sendall(json.dumps({"do": "open", "threads": threads,
                                    "settings": wanted}).encode() + b"\n")
         line = b""
         while not line.endswith(b"\n"):
@@ -341,8 +376,8 @@ class Liar:
             answer = self.ask(**settings)
         raise SystemExit(f"not granted: {answer}")
 
-    def request(self, what, lens=(0, 0), fds=(), version=1):
-        data = struct.pack("=IIQQ", version, what, *lens) + bytes(128)
+    def request(self, what, lens=(0, 0), fds=(), version=VERSION):
+        data = message(what, lens, version)
         self.s.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                                  array.array("i", fds))] if fds else [])
         try:
@@ -356,6 +391,12 @@ class Liar:
             got.frombytes(cmsg)
         return (struct.unpack("i", reply[:4])[0],
                 reply[4:260].split(b"\0")[0].decode(), list(got))
+
+    def load(self, n, busy):
+        """What it is told then: an error, or cores."""
+        self.s.sendall(message(LOAD, cores=n, load=64 * [(busy, 0, 0)]))
+        err, told = struct.unpack("i280xI", self.s.recv(4096)[:288])
+        return err or told
 
 
 def memfd(size, seals=SHRINK_GROW, fill=True):
@@ -569,7 +610,7 @@ def lie_linger(path):
     """In place of memory one that is the keeper's to close."""
     s = lingering()
     liar = Liar(path).granted()
-    data = struct.pack("=IIQQ", 1, OPEN, SIZE, SIZE) + bytes(128)
+    data = message(OPEN, (SIZE, SIZE))
     socket.send_fds(liar.s, [data[:-1]], [s.fileno(), memfd(SIZE)])
     s.close()
     time.sleep(0.1)
@@ -605,10 +646,57 @@ def lie_give(path):
         s.recv(1)
 
 
+def tap_of(path, threads=1):
+    return Liar(path).granted(threads=threads, nic="tap:m0", port="",
+                              ip="10.87.0.2/24", ports_only="false")
+
+
+def lie_load(path):
+    """About where it runs, and what it has to do there."""
+    def has():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            s.sendall(b'{"do": "status"}\n')
+            answer = json.loads(s.makefile().readline())
+        return [len(cores(p["cores"])) for p in answer["dataplanes"]
+                if p["name"] == "own-1"]
+
+    def becomes(n, told, busy):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            if liar.load(n, busy) == told:
+                return
+        print(f"on {n}, {busy} busy: never told {told}", flush=True)
+
+    def expect(what, got, wanted):
+        if got != wanted:
+            print(f"{what}: {got}, not {wanted}", flush=True)
+
+    expect("too early", tap_of(path, 2).load(1, 0), -errno.EINVAL)
+    for n in 0, 3, 1 << 31:
+        liar = tap_of(path, 2)
+        liar.request(OPEN)
+        expect(f"{n} cores", liar.load(n, 0), -errno.EINVAL)
+    liar = tap_of(path, 2)
+    liar.request(OPEN)
+    expect("busier than can be", {liar.load(2, 65535) for _ in range(99)}, {2})
+    becomes(2, 1, 0)
+    expect("told to leave one", has(), [2])
+    becomes(1, 1, 0)
+    expect("left it", has(), [1])
+    expect("says that it has both", {liar.load(2, 0) for _ in range(20)}, {1})
+    expect("... it has not", has(), [1])
+    becomes(1, 2, 1000)
+    expect("told to have both", has(), [1])
+    becomes(2, 2, 1000)
+    expect("has both", has(), [2])
+    time.sleep(11)
+    expect("is silent", has(), [2])
+
+
 def lie_persist(path):
     """A TAP device that would stay, and one who has it."""
-    liar = Liar(path).granted(nic="tap:m0", ip="10.87.0.2/24", port="",
-                              ports_only="false")
+    liar = tap_of(path)
     err, why, fds = liar.request(OPEN)
     if err:
         return print(why, flush=True)
@@ -744,7 +832,7 @@ def main():
     if sys.argv[1] == "--lie":
         return globals()["lie_" + sys.argv[2]](sys.argv[3])
     p = argparse.ArgumentParser()
-    for name in ("ixcpd", "ix", "echo"):
+    for name in ("ixcpd", "ix", "echo", "ixload"):
         p.add_argument(name)
     args = p.parse_args()
     lab = Lab(limit=200)
@@ -758,10 +846,10 @@ def main():
         skip("other users may not execute what is in the build tree")
     cpd = Cpd(lab, args.ixcpd, args.ix, {})
     cpd.before = net.on("s")
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
         skip("needs two cores")
-    cpd.write({}, rules=rules(), cores=",".join(map(str, cores)))
+    cpd.write({}, rules=rules(), cores=",".join(map(str, usable)))
     cpd.start()
     t = Test(args, lab, net, cpd)
     tap(t)
@@ -769,6 +857,12 @@ def main():
     not_to_be_had(t)
     unasked(t)
     queues(t)
+    follows(t)
+    said, status = lies(t, "load")
+    check("load: lies get it no more than it was told to have", not said and
+          status == 0, f"{status} {said[-600:]}")
+    check("load: what was granted is free again", wait_for(
+        lambda: "own-1" not in t.names() and not t.link("m0")))
     p = xdp(t)
     not_granted(t)
     hostile(t)

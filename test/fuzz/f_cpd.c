@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests to ixcpd: the first byte says who asks, each line is a request.
  * Whatever they are, every one has an answer, who may not change anything has
- * not, and what would be granted is what a rule for him says. */
+ * not, what would be granted is what a rule for him says, and a dataplane that
+ * is granted gets no more cores by what its keeper passes on. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -162,6 +163,8 @@ static void build(struct rig *r)
 		p->state = i ? PLANE_UP : PLANE_DOWN;
 		p->running.cores = (struct conf_cores){ 2, { 1, 2 } };
 		p->has = i;
+		p->fixed = i;
+		p->granted = i == 2;
 		p->pid_fd = p->lock_fd = p->link.fd = -1;
 		p->conf->min_cores = 1;
 		p->conf->any_program = !i;
@@ -210,6 +213,7 @@ static void request(struct rig *r, const char *line, size_t len, bool trusted)
 		  cJSON_HasObjectItem(answer, "error"));
 	invariant(trusted || wishes(r) == before);
 	invariant(r->cpd.n == PLANES);
+	invariant(cores_occupied(&r->plane[2]) <= 2 && r->plane[2].has);
 	for (u32 i = 0; i < PLANES; i++)
 		invariant(r->declared[i].argc);
 	invariant(trusted || !strcmp(r->declared[0].argv[0], "declared"));

@@ -9,6 +9,7 @@
  *	what | flags    HOW_*
  *	lengths         a byte each, see length()
  *	descriptors     how many, and a byte for each, see make_fd()
+ *	HOW_CORES       how many run
  *	HOW_GROUPS      eight flow groups' queues, repeated
  *	HOW_PIECE       how many bytes of it are a message of their own
  *	HOW_CUT         ... are sent at all
@@ -40,7 +41,13 @@ enum {
 };
 
 enum { TAP = 1, OPEN_FAILS = 2, SOCKETS_FAIL = 4, BIND_FAILS = 8 };
-enum { HOW_VERSION = 8, HOW_GROUPS = 16, HOW_PIECE = 32, HOW_CUT = 64 };
+enum {
+	HOW_VERSION = 8,
+	HOW_GROUPS = 16,
+	HOW_PIECE = 32,
+	HOW_CUT = 64,
+	HOW_CORES = 128
+};
 
 /* ---- the NIC */
 
@@ -202,6 +209,15 @@ void __wrap_xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 	r->fill = r->rx = r->tx = 64;
 }
 
+/* Cores that there are, whatever he says. */
+static void ask_cores(void *arg, const struct grant_request *q,
+		      struct grant_reply *r)
+{
+	invariant(arg == &model && model.open);
+	invariant(q->cores && q->cores <= QUEUES);
+	r->cores = QUEUES;
+}
+
 int __wrap_nanosleep(const struct timespec *t, struct timespec *left);
 
 /* Between requests. */
@@ -314,6 +330,8 @@ static void request(struct fuzz_in *in, int fd)
 		fds[i] = make_fd(fuzz_8(in), fd);
 	if (how & HOW_VERSION)
 		q.version = fuzz_32(in);
+	if (how & HOW_CORES)
+		q.cores = fuzz_32(in);
 	if (how & HOW_GROUPS) {
 		for (u32 i = 0; i < RSS_TABLE; i++)
 			q.group_owner[i] =
@@ -376,6 +394,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nic_config cfg = { .nqueues = QUEUES,
 				  .frames_len = MOST,
 				  .umem_len = 2 * MOST };
+	const struct grant_holder holder = { "m", 7, ask_cores, &model };
 	int until[2], conn[2];
 	bool before[FDS];
 
@@ -388,7 +407,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (u32 i = 0; i < REQUESTS && in.left; i++)
 		request(&in, conn[0]);
 	shutdown(conn[0], SHUT_WR);
-	grant_keep(conn[1], &cfg, "m", 7, (int[2]){ until[0], until[0] });
+	grant_keep(conn[1], &cfg, &holder, (int[2]){ until[0], until[0] });
 	close(conn[1]);
 	check_answers(conn[0]);
 	invariant(!model.open && !model.device);

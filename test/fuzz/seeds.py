@@ -532,8 +532,8 @@ def ctl():
 
 def grant():
     """Requests to the keeper of a NIC; the first byte: which NIC, what fails."""
-    opened, bind, suspend, groups = range(4)
-    version, group, piece, cut = 8, 16, 32, 64
+    opened, bind, suspend, groups, load = range(5)
+    version, group, piece, cut, cores = 8, 16, 32, 64, 128
 
     def say(what, lens=(0, 0), fds=(), tail=b""):
         return bytes((what, *lens, len(fds), *fds)) + tail
@@ -567,8 +567,12 @@ def grant():
     yield "groups_wrong", bytes(1) + whole + say(
         groups | group, tail=b"\0\1\2\0" * 2)
     yield "groups_suspended", bytes(1) + life + say(suspend) + say(groups)
+    for n in (0, 1, 2, 3, 255):
+        yield f"load_{n}", bytes(1) + life + say(load | cores, tail=bytes(
+            (n, 0, 0, n & 128))) + say(suspend)
+    yield "load_first", bytes(1) + say(load | cores, tail=b"\1\0\0\0")
     yield "unknown", bytes(1) + say(7)
-    yield "version", bytes(1) + say(opened | version, tail=b"\2\0\0\0")
+    yield "version", bytes(1) + say(opened | version, tail=b"\1\0\0\0")
     yield "pieces", bytes(1) + say(opened | piece, fds=(0, 0),
                                   tail=b"\x14") + say(bind | piece,
                                                       tail=b"\1")

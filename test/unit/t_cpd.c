@@ -70,7 +70,8 @@ static void rules_are_read(void **state)
 {
 	static const char text[] =
 		"rules: { web: { user = \"alice,17\"; nic = \"xdp:eth0\";\n"
-		"ports = \"80,8000-8099\"; queues = \"2-3\"; cores = 2; };\n"
+		"ports = \"80,8000-8099\"; queues = \"2-3\"; cores = 2;\n"
+		"priority = 7; policy = \"background\"; latency = \"1ms\"; };\n"
 		"lab: { group = \"staff\"; nic = \"tap:t0,10.0.0.1/24\";\n"
 		"ip = \"10.0.0.2/24\"; memory = \"2G\"; dataplanes = 3; }; "
 		"};\n";
@@ -83,6 +84,10 @@ static void rules_are_read(void **state)
 	r = c->rule[0];
 	assert_string_equal(r->name, "web");
 	assert_int_equal(r->cores, 2);
+	assert_int_equal(r->min_cores, 1);
+	assert_int_equal(r->priority, 7);
+	assert_int_equal(r->policy, POLICY_BACKGROUND);
+	assert_int_equal(r->latency_us, 1000);
 	assert_int_equal(r->dataplanes, 1);
 	assert_true(r->memory == 1ull << 30);
 	assert_true(rule_lists(r->ports, 80) && rule_lists(r->ports, 8000) &&
@@ -154,6 +159,9 @@ static void mistakes_in_rules_are_told(void **state)
 	wrong(RULE("user = \"a\"; nic = \"xdp:e\"; queues = \"1\"; "
 		   "ip = \"10.0.0.1/8\";"),
 	      "only with ports");
+	wrong(RULE("user = \"a\"; nic = \"xdp:e\"; ports = \"80\"; "
+		   "min_cores = 2;"),
+	      "min_cores is above");
 	wrong(RULE("mbufs = 7;"), "a rule has no setting mbufs");
 	wrong("rules: { w-b_: { user = \"a\"; nic = \"tap:t\"; "
 	      "ip = \"10.0.0.2/24\"; dataplanes = 32; }; };\n"
@@ -488,6 +496,164 @@ static void nonsense_is_refused(void **state)
 	assert_false(ask(0, "{\"do\": \"up\", \"name\": \"p0\"}"));
 }
 
+/* ---- what a user's dataplane says: planes[1], beside planes[0] */
+
+enum { IDLE = 10, BUSY = 1000, MS = 1000000 };
+
+static int begin_granted(void **state)
+{
+	begin(state);
+	cpd.now = 1000 * (u64)MS;
+	cpd.conf->cores = (struct conf_cores){ 3, { 1, 2, 3 } };
+	for (u32 i = 0; i < 2; i++) {
+		planes[i].state = PLANE_UP;
+		planes[i].fixed = true;
+		planes[i].has = 1;
+		confs[i].min_cores = 1;
+		confs[i].latency_us = 500;
+	}
+	planes[0].running.cores = (struct conf_cores){ 1, { 1 } };
+	planes[1].running.cores = (struct conf_cores){ 2, { 2, 3 } };
+	planes[1].has = 2;
+	planes[1].granted = true;
+	return 0;
+}
+
+/* For @ms, that @p runs on @cores, each so busy. What it is told. */
+static u32 hears_of(struct plane *p, u32 ms, u32 cores, u32 busy)
+{
+	struct policy_load l = { .n = cores };
+	u64 until = cpd.now + ms * (u64)MS;
+	u32 answer = 0, pause;
+
+	for (u32 i = 0; i < cores; i++)
+		l.thread[i].busy = busy;
+	while (cpd.now < until) {
+		cpd.now += 10 * MS;
+		heard_load(&cpd, p, &l);
+		answer = heard_cores(p, &pause);
+		assert_in_range(pause, CPD_SAMPLE_MS, 1000);
+		cores_step(&cpd);
+	}
+	return answer;
+}
+
+static u32 hears(u32 ms, u32 cores, u32 busy)
+{
+	return hears_of(&planes[1], ms, cores, busy);
+}
+
+static bool is_free(u32 core)
+{
+	const struct core_set s = cores_free(&cpd);
+
+	return core_has(&s, core);
+}
+
+static void cores_follow_what_is_said(void **state)
+{
+	assert_int_equal(hears(100, 2, BUSY), 2);
+	assert_int_equal(hears(1000, 2, IDLE), 1);
+	/* Not before it says that it has left it. */
+	assert_false(is_free(3));
+	assert_int_equal(hears(10, 1, IDLE), 1);
+	assert_true(is_free(3));
+	assert_int_equal(hears(30, 1, BUSY), 2);
+	assert_false(is_free(3));
+	assert_int_equal(hears(10, 2, BUSY), 2);
+	assert_int_equal(planes[1].has, 2);
+}
+
+/* Cores that it was not told to have are not its, whatever it says. */
+static void cores_are_not_taken_by_saying_so(void **state)
+{
+	hears(1000, 2, IDLE);
+	hears(10, 1, IDLE);
+	planes[0].running.cores = (struct conf_cores){ 2, { 1, 3 } };
+	planes[0].has = 2;
+	assert_int_equal(hears(100, 2, IDLE), 1);
+	assert_int_equal(planes[1].has, 1);
+	assert_int_equal(hears(100, IX_MAX_THREADS, BUSY), 1);
+	assert_int_equal(planes[1].has, 1);
+	assert_int_equal(planes[0].has, 2);
+}
+
+/* More cores than its rule has there are not for it. */
+static void load_may_be_any(void **state)
+{
+	struct policy_load l = { .n = IX_MAX_THREADS };
+
+	for (u32 i = 0; i < l.n; i++)
+		l.thread[i] = (struct policy_thread){ UINT32_MAX, UINT32_MAX,
+						      UINT32_MAX };
+	for (u32 i = 0; i < 500; i++) {
+		cpd.now += 10 * MS;
+		heard_load(&cpd, &planes[1], &l);
+		assert_in_range(cores_occupied(&planes[1]), 1, 2);
+	}
+}
+
+/* It is told, and does not do it: then it is as if it had to have them. */
+static void who_does_not_leave_keeps(void **state)
+{
+	assert_int_equal(hears(1000, 2, IDLE), 1);
+	hears(20000, 2, IDLE);
+	assert_true(planes[1].fixed);
+	assert_int_equal(planes[1].has, 2);
+	assert_false(is_free(3));
+	assert_int_equal(hears(1000, 2, IDLE), 0);
+}
+
+static void who_is_silent_keeps(void **state)
+{
+	hears(1000, 2, IDLE);
+	hears(10, 1, IDLE);
+	assert_int_equal(hears(30, 1, BUSY), 2);
+	assert_false(planes[1].fixed);
+	for (u32 i = 0; i < 11; i++) {
+		cpd.now += 1000 * (u64)MS;
+		cores_step(&cpd);
+	}
+	/* Perhaps it does as told. */
+	assert_true(planes[1].fixed);
+	assert_int_equal(planes[1].has, 2);
+	assert_false(is_free(3));
+	assert_int_equal(hears(10, 2, BUSY), 2);
+	assert_false(planes[1].fixed);
+}
+
+/* Who has ended may be there as long as it likes, not on cores that it left. */
+static void who_ends_takes_nothing(void **state)
+{
+	planes[0].granted = true;
+	planes[0].running.cores = (struct conf_cores){ 2, { 1, 3 } };
+	hears(1000, 2, IDLE);
+	hears(10, 1, IDLE);
+	hears_of(&planes[0], 100, 1, BUSY);
+	assert_int_equal(hears_of(&planes[0], 100, 2, BUSY), 2);
+	planes[1].state = PLANE_STOPS;
+	assert_int_equal(hears_of(&planes[0], 100, 2, BUSY), 2);
+}
+
+/* Its user's word is no keeper's. */
+static void the_keeper_says_it(void **state)
+{
+	strcpy(confs[1].owner, "nobody");
+	assert_true(ask(0, "{\"do\": \"load\", \"name\": \"p1\", "
+			   "\"busy\": [10, 20], \"delay_us\": [7]}"));
+	assert_int_equal(planes[1].load.n, 2);
+	assert_int_equal(planes[1].load.thread[1].busy, 20);
+	assert_int_equal(planes[1].load.thread[0].delay_us, 7);
+	assert_true(ask(0, "{\"do\": \"load\", \"name\": \"p1\", "
+			   "\"busy\": [-1, \"x\"]}"));
+	assert_int_equal(planes[1].load.thread[0].busy, 1000);
+	assert_false(ask(nobody(), "{\"do\": \"load\", \"name\": \"p1\", "
+				   "\"busy\": [10]}"));
+	assert_false(ask(0, "{\"do\": \"load\", \"name\": \"p0\", "
+			    "\"busy\": [10]}"));
+	assert_false(ask(0, "{\"do\": \"load\", \"name\": \"p1\"}"));
+}
+
 static void sets_are_printed(void **state)
 {
 	struct core_set s = { 0 };
@@ -524,6 +690,15 @@ int main(void)
 		cmocka_unit_test_setup(the_owner_may, begin),
 		cmocka_unit_test_setup(the_owner_chooses_the_program, begin),
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
+		cmocka_unit_test_setup(cores_follow_what_is_said,
+				       begin_granted),
+		cmocka_unit_test_setup(cores_are_not_taken_by_saying_so,
+				       begin_granted),
+		cmocka_unit_test_setup(load_may_be_any, begin_granted),
+		cmocka_unit_test_setup(who_does_not_leave_keeps, begin_granted),
+		cmocka_unit_test_setup(who_is_silent_keeps, begin_granted),
+		cmocka_unit_test_setup(who_ends_takes_nothing, begin_granted),
+		cmocka_unit_test_setup(the_keeper_says_it, begin_granted),
 		cmocka_unit_test(sets_are_printed),
 	};
 	int failed;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "dom/host/follow.h"
+
+#include <errno.h>
+
+#include "nic/grant.h"
+
+enum {
+	MS = 1000000, /* ns */
+	SOONEST_MS = 10,
+	LATEST_MS = 1000,
+};
+
+static const struct ix_stat *counters(const struct host *h, u32 i)
+{
+	return &h->threads[i].stat.page->stat;
+}
+
+void follow_begin(struct follow *f, struct host *h, u64 now)
+{
+	if (h->grant_fd <= 0 || h->nthreads < 2)
+		return;
+	f->at = now;
+	f->due = now + LATEST_MS * (u64)MS;
+	for (u32 i = 0; i < h->nthreads; i++)
+		load_begin(&f->mark[i], counters(h, i));
+}
+
+int follow_wait(const struct follow *f, u64 now)
+{
+	if (!f->due)
+		return -1;
+	return now < f->due ? (int)((f->due - now + MS - 1) / MS) : 0;
+}
+
+/* All before the last that has some flow group. */
+static u32 running(const struct host *h)
+{
+	u32 n = h->nthreads;
+
+	while (n > 1 && READ_ONCE(h->threads[n - 1].parked))
+		n--;
+	return n;
+}
+
+static void measure(struct follow *f, const struct host *h, u64 now,
+		    struct grant_load *out)
+{
+	u64 ns = max(now - f->at, (u64)1);
+
+	f->at = now;
+	for (u32 i = 0; i < h->nthreads; i++) {
+		const struct ix_stat s = *counters(h, i);
+		struct load l = load_take(&f->mark[i], &s, ns);
+
+		out[i] = (struct grant_load){
+			.busy = (u16)min(l.busy, 1000u),
+			.batch = (u16)min(l.batch, (u32)UINT16_MAX),
+			.delay_us = l.delay_us,
+		};
+	}
+}
+
+void follow_step(struct follow *f, struct host *h, u64 now)
+{
+	struct grant_load load[IX_MAX_THREADS];
+	u32 n = running(h), ms = LATEST_MS;
+	struct grant_reply r;
+	int err;
+
+	if (follow_wait(f, now))
+		return;
+	measure(f, h, now, load);
+	err = grant_ask_cores(h->nic, n, load, h->nthreads, &r);
+	if (!err && r.cores && r.cores != n)
+		err = host_cores(h, r.cores);
+	if (!err)
+		ms = min(max(r.ms, (u32)SOONEST_MS), (u32)LATEST_MS);
+	f->due = now + ms * (u64)MS;
+}
