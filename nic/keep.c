@@ -23,6 +23,8 @@
 enum {
 	LARGE_PAGE = 2 << 20,
 	PAUSE_NS = 10 * 1000 * 1000, /* between two requests */
+	LEFT_MIN_MS = 10,	     /* ... looks whether sockets are left */
+	LEFT_MAX_MS = 2000,
 };
 
 enum sockets { NONE, PASSED, BOUND };
@@ -36,6 +38,7 @@ struct keep {
 	struct nic *nic; /* NULL: not opened yet */
 	int index;	 /* of a TAP device that has been made for it */
 	enum sockets sockets;
+	struct xdp_sockets passed;
 };
 
 /* ---- memory: only pinned by us, never looked at */
@@ -165,13 +168,17 @@ static int bind_xdp(struct keep *k, char *why)
 
 static int suspend(struct keep *k, char *why)
 {
+	int err;
+
 	/* Who has not bound them would have others made as often as he likes,
 	 * and no queue is busy for it. */
 	if (k->tap || !k->nic || k->sockets == PASSED)
 		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
-	xdp_pass_suspend(k->nic, k->holder->uid);
 	k->sockets = NONE;
-	return 0;
+	err = xdp_pass_suspend(k->nic, &k->passed);
+	return err ? nic_fail(err, why, NIC_WHY,
+			      "somebody keeps a socket that was passed")
+		   : 0;
 }
 
 static int set_groups(struct keep *k, const struct grant_request *q, char *why)
@@ -286,9 +293,23 @@ static void take_back(struct keep *k)
 	if (k->index)
 		linux_link_delete(k->index);
 	if (k->nic && !k->tap)
-		xdp_pass_close(k->nic, k->holder->uid);
+		xdp_pass_close(k->nic, &k->passed);
 	else
 		nic_close(k->nic);
+}
+
+/* Until then the grant is in use: by who has a socket, and what the kernel
+ * keeps for it. A signal is root's, who knows better. */
+static void await_others(struct keep *k, const int until[2])
+{
+	struct pollfd p = { .fd = until[1], .events = POLLIN };
+	int ms = LEFT_MIN_MS;
+
+	while (k->passed.watch >= 0 && xdp_left(&k->passed) &&
+	       !poll(&p, 1, ms)) {
+		xdp_expel(&k->passed);
+		ms = min(2 * ms, LEFT_MAX_MS);
+	}
 }
 
 int grant_keep(int conn, const struct nic_config *cfg,
@@ -303,9 +324,15 @@ int grant_keep(int conn, const struct nic_config *cfg,
 			  .pin = { xdp_pin_account(holder->name),
 				   frames + rounded(cfg->umem_len -
 						    cfg->frames_len) },
-			  .tap = !strncmp(cfg->spec, "tap:", 4) };
-	int err = 0;
+			  .tap = !strncmp(cfg->spec, "tap:", 4),
+			  .passed = { .uid = holder->uid, .watch = -1 } };
+	int err = k.tap ? 0 : xdp_watch_open(&k.passed);
 
+	if (!k.tap && !xdp_pin_counts(&k.pin))
+		fprintf(stderr,
+			"ix keep: %s: memory that is pinned for it cannot be "
+			"counted\n",
+			holder->name);
 	/* The daemon has accepted it, who never waits. */
 	fcntl(conn, F_SETFL, 0);
 	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -316,5 +343,8 @@ int grant_keep(int conn, const struct nic_config *cfg,
 		nanosleep(&pause, NULL);
 	}
 	take_back(&k);
+	await_others(&k, until);
+	if (k.passed.watch >= 0)
+		close(k.passed.watch);
 	return err == -ECONNRESET ? 0 : err;
 }

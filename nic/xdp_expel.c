@@ -3,11 +3,14 @@
 #include "base/pid_libc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,4 +100,41 @@ void xdp_expel(const struct xdp_sockets *s)
 
 	for (int i = 0; s->n && i < EXPEL_TRIES && end_holders(s); i++)
 		nanosleep(&pause, NULL);
+}
+
+/* ---- whoever has them */
+
+int xdp_watch_open(struct xdp_sockets *s)
+{
+	s->watch = epoll_create1(EPOLL_CLOEXEC);
+	return s->watch < 0 ? -errno : 0;
+}
+
+/* An entry is not a descriptor of ours, and goes with the last one of others.
+ */
+int xdp_watch(struct xdp_sockets *s, int fd)
+{
+	struct epoll_event none = { 0 };
+	struct stat st;
+
+	if (fstat(fd, &st) || epoll_ctl(s->watch, EPOLL_CTL_ADD, fd, &none))
+		return -errno;
+	s->ino[s->n++] = st.st_ino;
+	return 0;
+}
+
+bool xdp_left(const struct xdp_sockets *s)
+{
+	char path[64], text[4096];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", s->watch);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = 0;
+	return n < 0 || strstr(text, "\ntfd:");
 }

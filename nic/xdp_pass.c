@@ -3,7 +3,6 @@
  * map their rings, and bind them, at once. */
 #include "nic/xdp_pass.h"
 #include "nic/xdp_exit.h"
-#include "nic/xdp_expel.h"
 #include "nic/xdp_nic.h"
 
 #include <bpf/bpf.h>
@@ -12,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static struct xdp_nic *xdp_nic_of(struct nic *nic)
@@ -176,32 +174,35 @@ void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
 
 /* ---- the end */
 
-static struct xdp_sockets sockets_of(const struct nic *nic, uid_t uid)
+static int let_go(struct nic *nic, struct xdp_sockets *s)
 {
-	struct xdp_sockets s = { .uid = uid };
-	struct stat st;
+	int err = 0;
 
-	for (u32 i = 0; i < nic->nqueues; i++)
-		if (nic->fd[i] >= 0 && !fstat(nic->fd[i], &st))
-			s.ino[s.n++] = st.st_ino;
-	return s;
-}
-
-void xdp_pass_suspend(struct nic *nic, uid_t uid)
-{
-	struct xdp_sockets s = sockets_of(nic, uid);
-
+	for (u32 i = 0; i < nic->nqueues && !err; i++)
+		if (nic->fd[i] >= 0)
+			err = xdp_watch(s, nic->fd[i]);
 	close_sockets(xdp_nic_of(nic));
-	xdp_expel(&s);
+	return err;
 }
 
-void xdp_pass_close(struct nic *nic, uid_t uid)
+int xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s)
+{
+	int err = let_go(nic, s);
+
+	xdp_expel(s);
+	if (!err && xdp_left(s))
+		err = -EBUSY;
+	if (!err)
+		s->n = 0;
+	return err;
+}
+
+void xdp_pass_close(struct nic *nic, struct xdp_sockets *s)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
-	struct xdp_sockets s = sockets_of(nic, uid);
 
-	close_sockets(x);
+	let_go(nic, s);
 	xdp_prog_forget(&x->prog, &x->cfg);
 	nic->close(nic);
-	xdp_expel(&s);
+	xdp_expel(s);
 }

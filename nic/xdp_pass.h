@@ -14,6 +14,7 @@
 #define NIC_XDP_PASS_H
 
 #include "nic/grant.h"
+#include "nic/xdp_expel.h"
 #include "nic/xdp_pin.h"
 
 /* The interface and its program, without sockets: packets go on to Linux. 0 or
@@ -28,13 +29,13 @@ int xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 /* From now on packets come to them. */
 int xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
 
-/* No more packets, and our copies of the sockets are closed. Processes of user
- * @uid that have others after that are ended: they would keep queues that others
- * are to have, and memory beyond what was granted. Not somebody else's, to whom
- * he may have passed one, to have them killed. */
-void xdp_pass_suspend(struct nic *nic, uid_t uid);
-/* ... for good. */
-void xdp_pass_close(struct nic *nic, uid_t uid);
+/* No more packets, and our copies of the sockets are closed, to @s. Processes
+ * of the user that have others after that are ended: they would keep queues
+ * that others are to have, and memory beyond what was granted. 0, or -EBUSY:
+ * somebody still has some. */
+int xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s);
+/* ... for good: xdp_left() says whether somebody has. */
+void xdp_pass_close(struct nic *nic, struct xdp_sockets *s);
 
 /* What only AF_XDP has. */
 void xdp_pass_describe(const struct nic *nic, struct grant_reply *r);

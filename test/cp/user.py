@@ -549,24 +549,82 @@ def hide(fd):
     return pair
 
 
+def map_ring(fd):
+    """... which is a socket's as long as it is mapped: where."""
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, *[ctypes.c_size_t] * 5]
+    return libc, libc.mmap(None, 4096, 3, 1, fd, 0)
+
+
 def lie_hide(path):
-    """Where no process has them, to have memory pinned again and again."""
-    for how in "bound", "not bound":
+    """Where no process has them, to have others and their memory, too."""
+    for how in "bound", "mapped", "not bound":
         liar, fd = take(path)
-        hidden = hide(fd)
-        said = liar.request(BIND if how == "bound" else SUSPEND)[:2]
-        if said != ((0, "") if how == "bound" else (-errno.EPROTO, "not now")):
-            print(f"{how}: {said}", flush=True)
-        if how == "bound" and liar.request(SUSPEND)[0]:
-            print("not suspended", flush=True)
-        elif how != "bound":
-            liar = Liar(path).granted()
-        err, why, got = liar.request(OPEN, (SIZE, SIZE),
-                                     (memfd(SIZE), memfd(SIZE)))
-        if err >= 0 or got or "still pinned" not in why:
-            print(f"{how}, again: {err} {why} {got}", flush=True)
+        if how == "mapped":
+            libc, ring = map_ring(fd)
+            os.close(fd)
+        else:
+            hidden = hide(fd)
+        if how != "not bound" and liar.request(BIND)[0]:
+            print(how, "is not", flush=True)
+        err, why, _ = liar.request(SUSPEND)
+        if err >= 0 or ("not now" if how == "not bound" else
+                        "somebody keeps") not in why:
+            print(f"{how}: suspended: {err} {why}", flush=True)
+        time.sleep(1)
+        answer = Liar(path).ask()
+        if "at a time" not in answer.get("error", ""):
+            print(f"{how}, again: {answer}", flush=True)
+        if how == "mapped":
+            libc.munmap(ctypes.c_void_p(ring), ctypes.c_size_t(4096))
+            continue
         for s in hidden:
             s.close()
+    os.close(take(path)[1])
+
+
+def share(fd):
+    """Its memory, with a socket in namespaces of our own. False: cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x50000000):  # CLONE_NEWUSER, CLONE_NEWNET
+        return False
+    s = socket.socket(AF_XDP, socket.SOCK_RAW)
+    for ring in 2, 3, 5, 6:  # RX, TX, UMEM_FILL, UMEM_COMPLETION
+        s.setsockopt(283, ring, 64)
+    import fcntl
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+        fcntl.ioctl(u, 0x8914, struct.pack("16sh22x", b"lo", 1))  # IFF_UP
+    a = struct.pack("=HHIII", AF_XDP, 1, 1, 0, fd)  # XDP_SHARED_UMEM
+    return not libc.bind(s.fileno(), a, len(a)) and s.detach()
+
+
+def lie_share(path):
+    """Its memory is pinned by a socket that no keeper has passed."""
+    liar, fd = take(path)
+    if liar.request(BIND)[0]:
+        print("not bound", flush=True)
+    done, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        liar.s.close()
+        if share(fd):
+            os.close(fd)
+            os.write(tell, b"x")
+            time.sleep(60)
+        os._exit(0)
+    os.close(fd)
+    os.close(tell)
+    if not os.read(done, 1):
+        return print("not shared", flush=True)
+    if liar.request(SUSPEND)[0]:
+        print("not suspended", flush=True)
+    err, why, got = liar.request(OPEN, (SIZE, SIZE),
+                                 (memfd(SIZE), memfd(SIZE)))
+    if err >= 0 or got or "still pinned" not in why:
+        print(f"fresh memory: {err} {why} {got}", flush=True)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     os.close(take(path)[1])
 
 
@@ -759,6 +817,10 @@ def hostile(t):
         check(f"{name}: refused", not said and status == ends,
               f"{status} {said[-400:]}")
         undisturbed(name)
+    said, status = lies(t, "share")
+    check("share: refused, or there are no namespaces for users", status == 0
+          and said in ("", "not shared\n"), f"{status} {said[-400:]}")
+    undisturbed("share")
     if refuses_descriptors():
         said, status = lies(t, "burden")
         check("burden: refused", not said and status == 0, f"{status} {said}")
@@ -796,7 +858,7 @@ def hostile(t):
 
 
 def give(t):
-    """We are the service, and root's."""
+    """We are the service, and root's: as long as we have it, it is granted."""
     with socket.socket(socket.AF_UNIX) as service:
         service.bind(os.path.join(t.cpd.dir, "service"))
         os.chmod(os.path.join(t.cpd.dir, "service"), 0o666)
@@ -809,8 +871,9 @@ def give(t):
             fds = socket.recv_fds(s, 1, 1)[1]
         check("a socket is given away: who gave it ends", wait_for(
             lambda: p.poll() is not None), p.said())
-    check("... and who has it is left alone", wait_for(
-        lambda: "mal-1" not in t.names()) and len(fds) == 1)
+    time.sleep(1)
+    check("... and who has it is left alone", len(fds) == 1 and
+          "mal-1" in t.names() and "xdp" not in t.link("ix1"))
     os.close(fds[0])
 
 
@@ -835,7 +898,7 @@ def main():
     for name in ("ixcpd", "ix", "echo", "ixload"):
         p.add_argument(name)
     args = p.parse_args()
-    lab = Lab(limit=200)
+    lab = Lab(limit=260)
     try:
         net = Veth(lab, SERVER, "10.84.0.2")
         more_links(net)

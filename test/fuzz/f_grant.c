@@ -40,7 +40,7 @@ enum {
 	FDS = 1024,
 };
 
-enum { TAP = 1, OPEN_FAILS = 2, SOCKETS_FAIL = 4, BIND_FAILS = 8 };
+enum { TAP = 1, OPEN_FAILS = 2, SOCKETS_FAIL = 4, BIND_FAILS = 8, KEPT = 16 };
 enum {
 	HOW_VERSION = 8,
 	HOW_GROUPS = 16,
@@ -55,6 +55,7 @@ static struct model {
 	u8 how;
 	struct nic nic;
 	bool open, bound;
+	bool kept;   /* a socket, when they were to be closed */
 	bool device; /* TAP: there is one */
 	u32 sockets;
 	size_t said, obeyed; /* bytes */
@@ -123,8 +124,8 @@ int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 			    const struct xdp_pin *most, char *why,
 			    size_t why_len);
 int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
-void __wrap_xdp_pass_suspend(struct nic *nic, uid_t uid);
-void __wrap_xdp_pass_close(struct nic *nic, uid_t uid);
+int __wrap_xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s);
+void __wrap_xdp_pass_close(struct nic *nic, struct xdp_sockets *s);
 void __wrap_xdp_pass_describe(const struct nic *nic, struct grant_reply *r);
 
 int __wrap_nic_open(const struct nic_config *cfg, struct nic **out, char *why,
@@ -168,7 +169,7 @@ int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 			    size_t why_len)
 {
 	invariant(nic == &model.nic && model.open);
-	invariant(!model.sockets && !model.bound);
+	invariant(!model.sockets && !model.bound && !model.kept);
 	invariant(cfg->frames_len && cfg->frames_len <= MOST);
 	invariant(cfg->umem_len > cfg->frames_len &&
 		  cfg->umem_len - cfg->frames_len <= MOST);
@@ -190,16 +191,18 @@ int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 	return 0;
 }
 
-void __wrap_xdp_pass_suspend(struct nic *nic, uid_t uid)
+int __wrap_xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s)
 {
-	invariant(nic == &model.nic && uid == 7);
+	invariant(nic == &model.nic && s->uid == 7);
 	invariant(!model.sockets || model.bound || model.how & BIND_FAILS);
 	close_sockets();
+	model.kept = model.how & KEPT;
+	return model.kept ? -EBUSY : 0;
 }
 
-void __wrap_xdp_pass_close(struct nic *nic, uid_t uid)
+void __wrap_xdp_pass_close(struct nic *nic, struct xdp_sockets *s)
 {
-	invariant(uid == 7);
+	invariant(s->uid == 7);
 	nic->close(nic);
 }
 

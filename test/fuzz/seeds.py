@@ -562,6 +562,7 @@ def grant():
     yield "bind_twice", bytes(1) + life + say(bind)
     yield "suspend_first", bytes(1) + say(suspend)
     yield "suspend_twice", bytes(1) + life + say(suspend) * 2 + life
+    yield "suspend_kept", bytes((16,)) + life + say(suspend) + life
     yield "suspend_passed", bytes(1) + whole + say(suspend) + life
     yield "groups_first", bytes(1) + say(groups)
     yield "groups_wrong", bytes(1) + whole + say(
