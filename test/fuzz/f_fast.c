@@ -157,6 +157,8 @@ static struct tcp_conn naked(const struct tcp_conn *c)
 	n.rx_head = n.rx_tail = n.rx_next = n.ooo = NULL;
 	n.next_ready = n.next_out = NULL;
 	n.link = n.timer.node = (struct list){ 0 };
+	if (n.state == TCP_CLOSED) /* is_lost() */
+		n.rx_told = 0;
 	return n;
 }
 
@@ -219,62 +221,98 @@ static void same_frames(const struct pair *p)
 		differ("fast path: sends %s", a ? "more" : "less");
 }
 
-/* A sent, alone or with a recv: only the sum is promised. */
-struct acked {
-	u64 bytes;
+/* What one of them tells of @handle. Where a recv ends is not promised, nor
+ * whether a sent comes alone or with it: only the sums are. */
+struct told {
+	const struct ix_up *up;
+	u64 handle;
+	u32 i; /* events that have been looked at */
+	struct ix_event e;
+	bool any; /* @e has not been compared yet */
+	u64 acked;
 	u32 room; /* the latest */
 };
 
-/* The next event with @handle from *@i on, passing over what is acknowledged;
- * NULL: none. */
-static const struct ix_event *next_event(const struct ix_up *up, u64 handle,
-					 u32 *i, struct acked *acked)
+static bool is_data(const struct ix_event *e)
 {
-	while (*i < up->nevents) {
-		const struct ix_event *e = &up->events[(*i)++];
-		bool sent = e->type == IX_EV_SENT;
-
-		if (e->handle != handle)
-			continue;
-		if (sent || (e->type == IX_EV_RECV && e->len && e->acked)) {
-			acked->bytes += e->acked;
-			acked->room = e->room;
-		}
-		if (!sent)
-			return e;
-	}
-	return NULL;
+	return e->type == IX_EV_RECV && e->len;
 }
 
-static void same_event(const struct ix_event *a, const struct ix_event *b)
+/* The next one; false: no more. */
+static bool next_event(struct told *t)
 {
-	bool ip = a->type == IX_EV_KNOCK || a->type == IX_EV_UDP_RECV;
-	bool addr = a->type == IX_EV_UDP_RECV || a->type == IX_EV_UDP_PART ||
-		    (a->type == IX_EV_RECV && a->len);
+	while (!t->any && t->i < t->up->nevents) {
+		t->e = t->up->events[t->i++];
+		if (t->e.handle != t->handle)
+			continue;
+		t->any = t->e.type != IX_EV_SENT;
+		if (!t->any || (is_data(&t->e) && t->e.acked)) {
+			t->acked += t->e.acked;
+			t->room = t->e.room;
+		}
+	}
+	return t->any;
+}
 
-	same(a, b, offsetof(struct ix_event, addr), "event");
-	if (addr && a->addr != b->addr)
+/* As much of both as there is. */
+static void same_data(struct told *a, struct told *b)
+{
+	u32 len = min(a->e.len, b->e.len);
+
+	if (a->e.addr != b->e.addr)
+		differ("fast path: event: address");
+	a->e.addr = b->e.addr += len;
+	a->e.len -= len;
+	b->e.len -= len;
+	a->any = a->e.len;
+	b->any = b->e.len;
+}
+
+static void same_event(struct told *a, struct told *b)
+{
+	const struct ix_event *x = &a->e, *y = &b->e;
+	bool ip = x->type == IX_EV_KNOCK || x->type == IX_EV_UDP_RECV;
+	bool addr = x->type == IX_EV_UDP_RECV || x->type == IX_EV_UDP_PART;
+
+	if (is_data(x) && is_data(y)) {
+		same_data(a, b);
+		return;
+	}
+	same(x, y, offsetof(struct ix_event, addr), "event");
+	if (addr && x->addr != y->addr)
 		differ("fast path: event: address");
 	if (ip)
-		same(&a->ip, &b->ip, sizeof(a->ip), "event: peer");
+		same(&x->ip, &y->ip, sizeof(x->ip), "event: peer");
+	a->any = b->any = false;
+}
+
+/* A reset takes what has not been told: the fast path has told it sooner. */
+static bool is_lost(const struct told *fast, const struct told *slow)
+{
+	return fast->any && is_data(&fast->e) && slow->any &&
+	       slow->e.type == IX_EV_DEAD && slow->e.error;
 }
 
 /* All that is told of @handle, a socket or a timer as well. */
 static void same_events_of(const struct pair *p, u64 handle)
 {
-	const struct ix_event *a, *b;
-	struct acked fast = { 0 }, slow = { 0 };
-	u32 i = 0, j = 0;
+	struct told a = { .up = &p->fast->up, .handle = handle };
+	struct told b = { .up = &p->slow->up, .handle = handle };
 
-	do {
-		a = next_event(&p->fast->up, handle, &i, &fast);
-		b = next_event(&p->slow->up, handle, &j, &slow);
-		if (!a != !b)
-			differ("fast path: %s events", a ? "more" : "fewer");
-		if (a)
-			same_event(a, b);
-	} while (a);
-	same(&fast, &slow, sizeof(u64) + sizeof(u32), "acknowledged");
+	for (;;) {
+		bool more = next_event(&a);
+
+		if (next_event(&b) != more)
+			differ("fast path: %s events", more ? "more" : "fewer");
+		if (!more)
+			break;
+		if (is_lost(&a, &b))
+			a.any = false;
+		else
+			same_event(&a, &b);
+	}
+	same(&a.acked, &b.acked, sizeof(a.acked), "acknowledged");
+	same(&a.room, &b.room, sizeof(a.room), "room");
 }
 
 static void same_events(const struct pair *p)
