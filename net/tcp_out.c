@@ -48,10 +48,13 @@ static bool is_silly(const struct tcp_conn *c, u32 len, u32 unsent, u32 mss)
 
 /* Of @len bytes that are too few for new ones: those that the timeout took
  * back. They are "retransmitted normally" into a window that has shrunk
- * (section 3.8.6). */
+ * (section 3.8.6): the peer's, for that of congestion will have room. */
 static u32 lost_before(const struct tcp_conn *c, u32 len)
 {
-	if (!(c->flags & TCP_F_RTO_RECOVERY) || seq_le(c->recover, c->snd_nxt))
+	u32 end = c->snd_nxt - c->snd_una + len;
+
+	if (!(c->flags & TCP_F_RTO_RECOVERY) ||
+	    seq_le(c->recover, c->snd_nxt) || end < c->snd_wnd)
 		return 0;
 	return min(len, c->recover - c->snd_nxt);
 }

@@ -575,6 +575,8 @@ LOSS = [
            "return is_silly(c, len, unsent, mss) ?",
            "return is_silly(c, len, unsent, c->mss_snd) ?",
            ["sack_data", "sack_data_window"]),
+    Mutant("a rest of the congestion window is a segment", "net/tcp_out.c",
+           "end < c->snd_wnd", "end < len", ["sack_data_timeout"]),
     Mutant("an answer that goes at once reports nothing", "net/tcp_fast.h",
            "TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN,",
            "TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN |\n"
