@@ -97,7 +97,9 @@ static bool fin_is_own(const struct net *net, const struct tcp_conn *c)
 
 u32 tcp_blocks_len(const struct net *net, const struct tcp_conn *c)
 {
-	u32 room = TCP_MAX_OPT - (c->flags & TCP_F_TS ? TCP_TS_LEN : 0);
+	u32 most = TCP_MAX_OPT - (c->flags & TCP_F_TS ? TCP_TS_LEN : 0);
+	u32 left = max(c->mss_snd - 1u, (u32)(HEAD_LEN + BLOCK_LEN));
+	u32 room = min(most, left);
 	u32 n = tcp_dup_due(net, c) + c->ooo_runs + fin_is_own(net, c);
 
 	if (!n || !tcp_does_sack(c))

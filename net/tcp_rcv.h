@@ -165,7 +165,8 @@ u32 tcp_blocks_put(struct net *net, struct tcp_conn *c, u32 *opt);
 
 /* Payload bytes that the next segment has room for: an MSS counts no options,
  * who sends some takes them off (RFC 6691). At least 24 are left of 64
- * (tcp.mss). Windows count mss_snd: it is the way's, and lasts. */
+ * (tcp.mss); of a link's least MTU, 68, which leaves 16 beside timestamps,
+ * there are some. Windows count mss_snd: it is the way's, and lasts. */
 static inline u32 tcp_mss_now(const struct net *net, const struct tcp_conn *c)
 {
 	if (likely(!(c->flags & TCP_F_BLOCKS)))

@@ -582,6 +582,9 @@ LOSS = [
            "TCP_F_COUNTED | TCP_F_CC_STATE | TCP_F_ECN |\n"
            "\t\t\t TCP_F_BLOCKS,",
            ["sack_blocks_ts"]),
+    Mutant("blocks leave no room for data", "net/tcp_blocks.c",
+           "u32 room = min(most, left);", "u32 room = left ? most : 0;",
+           ["t_tcp_out"]),
     Mutant("a NIC repeats a D-SACK in what it cuts", "net/tcp_large.c",
            " || tcp_dup_due(net, c))", ")",
            ["t_tcp_out"]),

@@ -231,6 +231,28 @@ static void what_is_cut_reports(void **state)
 	drop_packets(f);
 }
 
+/* On a link that takes next to nothing, too. */
+static void blocks_leave_room_for_data(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	const u8 holds[][2] = { { 16, 4 }, { 28, 8 } };
+	struct tcp_out o;
+
+	c->sack = true;
+	for (u32 i = 1; i <= 3; i++)
+		tcp_put_at(f, &p, p.seq + i * 2000, TCP_ACK, arena, 1000);
+	for (u32 i = 0; i < ARRAY_SIZE(holds); i++) {
+		tcp_drain(f);
+		c->mss_snd = holds[i][0];
+		send(f, c, i * 100, 100);
+		assert_true(tcp_get(f, &o));
+		assert_int_equal(o.len, holds[i][1]);
+	}
+	tcp_drain(f);
+}
+
 static void peers_window_is_obeyed(void **state)
 {
 	struct fixture *f = *state;
@@ -487,6 +509,7 @@ int main(void)
 		TCP_TEST(pieces_are_few),
 		TCP_TEST(recovery_counts_segments),
 		TCP_TEST(what_is_cut_reports),
+		TCP_TEST(blocks_leave_room_for_data),
 		TCP_TEST(peers_window_is_obeyed),
 		TCP_TEST(fin_follows_data),
 		TCP_TEST(no_buffers_then_some),
