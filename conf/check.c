@@ -227,6 +227,9 @@ int conf_check(const struct conf *c, struct conf_err *e)
 				  "or wire:PATH");
 	if (c->ring_size & (c->ring_size - 1))
 		return conf_error(e, -EINVAL, "ring_size: not a power of two");
+	/* Two batches of what AF_XDP receives into: XDP_FILL_BATCH. */
+	if (c->ring_size && c->ring_size < 64)
+		return conf_error(e, -EINVAL, "ring_size: below 64");
 	err = check_address(c, e);
 	if (!err)
 		err = check_ports_only(c, e);

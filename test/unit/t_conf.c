@@ -355,6 +355,7 @@ static void checks(void **state)
 	check_fails("tcp.rto_max", "10ms", "rto_min is above");
 	check_fails("tcp.port_max", "5", "port_min is above");
 	check_fails("ring_size", "1000", "power of two");
+	check_fails("ring_size", "32", "below 64");
 	check_fails("tcp.wscale", "false", "needs tcp.wscale");
 	check_fails("nic_shared", "true", "only with ports_only, or a tap");
 	check_fails("nic_queue", "1", "only with nic_shared");
