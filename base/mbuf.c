@@ -26,7 +26,7 @@ void mbuf_pool_part(struct mbuf_pool *p, struct mbuf *mbufs, u32 *free,
 	p->frames = frames;
 	p->app_frames = app_frames;
 	p->total = total;
-	p->half = total / 2;
+	mbuf_posted(p, 0);
 	p->kept = total / 8;
 	p->all = total * nthreads;
 	p->thread = thread;

@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct mbuf) == 2 * CACHE_LINE &&
 struct mbuf_pool {
 	u32 nfree;
 	u32 total;
-	u32 half;	    /* of total */
+	u32 half;	    /* of those that do not wait for reception */
 	u32 kept;	    /* an eighth: see mbuf_plenty() */
 	struct mbuf *mbufs; /* all of them, of other threads, too */
 	u8 *frames;	    /* all * MBUF_SIZE, dataplane's address */
@@ -182,13 +182,20 @@ static inline void mbuf_sent(struct mbuf_pool *p, struct mbuf *m,
 /* ---- who may keep what was received. The holder is a connection or a socket;
  * it holds @held buffers. Free buffers:
  *
- *     0       1/16       1/8               1/2                    all
+ *     0       1/16       1/8              half                all - posted
  *     |---------|----------|-----------------|---------------------|
  *      reception mbuf_own:  mbuf_share: who   mbuf_plenty: anybody,
  *      and       who holds  holds no more     even if what it holds
  *      transmit  few        than are left     is not read
  *      alone                above 1/8
  */
+/* @posted of them wait for reception: the NIC has as many as the connections
+ * may need at once, and what is kept is judged by the others. At most half. */
+static inline void mbuf_posted(struct mbuf_pool *p, u32 posted)
+{
+	p->half = (p->total - posted) / 2;
+}
+
 static inline bool mbuf_plenty(const struct mbuf_pool *p, u32 held)
 {
 	return p->nfree > p->half + held;

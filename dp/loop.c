@@ -39,9 +39,10 @@ static bool work_waiting(const struct dp *dp)
 	return dp->net.ntx || dp->net.tcp.out_head || dp->nic->tx_pending;
 }
 
-/* Gauges, and what others count. */
+/* Gauges, and what others count or go by. */
 static void publish(struct dp *dp)
 {
+	mbuf_posted(&dp->pool, dp->nic->nr_posted);
 	dp->stat->mbufs_free = dp->pool.nfree;
 	dp->stat->mbufs_posted = dp->nic->nr_posted;
 	dp->stat->kicks = dp->nic->nr_kicks;

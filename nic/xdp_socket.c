@@ -95,16 +95,11 @@ int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 				: (u64)i * cfg->frames_per_queue * MBUF_SIZE;
 	q->target_max = min(xdp_fill_size(cfg), cfg->frames_per_queue / 2);
 	/* A driver fills its own ring from ours, and asks for a system call
-	 * whenever it cannot fill it up. Elsewhere a burst leaves a quarter of
-	 * the buffers above the half to those whose data is not read at once:
-	 * mbuf_plenty(). */
+	 * whenever it cannot fill it up. */
 	q->target_burst = min(q->target_max, xdp_tx_size(cfg));
-	if (!x->nic.zero_copy)
-		q->target_burst =
-			min(q->target_burst, cfg->frames_per_queue / 4);
 	q->target_min = x->nic.zero_copy
 				? q->target_burst
-				: min(q->target_burst, (u32)XDP_FILL_LOW);
+				: min(q->target_max, (u32)XDP_FILL_LOW);
 	/* Connections are opened all at once, and nobody knows of them yet. */
 	q->target = q->target_burst;
 	q->frags = sg;

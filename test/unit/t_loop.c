@@ -354,11 +354,36 @@ static void pool_full_of_holes(void **state)
 	rig_end(r);
 }
 
+/* Half of the buffers wait for reception: of the others, too, data that is not
+ * read may have a half. */
+static void half_waits(void **state)
+{
+	struct rig *r = rig_new();
+	struct mbuf_pool *pool = &r->dp.pool;
+	struct rig_peer p;
+	u8 data[100] = { 0 };
+
+	r->conf.net.tcp.timestamps = true;
+	rig_start(r);
+	rig_listen(r, 1);
+	rig_accept_ts(r, &p, 1);
+	r->nic.q.nr_posted = pool->total / 2;
+	rig_inject_tcp(r, &p, TCP_ACK, data, 100);
+	rig_poll(r);
+	pool->nfree -= pool->total / 2;
+	assert_true(mbuf_plenty(pool, pool->total / 8));
+	assert_false(mbuf_plenty(pool, pool->total / 4));
+	pool->nfree += pool->total / 2;
+	rig_drain(r);
+	rig_end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(idle),
 		cmocka_unit_test(pool_full_of_holes),
+		cmocka_unit_test(half_waits),
 		cmocka_unit_test(bad_settings),
 		cmocka_unit_test(piggyback),
 		cmocka_unit_test(no_event_no_wait),
