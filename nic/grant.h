@@ -132,8 +132,10 @@ struct grant_holder {
 };
 
 /* Keeps the NIC of @cfg for him, who is at the other end of @conn, until one of
- * @until can be read, or that end is closed; takes it back then. 0 or -errno:
- * why the NIC could not be had, which the other end has been told. */
+ * @until can be read, or that end is closed; takes it back then, and while
+ * others still have sockets of it waits for them, or for @until[1], with @conn
+ * and all that is not for programs that we begin (FD_CLOEXEC) closed. 0 or
+ * -errno: why the NIC could not be had, which the other end has been told. */
 int grant_keep(int conn, const struct nic_config *cfg,
 	       const struct grant_holder *holder, const int until[2]);
 

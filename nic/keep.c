@@ -8,10 +8,13 @@
 #include "nic/linux.h"
 #include "nic/xdp_pass.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -25,6 +28,7 @@ enum {
 	PAUSE_NS = 10 * 1000 * 1000, /* between two requests */
 	LEFT_MIN_MS = 10,	     /* ... looks whether sockets are left */
 	LEFT_MAX_MS = 2000,
+	LINGER_US = 5000, /* of a connection that was passed to us */
 };
 
 enum sockets { NONE, PASSED, BOUND };
@@ -298,6 +302,50 @@ static void take_back(struct keep *k)
 		nic_close(k->nic);
 }
 
+/* Has somebody a socket that was passed? */
+static bool left(const struct keep *k)
+{
+	return k->passed.watch >= 0 && xdp_left(&k->passed);
+}
+
+/* Nothing: that there is one ends the wait for a connection that lingers. */
+static void ring(int signal)
+{
+	(void)signal;
+}
+
+static void close_opened(const struct keep *k, const int until[2])
+{
+	DIR *fds = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	while (fds && (e = readdir(fds))) {
+		int fd = atoi(e->d_name);
+
+		if (fd > STDERR_FILENO && fd != dirfd(fds) &&
+		    fd != k->passed.watch && fd != until[1] &&
+		    (fd == k->conn || fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			close(fd);
+	}
+	if (fds)
+		closedir(fds);
+}
+
+/* He may have passed one to us: with a request that was refused, one that
+ * nobody has read, or in a message in a socket of those. So all goes that we
+ * have not begun with, as it would at our end, when nothing lingers. */
+static void close_passed(const struct keep *k, const int until[2])
+{
+	const struct sigaction a = { .sa_handler = ring };
+	const struct itimerval off = { 0 }, on = { { .tv_usec = LINGER_US },
+						   { .tv_usec = LINGER_US } };
+
+	sigaction(SIGALRM, &a, NULL);
+	setitimer(ITIMER_REAL, &on, NULL);
+	close_opened(k, until);
+	setitimer(ITIMER_REAL, &off, NULL);
+}
+
 /* Until then the grant is in use: by who has a socket, and what the kernel
  * keeps for it. A signal is root's, who knows better. */
 static void await_others(struct keep *k, const int until[2])
@@ -305,8 +353,9 @@ static void await_others(struct keep *k, const int until[2])
 	struct pollfd p = { .fd = until[1], .events = POLLIN };
 	int ms = LEFT_MIN_MS;
 
-	while (k->passed.watch >= 0 && xdp_left(&k->passed) &&
-	       !poll(&p, 1, ms)) {
+	if (left(k))
+		close_passed(k, until);
+	while (left(k) && !poll(&p, 1, ms)) {
 		xdp_expel(&k->passed);
 		ms = min(2 * ms, LEFT_MAX_MS);
 	}
