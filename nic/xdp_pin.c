@@ -21,13 +21,22 @@ enum {
 	TRY_NS = 20 * 1000 * 1000,
 };
 
+static u32 mix(u32 h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (u8)*text) * 16777619u;
+	return h;
+}
+
+/* A network's: another daemon's there may have a rule of that name. */
 uid_t xdp_pin_account(const char *name)
 {
-	u32 h = 2166136261u; /* FNV-1a */
+	u32 h = mix(2166136261u, name); /* FNV-1a */
+	char net[32];
+	ssize_t n = readlink("/proc/self/ns/net", net, sizeof(net) - 1);
 
-	for (; *name; name++)
-		h = (h ^ (u8)*name) * 16777619u;
-	return ACCOUNTS + h % NR_ACCOUNTS;
+	net[n < 0 ? 0 : n] = 0;
+	return ACCOUNTS + mix(h, net) % NR_ACCOUNTS;
 }
 
 /* Who has it is not counted for. */

@@ -19,7 +19,7 @@ struct xdp_pin {
 	u64 most; /* bytes, of all that is counted there */
 };
 
-/* The account of who is called so. */
+/* The account of who is called so in our network namespace. */
 uid_t xdp_pin_account(const char *name);
 
 /* Can it be counted? Who may not raise limits (CAP_SYS_RESOURCE) can count to
