@@ -13,9 +13,10 @@
 #include "base/mbuf.h"
 
 enum {
-	/* Unused (systemd.io/UIDS-GIDS), and beside the lives' (user.c). */
+	/* Unused (systemd.io/UIDS-GIDS), beside the lives' (user.c), and below
+	 * those of files of foreign images, 0x7ffe0000 on. */
 	ACCOUNTS = 0x78000000,
-	NR_ACCOUNTS = 1 << 27,
+	NR_ACCOUNTS = 1 << 26,
 	/* The kernel lets go of memory some time after the last socket. */
 	TRIES = 100,
 	TRY_NS = 20 * 1000 * 1000,

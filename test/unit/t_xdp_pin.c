@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,6 +18,17 @@ static void an_account_is_a_names(void **state)
 
 	assert_int_equal(a, xdp_pin_account("web-1"));
 	assert_int_not_equal(a, b);
+}
+
+/* Not of foreign images' files, and what runs on them. */
+static void accounts_are_nobodys(void **state)
+{
+	char name[16];
+
+	for (u32 i = 0; i < 100000; i++) {
+		snprintf(name, sizeof(name), "r-%u", i);
+		assert_in_range(xdp_pin_account(name), 0x78000000, 0x7ffdffff);
+	}
 }
 
 /* What another daemon's users hide there is not for ours to suffer. */
@@ -65,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_account_is_a_names),
+		cmocka_unit_test(accounts_are_nobodys),
 		cmocka_unit_test(an_account_is_a_networks),
 		cmocka_unit_test(who_pins_is_as_before),
 	};
