@@ -151,7 +151,8 @@ int host_open(struct host **out, const struct conf *conf,
 void host_close(struct host *h);
 
 /* Pins the calling thread, which from now on runs elastic thread @index, to
- * its core. @down, @up: the batch as the dataplane sees it. 0 or -errno. */
+ * its core. @down, @up: the batch as the dataplane sees it. 0 or -errno:
+ * -ESHUTDOWN, it has ended with all others. */
 int host_attach(struct host *h, u32 index, const struct ix_down *down,
 		struct ix_up *up);
 

@@ -77,6 +77,8 @@ int host_attach(struct host *h, u32 index, const struct ix_down *down,
 	if (index >= h->nthreads)
 		return -EINVAL;
 	t = &h->threads[index];
+	if (t->ended && stop)
+		return -ESHUTDOWN;
 	if (t->attached || t->ended)
 		return -EBUSY;
 	err = host_pin(t->core);
@@ -434,15 +436,16 @@ int host_run_io(struct host_thread *t)
 {
 	struct dp *dp = t->dp;
 	u64 now = host_now(&t->clock);
-	u32 flags = READ_ONCE(dp->down->flags);
-	bool poll = flags & IX_RUN_POLL;
+	u32 flags;
 
+	/* Who comes when all has ended has no batch. */
 	if (unlikely(stop || t->ended))
 		return leave(t);
+	flags = READ_ONCE(dp->down->flags);
 	if (flags & ~(u32)(IX_RUN_POLL | IX_RUN_MOVES))
 		return flush(t, flags, now);
 	/* Events that came with the stop are still handed over. */
-	if (step_until_events(t, now, poll))
+	if (step_until_events(t, now, flags & IX_RUN_POLL))
 		return 0;
 	return leave(t);
 }

@@ -44,8 +44,8 @@ static int attach(struct ix_domain *d, int thread, struct ix_port *port)
 	if (!b)
 		return -ENOMEM;
 	err = host_attach(in->host, (u32)thread, &b->down, &b->up);
-	/* Of one that has ended; run_io() says that all do. */
-	if (err == -EBUSY && host_stopping())
+	/* run_io() says so. */
+	if (err == -ESHUTDOWN)
 		err = 0;
 	if (err) {
 		hugemem_private_free(b, sizeof(*b));

@@ -443,6 +443,12 @@ static void stop(void **state)
 	pthread_join(thread, NULL);
 	assert_true(host_stopping());
 	host_end_threads(a->host);
+	assert_int_equal(host_attach(a->host, 0, &a->down, &a->up), -ESHUTDOWN);
+
+	/* Nobody has come in time. */
+	host_end_threads(b->host);
+	assert_int_equal(host_attach(b->host, 0, &b->down, &b->up), -ESHUTDOWN);
+	assert_int_equal(run(b, 0, 0), -ESHUTDOWN);
 }
 
 static int cleanup(void **state)
