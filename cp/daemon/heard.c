@@ -10,8 +10,8 @@
  *
  * It may lie. By what it says of its load it gets cores as far as its rule, its
  * priority and others allow; by what it says of its cores it can give some
- *back, and never has more than it was told to have. Nobody waits for it: who
- *says nothing, or does not do as told, has the cores that it may be on.
+ * back, and never has more than it was told to have. Nobody waits for it: who
+ * says nothing, or does not do as told, has the cores that it may be on.
  */
 #include "cp/daemon/cpd.h"
 
