@@ -63,8 +63,36 @@ static void print_line(const struct top *t)
 	printf("]}\n");
 }
 
-/* The first look has nothing to compare with: no line. Intervals do not grow by
- * what a look takes. */
+static void add_ms(struct timespec *t, u32 ms)
+{
+	t->tv_sec += ms / 1000;
+	t->tv_nsec += (long)(ms % 1000) * 1000000;
+	t->tv_sec += t->tv_nsec / 1000000000;
+	t->tv_nsec %= 1000000000;
+}
+
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* Intervals do not grow by what a look takes. Those that are over already,
+ * since nobody has read lines or we were stopped, are left out. */
+static void await(struct timespec *next, u32 ms)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	add_ms(next, ms);
+	if (is_before(next, &now)) {
+		*next = now;
+		add_ms(next, ms);
+	}
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL);
+}
+
+/* The first look has nothing to compare with: no line. */
 int top_print(struct top *t)
 {
 	struct timespec next;
@@ -73,11 +101,7 @@ int top_print(struct top *t)
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	top_look(t);
 	for (u32 n = 0; ok && (!t->count || n < t->count); n++) {
-		next.tv_sec += t->ms / 1000;
-		next.tv_nsec += (long)(t->ms % 1000) * 1000000;
-		next.tv_sec += next.tv_nsec / 1000000000;
-		next.tv_nsec %= 1000000000;
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+		await(&next, t->ms);
 		top_look(t);
 		print_line(t);
 		ok = !fflush(stdout);

@@ -15,6 +15,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -235,6 +236,20 @@ def for_programs(args, server, s):
           sum(thread["delays"]) > 1, thread)
 
 
+def stands_still(args):
+    """Intervals that are over when it goes on are no lines."""
+    p = subprocess.Popen([args.ix, "top", "--json", "-n", "4", "--every", "100"],
+                         text=True, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE)
+    at = [json.loads(p.stdout.readline())["time"]]
+    os.kill(p.pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(p.pid, signal.SIGCONT)
+    at += [json.loads(line)["time"] for line in p.stdout]
+    check("--json, stopped for a while: one long interval", p.wait() == 0 and
+          len(at) == 4 and at[1] - at[0] > 0.8 and at[3] - at[1] > 0.15, at)
+
+
 def sizes(args):
     """No size makes it fall over."""
     for columns, lines in ((1, 1), (20, 3), (300, 100)):
@@ -265,6 +280,7 @@ def main():
     args.lab = lab.Lab(limit=110)
     nobody(args)
     sizes(args)
+    stands_still(args)
     at_work(args)
     args.lab.close()
     finish()
