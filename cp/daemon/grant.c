@@ -213,6 +213,12 @@ static bool is_kept(const struct cpd *c, struct plane *p)
 	return p->state != PLANE_DOWN && spawn_lock(c, p) == -EBUSY;
 }
 
+/* It has ended, and somebody keeps what it had: for as long as he likes. */
+static bool is_stuck(const struct cpd *c, const struct plane *p)
+{
+	return p->state == PLANE_STOPS && c->now >= p->due;
+}
+
 /* The first that nobody runs as, to *@out. 0, -EBUSY: there is none; -EAGAIN:
  * but soon. */
 static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
@@ -229,7 +235,8 @@ static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
 		snprintf(conf->name, sizeof(conf->name), "%s-%u", r->name, i);
 		p = plane_find(c, conf->name);
 		if (p) {
-			if (p->state != PLANE_UP || !is_kept(c, p))
+			if (!is_stuck(c, p) &&
+			    (p->state != PLANE_UP || !is_kept(c, p)))
 				err = -EAGAIN;
 			free(conf);
 			continue;
@@ -278,7 +285,8 @@ static bool one_ends(const struct cpd *c)
 	for (u32 i = 0; i < c->n; i++) {
 		const struct plane *p = c->plane[i];
 
-		if (p->granted && (p->state == PLANE_STOPS || ended(p)))
+		if (p->granted && !is_stuck(c, p) &&
+		    (p->state == PLANE_STOPS || ended(p)))
 			return true;
 	}
 	return false;

@@ -496,6 +496,43 @@ static void nonsense_is_refused(void **state)
 	assert_false(ask(0, "{\"do\": \"up\", \"name\": \"p0\"}"));
 }
 
+/* Is who asks for what planes[1] has to ask again? */
+static bool is_to_ask_again(void)
+{
+	static const char line[] =
+		"{\"do\": \"open\", \"settings\": {\"nic\": \"tap:t0\", "
+		"\"ip\": \"10.0.0.2/24\"}}";
+	struct lines_peer peer = { .uid = nobody() };
+	char *out = verb_answer(&cpd, &peer, line, strlen(line), NULL);
+	bool again = strstr(out, "again");
+
+	if (!strstr(out, "at a time"))
+		fail_msg("%s", out);
+	free(out);
+	return again;
+}
+
+static void what_somebody_keeps_is_not_had_soon(void **state)
+{
+	static struct rule r;
+
+	r = (struct rule){ .name = "p",
+			   .nic = "tap:t0,10.0.0.1/24",
+			   .ip = { .ip = be32(0x0a000002) },
+			   .cores = 1,
+			   .memory = 1ull << 40,
+			   .dataplanes = 1 };
+	snprintf(r.user, sizeof(r.user), "%u", nobody());
+	cpd.conf->rule[cpd.conf->nrules++] = &r;
+	strcpy(confs[1].name, "p-1");
+	planes[1].granted = true;
+	planes[1].state = PLANE_STOPS;
+	planes[1].due = 1000;
+	assert_true(is_to_ask_again());
+	cpd.now = 1000;
+	assert_false(is_to_ask_again());
+}
+
 /* ---- what a user's dataplane says: planes[1], beside planes[0] */
 
 enum { IDLE = 10, BUSY = 1000, MS = 1000000 };
@@ -690,6 +727,8 @@ int main(void)
 		cmocka_unit_test_setup(the_owner_may, begin),
 		cmocka_unit_test_setup(the_owner_chooses_the_program, begin),
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
+		cmocka_unit_test_setup(what_somebody_keeps_is_not_had_soon,
+				       begin),
 		cmocka_unit_test_setup(cores_follow_what_is_said,
 				       begin_granted),
 		cmocka_unit_test_setup(cores_are_not_taken_by_saying_so,
