@@ -117,7 +117,8 @@ def kill_many(args):
           f"in {sum(t.bytes for t in loads) >> 20} MB, "
           f"{sum(t.messages for t in loads)} messages")
     cut = sum(t.cut for t in loads)
-    check("they were under load", cut >= kills, f"{cut} connections cut, "
+    # A kill may come before anybody has come back.
+    check("they were under load", cut >= kills // 2, f"{cut} connections cut, "
           f"{sum(t.refused for t in loads)} refused")
     check("no buffer lost", stat["mbufs_free"] >= before - 2,
           f"{before} before, {stat['mbufs_free']} after")
