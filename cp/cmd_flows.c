@@ -3,6 +3,7 @@
  * Linux. */
 #include "cp/ctl.h"
 #include "cp/ix.h"
+#include "cp/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,7 +14,7 @@
 struct options {
 	const char *dir, *who;
 	const char *state, *addr;
-	unsigned long port;
+	u64 port;
 	bool json;
 };
 
@@ -173,12 +174,9 @@ static int usage(FILE *f, int status)
 	return status;
 }
 
-static bool parse_port(const char *text, unsigned long *port)
+static bool parse_port(const char *text, u64 *port)
 {
-	char *end;
-
-	*port = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && *port && *port <= 65535)
+	if (number_in(text, 1, 65535, port))
 		return true;
 	fprintf(stderr, "ix: --port %s: ports are from 1 to 65535\n", text);
 	return false;

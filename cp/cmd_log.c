@@ -2,6 +2,7 @@
 /* ix log [PID|NAME]: what a dataplane has reported. */
 #include "cp/ctl.h"
 #include "cp/ix.h"
+#include "cp/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -15,7 +16,7 @@ static const double LAST_TIME = 1e11; /* a year of four digits */
 
 struct options {
 	const char *dir, *who;
-	unsigned long lines; /* 0: all */
+	u64 lines; /* 0: all */
 	bool json, follow;
 };
 
@@ -81,17 +82,6 @@ static int usage(FILE *f, int status)
 	return status;
 }
 
-static bool parse_lines(const char *text, unsigned long *n)
-{
-	char *end;
-
-	*n = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && *n && *n <= 256)
-		return true;
-	fprintf(stderr, "ix: --lines %s: from 1 to 256\n", text);
-	return false;
-}
-
 /* 0, or the exit status + 1. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -111,7 +101,8 @@ static int parse(struct options *o, int argc, char **argv)
 			return usage(stdout, 0) + 1;
 		if (c == '?')
 			return usage(stderr, EXIT_USAGE) + 1;
-		if (c == 'n' && !parse_lines(optarg, &o->lines))
+		if (c == 'n' &&
+		    !number_option("lines", optarg, 1, 256, &o->lines))
 			return EXIT_USAGE + 1;
 		o->follow |= c == 'f';
 		o->json |= c == 'j';

@@ -3,6 +3,7 @@
  * running dataplane belong to. */
 #include "cp/ctl.h"
 #include "cp/ix.h"
+#include "cp/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,7 +18,7 @@ struct verb;
 struct options {
 	const struct verb *verb;
 	const char *dir, *who, *groups; /* groups: NULL: all */
-	unsigned long number[MOST_NUMBERS];
+	u64 number[MOST_NUMBERS];
 	int numbers;
 	bool json, back;
 };
@@ -124,28 +125,22 @@ static int usage(const struct verb *v, FILE *f, int status)
 	return status;
 }
 
-static bool parse_number(const char *text, unsigned long *n)
-{
-	char *end;
-
-	*n = strtoul(text, &end, 10);
-	return *text >= '0' && *text <= '9' && !*end;
-}
-
 /* The last ones are numbers; who is meant may stand before them. */
 static bool parse_words(const struct verb *v, struct options *o, int argc,
 			char **argv)
 {
-	unsigned long n;
+	u64 n;
 
-	if (argc > v->most || (argc && !parse_number(argv[0], &n))) {
+	if (argc > v->most ||
+	    (argc && !number_in(argv[0], 0, UINT64_MAX, &n))) {
 		o->who = *argv++;
 		argc--;
 	}
 	if (argc < v->fewest || argc > v->most)
 		return false;
 	for (; o->numbers < argc; o->numbers++)
-		if (!parse_number(argv[o->numbers], &o->number[o->numbers]))
+		if (!number_in(argv[o->numbers], 0, UINT64_MAX,
+			       &o->number[o->numbers]))
 			return false;
 	return true;
 }

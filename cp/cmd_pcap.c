@@ -9,11 +9,11 @@
  * counted. The capture lasts as long as our connection to the dataplane.
  */
 #include "cp/capture.h"
+#include "cp/number.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ enum {
 struct options {
 	const char *who, *dir, *file;
 	char filter[1024];
-	unsigned long snap, mb, count;
+	u64 snap, mb, count;
 	bool json;
 };
 
@@ -85,18 +85,6 @@ static int usage(FILE *f, int status)
 	return status;
 }
 
-static bool number(const char *name, const char *text, unsigned long most,
-		   unsigned long *out)
-{
-	char *end;
-
-	*out = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && *out && *out <= most)
-		return true;
-	fprintf(stderr, "ix: --%s %s: from 1 to %lu\n", name, text, most);
-	return false;
-}
-
 /* The words that are left, as tcpdump takes them. */
 static bool join(struct options *o, char **words)
 {
@@ -136,13 +124,14 @@ static int option(struct options *o, int c)
 		o->file = optarg;
 		break;
 	case 'c':
-		ok = number("count", optarg, ULONG_MAX, &o->count);
+		ok = number_option("count", optarg, 1, UINT64_MAX, &o->count);
 		break;
 	case 's':
-		ok = number("snap", optarg, IX_CAPTURE_SNAP_MAX, &o->snap);
+		ok = number_option("snap", optarg, 1, IX_CAPTURE_SNAP_MAX,
+				   &o->snap);
 		break;
 	case 'B':
-		ok = number("buffer", optarg, MOST_MB, &o->mb);
+		ok = number_option("buffer", optarg, 1, MOST_MB, &o->mb);
 		break;
 	case 'j':
 		o->json = true;

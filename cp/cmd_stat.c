@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ix stat [PID|NAME]: counters of running dataplanes. */
 #include "cp/ix.h"
+#include "cp/number.h"
 #include "cp/stat.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -135,12 +135,11 @@ static int usage(FILE *f, int status)
 
 static bool parse_ms(const char *text, unsigned int *ms)
 {
-	char *end;
-	unsigned long n = text ? strtoul(text, &end, 10) : 1000;
+	u64 n = 1000;
+	bool ok = !text || number_in(text, STAT_WATCH_MIN, STAT_WATCH_MAX, &n);
 
 	*ms = (unsigned int)n;
-	if (!text || (isdigit((unsigned char)*text) && !*end &&
-		      n >= STAT_WATCH_MIN && n <= STAT_WATCH_MAX))
+	if (ok)
 		return true;
 	fprintf(stderr, "ix: --watch=%s: milliseconds are from %d to %d\n",
 		text, STAT_WATCH_MIN, STAT_WATCH_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cp/top.h"
+#include "cp/number.h"
 
-#include <ctype.h>
 #include <curses.h>
 #include <getopt.h>
 #include <signal.h>
@@ -84,35 +84,23 @@ static int usage(FILE *f, int status)
 	return status;
 }
 
-static bool parse_number(const char *name, const char *text, u32 least,
-			 u32 most, u32 *out)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	*out = (u32)n;
-	if (isdigit((unsigned char)*text) && !*end && n >= least && n <= most)
-		return true;
-	fprintf(stderr, "ix: --%s %s: from %u to %u\n", name, text, least,
-		most);
-	return false;
-}
-
 /* 0, or the exit status + 1. */
 static int option(struct top *t, int c)
 {
 	bool ok = true;
+	u64 n;
 
 	switch (c) {
 	case 'e':
-		ok = parse_number("every", optarg, TOP_MIN_MS, TOP_MAX_MS,
-				  &t->ms);
+		ok = number_option("every", optarg, TOP_MIN_MS, TOP_MAX_MS, &n);
+		t->ms = (u32)n;
 		break;
 	case 'j':
 		t->json = true;
 		break;
 	case 'n':
-		ok = parse_number("count", optarg, 1, UINT32_MAX, &t->count);
+		ok = number_option("count", optarg, 1, UINT32_MAX, &n);
+		t->count = (u32)n;
 		break;
 	case 'd':
 		t->dir = optarg;
