@@ -21,6 +21,7 @@ END = 20
 
 
 def results(path):
+    """Yields name, suites, how it ended, the lines that it said."""
     with open(path, encoding="utf-8") as log:
         for line in log:
             test = json.loads(line)
@@ -28,11 +29,12 @@ def results(path):
             passed = test["result"] in ("OK", "EXPECTEDFAIL")
             yield name, set(where.split(":")[-1].split("+")), \
                 "passed" if passed else \
-                "skipped" if test["result"] == "SKIP" else "failed"
+                "skipped" if test["result"] == "SKIP" else "failed", \
+                (test.get("stdout", "") + test.get("stderr", "")).splitlines()
 
 
 def retry(path):
-    failed = [(name, suites) for name, suites, how in results(path)
+    failed = [(name, suites) for name, suites, how, _ in results(path)
               if how == "failed"]
     if len(failed) > TRIES or not all(s <= DISTURBED for _, s in failed):
         return []
@@ -40,31 +42,24 @@ def retry(path):
 
 
 def judge(path, second=None):
-    """Yields name, how it ended, whether that took the second try."""
-    better = {name: how for name, _, how in results(second)} if second else {}
-    for name, _, how in results(path):
+    """Yields name, how it ended, whether that took the second try, lines."""
+    better = {name: how for name, _, how, _ in results(second)} \
+        if second else {}
+    for name, _, how, lines in results(path):
         again = how == "failed" and better.get(name) == "passed"
-        yield name, "passed" if again else how, again
-
-
-def said(path):
-    with open(path, encoding="utf-8") as log:
-        for line in log:
-            test = json.loads(line)
-            yield (test.get("stdout", "") + test.get("stderr", "")).splitlines()
+        yield name, "passed" if again else how, again, lines
 
 
 def failed(path, second=None):
     return ["\n".join("\n    ".join([f"failed: {name}", *lines[-END:]])
-                      for (name, how, _), lines
-                      in zip(judge(path, second), said(path))
+                      for name, how, _, lines in judge(path, second)
                       if how == "failed")]
 
 
 def count(path, second=None):
     n = {"passed": 0, "failed": 0, "skipped": 0}
     twice = []
-    for name, how, again in judge(path, second):
+    for name, how, again, _ in judge(path, second):
         n[how] += 1
         if again:
             twice.append(name)
