@@ -7,7 +7,6 @@ from Linux; each of its domains that can be had everywhere.
 
     echo on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peers here"""
 
-import argparse
 import json
 import os
 import subprocess
@@ -208,17 +207,9 @@ def serve(args, domain):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    for name in ("ix", "echo"):
-        p.add_argument(name)
-    args = p.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
         skip("needs two cores")
-    try:
-        lab.enter()
-    except lab.Cannot as e:
-        skip(e)
-    args.lab = lab.Lab(limit=110)
+    args = lab.begin("ix", "echo", limit=110)
     serve(args, "process")
     serve(args, "inline")
     args.lab.close()

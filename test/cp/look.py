@@ -7,7 +7,6 @@ list of them. What a look costs besides is a figure: ./run bench --only watched.
 
     echo on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peers here"""
 
-import argparse
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
 import lab  # noqa: E402
-from lab import check, connect, cost, finish, sh, skip  # noqa: E402
+from lab import check, connect, cost, finish, sh  # noqa: E402
 
 ADDRESS, PORT = "10.81.0.10", 7
 CONNS = 64
@@ -36,15 +35,7 @@ def questions(args, server):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    for name in ("ix", "echo"):
-        p.add_argument(name)
-    args = p.parse_args()
-    try:
-        lab.enter()
-    except lab.Cannot as e:
-        skip(e)
-    args.lab = lab.Lab(limit=110)
+    args = lab.begin("ix", "echo", limit=110)
     server = lab.Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", ADDRESS,
                     [args.echo], *lab.user_option(args.echo), "--domain",
                     "process", "--port", str(PORT), "--name", "t_look",

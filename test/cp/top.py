@@ -8,7 +8,6 @@ program does.
 
     echo on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peer here"""
 
-import argparse
 import fcntl
 import json
 import os
@@ -25,7 +24,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
 import lab  # noqa: E402
-from lab import check, connect, finish, skip  # noqa: E402
+from lab import check, connect, finish  # noqa: E402
 
 COLUMNS, LINES = 100, 30
 ADDRESS, PORT = "10.81.0.10", 7
@@ -269,15 +268,7 @@ def sizes(args):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    for name in ("ix", "echo"):
-        p.add_argument(name)
-    args = p.parse_args()
-    try:
-        lab.enter()
-    except lab.Cannot as e:
-        skip(e)
-    args.lab = lab.Lab(limit=110)
+    args = lab.begin("ix", "echo", limit=110)
     nobody(args)
     sizes(args)
     stands_still(args)

@@ -15,7 +15,7 @@ and SIGALRM, and all that has been started or made through it is gone when the
 program ends, whichever way."""
 
 from lab import cost
-from lab.check import check, finish, skip
+from lab.check import begin, check, finish, skip
 from lab.ix import Ix, counters, run_command, user_option
 from lab.net import Veth, enter, inside, napi_threads
 from lab.process import (Cannot, Ended, Failed, Interrupted, Lab, Process,
@@ -25,6 +25,6 @@ from lab.sock import (Ping, ask, connect, family, receive, reset_on_close,
 
 __all__ = [
     "Cannot", "Ended", "Failed", "Interrupted", "Ix", "Lab", "Ping",
-    "Process", "Veth", "ask", "check", "connect", "cost", "counters", "enter",
+    "Process", "Veth", "ask", "begin", "check", "connect", "cost", "counters", "enter",
     "family", "finish", "inside", "last_line", "napi_threads", "receive",
     "reset_on_close", "run_command", "sh", "skip", "unacked", "user_option", "wait_for"]

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What a test says: a line for each thing checked; status 0, 1 or 77."""
 
+import argparse
 import sys
 import time
+
+from lab.net import enter
+from lab.process import Cannot, Lab
 
 failed = False
 born = time.monotonic()
@@ -22,3 +26,17 @@ def finish():
 def skip(why):
     print(f"skipped: {why}")
     sys.exit(77)
+
+
+def begin(*names, limit):
+    """The test's arguments, and .lab, in namespaces of its own; or skips."""
+    p = argparse.ArgumentParser()
+    for name in names:
+        p.add_argument(name)
+    args = p.parse_args()
+    try:
+        enter()
+    except Cannot as e:
+        skip(e)
+    args.lab = Lab(limit=limit)
+    return args
