@@ -279,8 +279,8 @@ STORIES = {
         "What a request costs in processor time",
         "All servers are given the same load, far below what they can do: how "
         "much processor time does a request cost? Lower is better. IX looks for "
-        "packets for a while before it sleeps, to answer the next one sooner, "
-        "which costs time when there are few; with more to do it gets cheaper."),
+        "packets for a while before it sleeps, to answer the next one sooner, if "
+        "they mostly come that soon; with more to do a request gets cheaper."),
     "idle": Story(
         "What idleness costs",
         "64 connections are open and nobody sends anything: how much of a core "

@@ -5,8 +5,8 @@
  *   work ---> dp_step() until there are event conditions
  *    ^           | none, nothing to do
  *    |           v
- *    +-------- spin, since the last work less than spin.limit_ns, and if
- *    |         nobody else wants the core: spin.h
+ *    +-------- spin, since the last work less than spin.limit_ns, if that
+ *    |         pays, and nobody else wants the core: spin.h
  *    |           |
  *    |           v
  *    +-------- block in nic->wait() until a packet, a timer, max_sleep,
@@ -297,12 +297,13 @@ static void idle(struct host_thread *t, u64 now)
 	case SPIN_BLOCK:
 		break;
 	}
-	dp->stat->spins_cut += now - t->worked_at < t->spin.limit_ns;
+	dp->stat->spins_cut += now < t->spin.shared_till;
 	ns = min(dp_next_deadline(dp, now), t->max_sleep);
 	if (!ns || !sleep_announced(t))
 		return;
 	block(t, ns, now);
 	awake(t);
+	host_spin_slept(&t->spin, t->worked_at, t->dp->polled_at);
 }
 
 static int step(struct host_thread *t, bool calls, u64 now)

@@ -1,17 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 #include "dom/host/spin.h"
 
+/* Has a spin, as long as the setting allows, found work? Or would have? */
+static void judge(struct host_spin *s, bool found)
+{
+	if (found)
+		s->lost -= s->lost != 0;
+	else
+		s->lost = min(s->lost + 1, (u32)SPIN_LOST_MAX);
+}
+
+/* The one before has ended with work, unless it has blocked. */
+static void begin(struct host_spin *s, u64 worked_at)
+{
+	if (s->judged && !s->blocked)
+		judge(s, true);
+	s->judged = worked_at;
+	s->blocked = false;
+}
+
+/* Until the core is offered there is little to win. */
+static u64 limit(const struct host_spin *s)
+{
+	bool pays = s->lost < SPIN_LOST || s->limit_ns == UINT64_MAX;
+
+	return pays ? s->limit_ns : min(s->limit_ns, (u64)SPIN_OFFER_NS);
+}
+
 enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now)
 {
 	u64 ns = now - worked_at;
 
-	if (ns >= s->limit_ns || now < s->shared_till)
+	if (worked_at != s->judged)
+		begin(s, worked_at);
+	if (ns >= limit(s) || now < s->shared_till)
 		return SPIN_BLOCK;
 	if (ns < SPIN_OFFER_NS || s->offered == worked_at ||
 	    s->limit_ns == UINT64_MAX)
 		return SPIN_ON;
 	s->offered = worked_at;
 	return SPIN_OFFER;
+}
+
+/* Woken by a timer, it goes to sleep again: the first time tells. */
+void host_spin_slept(struct host_spin *s, u64 worked_at, u64 now)
+{
+	if (s->blocked || worked_at != s->judged)
+		return;
+	s->blocked = true;
+	judge(s, now - worked_at < s->limit_ns);
 }
 
 /* One of these may be a chore of the kernel's, or the host's; several out of a

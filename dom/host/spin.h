@@ -2,10 +2,14 @@
 /*
  * How long a thread without work spins before it blocks, idle = adaptive.
  *
- * A core of its own: as long as the setting says. A core that others want, too:
- * not at all, since what it spins away is their time, and it may well be theirs
- * that it waits for (a client on the same machine). Blocked, it is woken by the
- * next packet, and runs at once.
+ * A core of its own: as long as the setting says, if half of the spins find
+ * work before that. Where packets come seldom, nearly all are in vain, and what
+ * they cost is most of what a packet costs: there it blocks at once. How long
+ * it then sleeps tells when spinning would find work again.
+ *
+ * A core that others want, too: not at all, since what it spins away is their
+ * time, and it may well be theirs that it waits for (a client on the same
+ * machine). Blocked, it is woken by the next packet, and runs at once.
  *
  * It notices by offering the core, once in a spin: sched_yield() comes back at
  * once unless somebody else ran meanwhile.
@@ -31,6 +35,8 @@ enum {
 	SPIN_SHARED = 8, /* from here on the core is not ours alone */
 	SPIN_SURE = 12,	 /* more than this is not remembered */
 	SPIN_HASTE_NS = 1000000000, /* then see whether it is still needed */
+	SPIN_LOST = 8,	   /* more spins in vain than not: they do not pay */
+	SPIN_LOST_MAX = 16, /* more are not remembered */
 };
 
 struct host_spin {
@@ -40,6 +46,9 @@ struct host_spin {
 	u64 haste_till;	 /* interrupt others until then */
 	u32 weight;	 /* of the offers that were taken, */
 	u32 kept;	 /* ... and of those that were for long */
+	u64 judged;	 /* worked_at of the spin that is to be judged, */
+	bool blocked;	 /* ... and is: it was in vain, or too short */
+	u32 lost;	 /* spins in vain that others do not make up for */
 	bool met;	 /* the core has been a shared one */
 };
 
@@ -51,6 +60,9 @@ enum spin_what {
 
 /* At @now, without work since @worked_at. */
 enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now);
+
+/* It has blocked, without work since @worked_at, until @now. */
+void host_spin_slept(struct host_spin *s, u64 worked_at, u64 now);
 
 /* The core was offered for @ns, until @now. */
 void host_spin_offered(struct host_spin *s, u64 ns, u64 now);

@@ -125,12 +125,56 @@ static void patience(void **state)
 			SPIN_HASTE_NS + 2 * SPIN_RETRY_NS);
 }
 
+/* A request every @gap_ns for @n times: how long a spin for the last of them
+ * was. Blocked, its thread sleeps until the request. */
+static u64 requests(struct host_spin *s, struct core *c, u64 gap_ns, u32 n)
+{
+	u64 began, spun = 0;
+
+	while (n--) {
+		began = c->t;
+		while (c->t < began + gap_ns &&
+		       host_spin(s, began, c->t) != SPIN_BLOCK)
+			c->t += POLL_NS;
+		spun = c->t - began;
+		if (c->t < began + gap_ns) {
+			c->t = began + gap_ns;
+			host_spin_slept(s, began, c->t);
+		}
+	}
+	return spun;
+}
+
+/* Work that comes seldom is not waited for, and is as soon as it comes often. */
+static void seldom(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+
+	(void)state;
+	assert_true(requests(&s, &c, 500000, SPIN_LOST) >= LIMIT_NS);
+	assert_in_range(requests(&s, &c, 500000, 1000), 0, SPIN_OFFER_NS);
+	assert_int_equal(requests(&s, &c, 20000, SPIN_LOST + 2), 20000);
+	/* A pause now and then changes nothing. */
+	for (int i = 0; i < 100; i++) {
+		requests(&s, &c, 20000, 10);
+		assert_true(requests(&s, &c, 3000000, 1) >= LIMIT_NS);
+	}
+	/* Woken again and again by timers, it has slept once. */
+	s.lost = 0;
+	assert_int_equal(host_spin(&s, c.t, c.t + LIMIT_NS), SPIN_BLOCK);
+	for (int i = 0; i < 100; i++)
+		host_spin_slept(&s, c.t, c.t + 1000000);
+	assert_int_equal(s.lost, 1);
+}
+
 static void as_set(void **state)
 {
 	struct host_spin never = { .limit_ns = 0 };
 	struct host_spin always = { .limit_ns = UINT64_MAX };
 
 	(void)state;
+	always.lost = SPIN_LOST_MAX;
 	assert_false(host_spin_patient(&never, 5));
 	assert_false(host_spin_patient(&always, 5));
 	assert_int_equal(host_spin(&never, 5, 5), SPIN_BLOCK);
@@ -146,6 +190,7 @@ int main(void)
 		cmocka_unit_test(in_company),
 		cmocka_unit_test(alone_again),
 		cmocka_unit_test(patience),
+		cmocka_unit_test(seldom),
 		cmocka_unit_test(as_set),
 	};
 
