@@ -189,7 +189,7 @@ static void end_epoch(struct net *net, struct tcp_conn *c,
 	else if (s->stage == BEGIN_BELOW)
 		s->cubic.w_max = w_max_after(s);
 	tcp_cc_remember(net, c, now);
-	s->prior_stage = s->stage;
+	s->prior_stage = s->stage & 3;
 	s->stage = (u8)next;
 }
 

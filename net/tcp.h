@@ -25,6 +25,7 @@
  *   tcp_rack.c   ... which of them are lost
  *   tcp_prr.c    ... how many may follow
  *   tcp_frto.c   ... timeouts that were none
+ *   tcp_undo.c   ... recoveries that were none
  *   tcp_tail.c   ... probes for losses at the tail
  *   tcp_blocks.c which blocks we report as received
  *   tcp_icmp.c   what ICMP says about our segments
@@ -223,6 +224,7 @@ struct tcp_conn {
 			/* RACK.reo_wnd_mult; 0: no reordering */
 			u8 reo_mult : 3;
 			u8 frto : 2;	 /* enum tcp_frto */
+			u8 learnt : 1;	 /* see tcp_undo.c */
 			u8 reo_keep : 5; /* ... for so many recoveries */
 			u8 tail : 2;	 /* enum tcp_tail */
 			u8 sack : 1;	 /* agreed on (RFC 2018) */

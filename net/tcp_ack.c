@@ -47,10 +47,8 @@ static void grow_or_recover(struct net *net, struct tcp_conn *c, u32 acked,
 		tcp_frto_advanced(net, c);
 	if (!done)
 		return;
-	if (unlikely(c->flags & TCP_F_RTO_RECOVERY)) {
-		tcp_loss_no_lesson(c);
+	if (unlikely(c->flags & TCP_F_RTO_RECOVERY))
 		tcp_loss_over(c);
-	}
 	c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 }
 
@@ -150,6 +148,7 @@ void tcp_duplicate_ack(struct net *net, struct tcp_conn *c, u64 now)
 		c->cwnd = c->ssthresh + TCP_DUPACKS * c->mss_snd;
 		c->recover = c->snd_max;
 		c->flags |= TCP_F_RECOVERY | TCP_F_REXMIT;
+		c->learnt = false;
 		net->stat->tcp_fast_retransmits++;
 	}
 	tcp_mark_out(net, c);

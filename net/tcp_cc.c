@@ -126,6 +126,7 @@ void tcp_cc_remember(struct net *net, struct tcp_conn *c, u64 now)
 	if (!s)
 		return;
 	s->undo = !(c->flags & TCP_F_RECOVERY);
+	s->again = 0;
 	s->prior_cwnd = c->cwnd;
 	s->prior_ssthresh = c->ssthresh;
 }
@@ -161,12 +162,17 @@ bool tcp_cc_may_reduce(const struct tcp_conn *c)
 		 (TCP_F_ECN_REDUCED | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY));
 }
 
-void tcp_cc_reduced(const struct net *net, struct tcp_conn *c)
+void tcp_cc_for_good(const struct net *net, struct tcp_conn *c)
 {
 	struct tcp_cc_state *s = tcp_cc_state(net, c);
 
 	if (s)
 		s->undo = false;
+}
+
+void tcp_cc_reduced(const struct net *net, struct tcp_conn *c)
+{
+	tcp_cc_for_good(net, c);
 	tcp_ecn_reduced(c);
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_ECN_REDUCED;

@@ -50,14 +50,15 @@ struct tcp_cc_state {
 		u32 acked;	   /* bytes towards the next step */
 		struct ref32 next; /* free list */
 	};
-	/* Before the last reduction; and whether that can be taken back. */
-	u32 prior_cwnd, prior_ssthresh;
+	u32 prior_cwnd, prior_ssthresh; /* before the last reduction */
 	/* Pacing: bytes that this slot still has, and the tick when it ends. */
 	s32 pace_left;
 	u32 pace_at;
 	bool pace_wait; /* data waits for that */
-	bool undo;
-	u8 stage, prior_stage; /* enum cubic_stage */
+	bool undo : 1;	/* the last reduction can be taken back */
+	u8 prior_stage : 2;
+	u8 again; /* segments it sent again, less reports that one came twice */
+	u8 stage; /* enum cubic_stage */
 	union {
 		struct cubic cubic;
 		struct hystart hystart; /* while ssthresh is not set */
@@ -100,6 +101,8 @@ static inline u32 *tcp_cc_acked(const struct net *net, struct tcp_conn *c)
  * back: what it begins from is not what was before the loss. */
 void tcp_cc_remember(struct net *net, struct tcp_conn *c, u64 now);
 void tcp_cc_undo(struct net *net, struct tcp_conn *c);
+/* It will not be taken back. */
+void tcp_cc_for_good(const struct net *net, struct tcp_conn *c);
 
 /* May a mark reduce the window? Once for all that was in flight then, lost or
  * marked (RFC 3168 section 6.1.2). */

@@ -13,7 +13,7 @@
  * ECT is on new data alone: not on SYN, pure ACKs, retransmissions and window
  * probes (sections 6.1.1 and 6.1.4 to 6.1.6).
  */
-#include "net/tcp_int.h"
+#include "net/tcp_cc.h"
 
 enum { SETUP = TCP_ECE | TCP_CWR };
 
@@ -84,13 +84,16 @@ static u32 new_bytes(const struct tcp_conn *c, u32 ack)
 	return seq_lt(c->snd_una, ack) ? ack - c->snd_una : 0;
 }
 
-/* What we sent was marked, some of it. */
+/* What we sent was marked, some of it. That is congestion, whatever else has
+ * reduced the window, and so that stays. */
 static void reduce(struct net *net, struct tcp_conn *c, u32 ack, u64 now)
 {
 	u32 bytes = new_bytes(c, ack);
 
 	net->stat->tcp_ece_in++;
 	net->stat->tcp_ece_bytes += bytes;
+	if (c->flags & (TCP_F_RECOVERY | TCP_F_RTO_RECOVERY))
+		tcp_cc_for_good(net, c);
 	tcp_cc_of(c)->ecn(net, c, bytes, now);
 }
 

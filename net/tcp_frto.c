@@ -49,7 +49,6 @@ static void was_spurious(struct net *net, struct tcp_conn *c)
 	tcp_was_late(net, c);
 	tcp_cc_of(c)->undo(net, c);
 	c->flags &= ~(u32)TCP_F_RTO_RECOVERY;
-	tcp_loss_no_lesson(c);
 	net->stat->tcp_spurious_timeouts++;
 }
 
@@ -67,21 +66,12 @@ static u32 sent_again(const struct tcp_conn *c)
 	return c->rtt_at + ((c->rto >> min(c->probes, 31)) << 4);
 }
 
-/* Was it sent before that? In units of timestamps, of 2^10 us. */
-static bool is_older(const struct tcp_conn *c, u32 tsecr)
-{
-	u32 echoed = (tsecr - c->ts_offset) << 10;
-
-	return (s32)(echoed - (sent_again(c) & ~0u << 10)) < 0;
-}
-
 /* Sooner than F-RTO, and with a single ACK: Eifel (RFC 3522), by timestamps. */
 bool tcp_frto_echoed(struct net *net, struct tcp_conn *c, u32 tsecr, u64 now)
 {
 	struct tcp_loss *l = tcp_loss_of(net, c);
 
-	if (c->frto != FRTO_HEAD || !(c->flags & TCP_F_TS) ||
-	    !is_older(c, tsecr))
+	if (c->frto != FRTO_HEAD || !tcp_echoes_older(c, tsecr, sent_again(c)))
 		return false;
 	was_spurious(net, c);
 	if (l)

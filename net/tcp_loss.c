@@ -12,11 +12,7 @@
  */
 #include "net/tcp_loss.h"
 
-enum {
-	REO_MULT = 4,  /* min_rtt / 4 * this: a round trip */
-	REO_KEEP = 16, /* recoveries (RFC 8985 section 6.2 step 4) */
-	SILENT = 3,    /* timeouts in a row, after which others need it more */
-};
+enum { SILENT = 3 }; /* timeouts in a row, after which others need it more */
 
 /* ---- what may be sent */
 
@@ -60,6 +56,7 @@ bool tcp_loss_resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
 {
 	struct tcp_loss *l = tcp_loss_of(net, c);
 
+	tcp_undo_resent(net, c, l, len, now);
 	if (!tcp_board_resend(&l->board, seq, len, tcp_us(now), c->snd_max)) {
 		net->stat->tcp_sack_full++;
 		return false;
@@ -86,36 +83,6 @@ void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now)
 		tcp_rearm_rto(net, c, now);
 }
 
-/* ---- reordering, learnt */
-
-/* Without an object: is recover only of the last episode, which is over, and
- * was the block part of that? */
-static bool is_of_last(const struct tcp_conn *c, const struct tcp_block *b)
-{
-	const u32 uses =
-		TCP_F_RECOVERY | TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED;
-
-	return !c->dupacks && !(c->flags & uses) &&
-	       seq_le(b->end, c->recover) && c->recover - b->end <= c->max_wnd;
-}
-
-/* The peer got something twice: what was sent again was not lost, but late
- * (RFC 8985 section 6.2 step 4). Once for each episode. */
-static void learn_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
-		      const struct tcp_block *b)
-{
-	if (l ? l->learnt : !is_of_last(c, b))
-		return;
-	if (l) {
-		l->learnt = true;
-	} else {
-		c->recover = b->start;
-		tcp_was_late(net, c); /* or that was all there was */
-	}
-	c->reo_mult = min(c->reo_mult + 1, (int)REO_MULT) & 7;
-	c->reo_keep = REO_KEEP;
-}
-
 /* ---- recovery */
 
 static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
@@ -128,19 +95,18 @@ static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	tcp_tail_end(c);
 	tcp_cc_of(c)->loss(net, c, min(flight, c->cwnd), now);
 	l->prr = (struct tcp_prr){ .flight = flight, .delivered = unsent };
+	tcp_undo_begin(c, l);
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_RECOVERY;
 	net->stat->tcp_fast_retransmits++;
 }
 
-static void leave(struct tcp_conn *c, const struct tcp_loss *l)
+static void leave(struct tcp_conn *c)
 {
 	c->cwnd = c->ssthresh;
 	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_ECN_REDUCED);
 	c->dupacks = 0;
 	tcp_loss_over(c);
-	if (l->learnt)
-		tcp_loss_no_lesson(c);
 }
 
 /* The first segment goes in any case. */
@@ -220,12 +186,12 @@ static void judge(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 }
 
 /* What comes twice from now on is no lesson. */
-static void probe(struct net *net, struct tcp_loss *l)
+static void probe(struct net *net, struct tcp_conn *c, struct tcp_loss *l)
 {
 	l->probe = PROBE_SENT;
 	if (!tcp_board_doubt(&l->board))
 		return;
-	l->learnt = true;
+	tcp_undo_no_lesson(c);
 	net->stat->tcp_tail_probes++;
 }
 
@@ -239,7 +205,7 @@ void tcp_loss_fired(struct net *net, struct tcp_conn *c, u64 now)
 
 	c->rto_at = l->rto_at;
 	if (silent)
-		probe(net, l);
+		probe(net, c, l);
 	judge(net, c, l, delivered, now);
 	if (silent) /* alone: the next ACK tells how many may follow */
 		c->cwnd = tcp_in_network(net, c) + c->mss_snd;
@@ -254,6 +220,7 @@ static void lose_all(struct tcp_conn *c, struct tcp_loss *l)
 	struct tcp_board *b = &l->board;
 	bool reneged = b->n && b->span[0].state == SPAN_SACKED;
 
+	tcp_undo_no_lesson(c);
 	tcp_board_lose(b, c->snd_max, reneged);
 	c->flags &= ~(u32)TCP_F_RTT_TIMED;
 }
@@ -273,7 +240,6 @@ bool tcp_loss_timeout(struct net *net, struct tcp_conn *c, u64 now)
 	}
 	lose_all(c, l);
 	l->prr.out = 0;
-	l->learnt = true; /* nothing, from what a timeout sends again */
 	c->recover = c->snd_max;
 	c->dupacks = 0;
 	c->flags &= ~(u32)(TCP_F_RECOVERY | TCP_F_REXMIT);
@@ -375,7 +341,7 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		     const struct tcp_seg *s, u32 first, bool advanced, u64 now)
 {
 	struct tcp_arrived a = { 0 };
-	u32 acked;
+	u32 acked, resent;
 
 	if (tcp_board_ack(&l->board, c->snd_una, &a)) {
 		/* What it SACKed begins here, and it does not have it any
@@ -384,6 +350,7 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		net->stat->tcp_reneged++;
 	}
 	acked = a.bytes;
+	resent = a.resent;
 	take_blocks(net, c, l, s, first, &a, now);
 	if (a.bytes != acked) {
 		net->stat->tcp_dup_acks++;
@@ -393,9 +360,11 @@ static void take_ack(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		l->probe = PROBE_NONE;
 	if (tcp_rack_arrived(&l->rack, &l->board, &a, tcp_us(now)))
 		c->reo_mult = max((u8)c->reo_mult, (u8)1);
+	if (resent)
+		tcp_undo_echoed(net, c, l, resent, s->opt.tsecr, now);
 	if (seq_le(c->recover, c->snd_una)) {
 		if (c->flags & TCP_F_RECOVERY)
-			leave(c, l);
+			leave(c);
 		c->flags &= ~(u32)(TCP_F_RTO_RECOVERY | TCP_F_ECN_REDUCED);
 		c->frto = FRTO_NONE;
 	}
@@ -419,7 +388,7 @@ bool tcp_loss_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s,
 		tcp_tail_acked(net, c, s, advanced,
 			       dup && s->opt.sack[0].end == c->recover, now);
 	else if (dup)
-		learn_dup(net, c, l, &s->opt.sack[0]);
+		tcp_undo_dup(net, c, l, &s->opt.sack[0], now);
 	if (!l && news)
 		l = tcp_loss_take(net, c, now);
 	if (!l)

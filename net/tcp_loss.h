@@ -12,6 +12,7 @@
  *   tcp_loss.c   what an ACK or a timeout means for all three
  *   tcp_loss_pool.c  the objects, and who may have one
  *   tcp_frto.c   was it all but late (RFC 5682)? Also without an object
+ *   tcp_undo.c   the same of fast recovery (RFC 3708, RFC 4015)
  *   tcp_tail.c   losses at the tail: probes (RFC 8985 section 7)
  *
  * Board, RACK and PRR are pure functions of their arguments. Times are
@@ -57,6 +58,7 @@ struct tcp_board {
 /* What an ACK and its blocks told to have arrived. */
 struct tcp_arrived {
 	u32 bytes;
+	u32 resent;	 /* of those, sent again */
 	bool once;	 /* something that had been sent once: */
 	u32 lowest, top; /* ... ends of the first and the last such span */
 	bool again;	 /* something sent again: the last one, by time */
@@ -128,6 +130,16 @@ struct tcp_prr {
 u32 tcp_prr_take(struct tcp_prr *p, u32 delivered, u32 pipe, u32 ssthresh,
 		 u32 mss);
 
+/* ---- tcp_undo.c */
+
+/* What this recovery has sent again. */
+struct tcp_again {
+	u32 from;  /* it began when this was snd_una */
+	u32 at;	   /* the first of it went, as tcp_us() */
+	u32 bytes; /* all of it, */
+	u32 late;  /* ... and of that what came after all, by timestamps */
+};
+
 /* ---- all of it */
 
 /* One for what was sent again, each time that all is silent. */
@@ -141,9 +153,9 @@ struct tcp_loss {
 	struct tcp_board board;
 	struct tcp_rack rack;
 	struct tcp_prr prr;
+	struct tcp_again again;
 	u32 rto_at;	   /* TCP_F_EARLY: the timeout, which comes later */
 	struct ref16 next; /* of the free ones */
-	bool learnt;	   /* reordering, in this episode; or nothing can be */
 	u8 probe;	   /* enum tcp_loss_probe */
 };
 
@@ -219,13 +231,6 @@ void tcp_loss_sent(struct net *net, struct tcp_conn *c, u32 len);
 /* The timeout begins anew. */
 void tcp_loss_rearm(struct net *net, struct tcp_conn *c, u64 now);
 
-/* The episode is over, and was no lesson in reordering: what came twice had
- * been late by a timeout. */
-static inline void tcp_loss_no_lesson(struct tcp_conn *c)
-{
-	c->recover = c->snd_una - c->max_wnd - 1;
-}
-
 /* A recovery, perhaps a timeout's, is over: after some the reordering window is
  * narrow again (RFC 8985 section 6.2 step 4). */
 static inline void tcp_loss_over(struct tcp_conn *c)
@@ -257,6 +262,27 @@ void tcp_frto_advanced(struct net *net, struct tcp_conn *c);
 void tcp_frto_repeated(struct net *net, struct tcp_conn *c);
 /* FRTO_NEW: what may be in flight by that. */
 u32 tcp_frto_window(const struct tcp_conn *c);
+
+/* ---- tcp_undo.c, see there; NULL for @l: there is no object any more */
+
+/* Fast recovery begins. */
+void tcp_undo_begin(struct tcp_conn *c, struct tcp_loss *l);
+/* @len bytes have gone again: one segment. */
+void tcp_undo_resent(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		     u32 len, u64 now);
+/* The peer says that @b came twice. */
+void tcp_undo_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		  const struct tcp_block *b, u64 now);
+/* An ACK that echoes @tsecr is of @bytes that have gone again, among others. */
+void tcp_undo_echoed(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
+		     u32 bytes, u32 tsecr, u64 now);
+
+/* What may come twice from now on is no lesson in reordering: a timeout sends
+ * it again, or there is another reason. */
+static inline void tcp_undo_no_lesson(struct tcp_conn *c)
+{
+	c->learnt = true;
+}
 
 /* ---- tcp_tail.c */
 

@@ -126,10 +126,12 @@ static void arrived(struct tcp_arrived *a, const struct tcp_span *s, u32 start,
 		    u32 end)
 {
 	a->bytes += end - start;
-	if (s->state == SPAN_RESENT)
+	if (s->state == SPAN_RESENT) {
+		a->resent += end - start;
 		again(a, s, end);
-	else
+	} else {
 		once(a, end);
+	}
 }
 
 bool tcp_board_ack(struct tcp_board *b, u32 una, struct tcp_arrived *a)

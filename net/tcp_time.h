@@ -127,6 +127,15 @@ static inline u32 tcp_tsval(const struct tcp_conn *c, u64 now)
 	return (u32)(now >> 20) + c->ts_offset;
 }
 
+/* Is what @tsecr echoes older than @at, which is tcp_us()? In units of
+ * timestamps, of 2^10 us: what went in the same one is not. */
+static inline bool tcp_echoes_older(const struct tcp_conn *c, u32 tsecr, u32 at)
+{
+	u32 echoed = (tsecr - c->ts_offset) << 10;
+
+	return c->flags & TCP_F_TS && (s32)(echoed - (at & ~0u << 10)) < 0;
+}
+
 enum { TCP_TS_AGE_SHIFT = 40 };
 
 /* TS.Recent, and when it was taken (RFC 7323 section 4.3). */

@@ -40,6 +40,7 @@ static void back_off(struct net *net, struct tcp_conn *c)
  * byte. */
 void tcp_go_back(struct net *net, struct tcp_conn *c)
 {
+	tcp_undo_no_lesson(c);
 	c->recover = c->snd_max;
 	c->snd_nxt = c->snd_una;
 	tcp_sndq_seek(net, c);

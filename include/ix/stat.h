@@ -96,6 +96,7 @@
 	X(tcp_dup_acks, "duplicate ACKs received")                         \
 	X(tcp_tail_probes, "probes for losses at the tail (RFC 8985)")     \
 	X(tcp_spurious_timeouts, "timeouts found spurious (RFC 5682)")     \
+	X(tcp_spurious_recoveries, "fast recoveries undone (RFC 4015)")    \
 	X(tcp_dsacks, "reports of data that came twice (RFC 2883)")        \
 	X(tcp_reneged, "SACKed data that the peer has thrown away")        \
 	X(tcp_sack_bad, "SACK blocks of what is not in flight")            \
