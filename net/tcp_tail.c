@@ -15,12 +15,24 @@ static void arm(struct net *net, struct tcp_conn *c, u32 at)
 	tcp_arm(net, c, at);
 }
 
+/* A single segment, whose ACK may be delayed? What is in flight can be as much
+ * as one and two all the same, as options took room of the first; if that is
+ * timed, it shows. Two small ones are acknowledged as late as one: RFC 5681
+ * section 4.2 counts full ones. */
+static bool is_single(const struct tcp_conn *c, u32 flight)
+{
+	bool more = c->flags & TCP_F_RTT_TIMED && c->rtt_seq != c->snd_max;
+
+	return flight <= tcp_resend_most(c, c->mss_snd) &&
+	       !(more && flight + TCP_MAX_OPT > c->mss_snd);
+}
+
 /* One probe at a time, and none while something is known to be missing. */
 void tcp_tail_arm(struct net *net, struct tcp_conn *c, u32 flight, u64 now)
 {
 	const u32 busy = TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_RTO_RECOVERY |
 			 TCP_F_PROBE | TCP_F_EARLY;
-	bool single = flight <= tcp_resend_most(c, c->mss_snd);
+	bool single = is_single(c, flight);
 	u32 ticks, at;
 
 	if ((single && !tcp_tail_of_one(c)) || !tcp_does_sack(c) || !c->srtt ||
