@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *	goodput [-c newreno|cubic|dctcp] [-l LOSS] [-d DELAY] [-b BYTES]
- *		[-S] [-6] [-v] SEED...
+ *	goodput [-c newreno|cubic|dctcp] [-l LOSS] [-r REORDER] [-d DELAY]
+ *		[-b BYTES] [-S] [-6] [-v] SEED...
  *
- * What one stream gets over a path that loses at random, in virtual time: what
- * the algorithms make of it, whatever the machine does meanwhile.
+ * What one stream gets over a path that loses at random, or delays for up to a
+ * round trip, in virtual time: what the algorithms make of it, whatever the
+ * machine does meanwhile.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,16 +23,19 @@ static void watch(void *arg, const struct pair_seg *s, const char *fate)
 int main(int argc, char **argv)
 {
 	struct pair_conf conf = { .tcp = pair_tcp, .bytes = 4000000 };
-	double loss = 0.01, delay = 5e-3;
+	double loss = 0.01, late = 0, delay = 5e-3;
 	int o;
 
-	while ((o = getopt(argc, argv, "c:l:d:b:vS6")) != -1) {
+	while ((o = getopt(argc, argv, "c:l:r:d:b:vS6")) != -1) {
 		switch (o) {
 		case 'c':
 			conf.tcp.cc = (u8)atoi(optarg);
 			break;
 		case 'l':
 			loss = atof(optarg);
+			break;
+		case 'r':
+			late = atof(optarg);
 			break;
 		case 'd':
 			delay = atof(optarg);
@@ -57,17 +61,19 @@ int main(int argc, char **argv)
 				.seed = strtoull(argv[optind], NULL, 0) +
 					((u64)i << 32),
 				.loss = (u32)(loss * 4294967295.0),
+				.reorder = (u32)(late * 4294967295.0),
 				.delay_ns = (u64)(delay * 1e9),
 			};
 		if (!pair_run(&conf, 3600ull * 1000000000, &r))
 			return 1;
 		printf("seed %s: %.0f B/s, %llu frames, %llu again, %llu "
-		       "recoveries, %llu timeouts, %llu spurious, %llu "
-		       "probes\n",
+		       "recoveries, %llu undone, %llu timeouts, %llu "
+		       "spurious, %llu probes\n",
 		       argv[optind], conf.bytes * 1e9 / (double)r.ns,
 		       (unsigned long long)r.frames[0],
 		       (unsigned long long)r.sender.tcp_retransmits,
 		       (unsigned long long)r.sender.tcp_fast_retransmits,
+		       (unsigned long long)r.sender.tcp_spurious_recoveries,
 		       (unsigned long long)r.sender.tcp_timeouts,
 		       (unsigned long long)r.sender.tcp_spurious_timeouts,
 		       (unsigned long long)r.sender.tcp_tail_probes);
