@@ -104,12 +104,22 @@ static void drop(struct lines *l, u32 i)
 	l->clients[i] = l->clients[--l->n];
 }
 
-static u32 of_user(const struct lines *l, uid_t uid)
+static u32 untrusted_of(const struct lines *l, uid_t uid)
 {
 	u32 n = 0;
 
 	for (u32 i = 0; i < l->n; i++)
-		n += l->clients[i]->peer.uid == uid;
+		n += l->clients[i]->peer.uid == uid &&
+		     !l->clients[i]->peer.trusted;
+	return n;
+}
+
+static u32 of_trust(const struct lines *l, bool trusted)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < l->n; i++)
+		n += l->clients[i]->peer.trusted == trusted;
 	return n;
 }
 
@@ -128,21 +138,16 @@ static u32 most_silent(const struct lines *l, bool trusted)
 	return found;
 }
 
-/* Is there room for @peer, or can it be made? */
+/* May @peer come? Room is made among its like; or among the others, where more
+ * are such by now than were when they came. */
 static bool admit(struct lines *l, const struct lines_peer *peer)
 {
-	u32 i;
+	bool full = of_trust(l, peer->trusted) >= LINES_CLIENTS;
 
-	if (!peer->trusted && of_user(l, peer->uid) >= LINES_OF_USER)
+	if (!peer->trusted && untrusted_of(l, peer->uid) >= LINES_OF_USER)
 		return false;
-	if (l->n < LINES_CLIENTS)
-		return true;
-	i = most_silent(l, false);
-	if (i == l->n && peer->trusted)
-		i = most_silent(l, true);
-	if (i == l->n)
-		return false;
-	drop(l, i);
+	if (full || l->n == LINES_PLACES)
+		drop(l, most_silent(l, full == peer->trusted));
 	return true;
 }
 
@@ -328,7 +333,7 @@ static int patience(const struct lines *l, int ms, u64 now)
 
 u32 lines_wait(struct lines *l, const int *fds, u32 n, int ms, u64 now)
 {
-	struct pollfd p[LINES_WAITED + 1 + LINES_CLIENTS];
+	struct pollfd p[LINES_WAITED + 1 + LINES_PLACES];
 	struct pollfd *listening = p + n, *client = listening + 1;
 	u32 readable = 0;
 

@@ -5,10 +5,10 @@
  *
  *   a request    LINES_REQUEST bytes, and LINES_SLOW_NS from its first byte to
  *		  its end; as long for an answer to be read
- *   clients      LINES_CLIENTS, LINES_OF_USER of one who is not trusted. For a
- *		  trusted one the client goes that has been silent longest, of
- *		  those who are not trusted if there are any; for others only
- *		  such a one
+ *   clients      LINES_CLIENTS who are trusted, and as many who are not, of
+ *		  whom one user has LINES_OF_USER at most. Neither keep the
+ *		  others out: the one goes that has been silent longest of
+ *		  those who are as who comes
  *   turns        a request each, until it is answered and the answer read
  */
 #ifndef DOM_HOST_LINES_H
@@ -22,6 +22,7 @@
 enum {
 	LINES_REQUEST = 4096,
 	LINES_CLIENTS = 64,
+	LINES_PLACES = 2 * LINES_CLIENTS,
 	LINES_OF_USER = 8,
 	LINES_WAITED = 4, /* descriptors that lines_wait() waits for besides */
 	LINES_FDS = 1,	  /* that go with an answer, at most */
@@ -54,7 +55,7 @@ struct lines {
 	u64 ids;   /* given */
 	bool full; /* no descriptor was to be had: not asked for a while */
 	struct hurry hurry; /* of what clients pass to us */
-	struct lines_client *clients[LINES_CLIENTS];
+	struct lines_client *clients[LINES_PLACES];
 
 	/* Decides who is trusted. */
 	bool (*trusts)(void *arg, uid_t uid);

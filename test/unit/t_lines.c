@@ -229,11 +229,10 @@ static void deaf(void **state)
 	close(fd);
 }
 
-/* Of those who are not trusted everyone has a few; all together they do not
- * keep out who is. */
+/* Of those who are not trusted everyone has a few, beside those who are. */
 static void crowd(void **state)
 {
-	int fds[LINES_CLIENTS + 1], last, trusted;
+	int fds[LINES_OF_USER + LINES_CLIENTS], last, trusted;
 
 	trust = false;
 	for (int i = 0; i < LINES_OF_USER; i++)
@@ -246,27 +245,24 @@ static void crowd(void **state)
 
 	trust = true;
 	now++;
-	for (int i = LINES_OF_USER; i < LINES_CLIENTS; i++)
+	for (u32 i = LINES_OF_USER; i < ARRAY_SIZE(fds); i++, now++)
 		fds[i] = client();
-	assert_int_equal(l.n, LINES_CLIENTS);
-	trust = false;
-	now++;
-	say(fds[0], "I am here\n"); /* not the most silent */
-	hear(fds[0]);
-	trust = true;
+	assert_int_equal(l.n, ARRAY_SIZE(fds));
 	trusted = client();
 	say(trusted, "hello\n");
 	assert_string_equal(hear(trusted), "you said hello\n");
-	assert_int_equal(l.n, LINES_CLIENTS);
-	assert_string_equal(hear(fds[0]), "");
-	for (int i = 0; i < LINES_CLIENTS; i++)
+	assert_int_equal(l.n, ARRAY_SIZE(fds));
+	assert_null(hear(fds[LINES_OF_USER]));
+	for (int i = 0; i < LINES_OF_USER; i++)
+		assert_string_equal(hear(fds[i]), "");
+	for (u32 i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
 	close(trusted);
 	serve();
 	assert_int_equal(l.n, 0);
 }
 
-/* Room is made for a trusted one even among such. */
+/* Room is made for a trusted one among such; others have theirs. */
 static void full_house(void **state)
 {
 	int fds[LINES_CLIENTS], fd;
@@ -281,8 +277,36 @@ static void full_house(void **state)
 	trust = false;
 	close(fds[0]);
 	fds[0] = client();
-	assert_null(hear(fds[0]));
+	say(fds[0], "hello\n");
+	assert_string_equal(hear(fds[0]), "you said hello\n");
+	assert_string_equal(hear(fds[1]), "");
 	for (int i = 0; i < LINES_CLIENTS; i++)
+		close(fds[i]);
+	close(fd);
+}
+
+/* Of all places, where some have come to be trusted since they came, the ones
+ * that those have too many of are made room in. */
+static void converted(void **state)
+{
+	int fds[LINES_PLACES], fd;
+
+	for (int i = 0; i < LINES_CLIENTS; i++, now++)
+		fds[i] = client();
+	for (int i = LINES_CLIENTS; i < LINES_PLACES; i++, now++) {
+		trust = false;
+		fds[i] = client();
+		trust = true;
+		say(fds[i], "hello\n");
+	}
+	assert_int_equal(l.n, LINES_PLACES);
+	trust = false;
+	fd = client();
+	say(fd, "hello\n");
+	assert_string_equal(hear(fd), "you said hello\n");
+	assert_int_equal(l.n, LINES_PLACES);
+	assert_null(hear(fds[0]));
+	for (int i = 0; i < LINES_PLACES; i++)
 		close(fds[i]);
 	close(fd);
 }
@@ -425,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(crowd, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_house, setup, teardown),
+		cmocka_unit_test_setup_teardown(converted, setup, teardown),
 		cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_burdened, setup, teardown),
 		cmocka_unit_test_setup_teardown(burdened, setup, teardown),
