@@ -12,6 +12,7 @@
  *   link.c        ... its control socket
  *   cores.c       policies and shares, carried out
  *   grant.c       what users have, without rights, for dataplanes of their own
+ *   rule.c        ... as rules say
  *   heard.c       ... what those have to do
  *   background.c  what cores are left
  *   freq.c        how fast they are
@@ -230,6 +231,24 @@ void spawn_find_all(struct cpd *c);
 /* NAME.down: made, or removed. */
 void spawn_mark(const struct cpd *c, struct plane *p, bool down);
 bool spawn_marked(const struct cpd *c, const struct plane *p);
+
+/* ---- rule.c */
+
+/* What somebody asks for. */
+struct wish {
+	const struct lines_peer *peer;
+	u32 threads; /* 0: as many as may be */
+	struct conf conf;
+};
+
+/* By which @p was granted: RULE-N is a dataplane's. NULL: it is no more. */
+const struct rule *rule_of(const struct cpd *c, const struct plane *p);
+bool rule_is_for(const struct rule *r, const struct lines_peer *peer);
+/* "tap:NAME" is enough to name a device whose address the rule has. */
+bool rule_has_nic(const struct rule *r, const char *nic);
+/* Does it grant all of @w, which is made as it is to be had? 0, or -errno with
+ * what it does not in @e. */
+int rule_check(const struct rule *r, struct wish *w, struct conf_err *e);
 
 /* ---- grant.c */
 

@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,155 +29,10 @@
 #include "dom/host/grant.h"
 
 enum {
-	GROUPS = 256,	   /* of a user */
 	GRACE_MS = 10000,  /* from SIGTERM to SIGKILL */
 	LOOK_MS = 1000,	   /* between two looks for the keeper */
 	SHORTEST_MS = 500, /* that one takes its place: opening costs us time */
 };
-
-struct wish {
-	const struct lines_peer *peer;
-	u32 threads;
-	struct conf conf;
-};
-
-/* ---- whom a rule is for */
-
-static bool in_group(const char *list, gid_t gid)
-{
-	const struct group *g = getgrgid(gid);
-	char number[16];
-
-	snprintf(number, sizeof(number), "%u", gid);
-	return (g && cpd_listed(list, g->gr_name)) || cpd_listed(list, number);
-}
-
-static bool in_groups(const char *list, const struct lines_peer *peer)
-{
-	gid_t gids[GROUPS];
-	socklen_t len = sizeof(gids);
-	bool in = in_group(list, peer->gid);
-
-	if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len))
-		len = 0;
-	for (u32 i = 0; i < len / sizeof(gids[0]) && !in; i++)
-		in = in_group(list, gids[i]);
-	return in;
-}
-
-static bool is_for(const struct rule *r, const struct lines_peer *peer)
-{
-	return verb_named(r->user, peer->uid) ||
-	       (r->group[0] && in_groups(r->group, peer));
-}
-
-/* "tap:NAME" is enough to name a device whose address the rule has. */
-static bool same_nic(const struct rule *r, const char *nic)
-{
-	size_t n = strcspn(nic, ",");
-
-	return !strcmp(r->nic, nic) || (!nic[n] && !strncmp(r->nic, nic, n) &&
-					(!r->nic[n] || r->nic[n] == ','));
-}
-
-/* ---- what it grants: 0, or -EPERM with what it does not in @e */
-
-static bool has_ip4(const struct conf_addrs *a, struct be32 ip)
-{
-	for (u32 i = 0; i <= a->nalso; i++)
-		if (ip.raw && conf_ip4(a, i).ip.raw == ip.raw)
-			return true;
-	return false;
-}
-
-static bool has_ip6(const struct conf_addrs *a, struct be128 ip)
-{
-	for (u32 i = 0; i < a->nip6; i++)
-		if (be128_equal(a->ip6[i].ip, ip))
-			return true;
-	return false;
-}
-
-static int check_addresses(const struct rule *r, const struct conf *c,
-			   struct conf_err *e)
-{
-	bool ok = true;
-
-	for (u32 i = 0; i <= c->ip.nalso; i++)
-		ok &= !conf_ip4(&c->ip, i).ip.raw ||
-		      has_ip4(&r->ip, conf_ip4(&c->ip, i).ip);
-	for (u32 i = 0; i < c->ip.nip6; i++)
-		ok &= has_ip6(&r->ip, c->ip.ip6[i].ip);
-	return ok ? 0
-		  : conf_error(e, -EPERM,
-			       "%s does not grant you all of these addresses",
-			       r->name);
-}
-
-/* Ports of the user's own choice are asked for by default: who is not granted
- * those has one of the others for that. */
-static int check_ports(const struct rule *r, struct conf *c, struct conf_err *e)
-{
-	struct tcp_conf *t = &c->dp.net.tcp;
-	static struct conf usual;
-
-	if (!c->ports.port[0])
-		return conf_error(e, -EINVAL, "port is missing");
-	for (u32 i = 0; c->ports.port[i]; i++)
-		if (!rule_lists(r->ports, c->ports.port[i]))
-			return conf_error(e, -EPERM,
-					  "%s does not grant you port %u",
-					  r->name, c->ports.port[i]);
-	for (u32 port = t->port_min; port <= t->port_max; port++) {
-		if (rule_lists(r->ports, port))
-			continue;
-		conf_init(&usual);
-		if (t->port_min != usual.dp.net.tcp.port_min ||
-		    t->port_max != usual.dp.net.tcp.port_max)
-			return conf_error(e, -EPERM,
-					  "%s does not grant you port %u "
-					  "(tcp.port_min to port_max)",
-					  r->name, port);
-		t->port_min = t->port_max = c->ports.port[0];
-		break;
-	}
-	return 0;
-}
-
-static int check_nic(const struct rule *r, struct wish *w, struct conf_err *e)
-{
-	struct conf *c = &w->conf;
-
-	if (c->dp.net.ports_only != !!r->ports[0])
-		return conf_error(e, -EPERM, "%s is %s ports_only", r->name,
-				  r->ports[0] ? "for" : "not for");
-	if (c->dp.net.ports_only && check_ports(r, c, e))
-		return -EPERM;
-	if (!c->dp.net.ports_only && !c->ip.ip.raw && !c->ip.nip6)
-		return conf_error(e, -EINVAL, "ip is missing");
-	return check_addresses(r, c, e);
-}
-
-static int check_rule(const struct rule *r, struct wish *w, struct conf_err *e)
-{
-	u64 memory;
-
-	if (!w->threads)
-		w->threads = r->cores;
-	if (w->threads > r->cores)
-		return conf_error(e, -EPERM, "%s grants you %u cores, not %u",
-				  r->name, r->cores, w->threads);
-	memory = plane_memory(&w->conf, w->threads);
-	if (memory > r->memory)
-		return conf_error(e, -EPERM,
-				  "%s grants you %llu MB of memory; %llu MB "
-				  "(mbufs, tcp.max_conns, arena, app_memory) "
-				  "are asked for",
-				  r->name, (unsigned long long)r->memory >> 20,
-				  (unsigned long long)memory >> 20);
-	snprintf(w->conf.nic, sizeof(w->conf.nic), "%s", r->nic);
-	return check_nic(r, w, e);
-}
 
 /* ---- who asks */
 
@@ -439,19 +293,6 @@ static void forget(struct cpd *c, struct plane *p)
 	plane_remove(c, p);
 }
 
-/* RULE-N is a dataplane's. */
-static const struct rule *rule_of(const struct cpd *c, const struct plane *p)
-{
-	const char *dash = strrchr(p->conf->name, '-');
-	size_t n = dash ? (size_t)(dash - p->conf->name) : 0;
-
-	for (u32 i = 0; n && i < c->conf->nrules; i++)
-		if (!strncmp(c->conf->rule[i]->name, p->conf->name, n) &&
-		    !c->conf->rule[i]->name[n])
-			return c->conf->rule[i];
-	return NULL;
-}
-
 void grant_change(struct cpd *c, struct plane *p)
 {
 	const struct rule *r = rule_of(c, p);
@@ -468,7 +309,7 @@ static int grant(struct cpd *c, const struct rule *r, struct wish *w,
 		 struct conf_err *e)
 {
 	struct plane *p = NULL;
-	int err = check_rule(r, w, e);
+	int err = rule_check(r, w, e);
 
 	if (!err)
 		err = conf_check(&w->conf, e);
@@ -503,7 +344,7 @@ int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
 	for (u32 i = 0; i < c->conf->nrules && err; i++) {
 		const struct rule *r = c->conf->rule[i];
 
-		if (!is_for(r, peer) || !same_nic(r, asked.conf.nic))
+		if (!rule_is_for(r, peer) || !rule_has_nic(r, asked.conf.nic))
 			continue;
 		w = asked;
 		err = grant(c, r, &w, &why);

@@ -70,7 +70,7 @@ static void make_rules(struct rig *r)
 	r->conf.memory = 1ull << 40;
 }
 
-static const struct rule *rule_of(const struct cpd *c, const struct plane *p)
+static const struct rule *its_rule(const struct cpd *c, const struct plane *p)
 {
 	size_t n = (size_t)(strrchr(p->conf->name, '-') - p->conf->name);
 
@@ -115,7 +115,7 @@ bool __wrap_pid_users(pid_t pid, struct pid_users *users);
 /* All that a keeper would go by; there is none. */
 int __wrap_spawn_write_settings(const struct cpd *c, const struct plane *p)
 {
-	const struct rule *r = rule_of(c, p);
+	const struct rule *r = its_rule(c, p);
 	const struct conf *conf = &p->running;
 
 	invariant(p->granted && asking->uid == NOBODY);
