@@ -73,6 +73,39 @@ static bool is_stuck(const struct cpd *c, const struct plane *p)
 	return p->state == PLANE_STOPS && c->now >= p->due;
 }
 
+/* ... and gives it back about now. */
+static bool is_over(const struct cpd *c, struct plane *p)
+{
+	return !is_stuck(c, p) && (p->state != PLANE_UP || !is_kept(c, p));
+}
+
+/* One user is to leave something to the others. 0, -EBUSY: he has his part;
+ * -EAGAIN: but not for long. */
+static int check_part(const struct cpd *c, const struct rule *r, uid_t uid,
+		      struct conf_err *e)
+{
+	int err = -EBUSY;
+	char user[16];
+	u32 n = 0;
+
+	snprintf(user, sizeof(user), "%u", uid);
+	for (u32 i = 0; i < c->n; i++) {
+		struct plane *p = c->plane[i];
+
+		if (!p->granted || rule_of(c, p) != r ||
+		    strcmp(p->conf->owner, user))
+			continue;
+		n++;
+		if (is_over(c, p))
+			err = -EAGAIN;
+	}
+	if (!r->each || n < r->each)
+		return 0;
+	return conf_error(e, err,
+			  "%s grants one user %u at a time, which run already",
+			  r->name, r->each);
+}
+
 /* The first that nobody runs as, to *@out. 0, -EBUSY: there is none; -EAGAIN:
  * but soon. */
 static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
@@ -89,8 +122,7 @@ static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
 		snprintf(conf->name, sizeof(conf->name), "%s-%u", r->name, i);
 		p = plane_find(c, conf->name);
 		if (p) {
-			if (!is_stuck(c, p) &&
-			    (p->state != PLANE_UP || !is_kept(c, p)))
+			if (is_over(c, p))
 				err = -EAGAIN;
 			free(conf);
 			continue;
@@ -313,6 +345,8 @@ static int grant(struct cpd *c, const struct rule *r, struct wish *w,
 
 	if (!err)
 		err = conf_check(&w->conf, e);
+	if (!err)
+		err = check_part(c, r, w->peer->uid, e);
 	if (err)
 		return err;
 	err = new_plane(c, r, &p, e);

@@ -34,6 +34,7 @@ struct rule {
 	u32 priority;
 	u64 memory;	/* of a dataplane */
 	u32 dataplanes; /* at a time */
+	u32 each;	/* ... of one user; 0: as many */
 };
 
 /* A declared dataplane. */

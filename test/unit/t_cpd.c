@@ -89,6 +89,7 @@ static void rules_are_read(void **state)
 	assert_int_equal(r->policy, POLICY_BACKGROUND);
 	assert_int_equal(r->latency_us, 1000);
 	assert_int_equal(r->dataplanes, 1);
+	assert_int_equal(r->each, 0);
 	assert_true(r->memory == 1ull << 30);
 	assert_true(rule_lists(r->ports, 80) && rule_lists(r->ports, 8000) &&
 		    rule_lists(r->ports, 8099));
@@ -497,7 +498,7 @@ static void nonsense_is_refused(void **state)
 }
 
 /* Is who asks for what planes[1] has to ask again? */
-static bool is_to_ask_again(void)
+static bool is_to_ask_again(const char *why)
 {
 	static const char line[] =
 		"{\"do\": \"open\", \"settings\": {\"nic\": \"tap:t0\", "
@@ -506,7 +507,7 @@ static bool is_to_ask_again(void)
 	char *out = verb_answer(&cpd, &peer, line, strlen(line), NULL);
 	bool again = strstr(out, "again");
 
-	if (!strstr(out, "at a time"))
+	if (!strstr(out, why))
 		fail_msg("%s", out);
 	free(out);
 	return again;
@@ -528,9 +529,35 @@ static void what_somebody_keeps_is_not_had_soon(void **state)
 	planes[1].granted = true;
 	planes[1].state = PLANE_STOPS;
 	planes[1].due = 1000;
-	assert_true(is_to_ask_again());
+	assert_true(is_to_ask_again("at a time"));
 	cpd.now = 1000;
-	assert_false(is_to_ask_again());
+	assert_false(is_to_ask_again("at a time"));
+}
+
+/* Of what is for a group others get some, too. */
+static void one_user_has_his_part(void **state)
+{
+	static struct rule r;
+
+	r = (struct rule){ .name = "p",
+			   .nic = "tap:t0,10.0.0.1/24",
+			   .ip = { .ip = be32(0x0a000002) },
+			   .cores = 1,
+			   .memory = 1ull << 40,
+			   .dataplanes = 3,
+			   .each = 1 };
+	snprintf(r.user, sizeof(r.user), "%u", nobody());
+	cpd.conf->rule[cpd.conf->nrules++] = &r;
+	strcpy(confs[1].name, "p-1");
+	snprintf(confs[1].owner, sizeof(confs[1].owner), "%u", nobody());
+	planes[1].granted = true;
+	planes[1].state = PLANE_STOPS;
+	cpd.now = 1;
+	assert_false(is_to_ask_again("one user 1 at a time"));
+	planes[1].due = 2;
+	assert_true(is_to_ask_again("one user 1 at a time"));
+	strcpy(confs[1].owner, "1");
+	assert_true(is_to_ask_again("grants 3 at a time"));
 }
 
 /* ---- what a user's dataplane says: planes[1], beside planes[0] */
@@ -729,6 +756,7 @@ int main(void)
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
 		cmocka_unit_test_setup(what_somebody_keeps_is_not_had_soon,
 				       begin),
+		cmocka_unit_test_setup(one_user_has_his_part, begin),
 		cmocka_unit_test_setup(cores_follow_what_is_said,
 				       begin_granted),
 		cmocka_unit_test_setup(cores_are_not_taken_by_saying_so,
