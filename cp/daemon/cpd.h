@@ -246,6 +246,8 @@ const struct rule *rule_of(const struct cpd *c, const struct plane *p);
 bool rule_is_for(const struct rule *r, const struct lines_peer *peer);
 /* "tap:NAME" is enough to name a device whose address the rule has. */
 bool rule_has_nic(const struct rule *r, const char *nic);
+/* Can we grant anything by it? 0, or -ENOTSUP with the reason in @e. */
+int rule_check_rights(const struct rule *r, struct conf_err *e);
 /* Does it grant all of @w, which is made as it is to be had? 0, or -errno with
  * what it does not in @e. */
 int rule_check(const struct rule *r, struct wish *w, struct conf_err *e);

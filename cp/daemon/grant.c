@@ -346,6 +346,8 @@ static int grant(struct cpd *c, const struct rule *r, struct wish *w,
 	if (!err)
 		err = conf_check(&w->conf, e);
 	if (!err)
+		err = rule_check_rights(r, e);
+	if (!err)
 		err = check_part(c, r, w->peer->uid, e);
 	if (err)
 		return err;

@@ -133,6 +133,16 @@ static void find_cores(struct conf_cores *cores)
 			cores->core[cores->n++] = (u16)i;
 }
 
+/* Whoever asks for it is told; who administers it is to know before. */
+static void tell_of_rights(const struct cpd *c)
+{
+	struct conf_err e;
+
+	for (u32 i = 0; i < c->conf->nrules; i++)
+		if (rule_check_rights(c->conf->rule[i], &e))
+			fprintf(stderr, "ixcpd: rule %s\n", e.text);
+}
+
 int plane_declare(struct cpd *c, struct conf_err *e)
 {
 	struct cpd_conf *conf;
@@ -152,6 +162,7 @@ int plane_declare(struct cpd *c, struct conf_err *e)
 	for (u32 i = 0; i < c->n; i++)
 		if (c->plane[i]->granted)
 			grant_change(c, c->plane[i]);
+	tell_of_rights(c);
 	return 0;
 }
 

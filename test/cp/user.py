@@ -296,6 +296,26 @@ def not_to_be_had(t):
         lambda: not {"wide-1", "tap-1"} & t.names() and not t.link("t0")))
 
 
+def without_right(t):
+    """A daemon that cannot have memory counted."""
+    t.cpd.kill()
+    before = t.cpd.before
+    t.cpd.before = [*before, "setpriv", "--inh-caps=-setuid",
+                    "--bounding-set=-setuid"]
+    t.cpd.start()
+    check("no CAP_SETUID: said at the start, of rules with AF_XDP only",
+          "rule web: ixcpd cannot grant AF_XDP" in t.cpd.process.said() and
+          "rule tap" not in t.cpd.process.said(), t.cpd.process.said())
+    said = t.refused(ALICE, "--nic", "xdp:ix0", "--ports_only", "--port", "7")
+    check("... and to who asks", "without CAP_SETUID" in said, said[-300:])
+    p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+    check("... who has a TAP device", t.client(TAP, 7, "s"))
+    p.end()
+    t.cpd.kill()
+    t.cpd.before = before
+    t.cpd.start()
+
+
 def unasked(t):
     """No option: who may not open the NIC asks the daemon of /run/ix, if there
     is one."""
@@ -918,6 +938,7 @@ def main():
     tap(t)
     addresses(t)
     not_to_be_had(t)
+    without_right(t)
     unasked(t)
     queues(t)
     follows(t)

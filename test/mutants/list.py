@@ -1053,6 +1053,8 @@ DAEMON = [
            "cp/daemon/grant.c",
            "return p->state == PLANE_STOPS && c->now >= p->due;",
            "return false;", ["t_cpd"]),
+    Mutant("who cannot grant AF_XDP does not say why", "cp/daemon/rule.c",
+           "|| can_count()", "|| can_count() || 1", ["cpd_user"]),
     Mutant("one user has all that is a group's", "cp/daemon/grant.c",
            "!r->each || n < r->each", "1", ["t_cpd"]),
     Mutant("a user's dataplane has cores by saying so", "cp/daemon/heard.c",
