@@ -26,8 +26,8 @@
  *                        nobody does; else by the dataplane alone, whose pid is
  *                        in it. So the kernel knows, and nobody else need
  *                        remember, whether a dataplane runs
- *   DIR/ixcpd/NAME.user  it is a user's own, who is in it. Its lock is held by
- *                        the keeper of its NIC
+ *   DIR/ixcpd/NAME.user  it is a user's own, who is in it, and since when. Its
+ *                        lock is held by the keeper of its NIC
  *   DIR/ixcpd/NAME.conf  settings that it was started with
  *   DIR/ixcpd/NAME.program
  *                        ... what its owner chose, if he may: arguments, each

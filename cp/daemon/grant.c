@@ -208,16 +208,19 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 
 /* ---- the keeper */
 
+/* With when it began, by a clock that runs as long as the machine, and so at
+ * least as long as its keeper. */
 static int write_user(const struct cpd *c, const struct plane *p)
 {
-	char name[64];
-	int fd, n = (int)strlen(p->conf->owner);
+	char name[64], text[64];
+	int fd, n = snprintf(text, sizeof(text), "%.15s %llu", p->conf->owner,
+			     (unsigned long long)p->since);
 	bool ok;
 
 	spawn_file(p, "user", name);
 	fd = openat(c->dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		    0644);
-	ok = fd >= 0 && write(fd, p->conf->owner, (size_t)n) == n;
+	ok = fd >= 0 && write(fd, text, (size_t)n) == n;
 	if (fd >= 0)
 		close(fd);
 	return ok ? 0 : -errno;
@@ -463,7 +466,7 @@ bool grant_step(struct cpd *c, struct plane *p)
 
 void grant_find(const struct cpd *c, struct plane *p)
 {
-	char name[64], text[CPD_USERS];
+	char name[64], text[64], *began = text;
 	ssize_t n = -1;
 	int fd;
 
@@ -477,5 +480,8 @@ void grant_find(const struct cpd *c, struct plane *p)
 		return;
 	text[n] = 0;
 	p->granted = true;
-	snprintf(p->conf->owner, sizeof(p->conf->owner), "%s", text);
+	snprintf(p->conf->owner, sizeof(p->conf->owner), "%s",
+		 strsep(&began, " "));
+	/* An older daemon has written none. */
+	p->since = began ? strtoull(began, NULL, 10) : c->now;
 }

@@ -128,17 +128,22 @@ def runs_as(pid, uid):
 # ---- those who mean well
 
 def tap(t):
+    began = time.monotonic()
     p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
     check("TAP: it says whom it asks", "ixcpd is asked" in p.said())
     check("TAP: answers", t.client(TAP, 7, "s"))
     check("TAP: runs as the user, without capabilities", runs_as(p.pid, ALICE))
     t.cpd.kill()
     check("daemon killed: it goes on", t.client(TAP, 7, "s"))
+    time.sleep(2)
     t.cpd.start()
     check("the next daemon finds it", wait_for(lambda: t.cpd.planes().get(
         "tap-1", {}).get("state") == "up"))
     check("... with what it has", t.cpd.planes()["tap-1"]["nic"] ==
           "tap:t0,10.86.0.1/24" and t.cpd.planes()["tap-1"]["cores"] != "")
+    seconds = t.cpd.planes()["tap-1"]["seconds"]
+    check("... and since when", 2 <= seconds <= time.monotonic() - began,
+          seconds)
     check("a second one: only so many", "1 at a time" in t.refused(
         ALICE, "--nic", "tap:t0", "--ip", TAP + "/24"))
     others = subprocess.run(
