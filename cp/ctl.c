@@ -221,7 +221,8 @@ static cJSON *exchange(int fd, const char *line, int *passed,
 	cJSON *answer = NULL;
 	ssize_t n = buf ? put(fd, line, strlen(line), until) : -ENOMEM;
 
-	if (!n)
+	/* Who does not want to be asked may have said why. */
+	if (!n || n == -EPIPE)
 		n = get_line(fd, buf, passed, until);
 	if (n >= 0) {
 		answer = cJSON_ParseWithLengthOpts(buf, (size_t)n + 1, NULL,

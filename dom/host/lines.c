@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -151,6 +152,20 @@ static bool admit(struct lines *l, const struct lines_peer *peer)
 	return true;
 }
 
+/* Who has not asked yet has room for a line. */
+static void say_full(int fd)
+{
+	char why[80];
+	struct iovec iov = { why,
+			     (size_t)snprintf(why, sizeof(why),
+					      "{\"error\": \"%d connections "
+					      "of one user at a time\"}\n",
+					      LINES_OF_USER) };
+	const struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static struct lines_client *greet(struct lines *l, int fd, u64 now)
 {
 	struct ucred cred;
@@ -166,8 +181,10 @@ static struct lines_client *greet(struct lines *l, int fd, u64 now)
 				    .pid = cred.pid,
 				    .fd = fd,
 				    .trusted = l->trusts(l->arg, cred.uid) };
-	if (!admit(l, &peer))
+	if (!admit(l, &peer)) {
+		say_full(fd);
 		return NULL;
+	}
 	c = calloc(1, sizeof(*c));
 	if (c)
 		*c = (struct lines_client){ .peer = peer,

@@ -6,8 +6,8 @@
  *   a request    LINES_REQUEST bytes, and LINES_SLOW_NS from its first byte to
  *		  its end; as long for an answer to be read
  *   clients      LINES_CLIENTS who are trusted, and as many who are not, of
- *		  whom one user has LINES_OF_USER at most. Neither keep the
- *		  others out: the one goes that has been silent longest of
+ *		  whom one user has LINES_OF_USER, and is told so. Neither keep
+ *		  the others out: the one goes that has been silent longest of
  *		  those who are as who comes
  *   turns        a request each, until it is answered and the answer read
  */

@@ -301,6 +301,29 @@ def not_to_be_had(t):
         lambda: not {"wide-1", "tap-1"} & t.names() and not t.link("t0")))
 
 
+def crowded(t):
+    """By connections of root's, such as those of keepers."""
+    others = [t.cpd.connect() for _ in range(64)]
+    p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+    check("as many connections of root's as there may be: a user is served",
+          t.client(TAP, 7, "s"))
+    p.end()
+    for s in others:
+        s.close()
+    p = Process(t.lab, [*as_user(ALICE), sys.executable, "-c",
+                        "import socket, sys\n"
+                        "held = [socket.socket(socket.AF_UNIX) for _ in "
+                        "range(8)]\n"
+                        "for s in held:\n    s.connect(sys.argv[1])\n"
+                        "print('on', flush=True)\nsys.stdin.read()",
+                        t.cpd.sock], stdin=subprocess.PIPE)
+    p.wait_ready("on", 10)
+    said = t.refused(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+    check("as many of one user's: he is told", "8 connections of one user" in
+          said, said[-300:])
+    p.end()
+
+
 def without_right(t):
     """A daemon that cannot have memory counted."""
     t.cpd.kill()
@@ -943,6 +966,7 @@ def main():
     tap(t)
     addresses(t)
     not_to_be_had(t)
+    crowded(t)
     without_right(t)
     unasked(t)
     queues(t)

@@ -239,6 +239,8 @@ static void crowd(void **state)
 		fds[i] = client();
 	assert_int_equal(l.n, LINES_OF_USER);
 	last = client();
+	assert_string_equal(hear(last), "{\"error\": \"8 connections of one "
+					"user at a time\"}\n");
 	assert_null(hear(last));
 	assert_int_equal(l.n, LINES_OF_USER);
 	close(last);
@@ -431,6 +433,7 @@ static void burdened(void **state)
 	}
 	alarm(0);
 	assert_string_equal(hear(fd[0]), "you said x\n");
+	assert_non_null(strstr(hear(fd[LINES_OF_USER]), "at a time"));
 	assert_null(hear(fd[LINES_OF_USER]));
 	for (u32 i = 0; i <= LINES_OF_USER; i++)
 		close(fd[i]);
