@@ -128,10 +128,14 @@ static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
 			continue;
 		}
 		p = *out = plane_add(c, conf);
-		if (p && !spawn_lock(c, p))
+		if (!p)
+			return conf_error(e, -EBUSY,
+					  "ixcpd has %u dataplanes, and room "
+					  "for no more",
+					  c->n);
+		if (!spawn_lock(c, p))
 			return 0;
-		if (p)
-			plane_remove(c, p);
+		plane_remove(c, p);
 		err = -EAGAIN;
 	}
 	return conf_error(e, err, "%s grants %u at a time, which run already",

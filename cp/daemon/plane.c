@@ -103,6 +103,7 @@ void plane_remove(struct cpd *c, struct plane *p)
 static void declare(struct cpd *c, struct plane_conf *conf)
 {
 	struct plane *p = plane_find(c, conf->name);
+	char name[CPD_NAME];
 
 	if (p) {
 		free(p->conf);
@@ -112,9 +113,15 @@ static void declare(struct cpd *c, struct plane_conf *conf)
 		cores_change(c, p);
 		return;
 	}
+	snprintf(name, sizeof(name), "%s", conf->name);
 	p = plane_add(c, conf);
-	if (!p)
+	if (!p) {
+		fprintf(stderr,
+			"ixcpd: %s: there is no room beside %u dataplanes: "
+			"reload the settings when one has ended\n",
+			name, c->n);
 		return;
+	}
 	p->declared = true;
 	spawn_program(c, p);
 	p->held = p->marked = spawn_marked(c, p);

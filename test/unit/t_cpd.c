@@ -513,18 +513,23 @@ static bool is_to_ask_again(const char *why)
 	return again;
 }
 
+static void make_rule(struct rule *r, u32 dataplanes)
+{
+	*r = (struct rule){ .name = "p",
+			    .nic = "tap:t0,10.0.0.1/24",
+			    .ip = { .ip = be32(0x0a000002) },
+			    .cores = 1,
+			    .memory = 1ull << 40,
+			    .dataplanes = dataplanes };
+	snprintf(r->user, sizeof(r->user), "%u", nobody());
+	cpd.conf->rule[cpd.conf->nrules++] = r;
+}
+
 static void what_somebody_keeps_is_not_had_soon(void **state)
 {
 	static struct rule r;
 
-	r = (struct rule){ .name = "p",
-			   .nic = "tap:t0,10.0.0.1/24",
-			   .ip = { .ip = be32(0x0a000002) },
-			   .cores = 1,
-			   .memory = 1ull << 40,
-			   .dataplanes = 1 };
-	snprintf(r.user, sizeof(r.user), "%u", nobody());
-	cpd.conf->rule[cpd.conf->nrules++] = &r;
+	make_rule(&r, 1);
 	strcpy(confs[1].name, "p-1");
 	planes[1].granted = true;
 	planes[1].state = PLANE_STOPS;
@@ -534,20 +539,24 @@ static void what_somebody_keeps_is_not_had_soon(void **state)
 	assert_false(is_to_ask_again("at a time"));
 }
 
+/* Those that are declared no longer, and run, have places, too. */
+static void there_is_room_for_so_many(void **state)
+{
+	static struct rule r;
+
+	make_rule(&r, 1);
+	while (cpd.n < CPD_PLANES)
+		cpd.plane[cpd.n++] = &planes[0];
+	assert_false(is_to_ask_again("64 dataplanes, and room for no more"));
+}
+
 /* Of what is for a group others get some, too. */
 static void one_user_has_his_part(void **state)
 {
 	static struct rule r;
 
-	r = (struct rule){ .name = "p",
-			   .nic = "tap:t0,10.0.0.1/24",
-			   .ip = { .ip = be32(0x0a000002) },
-			   .cores = 1,
-			   .memory = 1ull << 40,
-			   .dataplanes = 3,
-			   .each = 1 };
-	snprintf(r.user, sizeof(r.user), "%u", nobody());
-	cpd.conf->rule[cpd.conf->nrules++] = &r;
+	make_rule(&r, 3);
+	r.each = 1;
 	strcpy(confs[1].name, "p-1");
 	snprintf(confs[1].owner, sizeof(confs[1].owner), "%u", nobody());
 	planes[1].granted = true;
@@ -756,6 +765,7 @@ int main(void)
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
 		cmocka_unit_test_setup(what_somebody_keeps_is_not_had_soon,
 				       begin),
+		cmocka_unit_test_setup(there_is_room_for_so_many, begin),
 		cmocka_unit_test_setup(one_user_has_his_part, begin),
 		cmocka_unit_test_setup(cores_follow_what_is_said,
 				       begin_granted),
