@@ -103,6 +103,7 @@ static int keep(struct keep *k)
 
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
+	cfg.kin = (u64)k->uid + 1;
 	snprintf(ask.path, sizeof(ask.path), "%s/ixcpd.sock", k->conf.stat_dir);
 	join_groups(k);
 	return grant_keep(k->conn, &cfg, &holder, until);

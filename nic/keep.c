@@ -126,7 +126,7 @@ static int open_tap(struct keep *k, char *why)
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(k->cfg.spec + 4, ","),
 		 k->cfg.spec + 4);
-	if (k->nic || !linux_ifinfo(name, &info))
+	if (k->nic || (!k->cfg.shared && !linux_ifinfo(name, &info)))
 		return nic_fail(-EBUSY, why, NIC_WHY,
 				"TAP device %s is there already", name);
 	err = nic_open(&k->cfg, &k->nic, why, NIC_WHY);
@@ -294,7 +294,9 @@ static bool await(const struct keep *k, const int until[2])
 
 static void take_back(struct keep *k)
 {
-	if (k->index)
+	bool last = !k->nic || !k->nic->leave || k->nic->leave(k->nic);
+
+	if (k->index && last)
 		linux_link_delete(k->index);
 	if (k->nic && !k->tap)
 		xdp_pass_close(k->nic, &k->passed);

@@ -63,6 +63,9 @@ struct nic_config {
 	 * TAP device: one other may, which is our successor, or predecessor. */
 	bool shared;
 	u32 first_queue;
+	/* Of a TAP device: he has said the same here. 0: root's own. Others are
+	 * not beside each other, nor on a device that was there before. */
+	u64 kin;
 
 	/* Memory that packets lie in: page aligned, contiguous, the caller's,
 	 * mapped until nic_close().
@@ -151,6 +154,9 @@ struct nic {
 	/* New flows go to the successor from now on, if there is one that
 	 * serves: its process, or 0. With @back, to us again. Memory only. */
 	u32 (*pass)(struct nic *nic, bool back);
+	/* Before close(): what comes is the other one's. Are we the last? NULL:
+	 * yes. */
+	bool (*leave)(struct nic *nic);
 	/* Between two lives of an application the packet memory is replaced,
 	 * at the same addresses: the NIC lets go of it, and with it of all
 	 * buffers that it has; and takes what is there then. The interface

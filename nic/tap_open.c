@@ -277,12 +277,20 @@ static u32 pass(struct nic *nic, bool back)
 	return tap_share_pass(steering(nic), back);
 }
 
-/* Who has it already, if anybody: before there are queues of ours. */
-static int join(struct tap_nic *t, const struct linux_ifinfo *info,
-		const char *ifname, char *why, size_t why_len)
+static bool leave(struct nic *nic)
 {
-	int err = tap_share_join(&t->steer, info->index, info->rx_queues);
-	bool nobodys = err == -ENOENT && !info->rx_queues; /* made, and left */
+	return tap_share_leave(steering(nic));
+}
+
+/* Who has it already, if anybody: before there are queues of ours. */
+static int join(struct tap_nic *t, const struct nic_config *cfg,
+		const struct linux_ifinfo *info, const char *ifname, char *why,
+		size_t why_len)
+{
+	int err = tap_share_join(&t->steer, info->index, info->rx_queues,
+				 cfg->kin);
+	/* Made, and left. */
+	bool nobodys = err == -ENOENT && !info->rx_queues && !cfg->kin;
 
 	if (!err || nobodys)
 		return 0;
@@ -306,9 +314,10 @@ static int steer(struct tap_nic *t, const struct nic_config *cfg, u32 others)
 	if (t->steer.vars)
 		tap_share_enter(&t->steer, others, n);
 	else if (n > 1 || cfg->shared)
-		err = tap_steer_attach(
-			&t->steer, t->queues[0].q.fd, n,
-			cfg->shared ? max(n * cfg->conns, 1u) : 0, t->index);
+		err = tap_steer_attach(&t->steer, t->queues[0].q.fd, n,
+				       cfg->shared ? max(n * cfg->conns, 1u)
+						   : 0,
+				       cfg->kin, t->index);
 	if (!t->steer.vars)
 		return err;
 	tap_steer_set(&t->steer, t->nic.group_owner);
@@ -319,6 +328,7 @@ static int steer(struct tap_nic *t, const struct nic_config *cfg, u32 others)
 		t->nic.flow_parts = flow_parts;
 		t->nic.serves = serves;
 		t->nic.pass = pass;
+		t->nic.leave = leave;
 	}
 	return 0;
 }
@@ -368,7 +378,7 @@ static int start(struct tap_nic *t, const struct nic_config *cfg,
 	int err = 0, no_steer;
 
 	if (cfg->shared && !is_new)
-		err = join(t, &info, s->ifname, why, why_len);
+		err = join(t, cfg, &info, s->ifname, why, why_len);
 	if (!err)
 		err = open_queues(t, cfg, s->ifname, why, why_len);
 	if (err)

@@ -155,12 +155,16 @@ static int claim(struct tap_steering *s, u32 others)
 	return 0;
 }
 
-int tap_share_join(struct tap_steering *s, int ifindex, u32 others)
+int tap_share_join(struct tap_steering *s, int ifindex, u32 others, u64 kin)
 {
 	u32 other;
 
 	if (!find(s, ifindex))
 		return -ENOENT;
+	if (s->vars->kin != kin) {
+		forget(s);
+		return -EPERM;
+	}
 	if (claim(s, others)) {
 		forget(s);
 		return -EBUSY;
@@ -213,6 +217,10 @@ void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues)
 
 bool tap_share_leave(struct tap_steering *s)
 {
+	/* It may be another one's by now. */
+	if (s->left)
+		return s->last;
+	s->left = true;
 	s->vars->count[s->place] = 0;
 	s->vars->serving[s->place] = 0;
 	store_release(place_of(s, s->place), 0);
@@ -220,7 +228,8 @@ bool tap_share_leave(struct tap_steering *s)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (READ_ONCE(s->vars->count[!s->place]))
 		s->vars->heir = !s->place;
-	return !lives(s, !s->place);
+	s->last = !lives(s, !s->place);
+	return s->last;
 }
 
 /* ---- what the two tell each other */

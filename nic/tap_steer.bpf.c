@@ -36,6 +36,7 @@ volatile __u32 ifindex;
 volatile __u32 mask; /* entries of flows - 1 */
 volatile __u64 key;  /* of their hashes */
 volatile __u64 netns;
+volatile __u64 kin; /* struct nic_config */
 
 /* ... and what else a place tells the other one. */
 volatile __u64 who[PLACES];	/* linux_life() */

@@ -77,7 +77,7 @@ static int map_flows(struct tap_steering *s, u32 entries)
 }
 
 int tap_steer_attach(struct tap_steering *s, int fd, u32 nqueues, u32 flows,
-		     int ifindex)
+		     u64 kin, int ifindex)
 {
 	int err = load(&s->skel, flows), prog;
 
@@ -86,6 +86,7 @@ int tap_steer_attach(struct tap_steering *s, int fd, u32 nqueues, u32 flows,
 	s->vars = s->skel->bss;
 	s->place = 0;
 	s->vars->count[0] = nqueues;
+	s->vars->kin = kin;
 	err = flows ? map_flows(s, entries_for(flows)) : 0;
 	if (err)
 		goto fail;

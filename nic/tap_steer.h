@@ -25,13 +25,14 @@ struct tap_steering {
 	u32 place;		     /* ours, in @vars */
 	struct flows flows;	     /* .entry NULL: the device is not shared */
 	size_t flows_len;	     /* bytes */
+	bool left, last; /* no place is ours any more, or anybody's */
 };
 
 /* For the device that @fd is a queue of, which has @nqueues; @flows: so many
- * may be known, at least, to be ours where it is shared, 0: it is not. 0; or
- * -errno, and the device chooses as it did. */
+ * may be known, at least, to be ours where it is shared, by who is of @kin, 0:
+ * it is not. 0; or -errno, and the device chooses as it did. */
 int tap_steer_attach(struct tap_steering *s, int fd, u32 nqueues, u32 flows,
-		     int ifindex);
+		     u64 kin, int ifindex);
 
 /* The packets that come from now on. Memory only: no right is needed. */
 void tap_steer_set(struct tap_steering *s, const u8 owner[RSS_TABLE]);
@@ -49,11 +50,11 @@ void tap_share_mark(struct tap_steering *s, int ifindex);
 /* Finds the dataplane that has device @ifindex, of which there are @others
  * queues. 0: a place beside it is ours, and packets come to us once
  * tap_share_enter() says that @nqueues follow those; or -errno: -ENOENT, nobody
- * shares it; -EBUSY, two do. */
-int tap_share_join(struct tap_steering *s, int ifindex, u32 others);
+ * shares it; -EPERM, with those of another @kin; -EBUSY, two do. */
+int tap_share_join(struct tap_steering *s, int ifindex, u32 others, u64 kin);
 void tap_share_enter(struct tap_steering *s, u32 others, u32 nqueues);
 
-/* Are we the last? */
+/* Are we the last? However often it is asked. */
 bool tap_share_leave(struct tap_steering *s);
 
 /* The thread of queue @i listens. */

@@ -46,6 +46,41 @@ static bool divided(const struct conf *a, const struct conf *b)
 	return a->nic_shared && b->nic_shared && !strcmp(a->nic, b->nic);
 }
 
+static bool same_rule(const char *a, const char *b)
+{
+	const char *dash = strrchr(a, '-'), *other = strrchr(b, '-');
+
+	return dash && other && dash - a == other - b &&
+	       !strncmp(a, b, (size_t)(dash - a));
+}
+
+/* One user's, and its successor, on a device that a rule has granted him. */
+static bool succeeds(const struct claim *c, const struct claim *o)
+{
+	return c->owner && o->owner && !strcmp(c->owner, o->owner) &&
+	       same_rule(c->name, o->name) && divided(c->conf, o->conf) &&
+	       !strncmp(c->conf->nic, "tap:", 4);
+}
+
+static int check_successor(const struct claim *c, const struct claim *others,
+			   u32 n, struct conf_err *e)
+{
+	const struct claim *before = NULL;
+	char who[80];
+
+	for (u32 i = 0; i < n; i++) {
+		if (!succeeds(c, &others[i]))
+			continue;
+		if (before)
+			return conf_error(e, -EBUSY,
+					  "%s is %s, and its successor's: one "
+					  "of them is to end first",
+					  c->conf->nic, owner(before, who));
+		before = &others[i];
+	}
+	return 0;
+}
+
 static int check_queues(const struct claim *c, const struct claim *o,
 			struct conf_err *e)
 {
@@ -66,13 +101,13 @@ static int check_nic(const struct claim *c, const struct claim *o,
 
 	/* A wire has two ends: the third one is refused by the wire. */
 	if (strcmp(c->conf->nic, o->conf->nic) ||
-	    !strncmp(c->conf->nic, "wire:", 5))
+	    !strncmp(c->conf->nic, "wire:", 5) || succeeds(c, o))
 		return 0;
 	port = common_port(c->conf, o->conf);
 	if (c->conf->dp.net.ports_only && o->conf->dp.net.ports_only && port)
 		return conf_error(e, -EBUSY, "port %u of %s is %s", port,
 				  c->conf->nic, owner(o, who));
-	if (divided(c->conf, o->conf))
+	if (divided(c->conf, o->conf) && strncmp(c->conf->nic, "tap:", 4))
 		return check_queues(c, o, e);
 	return conf_error(e, -EBUSY, "%s is %s", c->conf->nic, owner(o, who));
 }
@@ -132,7 +167,7 @@ static int check_memory(const struct claim *c, const struct claim *others,
 int claim_check(const struct claim *c, const struct claim *others, u32 n,
 		const struct claim_limits *l, struct conf_err *e)
 {
-	int err = 0;
+	int err = check_successor(c, others, n, e);
 
 	for (u32 i = 0; i < n && !err; i++) {
 		err = check_nic(c, &others[i], e);

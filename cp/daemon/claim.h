@@ -15,6 +15,7 @@ struct claim {
 	u32 min_cores;		 /* those that are never taken away */
 	u32 threads;		 /* queues, too */
 	u64 memory;
+	const char *owner; /* of what a rule has granted, RULE-N; else NULL */
 };
 
 struct claim_limits {

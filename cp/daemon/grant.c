@@ -198,8 +198,10 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 {
 	int err;
 
+	snprintf(p->conf->owner, sizeof(p->conf->owner), "%u", w->peer->uid);
+	p->granted = true;
 	p->conf->ix = w->conf;
-	p->conf->ix.nic_shared = false;
+	p->conf->ix.nic_shared &= !strncmp(w->conf.nic, "tap:", 4);
 	p->conf->ix.nic_queue = 0;
 	p->conf->min_cores = p->conf->max_cores = w->threads;
 	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
@@ -301,8 +303,7 @@ static int begin(struct cpd *c, struct plane *p, const struct lines_peer *peer,
 {
 	int err;
 
-	snprintf(p->conf->owner, sizeof(p->conf->owner), "%u", peer->uid);
-	p->granted = p->fixed = p->wanted = true;
+	p->fixed = p->wanted = true;
 	p->pid = peer->pid;
 	p->pid_fd = hold_process(peer, e);
 	if (p->pid_fd < 0)

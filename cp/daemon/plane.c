@@ -188,6 +188,7 @@ static struct claim claim_of(const struct plane *p)
 				     : min(p->conf->min_cores, n),
 		.threads = n,
 		.memory = p->memory,
+		.owner = p->granted ? p->conf->owner : NULL,
 	};
 }
 

@@ -13,6 +13,7 @@ die in between, and keep what they were passed. Linux is the other end.
       alice's echo     7, or all of 10.88.0.5, 10.88.0.6 and fd88::5
     Linux 10.86.0.1  t0 = TAP = alice's echo 10.86.0.2
     Linux 10.89.0.1  t6 = TAP = alice's echo 10.89.0.2, 10.89.0.3 and fd89::2
+    Linux 10.90.0.1  t7 = TAP = alice's echo 10.90.0.2, and its successor
 
     user.py IXCPD IX ECHO IXLOAD"""
 
@@ -35,11 +36,29 @@ from lab import (Cannot, Lab, Process, Veth, check, finish, sh, skip, wait_for)
 ALICE, MALLORY, STRANGER = 12345, 12346, 12347
 SERVER, OTHER, TAP = "10.84.0.1", "10.85.0.1", "10.86.0.2"
 TWO = "10.88.0.1"
+PAIR = "10.90.0.2"
 MANY = "10.89.0.2/24", "10.89.0.3/24", "fd89::2/64"
 WHOLE = "10.88.0.5/24", "10.88.0.6/24", "fd88::5/64"
 CLIENT = ("import socket, sys; s = socket.create_connection((sys.argv[1], "
           "int(sys.argv[2])), 20); s.settimeout(20); s.sendall(b'hello'); "
           "sys.stdout.write(s.recv(1000).decode())")
+# A connection under way, or one after the other, until it is told to end: how
+# many pieces came back, or connections were answered, a line each.
+TALK = """
+import select, socket, sys, time
+address, one = (sys.argv[1], 7), sys.argv[2] == "one"
+s = socket.create_connection(address, 30)
+while not select.select([sys.stdin], [], [], 0.01)[0]:
+    if not one:
+        s = socket.create_connection(address, 60)
+    s.settimeout(60)
+    s.sendall(b"hello")
+    if s.recv(9) != b"hello":
+        sys.exit("other bytes")
+    print("good", flush=True)
+    if not one:
+        s.close()
+"""
 OPEN, BIND, SUSPEND, GROUPS, LOAD = range(5)
 VERSION = 2
 MB = 1 << 20
@@ -60,6 +79,8 @@ def rules():
                  "cores": 2, "memory": "512M"},
         "many": {"user": str(ALICE), "nic": "tap:t6,10.89.0.1/24",
                  "ip": ",".join(MANY)},
+        "pair": {"user": f"{ALICE},{MALLORY}", "nic": "tap:t7,10.90.0.1/24",
+                 "ip": PAIR + "/24", "dataplanes": 4},
         "whole": {"user": str(ALICE), "nic": "xdp:ix2", "ip": ",".join(WHOLE),
                   "cores": 2, "memory": "512M"},
         "left": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "8",
@@ -90,8 +111,10 @@ class Test:
                 "--domain", "process", *SMALL, *options, "--", self.args.echo]
 
     def start(self, uid, *options, arguments=()):
-        p = Process(self.lab, [*self.command(uid, *options), *arguments])
+        command = self.command(uid, *options)
+        p = Process(self.lab, [*command, *arguments])
         p.wait_ready("ix: domain", 20)
+        p.stat_dir = command[command.index("--stat_dir") + 1]
         return p
 
     def refused(self, uid, *options):
@@ -277,6 +300,91 @@ def addresses(t):
             "ip", "-n", t.net.names["s"], "maddr", "show", "dev", "ix2")))
 
 
+class Talk(Process):
+    def __init__(self, t, how):
+        super().__init__(t.lab, [*t.net.on("s"), sys.executable, "-c", TALK,
+                                 PAIR, how], stdin=subprocess.PIPE)
+        self.wait_ready("good", 20)
+
+    def n(self):
+        return self.said().count("good")
+
+    def more(self, seconds=20):
+        n = self.n()
+        return wait_for(lambda: self.n() > n + 1 or
+                        self.poll() is not None, seconds) and \
+            self.poll() is None
+
+    def whole(self):
+        """Its end."""
+        self.stdin.close()
+        return self.wait(70) == 0
+
+
+def successor(t):
+    """It is there before the one that is drained has ended."""
+    def start():
+        return t.start(ALICE, "--nic", "tap:t7", "--ip", PAIR + "/24",
+                       "--nic_shared")
+
+    def left():
+        return {x for x in t.names() if x.startswith("pair-")}
+
+    def refused(what, uid, words, *options):
+        said = t.refused(uid, "--nic", "tap:t7", "--ip", PAIR + "/24",
+                         *options)
+        check(f"... {what} is refused", words in said, said[-300:])
+
+    old = start()
+    talk, knocks = Talk(t, "one"), Talk(t, "many")
+    refused("another user's", MALLORY, ": tap:t7,10.90.0.1/24 is pair-1's",
+            "--nic_shared")
+    refused("one that does not share", ALICE, "t7,10.90.0.1/24 is pair-1's")
+    new = start()
+    check("a successor of the same user is there", left() ==
+          {"pair-1", "pair-2"} and talk.more() and knocks.more())
+    refused("a third one", ALICE, "and its successor's", "--nic_shared")
+    drain = Process(t.lab, [*as_user(ALICE), t.args.ix, "drain", "--dir",
+                            old.stat_dir])
+    time.sleep(2)
+    check("old connections go on", talk.more() and old.poll() is None)
+    check("... and come to their end, whole", talk.whole(), talk.said()[-200:])
+    check("then it ends", drain.wait(30) == 0 and wait_for(
+        lambda: old.poll() is not None), drain.said())
+    check("new ones are the successor's, and none was refused",
+          knocks.more(60) and new.poll() is None, knocks.said()[-300:])
+    check("... which has the device alone", wait_for(
+        lambda: left() == {"pair-2"}) and t.link("t7"))
+    heir = start()
+    heir.kill()
+    check("a successor is killed: nothing has changed", wait_for(
+        lambda: left() == {"pair-2"}) and knocks.more() and t.link("t7"))
+    heir = start()
+    t.cpd.kill()
+    t.cpd.start()
+    check("another daemon knows both", wait_for(lambda: [
+        t.cpd.planes().get(x, {}).get("state")
+        for x in ("pair-1", "pair-2")] == ["up", "up"]))
+    refused("a third one", ALICE, "and its successor's", "--nic_shared")
+    new.kill()
+    check("who is killed has a successor, too", wait_for(
+        lambda: left() == {"pair-1"}) and t.client(PAIR, 7, "s"))
+    new = start()
+    os.kill(t.keeper("pair-1"), signal.SIGKILL)
+    check("so has who loses his keeper", wait_for(
+        lambda: left() == {"pair-2"}) and t.client(PAIR, 7, "s"))
+    knocks.kill()
+    new.end()
+    heir.end()
+    check("in the end the device is removed", wait_for(
+        lambda: not left() and not t.link("t7")))
+    said, status = lies(t, "heirs")
+    check("who asks for ever more has two", not said and status == 0,
+          f"{status} {said[-400:]}")
+    check("... no longer than he is there", wait_for(
+        lambda: not left() and not t.link("t7")))
+
+
 def not_to_be_had(t):
     """Granted, but the machine has not got it: he is told so."""
     said = t.refused(ALICE, "--nic", "xdp:ix0", "--ports_only", "--port", "9",
@@ -293,12 +401,13 @@ def not_to_be_had(t):
                              "--pages", "huge")
             check("large pages, of which there are none", "huge" in said,
                   said[-300:])
-    said = t.refused(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24",
+    said = t.refused(ALICE, "--nic", "xdp:ix0", "--ports_only", "--port", "7",
                      "--nic_shared")
-    check("a device to share with a successor", "nic_shared" in said and
+    check("AF_XDP to share with a successor", "nic_shared" in said and
           "ix drain" in said, said[-300:])
     check("... nothing of it is left", wait_for(
-        lambda: not {"wide-1", "tap-1"} & t.names() and not t.link("t0")))
+        lambda: not {"wide-1", "tap-1", "web-1"} & t.names() and
+        not t.link("t0")))
 
 
 def crowded(t):
@@ -757,6 +866,21 @@ def tap_of(path, threads=1):
                               ip="10.87.0.2/24", ports_only="false")
 
 
+def lie_heirs(path):
+    """One successor after the other, while all are there."""
+    held = []
+    for _ in range(20):
+        liar = Liar(path)
+        answer = liar.ask(nic="tap:t7", port="", ip=PAIR + "/24",
+                          ports_only="false", nic_shared="true")
+        if "ok" in answer:
+            held.append((liar, *liar.request(OPEN)))
+        elif "and its successor's" not in answer["error"]:
+            print(answer, flush=True)
+    if [x[1] for x in held] != [0, 0]:
+        print("granted:", held, flush=True)
+
+
 def lie_load(path):
     """About where it runs, and what it has to do there."""
     def has():
@@ -965,6 +1089,7 @@ def main():
     t = Test(args, lab, net, cpd)
     tap(t)
     addresses(t)
+    successor(t)
     not_to_be_had(t)
     crowded(t)
     without_right(t)

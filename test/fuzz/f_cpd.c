@@ -123,8 +123,9 @@ int __wrap_spawn_write_settings(const struct cpd *c, const struct plane *p)
 	invariant(conf->cores.n && conf->cores.n <= r->cores);
 	invariant(p->memory <= r->memory);
 	invariant(p->memory >= plane_memory(conf, conf->cores.n));
-	invariant(conf->nic_shared == !!r->queues[0]);
-	for (u32 i = 0; conf->nic_shared && i < conf->cores.n; i++)
+	invariant(conf->nic_shared == !!r->queues[0] ||
+		  !strncmp(conf->nic, "tap:", 4));
+	for (u32 i = 0; r->queues[0] && i < conf->cores.n; i++)
 		invariant(rule_lists(r->queues, conf->nic_queue + i));
 	check_addresses(r, conf);
 	if (r->ports[0])

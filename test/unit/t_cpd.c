@@ -233,7 +233,7 @@ static const char *beside(struct conf a, struct conf b, u64 memory)
 	struct claim c = {
 		.name = "new", .conf = &a, .threads = 2, .memory = memory
 	};
-	struct claim o = { "old", 7, &b, 1, 2, 64 * MB };
+	struct claim o = { "old", 7, &b, 1, 2, 64 * MB, NULL };
 	struct claim_limits l = { &none, 100 * MB };
 
 	e.text[0] = 0;
@@ -306,6 +306,36 @@ static void queues_are_one_s(void **state)
 	set(&b, "port", "81,80");
 	assert_string_equal(beside(b, a, 0),
 			    "port 80 of xdp:a is old's (process 7)");
+}
+
+/* Of a user, and one rule: it and its successor. */
+static void a_device_is_a_pair_s(void **state)
+{
+	static const struct conf_cores none;
+	const struct claim_limits l = { &none, 1024 * MB };
+	struct conf a = on("tap:a", "10.0.0.1/24", "");
+	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17" };
+	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17" },
+			     { "r-2", 8, &a, 1, 1, MB, "17" } };
+	struct conf_err e;
+
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	set(&a, "nic_shared", "true");
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), 0);
+	assert_int_equal(claim_check(&c, o, 2, &l, &e), -EBUSY);
+	assert_string_equal(e.text, "tap:a is r-1's (process 7), and its "
+				    "successor's: one of them is to end first");
+	o[0].owner = "18";
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	o[0].owner = NULL; /* root's, which is called so */
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	o[0].owner = "17";
+	o[0].name = "rr-1";
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	o[0].name = "r-1";
+	a = on("xdp:a", "10.0.0.1/24", "80");
+	set(&a, "nic_shared", "true");
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 }
 
 static void memory_is_accounted(void **state)
@@ -755,6 +785,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_one_s),
 		cmocka_unit_test(ports_are_one_s),
 		cmocka_unit_test(queues_are_one_s),
+		cmocka_unit_test(a_device_is_a_pair_s),
 		cmocka_unit_test(memory_is_accounted),
 		cmocka_unit_test(cores_are_chosen_apart),
 		cmocka_unit_test_setup(everybody_may_look, begin),

@@ -38,15 +38,23 @@ static struct shared {
 	char why[NIC_WHY];
 } * shared;
 
-static int open_shared(const char *ifname, struct nic **nic, char why[NIC_WHY])
+static int open_of(u64 kin, const char *ifname, struct nic **nic,
+		   char why[NIC_WHY])
 {
 	char spec[32];
-	struct nic_config cfg = {
-		.spec = spec, .nqueues = 1, .shared = true, .conns = 100
-	};
+	struct nic_config cfg = { .spec = spec,
+				  .nqueues = 1,
+				  .shared = true,
+				  .kin = kin,
+				  .conns = 100 };
 
 	snprintf(spec, sizeof(spec), "tap:%s", ifname);
 	return nic_open(&cfg, nic, why, NIC_WHY);
+}
+
+static int open_shared(const char *ifname, struct nic **nic, char why[NIC_WHY])
+{
+	return open_of(0, ifname, nic, why);
 }
 
 static struct nic *open_first(const char *ifname)
@@ -284,6 +292,43 @@ static void test_stranger(void **state)
 	nic_close(nic);
 }
 
+static void is_refused(u64 kin, const char *ifname)
+{
+	char why[NIC_WHY] = "";
+	struct nic *nic;
+
+	assert_int_equal(open_of(kin, ifname, &nic, why), -EBUSY);
+	assert_non_null(strstr(why, "another program"));
+}
+
+/* Two users' are not beside each other, nor beside root's, nor on a device that
+ * was there; and the last of two knows that it is. */
+static void test_kin(void **state)
+{
+	char why[NIC_WHY];
+	struct nic *nic[2];
+	int fd;
+
+	assert_int_equal(open_of(7, "ixs5", &nic[0], why), 0);
+	is_refused(0, "ixs5");
+	is_refused(8, "ixs5");
+	assert_int_equal(open_of(7, "ixs5", &nic[1], why), 0);
+	assert_false(nic[0]->leave(nic[0]));
+	nic_close(nic[0]);
+	assert_true(nic[1]->leave(nic[1]));
+	nic_close(nic[1]);
+	nic[0] = open_first("ixs6");
+	is_refused(7, "ixs6");
+	nic_close(nic[0]);
+	fd = plain_queue("ixs7");
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	close(fd);
+	is_refused(7, "ixs7");
+	fd = plain_queue("ixs7");
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 0), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_liar),
 		cmocka_unit_test(test_stranger),
+		cmocka_unit_test(test_kin),
 	};
 	struct tap_steer *prog;
 
