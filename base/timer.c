@@ -75,12 +75,13 @@ static u32 next_busy(const u64 busy[WHEEL_SLOTS / 64], u32 from)
 	return WHEEL_SLOTS;
 }
 
-/* The slot that comes next, and the first tick in it. At least one timer must
- * be set. */
-static u32 next_slot(const struct wheel *w, u32 *level, u32 *slot)
+/* The slot that comes next, and the first tick in it; false: none does. */
+static bool next_slot(const struct wheel *w, u32 *level, u32 *slot, u32 *tick)
 {
 	u32 own;
 
+	if (!w->count)
+		return false;
 	*level = 0;
 	*slot = next_busy(w->busy[0], w->tick & 255);
 	while (*slot == WHEEL_SLOTS && *level < WHEEL_LEVELS - 1) {
@@ -90,27 +91,25 @@ static u32 next_slot(const struct wheel *w, u32 *level, u32 *slot)
 	if (*slot == WHEEL_SLOTS)
 		*slot = next_busy(w->busy[*level], 0);
 	own = w->tick >> 8 * *level;
-	return (own + (u8)(*slot - own)) << 8 * *level;
+	*tick = (own + (u8)(*slot - own)) << 8 * *level;
+	return *slot != WHEEL_SLOTS;
 }
 
 /* Takes all timers before @end off the wheel, into @due, in order. Each counts
- * as set until it runs. */
+ * as set until it runs. None is looked at here: with many they are in no cache,
+ * and each says where the next one is. */
 static void collect(struct wheel *w, struct list *due, u32 end)
 {
-	u32 left = w->count;
+	struct list moving, *node;
+	u32 level, slot, tick;
 
-	while (left) {
-		u32 level, slot, tick = next_slot(w, &level, &slot);
-		struct list moving, *node;
-
+	while (next_slot(w, &level, &slot, &tick)) {
 		/* An upper slot that begins at @end is entered, too. */
 		if (tick_before(end, tick) || (tick == end && !level))
 			break;
 		w->tick = tick;
 		w->busy[level][slot / 64] &= ~(1ull << slot % 64);
 		if (!level) {
-			list_for_each (node, &w->slots[0][slot])
-				left--;
 			list_splice(due, &w->slots[0][slot]);
 			continue;
 		}
@@ -145,9 +144,8 @@ u64 wheel_next(const struct wheel *w, u64 now)
 {
 	u32 level, slot, tick;
 
-	if (!w->count)
+	if (!next_slot(w, &level, &slot, &tick))
 		return UINT64_MAX;
-	tick = next_slot(w, &level, &slot);
 	if (!tick_before(tick_of(now), tick))
 		return 0;
 	return ((u64)(tick - tick_of(now)) << TICK_SHIFT) -
