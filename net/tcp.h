@@ -202,7 +202,7 @@ struct tcp_conn {
 	u16 ts_recent_at; /* when, in units of 2^40 ns: 18 minutes */
 	u8 keep_probes;
 	u8 ooo_runs; /* in ooo */
-	u32 keep_at; /* tick: keepalive, or an orphan's end */
+	u32 last_tx; /* tick of the last segment with data from us */
 
 	/* --- line 3: timing; ticks are wheel ticks, 0: not set */
 	u32 srtt, rttvar;    /* us << 3, us << 2 (RFC 6298) */
@@ -210,7 +210,7 @@ struct tcp_conn {
 	u32 rtt_seq, rtt_at; /* timed sequence; when, in us */
 	u32 rto_at, delack_at;
 	u32 persist_at; /* set: data waits, and none is in flight */
-	u32 last_tx;	/* of the last segment with data from us */
+	u32 keep_at;	/* keepalive, or an orphan's end */
 	u32 ts_offset;
 	struct timer timer; /* the earliest of the *_at, or earlier */
 
