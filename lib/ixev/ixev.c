@@ -10,7 +10,13 @@
 
 #include "lib/ixev/priv.h"
 
-enum { BACKLOG = 1024 };
+enum {
+	BACKLOG = 1024,
+	/* Events that memory has to bring what the next ones need: one alone
+	 * is done before that is there. What stands behind the last one is
+	 * fetched for nothing. */
+	AHEAD = 3,
+};
 
 struct ixev_conn_ops ixev_ops;
 
@@ -158,11 +164,11 @@ static inline void cross_once(struct ixev_thread *t, bool wait)
 	ev = ix_event(t->ix, 0);
 	end = ev + ix_nevents(t->ix);
 	for (; ev < end; ev++) {
-		const char *ctx = ix_ptr(ev[1].cookie);
+		const char *ctx = ix_ptr(ev[AHEAD].cookie);
 
 		__builtin_prefetch(ctx);
 		__builtin_prefetch(ctx + 64);
-		__builtin_prefetch(ix_ptr(ev[1].addr));
+		__builtin_prefetch(ix_ptr(ev[AHEAD].addr));
 		on_event(t, ev);
 	}
 	if (unlikely(t->starved))
