@@ -14,6 +14,12 @@
 
 #include <errno.h>
 
+enum {
+	CACHE_LINE = 64,
+	PICKED = 64, /* at a time */
+	MANY = 1024, /* connections */
+};
+
 static bool has_room(const struct load_conn *c)
 {
 	return c->out < c->t->pipeline && c->left;
@@ -30,16 +36,43 @@ static void fill_closed(struct load_conn *c)
 		c->t->proto->flush(c);
 }
 
+/* Where there are many, their memory is in no cache: all of it comes in the
+ * time of one. */
+static void fetch(const struct load_thread *t, struct load_conn *const *conns,
+		  uint32_t n)
+{
+	for (uint32_t k = 0; k < n; k++)
+		for (size_t i = 0; i < t->backend->conn_bytes; i += CACHE_LINE)
+			__builtin_prefetch((const char *)conns[k] + i);
+	for (uint32_t k = 0; k < n; k++)
+		__builtin_prefetch(conns[k]->reqs);
+}
+
+static void ask(struct load_conn *c)
+{
+	struct load_thread *t = c->t;
+
+	if (c->state == CONN_OPEN && has_room(c) && load_make(c, t->now))
+		t->proto->flush(c);
+}
+
 /* Not all may be open, or have room: what is left is tried in the next turn. */
 void load_spread(struct load_thread *t)
 {
-	for (uint32_t i = 2 * t->active; i && t->out < t->active; i--) {
-		struct load_conn *c =
-			load_conn_at(t, rng_below(&t->rng, t->nconns));
+	struct load_conn *picked[PICKED];
+	uint32_t n;
 
-		if (c->state == CONN_OPEN && has_room(c) &&
-		    load_make(c, t->now))
-			t->proto->flush(c);
+	for (uint32_t i = 2 * t->active; i && t->out < t->active; i -= n) {
+		n = t->active - t->out;
+		n = n < i ? n : i;
+		n = n < PICKED ? n : PICKED;
+		for (uint32_t k = 0; k < n; k++)
+			picked[k] =
+				load_conn_at(t, rng_below(&t->rng, t->nconns));
+		if (t->nconns >= MANY)
+			fetch(t, picked, n);
+		for (uint32_t k = 0; k < n; k++)
+			ask(picked[k]);
 	}
 }
 
