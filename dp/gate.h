@@ -33,6 +33,13 @@ static inline bool handle_fits(u64 handle, u32 kind, u32 gen)
 		(gen & HANDLE_GEN_MASK));
 }
 
+/* May we look at the slot that it names? */
+static inline bool is_ours(const struct dp *dp, u64 handle)
+{
+	return handle_index(handle) <
+	       dp->slots_of[(u8)(handle >> HANDLE_KIND_SHIFT)];
+}
+
 /* Slots lie among those of all threads: no look at one unless its flow group is
  * ours. A connection keeps its whole handle, so that one comparison checks flow
  * group, generation and index. The slot's generation changes when TCP frees it;
@@ -42,8 +49,7 @@ static inline struct tcp_conn *conn_at(struct dp *dp, u64 handle)
 {
 	struct tcp_conn *c;
 
-	if (unlikely(handle_index(handle) >=
-		     dp->slots_of[(u8)(handle >> HANDLE_KIND_SHIFT)]))
+	if (unlikely(!is_ours(dp, handle)))
 		return NULL;
 	c = &dp->net.tcp.conns[handle_index(handle)];
 	return likely(handle == c->handle) ? c : NULL;

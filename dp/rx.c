@@ -5,6 +5,7 @@
  * bounds how long the last packet of a batch waits for the first one's work.
  */
 #include "dp/dp.h"
+#include "net/tcp_table.h"
 
 /* A copy to every other thread. */
 static void share(struct dp *dp, const struct mbuf *m)
@@ -117,6 +118,8 @@ static u32 receive_nic(struct dp *dp, u64 now)
 		return 0;
 	if (!(nic->caps & NIC_RX_COPIES))
 		prefetch_headers(pkts, (u32)n);
+	if (unlikely(tcp_is_crowded(&dp->net.tcp)))
+		tcp_fetch_all(&dp->net, pkts, (u32)n);
 	count(dp->stat, (u32)n, bytes_of(pkts, (u32)n), delay);
 	if (unlikely(dp->capture.ring))
 		capture_rx(&dp->capture, pkts, (u32)n, now);

@@ -408,6 +408,24 @@ static inline s64 call(struct dp *dp, const struct ix_call *shared,
 			  now);
 }
 
+/* tcp_fetch_all() for calls: whoever asks has not just received. */
+static COLD void fetch(struct dp *dp, const struct ix_call *calls, u32 n)
+{
+	const struct tcp_conn *conn;
+
+	for (u32 i = 0; i < n; i++) {
+		u64 handle = READ_ONCE(calls[i].handle);
+
+		if (is_ours(dp, handle))
+			tcp_fetch(&dp->net.tcp.conns[handle_index(handle)]);
+	}
+	for (u32 i = 0; i < n; i++) {
+		conn = conn_at(dp, READ_ONCE(calls[i].handle));
+		if (conn)
+			tcp_fetch_beside(conn);
+	}
+}
+
 /* A batch with more calls than the array holds is refused whole: there is no
  * result to put an errno in, and nresults is 0. */
 void dp_dispatch(struct dp *dp, u64 now)
@@ -429,6 +447,8 @@ void dp_dispatch(struct dp *dp, u64 now)
 		dp->stat->calls_failed++;
 		return;
 	}
+	if (unlikely(tcp_is_crowded(&dp->net.tcp)))
+		fetch(dp, dp->down->calls, n);
 	end = dp->down->calls + n;
 	for (const struct ix_call *c = dp->down->calls; c < end; c++)
 		*result++ = call(dp, c, end, now);

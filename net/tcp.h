@@ -384,6 +384,7 @@ struct tcp {
 	u32 ncounted;	  /* confirmed connections, TIME-WAIT excluded */
 	u32 nhalf;	  /* in SYN-RECEIVED, of all listeners */
 	u32 nsilent;	  /* accepted, and nobody has said a word */
+	u32 crowd;	  /* so many, and they are fetched: tcp_fetch_all() */
 	u32 hand;	  /* where in the table tcp_relieve() looked last */
 	struct tcp_range *ranges;
 	struct ref32 range_free; /* list */
@@ -548,6 +549,10 @@ void tcp_reap(struct net *net);
  * and just the next segment of an established connection; returns how many. The
  * others are untouched. */
 u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
+
+/* Connections of packets that have just come are on their way from memory: of
+ * the whole batch, before the first of them is needed. */
+void tcp_fetch_all(const struct net *net, struct mbuf *const *pkts, u32 n);
 
 /* Takes @m, or false: net_leave(). */
 bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);

@@ -19,6 +19,8 @@ struct frame6 {
 /* These say something of sending only. */
 enum { FLAGS_IN = TCP_FAST_FLAGS | TCP_F_SHORT | TCP_F_PACED };
 
+enum { FETCHED = 64 /* connections at a time */ };
+
 static inline bool is_fast_segment(const struct tcp_fast_seg *s)
 {
 	u32 off_flags = load32(&s->tcp.off) & (0xffff & ~(TCP_PSH << 8));
@@ -254,4 +256,51 @@ u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now)
 {
 	return eth_is_ip6(pkts[0]) ? take_run6(net, pkts, n, now)
 				   : take_run4(net, pkts, n, now);
+}
+
+/* ---- ahead of it */
+
+u32 tcp_hash_ahead(const struct net *net, const struct mbuf *m)
+{
+	const u32 ts = TCP_FAST_LEN - TCP_LEN; /* segments may have none */
+	const struct frame *f = (const struct frame *)m->data;
+	const struct frame6 *f6 = (const struct frame6 *)m->data;
+	struct flow flow;
+
+	if (m->len >= sizeof(*f6) - ts && eth_is_ip6(m))
+		return f6->ip.next != IP_PROTO_TCP
+			       ? 0
+			       : tcp_hash6(net, &f6->ip.src, load32(&f6->seg));
+	if (m->len < sizeof(*f) - ts || f->ip.proto != IP_PROTO_TCP)
+		return 0;
+	flow = flow_received(&f->ip, &f->seg);
+	return tcp_hash(net, flow.addrs, flow.ports);
+}
+
+/* Three rounds, as each needs what the one before has fetched. */
+static void fetch(const struct net *net, struct mbuf *const *pkts, u32 n)
+{
+	const struct tcp *t = &net->tcp;
+	const struct tcp_conn *conns[FETCHED], *c;
+	u32 hash[FETCHED], found = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		hash[i] = tcp_hash_ahead(net, pkts[i]);
+		prefetch(&t->table[hash[i] >> t->table_shift]);
+	}
+	for (u32 i = 0; i < n; i++) {
+		c = tcp_first_at(t, hash[i]);
+		if (unlikely(!c))
+			continue;
+		tcp_fetch(c);
+		conns[found++] = c;
+	}
+	for (u32 i = 0; i < found; i++)
+		tcp_fetch_beside(conns[i]);
+}
+
+void tcp_fetch_all(const struct net *net, struct mbuf *const *pkts, u32 n)
+{
+	for (u32 i = 0; i < n; i += FETCHED)
+		fetch(net, pkts + i, min(n - i, (u32)FETCHED));
 }

@@ -44,4 +44,8 @@ static inline bool tcp_is_fast(const struct tcp_conn *c, u32 any)
 	       (c->flags & ~any) == TCP_F_TS;
 }
 
+/* The hash of the flow that @m seems to be of; 0: of none. Nothing of it is
+ * checked yet, so that it is good for fetching alone. */
+u32 tcp_hash_ahead(const struct net *net, const struct mbuf *m);
+
 #endif

@@ -4,7 +4,10 @@
 #include "net/tcp_int.h"
 #include "net/tcp_loss.h"
 
-enum { DELACK_OF_PEERS_US = 40000 /* Linux: TCP_DELACK_MIN */ };
+enum {
+	DELACK_OF_PEERS_US = 40000, /* Linux: TCP_DELACK_MIN */
+	CROWD = 1024, /* connections that a cache near the core may hold */
+};
 
 static u32 table_size(const struct tcp_conf *conf)
 {
@@ -70,6 +73,7 @@ void tcp_init(struct net *net, void *memory, struct tcp_conn *conns, u32 thread,
 	t->losses = carve(&mem, tcp_loss_bytes(conf));
 	t->losses_left = tcp_losses(conf);
 	t->ranges_left = conf->max_ranges;
+	t->crowd = CROWD;
 	t->copy_max = net->caps & NIC_TX_CSUM ? 0 : TCP_COPY_MAX;
 	timer_init(&t->watch, TIMER_SHARE);
 	t->challenge_second = UINT64_MAX;

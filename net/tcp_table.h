@@ -52,6 +52,17 @@ static inline struct tcp_conn *tcp_find_at(const struct net *net, u32 hash,
 	return NULL;
 }
 
+/* The first one with @hash, likely the one meant; NULL: there is none. */
+static inline const struct tcp_conn *tcp_first_at(const struct tcp *t, u32 hash)
+{
+	u32 i = hash >> t->table_shift;
+
+	while (t->table[i].conn.raw && t->table[i].hash != hash)
+		i = (i + 1) & t->table_mask;
+	return t->table[i].conn.raw ? &t->conns[ref32_index(t->table[i].conn)]
+				    : NULL;
+}
+
 static inline struct tcp_conn *tcp_find(const struct net *net, struct flow flow)
 {
 	return tcp_find_at(net, tcp_flow_hash(net, flow), flow);
@@ -112,6 +123,29 @@ static inline struct tcp_conn *tcp_go_round(const struct tcp *t, u32 *at,
 			return &t->conns[ref32_index(t->table[*at].conn)];
 	}
 	return NULL;
+}
+
+/* ---- fetching: where there are more connections than a cache holds, each is
+ * far away. A whole batch of them comes in the time of one. */
+
+static inline bool tcp_is_crowded(const struct tcp *t)
+{
+	return t->ncounted >= t->crowd;
+}
+
+/* What receiving and answering look at: all of it. */
+static inline void tcp_fetch(const struct tcp_conn *c)
+{
+	for (size_t i = 0; i < sizeof(*c); i += CACHE_LINE)
+		prefetch((const u8 *)c + i);
+}
+
+/* Once @c is there: its timer's neighbours in the wheel, which change when it
+ * is set anew. */
+static inline void tcp_fetch_beside(const struct tcp_conn *c)
+{
+	prefetch(c->timer.node.next);
+	prefetch(c->timer.node.prev);
 }
 
 void tcp_table_add(struct net *net, struct tcp_conn *c);

@@ -44,6 +44,7 @@ struct rig *fuzz_rig(struct fuzz_in *in)
 	r->conf.net.tcp.keep_probes = 3;
 	r->conf.net.tcp.challenge_interval_ms = 100;
 	rig_start(r);
+	r->dp.net.tcp.crowd = 0; /* what few connections never do */
 	rig_listen(r, 4);
 	return r;
 }

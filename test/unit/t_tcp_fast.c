@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/errno.h"
 #include "base/word.h"
 #include "net/tcp_answer.h"
 
@@ -192,6 +193,69 @@ static void answers_far_away(void **state)
 	rig_end(p.r);
 }
 
+static const struct tcp_conn *ahead(const struct pair *p, const struct mbuf *m)
+{
+	const struct net *net = &p->r->dp.net;
+
+	return tcp_first_at(&net->tcp, tcp_hash_ahead(net, m));
+}
+
+/* Which connection a packet seems to be for, before it is looked at: with
+ * options or without; of what holds no ports nothing is read. */
+static void seen_ahead(void **state)
+{
+	static const u32 least[] = { ETH_LEN + IPV4_LEN + TCP_LEN,
+				     ETH_LEN + IPV6_LEN + TCP_LEN };
+	static const u32 proto[] = { ETH_LEN + 9, ETH_LEN + 6 };
+	struct pair p = talking_pair();
+
+	for (int i = 0; i < BOTH; i++) {
+		struct mbuf *m = segment(&p, i);
+
+		assert_ptr_equal(ahead(&p, m), p.conn[i]);
+		m->len = least[i];
+		assert_ptr_equal(ahead(&p, m), p.conn[i]);
+		m->data[proto[i]] ^= 1;
+		assert_int_equal(tcp_hash_ahead(&p.r->dp.net, m), 0);
+		m->data[proto[i]] ^= 1;
+		m->len--;
+		assert_int_equal(tcp_hash_ahead(&p.r->dp.net, m), 0);
+		put_back(&p, m, i);
+	}
+	rig_end(p.r);
+}
+
+/* A crowd is received and answered as few are: more than are fetched at a time,
+ * and among them what has no connection. */
+static void crowd(void **state)
+{
+	struct pair p = talking_pair();
+	u32 n = 0;
+
+	p.r->dp.net.tcp.crowd = 0;
+	p.r->dp.conf.batch = DP_MAX_BATCH;
+	for (int k = 0; k < 40; k++) {
+		for (int i = 0; i < BOTH; i++)
+			rig_inject_tcp(p.r, &p.peer[i], TCP_ACK | TCP_PSH, "x",
+				       1);
+		rig_inject_tcp(p.r, &(struct rig_peer){ .sport = 9 }, TCP_ACK,
+			       NULL, 0);
+	}
+	while (rig_poll(p.r) > 0) {
+		for (u32 i = 0; i < p.r->up.nevents; i++)
+			n += p.r->up.events[i].len;
+	}
+	assert_int_equal(n, 80);
+	for (int i = 0; i < BOTH; i++)
+		rig_send(p.r, p.conn[i]->handle, 0, 64);
+	rig_send(p.r, ~p.conn[V4]->handle, 0, 64);
+	rig_run(p.r);
+	assert_int_equal(p.r->up.results[V4], 64);
+	assert_int_equal(p.r->up.results[V6], 64);
+	assert_int_equal(p.r->up.results[BOTH], -EBADF);
+	rig_end(p.r);
+}
+
 /* Somebody else has our address: nothing comes, the long way drops it. */
 static void address_taken(void **state)
 {
@@ -356,6 +420,8 @@ int main(void)
 		cmocka_unit_test(answers_out),
 		cmocka_unit_test(answers_in_place),
 		cmocka_unit_test(answers_far_away),
+		cmocka_unit_test(seen_ahead),
+		cmocka_unit_test(crowd),
 		cmocka_unit_test(address_taken),
 		cmocka_unit_test(every_byte_of_the_addresses_counts),
 		cmocka_unit_test(ids_in_disguise),
