@@ -77,6 +77,7 @@ struct wire_queue {
 	u16 rx_turn;	/* source queue that is served first */
 	u32 dirty;	/* destination queues to wake, a bit each */
 	u32 rss_gen;	/* that rss_nibble is for */
+	u32 woken;	/* our door's seq when wait() returned last */
 	u64 now;	/* last seen */
 	u64 full_since; /* since when the other end has taken nothing; 0: it
 			   does */
@@ -154,7 +155,8 @@ int wire_link_pair(struct wire_link *a, const struct wire_conf *conf_a,
 
 void wire_link_close(struct wire_link *l);
 
-/* Ends the wait of our queue @i, if it is in it now; from any thread. */
+/* Ends the wait of our queue @i, or the next one if it is in none; from any
+ * thread. */
 void wire_link_wake(const struct wire_link *l, u32 i);
 
 /* wire_open.c */

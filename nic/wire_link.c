@@ -38,11 +38,13 @@ static void wake(struct wire_door *door)
  * look for frames. Both need a full barrier in between, or both could miss
  * the other's store; membarrier() makes this side, which has time, pay for
  * both. Where the kernel has none, the sleep is short instead.
+ *
+ * Another thread of ours, which has something for us that is in no ring, wakes
+ * us whether we sleep or are about to: since we slept last seq has changed.
  */
 static void sleep_at_door(struct wire_queue *w, u64 ns)
 {
 	struct wire_door *door = &w->shared->doors[w->end][w->queue];
-	u32 seq = load_acquire(&door->seq);
 	struct timespec ts;
 
 	WRITE_ONCE(door->waiting, 1);
@@ -51,9 +53,11 @@ static void sleep_at_door(struct wire_queue *w, u64 ns)
 	if (!wire_pending(w)) {
 		ts.tv_sec = (time_t)(ns / 1000000000);
 		ts.tv_nsec = (long)(ns % 1000000000);
-		syscall(SYS_futex, &door->seq, FUTEX_WAIT, seq, &ts, NULL, 0);
+		syscall(SYS_futex, &door->seq, FUTEX_WAIT, w->woken, &ts, NULL,
+			0);
 	}
 	WRITE_ONCE(door->waiting, 0);
+	w->woken = load_acquire(&door->seq);
 }
 
 static void wait_door(struct wire_queue *w, u64 ns)

@@ -14,12 +14,7 @@
 
 enum {
 	NS_PER_MS = 1000000,
-	/* A sleeper sees a stop request after at most so long; */
-	SLEEP_MS = 200,
-	/* ... on a wire, which does not know wake_fd, also a packet that
-	 * another thread forwards, if its wake() comes just before the sleep.
-	 */
-	SLEEP_DEAF_MS = 5,
+	SLEEP_MS = 200, /* at most, until a sleeper sees a stop request */
 };
 
 void host_publish_groups(struct host_thread *t)
@@ -48,10 +43,8 @@ static int open_stat(struct host_thread *t)
 
 void host_configure(struct host_thread *t, const struct conf *conf)
 {
-	bool deaf = t->host->nthreads > 1 && !strncmp(conf->nic, "wire:", 5);
-
 	t->limit_ns = conf->app_timeout_us * 1000ull;
-	t->max_sleep = (u64)(deaf ? SLEEP_DEAF_MS : SLEEP_MS) * NS_PER_MS;
+	t->max_sleep = SLEEP_MS * (u64)NS_PER_MS;
 	switch ((enum conf_idle)conf->idle) {
 	case IDLE_SPIN:
 		t->spin.limit_ns = UINT64_MAX;

@@ -17,6 +17,7 @@
 
 enum { NBUFS = 1024, BATCH = 64, LEN = 130 };
 #define WAIT_NS 20000000000ull
+#define NAP_NS 1000000ull
 
 struct side {
 	struct wire_link link;
@@ -120,29 +121,55 @@ static void drive(struct side *s)
 	}
 }
 
+static u64 clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* How long the wait for a packet that does not come takes. */
+static u64 wait_in_vain(struct side *s, u64 ns)
+{
+	struct nicq *q = &s->link.queues[0]->q;
+	u64 began = clock_ns();
+
+	q->ops->wait(q, ns);
+	return clock_ns() - began;
+}
+
+/* Who is woken before it sleeps does not sleep, once. */
+static void wake_before_sleep(struct side *s)
+{
+	wire_link_wake(&s->link, 0);
+	wire_link_wake(&s->link, 0);
+	check(wait_in_vain(s, WAIT_NS) < WAIT_NS / 2, "a wake-up is lost");
+	check(wait_in_vain(s, NAP_NS) >= NAP_NS, "woken twice");
+}
+
 int main(int argc, char **argv)
 {
 	char path[] = "/dev/shm/t_wire.XXXXXX";
 	struct side a = { 0 }, b = { 0 };
-	struct timespec t0, t1;
 	pthread_t thread;
 	int fd = mkstemp(path);
 	double secs;
+	u64 began;
 
 	check(fd >= 0, "mkstemp");
 	alarm(50);
 	side_open(&a, path);
 	side_open(&b, path);
 	unlink(path);
+	wake_before_sleep(&a);
 	a.frames = b.frames = argc > 1 ? strtoull(argv[1], NULL, 0) : 30000;
 	a.window = argc > 2 ? strtoull(argv[2], NULL, 0) : 64;
-	clock_gettime(CLOCK_MONOTONIC, &t0);
+	began = clock_ns();
 	check(!pthread_create(&thread, NULL, echo, &b), "thread");
 	drive(&a);
 	pthread_join(thread, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &t1);
-	secs = (double)(t1.tv_sec - t0.tv_sec) +
-	       1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+	secs = 1e-9 * (double)(clock_ns() - began);
 	printf("%.0f echoes/s, %lu + %lu kicks\n", (double)a.frames / secs,
 	       a.link.queues[0]->q.nr_kicks, b.link.queues[0]->q.nr_kicks);
 	check(a.pool.nfree == NBUFS && b.pool.nfree == NBUFS, "leak");
