@@ -54,28 +54,18 @@ static void cancel(struct dp *dp, void *arg, u64 now)
 	dp_leave_cancel(dp, now);
 }
 
-/* A host_call() of this wakes the thread, whatever its NIC waits on. */
-static void nothing(struct dp *dp, void *arg, u64 now)
-{
-}
-
-static int look_again(struct host_thread *from, struct host_thread *to,
-		      struct step *s)
+static int look_again(struct host_thread *from, struct step *s)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
 	int err = host_call(from, look, s);
 
-	if (!err && s->result == -EINPROGRESS && !s->ready) {
-		if (READ_ONCE(to->sleeping))
-			host_call(to, nothing, NULL);
+	if (!err && s->result == -EINPROGRESS && !s->ready)
 		nanosleep(&pause, NULL);
-	}
 	return err;
 }
 
 /* Until it is ready, or over. */
-static int await_ready(struct host_thread *from, struct host_thread *to,
-		       struct step *s)
+static int await_ready(struct host_thread *from, struct step *s)
 {
 	u64 until = host_clock_os() + CROSS_NS;
 	int err = 0;
@@ -85,22 +75,21 @@ static int await_ready(struct host_thread *from, struct host_thread *to,
 	while (!err && !s->ready && s->result == -EINPROGRESS) {
 		if (host_clock_os() > until)
 			return -ETIMEDOUT;
-		err = look_again(from, to, s);
+		err = look_again(from, s);
 	}
 	if (err)
 		return err;
 	return s->ready ? 0 : s->result;
 }
 
-static int await_end(struct host_thread *from, struct host_thread *to,
-		     struct step *s)
+static int await_end(struct host_thread *from, struct step *s)
 {
 	u64 until = host_clock_os() + END_NS;
 	int err = 0;
 
 	s->result = -EINPROGRESS;
 	while (!err && s->result == -EINPROGRESS && host_clock_os() < until)
-		err = look_again(from, to, s);
+		err = look_again(from, s);
 	return err ? err : s->result;
 }
 
@@ -131,12 +120,11 @@ static int rewrite(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 	return 0;
 }
 
-static int give_up(struct host_thread *from, struct host_thread *to,
-		   struct step *s, int err)
+static int give_up(struct host_thread *from, struct step *s, int err)
 {
 	if (host_call(from, cancel, NULL))
 		return err;
-	await_end(from, to, s);
+	await_end(from, s);
 	return err;
 }
 
@@ -151,27 +139,27 @@ u32 host_count_groups(const struct host *h, u32 thread)
 
 static int move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 {
-	struct host_thread *a = &h->threads[from], *b = &h->threads[to];
+	struct host_thread *a = &h->threads[from];
 	struct step s = { .to = to, .groups = g };
 	int err = host_call(a, begin, &s);
 
 	if (err || s.result)
 		return err ? err : s.result;
-	err = await_ready(a, b, &s);
+	err = await_ready(a, &s);
 	if (err == -ENOBUFS)
 		return err;
 	if (!err)
 		err = rewrite(h, from, to, g);
 	if (err)
-		return give_up(a, b, &s, err);
+		return give_up(a, &s, err);
 	err = host_call(a, go, &s);
 	if (!err)
 		err = s.result;
 	if (err) { /* the application has ended meanwhile */
 		rewrite(h, to, from, g);
-		return give_up(a, b, &s, err);
+		return give_up(a, &s, err);
 	}
-	return await_end(a, b, &s);
+	return await_end(a, &s);
 }
 
 int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
