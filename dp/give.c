@@ -90,9 +90,9 @@ static void next_parcel(struct dp *dp)
 	u32 first = l->nout;
 
 	l->full = false;
-	if (l->at > dp->net.tcp.table_mask && !dp_leave_complete(dp))
+	if (!l->left && !dp_leave_complete(dp))
 		dp_leave_begin_pass(dp);
-	if (dp_leave_pass(dp, go)) {
+	if (dp_leave_pass(dp, go, TCP_CONN_LINES)) {
 		pick_dead(dp, l->kept);
 		pick_dead(dp, dp->net.tcp.ready_head);
 	}
@@ -164,8 +164,7 @@ static bool none_left(const struct dp *dp)
 {
 	const struct dp_leave *l = &dp->mover->leave;
 
-	return !l->nout && !l->kept && l->at > dp->net.tcp.table_mask &&
-	       dp_leave_complete(dp);
+	return !l->nout && !l->kept && !l->left && dp_leave_complete(dp);
 }
 
 /* ... and asks for the next ones; while the other one takes these, the ones

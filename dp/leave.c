@@ -6,40 +6,81 @@
 #include "dp/move.h"
 
 enum {
-	LOOKS = 1024,	       /* places of the table in one iteration */
-	AHEAD = 8,	       /* ... of which memory is fetched before */
+	LOOKS = 1024,	       /* places of the table in one iteration, */
+	PLACES = 128,	       /* ... and at a time: their memory fits L1 */
 	READY_NS = 2000000000, /* for the table to be rewritten */
 };
 
 /* ---- a pass over the table */
 
-bool dp_leave_pass(struct dp *dp,
-		   void (*see)(struct dp *dp, struct tcp_conn *c))
+static struct tcp_conn *conn_of(const struct tcp *t, struct ref32 ref)
+{
+	return &t->conns[ref32_index(ref)];
+}
+
+/* What is in the places from @end on. No branch for each: whether one is taken
+ * cannot be foretold. */
+static u32 gather(const struct tcp *t, u32 end, u32 left,
+		  struct ref32 refs[PLACES])
+{
+	u32 n = 0;
+
+	while (left > end) {
+		refs[n] = t->table[--left].conn;
+		n += refs[n].raw != 0;
+	}
+	for (u32 i = 0; i < n; i++)
+		prefetch(conn_of(t, refs[i]));
+	return n;
+}
+
+/* ... of that, what is of the groups. */
+static u32 choose(const struct tcp *t, const struct dp_groups *groups, u32 n,
+		  struct ref32 refs[PLACES])
+{
+	u32 chosen = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		refs[chosen] = refs[i];
+		chosen += dp_group_in(groups, conn_of(t, refs[i])->group);
+	}
+	return chosen;
+}
+
+/* Places whose connections do not all find room are seen again. */
+static void see_some(struct dp *dp,
+		     void (*see)(struct dp *dp, struct tcp_conn *c), u32 lines)
 {
 	struct dp_leave *l = &dp->mover->leave;
 	const struct tcp *t = &dp->net.tcp;
-	const struct tcp_slot *table = t->table;
-	u32 mask = t->table_mask, at = l->at, end = min(at + LOOKS, mask + 1);
+	u32 end = l->left - min(l->left, (u32)PLACES), i = 0, n;
+	struct ref32 refs[PLACES];
 
-	while (at < end && !l->full) {
-		struct ref32 ref = table[at].conn;
-		struct ref32 next = table[(at + AHEAD) & mask].conn;
-		struct tcp_conn *c = &t->conns[ref32_index(ref)];
+	n = gather(t, end, l->left, refs);
+	n = choose(t, &l->groups, n, refs);
+	for (u32 k = 0; k < n; k++)
+		tcp_conn_fetch(conn_of(t, refs[k]), lines);
+	while (i < n && !l->full)
+		see(dp, conn_of(t, refs[i++]));
+	if (i == n)
+		l->left = end;
+}
 
-		if (next.raw)
-			prefetch(&t->conns[ref32_index(next)]);
-		if (ref.raw && dp_group_in(&l->groups, c->group)) {
-			see(dp, c);
-			if (table[at].conn.raw != ref.raw)
-				continue; /* another has its place */
-		}
-		at++;
-	}
-	l->at = at;
-	return at > mask;
+bool dp_leave_pass(struct dp *dp,
+		   void (*see)(struct dp *dp, struct tcp_conn *c), u32 lines)
+{
+	struct dp_leave *l = &dp->mover->leave;
+	u32 end = l->left - min(l->left, (u32)LOOKS);
+
+	while (l->left > end && !l->full)
+		see_some(dp, see, lines);
+	return !l->left;
 }
 
 /* ---- before the table is rewritten */
+
+/* Lines that tcp_need_add() looks at. */
+enum { NEEDS = 3 };
 
 static void count(struct dp *dp, struct tcp_conn *c)
 {
@@ -185,9 +226,9 @@ static void telling(struct dp *dp)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (l->at > dp->net.tcp.table_mask)
+	if (!l->left)
 		dp_leave_begin_pass(dp);
-	if (dp_leave_pass(dp, tell) && dp_leave_complete(dp))
+	if (dp_leave_pass(dp, tell, 1) && dp_leave_complete(dp))
 		l->state = LEAVE_CROSS;
 }
 
@@ -203,7 +244,7 @@ static void check(struct dp *dp, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (!dp_leave_pass(dp, tell))
+	if (!dp_leave_pass(dp, tell, 1))
 		return;
 	if (l->again)
 		begin_telling(dp);
@@ -272,7 +313,7 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 	case LEAVE_NOT:
 		break;
 	case LEAVE_COUNT:
-		if (dp_leave_pass(dp, count)) {
+		if (dp_leave_pass(dp, count, NEEDS)) {
 			dp_leave_ask(dp, SEAT_ASK);
 			l->state = LEAVE_ASK;
 		}

@@ -44,9 +44,9 @@ void dp_leave_cancelling(struct dp *dp, u64 now)
 {
 	const struct dp_leave *l = &dp->mover->leave;
 
-	if (l->at > dp->net.tcp.table_mask)
+	if (!l->left)
 		dp_leave_ended(dp, -ECANCELED, now);
-	else if (dp_leave_pass(dp, come_back) && !dp_leave_complete(dp))
+	else if (dp_leave_pass(dp, come_back, 1) && !dp_leave_complete(dp))
 		dp_leave_begin_pass(dp);
 }
 

@@ -85,9 +85,10 @@ struct dp_leave {
 	u32 to;
 	struct dp_groups groups;
 	int result; /* of the last one: 0 or -errno */
-	/* the pass over the table: where, whether all have been seen as they
-	 * should be, and none has slipped through */
-	u32 at, shifts;
+	/* the pass over the table, from its end on: places not seen yet,
+	 * whether all have been seen as they should be, and none has slipped
+	 * through */
+	u32 left, wraps;
 	bool again, told_lore, full;
 	bool told;     /* MOVED, to the application */
 	bool unwanted; /* taken back before the other one has answered */
@@ -151,10 +152,10 @@ static inline bool dp_leave_our_turn(const struct dp *dp)
 
 /* leave.c */
 void dp_leave_run(struct dp *dp, bool busy, u64 now);
-/* A pass over the table: @see() all connections of the groups, some at a time.
- * True: that was all. */
+/* A pass over the table: @see() all connections of the groups, some at a time,
+ * of which it touches the first @lines of memory. True: that was all. */
 bool dp_leave_pass(struct dp *dp,
-		   void (*see)(struct dp *dp, struct tcp_conn *c));
+		   void (*see)(struct dp *dp, struct tcp_conn *c), u32 lines);
 /* May it go? Not before the application has been told, and not what it may
  * still read though it was told that it is dead. */
 bool dp_leave_may_go(struct dp *dp, struct tcp_conn *c);
@@ -168,17 +169,18 @@ static inline void dp_leave_begin_pass(struct dp *dp)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	l->at = 0;
+	l->left = dp->net.tcp.table_mask + 1;
 	l->again = l->full = false;
-	l->shifts = dp->net.tcp.nshifts;
+	l->wraps = dp->net.tcp.nwraps;
 }
 
-/* It is over: may none have changed places with one that was not seen? */
+/* It is over. A gap that closes moves entries towards the table's beginning,
+ * where the pass comes yet; none has gone the other way? */
 static inline bool dp_leave_complete(const struct dp *dp)
 {
 	const struct dp_leave *l = &dp->mover->leave;
 
-	return !l->again && l->shifts == dp->net.tcp.nshifts;
+	return !l->again && l->wraps == dp->net.tcp.nwraps;
 }
 
 /* give.c: what was on its way when the table was rewritten comes; parcels. */

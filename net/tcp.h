@@ -376,7 +376,7 @@ struct tcp {
 	u32 set_aside;		     /* of those free: for who arrives */
 	struct tcp_slot *table;	     /* power of two, at most half full */
 	u32 table_mask, table_shift; /* of a hash's upper bits */
-	u32 nshifts;		     /* entries that changed their place */
+	u32 nwraps; /* entries that moved from its beginning to its end */
 	struct tcp_listener *listeners;
 	u32 *sources;	  /* confirmed connections by their hashed source */
 	u32 *ports;	  /* ... by our port; only with conf.per_port */

@@ -21,7 +21,10 @@
 
 #include "net/tcp_int.h"
 
-enum { TCP_PARCEL = 128 }; /* connections that go together */
+enum {
+	TCP_PARCEL = 128, /* connections that go together */
+	TCP_CONN_LINES = sizeof(struct tcp_conn) / CACHE_LINE,
+};
 
 /* What connections hold. */
 struct tcp_need {
@@ -53,6 +56,13 @@ struct tcp_lore {
 };
 
 void tcp_need_add(struct tcp_need *n, const struct tcp_conn *c);
+
+/* The first @lines lines of its memory come to us, which is not waited for. */
+static inline void tcp_conn_fetch(const struct tcp_conn *c, u32 lines)
+{
+	for (u32 i = 0; i < lines; i++)
+		prefetch_own((const u8 *)c + i * CACHE_LINE);
+}
 
 /* False: there is not so much, and nothing was taken. States may be fewer.
  * @spare: free buffers that were set aside before, taken first. */

@@ -30,7 +30,7 @@ static void table_close_gap(struct tcp *t, u32 hole)
 		if (((i - home) & t->table_mask) < ((i - hole) & t->table_mask))
 			continue;
 		t->table[hole] = t->table[i];
-		t->nshifts++;
+		t->nwraps += hole > i;
 		hole = i;
 	}
 	t->table[hole].conn = (struct ref32){ 0 };
