@@ -4,12 +4,13 @@
 
 #include <string.h>
 
+#include "dom/host/load.h"
+
 enum {
 	SATURATED = 970, /* permille busy: who can tell how much it lacks */
 	/* On average, permille: below, waiting is not for want of cores, but
 	 * for what one thread has too much of, or for the application. */
 	LOADED = 400,
-	CALM = 50,	/* the same: below, nobody is in a hurry */
 	CONTENT = 16,	/* holds without a regret */
 	MOST_HOLD = 64, /* times the usual one */
 };
@@ -183,7 +184,7 @@ struct policy_step policy_decide(struct policy *p, const struct policy_load *l,
 
 bool policy_calm(const struct policy *p, const struct policy_load *l)
 {
-	return !p->at && mean_busy(l) < CALM;
+	return !p->at && mean_busy(l) < LOAD_CALM;
 }
 
 void policy_init(struct policy *p, const struct policy_want *w, u64 now)

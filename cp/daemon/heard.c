@@ -20,8 +20,7 @@
 enum {
 	DOES_MS = 2000,	   /* from being asked to saying that it does */
 	SILENT_MS = 10000, /* without a word: no longer heard */
-	CALM_MS = 50,	   /* between two words of who has little to do */
-	LATER_MS = 1000,   /* ... of whom it does not matter now */
+	LATER_MS = 1000, /* between two words of whom it does not matter now */
 };
 
 /* ---- what it says */
@@ -51,6 +50,7 @@ void heard_load(struct cpd *c, struct plane *p, const struct policy_load *l)
 
 /* ---- what it hears */
 
+/* Who is calm says so sooner when it no longer is: dom/host/follow.c. */
 u32 heard_cores(const struct plane *p, u32 *ms)
 {
 	bool calm = policy_calm(&p->policy, &p->load);
@@ -58,7 +58,8 @@ u32 heard_cores(const struct plane *p, u32 *ms)
 	*ms = LATER_MS;
 	if (!cores_follows(p))
 		return 0;
-	*ms = calm ? CALM_MS : CPD_SAMPLE_MS;
+	if (!calm || p->asked)
+		*ms = CPD_SAMPLE_MS;
 	return p->asked ? p->asked : p->has;
 }
 

@@ -2,7 +2,9 @@
 /*
  * A dataplane that is granted (grant.h) follows its load: it says to the keeper
  * of its NIC what its threads have to do, and hears how many of them are to
- * run. On the control thread, between its clients.
+ * run, and when to say it again. When it has little to do that is late: it
+ * looks by itself meanwhile, which costs others nothing, whether it has more.
+ * On the control thread, between its clients.
  */
 #ifndef DOM_HOST_FOLLOW_H
 #define DOM_HOST_FOLLOW_H
@@ -12,6 +14,7 @@
 
 struct follow {
 	u64 at, due; /* ns; due 0: nobody is told anything */
+	u64 look;    /* ns: at the load, perhaps before it is due */
 	struct load_mark mark[IX_MAX_THREADS];
 };
 

@@ -14,6 +14,8 @@
 #include "base/types.h"
 #include "ix/stat.h"
 
+enum { LOAD_CALM = 50 }; /* permille busy on average: below, no hurry */
+
 struct load {
 	u32 busy;     /* permille of the interval */
 	u32 delay_us; /* that 99 in 100 packets waited at most */

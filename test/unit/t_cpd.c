@@ -681,6 +681,27 @@ static void cores_are_not_taken_by_saying_so(void **state)
 	assert_int_equal(planes[0].has, 2);
 }
 
+static u32 pause_of(const struct plane *p)
+{
+	u32 ms;
+
+	heard_cores(p, &ms);
+	return ms;
+}
+
+/* Who has little to do, and does as told, has nothing to say for a while. */
+static void calm_ones_say_little(void **state)
+{
+	assert_int_equal(hears(1000, 2, IDLE), 1);
+	assert_int_equal(pause_of(&planes[1]), CPD_SAMPLE_MS);
+	hears(10, 1, IDLE);
+	assert_int_equal(pause_of(&planes[1]), 1000);
+	hears(10, 1, 100);
+	assert_int_equal(pause_of(&planes[1]), CPD_SAMPLE_MS);
+	hears(10, 1, IDLE);
+	assert_int_equal(pause_of(&planes[1]), 1000);
+}
+
 /* More cores than its rule has there are not for it. */
 static void load_may_be_any(void **state)
 {
@@ -800,6 +821,7 @@ int main(void)
 		cmocka_unit_test_setup(one_user_has_his_part, begin),
 		cmocka_unit_test_setup(cores_follow_what_is_said,
 				       begin_granted),
+		cmocka_unit_test_setup(calm_ones_say_little, begin_granted),
 		cmocka_unit_test_setup(cores_are_not_taken_by_saying_so,
 				       begin_granted),
 		cmocka_unit_test_setup(load_may_be_any, begin_granted),
