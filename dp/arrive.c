@@ -7,6 +7,7 @@
 enum {
 	MARGIN_SHIFT = 3, /* set aside is an 8th more than asked for, */
 	MARGIN = 16,	  /* and this: they go on growing */
+	AHEAD = 8,	  /* connections whose memory is on its way to us */
 };
 
 /* Is there no application that could be told? */
@@ -143,16 +144,26 @@ static void arrive(struct dp *dp, struct tcp_conn *c, u64 now)
 	a->tail[c->group] = &c->next_ready;
 }
 
+/* Another core has written it last. */
+static void fetch(const struct dp_seat *s, u32 i)
+{
+	if (i < s->nconns)
+		tcp_conn_fetch(s->conns[i], TCP_CONN_LINES);
+}
+
 static void take_parcel(struct dp *dp, struct dp_seat *s, u64 now)
 {
 	if (s->lore_new)
 		tcp_lore_learn(&dp->net, &s->lore);
 	s->lore_new = false;
-	for (u32 i = 0; i < s->nconns; i++)
+	for (u32 i = 0; i < AHEAD; i++)
+		fetch(s, i);
+	for (u32 i = 0; i < s->nconns; i++) {
+		fetch(s, i + AHEAD);
 		arrive(dp, s->conns[i], now);
+	}
 	dp->stat->moved_in += s->nconns;
 	s->nconns = 0;
-	dp->mover->arrive.took_at = now;
 	tcp_room_put(&dp->net, &s->room);
 }
 
@@ -172,6 +183,13 @@ static bool make_room(struct dp *dp, struct dp_seat *s, u64 now)
 	return false;
 }
 
+/* What its list and the table need. */
+static void fetch_listed(const struct tcp_conn *c)
+{
+	prefetch_own(&c->flow);
+	prefetch_own(&c->next_ready);
+}
+
 /* The group is here: whole, before what waited for it. */
 static u32 open_group(struct dp *dp, u32 g, u64 now)
 {
@@ -184,6 +202,8 @@ static u32 open_group(struct dp *dp, u32 g, u64 now)
 	dp->slots_of[g] = dp->net.tcp.nslots;
 	for (c = a->conns[g]; c; c = next, n++) {
 		next = c->next_ready;
+		if (next)
+			fetch_listed(next);
 		if (tcp_off_ready(&dp->net, c))
 			tcp_appear(&dp->net, c);
 	}
@@ -242,6 +262,7 @@ static void go_on(struct dp *dp, struct dp_seat *s, u64 now)
 {
 	struct dp_arrive *a = &dp->mover->arrive;
 
+	a->heard_at = now;
 	if (a->all) {
 		open_groups(dp, now);
 		if (a->group == RSS_TABLE)

@@ -21,6 +21,7 @@ int dp_leave_go(struct dp *dp, u64 now)
 	l->state = LEAVE_DRAIN;
 	l->since = l->went = now;
 	dp->mover->active = true;
+	dp_ring(dp, l->to); /* to be woken takes as long as this does */
 	return 0;
 }
 

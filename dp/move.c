@@ -48,13 +48,18 @@ void dp_shared_init(struct dp_shared *s, const struct dp_conf *conf,
 	dp_forward_init(s->forward, nthreads);
 }
 
+void dp_ring(struct dp *dp, u32 other)
+{
+	store_release(&dp->mover->bells[other * BELL], 1);
+	dp->passed++;
+}
+
 void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
 		  enum seat_word word, u32 other)
 {
 	s->word = word;
 	store_release(&s->turn, turn);
-	store_release(&dp->mover->bells[other * BELL], 1);
-	dp->passed++;
+	dp_ring(dp, other);
 }
 
 /* Is there something to do without being rung for? */
@@ -106,7 +111,7 @@ bool dp_parcel_due(const struct dp *dp, u64 now)
 		return false;
 	return (mv->leave.state == LEAVE_GIVE &&
 		now - mv->leave.since < DUE_NS) ||
-	       (mv->arrive.active && now - mv->arrive.took_at < DUE_NS);
+	       (mv->arrive.active && now - mv->arrive.heard_at < DUE_NS);
 }
 
 bool dp_moving(const struct dp *dp)

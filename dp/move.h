@@ -20,6 +20,7 @@
  *   -> dp_leave_ready(): whoever drives this now has the table of flow groups
  *      rewritten, and tells: dp_leave_go()
  *   empties its queue of what is still on its way
+ *   ------------------------------- rings ----->  is awake
  *   connections off everything ----- ASK ------>  room for them
  *   and into that room ------------- GIVE ----->  their timers, lists
  *     ... a parcel at a time, until none is left; meanwhile the next one
@@ -108,7 +109,7 @@ struct dp_arrive {
 	bool active, all; /* all: of them are here */
 	u32 from;
 	struct dp_groups groups;
-	u64 took_at;	    /* the last parcel; 0: none yet */
+	u64 heard_at;	    /* from who gives, last */
 	u32 group;	    /* that is to appear next */
 	u32 ranges;	    /* set aside, of ranges_left, */
 	struct mbuf *spare; /* and buffers */
@@ -133,7 +134,9 @@ static inline struct dp_seat *dp_seat(const struct dp *dp, u32 from, u32 to)
 	return &dp->mover->seats[from * dp->nthreads + to];
 }
 
-/* The turn is @other's. */
+/* @other is to look at its seats. */
+void dp_ring(struct dp *dp, u32 other);
+/* ... the turn is its. */
 void dp_seat_pass(struct dp *dp, struct dp_seat *s, enum seat_turn turn,
 		  enum seat_word word, u32 other);
 

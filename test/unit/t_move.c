@@ -838,14 +838,17 @@ static void parcel_due(void **state)
 	struct world *w = world_new(2, &tcp_conf);
 	const struct dp_leave *l = &dp_of(w, 0)->mover->leave;
 	const struct dp_seat *seat = dp_seat(dp_of(w, 0), 0, 1);
+	bool rung = false; /* and has had time to hear it */
 
 	start(w, CONNS, 30000);
 	move(w, 1, 0, RSS_TABLE); /* now thread 0 has two parcels */
 	assert_in_range(w->nservers, TCP_PARCEL + 1, 2 * TCP_PARCEL);
 	assert_int_equal(begin(w, 0, 1, RSS_TABLE), 0);
 	while (l->state != LEAVE_GIVE) {
-		for (u32 t = 0; t < 2; t++)
-			assert_false(dp_parcel_due(dp_of(w, t), w->now));
+		assert_false(dp_parcel_due(dp_of(w, 0), w->now));
+		assert_int_equal(dp_parcel_due(dp_of(w, 1), w->now),
+				 rung && l->state == LEAVE_DRAIN);
+		rung = l->state == LEAVE_DRAIN;
 		step(w);
 		drive(w);
 	}
