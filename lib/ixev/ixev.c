@@ -16,6 +16,7 @@ enum {
 	 * is done before that is there. What stands behind the last one is
 	 * fetched for nothing. */
 	AHEAD = 3,
+	MOVES_AHEAD = 4, /* contexts of MOVED and ARRIVED that are fetched */
 };
 
 struct ixev_conn_ops ixev_ops;
@@ -74,6 +75,16 @@ static void on_sent(struct ixev_thread *t, const struct ix_event *ev)
 	ixev_tell(ctx, IXEVOUT);
 }
 
+/* Many move together, and what is done for each takes less time than its
+ * context takes to come from another core. */
+static void fetch_ahead(const struct ix_event *ev)
+{
+	const char *ctx = ix_ptr(ev[MOVES_AHEAD].cookie);
+
+	__builtin_prefetch(ctx, 1);
+	__builtin_prefetch(ctx + 64, 1);
+}
+
 static void on_event_slow(struct ixev_thread *t, const struct ix_event *ev)
 {
 	switch (ev->type) {
@@ -99,9 +110,11 @@ static void on_event_slow(struct ixev_thread *t, const struct ix_event *ev)
 		ixev_on_timer(t, ev->cookie);
 		break;
 	case IX_EV_MOVED:
+		fetch_ahead(ev);
 		ixev_on_moved(t, ix_ptr(ev->cookie));
 		break;
 	case IX_EV_ARRIVED:
+		fetch_ahead(ev);
 		ixev_on_arrived(t, ix_ptr(ev->cookie));
 		break;
 	default:
