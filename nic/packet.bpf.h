@@ -3,6 +3,9 @@
 #ifndef NIC_PACKET_BPF_H
 #define NIC_PACKET_BPF_H
 
+/* Before libbpf's helpers, which define what is not there yet. */
+#include "base/types.h"
+
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>

@@ -54,12 +54,14 @@ static __always_inline __u64 hash4(struct __sk_buff *skb)
 {
 	struct ipv4 ip;
 	__u32 ports = 0;
+	__u64 h;
 
 	if (bpf_skb_load_bytes(skb, AT_IP, &ip, sizeof(ip)) ||
 	    bpf_skb_load_bytes(skb, AT_IP + (ip.ver_ihl & 15) * 4, &ports,
 			       sizeof(ports)))
 		return 0;
-	return hash(hash(hash(hash(key, ip.src), ip.dst), ports), 0);
+	h = flows_hash(flows_hash(key, ip.src), ip.dst);
+	return flows_hash(flows_hash(h, ports), 0);
 }
 
 static __always_inline __u64 hash6(struct __sk_buff *skb)
@@ -72,8 +74,8 @@ static __always_inline __u64 hash6(struct __sk_buff *skb)
 	    bpf_skb_load_bytes(skb, AT_IP + sizeof(ip), &ports, sizeof(ports)))
 		return 0;
 	for (__u32 i = 0; i < 8; i++)
-		h = hash(h, ip.addrs[i]);
-	return hash(hash(h, ports), 0);
+		h = flows_hash(h, ip.addrs[i]);
+	return flows_hash(flows_hash(h, ports), 0);
 }
 
 /* Of a frame that has a flow group. */
@@ -107,9 +109,9 @@ int steer(struct __sk_buff *skb)
 	if (!shared)
 		return group < 0 ? 0 : owner[0][group % GROUPS];
 	place = group < 0 ? place_of_mac(skb) : place_of_flow(skb);
-	place &= PLACE;
+	place &= FLOWS_PLACE;
 	q = group < 0 ? 0 : owner[place][group % GROUPS] % QUEUES;
-	return count[place ^ PLACE] ? queue[place][q] : alone[place][q];
+	return count[place ^ FLOWS_PLACE] ? queue[place][q] : alone[place][q];
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

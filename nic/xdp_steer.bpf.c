@@ -280,6 +280,7 @@ static __always_inline __u64 flow4(__u64 key, struct ipv4 *ip, void *end)
 {
 	__u32 from = ip->src, to = ip->dst, ports;
 	struct l4 *l4;
+	__u64 h;
 
 	if (ip->proto == PROTO_ICMP) {
 		ip = behind(ip, end, sizeof(struct icmp) + sizeof(*ip));
@@ -294,13 +295,16 @@ static __always_inline __u64 flow4(__u64 key, struct ipv4 *ip, void *end)
 		l4 = behind(ip, end, sizeof(*l4));
 		ports = l4 ? l4->sport | (__u32)l4->dport << 16 : 0;
 	}
-	return hash(hash(hash(hash(key, from), to), ports), 0);
+	h = flows_hash(flows_hash(key, from), to);
+	return flows_hash(flows_hash(h, ports), 0);
 }
 
 static __always_inline __u64 hash_addr6(__u64 h, struct addr6 *a)
 {
-	for (__u32 i = 0; i < 2; i++)
-		h = hash(hash(h, (__u32)a->q[i]), a->q[i] >> 32);
+	for (__u32 i = 0; i < 2; i++) {
+		h = flows_hash(h, (__u32)a->q[i]);
+		h = flows_hash(h, a->q[i] >> 32);
+	}
 	return h;
 }
 
@@ -315,12 +319,14 @@ static __always_inline __u64 flow6(__u64 key, struct ipv6 *ip, void *end)
 		if ((void *)(l4 + 1) > end)
 			return 0;
 		h = hash_addr6(hash_addr6(key, &ip->dst), &ip->src);
-		return hash(hash(h, l4->dport | (__u32)l4->sport << 16), 0);
+		h = flows_hash(h, l4->dport | (__u32)l4->sport << 16);
+		return flows_hash(h, 0);
 	}
 	if ((void *)(l4 + 1) > end)
 		return 0;
 	h = hash_addr6(hash_addr6(key, &ip->src), &ip->dst);
-	return hash(hash(h, l4->sport | (__u32)l4->dport << 16), 0);
+	h = flows_hash(h, l4->sport | (__u32)l4->dport << 16);
+	return flows_hash(h, 0);
 }
 
 /* One word of a pair. */
