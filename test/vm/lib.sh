@@ -66,12 +66,12 @@ counter() {
 	"$ix" stat | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
 }
 
-# total NAME COUNTER: of all its threads
+# total NAME COUNTER: of all its threads; ?: it does not run, or has none
 total() {
 	"$ix" stat "$1" --all | awk -v name="$2" '
 		$1 == "thread" { n = NF - 2 }
 		$1 == name { for (i = 2; i < 2 + n / 2; i++) sum += $i }
-		END { print sum + 0 }'
+		END { print sum == "" ? "?" : sum }'
 }
 
 reaches() { # COUNTER VALUE: waits for that, and prints what it is
