@@ -23,14 +23,18 @@ static struct tcp_conn *conn_of(const struct tcp *t, struct ref32 ref)
 static u32 gather(const struct tcp *t, u32 end, u32 left,
 		  struct ref32 refs[PLACES])
 {
+	const struct tcp_slot *table = t->table;
+	const struct tcp_conn *conns = t->conns;
 	u32 n = 0;
 
 	while (left > end) {
-		refs[n] = t->table[--left].conn;
-		n += refs[n].raw != 0;
+		struct ref32 ref = table[--left].conn;
+
+		refs[n] = ref;
+		n += ref.raw != 0;
 	}
 	for (u32 i = 0; i < n; i++)
-		prefetch(conn_of(t, refs[i]));
+		prefetch(&conns[ref32_index(refs[i])]);
 	return n;
 }
 
@@ -38,11 +42,14 @@ static u32 gather(const struct tcp *t, u32 end, u32 left,
 static u32 choose(const struct tcp *t, const struct dp_groups *groups, u32 n,
 		  struct ref32 refs[PLACES])
 {
+	const struct tcp_conn *conns = t->conns;
 	u32 chosen = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		refs[chosen] = refs[i];
-		chosen += dp_group_in(groups, conn_of(t, refs[i])->group);
+		struct ref32 ref = refs[i];
+
+		refs[chosen] = ref;
+		chosen += dp_group_in(groups, conns[ref32_index(ref)].group);
 	}
 	return chosen;
 }
