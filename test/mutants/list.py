@@ -1322,7 +1322,7 @@ MOVE = [
            "if (now >= f->due || !calm(load, n))", "if (now >= f->due)",
            ["t_follow"]),
     Mutant("who has little to do is asked as often as others",
-           "cp/daemon/heard.c", "\tif (!calm || p->asked)\n", "", ["t_cpd"]),
+           "cp/daemon/heard.c", "if (!calm || p->asked)", "if (1)", ["t_cpd"]),
     Mutant("who takes sleeps while the old queue empties", "dp/give.c",
            "\tdp_ring(dp, l->to); /* to be woken takes as long as this does */\n",
            "", ["t_move"]),
