@@ -63,9 +63,9 @@ struct nicq {
 	/* Packets with MBUF_TELL whose memory the NIC no longer reads: a list
 	 * through mbuf.tx.next, newest first, which the caller empties. */
 	struct mbuf *sent;
-	/* Set by the caller: an eventfd that ends wait(), so that another
-	 * thread can wake this one; 0: none. Back ends that sleep on
-	 * something else than files ignore it. */
+	/* Set by the caller: an eventfd that ends wait(), which empties it, so
+	 * that another thread can wake this one; 0: none. Back ends that sleep
+	 * on something else than files have a wake() of their own. */
 	int wake_fd;
 	/* Set by the back end: packets wait for one more kick(). */
 	bool tx_pending;

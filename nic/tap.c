@@ -7,12 +7,10 @@
 #include <linux/virtio_net.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "nic/sleep.h"
 #include "nic/vnet.h"
-
-enum { NS_PER_S = 1000000000 };
 
 _Static_assert(UINT16_MAX + ETH_OVERHEAD <= TAP_MAX_PARTS * MBUF_ROOM,
 	       "IP's longest");
@@ -142,18 +140,8 @@ static void tap_reclaim(struct nicq *nq)
  */
 static void tap_wait(struct nicq *nq, u64 ns)
 {
-	struct pollfd p[] = {
-		{ .fd = tap_of(nq)->fd, .events = POLLIN },
-		{ .fd = nq->wake_fd, .events = POLLIN },
-	};
-	nfds_t woken = nq->wake_fd ? 1 : 0;
-	struct timespec ts = {
-		.tv_sec = (time_t)(ns / NS_PER_S),
-		.tv_nsec = (long)(ns % NS_PER_S),
-	};
-
-	if (ppoll(p, 1 + woken, &ts, NULL) > 0 && p[0].revents & POLLERR)
-		ppoll(&p[1], woken, &ts, NULL);
+	if (nic_sleep(nq, tap_of(nq)->fd, ns) & POLLERR)
+		nic_sleep(nq, -1, ns);
 }
 
 const struct nicq_ops tap_ops = {

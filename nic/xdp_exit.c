@@ -3,10 +3,9 @@
 #include "nic/xdp_exit.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "nic/sleep.h"
 #include "nic/vnet.h"
 
 enum {
@@ -14,7 +13,6 @@ enum {
 	BUSY_POLL_BUDGET = 64,	   /* packets per system call */
 	OPT_PREFER_BUSY_POLL = 69, /* SO_PREFER_BUSY_POLL */
 	OPT_BUSY_POLL_BUDGET = 70, /* SO_BUSY_POLL_BUDGET */
-	NS_PER_S = 1000000000,
 };
 
 /* Errors mean "not now" (EAGAIN, EBUSY, ENOBUFS) or a link that is down, or
@@ -32,16 +30,7 @@ static void sys_recv(struct xdp_q *q)
 
 static void sys_poll(struct xdp_q *q, u64 ns)
 {
-	struct pollfd p[] = {
-		{ .fd = q->fd, .events = POLLIN },
-		{ .fd = q->q.wake_fd, .events = POLLIN },
-	};
-	struct timespec ts = {
-		.tv_sec = (time_t)(ns / NS_PER_S),
-		.tv_nsec = (long)(ns % NS_PER_S),
-	};
-
-	ppoll(p, q->q.wake_fd ? 2 : 1, &ts, NULL);
+	nic_sleep(&q->q, q->fd, ns);
 }
 
 /* In place: the kernel makes a copy, the only one. What a queue behind it has

@@ -205,12 +205,8 @@ static bool sleep_announced(struct host_thread *t)
 
 static void awake(struct host_thread *t)
 {
-	u64 count;
-
 	WRITE_ONCE(t->sleeping, 0);
 	t->dp->polled_at = host_now(&t->clock);
-	if (read(t->wake_fd, &count, sizeof(count)) < 0)
-		return; /* not written: the NIC or a timer ended the sleep */
 }
 
 static void notify(int fd)
@@ -225,9 +221,10 @@ static void wake(const struct host_thread *t)
 {
 	struct nic *nic = t->host->nic;
 
-	if (nic->wake) /* it may sleep on something else */
+	if (nic->wake)
 		nic->wake(nic, t->index);
-	notify(t->wake_fd);
+	else
+		notify(t->wake_fd);
 }
 
 /* This iteration has left packets or flow groups to others: to whom does not
