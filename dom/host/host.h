@@ -60,7 +60,14 @@ struct host_thread {
 	bool serves;   /* it listens, which a predecessor has been told */
 	struct host_spin spin;
 	bool spin_told;
-	bool patient;  /* SCHED_BATCH, see spin.h */
+	bool patient; /* SCHED_BATCH, see spin.h */
+	/* Wakes who is handed the core with the next events, while there is
+	 * nothing else to do, so that these do not wait for the system call
+	 * that it takes: which of his sleeps, or 0. NULL: nobody sleeps. */
+	u32 (*rouse)(void *arg);
+	void *rouse_arg;
+	u32 roused;    /* what it said, until he has the core */
+	bool hope;     /* the last spin has ended with work for him */
 	u64 max_sleep; /* ns */
 	u64 limit_ns;  /* between two looks at the network without the
 			* application */

@@ -243,14 +243,24 @@ void host_wake_others(struct host_thread *t)
 	}
 }
 
-/* A yield may have let another process run, for however long. */
+/* A yield may have let another process run, for however long. Whom we have
+ * roused and given no events takes it to sleep on, and is not one who wants the
+ * core; nor is he roused again before a spin has ended with work. */
 static void offer_core(struct host_thread *t, u64 now)
 {
+	bool hope = t->hope;
 	u64 after;
 
 	sched_yield();
 	after = host_now(&t->clock);
+	t->hope = !t->roused;
+	if (unlikely(t->roused)) {
+		t->roused = 0;
+		return;
+	}
 	host_spin_offered(&t->spin, after - now, after);
+	if (t->rouse && hope && after - now < SPIN_TAKEN_NS)
+		t->roused = t->rouse(t->rouse_arg);
 }
 
 /* Counters are not updated during a sleep: busy_ns is brought up to date before
@@ -259,6 +269,7 @@ static void block(struct host_thread *t, u64 ns, u64 now)
 {
 	struct ix_stat *stat = t->dp->stat;
 
+	t->hope = false;
 	stat->sleeps++;
 	stat->busy_ns = now - t->born - stat->idle_ns;
 	WRITE_ONCE(stat->asleep, 1);

@@ -36,7 +36,7 @@ int handover_futex_wait(const u32 *word, u32 value, u64 until)
 			  FUTEX_BITSET_MATCH_ANY);
 }
 
-void handover_futex_wake(const u32 *word)
+int handover_futex_wake(const u32 *word)
 {
-	futex(word, FUTEX_WAKE, 1, NULL, 0);
+	return (int)futex(word, FUTEX_WAKE, 1, NULL, 0);
 }

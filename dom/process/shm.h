@@ -31,7 +31,7 @@
 #define PROC_ENV "IX_PROCESS" /* fds: up down frames arena pipe, vm: app */
 
 enum {
-	PROC_VERSION = 2,
+	PROC_VERSION = 3,
 	PROC_PAGE = 4096,
 	PROC_MAX_PORTS = 32,
 };

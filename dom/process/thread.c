@@ -238,6 +238,19 @@ static int cross(struct proc_thread *t)
 	return -ENOSYS;
 }
 
+static u32 rouse(void *arg)
+{
+	const struct proc_thread *t = arg;
+
+	return handover_rouse(&t->turns->d, &t->turns->a);
+}
+
+static void pass(struct proc_thread *t, u32 turn)
+{
+	handover_pass_on(&t->turns->d, &t->turns->a, turn, t->host->roused);
+	t->host->roused = 0;
+}
+
 static void serve(struct proc_thread *t)
 {
 	u32 turn = 0;
@@ -245,7 +258,7 @@ static void serve(struct proc_thread *t)
 	while (!(likely(t->attached) ? next_turn(t, &turn)
 				     : first_turn(t, &turn))) {
 		t->up->status = cross(t);
-		handover_pass(&t->turns->d, &t->turns->a, turn);
+		pass(t, turn);
 	}
 	/* A thread of A may still wait for an answer. */
 	t->up->status = -ESHUTDOWN;
@@ -263,6 +276,9 @@ static void *elastic_thread(void *arg)
 	proc_limit_open(&t->limit,
 			t->proc->guest ? UINT64_MAX : t->host->limit_ns);
 	t->host->lingers = true;
+	t->host->rouse = rouse;
+	t->host->rouse_arg = t;
+	t->host->roused = 0;
 	if (t->proc->guest) /* ring 0 spins, and offers nothing */
 		t->host->spin.haste_till = UINT64_MAX;
 	t->err = host_attach(h, t->host->index, &t->down->down, &t->up->up);

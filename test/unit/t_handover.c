@@ -46,20 +46,21 @@ struct link {
 	u32 core_d, core_a;    /* + 1, or 0 */
 	u32 looks;	       /* at most, for the turn before waiting for it */
 	bool stall_d, stall_a; /* signals interrupt it for a while */
+	bool rouses;	       /* D does, before it works */
 	u64 limit;	       /* how long D waits at a time */
 	u32 last;	       /* turn, at most */
 };
 
 /* What became of calls to the kernel; in processes, of the application's. */
 static struct {
-	u32 woken, changed, late, wakes;
+	u32 woken, changed, late, wakes, roused;
 	u64 began; /* ms */
 } tally;
 
 int __real_handover_futex_wait(const u32 *word, u32 value, u64 until);
 int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 until);
-void __real_handover_futex_wake(const u32 *word);
-void __wrap_handover_futex_wake(const u32 *word);
+int __real_handover_futex_wake(const u32 *word);
+int __wrap_handover_futex_wake(const u32 *word);
 
 static void count(u32 *n)
 {
@@ -76,10 +77,10 @@ int __wrap_handover_futex_wait(const u32 *word, u32 value, u64 until)
 	return err;
 }
 
-void __wrap_handover_futex_wake(const u32 *word)
+int __wrap_handover_futex_wake(const u32 *word)
 {
 	count(&tally.wakes);
-	__real_handover_futex_wake(word);
+	return __real_handover_futex_wake(word);
 }
 
 static u32 below(u32 n, u32 *seed)
@@ -161,11 +162,23 @@ static u64 after(u64 ns)
 	return ns == UINT64_MAX ? ns : now_ns() + ns;
 }
 
+/* Whoever sleeps has a moment to find no turn, and to sleep again. */
+static u32 rouse(const struct link *l, u32 *seed)
+{
+	u32 roused = l->rouses ? handover_rouse(&l->d, &l->a) : 0;
+
+	if (roused) {
+		count(&tally.roused);
+		work(l, seed);
+	}
+	return roused;
+}
+
 /* Answers the sum; a timeout only makes it wait again, as an overrun does. */
 static void *dataplane(void *arg)
 {
 	struct link *l = arg;
-	u32 turn = 0, seed = 1;
+	u32 turn = 0, seed = 1, roused;
 	timer_t stalls = 0;
 
 	if (l->core_d)
@@ -177,9 +190,10 @@ static void *dataplane(void *arg)
 		if (handover_wait(&l->d, &l->a, turn, after(l->limit), &turn))
 			continue;
 		work(l, &seed);
+		roused = rouse(l, &seed);
 		l->up[0] = l->down[0] + l->down[1] + l->down[2] + l->down[3];
 		end = l->end;
-		handover_pass(&l->d, &l->a, turn);
+		handover_pass_on(&l->d, &l->a, turn, roused);
 	}
 	if (l->stall_d)
 		timer_delete(stalls);
@@ -380,6 +394,45 @@ static void between_processes(void **state)
 	processes("processes, looking first", &l);
 }
 
+/* A sleep that has been ended early needs no wake; the next one does. */
+static void roused_early(void **state)
+{
+	struct link l = { .looks = LOOKS, .limit = UINT64_MAX, .rouses = true };
+
+	l.last = MORE * rounds;
+	l.core_d = there();
+	l.core_a = l.core_d ? here() : 0;
+	threads("roused, two cores", &l);
+	l.core_d = l.core_a = here();
+	threads("roused, one core", &l);
+	assert_true(tally.roused > 0);
+	l.limit = 10000000;
+	l.last = rounds;
+	processes("roused, processes on one core", &l);
+}
+
+static void which_sleep(void **state)
+{
+	struct link l = { .a.sleeps = UINT32_MAX };
+	u32 turn;
+
+	begin_tally();
+	assert_int_equal(handover_rouse(&l.d, &l.a), 0); /* it is awake */
+	assert_int_equal(tally.wakes, 0);
+	l.a.asleep = 3;
+	assert_int_equal(handover_rouse(&l.d, &l.a), 0); /* not yet */
+	assert_int_equal(tally.wakes, 1);
+	handover_pass_on(&l.d, &l.a, 1, 3);
+	assert_int_equal(tally.wakes, 1);
+	handover_pass_on(&l.d, &l.a, 2, 2);
+	assert_int_equal(tally.wakes, 2);
+	handover_pass(&l.d, &l.a, 3);
+	assert_int_equal(tally.wakes, 3);
+	assert_int_equal(l.d.turn, 3);
+	handover_wait(&l.a, &l.d, 3, 0, &turn);
+	assert_int_equal(l.a.sleeps, 1); /* 0 is none */
+}
+
 static void timeout_and_change(void **state)
 {
 	struct link l = { .a.turn = 7 };
@@ -443,6 +496,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(interrupted),
 		cmocka_unit_test(with_timeouts),
 		cmocka_unit_test(between_processes),
+		cmocka_unit_test(which_sleep),
+		cmocka_unit_test(roused_early),
 	};
 
 	if (argc > 1)

@@ -205,6 +205,49 @@ static void timer(void **state)
 	assert_true(t->stat.page->stat.idle_ns > 15000000);
 }
 
+/* ---- who is handed the core is woken early */
+
+enum { SLEEP = 7, TRIES = 5000 };
+
+static u32 count_rouse(void *arg)
+{
+	++*(u32 *)arg;
+	return SLEEP;
+}
+
+/* Idle for a moment, on a core that nobody is known to share. */
+static void idle_once(struct host_thread *t)
+{
+	t->spin = (struct host_spin){ .limit_ns = 1000000000 };
+	a->down.calls[0] =
+		(struct ix_call){ .op = IX_TIMER_SET, .delay = 1000000 };
+	assert_int_equal(wait_for(a, 1, IX_EV_TIMER), 0);
+}
+
+/* Once, while there is nothing else to do. When there were no events for him
+ * until the core is offered again, he has been left to sleep on, and is left
+ * alone in the next spin. Whether an offer is refused is not up to us. */
+static void roused(void **state)
+{
+	struct host_thread *t = &a->host->threads[0];
+	u32 n = 0, before;
+
+	attach(a);
+	t->rouse = count_rouse;
+	t->rouse_arg = &n;
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < TRIES && !t->roused; i++)
+			idle_once(t);
+		assert_int_equal(t->roused, SLEEP);
+		before = n;
+		for (int i = 0; i < TRIES && t->roused; i++)
+			idle_once(t);
+		assert_int_equal(t->roused, 0);
+		idle_once(t);
+		assert_int_equal(n, before);
+	}
+}
+
 /* ---- two of them */
 
 static sem_t accepted;
@@ -468,6 +511,7 @@ int main(void)
 		cmocka_unit_test(interrupted),
 		cmocka_unit_test_setup_teardown(opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer, setup, teardown),
+		cmocka_unit_test_setup_teardown(roused, setup, teardown),
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(flags, setup, teardown),
 		cmocka_unit_test_setup_teardown(counted, setup, teardown),

@@ -78,19 +78,24 @@ static struct proc_turns *words(void)
 	return &p.turns[0];
 }
 
-/* Crosses once: D's answer. */
-static int cross(enum proc_op op, u32 flags)
+/* Crosses once, with calls: D's answer. */
+static int cross_with(u32 ncalls, enum proc_op op, u32 flags)
 {
 	u32 turn = words()->a.turn + 1, theirs;
 
 	down->op = op;
-	down->down.ncalls = 0;
+	down->down.ncalls = ncalls;
 	down->down.flags = flags;
 	handover_pass(&words()->a, &words()->d, turn);
 	while ((theirs = load_acquire(&words()->d.turn)) != turn)
 		handover_wait(&words()->a, &words()->d, theirs, UINT64_MAX,
 			      &theirs);
 	return p.threads[0].up->status;
+}
+
+static int cross(enum proc_op op, u32 flags)
+{
+	return cross_with(0, op, flags);
 }
 
 typedef void trick(void);
@@ -326,6 +331,25 @@ static void timers_are_kept(void **state)
 	assert_true(looks_around());
 }
 
+/* D, who spins, ends A's sleep once; A finds no turn, sleeps again, and is not
+ * forgotten when there is one. Whether somebody else wants the core, so that D
+ * leaves A alone, is not up to us. */
+static void roused(void **state)
+{
+	enum { TRIES = 5000 };
+	u32 sleeps = 0;
+
+	p.host->threads[0].spin.limit_ns = 1000000000;
+	for (int i = 0; i < TRIES && sleeps < 2; i++) {
+		sleeps = words()->a.sleeps;
+		down->down.calls[0] = (struct ix_call){ .op = IX_TIMER_SET,
+							.delay = 1000000 };
+		assert_int_equal(cross_with(1, PROC_RUN, 0), 0);
+		sleeps = words()->a.sleeps - sleeps;
+	}
+	assert_true(sleeps >= 2);
+}
+
 static void wake(void)
 {
 	futex(&words()->a.turn, FUTEX_WAKE, INT_MAX, 0, NULL, 0);
@@ -433,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(vacant_is_cheap, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(keeps_it, attached, teardown),
+		cmocka_unit_test_setup_teardown(roused, attached, teardown),
 		cmocka_unit_test_setup_teardown(never_receives, attached,
 						teardown),
 		cmocka_unit_test_setup_teardown(timers_are_kept, attached,

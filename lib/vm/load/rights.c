@@ -35,9 +35,9 @@ int handover_futex_wait(const u32 *word, u32 value, u64 until)
 			0, (u32)FUTEX_ANY);
 }
 
-void handover_futex_wake(const u32 *word)
+int handover_futex_wake(const u32 *word)
 {
-	sys3(SYS_FUTEX, (u64)word, FUTEX_WAKE, INT32_MAX);
+	return (int)sys3(SYS_FUTEX, (u64)word, FUTEX_WAKE, INT32_MAX);
 }
 
 static u64 now(void)
