@@ -26,7 +26,7 @@
     policy.py   what would be given on eight cores of one's own
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
-    load.py     thousands of connections, large values, a client on Linux
+    load.py     thousands of connections, values of 1 and 20 KB, a client on Linux
     http.py     web servers, the same
     shared.py   a server's cores that clients use, too
     frames.py   large values against a bare NIC, and what a byte costs
@@ -82,6 +82,7 @@ SCENARIOS = {
     "many_4000": load.many_4000,
     "many_9000": load.many_9000,
     "shared": shared.shared,
+    "values_1k": load.values_1k,
     "large": load.large,
     "large_9000": load.large_9000,
     "frames": frames.frames,

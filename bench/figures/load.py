@@ -99,6 +99,12 @@ def many_9000(bench):
     return many(bench, 9000, 32768)
 
 
+def values_1k(bench):
+    """kv against memcached, 64 connections, 1 KB: answers per second"""
+    return measure(bench, "64 connections, values of 1 KB", 1.5,
+                   ["--conns", "64", "--size", "1024"])
+
+
 LARGE = "--conns", "32", "--size", "20000", "--pipeline", "16", "--records", \
     "2000"
 

@@ -309,6 +309,13 @@ STORIES = {
     "many_9000": Story(
         "Thousands of connections from a program on Linux: 9,000",
         "The same with 9,000 connections."),
+    "values_1k": Story(
+        "Values of a kilobyte",
+        "Between the small values of the other figures and those of 20 KB: each "
+        "of 64 connections asks for a value of 1024 bytes, has it, and asks "
+        "again. An answer is still one packet. The client is a program on Linux, "
+        "and IX's server keeps its application behind a wall (process). A higher "
+        "bar is better."),
     "large": Story(
         "Large values",
         "The same client on Linux asks for values of 20 KB, 16 at a time on each "
