@@ -1,39 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 #include "dom/host/spin.h"
 
-/* Has a spin, as long as the setting allows, found work? Or would have? */
+/* Has a spin, as long as the setting allows, found work? Or would have? One
+ * that tried has found that they pay. */
 static void judge(struct host_spin *s, bool found)
 {
-	if (found)
+	if (found && s->tries)
+		s->lost = SPIN_LOST - 1;
+	else if (found)
 		s->lost -= s->lost != 0;
 	else
 		s->lost = min(s->lost + 1, (u32)SPIN_LOST_MAX);
 }
 
-/* The one before has ended with work, unless it has blocked. */
-static void begin(struct host_spin *s, u64 worked_at)
+/* The one before has ended with work, unless it is over. Where spins do not pay
+ * this one ends before the core is offered. */
+static void begin(struct host_spin *s, u64 worked_at, u64 now)
 {
-	if (s->judged && !s->blocked)
+	bool pays = s->limit_ns == UINT64_MAX;
+
+	if (s->began && !s->over)
 		judge(s, true);
-	s->judged = worked_at;
-	s->blocked = false;
-}
-
-/* Until the core is offered there is little to win. */
-static u64 limit(const struct host_spin *s)
-{
-	bool pays = s->lost < SPIN_LOST || s->limit_ns == UINT64_MAX;
-
-	return pays ? s->limit_ns : min(s->limit_ns, (u64)SPIN_OFFER_NS);
+	pays |= s->lost < SPIN_LOST;
+	s->began = worked_at;
+	s->over = false;
+	s->tries = !pays && now >= s->try_at;
+	if (s->tries)
+		s->try_at = now + SPIN_RETRY_NS;
+	s->may_ns = pays || s->tries ? s->limit_ns
+				     : min(s->limit_ns, (u64)SPIN_OFFER_NS);
 }
 
 enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now)
 {
 	u64 ns = now - worked_at;
 
-	if (worked_at != s->judged)
-		begin(s, worked_at);
-	if (ns >= limit(s) || now < s->shared_till)
+	if (worked_at != s->began)
+		begin(s, worked_at, now);
+	if (now < s->shared_till) {
+		s->over = true; /* and tells nothing */
+		return SPIN_BLOCK;
+	}
+	if (ns >= s->may_ns)
 		return SPIN_BLOCK;
 	if (ns < SPIN_OFFER_NS || s->offered == worked_at ||
 	    s->limit_ns == UINT64_MAX)
@@ -45,9 +53,9 @@ enum spin_what host_spin(struct host_spin *s, u64 worked_at, u64 now)
 /* Woken by a timer, it goes to sleep again: the first time tells. */
 void host_spin_slept(struct host_spin *s, u64 worked_at, u64 now)
 {
-	if (s->blocked || worked_at != s->judged)
+	if (s->over || worked_at != s->began)
 		return;
-	s->blocked = true;
+	s->over = true;
 	judge(s, now - worked_at < s->limit_ns);
 }
 

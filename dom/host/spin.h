@@ -4,8 +4,9 @@
  *
  * A core of its own: as long as the setting says, if half of the spins find
  * work before that. Where packets come seldom, nearly all are in vain, and what
- * they cost is most of what a packet costs: there it blocks at once. How long
- * it then sleeps tells when spinning would find work again.
+ * they cost is most of what a packet costs: there it blocks at once. When
+ * spinning would find work again it learns from how long it sleeps, and, as it
+ * may be woken late, from a spin that it tries now and then.
  *
  * A core that others want, too: not at all, since what it spins away is their
  * time, and it may well be theirs that it waits for (a client on the same
@@ -30,7 +31,8 @@ enum {
 	SPIN_OFFER_NS = 4000,	  /* without work: then offer the core */
 	SPIN_TAKEN_NS = 4000,	  /* yield took so long: somebody ran */
 	SPIN_KEPT_NS = 1000000,	  /* ... somebody who has much to do */
-	SPIN_RETRY_NS = 50000000, /* then see whether it is still wanted */
+	SPIN_RETRY_NS = 50000000, /* then see whether it is still wanted, or
+				   * whether spins pay again */
 	SPIN_TAKEN = 4,	 /* an offer taken counts for so many refused */
 	SPIN_SHARED = 8, /* from here on the core is not ours alone */
 	SPIN_SURE = 12,	 /* more than this is not remembered */
@@ -46,10 +48,13 @@ struct host_spin {
 	u64 haste_till;	 /* interrupt others until then */
 	u32 weight;	 /* of the offers that were taken, */
 	u32 kept;	 /* ... and of those that were for long */
-	u64 judged;	 /* worked_at of the spin that is to be judged, */
-	bool blocked;	 /* ... and is: it was in vain, or too short */
-	u32 lost;	 /* spins in vain that others do not make up for */
 	bool met;	 /* the core has been a shared one */
+	u64 began;	 /* worked_at of this spin, */
+	u64 may_ns;	 /* ... how long it may be, */
+	bool tries;	 /* ... although they do not pay, */
+	bool over;	 /* ... and it has told what it can tell */
+	u32 lost;	 /* spins in vain that others do not make up for */
+	u64 try_at;	 /* if they do not pay */
 };
 
 enum spin_what {

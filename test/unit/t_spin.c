@@ -126,8 +126,9 @@ static void patience(void **state)
 }
 
 /* A request every @gap_ns for @n times: how long a spin for the last of them
- * was. Blocked, its thread sleeps until the request. */
-static u64 requests(struct host_spin *s, struct core *c, u64 gap_ns, u32 n)
+ * was. Blocked, its thread sleeps until @late_ns after the request. */
+static u64 requests(struct host_spin *s, struct core *c, u64 gap_ns,
+		    u64 late_ns, u32 n)
 {
 	u64 began, spun = 0;
 
@@ -138,7 +139,7 @@ static u64 requests(struct host_spin *s, struct core *c, u64 gap_ns, u32 n)
 			c->t += POLL_NS;
 		spun = c->t - began;
 		if (c->t < began + gap_ns) {
-			c->t = began + gap_ns;
+			c->t = began + gap_ns + late_ns;
 			host_spin_slept(s, began, c->t);
 		}
 	}
@@ -152,13 +153,18 @@ static void seldom(void **state)
 	struct core c = { .t = 1000000 };
 
 	(void)state;
-	assert_true(requests(&s, &c, 500000, SPIN_LOST) >= LIMIT_NS);
-	assert_in_range(requests(&s, &c, 500000, 1000), 0, SPIN_OFFER_NS);
-	assert_int_equal(requests(&s, &c, 20000, SPIN_LOST + 2), 20000);
+	assert_true(requests(&s, &c, 500000, 0, SPIN_LOST) >= LIMIT_NS);
+	requests(&s, &c, 500000, 0, 1000);
+	/* One in a hundred tries. */
+	for (u32 i = 0, n = 0; i < 1000; i++) {
+		n += requests(&s, &c, 500000, 0, 1) > SPIN_OFFER_NS;
+		assert_in_range(n, i / 110, i / 90 + 1);
+	}
+	assert_int_equal(requests(&s, &c, 20000, 0, SPIN_LOST + 2), 20000);
 	/* A pause now and then changes nothing. */
 	for (int i = 0; i < 100; i++) {
-		requests(&s, &c, 20000, 10);
-		assert_true(requests(&s, &c, 3000000, 1) >= LIMIT_NS);
+		requests(&s, &c, 20000, 0, 10);
+		assert_true(requests(&s, &c, 3000000, 0, 1) >= LIMIT_NS);
 	}
 	/* Woken again and again by timers, it has slept once. */
 	s.lost = 0;
@@ -166,6 +172,52 @@ static void seldom(void **state)
 	for (int i = 0; i < 100; i++)
 		host_spin_slept(&s, c.t, c.t + 1000000);
 	assert_int_equal(s.lost, 1);
+}
+
+/* Woken so late that each sleep looks as long as if work came seldom. */
+static void late(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+	u64 began;
+
+	(void)state;
+	requests(&s, &c, 3000000, 70000, 1000);
+	began = c.t;
+	while (requests(&s, &c, 20000, 70000, 1) < 20000)
+		assert_true(c.t - began < 2 * SPIN_RETRY_NS);
+	assert_int_equal(requests(&s, &c, 20000, 70000, 100), 20000);
+}
+
+/* Also who has little to do finds out who computes on its core, and does not
+ * wait for him. */
+static void seldom_in_company(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS };
+	struct core c = { .t = 1000000 };
+	u64 began;
+
+	(void)state;
+	requests(&s, &c, 2000000, 0, 1000);
+	for (began = c.t; host_spin_patient(&s, c.t); c.t += 2000000) {
+		u64 since = c.t;
+
+		spin_once(&s, &c, 3000000);
+		host_spin_slept(&s, since, c.t + 2000000);
+		assert_true(c.t - began < 10 * (u64)SPIN_RETRY_NS);
+	}
+}
+
+/* Sleeps on a core that others want tell nothing of what spins would find. */
+static void not_judged_in_company(void **state)
+{
+	struct host_spin s = { .limit_ns = LIMIT_NS, .shared_till = UINT64_MAX };
+	struct core c = { .t = 1000000 };
+
+	(void)state;
+	requests(&s, &c, 500000, 0, 1000);
+	s.shared_till = 0;
+	assert_true(requests(&s, &c, 500000, 0, 1) >= LIMIT_NS);
 }
 
 static void as_set(void **state)
@@ -191,6 +243,9 @@ int main(void)
 		cmocka_unit_test(alone_again),
 		cmocka_unit_test(patience),
 		cmocka_unit_test(seldom),
+		cmocka_unit_test(late),
+		cmocka_unit_test(seldom_in_company),
+		cmocka_unit_test(not_judged_in_company),
 		cmocka_unit_test(as_set),
 	};
 
