@@ -24,7 +24,8 @@ struct end {
 	struct impair way;  /* ... from it */
 	u64 handle;
 	bool open, dead, full;
-	u64 next; /* when it must run */
+	u32 unread; /* bytes that it has not given back yet */
+	u64 next;   /* when it must run */
 	u64 frames;
 };
 
@@ -255,6 +256,17 @@ static void send_some(struct end *e)
 	c->nsgs = 1;
 }
 
+/* One call, however many buffers a filled hole has brought: there may be more
+ * of them than calls in a batch. */
+static void give_back(struct end *e)
+{
+	if (!e->unread)
+		return;
+	call(e, IX_RECV_DONE)->bytes = e->unread;
+	e->unread = 0;
+}
+
+/* Who is dead may not have been told so yet. */
 static void on_results(struct end *e)
 {
 	struct ix_down *down = e->node.down;
@@ -262,6 +274,7 @@ static void on_results(struct end *e)
 	for (u32 i = 0; i < down->ncalls; i++) {
 		s64 n = e->node.up->results[i];
 
+		invariant(n >= 0 || n == -EBADF);
 		if (n < 0 || down->calls[i].op != IX_SENDV)
 			continue;
 		e->pair->queued += (u32)n;
@@ -283,7 +296,7 @@ static void on_event(struct end *e, const struct ix_event *ev)
 		break;
 	case IX_EV_RECV:
 		e->pair->received += ev->len;
-		call(e, IX_RECV_DONE)->bytes = ev->len;
+		e->unread += ev->len;
 		break;
 	case IX_EV_SENT:
 		e->full = false;
@@ -301,13 +314,14 @@ static void run_end(struct end *e)
 
 	if (e == &p->end[0])
 		send_some(e);
+	give_back(e);
 	busy = e->node.down->ncalls;
 	busy |= dp_step(e->node.dp, busy, p->now) != -EAGAIN;
 	on_results(e);
 	for (u32 i = 0; i < e->node.up->nevents; i++)
 		on_event(e, &e->node.up->events[i]);
 	e->node.up->nevents = 0;
-	busy |= e->node.down->ncalls;
+	busy |= e->node.down->ncalls || e->unread;
 	wait = busy ? STEP_NS : dp_next_deadline(e->node.dp, p->now);
 	e->next = wait == UINT64_MAX ? wait : p->now + max(wait, 1ull);
 	e->next = min(e->next, max(transit_next_due(e->in), p->now + 1));
