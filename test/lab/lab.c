@@ -146,8 +146,10 @@ u32 lab_node_close(struct lab_node *n, u64 now)
 
 struct ix_call *lab_call(struct lab_node *n, u16 op)
 {
-	struct ix_call *c = &n->down->calls[n->down->ncalls++];
+	struct ix_call *c = &n->down->calls[n->down->ncalls];
 
+	invariant(n->down->ncalls < IX_MAX_CALLS);
+	n->down->ncalls++;
 	*c = (struct ix_call){ .op = op };
 	return c;
 }

@@ -76,7 +76,8 @@ int lab_node_open(struct lab_node *n, const struct lab_node_conf *conf,
 /* Shuts the dataplane down. Returns how many of its buffers are lost. */
 u32 lab_node_close(struct lab_node *n, u64 now);
 
-/* The next call of the batch, zero but for @op. */
+/* The next call of the batch, zero but for @op. There is room: of a batch that
+ * is too long nothing is done. */
 struct ix_call *lab_call(struct lab_node *n, u16 op);
 
 enum { LAB_CLIENT, LAB_SERVER };
