@@ -382,6 +382,8 @@ bool pair_run(const struct pair_conf *conf, u64 limit_ns,
 	ok = p->received >= conf->bytes;
 	*result = (struct pair_result){
 		.ns = p->now - began,
+		.received = p->received,
+		.dead = p->end[0].dead || p->end[1].dead,
 		.frames = { p->end[0].frames, p->end[1].frames },
 		.sender = p->end[0].node.stat,
 	};

@@ -38,6 +38,8 @@ extern const struct tcp_conf pair_tcp;
 
 struct pair_result {
 	u64 ns;
+	u32 received; /* bytes */
+	bool dead;
 	u64 frames[2];
 	struct ix_stat sender;
 };
