@@ -56,7 +56,7 @@ bool tcp_loss_resend(struct net *net, struct tcp_conn *c, u32 seq, u32 len,
 {
 	struct tcp_loss *l = tcp_loss_of(net, c);
 
-	tcp_undo_resent(net, c, l, len, now);
+	tcp_undo_resent(net, c, l, seq, len, now);
 	if (!tcp_board_resend(&l->board, seq, len, tcp_us(now), c->snd_max)) {
 		net->stat->tcp_sack_full++;
 		return false;
@@ -95,7 +95,7 @@ static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	tcp_tail_end(c);
 	tcp_cc_of(c)->loss(net, c, min(flight, c->cwnd), now);
 	l->prr = (struct tcp_prr){ .flight = flight, .delivered = unsent };
-	tcp_undo_begin(c, l);
+	tcp_undo_begin(net, c, l);
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_RECOVERY;
 	net->stat->tcp_fast_retransmits++;

@@ -135,6 +135,7 @@ u32 tcp_prr_take(struct tcp_prr *p, u32 delivered, u32 pipe, u32 ssthresh,
 /* What this recovery has sent again. */
 struct tcp_again {
 	u32 from;  /* it began when this was snd_una */
+	u32 top;   /* where the last ends, be it of one before */
 	u32 at;	   /* the first of it went, as tcp_us() */
 	u32 bytes; /* all of it, */
 	u32 late;  /* ... and of that what came after all, by timestamps */
@@ -266,10 +267,11 @@ u32 tcp_frto_window(const struct tcp_conn *c);
 /* ---- tcp_undo.c, see there; NULL for @l: there is no object any more */
 
 /* Fast recovery begins. */
-void tcp_undo_begin(struct tcp_conn *c, struct tcp_loss *l);
-/* @len bytes have gone again: one segment. */
+void tcp_undo_begin(const struct net *net, struct tcp_conn *c,
+		    struct tcp_loss *l);
+/* @len bytes from @seq on have gone again: one segment. */
 void tcp_undo_resent(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
-		     u32 len, u64 now);
+		     u32 seq, u32 len, u64 now);
 /* The peer says that @b came twice. */
 void tcp_undo_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		  const struct tcp_block *b, u64 now);

@@ -62,6 +62,7 @@ struct tcp_loss *tcp_loss_take(struct net *net, struct tcp_conn *c, u64 now)
 	l = tcp_loss_at(net, r);
 	tcp_board_init(&l->board, c->snd_una);
 	tcp_rack_init(&l->rack, c->snd_una, tcp_us(now), c->srtt >> 3);
+	l->again.top = c->snd_una;
 	l->probe = PROBE_NONE;
 	return l;
 }

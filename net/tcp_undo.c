@@ -61,17 +61,25 @@ static struct tcp_cc_state *undoable(const struct net *net,
 	return s && s->undo ? s : NULL;
 }
 
-void tcp_undo_begin(struct tcp_conn *c, struct tcp_loss *l)
+void tcp_undo_begin(const struct net *net, struct tcp_conn *c,
+		    struct tcp_loss *l)
 {
+	u32 top = l->again.top;
+
+	/* What comes of that would pass for what is sent again from now on. */
+	if (seq_lt(c->snd_una, top))
+		tcp_cc_for_good(net, c);
 	c->learnt = false;
-	l->again = (struct tcp_again){ .from = c->snd_una };
+	l->again = (struct tcp_again){ .from = c->snd_una, .top = top };
 }
 
 void tcp_undo_resent(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
-		     u32 len, u64 now)
+		     u32 seq, u32 len, u64 now)
 {
 	struct tcp_cc_state *s = undoable(net, c);
 
+	if (seq_lt(l->again.top, seq + len))
+		l->again.top = seq + len;
 	if (!s || !(c->flags & TCP_F_RECOVERY))
 		return;
 	if (!l->again.bytes)

@@ -14,14 +14,14 @@ static struct tcp_conn *recovered(struct fixture *f, u32 segs)
 {
 	struct tcp_peer p = tcp_peer_new();
 	struct tcp_conn *c = tcp_accepted(f, &p);
-	struct tcp_loss l;
+	struct tcp_loss l = { .again.top = c->snd_una };
 
 	c->cwnd = BEFORE;
 	tcp_cc_of(c)->loss(&f->net, c, BEFORE, f->now);
-	tcp_undo_begin(c, &l);
+	tcp_undo_begin(&f->net, c, &l);
 	c->flags |= TCP_F_RECOVERY;
 	for (u32 i = 0; i < segs; i++)
-		tcp_undo_resent(&f->net, c, &l, PEER_MSS, f->now);
+		tcp_undo_resent(&f->net, c, &l, c->snd_una, PEER_MSS, f->now);
 	c->flags &= ~(u32)TCP_F_RECOVERY;
 	c->cwnd = c->ssthresh = AFTER;
 	c->recover = c->snd_una;
@@ -88,6 +88,32 @@ static void too_many(void **state)
 	assert_int_equal(c->cwnd, AFTER);
 }
 
+/* What is acknowledged first is not what was sent again last: until all of it
+ * is acknowledged, whatever else the board says of it, the next is for good. */
+static void next_one(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+	struct tcp_conn *c = tcp_accepted(f, &p);
+	struct tcp_loss l = { .again.top = c->snd_una };
+
+	for (u32 i = 0; i < 4; i++) {
+		tcp_cc_of(c)->loss(&f->net, c, BEFORE, f->now);
+		tcp_undo_begin(&f->net, c, &l);
+		assert_int_equal(tcp_cc_state(&f->net, c)->undo, i != 1);
+		c->flags |= TCP_F_RECOVERY;
+		if (!i) {
+			tcp_undo_resent(&f->net, c, &l, c->snd_una + PEER_MSS,
+					PEER_MSS, f->now);
+			tcp_undo_resent(&f->net, c, &l, c->snd_una, PEER_MSS,
+					f->now);
+		}
+		c->flags &= ~(u32)TCP_F_RECOVERY;
+		c->snd_una += PEER_MSS;
+	}
+	c->snd_una -= 4 * PEER_MSS;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +121,7 @@ int main(void)
 		TCP_TEST(too_old),
 		TCP_TEST(as_many_as_are_counted),
 		TCP_TEST(too_many),
+		TCP_TEST(next_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
