@@ -14,7 +14,7 @@ static void shrink_mss(struct net *net, struct tcp_conn *c, u16 mtu, u64 now)
 
 	if (!tcp_path_learn(net, c, (u16)mss, now))
 		return;
-	c->frto = FRTO_NONE;
+	tcp_undo_end(net, c);
 	if (!tcp_loss_all(net, c)) {
 		c->snd_nxt = c->snd_una;
 		tcp_sndq_seek(net, c);

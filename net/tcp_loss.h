@@ -279,6 +279,10 @@ void tcp_undo_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 void tcp_undo_echoed(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		     u32 bytes, u32 tsecr, u64 now);
 
+/* All goes again, and not as lost: what comes twice, or late, tells nothing of
+ * the last reduction. */
+void tcp_undo_end(const struct net *net, struct tcp_conn *c);
+
 /* What may come twice from now on is no lesson in reordering: a timeout sends
  * it again, or there is another reason. */
 static inline void tcp_undo_no_lesson(struct tcp_conn *c)

@@ -295,7 +295,7 @@ static void pack_loss(struct net *net, struct tcp_conn *c, struct tcp_room *r)
 		tcp_loss_hand_over(net, c, to, ref);
 	} else {
 		tcp_loss_put(net, c);
-		c->frto = FRTO_NONE;
+		tcp_undo_end(net, c);
 		tcp_go_back(net, c);
 	}
 }

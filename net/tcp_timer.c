@@ -182,7 +182,7 @@ static bool rto_fired(struct net *net, struct tcp_conn *c, u64 now)
 		/* The peer took the window back: only probes may go now (RFC
 		 * 9293 section 3.8.6). */
 		tcp_loss_put(net, c);
-		c->frto = FRTO_NONE;
+		tcp_undo_end(net, c);
 		tcp_go_back(net, c);
 		return persist_fired(net, c, now);
 	}

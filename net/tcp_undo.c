@@ -135,6 +135,12 @@ void tcp_undo_dup(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		undo(net, c, l, now);
 }
 
+void tcp_undo_end(const struct net *net, struct tcp_conn *c)
+{
+	tcp_cc_for_good(net, c);
+	c->frto = FRTO_NONE;
+}
+
 void tcp_undo_echoed(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 		     u32 bytes, u32 tsecr, u64 now)
 {

@@ -5,6 +5,7 @@
 
 #include "net/tcp_cc.h"
 #include "net/tcp_loss.h"
+#include "net/tcp_move.h"
 
 enum { BEFORE = 20 * PEER_MSS, AFTER = 10 * PEER_MSS };
 
@@ -114,6 +115,30 @@ static void next_one(void **state)
 	c->snd_una -= 4 * PEER_MSS;
 }
 
+/* With no object where it goes to, all that is in flight goes again: what comes
+ * twice of that is not what the last recovery has sent again. */
+static void moved(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c = recovered(f, 1);
+	struct tcp_need need = { 0 };
+	struct mbuf *spare = NULL;
+	struct tcp_room room;
+
+	assert_non_null(tcp_loss_take(&f->net, c, f->now));
+	tcp_need_add(&need, c);
+	need.losses = 0;
+	assert_true(tcp_room_make(&f->net, &need, &room, &spare, f->now));
+	tcp_leave(&f->net, c);
+	tcp_pack(&f->net, c, &room);
+	tcp_join(&f->net, c, f->now);
+	tcp_appear(&f->net, c);
+	tcp_room_put(&f->net, &room);
+	assert_null(tcp_loss_of(&f->net, c));
+	dup(f, c, PEER_MSS);
+	assert_int_equal(c->cwnd, AFTER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +147,7 @@ int main(void)
 		TCP_TEST(as_many_as_are_counted),
 		TCP_TEST(too_many),
 		TCP_TEST(next_one),
+		TCP_TEST(moved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
