@@ -148,7 +148,11 @@ void tcp_restart_idle(const struct net *net, struct tcp_conn *c, u64 now)
 {
 	u32 least = net->conf.tcp.init_cwnd * c->mss_snd;
 	u32 idle = tick_of(now) - c->last_tx;
+	struct tcp_cc_state *s = tcp_cc_state(net, c);
 
+	/* What is reported now would bring a window back that is as old. */
+	if (s)
+		s->again = 0;
 	if (c->cwnd <= least)
 		return;
 	c->ssthresh = max(c->ssthresh, c->cwnd - c->cwnd / 4);

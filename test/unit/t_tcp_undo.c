@@ -139,6 +139,19 @@ static void moved(void **state)
 	assert_int_equal(c->cwnd, AFTER);
 }
 
+/* Being idle ends it, also where the window is so small that it stays. */
+static void idle_in_between(void **state)
+{
+	struct fixture *f = *state;
+	struct tcp_conn *c = recovered(f, 1);
+
+	assert_true(AFTER <= f->net.conf.tcp.init_cwnd * c->mss_snd);
+	tcp_restart_idle(&f->net, c, f->now + 1000000000);
+	assert_int_equal(c->cwnd, AFTER);
+	dup(f, c, PEER_MSS);
+	assert_int_equal(c->cwnd, AFTER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +161,7 @@ int main(void)
 		TCP_TEST(too_many),
 		TCP_TEST(next_one),
 		TCP_TEST(moved),
+		TCP_TEST(idle_in_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
