@@ -94,6 +94,15 @@ static void count(struct dp *dp, struct tcp_conn *c)
 	tcp_need_add(&dp->mover->leave.need, c);
 }
 
+/* A gap that closes meanwhile makes the pass see some twice: no move is to be
+ * refused for slots that it does not need. */
+static void counted(struct dp *dp)
+{
+	struct tcp_need *n = &dp->mover->leave.need;
+
+	n->conns = min(n->conns, (u32)dp->stat->tcp_conns);
+}
+
 bool dp_leave_may_go(struct dp *dp, struct tcp_conn *c)
 {
 	if (c->flags & TCP_F_ON_DEAD)
@@ -321,6 +330,7 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 		break;
 	case LEAVE_COUNT:
 		if (dp_leave_pass(dp, count, NEEDS)) {
+			counted(dp);
 			dp_leave_ask(dp, SEAT_ASK);
 			l->state = LEAVE_ASK;
 		}

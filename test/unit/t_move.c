@@ -775,6 +775,25 @@ static void taken_back_early(void **state)
 	end_all(w, n);
 }
 
+/* One was seen that will be seen once more, as a gap in the table has closed:
+ * room is asked for as many as there are. */
+static void counted_twice(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	struct dp_leave *l;
+	u32 n = 50;
+
+	start(w, n, 30000);
+	l = &dp_of(w, 0)->mover->leave;
+	assert_int_equal(begin(w, 0, 1, RSS_TABLE), 0);
+	l->need.conns = 1;
+	for (u32 i = 0; i < 1000 && l->state != LEAVE_ASK; i++)
+		dp_move_run(dp_of(w, 0), false, w->now);
+	assert_int_equal(l->need.conns, dp_of(w, 0)->stat->tcp_conns);
+	await_moves(w);
+	end_all(w, n);
+}
+
 /* A queue that never runs empty does not hold a move up. */
 static void busy_queue(void **state)
 {
@@ -999,6 +1018,7 @@ int main(void)
 		cmocka_unit_test(held_buffers),
 		cmocka_unit_test(taken_back),
 		cmocka_unit_test(taken_back_early),
+		cmocka_unit_test(counted_twice),
 		cmocka_unit_test(not_driven),
 		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
