@@ -92,10 +92,10 @@ static void enter(struct net *net, struct tcp_conn *c, struct tcp_loss *l,
 	/* Acknowledged in this batch: as much may still be sent for it. */
 	u32 unsent = flight - (c->snd_max - c->snd_una);
 
-	tcp_tail_end(c);
 	tcp_cc_of(c)->loss(net, c, min(flight, c->cwnd), now);
 	l->prr = (struct tcp_prr){ .flight = flight, .delivered = unsent };
 	tcp_undo_begin(net, c, l);
+	tcp_tail_end(c);
 	c->recover = c->snd_max;
 	c->flags |= TCP_F_RECOVERY;
 	net->stat->tcp_fast_retransmits++;

@@ -266,7 +266,7 @@ u32 tcp_frto_window(const struct tcp_conn *c);
 
 /* ---- tcp_undo.c, see there; NULL for @l: there is no object any more */
 
-/* Fast recovery begins. */
+/* Fast recovery begins; a probe for the tail may be on its way. */
 void tcp_undo_begin(const struct net *net, struct tcp_conn *c,
 		    struct tcp_loss *l);
 /* @len bytes from @seq on have gone again: one segment. */

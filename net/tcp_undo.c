@@ -66,8 +66,9 @@ void tcp_undo_begin(const struct net *net, struct tcp_conn *c,
 {
 	u32 top = l->again.top;
 
-	/* What comes of that would pass for what is sent again from now on. */
-	if (seq_lt(c->snd_una, top))
+	/* What comes of that, or of a probe, would pass for what is sent again
+	 * from now on. */
+	if (seq_lt(c->snd_una, top) || c->tail == TAIL_AGAIN)
 		tcp_cc_for_good(net, c);
 	c->learnt = false;
 	l->again = (struct tcp_again){ .from = c->snd_una, .top = top };
