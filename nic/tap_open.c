@@ -369,35 +369,54 @@ static int own(int fd)
 	return ioctl(fd, TUNSETOWNER, (unsigned long)geteuid()) ? -errno : 0;
 }
 
+/* Queues of ours, beside those that it had @before; what it is then, to
+ * *@now. With its last queue Linux removes a device, and makes another one for
+ * the next of that name: nobody's, and steered by nothing of who was joined. */
+static int make_or_join(struct tap_nic *t, const struct nic_config *cfg,
+			const char *ifname, struct linux_ifinfo *before,
+			struct linux_ifinfo *now, char *why, size_t why_len)
+{
+	int err = 0;
+
+	if (linux_ifinfo(ifname, before))
+		*before = (struct linux_ifinfo){ 0 };
+	else if (cfg->shared)
+		err = join(t, cfg, before, ifname, why, why_len);
+	if (!err)
+		err = open_queues(t, cfg, ifname, why, why_len);
+	if (err)
+		return err;
+	t->index = (int)if_nametoindex(ifname);
+	if (t->steer.vars && t->index != before->index)
+		return nic_fail(-EBUSY, why, why_len,
+				"TAP device %s is just ending: try again",
+				ifname);
+	if (t->index != before->index)
+		err = own(t->nic.fd[0]);
+	if (!err)
+		err = linux_ifinfo(ifname, now);
+	return err ? no_device(err, ifname, "make", why, why_len) : 0;
+}
+
 static int start(struct tap_nic *t, const struct nic_config *cfg,
 		 const struct tap_spec *s, char *why, size_t why_len)
 {
-	struct linux_ifinfo info = { 0 };
-	bool is_new = linux_ifinfo(s->ifname, &info);
-	u32 others = info.rx_queues;
-	int err = 0, no_steer;
+	struct linux_ifinfo before, info;
+	int no_steer, err = make_or_join(t, cfg, s->ifname, &before, &info, why,
+					 why_len);
 
-	if (cfg->shared && !is_new)
-		err = join(t, cfg, &info, s->ifname, why, why_len);
-	if (!err)
-		err = open_queues(t, cfg, s->ifname, why, why_len);
 	if (err)
 		return err;
-	err = is_new ? own(t->nic.fd[0]) : 0;
-	if (!err)
-		err = configure(s);
-	if (!err)
-		err = linux_ifinfo(s->ifname, &info);
-	if (err)
-		return no_device(err, s->ifname, "bring up", why, why_len);
-	t->index = info.index;
 	/* Who comes at the same time has not seen us either. */
-	if (cfg->shared && info.rx_queues > others + cfg->nqueues)
+	if (cfg->shared && info.rx_queues > before.rx_queues + cfg->nqueues)
 		return nic_fail(-EBUSY, why, why_len,
 				"TAP device %s is being opened by another one, "
 				"too: only one is to try again",
 				s->ifname);
-	no_steer = steer(t, cfg, others);
+	err = configure(s);
+	if (err)
+		return no_device(err, s->ifname, "bring up", why, why_len);
+	no_steer = steer(t, cfg, before.rx_queues);
 	if (cfg->shared && no_steer)
 		return nic_fail(no_steer, why, why_len,
 				"nic_shared: the program that divides a TAP "

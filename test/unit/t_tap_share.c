@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "nic/nic_open.h"
+#include "nic/tap_steer.h"
 #include "tap_steer.skel.h"
 
 enum { COMERS = 4, ROUNDS = 40, NOBODY = 65534 };
@@ -65,6 +66,24 @@ static struct nic *open_first(const char *ifname)
 	if (open_shared(ifname, &nic, why))
 		fail_msg("%s", why);
 	return nic;
+}
+
+/* The first one ends when somebody has just joined it. */
+static struct nic *ends;
+
+int __real_tap_share_join(struct tap_steering *s, int ifindex, u32 others,
+			  u64 kin);
+int __wrap_tap_share_join(struct tap_steering *s, int ifindex, u32 others,
+			  u64 kin);
+
+int __wrap_tap_share_join(struct tap_steering *s, int ifindex, u32 others,
+			  u64 kin)
+{
+	int err = __real_tap_share_join(s, ifindex, others, kin);
+
+	nic_close(ends);
+	ends = NULL;
+	return err;
 }
 
 static void count(u32 *n)
@@ -329,6 +348,26 @@ static void test_kin(void **state)
 	close(fd);
 }
 
+/* Linux makes it anew for who has joined it, and then it is nobody's. */
+static void test_ending(void **state)
+{
+	static const u64 kin[] = { 0, 7 };
+
+	for (u32 i = 0; i < ARRAY_SIZE(kin); i++) {
+		char why[NIC_WHY] = "";
+		struct nic *nic;
+
+		assert_int_equal(open_of(kin[i], "ixs8", &ends, why), 0);
+		assert_int_equal(open_of(kin[i], "ixs8", &nic, why), -EBUSY);
+		assert_non_null(strstr(why, "ending: try again"));
+		assert_null(ends);
+		assert_int_equal(if_nametoindex("ixs8"), 0);
+		assert_int_equal(open_of(kin[i], "ixs8", &nic, why), 0);
+		assert_true(nic->leave(nic));
+		nic_close(nic);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_liar),
 		cmocka_unit_test(test_stranger),
 		cmocka_unit_test(test_kin),
+		cmocka_unit_test(test_ending),
 	};
 	struct tap_steer *prog;
 
