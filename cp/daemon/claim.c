@@ -78,6 +78,10 @@ static int check_successor(const struct claim *c, const struct claim *others,
 					  c->conf->nic, owner(before, who));
 		before = &others[i];
 	}
+	/* Its device may go with it while the successor joins. */
+	if (before && before->ends)
+		return conf_error(e, -EBUSY, "%s is %s, which is just ending",
+				  c->conf->nic, owner(before, who));
 	return 0;
 }
 

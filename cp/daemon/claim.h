@@ -16,6 +16,7 @@ struct claim {
 	u32 threads;		 /* queues, too */
 	u64 memory;
 	const char *owner; /* of what a rule has granted, RULE-N; else NULL */
+	bool ends;	   /* ... and is given back about now */
 };
 
 struct claim_limits {

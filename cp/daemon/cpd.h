@@ -259,6 +259,8 @@ int rule_check(const struct rule *r, struct wish *w, struct conf_err *e);
  * with the reason in @e: -EAGAIN, perhaps soon. */
 int grant_open(struct cpd *c, const struct lines_peer *peer, u32 threads,
 	       const cJSON *settings, struct conf_err *e);
+/* Has its process ended, or is it to? */
+bool grant_ends(const struct plane *p);
 /* Whatever is due. False: it is over. */
 bool grant_step(struct cpd *c, struct plane *p);
 /* Its lock was found: is it one of those? */

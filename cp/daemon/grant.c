@@ -169,14 +169,18 @@ static bool ended(const struct plane *p)
 	return p->pid_fd >= 0 && poll(&f, 1, 0) == 1;
 }
 
+bool grant_ends(const struct plane *p)
+{
+	return p->state == PLANE_STOPS || ended(p);
+}
+
 /* Does a user's dataplane give back what it has, about now? */
 static bool one_ends(const struct cpd *c)
 {
 	for (u32 i = 0; i < c->n; i++) {
 		const struct plane *p = c->plane[i];
 
-		if (p->granted && !is_stuck(c, p) &&
-		    (p->state == PLANE_STOPS || ended(p)))
+		if (p->granted && !is_stuck(c, p) && grant_ends(p))
 			return true;
 	}
 	return false;

@@ -189,6 +189,7 @@ static struct claim claim_of(const struct plane *p)
 		.threads = n,
 		.memory = p->memory,
 		.owner = p->granted ? p->conf->owner : NULL,
+		.ends = p->granted && grant_ends(p),
 	};
 }
 

@@ -4,8 +4,11 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cp/daemon/cpd.h"
@@ -233,7 +236,12 @@ static const char *beside(struct conf a, struct conf b, u64 memory)
 	struct claim c = {
 		.name = "new", .conf = &a, .threads = 2, .memory = memory
 	};
-	struct claim o = { "old", 7, &b, 1, 2, 64 * MB, NULL };
+	struct claim o = { .name = "old",
+			   .pid = 7,
+			   .conf = &b,
+			   .min_cores = 1,
+			   .threads = 2,
+			   .memory = 64 * MB };
 	struct claim_limits l = { &none, 100 * MB };
 
 	e.text[0] = 0;
@@ -314,9 +322,9 @@ static void a_device_is_a_pair_s(void **state)
 	static const struct conf_cores none;
 	const struct claim_limits l = { &none, 1024 * MB };
 	struct conf a = on("tap:a", "10.0.0.1/24", "");
-	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17" };
-	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17" },
-			     { "r-2", 8, &a, 1, 1, MB, "17" } };
+	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17", false };
+	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false },
+			     { "r-2", 8, &a, 1, 1, MB, "17", false } };
 	struct conf_err e;
 
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
@@ -325,6 +333,11 @@ static void a_device_is_a_pair_s(void **state)
 	assert_int_equal(claim_check(&c, o, 2, &l, &e), -EBUSY);
 	assert_string_equal(e.text, "tap:a is r-1's (process 7), and its "
 				    "successor's: one of them is to end first");
+	o[0].ends = true;
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	assert_string_equal(e.text,
+			    "tap:a is r-1's (process 7), which is just ending");
+	o[0].ends = false;
 	o[0].owner = "18";
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 	o[0].owner = NULL; /* root's, which is called so */
@@ -532,7 +545,7 @@ static bool is_to_ask_again(const char *why)
 {
 	static const char line[] =
 		"{\"do\": \"open\", \"settings\": {\"nic\": \"tap:t0\", "
-		"\"ip\": \"10.0.0.2/24\"}}";
+		"\"ip\": \"10.0.0.2/24\", \"nic_shared\": \"true\"}}";
 	struct lines_peer peer = { .uid = nobody() };
 	char *out = verb_answer(&cpd, &peer, line, strlen(line), NULL);
 	bool again = strstr(out, "again");
@@ -567,6 +580,59 @@ static void what_somebody_keeps_is_not_had_soon(void **state)
 	assert_true(is_to_ask_again("at a time"));
 	cpd.now = 1000;
 	assert_false(is_to_ask_again("at a time"));
+}
+
+/* For files of the daemon's. */
+static char dir[] = "/tmp/t_cpd_dir-XXXXXX";
+
+static int begin_with_files(void **state)
+{
+	begin(state);
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	cpd.dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+static int end_with_files(void **state)
+{
+	static const char *const files[] = { "p-1.lock", "p-2.lock" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
+		unlinkat(cpd.dir_fd, files[i], 0);
+	close(cpd.dir_fd);
+	return rmdir(dir);
+}
+
+/* The device may go while its keeper joins it. */
+static void who_ends_has_no_successor(void **state)
+{
+	static struct rule r;
+	struct plane *p = &planes[1];
+	pid_t child = fork();
+
+	if (!child)
+		_exit(0);
+	make_rule(&r, 2);
+	strcpy(confs[1].name, "p-1");
+	snprintf(confs[1].owner, sizeof(confs[1].owner), "%u", nobody());
+	p->running = on("tap:t0,10.0.0.1/24", "10.0.0.2/24", "");
+	set(&p->running, "nic_shared", "true");
+	p->granted = true;
+	p->state = PLANE_UP;
+	p->lock_fd = -1;
+	p->pid_fd = (int)syscall(SYS_pidfd_open, child, 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_true(is_to_ask_again("which is just ending"));
+	close(p->pid_fd);
+	p->pid_fd = -1;
+	/* Beside who goes on it would have the device. */
+	assert_false(is_to_ask_again("cores: 1 are wanted"));
+	p->state = PLANE_STOPS;
+	p->due = 1000;
+	assert_true(is_to_ask_again("which is just ending"));
+	close(p->lock_fd);
 }
 
 /* Those that are declared no longer, and run, have places, too. */
@@ -817,6 +883,9 @@ int main(void)
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
 		cmocka_unit_test_setup(what_somebody_keeps_is_not_had_soon,
 				       begin),
+		cmocka_unit_test_setup_teardown(who_ends_has_no_successor,
+						begin_with_files,
+						end_with_files),
 		cmocka_unit_test_setup(there_is_room_for_so_many, begin),
 		cmocka_unit_test_setup(one_user_has_his_part, begin),
 		cmocka_unit_test_setup(cores_follow_what_is_said,
