@@ -39,11 +39,22 @@ static u32 common_port(const struct conf *a, const struct conf *b)
 	return 0;
 }
 
+/* Is it one interface? The address that Linux's side of a TAP device gets makes
+ * it no other. */
+static bool same_nic(const struct conf *a, const struct conf *b)
+{
+	size_t n = strcspn(a->nic, ",");
+
+	if (strncmp(a->nic, "tap:", 4))
+		return !strcmp(a->nic, b->nic);
+	return n == strcspn(b->nic, ",") && !strncmp(a->nic, b->nic, n);
+}
+
 /* Two that divide an interface: the one that shares it says which
  * queues it takes. */
 static bool divided(const struct conf *a, const struct conf *b)
 {
-	return a->nic_shared && b->nic_shared && !strcmp(a->nic, b->nic);
+	return a->nic_shared && b->nic_shared && same_nic(a, b);
 }
 
 static bool same_rule(const char *a, const char *b)
@@ -54,12 +65,14 @@ static bool same_rule(const char *a, const char *b)
 	       !strncmp(a, b, (size_t)(dash - a));
 }
 
-/* One user's, and its successor, on a device that a rule has granted him. */
+/* One user's, and its successor, on a device that a rule has granted him.
+ * To join it changes no address of Linux's. */
 static bool succeeds(const struct claim *c, const struct claim *o)
 {
 	return c->owner && o->owner && !strcmp(c->owner, o->owner) &&
 	       same_rule(c->name, o->name) && divided(c->conf, o->conf) &&
-	       !strncmp(c->conf->nic, "tap:", 4);
+	       !strncmp(c->conf->nic, "tap:", 4) &&
+	       !strcmp(c->conf->nic, o->conf->nic);
 }
 
 static int check_successor(const struct claim *c, const struct claim *others,
@@ -104,8 +117,8 @@ static int check_nic(const struct claim *c, const struct claim *o,
 	u32 port;
 
 	/* A wire has two ends: the third one is refused by the wire. */
-	if (strcmp(c->conf->nic, o->conf->nic) ||
-	    !strncmp(c->conf->nic, "wire:", 5) || succeeds(c, o))
+	if (!same_nic(c->conf, o->conf) || !strncmp(c->conf->nic, "wire:", 5) ||
+	    succeeds(c, o))
 		return 0;
 	port = common_port(c->conf, o->conf);
 	if (c->conf->dp.net.ports_only && o->conf->dp.net.ports_only && port)
@@ -113,6 +126,9 @@ static int check_nic(const struct claim *c, const struct claim *o,
 				  c->conf->nic, owner(o, who));
 	if (divided(c->conf, o->conf) && strncmp(c->conf->nic, "tap:", 4))
 		return check_queues(c, o, e);
+	if (strcmp(c->conf->nic, o->conf->nic))
+		return conf_error(e, -EBUSY, "%s is %s, as %s", c->conf->nic,
+				  owner(o, who), o->conf->nic);
 	return conf_error(e, -EBUSY, "%s is %s", c->conf->nic, owner(o, who));
 }
 

@@ -259,6 +259,16 @@ static void nics_are_not_shared(void **state)
 	assert_string_equal(beside(on("xdp:a", "10.0.0.2/24", ""), a, 0),
 			    "xdp:a is old's (process 7)");
 	assert_string_equal(beside(on("xdp:b", "10.0.0.2/24", ""), a, 0), "");
+	/* Whatever address Linux's side is to have. */
+	a = on("tap:a,10.0.0.8/24", "10.0.0.1/24", "");
+	assert_string_equal(
+		beside(on("tap:a,10.0.0.9/24", "10.0.0.2/24", ""), a, 0),
+		"tap:a,10.0.0.9/24 is old's (process 7), as tap:a,10.0.0.8/24");
+	assert_string_equal(beside(on("tap:a", "10.0.0.2/24", ""), a, 0),
+			    "tap:a is old's (process 7), as tap:a,10.0.0.8/24");
+	assert_string_equal(beside(on("tap:aa", "10.0.0.2/24", ""), a, 0), "");
+	assert_string_equal(
+		beside(on("tap:aa,10.0.0.8/24", "10.0.0.2/24", ""), a, 0), "");
 }
 
 static void addresses_are_one_s(void **state)
@@ -321,7 +331,7 @@ static void a_device_is_a_pair_s(void **state)
 {
 	static const struct conf_cores none;
 	const struct claim_limits l = { &none, 1024 * MB };
-	struct conf a = on("tap:a", "10.0.0.1/24", "");
+	struct conf a = on("tap:a", "10.0.0.1/24", ""), b;
 	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17", false };
 	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false },
 			     { "r-2", 8, &a, 1, 1, MB, "17", false } };
@@ -346,6 +356,17 @@ static void a_device_is_a_pair_s(void **state)
 	o[0].name = "rr-1";
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 	o[0].name = "r-1";
+	/* The rule has changed since. */
+	b = a;
+	set(&b, "nic", "tap:a,10.0.0.9/24");
+	c.conf = &b;
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	assert_string_equal(e.text, "tap:a,10.0.0.9/24 is r-1's (process 7), "
+				    "as tap:a");
+	o[0].name = "rr-1";
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	o[0].name = "r-1";
+	c.conf = &a;
 	a = on("xdp:a", "10.0.0.1/24", "80");
 	set(&a, "nic_shared", "true");
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
