@@ -473,6 +473,15 @@ bool grant_step(struct cpd *c, struct plane *p)
 	return false;
 }
 
+/* An older daemon has written no time; and none is after now. */
+static u64 since(const char *text, u64 now)
+{
+	char *end = NULL;
+	u64 at = text ? strtoull(text, &end, 10) : 0;
+
+	return end == text || *end ? now : min(at, now);
+}
+
 void grant_find(const struct cpd *c, struct plane *p)
 {
 	char name[64], text[64], *began = text;
@@ -491,6 +500,5 @@ void grant_find(const struct cpd *c, struct plane *p)
 	p->granted = true;
 	snprintf(p->conf->owner, sizeof(p->conf->owner), "%s",
 		 strsep(&began, " "));
-	/* An older daemon has written none. */
-	p->since = began ? strtoull(began, NULL, 10) : c->now;
+	p->since = since(began, c->now);
 }

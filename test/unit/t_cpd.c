@@ -618,7 +618,8 @@ static int begin_with_files(void **state)
 
 static int end_with_files(void **state)
 {
-	static const char *const files[] = { "p-1.lock", "p-2.lock" };
+	static const char *const files[] = { "p-1.lock", "p-2.lock",
+					     "p1.user" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(cpd.dir_fd, files[i], 0);
@@ -654,6 +655,35 @@ static void who_ends_has_no_successor(void **state)
 	p->due = 1000;
 	assert_true(is_to_ask_again("which is just ending"));
 	close(p->lock_fd);
+}
+
+/* Since when planes[1] has run, found again with @text in its file. */
+static u64 found_since(const char *text)
+{
+	int fd = openat(cpd.dir_fd, "p1.user", O_WRONLY | O_CREAT | O_TRUNC,
+			0644);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	planes[1].declared = planes[1].granted = false;
+	grant_find(&cpd, &planes[1]);
+	assert_true(planes[1].granted);
+	assert_string_equal(confs[1].owner, "17");
+	return planes[1].since;
+}
+
+/* Not after now, whatever its file says. */
+static void who_is_found_again_has_begun(void **state)
+{
+	cpd.now = 1000;
+	assert_int_equal(found_since("17 999"), 999);
+	assert_int_equal(found_since("17 1001"), 1000);
+	assert_int_equal(found_since("17 99999999999999999999"), 1000);
+	assert_int_equal(found_since("17 -1"), 1000);
+	assert_int_equal(found_since("17 yesterday"), 1000);
+	assert_int_equal(found_since("17 9x"), 1000);
+	assert_int_equal(found_since("17 "), 1000);
+	assert_int_equal(found_since("17"), 1000);
 }
 
 /* Those that are declared no longer, and run, have places, too. */
@@ -905,6 +935,9 @@ int main(void)
 		cmocka_unit_test_setup(what_somebody_keeps_is_not_had_soon,
 				       begin),
 		cmocka_unit_test_setup_teardown(who_ends_has_no_successor,
+						begin_with_files,
+						end_with_files),
+		cmocka_unit_test_setup_teardown(who_is_found_again_has_begun,
 						begin_with_files,
 						end_with_files),
 		cmocka_unit_test_setup(there_is_room_for_so_many, begin),
