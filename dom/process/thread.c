@@ -276,7 +276,8 @@ static void *elastic_thread(void *arg)
 	proc_limit_open(&t->limit,
 			t->proc->guest ? UINT64_MAX : t->host->limit_ns);
 	t->host->lingers = true;
-	t->host->rouse = rouse;
+	/* A guest's events are for ring 0; who sleeps answers what it asks. */
+	t->host->rouse = t->proc->guest ? NULL : rouse;
 	t->host->rouse_arg = t;
 	t->host->roused = 0;
 	if (t->proc->guest) /* ring 0 spins, and offers nothing */

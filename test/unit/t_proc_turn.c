@@ -163,6 +163,8 @@ static void settings(struct conf *c)
 	set(c, "stat_dir", dir);
 }
 
+static const struct proc_guest *guest;
+
 static int setup(void **state)
 {
 	static const struct host_domain domain = { "test", "none", true };
@@ -171,7 +173,7 @@ static int setup(void **state)
 	u8 *at;
 
 	settings(&c);
-	p = (struct proc){ .program = "test" };
+	p = (struct proc){ .program = "test", .guest = guest };
 	proc_threads_signal();
 	assert_int_equal(proc_reports_open(&p), 0);
 	if (host_open(&p.host, &c, &domain, why, sizeof(why)))
@@ -350,6 +352,26 @@ static void roused(void **state)
 	assert_true(sleeps >= 2);
 }
 
+static int entered(void **state)
+{
+	static const struct proc_guest vm;
+
+	guest = &vm;
+	return attached(state);
+}
+
+static int left(void **state)
+{
+	guest = NULL;
+	return teardown(state);
+}
+
+/* Events are for ring 0: who would be woken for them is not the one. */
+static void guests_persona_sleeps(void **state)
+{
+	assert_null(p.host->threads[0].rouse);
+}
+
 static void wake(void)
 {
 	futex(&words()->a.turn, FUTEX_WAKE, INT_MAX, 0, NULL, 0);
@@ -458,6 +480,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(keeps_it, attached, teardown),
 		cmocka_unit_test_setup_teardown(roused, attached, teardown),
+		cmocka_unit_test_setup_teardown(guests_persona_sleeps, entered,
+						left),
 		cmocka_unit_test_setup_teardown(never_receives, attached,
 						teardown),
 		cmocka_unit_test_setup_teardown(timers_are_kept, attached,
