@@ -11,19 +11,24 @@ root=$dest$prefix
 lib=$root/$libdir
 example=$root/share/doc/ix/examples
 
+# Who installs at the same time, typed.py, writes the same log.
+exec {lock}>"$build/meson-logs/install.lock"
+flock "$lock"
 meson install -C "$build" --no-rebuild --destdir "$dest" >"$tmp/log" 2>&1 || {
 	tail -5 "$tmp/log"
 	echo "FAILED: meson install"
 	exit 1
 }
+cp "$build/meson-logs/install-log.txt" "$tmp/installed"
+exec {lock}>&-
 chmod 755 "$tmp" "$dest"
 ix=$root/bin/ix
 export PKG_CONFIG_SYSROOT_DIR=$dest PKG_CONFIG_LIBDIR=$lib/pkgconfig
 export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 
 all_below() {
-	! grep -v -e '^#' -e "^$dest" "$build/meson-logs/install-log.txt" &&
-		grep -c . "$build/meson-logs/install-log.txt"
+	! grep -v -e '^#' -e "^$dest" "$tmp/installed" &&
+		grep -c . "$tmp/installed"
 }
 
 present() {

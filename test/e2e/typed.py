@@ -5,6 +5,7 @@ stands there, by an ordinary user where it says so, on an installation of that
 user's own. Who puts another block there says in TYPED what types it.
 
     typed.py SOURCE_DIR BUILD_DIR PREFIX"""
+import fcntl
 import os
 import re
 import shutil
@@ -54,7 +55,10 @@ class Home:
 
     def install(self, dest):
         """As `meson setup build --prefix=$HOME/ix` would have it."""
-        sh("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", dest)
+        with open(os.path.join(BUILD, "meson-logs/install.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # install.sh reads meson's log
+            sh("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir",
+               dest)
         there = os.path.join(self.path, "ix")
         shutil.move(dest + PREFIX, there)
         sh("find", there, "-name", "*.pc", "-exec", "sed", "-i",
