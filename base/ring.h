@@ -119,8 +119,7 @@ static inline u8 *ring_reserve(struct ring_tx *tx, u32 len)
 			return NULL;
 	}
 	head = (u8 *)ring_head(tx->ring, tx->size, tx->prod);
-	/* For ownership, as a store would: the consumer has read the line. */
-	__asm__ volatile("prefetchw %0" : : "m"(head[RING_AHEAD]));
+	prefetch_own(head + RING_AHEAD); /* the consumer has read the line */
 	return head + RING_HEAD;
 }
 
