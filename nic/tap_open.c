@@ -386,15 +386,16 @@ static int make_or_join(struct tap_nic *t, const struct nic_config *cfg,
 		err = open_queues(t, cfg, ifname, why, why_len);
 	if (err)
 		return err;
-	t->index = (int)if_nametoindex(ifname);
+	err = linux_ifinfo(ifname, now);
+	if (err)
+		return no_device(err, ifname, "make", why, why_len);
+	t->index = now->index;
 	if (t->steer.vars && t->index != before->index)
 		return nic_fail(-EBUSY, why, why_len,
 				"TAP device %s is just ending: try again",
 				ifname);
 	if (t->index != before->index)
 		err = own(t->nic.fd[0]);
-	if (!err)
-		err = linux_ifinfo(ifname, now);
 	return err ? no_device(err, ifname, "make", why, why_len) : 0;
 }
 
