@@ -39,13 +39,18 @@ static u32 common_port(const struct conf *a, const struct conf *b)
 	return 0;
 }
 
+static bool is_tap(const struct conf *c)
+{
+	return !strncmp(c->nic, "tap:", 4);
+}
+
 /* Is it one interface? The address that Linux's side of a TAP device gets makes
  * it no other. */
 static bool same_nic(const struct conf *a, const struct conf *b)
 {
 	size_t n = strcspn(a->nic, ",");
 
-	if (strncmp(a->nic, "tap:", 4))
+	if (!is_tap(a))
 		return !strcmp(a->nic, b->nic);
 	return n == strcspn(b->nic, ",") && !strncmp(a->nic, b->nic, n);
 }
@@ -59,10 +64,9 @@ static bool divided(const struct conf *a, const struct conf *b)
 
 static bool same_rule(const char *a, const char *b)
 {
-	const char *dash = strrchr(a, '-'), *other = strrchr(b, '-');
+	size_t n = rule_part(a);
 
-	return dash && other && dash - a == other - b &&
-	       !strncmp(a, b, (size_t)(dash - a));
+	return n && n == rule_part(b) && !strncmp(a, b, n);
 }
 
 /* One user's, and its successor, on a device that a rule has granted him.
@@ -71,8 +75,7 @@ static bool succeeds(const struct claim *c, const struct claim *o)
 {
 	return c->owner && o->owner && !strcmp(c->owner, o->owner) &&
 	       same_rule(c->name, o->name) && divided(c->conf, o->conf) &&
-	       !strncmp(c->conf->nic, "tap:", 4) &&
-	       !strcmp(c->conf->nic, o->conf->nic);
+	       is_tap(c->conf) && !strcmp(c->conf->nic, o->conf->nic);
 }
 
 static int check_successor(const struct claim *c, const struct claim *others,
@@ -124,7 +127,7 @@ static int check_nic(const struct claim *c, const struct claim *o,
 	if (c->conf->dp.net.ports_only && o->conf->dp.net.ports_only && port)
 		return conf_error(e, -EBUSY, "port %u of %s is %s", port,
 				  c->conf->nic, owner(o, who));
-	if (divided(c->conf, o->conf) && strncmp(c->conf->nic, "tap:", 4))
+	if (divided(c->conf, o->conf) && !is_tap(c->conf))
 		return check_queues(c, o, e);
 	if (strcmp(c->conf->nic, o->conf->nic))
 		return conf_error(e, -EBUSY, "%s is %s, as %s", c->conf->nic,

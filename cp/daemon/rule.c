@@ -15,8 +15,7 @@ enum { GROUPS = 256 /* of a user */ };
 
 const struct rule *rule_of(const struct cpd *c, const struct plane *p)
 {
-	const char *dash = strrchr(p->conf->name, '-');
-	size_t n = dash ? (size_t)(dash - p->conf->name) : 0;
+	size_t n = rule_part(p->conf->name);
 
 	for (u32 i = 0; n && i < c->conf->nrules; i++)
 		if (!strncmp(c->conf->rule[i]->name, p->conf->name, n) &&

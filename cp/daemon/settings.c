@@ -272,6 +272,13 @@ static const char *next_range(const char *list, u32 *from, u32 *to)
 	return *end == ',' || !*end ? end : NULL;
 }
 
+size_t rule_part(const char *name)
+{
+	const char *dash = strrchr(name, '-');
+
+	return dash ? (size_t)(dash - name) : 0;
+}
+
 bool rule_lists(const char *list, u32 n)
 {
 	u32 from, to;

@@ -79,6 +79,10 @@ bool plane_argument(struct plane_conf *p, const char *text);
 /* May this be a dataplane's name? It is one of files, too. */
 bool cpd_name_ok(const char *name);
 
+/* RULE-N is a dataplane that a rule has granted: how long is RULE? 0: @name is
+ * of none. */
+size_t rule_part(const char *name);
+
 /* Is @n in @list, "80,8000-8099"? */
 bool rule_lists(const char *list, u32 n);
 
