@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "dom/host/right.h"
 
 enum { GROUPS = 256 /* of a user */ };
 
@@ -66,17 +65,9 @@ bool rule_has_nic(const struct rule *r, const char *nic)
 
 /* A keeper has the packet memory of AF_XDP counted for a user who is nobody
  * (nic/xdp_pin.h), or does not pass it. */
-static bool can_count(void)
-{
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct d[2] = { 0 };
-
-	return !syscall(SYS_capget, &h, d) && d[0].effective >> CAP_SETUID & 1;
-}
-
 int rule_check_rights(const struct rule *r, struct conf_err *e)
 {
-	if (strncmp(r->nic, "xdp:", 4) || can_count())
+	if (strncmp(r->nic, "xdp:", 4) || right_held(CAP_SETUID))
 		return 0;
 	return conf_error(e, -ENOTSUP,
 			  "%s: ixcpd cannot grant AF_XDP: without CAP_SETUID "

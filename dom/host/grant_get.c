@@ -3,18 +3,17 @@
 #include "dom/host/grant.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "dom/host/right.h"
 #include "nic/grant.h"
 
 enum {
@@ -24,15 +23,6 @@ enum {
 };
 
 /* ---- is it to be asked? */
-
-static bool may_ourselves(void)
-{
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct d[2] = { 0 };
-
-	return !syscall(SYS_capget, &h, d) &&
-	       d[0].effective >> CAP_NET_ADMIN & 1;
-}
 
 /* One that an administrator has made for us needs no right. */
 static bool is_there(const char *spec)
@@ -46,8 +36,8 @@ static bool is_there(const char *spec)
 static bool needs_right(const struct conf *c)
 {
 	if (!strncmp(c->nic, "tap:", 4))
-		return !is_there(c->nic + 4) && !may_ourselves();
-	return !strncmp(c->nic, "xdp:", 4) && !may_ourselves();
+		return !is_there(c->nic + 4) && !right_held(CAP_NET_ADMIN);
+	return !strncmp(c->nic, "xdp:", 4) && !right_held(CAP_NET_ADMIN);
 }
 
 /* The socket's path; false: we open the NIC ourselves. */

@@ -1096,7 +1096,7 @@ DAEMON = [
            "return p->state == PLANE_STOPS && c->now >= p->due;",
            "return false;", ["t_cpd"]),
     Mutant("who cannot grant AF_XDP does not say why", "cp/daemon/rule.c",
-           "|| can_count()", "|| can_count() || 1", ["cpd_user"]),
+           "|| right_held(CAP_SETUID)", "|| 1", ["cpd_user"]),
     Mutant("a user's dataplane that is known again has just begun",
            "cp/daemon/grant.c", "p->since = since(began, c->now);",
            "p->since = c->now;", ["t_cpd"]),
