@@ -6,13 +6,12 @@ to restart one of them.
 
     real.py IXCPD IX ECHO KV"""
 
-import argparse
 import os
 import time
 
 from cpd import Cpd, sh
-from lab import (Cannot, Lab, check, connect, enter, finish, receive, skip,
-                 user_option, wait_for)
+from lab import (begin, check, connect, finish, receive, skip, user_option,
+                 wait_for)
 
 KV, ECHO = ("10.81.0.10", 11211), ("10.82.0.10", 7)
 
@@ -115,18 +114,10 @@ def test(args, cpd):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    for name in ("ixcpd", "ix", "echo", "kv"):
-        p.add_argument(name)
-    args = p.parse_args()
-    try:
-        enter()
-    except Cannot as why:
-        skip(why)
     if len(os.sched_getaffinity(0)) < 2:
         skip("needs two cores")
-    lab = Lab(limit=100)
-    cpd = Cpd(lab, args.ixcpd, args.ix, settings(args),
+    args = begin("ixcpd", "ix", "echo", "kv", limit=100)
+    cpd = Cpd(args.lab, args.ixcpd, args.ix, settings(args),
               cores=",".join(map(str, sorted(os.sched_getaffinity(0))[:2])))
     test(args, cpd)
     cpd.end()
