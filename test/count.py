@@ -13,7 +13,7 @@ import sys
 
 # These run beside whatever else the machine does, with its kernel and its
 # clock. All other tests are the same each time: there a failure is one.
-DISTURBED = {"e2e", "cp", "hostile", "vm"}
+DISTURBED = {"e2e", "cp", "hostile", "vm", "waits"}
 # More than these have a common reason.
 TRIES = 3
 # Lines of a failed test.

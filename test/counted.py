@@ -29,7 +29,7 @@ def expect(said, wanted):
     assert said == wanted, f"{said!r}, not {wanted!r}"
 
 
-kernel = log(("unit / a", "OK"), ("e2e / b", "FAIL"), ("vm / c", "TIMEOUT"),
+kernel = log(("unit / a", "OK"), ("e2e+waits / b", "FAIL"), ("vm / c", "TIMEOUT"),
              ("cp / d", "SKIP"))
 expect(say(kernel), "1 2 1")
 expect(say("--retry", kernel), "b c")
