@@ -1615,6 +1615,11 @@ PORTS = [
     Mutant("the real user is taken for the effective one", "base/pid_libc.c",
            "&users->real,\n\t\t\t       &users->effective",
            "&users->effective,\n\t\t\t       &users->real", ["t_pid"]),
+    Mutant("who ends a run leaves its tests", "run", 'both="$both $!"', ":",
+           ["beside"]),
+    Mutant("what failed in a machine does not count", "run",
+           'cat "$dir/meson-logs/machines.json" "$dir', 'cat "$dir',
+           ["beside"]),
 ]
 
 MUTANTS = (GATE + LIVES + LIMITS + TCP + LOSS + STARTS + PACE + SIM +
