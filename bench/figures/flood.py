@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A flood of SYNs, at all that one core can send:
+"""A flood of SYNs, at all that is left of one core:
 
       core 0                   core 1
      +----------+             +---------------------------------+
@@ -8,16 +8,18 @@
      +----------+             | bench/syn_flood.c: IPv4 or IPv6 |
                               +---------------------------------+
 
-The clients have to share their core with who floods, which halves what they
-can ask for. So there are three cases: "quiet", nobody floods; "beside", the
-same flood goes past the server, to an address that nobody has; "flood"."""
+With two cores the clients have to share theirs with who floods, which halves
+what they can ask for. So there are three cases: "quiet", nobody floods;
+"beside", the same flood goes past the server, to an address that nobody has;
+"flood". And it floods less than it could: "alone" is what it sends, past the
+server, with the core for itself."""
 
 import json
 import os
 import time
 
 from figures.bench import PORT, Failed
-from figures.turns import ratio, summary
+from figures.turns import ratio, row, summary
 from lab import last_line, sh
 
 SERVER = {4: "10.77.0.1", 6: "fd77::1"}
@@ -81,6 +83,15 @@ class Flood:
             self.bench.program("syn_flood"), "ix0", self.mac, to, str(PORT),
             str(self.bench.seconds + 30)], "^ready")
 
+    def alone(self, v):
+        """SYNs a second."""
+        server = self.server()
+        flooder = self.flooder(NOBODY[v])
+        time.sleep(self.bench.seconds)
+        flooder.end()
+        server.end()
+        return answer(flooder)["per_second"]
+
     def measure(self, case, v):
         """Messages of the connected, newcomers, SYNs; each a second."""
         server = self.server()
@@ -113,9 +124,11 @@ def syn_flood(bench):
     flood = Flood(bench)
     rows, values = [], {}
     for v in 4, 6:
-        runs = {case: [] for case in CASES}
+        runs, alone = {case: [] for case in CASES}, []
 
         def run(case):
+            if case == "flood":
+                alone.append(flood.alone(v))
             runs[case].append(flood.measure(case, v))
             return runs[case][-1]["connected"]
 
@@ -124,12 +137,18 @@ def syn_flood(bench):
             values[f"IPv{v} {case}"] = m[case]
         newcomers = of_all(runs, "newcomers")
         values[f"IPv{v} newcomers"] = newcomers["flood"]
-        values[f"IPv{v} SYNs"] = of_all(runs, "SYNs")["flood"]
+        syns = {"flood": of_all(runs, "SYNs")["flood"],
+                "alone": summary(alone)}
+        values[f"IPv{v} SYNs"] = syns["flood"]
+        values[f"IPv{v} SYNs alone"] = syns["alone"]
         rows += [
             ratio(m, f"echo under a flood of IPv{v} SYNs / the flood goes past",
                   "flood", "beside", 0.5, ">="),
             ratio(m, f"echo under a flood of IPv{v} SYNs / quiet, the clients' "
                   "core theirs alone", "flood", "quiet"),
             ratio(newcomers, f"newcomers of IPv{v} meanwhile / while it goes "
-                  "past", "flood", "beside")]
+                  "past", "flood", "beside"),
+            row(syns, f"SYNs of IPv{v} a second meanwhile, from the core of "
+                "clients and newcomers", lambda m: m["flood"]),
+            ratio(syns, "... / with that core alone", "flood", "alone")]
     return {"unit": "a second", "values": values, "rows": rows}

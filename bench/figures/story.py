@@ -162,8 +162,11 @@ STORIES = {
         "that 99 of 100 answers stay below. Lower is better."),
     "syn_flood": Story(
         "Under attack",
-        "An attacker sends all the connection requests that a core can, from "
-        "forged addresses; the bars show what honest clients still get."),
+        "An attacker sends connection requests from forged addresses, as many as "
+        "it can; the bars show what honest clients still get. With two cores "
+        "attacker and clients share the one that is not the server's: so the "
+        "last rows say how much of what that core alone can send the attack "
+        "was."),
     "fairness": Story(
         "Sharing a bottleneck",
         "One stream of IX's and one of Linux's share a slow line: 1 means that "
