@@ -33,7 +33,7 @@
     counts.py   instructions and bytes: exact, whatever else the machine does
     facts.py    the machine
     results.py  bench/out/results.json
-    report.py   the table, bench/README.md
+    report.py   the table, sections of pages
     page.py     bench/out/report.html
     story.py    what it says of each scenario; the original's numbers
     plot.py     its pictures
@@ -48,7 +48,7 @@ from figures import (batch, connections, cores, counts, cpu, daemon, designs,
                      moves, netpipe, path, policy, process, protection, rate,
                      shared, tuning, veth, watched)
 
-# In the order of the README's table.
+# In the order of doc/performance.md.
 SCENARIOS = {
     "echo": veth.echo,
     "pingpong": veth.pingpong,

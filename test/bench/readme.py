@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench/run --readme and --doc on the pages as they are: readme.py SOURCE_DIR"""
+"""bench/run --doc on the pages as they are: readme.py SOURCE_DIR"""
 import json
 import os
 import sys
@@ -9,15 +9,6 @@ import tempfile
 SOURCE = sys.argv[1]
 sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
 from figures import doc, report  # noqa: E402
-
-FACTS = {"cpu": "CPU", "cores": 2, "virtual": True, "kernel": "6",
-         "time": "2030-01-02T00:00:00", "load": 0}
-WHAT = "memory per idle connection, bytes (resident)"
-PART = {"memory": {"unit": "bytes", "values": {"ix": {}},
-                   "rows": [(WHAT, 1.25, 512, "<="),
-                            ("of a new kind", 3, 2, "<=")]},
-        "wire": {"unit": "msg/s", "values": {"ix": {"median": 7}},
-                 "rows": []}}
 
 
 def recorded():
@@ -114,31 +105,18 @@ def performance():
         assert line in texts[0].splitlines(), line
 
 
-def main():
+def profile():
+    """bench/README.md's, and nothing else in it changes."""
     with open(report.README) as f:
         text = f.read()
-    new = report.update_readme(text, PART, FACTS, whole=False)
-    old, lines = text.splitlines(), new.splitlines()
-    at = next(i for i, x in enumerate(old) if report.cell(x) == WHAT)
-    changed = [x for x in lines if x not in old]
-    # One measured row and a new one behind it, the raw numbers of another
-    # scenario, and the line that says so: nothing else, and nothing is lost.
-    rows = [f"| {WHAT} | 1.25 | <= 512 | reached |",
-            "| of a new kind | 3.00 | <= 2 | MISSED |",
-            "| wire | msg/s | ix 7 |"]
-    assert [x for x in changed if x.startswith("|")] == rows, changed
-    assert lines[lines.index(rows[0]) + 1] == rows[1]
-    assert len(lines) - len(old) in (1, 2) and len(changed) == 4, changed
-    newer, = set(changed) - set(rows)
-    assert "memory 2030-01-02" in newer and "wire 2030-01-02" in newer, newer
-    again = report.update_readme(new, PART, FACTS, whole=False)
-    assert again == new, "twice is not the same as once"
-    whole = report.update_readme(new, PART, FACTS, whole=True).splitlines()
-    assert "CPU, 2 cores of a virtual machine, Linux 6, 2030-01-02." in whole
-    assert rows[2] in whole and old[at + 2] not in whole
-    assert not any(report.NEWER.match(x) for x in whole)
+    new = report.put_profile(text, [("here", 7.5), ("seldom", 4.9)])
+    lines = report.get_section(new, "profile")
+    assert lines[2:] == ["| `here` | 7.5 |"], lines
+    assert report.put_section(text, "profile", lines) == new
+    assert report.put_section(new, "profile",
+                              report.get_section(text, "profile")) == text
 
 
-main()
+profile()
 part()
 performance()
