@@ -94,6 +94,15 @@ static bool is_lost(struct end *e, const struct pair_seg *s)
 	return e->pair->begun && conf->lose && conf->lose(conf->arg, s);
 }
 
+static bool is_marked(const struct pair *p, const u8 *frame)
+{
+	const struct ipv4_hdr *ip = (const void *)(frame + ETH_LEN);
+	const struct ipv6_hdr *ip6 = (const void *)ip;
+	u32 tos = p->conf->ip6 ? be32_host(ip6->ver_class_flow) >> 20 : ip->tos;
+
+	return (tos & IP_ECN) == IP_CE;
+}
+
 static void carry(struct end *from, u8 *frame, u32 len)
 {
 	struct pair *p = from->pair;
@@ -108,6 +117,8 @@ static void carry(struct end *from, u8 *frame, u32 len)
 	} else if (!impair_decide(&from->way, frame, len, p->now, &fate)) {
 		what = "lost on the way";
 	} else {
+		s.late = fate.due - p->now - from->way.conf.delay_ns;
+		s.marked = is_marked(p, frame);
 		transit_put(to->in, frame, len, fate.due, 0);
 		to->next = min(to->next, fate.due);
 	}
@@ -329,6 +340,16 @@ static void run_end(struct end *e)
 
 /* ---- the whole */
 
+static void look(const struct pair *p)
+{
+	const struct end *e = &p->end[0];
+	const struct net *net = &e->node.dp->net;
+
+	if (p->begun && p->conf->look && !e->dead)
+		p->conf->look(p->conf->arg, net,
+			      &net->tcp.conns[handle_index(e->handle)], p->now);
+}
+
 static void step(struct pair *p)
 {
 	p->now = min(p->end[0].next, p->end[1].next);
@@ -336,6 +357,7 @@ static void step(struct pair *p)
 		if (p->end[i].next <= p->now)
 			run_end(&p->end[i]);
 	}
+	look(p);
 }
 
 static struct ix_addr address(const struct pair *p, u32 end)

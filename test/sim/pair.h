@@ -19,6 +19,8 @@ struct pair_seg {
 	int from; /* 0: the sender */
 	u32 seq, len, ack;
 	u64 now;
+	u64 late;    /* ns that it waits on the way, beyond the delay */
+	bool marked; /* on the way or before: CE */
 };
 
 struct pair_conf {
@@ -30,6 +32,9 @@ struct pair_conf {
 	bool (*lose)(void *arg, const struct pair_seg *s);
 	/* It arrives, or is lost, and why. May be NULL. */
 	void (*watch)(void *arg, const struct pair_seg *s, const char *fate);
+	/* After each iteration of the sender's. May be NULL. */
+	void (*look)(void *arg, const struct net *net, const struct tcp_conn *c,
+		     u64 now);
 	void *arg;
 };
 
