@@ -1,48 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Over a path that loses, delays, reorders, doubles and damages, against Linux:
-# every byte both ways, with and without each option, opened by either side;
-# and nothing of what IX sends is a protocol error.
+# every byte both ways, by both families, opened by either side; and nothing of
+# what IX sends is a protocol error. Without options: options.sh.
 . "$(dirname "$0")/lib.sh"
 
 command -v tshark >/dev/null || skip "tshark is missing"
-ip6_ix=fd00:81::10 ip6_peer=fd00:81::2
-size=400000
-bad=,loss=1%,delay=2ms,jitter=1ms,reorder=2%,reorder-time=3ms,dup=1%,corrupt=1%
-worse=,loss=3%,burst=0.2%,delay=1ms
-slow=,rate=20m,queue=60000,mark=20000,delay=2ms
-
-linux() { # SYSCTL=VALUE...: of the peer
-	for setting in "$@"; do
-		on_b sysctl -qw "net.ipv4.tcp_$setting" || return 1
-	done
-}
-
-# What Linux has when a round begins.
-all_options="sack=1 timestamps=1 window_scaling=1 ecn=1"
-
-transfers() { # NAME ADDRESS
-	ok "$1: Linux to IX" peer send $2 5001 $size
-	ok "$1: IX to Linux" peer recv $2 5001 $size
-	ok "$1: both at once" peer both $2 5001 $((size / 4))
-}
-
-# round NAME ADDRESS PATH LINUX OPTIONS...: a server on IX with these OPTIONS,
-# and a peer
-round() {
-	name=$1 to=$2 how=$3 peer_has=$4
-	shift 4
-	serve 0 --ip $ip_ix/24,$ip6_ix/64 "$@" -- "$xfer"
-	linux $all_options $peer_has
-	bad_path "$how,seed=$seed"
-	seed=$((seed + 1))
-	peer wait $to 5001
-	transfers "$name" $to
-	ok "$name: nothing leaked" at_rest
-	good_path >"$tmp/fate"
-	cat "$tmp/fate"
-	stop_server
-}
+. "$here/path_lib.sh"
 
 # What IX sent, as it left it: all packets, for good or ill.
 capture() {
@@ -65,27 +29,10 @@ none() { # FILTER: no packet from IX that it takes
 	[ ! -s "$tmp/matches" ]
 }
 
-topology_path
-on_b ip -6 addr add $ip6_peer/64 dev ix0 nodad
-seed=1
-# What the two sides agree on is TCP's: half of it on each NIC.
-to=$ip6_ix
-[ "$nic" = tap ] || to=$ip_ix
-round "all options" $to $bad ""
-round "3 % and runs of losses" $to $worse ""
-round "a short queue" $to $slow ""
-round "Linux without SACK" $to $bad sack=0
-if [ "$nic" = xdp ]; then
-	round "Linux without timestamps" $to $bad timestamps=0
-	round "Linux without scaling" $to $bad window_scaling=0
-	round "Linux without ECN" $to $slow ecn=0
-else
-	round "IX without timestamps" $to $bad "" --tcp.timestamps=false
-	round "IX without scaling" $to $bad "" --tcp.wscale=false \
-		--tcp.rcv_buf 65535
-	round "IX without SACK" $to $bad "" --tcp.sack=false
-	round "IX without ECN" $to $slow "" --tcp.ecn=off
-fi
+bad_topology
+round "all options" $bad ""
+round "3 % and runs of losses" $worse ""
+round "a short queue" $slow ""
 
 # The checksums of what goes through a TAP come later.
 verify=TRUE
@@ -97,7 +44,7 @@ bad_path "$bad,seed=99"
 capture
 for to in $ip_ix $ip6_ix; do
 	peer wait $to 5001
-	transfers "captured, $to" $to
+	transfers captured $to $to
 done
 ok "at rest" at_rest
 sleep 0.5
