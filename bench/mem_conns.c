@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory per idle connection: opens many over the wire, exchanges one message
- * on each, lets them idle, and looks at what the server's dataplane has made
- * resident meanwhile, tables, buffers and everything.
+ * Memory per idle connection: opens many over the wire, by IPv4 and by IPv6 in
+ * turn, exchanges one message on each, lets them idle, and looks at what the
+ * server's dataplane has made resident meanwhile, tables, buffers and
+ * everything.
  */
 #include "conf/conf.h"
 #include "test/lab/lab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	PORTS = 16, /* that the server listens on: source ports are few */
@@ -92,12 +94,21 @@ static void listen_on_all(void)
 	}
 }
 
+static struct ix_addr server_ip6(void)
+{
+	struct be128 ip = LAB_IP6(LAB_SERVER);
+	struct ix_addr a;
+
+	memcpy(&a, &ip, sizeof(a));
+	return a;
+}
+
 static void dial(u64 i)
 {
 	struct ix_call *c = call(LAB_CLIENT, IX_CONNECT);
 
-	c->ip = addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
-	c->port = (u16)(PORT + i % PORTS);
+	c->ip = i & 1 ? server_ip6() : addr_of_ipv4(be32(LAB_IP(LAB_SERVER)));
+	c->port = (u16)(PORT + i / 2 % PORTS);
 	c->cookie = i;
 }
 
@@ -135,6 +146,7 @@ int main(int argc, char **argv)
 	size_t before, after;
 
 	conf_init(&conf);
+	conf.dp.net.ip6.nown = 1;
 	lab_conf_conns(&conf.dp, (u32)n + 1024);
 	if (!n || lab_open(&lab, &conf.dp)) {
 		fputs("mem_conns: cannot start\n", stderr);

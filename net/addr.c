@@ -13,7 +13,7 @@ size_t addr_bytes(u32 max)
 	if (!max)
 		return 0;
 	return align_line(sizeof(struct addr6) * (size_t)max) +
-	       align_line(sizeof(struct ref32) * (size_t)pow2_above(max));
+	       align_line(sizeof(struct ref32) * (size_t)max);
 }
 
 void addr_init(struct net *net, u32 max, void *memory)
@@ -21,12 +21,11 @@ void addr_init(struct net *net, u32 max, void *memory)
 	struct addr_table *t = &net->addrs;
 	u8 *mem = memory;
 
-	*t = (struct addr_table){ .max = max };
+	*t = (struct addr_table){ .nbuckets = max, .max = max };
 	if (!max)
 		return;
 	t->addrs = carve(&mem, sizeof(*t->addrs) * (size_t)max);
-	t->buckets = carve(&mem, sizeof(*t->buckets) * (size_t)pow2_above(max));
-	t->shift = 32 - (u32)__builtin_ctz(pow2_above(max));
+	t->buckets = carve(&mem, sizeof(*t->buckets) * (size_t)max);
 }
 
 static struct addr6 *entry(struct addr_table *t, struct be32 id)

@@ -28,7 +28,7 @@ struct addr6 {
 struct addr_table {
 	struct addr6 *addrs;
 	struct ref32 *buckets;
-	u32 shift; /* of a hash's upper bits */
+	u32 nbuckets;
 	u32 max;
 	u32 nused;	   /* ever */
 	struct ref32 free; /* list */

@@ -144,7 +144,7 @@ static inline struct ref32 *addr_bucket(const struct net *net, struct be128 ip)
 	u64 x = ip.q[0] * factor[0] + ip.q[1] * factor[1];
 
 	x = (x ^ x >> 32) * factor[1];
-	return &net->addrs.buckets[(u32)(x >> 32) >> net->addrs.shift];
+	return &net->addrs.buckets[(x >> 32) * net->addrs.nbuckets >> 32];
 }
 
 /* The id of @ip, not held; zero when nobody holds it. */

@@ -303,6 +303,9 @@ enum tcp_ecn_use {
 	TCP_ECN_ON,	/* asks */
 };
 
+/* Of tcp_conf.max_ranges, for each of max_conns, where nothing else is said. */
+enum { TCP_RANGES_EACH = 2 };
+
 struct tcp_conf {
 	u32 max_conns;	   /* per thread */
 	u32 max_listeners; /* per thread */

@@ -134,8 +134,8 @@ STORIES = {
         "turns. Simulated, so that a busy machine does not change it."),
     "memory": Story(
         "Memory per open connection",
-        "A quarter of a million connections are opened and left idle: the "
-        "server's memory divided by their number."),
+        "A quarter of a million connections are opened, half by IPv4 and half by "
+        "IPv6, and left idle: the server's memory divided by their number."),
     "batch": Story(
         "Batches",
         "IX handles up to B packets in one go before it lets the application "

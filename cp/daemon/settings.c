@@ -159,7 +159,7 @@ u64 plane_own_memory(const struct conf *c, u32 threads)
 	struct dp_conf dp = c->dp;
 
 	if (!dp.net.tcp.max_ranges)
-		dp.net.tcp.max_ranges = 4 * dp.net.tcp.max_conns;
+		dp.net.tcp.max_ranges = TCP_RANGES_EACH * dp.net.tcp.max_conns;
 	return threads * ((u64)dp.mbufs * MBUF_SIZE + dp_bytes(&dp));
 }
 

@@ -99,7 +99,7 @@ static int derive(struct conf *c, char *why, size_t why_len)
 	int err;
 
 	if (!tcp->max_ranges)
-		tcp->max_ranges = 4 * tcp->max_conns;
+		tcp->max_ranges = TCP_RANGES_EACH * tcp->max_conns;
 	err = check_cores(&c->cores, why, why_len);
 	return err ? err : host_address(c, why, why_len);
 }

@@ -231,7 +231,7 @@ void lab_conf_conns(struct dp_conf *conf, u32 most)
 	struct tcp_conf *tcp = &conf->net.tcp;
 
 	tcp->max_conns = tcp->per_source = most;
-	tcp->max_ranges = 4 * most;
+	tcp->max_ranges = TCP_RANGES_EACH * most;
 	tcp->port_min = 1024;
 	tcp->port_max = 65535;
 }

@@ -69,6 +69,20 @@ static void settings_are_read(void **state)
 	cpd_conf_free(c);
 }
 
+/* Of all tables at their full size, with both families; doc/performance.md has
+ * what is resident. */
+static void a_connection_is_small(void **state)
+{
+	struct conf c;
+	u64 tables;
+
+	conf_init(&c);
+	c.dp.net.tcp.max_conns = 250000;
+	c.dp.net.ip6.nown = IP6_OWN;
+	tables = plane_own_memory(&c, 1) - (u64)c.dp.mbufs * MBUF_SIZE;
+	assert_true(tables + sizeof(struct dp) <= 250000 * 512ull);
+}
+
 static void rules_are_read(void **state)
 {
 	static const char text[] =
@@ -914,6 +928,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_are_read),
+		cmocka_unit_test(a_connection_is_small),
 		cmocka_unit_test(mistakes_are_told),
 		cmocka_unit_test(rules_are_read),
 		cmocka_unit_test(mistakes_in_rules_are_told),
