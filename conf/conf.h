@@ -23,6 +23,7 @@ enum { CONF_MAX_PORTS = PORTS_NAMED, CONF_MAX_ARP = 64, CONF_TEXT = 2048 };
 enum conf_domain { DOMAIN_AUTO, DOMAIN_INLINE, DOMAIN_PROCESS, DOMAIN_VM };
 enum conf_idle { IDLE_SPIN, IDLE_ADAPTIVE, IDLE_BLOCK };
 enum conf_xdp_mode { XDP_MODE_AUTO, XDP_MODE_ZEROCOPY, XDP_MODE_COPY };
+enum conf_xdp_gather { XDP_GATHER_AUTO, XDP_GATHER_ON, XDP_GATHER_OFF };
 enum conf_pages { PAGES_AUTO, PAGES_HUGE, PAGES_TRANSPARENT, PAGES_SMALL };
 
 struct conf_addrs {
@@ -80,7 +81,7 @@ struct conf {
 	struct conf_ports ports;
 	struct conf_arp arp;
 	struct conf_cores cores;
-	u8 domain, idle, xdp_mode, pages; /* enum conf_* */
+	u8 domain, idle, xdp_mode, xdp_gather, pages; /* enum conf_* */
 	bool busy_poll, xdp_generic, tso;
 	bool nic_shared;
 	u32 nic_queue;

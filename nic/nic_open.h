@@ -36,6 +36,13 @@ enum nic_mode {
 	NIC_COPY,
 };
 
+/* Is the application's memory sent in place? */
+enum nic_gather {
+	NIC_GATHER_AUTO, /* where that is cheaper than a copy */
+	NIC_GATHER_ON,	 /* or fail */
+	NIC_GATHER_OFF,
+};
+
 enum nic_link {
 	NIC_UP,
 	NIC_DOWN,
@@ -88,6 +95,7 @@ struct nic_config {
 	int grant_fd;
 
 	enum nic_mode mode;
+	enum nic_gather gather; /* AF_XDP */
 	bool generic;	/* XDP in generic (skb) mode even if the driver could
 			 * do better */
 	bool busy_poll; /* the driver's queue is polled from our own system

@@ -22,14 +22,31 @@ bool xdp_csum_partial(const struct xdp_nic *x)
 	return !strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun");
 }
 
+/* In copy mode the kernel takes a page for each further descriptor: dearer than
+ * our own copy of a packet. */
+static bool gathers(const struct xdp_nic *x)
+{
+	if (!(x->bind_flags & XDP_BIND_SG))
+		return false;
+	return x->cfg.gather == NIC_GATHER_ON ||
+	       (x->cfg.gather == NIC_GATHER_AUTO && x->nic.zero_copy);
+}
+
+/* What becomes of payload that is long enough: for people. */
+static const char *payload(const struct xdp_nic *x)
+{
+	if (gathers(x))
+		return "sent in place";
+	return x->nic.large_fd ? "copied but for packets of many segments"
+			       : "copied";
+}
+
 /* Capabilities are those of the interface, the same for all queues. */
 void xdp_set_caps(struct xdp_nic *x)
 {
 	u32 caps = 0;
 
-	/* In copy mode the kernel takes a page for each further descriptor:
-	 * dearer than our own copy of a packet. */
-	if ((x->bind_flags & XDP_BIND_SG) && x->nic.zero_copy)
+	if (gathers(x))
 		caps |= NIC_GATHER;
 	if (xdp_csum_partial(x))
 		caps |= NIC_RX_CSUM_PARTIAL;
@@ -72,6 +89,11 @@ int xdp_no_socket(int err, const struct xdp_nic *x,
 				"driver \"%s\" of %s has no zero-copy AF_XDP "
 				"(%s): allow copy mode",
 				x->nic.driver, x->ifname, strerror(-err));
+	if (cfg->gather == NIC_GATHER_ON)
+		return nic_fail(err, why, why_len,
+				"no multi-buffer AF_XDP on %s (Linux 6.6; %s): "
+				"\"--xdp_gather off\"",
+				x->ifname, strerror(-err));
 	if (xdp_needs_frags(x->nic.mtu))
 		return nic_fail(err, why, why_len,
 				"MTU %u of %s needs multi-buffer AF_XDP "
@@ -159,7 +181,8 @@ void xdp_describe(struct xdp_nic *x)
 		snprintf(from, sizeof(from), " from %u on, shared",
 			 x->cfg.first_queue);
 	snprintf(x->nic.detail, sizeof(x->nic.detail),
-		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s%s, MTU %u%s%s%s",
+		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s%s, MTU %u%s%s%s, "
+		 "payload %s",
 		 x->ifname, x->nic.driver[0] ? x->nic.driver : "no driver name",
 		 x->prog.generic ? "generic" : "driver",
 		 x->nic.zero_copy ? "zero copy" : "copy", x->nic.nqueues,
@@ -167,7 +190,7 @@ void xdp_describe(struct xdp_nic *x)
 		 x->bind_flags & XDP_BIND_SG ? ", multi-buffer" : "",
 		 x->nic.nqueues > 1 && !x->nic.rss_control ? ", no RSS control"
 							   : "",
-		 x->queues[0].q.busy_poll ? ", busy poll" : "");
+		 x->queues[0].q.busy_poll ? ", busy poll" : "", payload(x));
 }
 
 /* The kernel's counts since the socket was made. */

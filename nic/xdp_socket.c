@@ -239,8 +239,17 @@ static int patiently(struct xdp_nic *x, const struct nic_config *cfg,
 	return err;
 }
 
-/* In copy mode several descriptors per packet are for jumbo frames only: they
- * cost. */
+/* Are several descriptors per packet to be tried (@sg) in this mode? In copy
+ * mode they cost: so they are for jumbo frames only, and for who asks for them.
+ */
+static bool fits(const struct xdp_nic *x, const struct nic_config *cfg,
+		 bool zero, bool sg)
+{
+	if (xdp_needs_frags(x->nic.mtu) || cfg->gather == NIC_GATHER_ON)
+		return sg;
+	return !sg || (zero && cfg->gather == NIC_GATHER_AUTO);
+}
+
 int xdp_try_modes(struct xdp_nic *x, const struct nic_config *cfg,
 		  int (*bind)(struct xdp_nic *x, const struct nic_config *cfg))
 {
@@ -250,7 +259,6 @@ int xdp_try_modes(struct xdp_nic *x, const struct nic_config *cfg,
 		XDP_COPY | XDP_BIND_SG,
 		XDP_COPY,
 	};
-	bool frags = xdp_needs_frags(x->nic.mtu);
 	int err = -EOPNOTSUPP;
 
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
@@ -260,7 +268,7 @@ int xdp_try_modes(struct xdp_nic *x, const struct nic_config *cfg,
 		if (zero ? cfg->mode == NIC_COPY || x->prog.generic
 			 : cfg->mode == NIC_ZEROCOPY)
 			continue;
-		if (frags ? !sg : sg && !zero)
+		if (!fits(x, cfg, zero, sg))
 			continue;
 		x->bind_flags = tries[i] | XDP_USE_NEED_WAKEUP;
 		x->nic.zero_copy = zero;

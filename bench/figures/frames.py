@@ -11,7 +11,7 @@
 xdp_raw pours frames that are in its buffers already: it neither makes nor
 copies them, and nobody answers. kv's come from its memory, with TCP around
 them. A byte in a frame is copied by IX into umem, and by the kernel out of it;
-in one piece (--tso) by the kernel alone."""
+with --xdp_gather on, and in one piece (--tso), by the kernel alone."""
 
 from figures.cpu import SETTLED, between
 from figures.servers import Server
@@ -39,19 +39,21 @@ def answered(bench, domain):
     return r["msgs_per_sec"] * (SIZE + HEAD) / FULL
 
 
-def cost(bench, tso):
+def cost(bench, *options):
     """Nanoseconds of processor time per byte, to a client on Linux, whose TCP
-    receives on its own core."""
+    receives on its own core. @options: of ix run."""
     client = bench.ixload("linux", *GET, "--duration",
                           str(bench.seconds + SETTLED + 1))
-    with Server(bench, "kv", extra=["--tso", tso]) as s:
+    with Server(bench, "kv", extra=options) as s:
         used, r = between(bench, s, client, bench.seconds)
     return used * 1e9 / (r["msgs_per_sec"] * SIZE)
 
 
 def costs(bench):
-    cases = {"frames": lambda: cost(bench, "false"),
-             "whole": lambda: cost(bench, "true")}
+    cases = {"frames": lambda: cost(bench, "--tso", "false"),
+             "in place": lambda: cost(bench, "--tso", "false", "--xdp_gather",
+                                      "on"),
+             "whole": lambda: cost(bench, "--tso", "true")}
     bench.steer_receive(True, "c")
     try:
         return bench.interleave(cases)
@@ -75,5 +77,7 @@ def frames(bench):
                   "raw"),
         row(ns, "processor time per byte of them to Linux, in frames that are "
             "copied, ns", lambda m: m["frames"]),
+        row(ns, "... in frames, sent in place (--xdp_gather on), ns",
+            lambda m: m["in place"]),
         row(ns, "... handed over in one piece, in place, ns",
             lambda m: m["whole"])]}

@@ -6,10 +6,10 @@
 #include <string.h>
 
 const char *const grant_asked[] = {
-	"nic",	     "ip",	    "ports_only", "port",      "tcp.port_min",
-	"mbufs",     "arena",	    "ring_size",  "xdp_mode",  "tcp.port_max",
-	"busy_poll", "xdp_generic", "app_memory", "nic_queue", "tcp.max_conns",
-	"nic_shared",
+	"nic",	      "ip",	     "ports_only", "port",	"tcp.port_min",
+	"mbufs",      "arena",	     "ring_size",  "xdp_mode",	"tcp.port_max",
+	"busy_poll",  "xdp_generic", "app_memory", "nic_queue", "tcp.max_conns",
+	"nic_shared", "xdp_gather",
 };
 const char *const grant_given[] = {
 	"nic",	      "cores",	      "nic_queue",

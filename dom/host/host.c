@@ -125,6 +125,7 @@ struct nic_config host_nic_config(const struct conf *c)
 		.frames_per_queue = c->dp.mbufs,
 		.frames_shared = c->cores.n > 1,
 		.mode = (enum nic_mode)c->xdp_mode,
+		.gather = (enum nic_gather)c->xdp_gather,
 		.generic = c->xdp_generic,
 		.busy_poll = c->busy_poll,
 		.tso = c->tso,
