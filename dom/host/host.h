@@ -84,7 +84,12 @@ struct host_thread {
 	size_t mem_len;
 } ALIGNED(CACHE_LINE);
 
-enum { HOST_NEIGHBOURS = 256, HOST_WANTED = 16, HOST_PAGE = 4096 };
+enum {
+	HOST_NEIGHBOURS = 256,
+	HOST_WANTED = 16,
+	HOST_PAGE = 4096,
+	HOST_LINE = 128, /* host_shared_text() */
+};
 
 /* With ports_only: the neighbours that Linux knew when it was last asked, and
  * those that it is to resolve. */
@@ -299,6 +304,9 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 void host_close_thread(struct host_thread *t);
 /* On the elastic thread: its part of live settings. */
 void host_configure(struct host_thread *t, const struct conf *conf);
+
+/* run.c: what is told once of a core that others want, too. */
+void host_shared_text(const struct host_thread *t, char *line, size_t len);
 
 /* host.c: of @c, what is not memory. */
 struct nic_config host_nic_config(const struct conf *c);

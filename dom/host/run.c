@@ -327,12 +327,27 @@ static int step(struct host_thread *t, bool calls, u64 now)
 	return n;
 }
 
-/* The thread that reads report_fd prints it, once. */
+void host_shared_text(const struct host_thread *t, char *line, size_t len)
+{
+	snprintf(line, len,
+		 "ix: thread %u: others run on core %u, too: it blocks instead "
+		 "of spinning while they do\n",
+		 t->index, t->core);
+}
+
+/* Once. Whoever runs an application inline has nobody else to hear of it. */
 static void tell_shared(struct host_thread *t)
 {
+	char line[HOST_LINE];
+
 	t->spin_told = true;
-	if (t->host->report_fd)
+	if (t->host->report_fd) {
 		notify(t->host->report_fd);
+		return;
+	}
+	host_shared_text(t, line, sizeof(line));
+	log_add(&t->host->log, line);
+	fputs(line, stderr);
 }
 
 /* Whoever runs an application inline has nobody else to hear of it. */

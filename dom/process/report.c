@@ -198,6 +198,7 @@ void proc_report(struct proc *p)
 static void report(struct proc *p, struct proc_thread *t)
 {
 	u32 stuck = load_acquire(&t->stuck_s);
+	char line[HOST_LINE];
 
 	if (stuck && !t->said)
 		proc_say(p,
@@ -210,10 +211,8 @@ static void report(struct proc *p, struct proc_thread *t)
 	t->said = stuck;
 	if (READ_ONCE(t->host->spin_told) && !t->said_shared) {
 		t->said_shared = true;
-		proc_say(p,
-			 "ix: thread %u: others run on core %u, too: it blocks "
-			 "instead of spinning while they do\n",
-			 t->host->index, t->host->core);
+		host_shared_text(t->host, line, sizeof(line));
+		proc_say(p, "%s", line);
 	}
 }
 

@@ -23,6 +23,18 @@ serve 5001 --cores 0,1 -- "$xfer"
 ok "others on their cores may go on" soon 2
 ok "Linux to IX" peer send $ip_ix 5001 50000000
 ok "IX to Linux" peer recv $ip_ix 5001 50000000
+# Somebody who wants a core that is asked for work all the time.
+shared_core() {
+	taskset -c 0 sh -c 'while :; do :; done' &
+	hog=$!
+	jobs="$jobs $hog"
+	"${on_b[@]}" ping -q -i 0.002 $ip_ix >/dev/null &
+	jobs="$jobs $!"
+	said "thread 0: others run on core 0, too" && sleep 2.5
+	kill $hog $!
+	[ "$(grep -c "others run on core 0" "$tmp/server")" = 1 ]
+}
+ok "a core that others want is said once" shared_core
 many_both() {
 	for i in 1 2 3 4 5 6; do
 		peer both $ip_ix 5001 10000000 &
