@@ -6,13 +6,14 @@
 #include <stdint.h>
 
 /* The calling thread to the @index-th of the CPUs that we may use, when there
- * are enough for @threads. */
+ * is one for each of @threads. Of more, other programs use some, too, and Linux
+ * knows which: two programs of one thread would both be on the first. */
 static inline void pin_to(uint32_t index, uint32_t threads)
 {
 	cpu_set_t allowed, one;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) ||
-	    (uint32_t)CPU_COUNT(&allowed) < threads)
+	    (uint32_t)CPU_COUNT(&allowed) != threads)
 		return;
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &allowed) || index--)

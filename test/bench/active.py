@@ -12,7 +12,8 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..",
                                 "..", "tool"))
-from lab import Cannot, Lab, check, enter, finish, skip  # noqa: E402
+from lab import (Cannot, Lab, check, enter, finish, skip,  # noqa: E402
+                 wait_for)
 
 CONNS, ACTIVE, PORTS, SIZE = 60, 5, 4, 64
 PORT = 7000
@@ -71,6 +72,10 @@ def main():
         [sys.argv[1], f"127.0.0.1:{PORT}", "--backend", "linux", "-q", "-w",
          "0", "-d", "3", "--conns", str(CONNS), "--active", str(ACTIVE),
          "--ports", str(PORTS), "--size", str(SIZE)])
+    wait_for(lambda: server.most)
+    check("more CPUs than threads: Linux says which",
+          all(os.sched_getaffinity(int(t)) == os.sched_getaffinity(0)
+              for t in os.listdir(f"/proc/{client.pid}/task")))
     status = client.wait(50)
     check("ixload: every answer was right", status == 0, client.said())
     check(f"each port has its {CONNS // PORTS} connections",
