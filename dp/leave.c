@@ -114,9 +114,23 @@ bool dp_leave_may_go(struct dp *dp, struct tcp_conn *c)
 	return false;
 }
 
+/* An answer to its knock may still come, and it is to be told then. */
 static void tell(struct dp *dp, struct tcp_conn *c)
 {
-	dp->mover->leave.again |= !dp_leave_may_go(dp, c);
+	dp->mover->leave.knocked |= tcp_has_knocked(c);
+	dp_leave_may_go(dp, c);
+}
+
+/* Those that are to be told are on the list of those that are ready. */
+static bool all_told(const struct dp *dp)
+{
+	const struct tcp_conn *c = dp->net.tcp.ready_head;
+
+	for (; c; c = c->next_ready) {
+		if ((c->events & TCP_EV_ARRIVED) == TCP_EV_LEAVES)
+			return false;
+	}
+	return true;
 }
 
 /* Has the application, if there is one, crossed since it was told last? Who was
@@ -220,6 +234,7 @@ static void begin_telling(struct dp *dp)
 {
 	dp_leave_set_groups(dp, GROUP_LEAVES, dp->net.tcp.nslots);
 	dp_leave_begin_pass(dp);
+	dp->mover->leave.knocked = false;
 	dp->mover->leave.state = LEAVE_TELL;
 }
 
@@ -236,16 +251,16 @@ static void answered(struct dp *dp, u64 now)
 	}
 }
 
-/* Those that are to be told are told in the iterations between two passes; in
- * the last one none is left. */
 static void telling(struct dp *dp)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (!l->left)
-		dp_leave_begin_pass(dp);
-	if (dp_leave_pass(dp, tell, 1) && dp_leave_complete(dp))
+	if (!dp_leave_pass(dp, tell, 1))
+		return;
+	if (dp_leave_complete(dp))
 		l->state = LEAVE_CROSS;
+	else
+		dp_leave_begin_pass(dp);
 }
 
 static void be_ready(struct dp *dp, u64 now)
@@ -254,13 +269,17 @@ static void be_ready(struct dp *dp, u64 now)
 	dp->mover->leave.since = now;
 }
 
-/* A knock that was answered since then is told, too. No further one can be:
- * from here on the application's calls do not reach these groups. */
+static void see_again(struct dp *dp, struct tcp_conn *c)
+{
+	dp->mover->leave.again |= !dp_leave_may_go(dp, c);
+}
+
+/* A knock that was answered since then is told, too. */
 static void check(struct dp *dp, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (!dp_leave_pass(dp, tell, 1))
+	if (!dp_leave_pass(dp, see_again, 1))
 		return;
 	if (l->again)
 		begin_telling(dp);
@@ -278,9 +297,15 @@ static void ready(struct dp *dp, u64 now)
 		dp_leave_cancel(dp, now);
 }
 
-static void begin_check(struct dp *dp)
+/* From here on the application's calls do not reach these groups: no further
+ * knock is answered. */
+static void all_crossed(struct dp *dp, u64 now)
 {
 	dp_leave_set_groups(dp, GROUP_LEAVES, 0);
+	if (!dp->mover->leave.knocked) {
+		be_ready(dp, now);
+		return;
+	}
 	dp_leave_begin_pass(dp);
 	dp->mover->leave.state = LEAVE_CHECK;
 }
@@ -342,8 +367,8 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 		telling(dp);
 		break;
 	case LEAVE_CROSS:
-		if (crossed(dp))
-			begin_check(dp);
+		if (all_told(dp) && crossed(dp))
+			all_crossed(dp, now);
 		break;
 	case LEAVE_CHECK:
 		check(dp, now);

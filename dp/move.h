@@ -92,6 +92,7 @@ struct dp_leave {
 	u32 left, wraps;
 	bool again, told_lore, full;
 	bool told;     /* MOVED, to the application */
+	bool knocked;  /* some have, and it has not answered */
 	bool unwanted; /* taken back before the other one has answered */
 	struct tcp_need need;
 	/* have left: the next parcel, which room is asked for, and the one

@@ -50,7 +50,8 @@ struct node {
 	bool silent; /* the application does not cross */
 	bool lazy;   /* does not give back what it reads */
 	u32 knocks;
-	bool deaf; /* does not answer knocks */
+	bool deaf;	  /* does not answer knocks */
+	u64 knocked_last; /* handle */
 	u32 nsgs;
 };
 
@@ -258,6 +259,7 @@ static void on_knock(struct world *w, struct node *n, const struct ix_event *ev)
 	u32 i = w->nservers;
 
 	n->knocks++;
+	n->knocked_last = ev->handle;
 	if (n->deaf)
 		return;
 	assert_in_range(i, 0, CONNS - 1);
@@ -910,9 +912,81 @@ static void shut_while_giving(void **state)
 		dp_shutdown(dp_of(w, t), w->now);
 	for (u32 i = 0; i < 1000 && moving(w); i++)
 		for (u32 t = 0; t < 2; t++)
-			dp_move_run(dp_of(w, t), false, w->now += STEP_NS);
+			dp_overrun(dp_of(w, t), w->now += STEP_NS);
 	assert_false(moving(w));
 	check_balance(w);
+	world_end(w);
+}
+
+/* Whoever is not told yet is waited for. */
+static void tells_all(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	const struct dp_leave *l = &dp_of(w, 0)->mover->leave;
+
+	start(w, CONNS, 30000);
+	assert_int_equal(begin(w, 0, 1, RSS_TABLE), 0);
+	while (l->state == LEAVE_COUNT || l->state == LEAVE_ASK)
+		step(w);
+	for (u32 i = 0; i < 100; i++) /* no events meanwhile */
+		dp_move_run(dp_of(w, 0), false, w->now);
+	assert_int_equal(l->state, LEAVE_CROSS);
+	step(w);
+	assert_int_equal(l->state, LEAVE_CROSS);
+	step(w); /* the application has crossed; nobody had knocked */
+	assert_true(dp_leave_ready(dp_of(w, 0)));
+	for (u32 i = 0; i < CONNS; i++)
+		assert_int_not_equal(w->servers[i].thread, 0);
+	await_moves(w);
+	end_all(w, CONNS);
+}
+
+static void knock_at(struct world *w, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		struct ix_call *c = call(&w->client, IX_CONNECT, i);
+
+		w->clients[i] = (struct end){ .used = true, .total = 1000 };
+		c->ip = addr_of_ipv4(be32(LAB_IP(1)));
+		c->port = PORT;
+		c->cookie = i;
+	}
+	steps(w, 200);
+}
+
+/* A knock is answered when all others have been told: it is told as well,
+ * before its group goes. */
+static void answered_late(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	const struct dp_leave *l = &dp_of(w, 0)->mover->leave;
+	u32 n = 20, late;
+	struct ix_call *c;
+
+	w->server[0].deaf = true;
+	knock_at(w, n);
+	late = w->nservers++;
+	assert_in_range(late, 1, n - 1);
+	assert_int_equal(begin(w, 0, 1, RSS_TABLE), 0);
+	while (l->state != LEAVE_CROSS)
+		step(w);
+	c = call(&w->server[0], IX_ACCEPT, late);
+	c->handle = w->server[0].knocked_last;
+	c->cookie = late;
+	w->servers[late] = (struct end){
+		.used = true, .open = true, .handle = c->handle, .thread = 0
+	};
+	for (u32 i = 0; i < 1000 && !dp_leave_ready(dp_of(w, 0)); i++)
+		step(w);
+	assert_int_equal(w->servers[late].thread, NOBODY);
+	await_moves(w);
+	assert_int_equal(w->servers[late].thread, 1);
+	steps(w, 10);
+	for (u32 i = 0; i < n; i++)
+		w->servers[i].total = 1000;
+	wait_queued(w, n);
+	half_close(w, n);
+	run_down(w, n);
 	world_end(w);
 }
 
@@ -968,15 +1042,7 @@ static void knocks_again(void **state)
 	u32 n = 20, before;
 
 	w->server[0].deaf = true;
-	for (u32 i = 0; i < n; i++) {
-		struct ix_call *c = call(&w->client, IX_CONNECT, i);
-
-		w->clients[i] = (struct end){ .used = true, .total = 1000 };
-		c->ip = addr_of_ipv4(be32(LAB_IP(1)));
-		c->port = PORT;
-		c->cookie = i;
-	}
-	steps(w, 200);
+	knock_at(w, n);
 	before = w->server[1].knocks;
 	assert_in_range(before, 1, n - 1);
 	assert_int_equal(before + w->server[0].knocks, n);
@@ -1027,6 +1093,8 @@ int main(void)
 		cmocka_unit_test(shut_while_giving),
 		cmocka_unit_test(handles),
 		cmocka_unit_test(knocks_again),
+		cmocka_unit_test(tells_all),
+		cmocka_unit_test(answered_late),
 		cmocka_unit_test(hundreds),
 	};
 
