@@ -148,7 +148,7 @@ static void arrive(struct dp *dp, struct tcp_conn *c, u64 now)
 static void fetch(const struct dp_seat *s, u32 i)
 {
 	if (i < s->nconns)
-		tcp_conn_fetch(s->conns[i], TCP_CONN_LINES);
+		tcp_conn_fetch(s->conns[i], TCP_LINES);
 }
 
 static void take_parcel(struct dp *dp, struct dp_seat *s, u64 now)
@@ -183,13 +183,6 @@ static bool make_room(struct dp *dp, struct dp_seat *s, u64 now)
 	return false;
 }
 
-/* What its list and the table need. */
-static void fetch_listed(const struct tcp_conn *c)
-{
-	prefetch_own(&c->flow);
-	prefetch_own(&c->next_ready);
-}
-
 /* The group is here: whole, before what waited for it. */
 static u32 open_group(struct dp *dp, u32 g, u64 now)
 {
@@ -203,7 +196,7 @@ static u32 open_group(struct dp *dp, u32 g, u64 now)
 	for (c = a->conns[g]; c; c = next, n++) {
 		next = c->next_ready;
 		if (next)
-			fetch_listed(next);
+			tcp_conn_fetch(next, TCP_LINES_TELL);
 		if (tcp_off_ready(&dp->net, c))
 			tcp_appear(&dp->net, c);
 	}

@@ -93,7 +93,7 @@ static void next_parcel(struct dp *dp)
 	l->full = false;
 	if (!l->left && !dp_leave_complete(dp))
 		dp_leave_begin_pass(dp);
-	if (dp_leave_pass(dp, go, TCP_CONN_LINES)) {
+	if (dp_leave_pass(dp, go, TCP_LINES)) {
 		pick_dead(dp, l->kept);
 		pick_dead(dp, dp->net.tcp.ready_head);
 	}

@@ -86,9 +86,6 @@ bool dp_leave_pass(struct dp *dp,
 
 /* ---- before the table is rewritten */
 
-/* Lines that tcp_need_add() looks at. */
-enum { NEEDS = 3 };
-
 static void count(struct dp *dp, struct tcp_conn *c)
 {
 	tcp_need_add(&dp->mover->leave.need, c);
@@ -255,7 +252,7 @@ static void telling(struct dp *dp)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (!dp_leave_pass(dp, tell, 1))
+	if (!dp_leave_pass(dp, tell, TCP_LINES_TELL))
 		return;
 	if (dp_leave_complete(dp))
 		l->state = LEAVE_CROSS;
@@ -279,7 +276,7 @@ static void check(struct dp *dp, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
-	if (!dp_leave_pass(dp, see_again, 1))
+	if (!dp_leave_pass(dp, see_again, TCP_LINE_FOUND))
 		return;
 	if (l->again)
 		begin_telling(dp);
@@ -354,7 +351,7 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 	case LEAVE_NOT:
 		break;
 	case LEAVE_COUNT:
-		if (dp_leave_pass(dp, count, NEEDS)) {
+		if (dp_leave_pass(dp, count, TCP_LINES_NEED)) {
 			counted(dp);
 			dp_leave_ask(dp, SEAT_ASK);
 			l->state = LEAVE_ASK;

@@ -46,7 +46,8 @@ void dp_leave_cancelling(struct dp *dp, u64 now)
 
 	if (!l->left)
 		dp_leave_ended(dp, -ECANCELED, now);
-	else if (dp_leave_pass(dp, come_back, 1) && !dp_leave_complete(dp))
+	else if (dp_leave_pass(dp, come_back, TCP_LINES_TELL) &&
+		 !dp_leave_complete(dp))
 		dp_leave_begin_pass(dp);
 }
 

@@ -157,7 +157,7 @@ static inline bool dp_leave_our_turn(const struct dp *dp)
 /* leave.c */
 void dp_leave_run(struct dp *dp, bool busy, u64 now);
 /* A pass over the table: @see() all connections of the groups, some at a time,
- * of which it touches the first @lines of memory. True: that was all. */
+ * of which it touches @lines (enum tcp_lines). True: that was all. */
 bool dp_leave_pass(struct dp *dp,
 		   void (*see)(struct dp *dp, struct tcp_conn *c), u32 lines);
 /* May it go? Not before the application has been told, and not what it may

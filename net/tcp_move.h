@@ -21,10 +21,22 @@
 
 #include "net/tcp_int.h"
 
-enum {
-	TCP_PARCEL = 128, /* connections that go together */
-	TCP_CONN_LINES = sizeof(struct tcp_conn) / CACHE_LINE,
+enum { TCP_PARCEL = 128 }; /* connections that go together */
+
+/* Lines of a connection's memory, see struct tcp_conn. */
+enum tcp_lines {
+	TCP_LINE_FOUND = 1,
+	TCP_LINE_RECEIVE = 2,
+	TCP_LINE_SEND = 4,
+	TCP_LINE_TIMING = 8,
+	TCP_LINE_LINKS = 16,
+	TCP_LINES = 31,
+	/* what tcp_need_add() looks at */
+	TCP_LINES_NEED = TCP_LINE_FOUND | TCP_LINE_RECEIVE | TCP_LINE_SEND,
+	/* what telling an event, and being ready for that, looks at */
+	TCP_LINES_TELL = TCP_LINE_FOUND | TCP_LINE_LINKS,
 };
+_Static_assert(sizeof(struct tcp_conn) == 5 * CACHE_LINE, "enum tcp_lines");
 
 /* What connections hold. */
 struct tcp_need {
@@ -57,11 +69,12 @@ struct tcp_lore {
 
 void tcp_need_add(struct tcp_need *n, const struct tcp_conn *c);
 
-/* The first @lines lines of its memory come to us, which is not waited for. */
+/* @lines (enum tcp_lines) come to us, which is not waited for. */
 static inline void tcp_conn_fetch(const struct tcp_conn *c, u32 lines)
 {
-	for (u32 i = 0; i < lines; i++)
-		prefetch_own((const u8 *)c + i * CACHE_LINE);
+	for (u32 i = 0; lines; i++, lines >>= 1)
+		if (lines & 1)
+			prefetch_own((const u8 *)c + i * CACHE_LINE);
 }
 
 /* False: there is not so much, and nothing was taken. States may be fewer.

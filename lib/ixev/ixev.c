@@ -16,7 +16,7 @@ enum {
 	 * is done before that is there. What stands behind the last one is
 	 * fetched for nothing. */
 	AHEAD = 3,
-	MOVES_AHEAD = 4, /* contexts of MOVED and ARRIVED that are fetched */
+	MOVES_AHEAD = 12, /* contexts of MOVED and ARRIVED that are fetched */
 };
 
 struct ixev_conn_ops ixev_ops;
