@@ -8,6 +8,7 @@
 enum {
 	LOOKS = 1024,	       /* places of the table in one iteration, */
 	PLACES = 128,	       /* ... and at a time: their memory fits L1 */
+	LITTLE = 128,	       /* buffers, or ranges: see all_hold() */
 	READY_NS = 2000000000, /* for the table to be rewritten */
 };
 
@@ -86,9 +87,38 @@ bool dp_leave_pass(struct dp *dp,
 
 /* ---- before the table is rewritten */
 
+/* What all of the thread's connections hold, at most. Where that is little, it
+ * is asked for: to see which of them do would bring two more lines of each. */
+static struct tcp_need all_hold(const struct dp *dp)
+{
+	const struct mbuf_pool *p = &dp->pool;
+	u32 mbufs = p->total - p->nfree;
+
+	return (struct tcp_need){
+		.mbufs = mbufs - min(mbufs, dp->nic->nr_posted),
+		.shared = dp->net.conf.tcp.max_ranges - dp->net.tcp.ranges_left,
+	};
+}
+
+static void begin_count(struct dp *dp)
+{
+	struct dp_leave *l = &dp->mover->leave;
+
+	l->need = all_hold(dp);
+	l->each = l->need.mbufs > LITTLE || l->need.shared > LITTLE;
+	if (l->each)
+		l->need = (struct tcp_need){ 0 };
+	dp_leave_begin_pass(dp);
+}
+
 static void count(struct dp *dp, struct tcp_conn *c)
 {
-	tcp_need_add(&dp->mover->leave.need, c);
+	struct dp_leave *l = &dp->mover->leave;
+
+	if (l->each)
+		tcp_need_add(&l->need, c);
+	else
+		l->need.conns++;
 }
 
 /* A gap that closes meanwhile makes the pass see some twice: no move is to be
@@ -222,7 +252,7 @@ int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 				.groups = *groups,
 				.result = -EINPROGRESS,
 				.began = now };
-	dp_leave_begin_pass(dp);
+	begin_count(dp);
 	dp->mover->active = true;
 	return 0;
 }
@@ -351,7 +381,8 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 	case LEAVE_NOT:
 		break;
 	case LEAVE_COUNT:
-		if (dp_leave_pass(dp, count, TCP_LINES_NEED)) {
+		if (dp_leave_pass(dp, count,
+				  l->each ? TCP_LINES_NEED : TCP_LINE_FOUND)) {
 			counted(dp);
 			dp_leave_ask(dp, SEAT_ASK);
 			l->state = LEAVE_ASK;

@@ -91,6 +91,7 @@ struct dp_leave {
 	 * through */
 	u32 left, wraps;
 	bool again, told_lore, full;
+	bool each;     /* what it holds is looked for */
 	bool told;     /* MOVED, to the application */
 	bool knocked;  /* some have, and it has not answered */
 	bool unwanted; /* taken back before the other one has answered */

@@ -681,6 +681,34 @@ static void held_buffers(void **state)
 	end_all(w, n);
 }
 
+/* What is held is asked for, be it little or much. */
+static void asks_for_held(void **state)
+{
+	for (u32 n = 4; n <= 100; n += 96) {
+		struct world *w = world_new(2, &tcp_conf);
+		const struct dp_leave *l = &dp_of(w, 0)->mover->leave;
+		const struct mbuf_pool *p = &dp_of(w, 0)->pool;
+		u32 held;
+
+		w->server[0].lazy = w->server[1].lazy = true;
+		start(w, n, 2000);
+		steps(w, 400);
+		move(w, 1, 0, RSS_TABLE);
+		held = p->total - p->nfree;
+		assert_in_range(held, 1, p->total);
+		assert_int_equal(held <= 128, n == 4);
+		assert_int_equal(begin(w, 0, 1, RSS_TABLE), 0);
+		assert_int_equal(l->each, n != 4);
+		while (l->state != LEAVE_ASK)
+			dp_move_run(dp_of(w, 0), false, w->now);
+		assert_in_range(l->need.mbufs, held * 9 / 10, held);
+		assert_int_equal(l->need.conns, n);
+		await_moves(w);
+		w->server[0].lazy = w->server[1].lazy = false;
+		end_all(w, n);
+	}
+}
+
 /* An application that does not cross keeps its connections. */
 static void taken_back(void **state)
 {
@@ -1082,6 +1110,7 @@ int main(void)
 		cmocka_unit_test(all_groups),
 		cmocka_unit_test(two_at_once),
 		cmocka_unit_test(held_buffers),
+		cmocka_unit_test(asks_for_held),
 		cmocka_unit_test(taken_back),
 		cmocka_unit_test(taken_back_early),
 		cmocka_unit_test(counted_twice),
