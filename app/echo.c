@@ -15,12 +15,13 @@
 #include "ix/ix.h"
 #include "ix/ixev.h"
 
-enum { BACKLOG = 1024, MAX_SIZE = 128 * 1024 };
+enum { BACKLOG = 1024, MAX_SIZE = 128 * 1024, MAX_WORK = 1000000000 };
 
 static struct {
 	uint16_t port; /* 0: the ports that `ix run` was given */
 	bool udp;
 	size_t size; /* bytes of a message; 0: whatever comes */
+	long work;   /* multiplications before an answer */
 } opt;
 
 struct conn {
@@ -29,6 +30,9 @@ struct conn {
 };
 
 static __thread struct conn *free_conns;
+
+/* Of a connection from which something is expected. */
+static void (*expecting)(struct ixev_ctx *ctx, unsigned int reason);
 
 /* The first message, or part of the stream, in one piece. */
 static const void *next_piece(struct ixev_ctx *ctx, size_t *len)
@@ -59,9 +63,21 @@ static void echo_handler(struct ixev_ctx *ctx, unsigned int reason)
 	}
 	if (reason == IXEVIN)
 		return;
-	ixev_set_handler(ctx, IXEVIN | IXEVHUP, echo_handler);
+	ixev_set_handler(ctx, IXEVIN | IXEVHUP, expecting);
 	if (ixev_recv(ctx, &len, 1) != -EAGAIN)
 		ixev_close(ctx);
+}
+
+/* One needs the one before, so that they take their time on any processor. */
+static void work_handler(struct ixev_ctx *ctx, unsigned int reason)
+{
+	uint64_t x = 1;
+
+	for (long i = 0; i < opt.work; i++) {
+		x *= 6364136223846793005u;
+		__asm__ volatile("" : "+r"(x));
+	}
+	echo_handler(ctx, reason);
 }
 
 static struct ixev_ctx *echo_accept(struct ip_tuple *id)
@@ -75,7 +91,7 @@ static struct ixev_ctx *echo_accept(struct ip_tuple *id)
 	if (!c)
 		return NULL;
 	ixev_ctx_init(&c->ctx);
-	ixev_set_handler(&c->ctx, IXEVIN | IXEVHUP, echo_handler);
+	ixev_set_handler(&c->ctx, IXEVIN | IXEVHUP, expecting);
 	return &c->ctx;
 }
 
@@ -152,12 +168,16 @@ static int serve_all(void)
 }
 
 static const char usage[] =
-	"usage: ix run [OPTIONS] -- %s [--port N] [--udp] [--size N]\n"
+	"usage: ix run [OPTIONS] -- %s [--port N] [--udp] [--size N] "
+	"[--work N]\n"
 	"Sends back what it receives.\n"
 	"  --port N   TCP port (default: what `ix run` was given, else 7)\n"
 	"  --udp      UDP on the same port, too\n"
 	"  --size N   answer at most N bytes at a time (default: all there "
 	"is)\n"
+	"  --work N   TCP: as a server that has to think: N multiplications, "
+	"about a\n"
+	"             nanosecond each, before each answer (default: none)\n"
 	"  --help\n";
 
 /* A number from 1 to @max, or -1 with a message. */
@@ -185,13 +205,14 @@ static int parse(int argc, char **argv)
 		{ "port", required_argument, NULL, 'p' },
 		{ "udp", no_argument, NULL, 'u' },
 		{ "size", required_argument, NULL, 's' },
+		{ "work", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	long n = 0;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "p:us:h", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "p:us:w:h", options, NULL)) >= 0) {
 		if (c == 'p')
 			opt.port =
 				(uint16_t)(n = number("port", optarg, 65535));
@@ -200,6 +221,8 @@ static int parse(int argc, char **argv)
 				(size_t)(n = number("size", optarg, MAX_SIZE));
 		else if (c == 'u')
 			opt.udp = true;
+		else if (c == 'w')
+			opt.work = n = number("work", optarg, MAX_WORK);
 		else if (c == 'h')
 			return help();
 		if (c == '?' || n < 0)
@@ -218,6 +241,7 @@ int main(int argc, char **argv)
 
 	if (ret)
 		return ret - 1;
+	expecting = opt.work ? work_handler : echo_handler;
 	ret = ixev_init(&echo_ops);
 	if (ret)
 		return fail("no dataplane", ret);
