@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What cores are left, for work in the background. */
+/* What cores are left, for work in the background. It is stopped while there is
+ * none: a group with an empty list has all of them. */
 #include "cp/daemon/cpd.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The kernel's: an empty list would mean all. */
+/* The kernel's. */
 static struct core_set kernels(const struct cpd *c)
 {
 	const struct conf_cores *given = &c->conf->cores;
@@ -27,36 +28,61 @@ static struct core_set kernels(const struct cpd *c)
 	return s;
 }
 
-static int write_list(const char *dir, const char *list)
+static int write_to(const char *dir, const char *file, const char *text)
 {
 	char path[CPD_PATH];
 	int fd, err = 0;
 
-	snprintf(path, sizeof(path), "%s/cpuset.cpus", dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, list, strlen(list)) < 0)
+	if (write(fd, text, strlen(text)) < 0)
 		err = -errno;
 	close(fd);
 	return err;
 }
 
-void background_give(struct cpd *c, const struct core_set *free)
+static void tell(const struct cpd *c, const char *file, const char *text)
+{
+	int err = write_to(c->conf->background, file, text);
+
+	if (err)
+		fprintf(stderr, "ixcpd: %s/%s: %s: %s\n", c->conf->background,
+			file, text, strerror(-err));
+}
+
+/* Groups of the first version of cgroups have no such file: they keep what they
+ * had. */
+static void stop(const struct cpd *c, bool stopped)
+{
+	char path[CPD_PATH];
+
+	snprintf(path, sizeof(path), "%s/cgroup.freeze", c->conf->background);
+	if (!access(path, F_OK))
+		tell(c, "cgroup.freeze", stopped ? "1" : "0");
+}
+
+static bool empty(const struct core_set *s)
 {
 	static const struct core_set none;
-	struct core_set s =
-		memcmp(free, &none, sizeof(none)) ? *free : kernels(c);
-	char list[1024];
-	int err;
 
-	if (!c->conf->background[0] || !memcmp(&s, &none, sizeof(s)) ||
-	    !memcmp(&s, &c->background, sizeof(s)))
+	return !memcmp(s, &none, sizeof(none));
+}
+
+void background_give(struct cpd *c, const struct core_set *free)
+{
+	struct core_set s = empty(free) ? kernels(c) : *free;
+	char list[1024];
+
+	if (!c->conf->background[0] ||
+	    (c->gave && !memcmp(&s, &c->background, sizeof(s))))
 		return;
 	c->background = s;
-	cores_print(&s, list, sizeof(list));
-	err = write_list(c->conf->background, list);
-	if (err)
-		fprintf(stderr, "ixcpd: %s/cpuset.cpus: %s: %s\n",
-			c->conf->background, list, strerror(-err));
+	c->gave = true;
+	if (!empty(&s)) {
+		cores_print(&s, list, sizeof(list));
+		tell(c, "cpuset.cpus", list);
+	}
+	stop(c, empty(&s));
 }

@@ -166,7 +166,8 @@ struct cpd {
 	bool leaving;
 	u32 n;
 	struct plane *plane[CPD_PLANES];
-	struct core_set background; /* what it has been given */
+	struct core_set background; /* what it has been given, */
+	bool gave;		    /* if anything */
 	bool paces;		    /* somebody wants cores slow */
 	u32 paced[POLICY_CORES];    /* kHz + 1, 1: all it can; 0: not known */
 };
@@ -313,7 +314,7 @@ struct core_set cores_free(const struct cpd *c);
 /* ---- background.c */
 
 /* Gives @free to the background group, if they have changed; if there is none,
- * what dataplanes may not have. */
+ * what dataplanes may not have; it is stopped if that is none, too. */
 void background_give(struct cpd *c, const struct core_set *free);
 
 /* ---- freq.c */

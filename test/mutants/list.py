@@ -1038,6 +1038,8 @@ DAEMON = [
            ["t_policy"]),
     Mutant("what is being worked off is a lack", "cp/policy.c",
            " && !recovers(p, delay_us, now)", "", ["t_policy"]),
+    Mutant("background work goes on without a core", "cp/daemon/background.c",
+           "stop(c, empty(&s));", "stop(c, false);", ["cpd_beside"]),
     Mutant("chance takes cores from background work", "cp/policy.c",
            "least = min(least, p->last[i]);", "", ["t_policy"]),
     Mutant("a burst on all threads waits", "cp/policy.c",

@@ -6,6 +6,7 @@
     net.py      network namespaces, veth pairs, being root of a namespace
     ix.py       `ix run`: its command, when it serves, its counters, its parts
     sock.py     the Linux end: sockets
+    beside.py   work in the background: a control group, and who burns its cores
     check.py    what a test says
     cost.py     what something costs, counted
     browser.py  a browser without a screen
@@ -15,6 +16,7 @@ and SIGALRM, and all that has been started or made through it is gone when the
 program ends, whichever way."""
 
 from lab import cost
+from lab.beside import Burner, Group
 from lab.check import begin, check, finish, skip
 from lab.ix import Ix, counters, run_command, user_option
 from lab.net import Veth, enter, inside, napi_threads
@@ -24,7 +26,7 @@ from lab.sock import (Ping, ask, connect, family, receive, reset_on_close,
                       unacked)
 
 __all__ = [
-    "Cannot", "Ended", "Failed", "Interrupted", "Ix", "Lab", "Ping",
+    "Burner", "Cannot", "Ended", "Failed", "Group", "Interrupted", "Ix", "Lab", "Ping",
     "Process", "Veth", "ask", "begin", "check", "connect", "cost", "counters", "enter",
     "family", "finish", "inside", "last_line", "napi_threads", "receive",
     "reset_on_close", "run_command", "sh", "skip", "unacked", "user_option", "wait_for"]
