@@ -23,7 +23,7 @@ echo "+cpu +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
 try() { # NAME ARGUMENTS...
 	name=$1
 	shift
-	timeout 400 /usr/bin/python3 "$source/test/hostile/$name.py" "$@"
+	timeout 700 /usr/bin/python3 "$source/test/hostile/$name.py" "$@"
 	status=$?
 	echo "$name: $status"
 	# Here all that it needs can be had: what is skipped is not tested.
