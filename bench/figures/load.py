@@ -78,11 +78,9 @@ def measure(bench, what, target, options, extra=()):
               "client's core", "kv", "memcached-helped")]}
 
 
-def many(bench, conns, mbufs):
-    """@mbufs: a request and an ACK of each connection at once find room."""
+def many(bench, conns):
     r = measure(bench, f"{conns:,} connections, values of 64 B", 1.5,
-                ["--conns", str(conns), "--size", "64", "--warmup", "2"],
-                ["--mbufs", str(mbufs)])
+                ["--conns", str(conns), "--size", "64", "--warmup", "2"])
     most = max((c["tcp_timeouts"] for c in r["counted"]), default=0)
     r["rows"].append((f"{conns:,} connections: timeouts in a run, at most",
                       most, 0, "<="))
