@@ -26,7 +26,7 @@
     policy.py   what would be given on eight cores of one's own
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
-    load.py     thousands of connections, values of 1 and 20 KB, a client on Linux
+    load.py     thousands of connections, values of 1 and 20 KB
     http.py     web servers, the same
     shared.py   a server's cores that clients use, too
     frames.py   large values against a bare NIC, and what a byte costs
@@ -85,6 +85,7 @@ SCENARIOS = {
     "values_1k": load.values_1k,
     "large": load.large,
     "large_9000": load.large_9000,
+    "kv_ix": load.kv_ix,
     "frames": frames.frames,
     "http": http.http,
     "fairness": path.fairness,

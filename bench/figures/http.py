@@ -11,11 +11,12 @@ import shutil
 from figures.bench import NotYet
 from figures.process import need_process
 from figures.servers import IP, PORT, Server
-from figures.turns import ratio
+from figures.turns import ratio, row, summary
 from lab import Failed
 
 CONNS = 1000
 TIMEOUT = "10s"  # of wrk for an answer; more is an error
+MS = {"us": 1e-3, "ms": 1, "s": 1e3}  # units that wrk writes
 
 
 def need_packages(bench):
@@ -24,28 +25,37 @@ def need_packages(bench):
         raise NotYet("nginx is not installed")
 
 
-def rate(text):
-    """Of what wrk says; an error of any kind fails the run."""
+def said(text):
+    """What wrk --latency says: requests a second, and which time 99 % of them
+    are answered in, ms. An error of any kind fails the run."""
     found = re.search(r"^Requests/sec:\s+([0-9.]+)", text, re.M)
+    late = re.search(r"^\s+99%\s+([0-9.]+)(us|ms|s)$", text, re.M)
     wrong = re.search(r"Socket errors:.*|Non-2xx.*", text)
-    if wrong or not found:
-        raise Failed(f"wrk: {wrong[0] if wrong else 'no rate'}")
-    return float(found[1])
+    if wrong or not found or not late:
+        raise Failed(f"wrk: {wrong[0] if wrong else 'no rate, or no p99'}")
+    return float(found[1]), float(late[1]) * MS[late[2]]
 
 
 def http(bench):
-    """HTTP server on ixev against nginx, wrk, 1,000 connections: requests/s"""
+    """HTTP server on ixev against nginx, wrk, 1,000 connections: requests/s, p99"""
     need_process(bench)
     need_packages(bench)
-    client = ["wrk", "-t", "1", "-c", str(CONNS), "--timeout", TIMEOUT, "-d",
-              f"{math.ceil(bench.seconds)}s", f"http://{IP['s']}:{PORT}/"]
+    client = ["wrk", "-t", "1", "-c", str(CONNS), "--timeout", TIMEOUT,
+              "--latency", "-d", f"{math.ceil(bench.seconds)}s",
+              f"http://{IP['s']}:{PORT}/"]
+    late = {"http": [], "nginx": []}
 
     def run(kind):
         extra = ["--port", str(PORT)] if kind == "http" else []
         with Server(bench, kind, domain="process", extra=extra, one_core=True):
-            return rate(bench.output(client))
+            requests, p99 = said(bench.output(client))
+        late[kind].append(p99)
+        return requests
 
     v = bench.compare(run, "http", "nginx")
-    return {"unit": "requests/s", "values": v, "rows": [
+    p99 = {k: summary(ms) for k, ms in late.items()}
+    return {"unit": "requests/s", "values": v, "p99_ms": p99, "rows": [
         ratio(v, f"HTTP, wrk, {CONNS:,} connections: example/http on IX / "
-              "nginx on one core", "http", "nginx", 1.5, ">=")]}
+              "nginx on one core", "http", "nginx", 1.5, ">="),
+        ratio(p99, "... p99 of the answers: nginx / IX", "nginx", "http"),
+        row(p99, "... p99 of the answers on IX, ms", lambda m: m["http"])]}

@@ -334,6 +334,12 @@ STORIES = {
         "clients, too, as on a machine where everything runs. A thread that spins "
         "for packets takes time from those who would send some. Beside it the same "
         "server with one thread, and memcached with two. A higher bar is better."),
+    "kv_ix": Story(
+        "The same servers, asked from IX",
+        "Few and many connections, small and large values, as above, but the client "
+        "is on IX, too: it takes less of its core for a request than one on Linux, "
+        "so that the server is what limits. IX's server keeps its application "
+        "behind a wall (process)."),
     "frames": Story(
         "Large values, packet by packet",
         "Values of 20 KB in packets of 1500 bytes, as a real cable wants them, "
@@ -345,7 +351,8 @@ STORIES = {
         "A web server",
         "1,000 connections ask for the same short page again and again: a server "
         "of 80 lines on IX, its application behind a wall (process), beside nginx "
-        "with one process. A higher bar is better."),
+        "with one process. A higher bar is better. p99 is the time that 99 in 100 "
+        "answers are there in."),
     "asleep": Story(
         "What idleness costs, the daemon included",
         "A server with 64 open connections that nobody uses, under the daemon "
