@@ -4,11 +4,12 @@
 AMD's virtualisation, Debian's kernel, and an initramfs of busybox, modules and
 the files that the command needs, at the paths that they have here.
 
-  bed.py [--timeout S] [--python] [--count] [--file PATH]...
+  bed.py [--timeout S] [--python] [--count] [--cpu MODEL] [--file PATH]...
           [--module PATH]... -- COMMAND ARGUMENTS
 
 --python: with Python's library. --count: one processor, whose time stamp counter
-counts the instructions that it has executed, whoever's they are.
+counts the instructions that it has executed, whoever's they are. --cpu: another
+processor, which may have no KVM.
 
   host ---- qemu -accel tcg ---- Linux, kvm-amd ---- the guest under test
 
@@ -30,7 +31,7 @@ import time
 
 KVM = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko",
        "drivers/crypto/ccp/ccp.ko", "arch/x86/kvm/kvm-amd.ko")
-CPUS, MEMORY = 2, "1200M"
+CPU, CPUS, MEMORY = "EPYC,+svm,+npt,+umip", 2, "1200M"
 PYTHON = "/usr/bin/python3"
 # Of its library, what no test needs and is large.
 SKIPPED = {"test", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter",
@@ -183,12 +184,12 @@ def processors(count):
     return ["-accel", "tcg,thread=single", "-smp", str(CPUS)]
 
 
-def run(image, initramfs, folder, timeout, count):
+def run(image, initramfs, folder, timeout, count, cpu):
     """What the machine printed, and whether it ended by itself."""
     qmp = folder + "/qmp"
     machine = subprocess.Popen(
         ["qemu-system-x86_64", *processors(count),
-         "-cpu", "EPYC,+svm,+npt,+umip", "-m", MEMORY,
+         "-cpu", cpu, "-m", MEMORY,
          "-kernel", image, "-initrd", initramfs, "-append",
          # Whether timer interrupts come is tried in vain where the host is busy.
          "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable "
@@ -213,7 +214,7 @@ def text(path):
         return f.read()
 
 
-def boot(files, modules, command, timeout, count=False):
+def boot(files, modules, command, timeout, count=False, cpu=CPU):
     """Status and output of @command in the machine."""
     for need in ("qemu-system-x86_64", "busybox"):
         if not shutil.which(need):
@@ -223,7 +224,7 @@ def boot(files, modules, command, timeout, count=False):
         pack(folder + "/initramfs", folder_of_modules, modules, files,
              command)
         began = time.monotonic()
-        ended = run(image, folder + "/initramfs", folder, timeout, count)
+        ended = run(image, folder + "/initramfs", folder, timeout, count, cpu)
         out = text(folder + "/out").replace("\r\n", "\n")
         at = out.rfind(STATUS)
         if ended and at >= 0:
@@ -240,6 +241,7 @@ def main():
     p.add_argument("--timeout", type=float, default=60)
     p.add_argument("--python", action="store_true")
     p.add_argument("--count", action="store_true")
+    p.add_argument("--cpu", default=CPU)
     p.add_argument("--file", action="append", default=[])
     p.add_argument("--module", action="append", default=[],
                    help="below the modules' kernel/; default: KVM's, veth, tun")
@@ -249,7 +251,7 @@ def main():
         a.file += [PYTHON, "/usr/lib/python%d.%d" % sys.version_info[:2]]
     status, out = boot(a.file, a.module or (*KVM, "drivers/net/veth.ko",
                                              "drivers/net/tun.ko"),
-                       a.command, a.timeout, a.count)
+                       a.command, a.timeout, a.count, a.cpu)
     sys.stdout.write(out)
     return status
 
