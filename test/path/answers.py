@@ -18,6 +18,11 @@ import time
 
 LIMIT = 60  # seconds, for one answer
 ENDLESS = 1 << 40
+# Of the client: room for all that is under way, so that it acknowledges as it
+# receives. If the window cannot open before it has read, Linux waits for that, and
+# acknowledges once for all that came meanwhile.
+RECEIVE_BUFFER = 32 << 20
+SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max
 
 
 def send(s, n):
@@ -43,11 +48,19 @@ def serve(host, port, algorithm):
                 pass  # the client has gone
 
 
+def connect(host, port):
+    s = socket.socket()
+    s.settimeout(LIMIT)
+    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    s.connect((host, port))
+    return s
+
+
 def ask_one(host, port, size):
     """Seconds: in all, and from the first bytes on, for which the client's own
     segments, and their timeouts, are over."""
     began = first = time.monotonic()
-    with socket.create_connection((host, port), LIMIT) as s:
+    with connect(host, port) as s:
         s.sendall(b"send %d\n" % size)
         got = 0
         while got < size:
@@ -74,7 +87,7 @@ def share(seconds, port, *hosts):
     flows = selectors.DefaultSelector()
     got = dict.fromkeys(hosts, 0)
     for host in hosts:
-        s = socket.create_connection((host, int(port)), LIMIT)
+        s = connect(host, int(port))
         s.sendall(b"send %d\n" % ENDLESS)
         flows.register(s, selectors.EVENT_READ, host)
     began = time.monotonic()
