@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Over a path that loses, against Linux's sender with the same algorithm:
 
+      core 0           core 1            core 1
       netns s          netns m           netns c
       server  ==veth== bridge ==veth==  Linux: the client
 
-The bridge is test/path/bridge.c; the client is the same for both. What shares a
+The bridge is test/path/bridge.c; the client is the same for both. All of the
+server's work is on its core, of Linux's, too: see receiving(). What shares a
 bottleneck comes from two namespaces:
 
       netns s  IX     ==veth==+
@@ -12,14 +14,15 @@ bottleneck comes from two namespaces:
       netns l  Linux  ==veth==+                  (all in netns m)
 """
 
+import contextlib
 import os
 
 from figures.bench import IP, NotYet
 from figures.turns import ratio, row
-from lab import Failed, sh
+from lab import Failed, napi_threads, sh
 
 PORT = 5001
-ALGORITHM = {"ix": "newreno", "linux": "reno"}
+RENO = {"ix": "newreno", "linux": "reno"}
 CUBIC = {"ix": "cubic", "linux": "cubic"}
 SEND_BUFFER = 4 << 20  # to what Linux lets its own grow
 LINUX_IP = "10.77.0.3"  # in netns l
@@ -65,10 +68,44 @@ class Path:
     def ip(self, k, *args):
         sh("ip", "-n", self.names[k], *args)
 
+    def core(self, k):
+        """The server's is its own: the path shares the client's."""
+        return self.bench.cores["c" if k in "mc" else "s"]
+
     def on(self, k):
         """Before whatever else the machine does: a millisecond's wait for a
         core is a round trip here."""
-        return ["chrt", "-f", "1", "ip", "netns", "exec", self.names[k]]
+        return ["chrt", "-f", "1", "taskset", "-c", str(self.core(k)),
+                "ip", "netns", "exec", self.names[k]]
+
+    @contextlib.contextmanager
+    def receiving(self, wanted):
+        """Linux's sender has its ACKs on its own core, as Bench.thread_receive
+        has it: else TCP answers them on the bridge's, within the call that
+        hands them over. The kernel's thread goes before the server, as a NIC's
+        softirq would. What leaves is still frames: only pure ACKs come, which
+        GRO does not join."""
+        if not wanted:
+            yield
+            return
+        before = napi_threads()
+        self.gro("on")
+        self.threaded(1)
+        for pid in napi_threads() - before:
+            os.sched_setaffinity(pid, {self.core("s")})
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(2))
+        try:
+            yield
+        finally:
+            self.threaded(0)
+            self.gro("off")
+
+    def gro(self, value):
+        sh(*self.on("s"), "ethtool", "-K", "ix0", "gro", value)
+
+    def threaded(self, value):
+        sh(*self.on("s"), "sh", "-c",
+           f"echo {value} > /sys/class/net/ix0/threaded")
 
     def carry(self, options, back=None):
         """@back: of the way to the server, if it is another."""
@@ -100,15 +137,17 @@ class Path:
                                  net=False)
 
     def ask(self, kind, size, count, options, back=None):
-        """What the client measures."""
-        serve = {"ix": self.ix, "linux": self.linux}[kind]
-        server = serve(ALGORITHM[kind])
-        bridge = self.carry(options, back)
-        try:
-            return self.client("ask", IP["s"], PORT, size, count)
-        finally:
-            bridge.end()
-            server.end()
+        """What the client measures. @kind: ix, linux, or linux-helped, whose
+        TCP receives on the client's core."""
+        serve = self.ix if kind == "ix" else self.linux
+        with self.receiving(kind == "linux"):
+            server = serve(RENO[kind.partition("-")[0]])
+            bridge = self.carry(options, back)
+            try:
+                return self.client("ask", IP["s"], PORT, size, count)
+            finally:
+                bridge.end()
+                server.end()
 
 
 class Shared(Path):
@@ -162,18 +201,23 @@ def loss(bench):
 
             def run(kind):
                 nonlocal runs
-                seed = runs // 2  # the same for both
+                seed = runs // len(kinds)  # the same for all of a turn
                 runs += 1
                 return path.ask(kind, size, 1,
                                 f",loss={percent}%,delay={delay},seed={seed}"
                                 )["bytes_per_sec"]
 
-            v = bench.compare(run, "ix", "linux")
+            # Where a wait for a core is a part of a round trip.
+            helped = ["linux-helped"] * (name == "LAN")
+            kinds = ["ix", "linux", *helped]
+            v = bench.compare(run, *kinds)
             values.update({f"{name}, {percent} %, {k}": x
                            for k, x in v.items()})
-            rows.append(ratio(
-                v, f"goodput at {percent} % loss, round trips of {name}: "
-                "IX / Linux", "ix", "linux", 1.0, ">="))
+            what = f"goodput at {percent} % loss, round trips of {name}"
+            rows.append(ratio(v, f"{what}: IX / Linux", "ix", "linux", 1.0,
+                              ">="))
+            rows += [ratio(v, f"{what}: IX / Linux, its TCP receive on the "
+                           "client's core", "ix", k) for k in helped]
     return {"unit": "B/s", "values": values, "rows": rows}
 
 
