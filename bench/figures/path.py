@@ -24,6 +24,7 @@ from lab import Failed, napi_threads, sh
 PORT = 5001
 RENO = {"ix": "newreno", "linux": "reno"}
 CUBIC = {"ix": "cubic", "linux": "cubic"}
+SENDERS = {"ix": "IX", "linux": "Linux", "linux-helped": "Linux, as veth is"}
 SEND_BUFFER = 4 << 20  # to what Linux lets its own grow
 LINUX_IP = "10.77.0.3"  # in netns l
 TREE = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -107,6 +108,11 @@ class Path:
         sh(*self.on("s"), "sh", "-c",
            f"echo {value} > /sys/class/net/ix0/threaded")
 
+    def can(self, algorithm):
+        """Has Linux this one?"""
+        return algorithm in sh(*self.on("s"), "sysctl", "-n", "net.ipv4."
+                               "tcp_available_congestion_control").split()
+
     def carry(self, options, back=None):
         """@back: of the way to the server, if it is another."""
         return self.bench.start(
@@ -136,12 +142,12 @@ class Path:
         return self.bench.client(self.on("c") + [ANSWERS, *map(str, args)],
                                  net=False)
 
-    def ask(self, kind, size, count, options, back=None):
+    def ask(self, kind, size, count, options, back=None, algorithm=RENO):
         """What the client measures. @kind: ix, linux, or linux-helped, whose
         TCP receives on the client's core."""
         serve = self.ix if kind == "ix" else self.linux
         with self.receiving(kind == "linux"):
-            server = serve(RENO[kind.partition("-")[0]])
+            server = serve(algorithm[kind.partition("-")[0]])
             bridge = self.carry(options, back)
             try:
                 return self.client("ask", IP["s"], PORT, size, count)
@@ -187,38 +193,59 @@ def make(bench):
     return bench.bad_path
 
 
+def goodput(path, delay, percent, algorithm, kinds):
+    """By contender. As much as takes some four seconds: before the first loss slow
+    start fills the path's queue, and that, or a timeout, would be most of a shorter
+    transfer. At 0.1 % it takes some five losses until the window is no longer what
+    the first one, early or late, has left."""
+    size = int(8e6 / percent ** 0.5) * (1 if delay == "5ms" else 16)
+    runs = 0
+
+    def run(kind):
+        nonlocal runs
+        seed = runs // len(kinds)  # the same for all of a turn
+        runs += 1
+        return path.ask(kind, size, 1,
+                        f",loss={percent}%,delay={delay},seed={seed}",
+                        algorithm=algorithm)["bytes_per_sec"]
+
+    return path.bench.compare(run, *kinds)
+
+
+def contests(path):
+    """What a row says of the algorithm, and its names at both ends."""
+    yield "", RENO
+    if path.can(CUBIC["linux"]):
+        yield ", CUBIC", CUBIC
+
+
 def loss(bench):
     """bulk over a path that loses: goodput of IX's sender and of Linux's"""
     path = make(bench)
-    rows, values = [], {}
+    rows, values, figures = [], {}, []
     for name, delay in ("10 ms", "5ms"), ("LAN", "100us"):
-        for percent in 0.1, 1, 3:
-            # As much as takes some two seconds: before the first loss slow
-            # start fills the path's queue, and that, or a timeout, would be
-            # most of a shorter transfer.
-            size = int(4e6 / percent ** 0.5) * (1 if delay == "5ms" else 16)
-            runs = 0
-
-            def run(kind):
-                nonlocal runs
-                seed = runs // len(kinds)  # the same for all of a turn
-                runs += 1
-                return path.ask(kind, size, 1,
-                                f",loss={percent}%,delay={delay},seed={seed}"
-                                )["bytes_per_sec"]
-
+        lines = {}
+        for by, algorithm in contests(path):
             # Where a wait for a core is a part of a round trip.
-            helped = ["linux-helped"] * (name == "LAN")
-            kinds = ["ix", "linux", *helped]
-            v = bench.compare(run, *kinds)
-            values.update({f"{name}, {percent} %, {k}": x
-                           for k, x in v.items()})
-            what = f"goodput at {percent} % loss, round trips of {name}"
-            rows.append(ratio(v, f"{what}: IX / Linux", "ix", "linux", 1.0,
-                              ">="))
-            rows += [ratio(v, f"{what}: IX / Linux, its TCP receive on the "
-                           "client's core", "ix", k) for k in helped]
-    return {"unit": "B/s", "values": values, "rows": rows}
+            helped = ["linux-helped"] * (name == "LAN" and not by)
+            for percent in 0.1, 1, 3:
+                v = goodput(path, delay, percent, algorithm,
+                            ["ix", "linux", *helped])
+                what = f"goodput at {percent} % loss, round trips of {name}{by}"
+                rows.append(ratio(v, f"{what}: IX / Linux", "ix", "linux", 1.0,
+                                  ">="))
+                rows += [ratio(v, f"{what}: IX / Linux, its TCP receive on the "
+                               "client's core", "ix", k) for k in helped]
+                for k, x in v.items():
+                    values[f"{name}{by}, {percent} %, {k}"] = x
+                    lines.setdefault(SENDERS[k] + by, []).append(
+                        [10 * percent, x["median"]])
+        figures.append({"kind": "lines", "y": "B/s", "log": "xy",
+                        "x": f"lost of 1,000, round trips of {name}",
+                        "lines": lines})
+    return {"unit": "B/s", "values": values, "rows": rows, "figures": figures,
+            "notes": [] if path.can(CUBIC["linux"]) else
+            ["CUBIC has not taken part: this Linux does not have it."]}
 
 
 def answers(bench):

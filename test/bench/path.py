@@ -72,6 +72,9 @@ def main():
     p = path.Path(bench)
     linux(p)
     ix(p)
+    check("CUBIC is compared where Linux has it", p.can("reno") and
+          not p.can("none such") and
+          len(list(path.contests(p))) == 1 + p.can("cubic"))
     bench.stop_all()
     finish()
 
