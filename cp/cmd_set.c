@@ -53,12 +53,25 @@ static int tell(int fd, void *arg, struct conf_err *e)
 
 /* ---- changed */
 
+/* One that a dataplane does not know of itself: where is it changed? */
+static bool is_daemons(char **set)
+{
+	for (; *set; set++)
+		if (!strncmp(*set, "policy=", strlen("policy=")))
+			return true;
+	return false;
+}
+
 static int change(int fd, void *arg, struct conf_err *e)
 {
 	const struct options *o = arg;
-	cJSON *r = ctl_request("set"), *a;
-	cJSON *settings = cJSON_AddObjectToObject(r, "settings");
+	cJSON *r, *settings, *a;
 
+	if (is_daemons(o->set))
+		return conf_error(e, -EINVAL,
+				  "policy: is ixcpd's: ix policy NAME POLICY");
+	r = ctl_request("set");
+	settings = cJSON_AddObjectToObject(r, "settings");
 	for (char **s = o->set; *s; s++) {
 		char *value = strchr(*s, '=');
 

@@ -103,6 +103,9 @@ def change(ix):
           out)
     check("... and nothing has changed",
           ix.json("set")["batch"]["value"] == "32")
+    status, out = ix("set", "policy=energy", "batch=16")
+    check("set: who changes the policy is told", status == 1 and
+          "ix policy" in out and ix.json("set")["batch"]["value"] == "32", out)
     status, out = ix("set", "--all")
     check("set --all", "mtu" in out and "(only at start)" in out)
     check("it still answers", answers())
