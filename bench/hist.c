@@ -3,12 +3,22 @@
 #include "bench/hist.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 void hist_init(struct hist *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->min = UINT64_MAX;
+}
+
+struct hist *hist_alloc(uint32_t n)
+{
+	struct hist *h = malloc(n * sizeof(*h));
+
+	for (uint32_t i = 0; h && i < n; i++)
+		hist_init(&h[i]);
+	return h;
 }
 
 void hist_merge(struct hist *to, const struct hist *from)

@@ -26,6 +26,9 @@ struct hist {
 
 void hist_init(struct hist *h);
 
+/* So many, empty; for free(). NULL: no memory. */
+struct hist *hist_alloc(uint32_t n);
+
 static inline uint32_t hist_bucket(uint64_t v)
 {
 	uint32_t shift;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ix/ix.h"
 #include "ix/ixev.h"
@@ -271,6 +272,14 @@ static void close_all(struct load_thread *t)
 	}
 }
 
+/* Whatever comes meanwhile. */
+static void nap(uint64_t ns)
+{
+	struct timespec t = clock_timespec(ns);
+
+	nanosleep(&t, NULL);
+}
+
 static void loop(struct load_thread *t)
 {
 	struct ix_loop *l = t->backend_priv;
@@ -280,7 +289,9 @@ static void loop(struct load_thread *t)
 	       (wait = load_step(t, t->fresh ? t->now : clock_ns())) !=
 		       LOAD_END) {
 		t->fresh = false;
-		if (wait < TIMER_MIN_NS) {
+		if (t->opts->nap)
+			nap(t->opts->nap);
+		if (t->opts->nap || wait < TIMER_MIN_NS) {
 			ixev_poll();
 			continue;
 		}

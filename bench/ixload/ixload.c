@@ -236,11 +236,15 @@ static int finish(struct run *run, int err)
 		      stderr);
 	if (err)
 		return 1;
-	load_collect(&result, run->threads, run->started);
-	err = load_report(&result, &run->opts, run->started);
+	err = load_collect(&result, run->threads, run->started);
+	if (err)
+		fprintf(stderr, "ixload: %s\n", strerror(-err));
+	else
+		err = load_report(&result, &run->opts, run->started);
+	free(result.part);
 	for (uint32_t i = 0; joined && i < run->started; i++)
 		load_thread_free(run->threads[i]);
-	return joined ? err : 1;
+	return joined && err >= 0 ? err : 1;
 }
 
 int main(int argc, char **argv)

@@ -99,8 +99,11 @@ struct load_opts {
 	uint32_t records; /* memcached: keys in use */
 	uint32_t busy_poll_us;
 	double rate;	  /* messages per second in all; 0: closed loop */
+	double step;	  /* times as many in duration's 2nd half; 0: 1 */
 	double get_ratio; /* below 0: the mix's own */
 	uint64_t duration, warmup, timeout, connect_timeout; /* ns */
+	uint64_t nap;  /* ns: that back end ix sleeps between two looks */
+	uint64_t each; /* ns: parts of duration that are told apart; 0: none */
 	uint64_t seed;
 	bool udp, rst, redis, json, quiet, verbose;
 	const struct load_backend *backend;
@@ -219,6 +222,7 @@ struct load_thread {
 	struct load_req *reqs;
 	void *backend_priv, *proto_priv;
 	struct hist hist;
+	struct hist *part; /* of each opts->each of the measured time */
 };
 
 enum { LOAD_ARRIVALS = 1 << 20 };
@@ -288,11 +292,24 @@ static inline bool load_make(struct load_conn *c, uint64_t when)
 	return true;
 }
 
+/* How long a request of time @when has waited until now, if it is of the
+ * measured time: is it? */
+static inline bool load_waited(struct load_thread *t, uint64_t when)
+{
+	uint64_t waited = t->now > when ? t->now - when : 0;
+
+	if (when - t->from >= t->span)
+		return false;
+	hist_add(&t->hist, waited);
+	if (t->part)
+		hist_add(&t->part[(when - t->from) / t->opts->each], waited);
+	return true;
+}
+
 static inline void load_answered(struct load_thread *t, uint64_t when)
 {
 	t->count.answered++;
-	if (when - t->from < t->span)
-		hist_add(&t->hist, t->now > when ? t->now - when : 0);
+	load_waited(t, when);
 }
 
 /* The oldest request of @c has its answer. */
@@ -340,14 +357,23 @@ void load_arrivals_left(struct load_thread *t);
 struct load_result {
 	struct load_count count;
 	struct hist hist;
+	struct hist *part; /* load_parts() of them */
+	uint64_t from;	   /* when the measured time began */
 	double seconds;
 	double msgs, conns, bytes; /* per second, in the measured time */
 	int first_errno;
 	uint32_t open;
 };
 
-void load_collect(struct load_result *r, struct load_thread *const *t,
-		  uint32_t n);
+/* Of opts->each in the measured time; the last one may be shorter. */
+static inline uint32_t load_parts(const struct load_opts *o)
+{
+	return o->each ? (uint32_t)((o->duration - 1) / o->each + 1) : 0;
+}
+
+/* 0 or -ENOMEM. */
+int load_collect(struct load_result *r, struct load_thread *const *t,
+		 uint32_t n);
 /* Exit status: 0, or 1 when something was wrong or nothing worked. */
 int load_report(const struct load_result *r, const struct load_opts *o,
 		uint32_t threads);

@@ -134,10 +134,8 @@ void load_abandon(struct load_conn *c)
 		const struct load_req *r = &c->reqs[c->head & t->slot_mask];
 
 		t->out--;
-		if (r->done || r->t - t->from >= t->span)
-			continue;
-		hist_add(&t->hist, t->now > r->t ? t->now - r->t : 0);
-		t->count.unanswered++;
+		if (!r->done && load_waited(t, r->t))
+			t->count.unanswered++;
 	}
 }
 

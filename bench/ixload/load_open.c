@@ -23,14 +23,19 @@ int load_arrivals_init(struct load_thread *t)
 	return t->arrivals ? 0 : -ENOMEM;
 }
 
-static double exponential(struct load_thread *t)
+/* Until the arrival after @at. */
+static double exponential(struct load_thread *t, double at)
 {
-	return -log(rng_unit(&t->rng)) * t->gap;
+	double gap = t->gap;
+
+	if (t->opts->step > 0 && at - (double)t->from >= (double)t->span / 2)
+		gap /= t->opts->step;
+	return -log(rng_unit(&t->rng)) * gap;
 }
 
 void load_arrivals_start(struct load_thread *t)
 {
-	t->next_arrival = (double)t->now + exponential(t);
+	t->next_arrival = (double)t->now + exponential(t, (double)t->now);
 }
 
 /* Queues what has come due. */
@@ -41,7 +46,7 @@ static void arrive(struct load_thread *t)
 	while (t->next_arrival <= now) {
 		uint64_t when = (uint64_t)t->next_arrival;
 
-		t->next_arrival += exponential(t);
+		t->next_arrival += exponential(t, t->next_arrival);
 		if (t->arr_tail - t->arr_head == LOAD_ARRIVALS) {
 			t->count.overflow++;
 			continue;
@@ -102,9 +107,7 @@ void load_arrivals_left(struct load_thread *t)
 	for (; t->arr_head != t->arr_tail; t->arr_head++) {
 		uint64_t when = t->arrivals[t->arr_head % LOAD_ARRIVALS];
 
-		if (when - t->from >= t->span)
-			continue;
-		hist_add(&t->hist, t->now - when);
-		t->count.unanswered++;
+		if (load_waited(t, when))
+			t->count.unanswered++;
 	}
 }

@@ -77,6 +77,11 @@ int load_thread_init(struct load_thread *t, struct load_ctl *ctl,
 	t->preload_end = before + share(o->records, o->threads, index);
 	t->rng = rng_mix(o->seed + index + 1);
 	hist_init(&t->hist);
+	if (o->each) {
+		t->part = hist_alloc(load_parts(o));
+		if (!t->part)
+			return -ENOMEM;
+	}
 	err = alloc_conns(t);
 	return err ? err : load_arrivals_init(t);
 }
@@ -88,6 +93,7 @@ void load_thread_free(struct load_thread *t)
 	free(t->conns);
 	free(t->reqs);
 	free(t->arrivals);
+	free(t->part);
 }
 
 static void set_done(struct load_thread *t, enum load_phase phase)

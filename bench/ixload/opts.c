@@ -54,10 +54,17 @@ static const struct option_def defs[] = {
 	{ "rate", 'r', "N", REAL, AT(rate), 1e-3, 1e9,
 	  "open loop: N messages a second in all, Poisson arrivals,\n"
 	  "latency counted from the intended time" },
+	{ "step", 0, "X", REAL, AT(step), 1e-3, 1e3,
+	  "X times as many from the middle of the measured time on" },
+	{ "nap", 0, "SECONDS", TIME, AT(nap), 0, 1,
+	  "on IX: sleep for so long between two looks at what is to be sent\n"
+	  "and what has come, and leave the core to others (0)" },
 	{ "duration", 'd', "SECONDS", TIME, AT(duration), 0.01, 1e6,
 	  "that are measured (5)" },
 	{ "warmup", 'w', "SECONDS", TIME, AT(warmup), 0, 1e4,
 	  "before them (1)" },
+	{ "each", 0, "SECONDS", TIME, AT(each), 0.001, 1e6,
+	  "the p99 of each so many of them, too" },
 	{ "records", 'n', "N", NUMBER, AT(records), 1, 1e8,
 	  "memcached: keys in use, all stored first (10000)" },
 	{ "get-ratio", 0, "X", REAL, AT(get_ratio), 0, 1,
@@ -81,7 +88,7 @@ static const struct option_def defs[] = {
 	{ "help", 'h', NULL, HELP, 0, 0, 0, "this text" },
 };
 
-enum { NDEFS = sizeof(defs) / sizeof(defs[0]) };
+enum { NDEFS = sizeof(defs) / sizeof(defs[0]), MAX_PARTS = 1000 };
 
 static const struct load_proto *const protos[] = {
 	&proto_echo, &proto_udp, &proto_etc, &proto_usr, &proto_get, NULL,
@@ -298,6 +305,15 @@ static int complete(struct load_opts *o)
 		      "least "
 		      "one for each thread\n",
 		      stderr);
+		return -EINVAL;
+	}
+	if (o->step > 0 && !(o->rate > 0)) {
+		fputs("ixload: --step is for --rate\n", stderr);
+		return -EINVAL;
+	}
+	if (load_parts(o) > MAX_PARTS) {
+		fprintf(stderr, "ixload: --each: at most %d of them\n",
+			MAX_PARTS);
 		return -EINVAL;
 	}
 	if (o->port + o->ports > 65536) {

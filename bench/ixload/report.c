@@ -3,6 +3,7 @@
 #include "bench/ixload/load.h"
 #include "bench/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,19 +38,31 @@ static void add_thread(struct load_result *r, const struct load_thread *t)
 		r->first_errno = t->first_errno;
 	if (!t->ended || seconds <= 0)
 		return;
+	r->from = t->from;
 	r->seconds = seconds;
 	r->msgs += (double)(t->answered_ended - t->answered_began) / seconds;
 	r->conns += (double)(t->opened_ended - t->opened_began) / seconds;
 	r->bytes += (double)(t->bytes_ended - t->bytes_began) / seconds;
 }
 
-void load_collect(struct load_result *r, struct load_thread *const *t,
-		  uint32_t n)
+int load_collect(struct load_result *r, struct load_thread *const *t,
+		 uint32_t n)
 {
+	uint32_t parts = n ? load_parts(t[0]->opts) : 0;
+
 	memset(r, 0, sizeof(*r));
 	hist_init(&r->hist);
-	for (uint32_t i = 0; i < n; i++)
+	if (parts) {
+		r->part = hist_alloc(parts);
+		if (!r->part)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < n; i++) {
 		add_thread(r, t[i]);
+		for (uint32_t k = 0; k < parts; k++)
+			hist_merge(&r->part[k], &t[i]->part[k]);
+	}
+	return 0;
 }
 
 void load_progress(struct load_thread *const *t, uint32_t n, uint64_t now)
@@ -105,7 +118,11 @@ static void print_json(const struct load_result *r, const struct load_opts *o,
 	printf(",\"" #name "\":%lu", (unsigned long)r->count.name);
 	LOAD_COUNTS(PRINT)
 #undef PRINT
-	puts("}");
+	for (uint32_t i = 0; i < load_parts(o); i++)
+		printf(i ? ",%lu" : ",\"p99_ns_each\":[%lu",
+		       (unsigned long)hist_quantile(&r->part[i], 0.99));
+	printf("%s,\"from_ns\":%lu}\n", o->each ? "]" : "",
+	       (unsigned long)r->from);
 }
 
 static void print_text(const struct load_result *r, const struct load_opts *o,
@@ -127,6 +144,10 @@ static void print_text(const struct load_result *r, const struct load_opts *o,
 	       us(hist_quantile(&r->hist, 0.99)),
 	       us(hist_quantile(&r->hist, 0.999)), us(r->hist.max),
 	       hist_mean(&r->hist) / 1e3);
+	for (uint32_t i = 0; i < load_parts(o); i++)
+		printf("  from %.3f s: p99 %.1f\n",
+		       (double)i * (double)o->each / 1e9,
+		       us(hist_quantile(&r->part[i], 0.99)));
 #define PRINT(name, text)                                 \
 	if (r->count.name && strcmp(#name, "answered") && \
 	    strcmp(#name, "opened"))                      \

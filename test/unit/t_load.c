@@ -249,6 +249,32 @@ static void no_coordinated_omission(void **state)
 	teardown();
 }
 
+/* Ten times as many in the second half, of which each part is told apart; a
+ * stall is seen in the parts that it delayed. */
+static void a_step_in_parts(void **state)
+{
+	uint64_t stalled = 80, calm = 20, early = 0, late = 0;
+
+	setup(8, 10000);
+	opts.duration = SEC;
+	opts.each = 10 * MS;
+	opts.step = 10;
+	server.stall_from = SEC + (stalled * 10 + 1) * MS;
+	server.stall_to = SEC + (stalled * 10 + 8) * MS;
+	run(SEC);
+	for (uint32_t i = 0; i < 50; i++)
+		early += thread.part[i].n;
+	for (uint32_t i = 50; i < load_parts(&opts); i++)
+		late += thread.part[i].n;
+	assert_int_equal(load_parts(&opts), 100);
+	near((double)early, 5000, 0.1);
+	near((double)late, 50000, 0.05);
+	assert_int_equal(early + late, thread.hist.n);
+	assert_true(hist_quantile(&thread.part[calm], 0.99) < MS);
+	assert_true(hist_quantile(&thread.part[stalled], 0.99) > 5 * MS);
+	teardown();
+}
+
 /* The server never answers again: what waits counts with its age. */
 static void unanswered(void **state)
 {
@@ -354,6 +380,7 @@ int main(void)
 		cmocka_unit_test(pipelined),
 		cmocka_unit_test(open_rate),
 		cmocka_unit_test(no_coordinated_omission),
+		cmocka_unit_test(a_step_in_parts),
 		cmocka_unit_test(unanswered),
 		cmocka_unit_test(churn),
 		cmocka_unit_test(partial_sends),
