@@ -44,7 +44,7 @@ def start(tmp, **env):
 
 
 def soon(condition):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 40
     while not condition():
         if time.monotonic() > until:
             return False
