@@ -65,7 +65,7 @@ has_all() { [ "$(total served tcp_conns)" = 24 ]; }
 # Every byte of every answer is compared.
 move_all() { # of 24 connections
 	soon 100 has_all
-	for round in 1 2 3; do
+	for round in 1 2; do
 		back_and_forth
 	done
 	moved=$(total served moved_in)
