@@ -89,7 +89,7 @@ struct dp {
 	u64 polled_at; /* when the NIC was asked last, or the thread woke up */
 	u64 marked_at; /* net.tcp.unread is of what had come by then */
 	u64 flushes;   /* crossings that brought no events */
-	u64 passed;    /* times that something was left to another thread */
+	u64 passed;    /* times that something was left to others */
 	u32 nevents;   /* in up->events */
 	bool full;     /* up->events is: the rest waits */
 	bool shut;     /* dp_shutdown(), until dp_renew() */
@@ -276,6 +276,8 @@ int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 		   u64 now);
 /* It is time to rewrite the table of flow groups. */
 bool dp_leave_ready(const struct dp *dp);
+/* ... or is it over? Until then whoever drives it has nothing to do. */
+bool dp_leave_waits(const struct dp *dp);
 /* That has been done: there is no way back. 0 or -EINVAL. */
 int dp_leave_go(struct dp *dp, u64 now);
 /* Not done, and not to be done: all stays as it was. */

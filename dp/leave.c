@@ -206,6 +206,7 @@ void dp_leave_finish(struct dp *dp, int result, u64 now)
 
 	l->state = LEAVE_NOT;
 	l->result = result;
+	dp->passed++;
 	if (result)
 		return;
 	dp->stat->moves++;
@@ -294,6 +295,7 @@ static void be_ready(struct dp *dp, u64 now)
 {
 	dp->mover->leave.state = LEAVE_READY;
 	dp->mover->leave.since = now;
+	dp->passed++;
 }
 
 static void see_again(struct dp *dp, struct tcp_conn *c)
@@ -350,6 +352,11 @@ void dp_leave_ended(struct dp *dp, int result, u64 now)
 bool dp_leave_ready(const struct dp *dp)
 {
 	return dp->mover && dp->mover->leave.state == LEAVE_READY;
+}
+
+bool dp_leave_waits(const struct dp *dp)
+{
+	return dp_leave_ready(dp) || dp_leave_result(dp) != -EINPROGRESS;
 }
 
 bool dp_leave_goes_on(const struct dp *dp)

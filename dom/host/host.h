@@ -57,6 +57,7 @@ struct host_thread {
 	/* What is announced to all, and the NIC leaves to Linux; or 0. */
 	int arp_fd, nd_fd;
 	u64 forwarded; /* dp->passed when the others were woken last */
+	u32 awaited;   /* whoever drives a move from here sleeps on it */
 	bool parked;   /* has no flow group: blocks when idle */
 	bool serves;   /* it listens, which a predecessor has been told */
 	struct host_spin spin;
@@ -228,6 +229,8 @@ void host_end_moves(struct host *h);
 
 /* Packets were forwarded: wakes the other threads. */
 void host_wake_others(struct host_thread *t);
+/* ... and whoever drives a move that has got on. */
+void host_move_got_on(struct host_thread *t);
 
 /* Aborts the thread's connections. Harmless if done. */
 void host_detach(struct host_thread *t);

@@ -6,14 +6,18 @@
  * steering as it did: its packets then go from thread to thread, counted.
  */
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dom/host/host.h"
 #include "dp/dp.h"
 
 enum {
-	LOOK_NS = 50000,       /* between two looks at a move */
+	LOOK_NS = 20000000,    /* between two looks at a move: nobody tells
+				* of one whose thread has ended */
 	CROSS_NS = 1000000000, /* for the application to cross */
 	END_NS = 2000000000,   /* for the rest: else it is waited for */
 	END_ROUNDS = 100000,
@@ -54,14 +58,28 @@ static void cancel(struct dp *dp, void *arg, u64 now)
 	dp_leave_cancel(dp, now);
 }
 
+/* The thread looks after it sees that it is awaited: what comes later, it tells
+ * of. To look again and again would take a core from the threads that move. */
 static int look_again(struct host_thread *from, struct step *s)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	int err = host_call(from, look, s);
+	int err;
 
+	WRITE_ONCE(from->awaited, 1);
+	err = host_call(from, look, s);
 	if (!err && s->result == -EINPROGRESS && !s->ready)
-		nanosleep(&pause, NULL);
+		syscall(SYS_futex, &from->awaited, FUTEX_WAIT_PRIVATE, 1,
+			&pause, NULL, 0);
+	WRITE_ONCE(from->awaited, 0);
 	return err;
+}
+
+void host_move_got_on(struct host_thread *t)
+{
+	if (!READ_ONCE(t->awaited) || !dp_leave_waits(t->dp))
+		return;
+	WRITE_ONCE(t->awaited, 0);
+	syscall(SYS_futex, &t->awaited, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* Until it is ready, or over. */

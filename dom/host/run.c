@@ -227,13 +227,14 @@ static void wake(const struct host_thread *t)
 		notify(t->wake_fd);
 }
 
-/* This iteration has left packets or flow groups to others: to whom does not
- * matter, few sleep while others have work. */
+/* This iteration has left packets or flow groups to others, or a move to who
+ * drives it: to whom does not matter, few sleep while others have work. */
 void host_wake_others(struct host_thread *t)
 {
 	struct host *h = t->host;
 
 	t->forwarded = t->dp->passed;
+	host_move_got_on(t);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < h->nthreads; i++) {
 		struct host_thread *other = &h->threads[i];

@@ -65,6 +65,19 @@ def moves(control, until):
     return n
 
 
+def heard_of(control):
+    """Whoever drives a move is woken when it has got on: to look by itself would
+    take him LOOK_NS, twice."""
+    took = []
+    for _ in range(5):
+        for a in (0, 1):
+            before = time.monotonic()
+            insist(control, do="move", **{"from": a, "to": 1 - a})
+            took.append(time.monotonic() - before)
+    check(f"the fastest move took {1000 * min(took):.1f} ms", min(took) < 0.02)
+    insist(control, do="cores", n=2)
+
+
 def requests(control):
     """One by one, and those that make no sense."""
     for bad in ({"from": 0, "to": 0}, {"from": 0, "to": 2}, {"from": 0},
@@ -188,6 +201,7 @@ def run(lab, domain, nic):
         followed(bed, SERVER4)
         followed(bed, SERVER6)
     requests(bed.control)
+    heard_of(bed.control)
     undisturbed(bed.threads(), bed.before, NEVER + SELDOM[nic])
     check("it goes on", bed.server.poll() is None)
     check("it ends when told to", bed.server.end(seconds=20) in (0, -15, 143))

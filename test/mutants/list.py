@@ -1437,6 +1437,8 @@ MOVE = [
            "FUTEX_WAIT, door->seq, &ts, NULL, 0);", ["t_wire_threads"]),
     Mutant("a parcel is expected for ever", "dp/move.c",
            "now - mv->leave.since < DUE_NS", "1", ["t_move"]),
+    Mutant("who drives a move is not woken", "dom/host/run.c",
+           "\thost_move_got_on(t);\n", "", ["moves_process_wire"]),
     Mutant("little that is held is not asked for", "dp/leave.c",
            "\tif (l->each)\n\t\tl->need = (struct tcp_need){ 0 };\n",
            "\tl->need = (struct tcp_need){ 0 };\n", ["t_move"]),
