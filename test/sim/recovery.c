@@ -76,6 +76,18 @@ static void check_pipe(struct host *h, const struct tcp_conn *c,
 	CHECK(h, c, c->backoff <= SILENT);
 }
 
+/* A loss leaves 0.7 of what was in flight (RFC 9438), or less; two segments in
+ * any case, before the path got narrow. What was marked in that window has
+ * reduced it already. */
+static void check_loss(struct host *h, const struct tcp_conn *c,
+		       const struct tcp_loss *l)
+{
+	u64 left = (u64)l->prr.flight * 701 / 1000;
+
+	if (c->flags & TCP_F_RECOVERY && !(c->flags & TCP_F_ECN_REDUCED))
+		CHECK(h, c, c->ssthresh <= max(left, 2 * 1500ull));
+}
+
 /* RFC 6937: what is sent during recovery is what has left, in proportion, or up
  * to ssthresh; as is what a timeout sends again. */
 static void check_reduction(struct host *h, const struct tcp_conn *c,
@@ -123,5 +135,6 @@ void check_recovery(struct host *h, const struct tcp_conn *c)
 	CHECK(h, c, !(c->flags & TCP_F_EARLY) || l->rto_at);
 	check_spans(h, c, &l->board);
 	check_pipe(h, c, l);
+	check_loss(h, c, l);
 	check_reduction(h, c, l);
 }
