@@ -10,8 +10,6 @@ enum {
 	NIC_TX_CSUM = 4,	 /* TCP/UDP checksum is filled in below: set the
 				  * pseudo header's sum only */
 	NIC_RX_COPIES = 8,	 /* rx copies packets: they are in the cache */
-	NIC_READS_LATE = 32,	 /* ... when it gets to it, not within tx(): see
-				  * nicq.nr_done */
 	NIC_TSO = 16, /* a TCP packet may have many segments: MBUF_LARGE */
 };
 

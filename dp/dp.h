@@ -10,7 +10,6 @@
  *   leave.c       ... who gives, give.c, leave_back.c
  *   arrive.c      ... who takes
  *   event.c       dp_events: what TCP and UDP have to say -> ix_up
- *   late.c        ... when the NIC has read what it is about
  *   syscall.c     dp_dispatch: ix_down -> TCP and UDP
  *   gate.h        what it checks with: names, memory
  *   user_timer.c  the application's timers
@@ -29,10 +28,9 @@
 
 struct dp_conf {
 	struct net_conf net;
-	u32 batch;	 /* B: packets per iteration, 1..DP_MAX_BATCH */
-	u32 max_timers;	 /* user timers per thread */
-	u32 mbufs;	 /* packet buffers of the thread */
-	bool reads_late; /* the NIC may have NIC_READS_LATE */
+	u32 batch;	/* B: packets per iteration, 1..DP_MAX_BATCH */
+	u32 max_timers; /* user timers per thread */
+	u32 mbufs;	/* packet buffers of the thread */
 };
 
 enum { DP_MAX_BATCH = 256 };
@@ -105,10 +103,6 @@ struct dp {
 
 	/* UDP sends done, not yet told, oldest first: through mbuf.tx.next */
 	struct mbuf *udp_sent, **udp_sent_tail;
-
-	struct dp_late *late; /* by connection, see late.h; NULL: not needed */
-	bool late_now;	      /* ... since the last transmission, after which */
-	u32 late_left;	      /* so many packets were left, not taken by it */
 
 	struct dp_forward *forward; /* rings to and from the other threads */
 	struct dp_mover *mover;	    /* NULL: connections stay where they are */
@@ -193,9 +187,6 @@ u32 dp_rx(struct dp *dp, u64 now);
 /* One packet, as any other. */
 void dp_rx_one(struct dp *dp, struct mbuf *m, u64 now);
 
-/* late.c: with dp->late, before reception. */
-void dp_late_begin(struct dp *dp);
-
 /* event.c: fills dp->up->events anew; what does not fit waits. From begin to
  * end the array is ours, and reception writes events, too. */
 static inline void dp_events_begin(struct dp *dp)
@@ -205,8 +196,6 @@ static inline void dp_events_begin(struct dp *dp)
 	if (likely(dp->up)) {
 		dp->net.event = dp->up->events;
 		dp->net.event_end = dp->up->events + IX_MAX_EVENTS;
-		if (unlikely(dp->late))
-			dp_late_begin(dp);
 	}
 }
 

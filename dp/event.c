@@ -15,7 +15,6 @@
  */
 #include "base/errno.h"
 #include "base/mem.h"
-#include "dp/late.h"
 #include "dp/move.h"
 #include "net/tcp_tell.h"
 
@@ -262,28 +261,6 @@ static void tcp_events(struct dp *dp)
 	dp->nevents = (u32)(e - events);
 }
 
-/* The same where what is told may have to wait for the NIC. */
-static COLD void tcp_events_late(struct dp *dp)
-{
-	struct tcp_conn *c, *kept = NULL, **tail = &kept;
-
-	while (!dp->full && (c = tcp_next_ready(&dp->net))) {
-		struct dp_held held = dp_late_hold(dp, c);
-		bool told = tell_slow(dp, c);
-
-		dp_late_give(c, held);
-		if (told && !held.events)
-			continue;
-		c->next_ready = NULL;
-		*tail = c;
-		tail = &c->next_ready;
-	}
-	while ((c = kept)) {
-		kept = c->next_ready;
-		tcp_mark_ready(&dp->net, c, 0);
-	}
-}
-
 static u64 udp_handle(const struct dp *dp, const struct udp_sock *s)
 {
 	return handle_make(HANDLE_UDP, s->gen, udp_index(&dp->net.udp, s));
@@ -403,10 +380,7 @@ void dp_events(struct dp *dp, u64 now)
 	collect_sent(dp);
 	timer_events(dp);
 	udp_sent_events(dp);
-	if (likely(!dp->late_now))
-		tcp_events(dp);
-	else
-		tcp_events_late(dp);
+	tcp_events(dp);
 	udp_events(dp);
 
 	dp->up->now = now;

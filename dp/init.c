@@ -3,20 +3,12 @@
 #include "base/carve.h"
 #include "base/errno.h"
 #include "base/mem.h"
-#include "dp/late.h"
 #include "dp/move.h"
 #include "net/mld.h"
 
 static size_t timers_bytes(const struct dp_conf *conf)
 {
 	return sizeof(struct user_timer) * (size_t)conf->max_timers;
-}
-
-static size_t late_bytes(const struct dp_conf *conf)
-{
-	return conf->reads_late ? sizeof(struct dp_late) *
-					  (size_t)conf->net.tcp.max_conns
-				: 0;
 }
 
 /* Whoever may hold an IPv6 address: connections and neighbours, datagrams that
@@ -40,7 +32,7 @@ size_t dp_own_bytes(const struct dp_conf *conf)
 	       align_line(tcp_bytes(&conf->net.tcp)) +
 	       align_line(udp_bytes(&conf->net.udp)) +
 	       align_line(addr_bytes(max_addrs(conf))) +
-	       align_line(timers_bytes(conf)) + align_line(late_bytes(conf));
+	       align_line(timers_bytes(conf));
 }
 
 static bool conf_ok(const struct dp_setup *s)
@@ -155,8 +147,6 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	init_slots(dp, s);
 	dp->timers = carve(&mem, timers_bytes(s->conf));
 	dp_user_timers_init(dp);
-	if (s->conf->reads_late && s->nic->caps & NIC_READS_LATE)
-		dp->late = carve(&mem, late_bytes(s->conf));
 	dp->stat->version = IX_STAT_VERSION;
 	dp->stat->mbufs_total = dp->pool.total;
 	dp->stat->mbufs_free = dp->pool.nfree;

@@ -84,10 +84,6 @@ struct nicq {
 			 * trusted, wrote what makes no sense */
 	u32 nr_posted;	/* buffers of the pool that wait for reception */
 	u32 nr_unread;	/* buffers of packets known to wait after an rx() */
-	/* NIC_READS_LATE: a place in what tx() has taken behind all that is
-	 * sent in place, and how far the NIC has read; both run freely, in
-	 * steps of the back end's own. */
-	u32 nr_put, nr_done;
 	/* Set by the caller: so many connections are served, and each may send
 	 * a packet at the same time. */
 	u32 nr_conns;

@@ -62,5 +62,4 @@ void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
 	f[last].options = 0;
 	q->sent_at[last] = m;
 	q->tx.head += n;
-	q->q.nr_put = q->tx.head;
 }

@@ -214,7 +214,6 @@ static void xdp_reclaim(struct nicq *nq)
 		if (m)
 			nicq_tx_done(nq, m);
 	}
-	nq->nr_done = q->tx_done;
 	q->comp.head = producer;
 	store_release(q->comp.consumer, producer);
 }

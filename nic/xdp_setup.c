@@ -47,7 +47,7 @@ void xdp_set_caps(struct xdp_nic *x)
 	u32 caps = 0;
 
 	if (gathers(x))
-		caps |= NIC_GATHER | NIC_READS_LATE;
+		caps |= NIC_GATHER;
 	if (xdp_csum_partial(x))
 		caps |= NIC_RX_CSUM_PARTIAL;
 	if (x->nic.large_fd)

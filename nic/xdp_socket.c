@@ -88,7 +88,7 @@ int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	q->posted = q->tx_done = q->q.nr_posted = 0;
 	q->q.tx_pending = false;
 	q->q.sent = NULL;
-	q->tx_done = q->q.nr_put = q->q.nr_done = q->tx.head;
+	q->tx_done = q->tx.head;
 	q->umem = cfg->umem;
 	q->frames_off = cfg->frames_shared
 				? 0

@@ -98,8 +98,6 @@ static int derive(struct conf *c, char *why, size_t why_len)
 	struct tcp_conf *tcp = &c->dp.net.tcp;
 	int err;
 
-	c->dp.reads_late =
-		!strncmp(c->nic, "xdp:", 4) && c->xdp_gather != XDP_GATHER_OFF;
 	if (!tcp->max_ranges)
 		tcp->max_ranges = TCP_RANGES_EACH * tcp->max_conns;
 	err = check_cores(&c->cores, why, why_len);

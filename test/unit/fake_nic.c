@@ -112,7 +112,6 @@ static int tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	while (took < n && (u32)took < f->tx_limit && f->nheld < FAKE_DEPTH) {
 		send_one(f, pkts[took]);
 		f->held[f->nheld++] = pkts[took++];
-		q->nr_put++;
 	}
 	return took;
 }
@@ -122,18 +121,11 @@ static void kick(struct nicq *q)
 	q->nr_kicks++;
 }
 
-void fake_nic_release_first(struct fake_nic *f, u32 n)
-{
-	for (u32 i = 0; i < n; i++)
-		nicq_tx_done(&f->q, f->held[i]);
-	f->nheld -= n;
-	memmove(f->held, f->held + n, f->nheld * sizeof(f->held[0]));
-	f->q.nr_done += n;
-}
-
 void fake_nic_release(struct fake_nic *f)
 {
-	fake_nic_release_first(f, f->nheld);
+	for (u32 i = 0; i < f->nheld; i++)
+		nicq_tx_done(&f->q, f->held[i]);
+	f->nheld = 0;
 }
 
 static void reclaim(struct nicq *q)

@@ -44,7 +44,5 @@ const struct fake_frame *fake_nic_collect(struct fake_nic *f);
 
 /* Gives sent packets back, though @hold is set. */
 void fake_nic_release(struct fake_nic *f);
-/* The oldest @n. */
-void fake_nic_release_first(struct fake_nic *f, u32 n);
 
 #endif

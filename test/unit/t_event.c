@@ -113,79 +113,6 @@ static void sent_rides_on_recv(void **state)
 	rig_end(r);
 }
 
-/* A NIC that reads in its own time: acknowledged bytes are told, and the end
- * is, when it is done with what it had when they were seen. Data does not wait.
- */
-static void told_when_read(void **state)
-{
-	struct rig *r = rig_new();
-	struct rig_peer p;
-	u32 had;
-	u64 h;
-
-	r->nic.q.caps = NIC_GATHER | NIC_READS_LATE;
-	r->conf.reads_late = true;
-	r->conf.net.tcp.timestamps = true; /* for the fast path */
-	rig_start(r);
-	rig_listen(r, 4);
-	h = rig_accept_ts(r, &p, 42);
-	r->nic.hold = true;
-	rig_send(r, h, 0, 1000);
-	assert_int_equal(rig_one(r), 1000);
-	had = r->nic.nheld;
-	assert_true(had > 0);
-	p.ack += 1000;
-	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "next", 4);
-	assert_int_equal(rig_poll(r), 1);
-	assert_int_equal(r->up.events[0].type, IX_EV_RECV);
-	assert_int_equal(r->up.events[0].acked, 0);
-	rig_send(r, h, 1000, 500);
-	assert_int_equal(rig_one(r), 500);
-	assert_int_equal(r->up.nevents, 0);
-	p.ack += 500;
-	rig_inject_tcp(r, &p, TCP_ACK, NULL, 0);
-	assert_int_equal(rig_poll(r), 0);
-	fake_nic_release_first(&r->nic, had);
-	assert_int_equal(rig_poll(r), 1);
-	assert_int_equal(r->up.events[0].type, IX_EV_SENT);
-	assert_int_equal(r->up.events[0].acked, 1000);
-	rig_poll(r);
-	assert_int_equal(r->up.nevents, 0);
-	fake_nic_release(&r->nic);
-	assert_int_equal(rig_poll(r), 1);
-	assert_int_equal(r->up.events[0].acked, 500);
-	rig_send(r, h, 1500, 700);
-	assert_int_equal(rig_one(r), 700);
-	rig_inject_tcp(r, &p, TCP_RST | TCP_ACK, NULL, 0);
-	rig_poll(r);
-	assert_int_equal(r->up.nevents, 0);
-	fake_nic_release(&r->nic);
-	assert_int_equal(rig_poll(r), 1);
-	assert_int_equal(r->up.events[0].type, IX_EV_DEAD);
-	rig_end(r);
-}
-
-/* With nothing to be read, all is told at once. */
-static void told_at_once(void **state)
-{
-	struct rig *r = rig_new();
-	struct rig_peer p;
-	u64 h;
-
-	r->nic.q.caps = NIC_GATHER | NIC_READS_LATE;
-	r->conf.reads_late = true;
-	rig_start(r);
-	rig_listen(r, 4);
-	h = rig_accept(r, &p, 42);
-	rig_send(r, h, 0, 1000);
-	assert_int_equal(rig_one(r), 1000);
-	p.ack += 1000;
-	rig_inject_tcp(r, &p, TCP_ACK | TCP_PSH, "next", 4);
-	assert_int_equal(rig_poll(r), 1);
-	assert_int_equal(r->up.events[0].acked, 1000);
-	rig_end(r);
-}
-
 /* Dead comes last, whatever happened in the same batch. */
 static void order_within_batch(void **state)
 {
@@ -418,8 +345,6 @@ int main(void)
 		cmocka_unit_test(knock_then_data),
 		cmocka_unit_test(sent_tells_window),
 		cmocka_unit_test(sent_rides_on_recv),
-		cmocka_unit_test(told_when_read),
-		cmocka_unit_test(told_at_once),
 		cmocka_unit_test(order_within_batch),
 		cmocka_unit_test(connect_outcomes),
 		cmocka_unit_test(array_full),
