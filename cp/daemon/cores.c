@@ -127,7 +127,7 @@ void cores_change(struct cpd *c, struct plane *p)
 void cores_end(struct plane *p)
 {
 	sampler_close(&p->sampler);
-	link_close(&p->link);
+	plane_ask_close(&p->ask);
 	p->has = cores_occupied(p);
 	p->asked = 0;
 }
@@ -156,7 +156,7 @@ void cores_refused(struct cpd *c, struct plane *p, const char *why)
 static void answered(struct cpd *c, struct plane *p)
 {
 	char why[192];
-	int err = link_answer(&p->link, why, sizeof(why), c->now);
+	int err = plane_ask_answer(&p->ask, why, sizeof(why), c->now);
 
 	if (err == -EAGAIN)
 		return;
@@ -170,7 +170,7 @@ static void answered(struct cpd *c, struct plane *p)
 		p->refused = 0;
 	}
 	p->asked = 0;
-	link_close(&p->link);
+	plane_ask_close(&p->ask);
 }
 
 static void ask(struct cpd *c, struct plane *p, u32 cores)
@@ -186,10 +186,10 @@ static void ask(struct cpd *c, struct plane *p, u32 cores)
 		heard_ask(c, p, cores);
 		return;
 	}
-	err = link_ask_cores(&p->link, c->dir, p->pid, cores, c->now);
+	err = plane_ask_cores(&p->ask, c->dir, p->pid, cores, c->now);
 	if (!err) {
 		p->asked = cores;
-		epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, p->link.fd, &e);
+		epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, p->ask.fd, &e);
 		return;
 	}
 	snprintf(why, sizeof(why), "control socket: %s", strerror(-err));
@@ -291,7 +291,7 @@ void cores_step(struct cpd *c)
 	for (u32 i = 0; i < c->n; i++) {
 		struct plane *p = c->plane[i];
 
-		if (p->link.fd >= 0)
+		if (p->ask.fd >= 0)
 			answered(c, p);
 		if (p->granted)
 			heard_step(c, p);

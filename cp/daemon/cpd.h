@@ -9,7 +9,7 @@
  *   plane.c       one dataplane: started, up, stopped, started again
  *   spawn.c       ... its process: begun, and found again by who comes after us
  *   sample.c      ... its counters, as a policy wants them
- *   link.c        ... its control socket
+ *   plane_ask.c   ... its control socket
  *   cores.c       policies and shares, carried out
  *   grant.c       what users have, without rights, for dataplanes of their own
  *   rule.c        ... as rules say
@@ -53,27 +53,27 @@ enum {
 	CPD_REFUSALS = 5, /* in a row: it cannot change its cores */
 };
 
-/* ---- link.c: one request at a time, waited for by nobody */
+/* ---- plane_ask.c: one request at a time, waited for by nobody */
 
-enum { LINK_ANSWER = 1024 };
+enum { ASK_ANSWER = 1024 };
 
-struct link {
+struct plane_ask {
 	int fd;		  /* -1: nothing is asked */
 	const char *what; /* is, for people */
 	u64 deadline;
 	u32 n;
-	char in[LINK_ANSWER];
+	char in[ASK_ANSWER];
 };
 
 /* Asks the dataplane @pid to run on its first @cores cores. 0 or -errno. */
-int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
-		   u64 now);
+int plane_ask_cores(struct plane_ask *a, const char *dir, pid_t pid, u32 cores,
+		    u64 now);
 /* ... to take no new connections. */
-int link_ask_drain(struct link *l, const char *dir, pid_t pid, u64 now);
+int plane_ask_drain(struct plane_ask *a, const char *dir, pid_t pid, u64 now);
 /* What has come: 0, done; -EAGAIN, not yet; or -errno with the reason in
  * @why. */
-int link_answer(struct link *l, char *why, size_t why_len, u64 now);
-void link_close(struct link *l);
+int plane_ask_answer(struct plane_ask *a, char *why, size_t why_len, u64 now);
+void plane_ask_close(struct plane_ask *a);
 
 /* ---- sample.c */
 
@@ -145,8 +145,8 @@ struct plane {
 	struct policy policy;
 	struct policy_load load;
 	struct sampler sampler;
-	struct link link;
-	struct link drain; /* PLANE_DRAINS: that it is to */
+	struct plane_ask ask;
+	struct plane_ask drain; /* PLANE_DRAINS: that it is to */
 
 	/* a user's says by itself what it has to do, and is answered: heard.c
 	 */

@@ -79,7 +79,7 @@ static int patience(const struct cpd *c)
 		const struct plane *p = c->plane[i];
 
 		busy |= (p->state != PLANE_DOWN && p->state != PLANE_UP) ||
-			p->link.fd >= 0;
+			p->ask.fd >= 0;
 	}
 	if (pace && (!busy || pace < BUSY_MS))
 		return (int)pace;

@@ -81,7 +81,7 @@ struct plane *plane_add(struct cpd *c, struct plane_conf *conf)
 		return NULL;
 	}
 	p->conf = conf;
-	p->pid_fd = p->lock_fd = p->link.fd = p->drain.fd = -1;
+	p->pid_fd = p->lock_fd = p->ask.fd = p->drain.fd = -1;
 	c->plane[c->n++] = p;
 	return p;
 }
@@ -336,7 +336,7 @@ static void stop(struct cpd *c, struct plane *p)
 static void drain(struct cpd *c, struct plane *p)
 {
 	if (!p->conf->drain_ms || !p->sampler.n ||
-	    link_ask_drain(&p->drain, c->dir, p->pid, c->now)) {
+	    plane_ask_drain(&p->drain, c->dir, p->pid, c->now)) {
 		stop(c, p);
 		return;
 	}
@@ -347,13 +347,13 @@ static void drain(struct cpd *c, struct plane *p)
 /* Its answer says that it does; who cannot is ended at once. */
 static void drains(struct cpd *c, struct plane *p)
 {
-	int err = p->drain.fd >= 0 ? link_answer(&p->drain, p->why,
-						 sizeof(p->why), c->now)
+	int err = p->drain.fd >= 0 ? plane_ask_answer(&p->drain, p->why,
+						      sizeof(p->why), c->now)
 				   : 0;
 
 	if (err == -EAGAIN)
 		return;
-	link_close(&p->drain);
+	plane_ask_close(&p->drain);
 	if (err)
 		say(p, "is not drained");
 	if (err || !sampler_conns(&p->sampler) || c->now >= p->due)
@@ -391,7 +391,7 @@ void plane_ended(struct cpd *c, struct plane *p)
 	bool asked = p->state == PLANE_STOPS || p->state == PLANE_DRAINS;
 
 	describe_end(p);
-	link_close(&p->drain);
+	plane_ask_close(&p->drain);
 	cores_end(p);
 	close(p->pid_fd);
 	p->pid_fd = -1;

@@ -166,7 +166,7 @@ static void build(struct rig *r)
 		p->has = i;
 		p->fixed = i;
 		p->granted = i == 2;
-		p->pid_fd = p->lock_fd = p->link.fd = -1;
+		p->pid_fd = p->lock_fd = p->ask.fd = -1;
 		p->conf->min_cores = 1;
 		p->conf->any_program = !i;
 		plane_argument(p->conf, "declared");

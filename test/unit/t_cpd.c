@@ -449,7 +449,7 @@ static int begin(void **state)
 		snprintf(confs[i].name, sizeof(confs[i].name), "p%u", i);
 		planes[i].conf = &confs[i];
 		planes[i].declared = true;
-		planes[i].link.fd = -1;
+		planes[i].ask.fd = -1;
 		cpd.plane[i] = &planes[i];
 	}
 	cpd.n = 2;

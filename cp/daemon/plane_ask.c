@@ -31,8 +31,8 @@ static int open_to(const char *dir, pid_t pid)
 	return err;
 }
 
-static int ask(struct link *l, const char *dir, pid_t pid, const char *what,
-	       const char *line, u64 now)
+static int ask(struct plane_ask *a, const char *dir, pid_t pid,
+	       const char *what, const char *line, u64 now)
 {
 	size_t n = strlen(line);
 	int fd = open_to(dir, pid);
@@ -43,35 +43,35 @@ static int ask(struct link *l, const char *dir, pid_t pid, const char *what,
 		close(fd);
 		return -EPIPE;
 	}
-	*l = (struct link){ .fd = fd,
-			    .what = what,
-			    .deadline = now + PATIENCE_NS };
+	*a = (struct plane_ask){ .fd = fd,
+				 .what = what,
+				 .deadline = now + PATIENCE_NS };
 	return 0;
 }
 
-int link_ask_cores(struct link *l, const char *dir, pid_t pid, u32 cores,
-		   u64 now)
+int plane_ask_cores(struct plane_ask *a, const char *dir, pid_t pid, u32 cores,
+		    u64 now)
 {
 	char line[64];
 
 	snprintf(line, sizeof(line), "{\"do\": \"cores\", \"n\": %u}\n", cores);
-	return ask(l, dir, pid, "cores", line, now);
+	return ask(a, dir, pid, "cores", line, now);
 }
 
-int link_ask_drain(struct link *l, const char *dir, pid_t pid, u64 now)
+int plane_ask_drain(struct plane_ask *a, const char *dir, pid_t pid, u64 now)
 {
-	return ask(l, dir, pid, "drain", "{\"do\": \"drain\"}\n", now);
+	return ask(a, dir, pid, "drain", "{\"do\": \"drain\"}\n", now);
 }
 
-static int parse(const struct link *l, char *why, size_t why_len)
+static int parse(const struct plane_ask *a, char *why, size_t why_len)
 {
-	const char *line = l->in;
+	const char *line = a->in;
 	cJSON *answer = cJSON_Parse(line);
 	const cJSON *error = cJSON_GetObjectItem(answer, "error");
 	int err = cJSON_IsTrue(cJSON_GetObjectItem(answer, "ok")) ? 0 : -EPROTO;
 
 	if (err)
-		snprintf(why, why_len, "%s: %.128s", l->what,
+		snprintf(why, why_len, "%s: %.128s", a->what,
 			 cJSON_IsString(error) ? error->valuestring
 					       : "no answer that we know");
 	cJSON_Delete(answer);
@@ -81,33 +81,33 @@ static int parse(const struct link *l, char *why, size_t why_len)
 	return err;
 }
 
-int link_answer(struct link *l, char *why, size_t why_len, u64 now)
+int plane_ask_answer(struct plane_ask *a, char *why, size_t why_len, u64 now)
 {
-	ssize_t n = recv(l->fd, l->in + l->n, sizeof(l->in) - 1 - l->n, 0);
+	ssize_t n = recv(a->fd, a->in + a->n, sizeof(a->in) - 1 - a->n, 0);
 	char *end;
 
 	if (n > 0) {
-		l->n += (u32)n;
-		l->in[l->n] = 0;
-		end = strchr(l->in, '\n');
+		a->n += (u32)n;
+		a->in[a->n] = 0;
+		end = strchr(a->in, '\n');
 		if (end)
 			*end = 0;
 		if (end)
-			return parse(l, why, why_len);
+			return parse(a, why, why_len);
 	}
-	if ((n > 0 && l->n + 1 < sizeof(l->in)) || (n < 0 && errno == EAGAIN)) {
-		if (now < l->deadline)
+	if ((n > 0 && a->n + 1 < sizeof(a->in)) || (n < 0 && errno == EAGAIN)) {
+		if (now < a->deadline)
 			return -EAGAIN;
-		snprintf(why, why_len, "%s: no answer", l->what);
+		snprintf(why, why_len, "%s: no answer", a->what);
 		return -ETIMEDOUT;
 	}
-	snprintf(why, why_len, "%s: the control socket was closed", l->what);
+	snprintf(why, why_len, "%s: the control socket was closed", a->what);
 	return -EPIPE;
 }
 
-void link_close(struct link *l)
+void plane_ask_close(struct plane_ask *a)
 {
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
+	if (a->fd >= 0)
+		close(a->fd);
+	a->fd = -1;
 }
