@@ -5,10 +5,10 @@
  */
 #include "cp/ix.h"
 #include "cp/keep_ask.h"
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 #include "dom/host/host.h"
 #include "dom/host/lines.h"
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -75,7 +75,7 @@ static void answer(const struct keep *k, const struct conf_err *e)
 	free(text);
 	if (n < 0)
 		return;
-	grant_send(k->conn, line, (size_t)n, NULL, 0);
+	keep_send(k->conn, line, (size_t)n, NULL, 0);
 	free(line);
 }
 
@@ -97,8 +97,8 @@ static int keep(struct keep *k)
 {
 	const int until[2] = { k->process, k->signals };
 	struct keep_ask ask = { .name = k->name, .fd = -1 };
-	const struct grant_holder holder = { k->name, k->uid, keep_ask_cores,
-					     &ask };
+	const struct keep_holder holder = { k->name, k->uid, keep_ask_cores,
+					    &ask };
 	struct nic_config cfg = host_nic_config(&k->conf);
 
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;

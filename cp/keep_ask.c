@@ -7,7 +7,7 @@
 
 enum { LATER_MS = 1000 }; /* who is not there may be soon */
 
-static cJSON *request(const struct keep_ask *k, const struct grant_request *q)
+static cJSON *request(const struct keep_ask *k, const struct keep_request *q)
 {
 	cJSON *o = ctl_request("load");
 	cJSON *busy = cJSON_AddArrayToObject(o, "busy");
@@ -16,7 +16,7 @@ static cJSON *request(const struct keep_ask *k, const struct grant_request *q)
 
 	cJSON_AddStringToObject(o, "name", k->name);
 	for (u32 i = 0; i < q->cores; i++) {
-		const struct grant_load *l = &q->load[i];
+		const struct keep_load *l = &q->load[i];
 
 		cJSON_AddItemToArray(busy, cJSON_CreateNumber(l->busy));
 		cJSON_AddItemToArray(delay, cJSON_CreateNumber(l->delay_us));
@@ -25,8 +25,8 @@ static cJSON *request(const struct keep_ask *k, const struct grant_request *q)
 	return o;
 }
 
-void keep_ask_cores(void *arg, const struct grant_request *q,
-		    struct grant_reply *r)
+void keep_ask_cores(void *arg, const struct keep_request *q,
+		    struct keep_reply *r)
 {
 	struct keep_ask *k = arg;
 	cJSON *answer = NULL;

@@ -3,7 +3,7 @@
 #ifndef CP_KEEP_ASK_H
 #define CP_KEEP_ASK_H
 
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 
 struct keep_ask {
 	const char *name; /* the dataplane's, for the daemon */
@@ -11,8 +11,8 @@ struct keep_ask {
 	int fd;		  /* -1: none; who comes after it is found */
 };
 
-/* As grant_holder.ask_cores; @arg: struct keep_ask. */
-void keep_ask_cores(void *arg, const struct grant_request *q,
-		    struct grant_reply *r);
+/* As keep_holder.ask_cores; @arg: struct keep_ask. */
+void keep_ask_cores(void *arg, const struct keep_request *q,
+		    struct keep_reply *r);
 
 #endif

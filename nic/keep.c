@@ -4,7 +4,7 @@
  * its descriptors let him. What he says is believed only as far as it is about
  * his own memory and flows.
  */
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/linux.h"
 #include "nic/xdp_pass.h"
 
@@ -35,7 +35,7 @@ enum sockets { NONE, PASSED, BOUND };
 
 struct keep {
 	int conn;
-	const struct grant_holder *holder;
+	const struct keep_holder *holder;
 	struct nic_config cfg;
 	struct xdp_pin pin;
 	bool tap;
@@ -55,14 +55,14 @@ static u64 rounded(u64 n)
 /* Memory, not a file whose pages somebody brings when he likes to, or which he
  * may cut off; of the length that was granted; and his already, so that it is
  * he whom the kernel charges for it. */
-static int check_memory(const struct keep *k, const struct grant_request *q,
+static int check_memory(const struct keep *k, const struct keep_request *q,
 			const int *fds, char *why)
 {
 	const int needed = F_SEAL_SHRINK | F_SEAL_GROW;
 	const u64 frames = rounded(k->cfg.frames_len);
-	const u64 most[GRANT_MEMORY] = { frames, k->pin.most - frames };
+	const u64 most[KEEP_MEMORY] = { frames, k->pin.most - frames };
 
-	for (int i = 0; i < GRANT_MEMORY; i++) {
+	for (int i = 0; i < KEEP_MEMORY; i++) {
 		int seals = fds[i] < 0 ? -1 : fcntl(fds[i], F_GET_SEALS);
 		struct stat st;
 
@@ -101,12 +101,12 @@ static u8 *reserve(size_t len)
 }
 
 /* One behind the other; NULL: no. */
-static u8 *map_memory(const struct grant_request *q, const int *fds)
+static u8 *map_memory(const struct keep_request *q, const int *fds)
 {
 	size_t len = q->len[0] + q->len[1], at = 0;
 	u8 *base = reserve(len);
 
-	for (int i = 0; base && i < GRANT_MEMORY; at += q->len[i++]) {
+	for (int i = 0; base && i < KEEP_MEMORY; at += q->len[i++]) {
 		if (mmap(base + at, q->len[i], PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_FIXED, fds[i], 0) != MAP_FAILED)
 			continue;
@@ -135,7 +135,7 @@ static int open_tap(struct keep *k, char *why)
 	return err;
 }
 
-static int open_xdp(struct keep *k, const struct grant_request *q,
+static int open_xdp(struct keep *k, const struct keep_request *q,
 		    const int *fds, char *why)
 {
 	struct nic_config cfg = k->cfg;
@@ -185,7 +185,7 @@ static int suspend(struct keep *k, char *why)
 		   : 0;
 }
 
-static int set_groups(struct keep *k, const struct grant_request *q, char *why)
+static int set_groups(struct keep *k, const struct keep_request *q, char *why)
 {
 	bool ok = k->nic && k->nic->set_groups;
 	int err;
@@ -200,8 +200,8 @@ static int set_groups(struct keep *k, const struct grant_request *q, char *why)
 }
 
 /* There is a thread for each queue. */
-static int ask_cores(struct keep *k, const struct grant_request *q,
-		     struct grant_reply *r)
+static int ask_cores(struct keep *k, const struct keep_request *q,
+		     struct keep_reply *r)
 {
 	if (!k->nic || !q->cores || q->cores > k->nic->nqueues)
 		return nic_fail(-EINVAL, r->why, NIC_WHY, "no such cores");
@@ -209,27 +209,27 @@ static int ask_cores(struct keep *k, const struct grant_request *q,
 	return 0;
 }
 
-static int obey(struct keep *k, const struct grant_request *q, const int *fds,
-		struct grant_reply *r)
+static int obey(struct keep *k, const struct keep_request *q, const int *fds,
+		struct keep_reply *r)
 {
 	char *why = r->why;
 
-	if (q->version != GRANT_VERSION)
+	if (q->version != KEEP_VERSION)
 		return nic_fail(-EPROTO, why, NIC_WHY,
 				"ixcpd is of another version of IX");
-	if (fds[0] >= 0 && (k->tap || q->what != GRANT_OPEN))
+	if (fds[0] >= 0 && (k->tap || q->what != KEEP_OPEN))
 		return nic_fail(-EPROTO, why, NIC_WHY,
 				"descriptors are not asked for");
 	switch (q->what) {
-	case GRANT_OPEN:
+	case KEEP_OPEN:
 		return k->tap ? open_tap(k, why) : open_xdp(k, q, fds, why);
-	case GRANT_BIND:
+	case KEEP_BIND:
 		return bind_xdp(k, why);
-	case GRANT_SUSPEND:
+	case KEEP_SUSPEND:
 		return suspend(k, why);
-	case GRANT_GROUPS:
+	case KEEP_GROUPS:
 		return set_groups(k, q, why);
-	case GRANT_LOAD:
+	case KEEP_LOAD:
 		return ask_cores(k, q, r);
 	}
 	return nic_fail(-EPROTO, why, NIC_WHY, "not understood");
@@ -237,7 +237,7 @@ static int obey(struct keep *k, const struct grant_request *q, const int *fds,
 
 /* ---- answers */
 
-static void describe(const struct nic *nic, struct grant_reply *r)
+static void describe(const struct nic *nic, struct keep_reply *r)
 {
 	r->nqueues = nic->nqueues;
 	r->mtu = nic->mtu;
@@ -252,27 +252,27 @@ static void describe(const struct nic *nic, struct grant_reply *r)
 
 static int serve(struct keep *k)
 {
-	struct grant_reply r = { 0 };
-	struct grant_request q;
-	int fds[GRANT_MEMORY], err;
+	struct keep_reply r = { 0 };
+	struct keep_request q;
+	int fds[KEEP_MEMORY], err;
 	bool pass;
 
-	err = grant_receive(k->conn, &q, sizeof(q), fds, GRANT_MEMORY);
+	err = keep_receive(k->conn, &q, sizeof(q), fds, KEEP_MEMORY);
 	if (err)
 		return err;
 	r.err = obey(k, &q, fds, &r);
 	/* Who has been refused may have sent anything: not before our end. */
 	if (!r.err)
-		grant_close(fds, GRANT_MEMORY);
-	pass = !r.err && q.what == GRANT_OPEN;
+		keep_close_fds(fds, KEEP_MEMORY);
+	pass = !r.err && q.what == KEEP_OPEN;
 	if (k->nic) {
 		describe(k->nic, &r);
 		r.index = k->index;
 	}
 	if (k->nic && !k->tap)
 		xdp_pass_describe(k->nic, &r);
-	err = grant_send(k->conn, &r, sizeof(r), pass ? k->nic->fd : NULL,
-			 pass ? k->nic->nqueues : 0);
+	err = keep_send(k->conn, &r, sizeof(r), pass ? k->nic->fd : NULL,
+			pass ? k->nic->nqueues : 0);
 	return err ? err : r.err;
 }
 
@@ -364,10 +364,10 @@ static void await_others(struct keep *k, const int until[2])
 }
 
 int grant_keep(int conn, const struct nic_config *cfg,
-	       const struct grant_holder *holder, const int until[2])
+	       const struct keep_holder *holder, const int until[2])
 {
 	u64 frames = rounded(cfg->frames_len);
-	const struct timeval patience = { .tv_sec = GRANT_SLOW_S };
+	const struct timeval patience = { .tv_sec = KEEP_SLOW_S };
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct keep k = { .conn = conn,
 			  .holder = holder,

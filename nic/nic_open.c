@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Choosing the back end by its prefix. */
 #include "nic/nic_open.h"
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/linux.h"
 #include "nic/wire.h"
 

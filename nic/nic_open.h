@@ -91,7 +91,7 @@ struct nic_config {
 			     * anything: for @grant_fd */
 
 	/* Whoever has more rights than we opens it: a connection to him, see
-	 * nic/grant.h, which outlives the NIC. 0: we do. */
+	 * nic/keep_msg.h, which outlives the NIC. 0: we do. */
 	int grant_fd;
 
 	enum nic_mode mode;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A NIC that has been opened for us: nic_open() without its rights. */
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/linux.h"
 
 #include <errno.h>
@@ -17,24 +17,24 @@ static int no_answer(int err, char *why, size_t why_len)
 			err == -ECONNRESET ? "it has gone" : strerror(-err));
 }
 
-int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
-	      struct grant_reply *reply, int *fds, u32 most, char *why,
+int grant_ask(int fd, enum keep_what what, const struct nic_config *cfg,
+	      struct keep_reply *reply, int *fds, u32 most, char *why,
 	      size_t why_len)
 {
-	struct grant_request q = { .version = GRANT_VERSION, .what = what };
-	bool memory = what == GRANT_OPEN && strncmp(cfg->spec, "tap:", 4);
+	struct keep_request q = { .version = KEEP_VERSION, .what = what };
+	bool memory = what == KEEP_OPEN && strncmp(cfg->spec, "tap:", 4);
 	int err;
 
 	q.len[0] = cfg->frames_len;
 	q.len[1] = cfg->umem_len - cfg->frames_len;
-	err = grant_send(fd, &q, sizeof(q), cfg->memfd,
-			 memory ? GRANT_MEMORY : 0);
+	err = keep_send(fd, &q, sizeof(q), cfg->memfd,
+			memory ? KEEP_MEMORY : 0);
 	if (err)
 		return no_answer(err, why, why_len);
-	err = grant_receive(fd, reply, sizeof(*reply), fds, most);
+	err = keep_receive(fd, reply, sizeof(*reply), fds, most);
 	if (!err && !reply->err)
 		return 0;
-	grant_close(fds, most);
+	keep_close_fds(fds, most);
 	if (err)
 		return no_answer(err, why, why_len);
 	return nic_fail(reply->err, why, why_len, "%.*s", NIC_WHY - 1,
@@ -44,47 +44,47 @@ int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
 /* The keeper does it. */
 static int set_groups(struct nic *nic)
 {
-	struct grant_request q = { .version = GRANT_VERSION,
-				   .what = GRANT_GROUPS };
-	struct grant_reply r;
+	struct keep_request q = { .version = KEEP_VERSION,
+				  .what = KEEP_GROUPS };
+	struct keep_reply r;
 	int err;
 
 	memcpy(q.group_owner, nic->group_owner, sizeof(q.group_owner));
 	pthread_mutex_lock(&nic->kept.asking);
-	err = grant_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
+	err = keep_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
 	if (!err)
-		err = grant_receive(nic->kept.fd, &r, sizeof(r), NULL, 0);
+		err = keep_receive(nic->kept.fd, &r, sizeof(r), NULL, 0);
 	pthread_mutex_unlock(&nic->kept.asking);
 	return err ? err : r.err;
 }
 
-int grant_ask_cores(struct nic *nic, u32 cores, const struct grant_load *load,
-		    u32 threads, struct grant_reply *reply)
+int grant_ask_cores(struct nic *nic, u32 cores, const struct keep_load *load,
+		    u32 threads, struct keep_reply *reply)
 {
-	struct grant_request q = { .version = GRANT_VERSION,
-				   .what = GRANT_LOAD,
-				   .cores = cores };
+	struct keep_request q = { .version = KEEP_VERSION,
+				  .what = KEEP_LOAD,
+				  .cores = cores };
 	int err;
 
 	memcpy(q.load, load, threads * sizeof(load[0]));
 	/* Between two lives: who waits here answers nobody else. */
 	if (pthread_mutex_trylock(&nic->kept.asking))
 		return -EBUSY;
-	err = grant_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
+	err = keep_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
 	if (!err)
-		err = grant_receive(nic->kept.fd, reply, sizeof(*reply), NULL,
-				    0);
+		err = keep_receive(nic->kept.fd, reply, sizeof(*reply), NULL,
+				   0);
 	pthread_mutex_unlock(&nic->kept.asking);
 	return err ? err : reply->err;
 }
 
-static int take(const struct nic_config *cfg, const struct grant_reply *r,
+static int take(const struct nic_config *cfg, const struct keep_reply *r,
 		const int *fds, struct nic **out, char *why, size_t why_len)
 {
 	int err = -EPROTO;
 
 	if (r->nqueues != cfg->nqueues || fds[r->nqueues - 1] < 0) {
-		grant_close(fds, GRANT_FDS);
+		keep_close_fds(fds, KEEP_FDS);
 		return nic_fail(err, why, why_len,
 				"ixcpd's keeper of the NIC passed too few "
 				"queues");
@@ -97,11 +97,11 @@ static int take(const struct nic_config *cfg, const struct grant_reply *r,
 int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	       size_t why_len)
 {
-	struct grant_reply r;
-	int fds[GRANT_FDS], err;
+	struct keep_reply r;
+	int fds[KEEP_FDS], err;
 	struct nic *nic;
 
-	err = grant_ask(cfg->grant_fd, GRANT_OPEN, cfg, &r, fds, GRANT_FDS, why,
+	err = grant_ask(cfg->grant_fd, KEEP_OPEN, cfg, &r, fds, KEEP_FDS, why,
 			why_len);
 	if (err)
 		return err;

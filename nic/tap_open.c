@@ -3,7 +3,7 @@
  * if asked, with an address. Needs CAP_NET_ADMIN in the own network
  * namespace only, so that a user namespace suffices; and nothing where root has
  * made it for our user, and brought it up. */
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/linux.h"
 #include "nic/nic_open.h"
 #include "nic/tap.h"
@@ -464,13 +464,13 @@ int tap_open(const struct nic_config *cfg, const char *arg, struct nic **out,
 	return 0;
 }
 
-int tap_take(const struct nic_config *cfg, const struct grant_reply *r,
+int tap_take(const struct nic_config *cfg, const struct keep_reply *r,
 	     const int *fds, struct nic **out, char *why, size_t why_len)
 {
 	struct tap_nic *t = alloc_nic(cfg);
 
 	if (!t) {
-		grant_close(fds, cfg->nqueues);
+		keep_close_fds(fds, cfg->nqueues);
 		return nic_fail(-ENOMEM, why, why_len, "out of memory");
 	}
 	t->index = r->index;

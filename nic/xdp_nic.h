@@ -12,7 +12,7 @@
  *   xdp_side.c       ... whose sockets they are, if not ours
  *   xdp_socket.c     sockets
  *   xdp_pass.c       ... for a user's dataplane, and xdp_expel.c, xdp_take.c:
- *                    see grant.h
+ *                    see keep_msg.h
  *   xdp_ring.c       the rings of a queue
  *   xdp_parts.c      ... packets in several parts
  *   xdp_exit.c       ... system calls

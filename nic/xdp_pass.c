@@ -160,7 +160,7 @@ int xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 		   : 0;
 }
 
-void xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
+void xdp_pass_describe(const struct nic *nic, struct keep_reply *r)
 {
 	const struct xdp_nic *x =
 		container_of((struct nic *)(uintptr_t)nic, struct xdp_nic, nic);

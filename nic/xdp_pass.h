@@ -13,7 +13,7 @@
 #ifndef NIC_XDP_PASS_H
 #define NIC_XDP_PASS_H
 
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/xdp_expel.h"
 #include "nic/xdp_pin.h"
 
@@ -38,6 +38,6 @@ int xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s);
 void xdp_pass_close(struct nic *nic, struct xdp_sockets *s);
 
 /* What only AF_XDP has. */
-void xdp_pass_describe(const struct nic *nic, struct grant_reply *r);
+void xdp_pass_describe(const struct nic *nic, struct keep_reply *r);
 
 #endif

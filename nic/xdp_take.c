@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* AF_XDP by sockets that have been opened for us: their rings are mapped, then
  * they are bound for us. */
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/linux.h"
 #include "nic/xdp_nic.h"
 
@@ -48,7 +48,7 @@ static int map_ring(int fd, const struct where *w)
 	return 0;
 }
 
-static int map_queue(struct xdp_q *q, int fd, const struct grant_reply *r)
+static int map_queue(struct xdp_q *q, int fd, const struct keep_reply *r)
 {
 	struct xdp_mmap_offsets off;
 	socklen_t len = sizeof(off);
@@ -103,7 +103,7 @@ static void close_queues(struct xdp_nic *x)
 
 /* ---- opening */
 
-static void adopt(struct xdp_nic *x, const struct grant_reply *r)
+static void adopt(struct xdp_nic *x, const struct keep_reply *r)
 {
 	x->index = r->index;
 	x->bind_flags = r->bind_flags;
@@ -115,10 +115,10 @@ static void adopt(struct xdp_nic *x, const struct grant_reply *r)
 }
 
 /* From the moment on when they are bound packets come: all else is ready. */
-static int open_queues(struct xdp_nic *x, const struct grant_reply *r,
+static int open_queues(struct xdp_nic *x, const struct keep_reply *r,
 		       const int *fds, char *why, size_t why_len)
 {
-	struct grant_reply bound;
+	struct keep_reply bound;
 	int err = 0;
 
 	for (u32 i = 0; i < x->nic.nqueues; i++)
@@ -128,7 +128,7 @@ static int open_queues(struct xdp_nic *x, const struct grant_reply *r,
 	if (err)
 		return nic_fail(err, why, why_len, "mapping the rings: %s",
 				strerror(-err));
-	err = grant_ask(x->cfg.grant_fd, GRANT_BIND, &x->cfg, &bound, NULL, 0,
+	err = grant_ask(x->cfg.grant_fd, KEEP_BIND, &x->cfg, &bound, NULL, 0,
 			why, why_len);
 	if (err)
 		return err;
@@ -151,7 +151,7 @@ static void close_nic(struct nic *nic)
 static void suspend(struct nic *nic)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
-	struct grant_reply r;
+	struct keep_reply r;
 	char why[NIC_WHY];
 
 	nic->update_drops(nic);
@@ -160,7 +160,7 @@ static void suspend(struct nic *nic)
 	/* Before: the keeper ends who has a socket after. */
 	close_queues(x);
 	pthread_mutex_lock(&nic->kept.asking);
-	grant_ask(x->cfg.grant_fd, GRANT_SUSPEND, &x->cfg, &r, NULL, 0, why,
+	grant_ask(x->cfg.grant_fd, KEEP_SUSPEND, &x->cfg, &r, NULL, 0, why,
 		  sizeof(why));
 	pthread_mutex_unlock(&nic->kept.asking);
 }
@@ -168,28 +168,28 @@ static void suspend(struct nic *nic)
 static int resume(struct nic *nic)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
-	int fds[GRANT_FDS], err;
-	struct grant_reply r;
+	int fds[KEEP_FDS], err;
+	struct keep_reply r;
 	char why[NIC_WHY];
 
 	memcpy(x->cfg.memfd, nic->kept.memfd, sizeof(x->cfg.memfd));
 	pthread_mutex_lock(&nic->kept.asking);
-	err = grant_ask(x->cfg.grant_fd, GRANT_OPEN, &x->cfg, &r, fds,
-			GRANT_FDS, why, sizeof(why));
+	err = grant_ask(x->cfg.grant_fd, KEEP_OPEN, &x->cfg, &r, fds, KEEP_FDS,
+			why, sizeof(why));
 	if (!err)
 		err = open_queues(x, &r, fds, why, sizeof(why));
 	pthread_mutex_unlock(&nic->kept.asking);
 	return err;
 }
 
-int xdp_take(const struct nic_config *cfg, const struct grant_reply *r,
+int xdp_take(const struct nic_config *cfg, const struct keep_reply *r,
 	     const int *fds, struct nic **out, char *why, size_t why_len)
 {
 	struct xdp_nic *x = xdp_alloc(cfg, cfg->spec + strlen("xdp:"));
 	int err;
 
 	if (!x) {
-		grant_close(fds, cfg->nqueues);
+		keep_close_fds(fds, cfg->nqueues);
 		return nic_fail(-ENOMEM, why, why_len, "out of memory");
 	}
 	adopt(x, r);

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "base/pid_libc.h"
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 
 enum {
 	GRACE_MS = 10000,  /* from SIGTERM to SIGKILL */

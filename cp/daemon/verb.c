@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 
 struct asked {
 	struct cpd *c;

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 
 enum {
 	MS = 1000000, /* ns */
@@ -45,7 +45,7 @@ static u32 running(const struct host *h)
 }
 
 static void measure(struct follow *f, const struct host *h, u64 now,
-		    struct grant_load *out)
+		    struct keep_load *out)
 {
 	u64 ns = max(now - f->at, (u64)1);
 
@@ -54,7 +54,7 @@ static void measure(struct follow *f, const struct host *h, u64 now,
 		const struct ix_stat s = *counters(h, i);
 		struct load l = load_take(&f->mark[i], &s, ns);
 
-		out[i] = (struct grant_load){
+		out[i] = (struct keep_load){
 			.busy = (u16)min(l.busy, 1000u),
 			.batch = (u16)min(l.batch, (u32)UINT16_MAX),
 			.delay_us = l.delay_us,
@@ -62,7 +62,7 @@ static void measure(struct follow *f, const struct host *h, u64 now,
 	}
 }
 
-static bool calm(const struct grant_load *load, u32 n)
+static bool calm(const struct keep_load *load, u32 n)
 {
 	u32 busy = 0;
 
@@ -73,10 +73,10 @@ static bool calm(const struct grant_load *load, u32 n)
 
 /* It is of no use to say more to who does not say on how many cores to run. */
 static void tell(struct follow *f, struct host *h, u64 now,
-		 const struct grant_load *load, u32 n)
+		 const struct keep_load *load, u32 n)
 {
 	u32 ms = LATEST_MS;
-	struct grant_reply r;
+	struct keep_reply r;
 	int err = grant_ask_cores(h->nic, n, load, h->nthreads, &r);
 
 	if (!err && r.cores && r.cores != n)
@@ -91,7 +91,7 @@ static void tell(struct follow *f, struct host *h, u64 now,
 
 void follow_step(struct follow *f, struct host *h, u64 now)
 {
-	struct grant_load load[IX_MAX_THREADS];
+	struct keep_load load[IX_MAX_THREADS];
 	u32 n = running(h);
 
 	if (follow_wait(f, now))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A dataplane that is granted (grant.h) follows its load: it says to the keeper
- * of its NIC what its threads have to do, and hears how many of them are to
- * run, and when to say it again. When it has little to do that is late: it
+ * A dataplane that is granted (grant_conf.h) follows its load: it says to the
+ * keeper of its NIC what its threads have to do, and hears how many of them are
+ * to run, and when to say it again. When it has little to do that is late: it
  * looks by itself meanwhile, which costs others nothing, whether it has more.
  * On the control thread, between its clients.
  */

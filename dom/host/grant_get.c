@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Asks ixcpd for what we may not have by ourselves. */
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "dom/host/right.h"
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 
 enum {
 	LINE = 4096,
@@ -57,7 +57,7 @@ static bool find_daemon(const struct conf *c, struct sockaddr_un *a)
 
 static int connect_to(const struct sockaddr_un *a)
 {
-	const struct timeval patience = { .tv_sec = GRANT_ASK_S };
+	const struct timeval patience = { .tv_sec = KEEP_ASK_S };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
 
 	if (fd < 0)
@@ -93,7 +93,7 @@ static int read_line(int fd, char line[LINE])
 static int ask(int fd, const char *request, cJSON **answer)
 {
 	char line[LINE];
-	int err = grant_send(fd, request, strlen(request), NULL, 0);
+	int err = keep_send(fd, request, strlen(request), NULL, 0);
 
 	/* Who does not want to be asked may have said why. */
 	if (!err || err == -EPIPE)

@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 
 int host_fail(int err, char *why, size_t why_len, const char *what)
 {

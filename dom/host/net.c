@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses and neighbours, from the settings or from Linux. */
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 #include "dom/host/host.h"
 
 #include <arpa/inet.h>

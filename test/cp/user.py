@@ -493,7 +493,7 @@ def not_granted(t):
 # ---- those who do not
 
 def message(what, lens=(0, 0), version=VERSION, cores=0, load=()):
-    """struct grant_request"""
+    """struct keep_request"""
     return (struct.pack("=IIQQ128xII", version, what, *lens, cores, 0) +
             b"".join(struct.pack("=HHI", *x) for x in load)).ljust(672, b"\0")
 

@@ -26,7 +26,7 @@
 
 #include "base/panic.h"
 #include "fuzz.h"
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/linux.h"
 #include "nic/xdp_pass.h"
 
@@ -35,7 +35,7 @@ enum {
 	MOST = 2 << 20, /* granted of either memory */
 	SIZE = 4 * NIC_PAGE,
 	REQUESTS = 16,
-	MOST_FDS = GRANT_FDS, /* of a request: more than are taken */
+	MOST_FDS = KEEP_FDS, /* of a request: more than are taken */
 	INDEX = 4711,
 	FDS = 1024,
 };
@@ -126,7 +126,7 @@ int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len);
 int __wrap_xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s);
 void __wrap_xdp_pass_close(struct nic *nic, struct xdp_sockets *s);
-void __wrap_xdp_pass_describe(const struct nic *nic, struct grant_reply *r);
+void __wrap_xdp_pass_describe(const struct nic *nic, struct keep_reply *r);
 
 int __wrap_nic_open(const struct nic_config *cfg, struct nic **out, char *why,
 		    size_t why_len)
@@ -206,15 +206,15 @@ void __wrap_xdp_pass_close(struct nic *nic, struct xdp_sockets *s)
 	nic->close(nic);
 }
 
-void __wrap_xdp_pass_describe(const struct nic *nic, struct grant_reply *r)
+void __wrap_xdp_pass_describe(const struct nic *nic, struct keep_reply *r)
 {
 	invariant(nic == &model.nic);
 	r->fill = r->rx = r->tx = 64;
 }
 
 /* Cores that there are, whatever he says. */
-static void ask_cores(void *arg, const struct grant_request *q,
-		      struct grant_reply *r)
+static void ask_cores(void *arg, const struct keep_request *q,
+		      struct keep_reply *r)
 {
 	invariant(arg == &model && model.open);
 	invariant(q->cores && q->cores <= QUEUES);
@@ -315,18 +315,18 @@ static int make_fd(u8 kind, int own)
 
 static void say(int fd, const u8 *bytes, size_t len, const int *fds, u32 n)
 {
-	if (len && !grant_send(fd, bytes, len, fds, n))
+	if (len && !keep_send(fd, bytes, len, fds, n))
 		model.said += len;
 }
 
 static void request(struct fuzz_in *in, int fd)
 {
 	u8 how = fuzz_8(in);
-	struct grant_request q = { .version = GRANT_VERSION, .what = how & 7 };
+	struct keep_request q = { .version = KEEP_VERSION, .what = how & 7 };
 	u32 piece = 0, end = sizeof(q), n, first;
 	int fds[MOST_FDS];
 
-	for (u32 i = 0; i < GRANT_MEMORY; i++)
+	for (u32 i = 0; i < KEEP_MEMORY; i++)
 		q.len[i] = length(in);
 	n = fuzz_8(in) % (MOST_FDS + 1);
 	for (u32 i = 0; i < n; i++)
@@ -348,7 +348,7 @@ static void request(struct fuzz_in *in, int fd)
 	first = piece ? n / 2 : 0;
 	say(fd, (u8 *)&q, piece, fds, first);
 	say(fd, (u8 *)&q + piece, end - piece, fds + first, n - first);
-	grant_close(fds, n);
+	keep_close_fds(fds, n);
 }
 
 /* ---- answers */
@@ -356,10 +356,10 @@ static void request(struct fuzz_in *in, int fd)
 /* Each is whole, says why not, and passes queues only of what was opened. */
 static void check_answers(int fd)
 {
-	struct grant_reply r;
-	int fds[GRANT_FDS];
+	struct keep_reply r;
+	int fds[KEEP_FDS];
 
-	while (!grant_receive(fd, &r, sizeof(r), fds, GRANT_FDS)) {
+	while (!keep_receive(fd, &r, sizeof(r), fds, KEEP_FDS)) {
 		bool passed = fds[0] >= 0;
 
 		invariant(memchr(r.why, 0, sizeof(r.why)));
@@ -367,8 +367,8 @@ static void check_answers(int fd)
 		invariant(!passed ||
 			  (!r.err && fds[QUEUES - 1] >= 0 && fds[QUEUES] < 0));
 		if (!r.err)
-			model.obeyed += sizeof(struct grant_request);
-		grant_close(fds, GRANT_FDS);
+			model.obeyed += sizeof(struct keep_request);
+		keep_close_fds(fds, KEEP_FDS);
 	}
 }
 
@@ -397,7 +397,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nic_config cfg = { .nqueues = QUEUES,
 				  .frames_len = MOST,
 				  .umem_len = 2 * MOST };
-	const struct grant_holder holder = { "m", 7, ask_cores, &model };
+	const struct keep_holder holder = { "m", 7, ask_cores, &model };
 	int until[2], conn[2];
 	bool before[FDS];
 

@@ -4,27 +4,27 @@
 #include <errno.h>
 
 #include "dom/host/follow.h"
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "test.h"
 
 enum { MS = 1000000, STEP_MS = 10, THREADS = 2, IDLE = 10, BUSY = 900 };
 
 int __wrap_grant_ask_cores(struct nic *nic, u32 cores,
-			   const struct grant_load *load, u32 n,
-			   struct grant_reply *r);
+			   const struct keep_load *load, u32 n,
+			   struct keep_reply *r);
 int __wrap_host_cores(struct host *h, u32 n);
 
 static struct host h;
 static struct statfile_page pages[THREADS];
 static struct follow f;
-static struct grant_reply answer;
+static struct keep_reply answer;
 static u32 words, busiest, told;
 static int fails;
 static u64 now;
 
 int __wrap_grant_ask_cores(struct nic *nic, u32 cores,
-			   const struct grant_load *load, u32 n,
-			   struct grant_reply *r)
+			   const struct keep_load *load, u32 n,
+			   struct keep_reply *r)
 {
 	words++;
 	busiest = load[0].busy;
@@ -47,7 +47,7 @@ static int setup(void **state)
 		h.threads[i].stat.page = &pages[i];
 	h.threads[1].parked = true;
 	fails = 0;
-	answer = (struct grant_reply){ .cores = 1, .ms = 1000 };
+	answer = (struct keep_reply){ .cores = 1, .ms = 1000 };
 	follow_begin(&f, &h, now);
 	return 0;
 }

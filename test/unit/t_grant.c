@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 
 struct pair {
 	int fd[2];
@@ -58,15 +58,15 @@ static void descriptors(void **state)
 	const int sent[] = { 0, 1, 2 };
 	int fds[2], before = next_fd();
 
-	assert_int_equal(grant_send(p->fd[THEM], msg, sizeof(msg), sent, 1), 0);
-	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2), 0);
+	assert_int_equal(keep_send(p->fd[THEM], msg, sizeof(msg), sent, 1), 0);
+	assert_int_equal(keep_receive(p->fd[US], got, sizeof(got), fds, 2), 0);
 	assert_string_equal(got, msg);
 	assert_true(fcntl(fds[0], F_GETFD) == FD_CLOEXEC);
 	assert_int_equal(fds[1], -1);
 	close(fds[0]);
 
-	assert_int_equal(grant_send(p->fd[THEM], msg, sizeof(msg), sent, 3), 0);
-	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2),
+	assert_int_equal(keep_send(p->fd[THEM], msg, sizeof(msg), sent, 3), 0);
+	assert_int_equal(keep_receive(p->fd[US], got, sizeof(got), fds, 2),
 			 -EPROTO);
 	assert_int_equal(fcntl(fds[1] + 1, F_GETFD), FD_CLOEXEC);
 	close(fds[0]);
@@ -81,9 +81,9 @@ static void ends_in_the_middle(void **state)
 	char got[8];
 	int fds[2], sent = 0, before = next_fd();
 
-	assert_int_equal(grant_send(p->fd[THEM], "half", 4, &sent, 1), 0);
+	assert_int_equal(keep_send(p->fd[THEM], "half", 4, &sent, 1), 0);
 	assert_int_equal(shutdown(p->fd[THEM], SHUT_WR), 0);
-	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2),
+	assert_int_equal(keep_receive(p->fd[US], got, sizeof(got), fds, 2),
 			 -ECONNRESET);
 	assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
 	close(fds[0]);
@@ -116,9 +116,9 @@ static void byte_by_byte(void **state)
 		   sizeof(patience));
 	over = false;
 	assert_int_equal(pthread_create(&thread, NULL, drip, p), 0);
-	assert_int_equal(grant_receive(p->fd[US], got, sizeof(got), fds, 2),
+	assert_int_equal(keep_receive(p->fd[US], got, sizeof(got), fds, 2),
 			 -ETIMEDOUT);
-	assert_true(time(NULL) - began >= GRANT_SLOW_S);
+	assert_true(time(NULL) - began >= KEEP_SLOW_S);
 	over = true;
 	pthread_join(thread, NULL);
 }

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 #include "nic/xdp_pass.h"
 
 enum {
@@ -34,7 +34,7 @@ int __wrap_xdp_pass_sockets(struct nic *n, const struct nic_config *cfg,
 			    const struct xdp_pin *pin, char *why,
 			    size_t why_len);
 void __wrap_xdp_pass_close(struct nic *n, struct xdp_sockets *s);
-void __wrap_xdp_pass_describe(const struct nic *n, struct grant_reply *r);
+void __wrap_xdp_pass_describe(const struct nic *n, struct keep_reply *r);
 
 int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 			 char *why, size_t why_len)
@@ -57,7 +57,7 @@ void __wrap_xdp_pass_close(struct nic *n, struct xdp_sockets *s)
 	close(n->fd[0]);
 }
 
-void __wrap_xdp_pass_describe(const struct nic *n, struct grant_reply *r)
+void __wrap_xdp_pass_describe(const struct nic *n, struct keep_reply *r)
 {
 }
 
@@ -77,7 +77,7 @@ static _Noreturn void keep(struct kept *k)
 					.nqueues = 1,
 					.frames_len = MOST,
 					.umem_len = 2 * MOST };
-	const struct grant_holder holder = { .name = "m", .uid = NOBODY };
+	const struct keep_holder holder = { .name = "m", .uid = NOBODY };
 
 	close(k->conn[OURS]);
 	close(k->ended[OURS]);
@@ -100,11 +100,11 @@ static int memory(void)
 static int begin(void **state)
 {
 	static struct kept k;
-	const struct grant_request q = { .version = GRANT_VERSION,
-					 .what = GRANT_OPEN,
-					 .len = { NIC_PAGE, NIC_PAGE } };
-	int fds[GRANT_FDS], given[GRANT_MEMORY] = { memory(), memory() };
-	struct grant_reply r;
+	const struct keep_request q = { .version = KEEP_VERSION,
+					.what = KEEP_OPEN,
+					.len = { NIC_PAGE, NIC_PAGE } };
+	int fds[KEEP_FDS], given[KEEP_MEMORY] = { memory(), memory() };
+	struct keep_reply r;
 
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, k.conn), 0);
@@ -116,11 +116,10 @@ static int begin(void **state)
 		keep(&k);
 	close(k.conn[ITS]);
 	assert_int_equal(
-		grant_send(k.conn[OURS], &q, sizeof(q), given, GRANT_MEMORY),
-		0);
-	grant_close(given, GRANT_MEMORY);
+		keep_send(k.conn[OURS], &q, sizeof(q), given, KEEP_MEMORY), 0);
+	keep_close_fds(given, KEEP_MEMORY);
 	assert_int_equal(
-		grant_receive(k.conn[OURS], &r, sizeof(r), fds, GRANT_FDS), 0);
+		keep_receive(k.conn[OURS], &r, sizeof(r), fds, KEEP_FDS), 0);
 	assert_int_equal(r.err, 0);
 	k.fd = fds[0];
 	*state = &k;
@@ -158,9 +157,9 @@ static int end(void **state)
 /* What no keeper does. */
 static void ask_wrong(struct kept *k, const int *fds, u32 n)
 {
-	const struct grant_request q = { .version = GRANT_VERSION, .what = 7 };
+	const struct keep_request q = { .version = KEEP_VERSION, .what = 7 };
 
-	assert_int_equal(grant_send(k->conn[OURS], &q, sizeof(q), fds, n), 0);
+	assert_int_equal(keep_send(k->conn[OURS], &q, sizeof(q), fds, n), 0);
 }
 
 /* ---- tests */
@@ -202,7 +201,7 @@ static void not_if_it_has_not_read_it(void **state)
 	assert_int_equal(kill(k->pid, SIGSTOP), 0);
 	assert_int_equal(waitpid(k->pid, NULL, WUNTRACED), k->pid);
 	ask_wrong(k, NULL, 0);
-	assert_int_equal(grant_send(k->conn[OURS], "x", 1, &k->fd, 1), 0);
+	assert_int_equal(keep_send(k->conn[OURS], "x", 1, &k->fd, 1), 0);
 	assert_int_equal(kill(k->pid, SIGCONT), 0);
 	close(k->fd);
 	assert_true(ends(k, STEPS));
@@ -216,7 +215,7 @@ static void not_if_it_is_hidden_there(void **state)
 
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(grant_send(pair[0], "x", 1, &k->fd, 1), 0);
+	assert_int_equal(keep_send(pair[0], "x", 1, &k->fd, 1), 0);
 	ask_wrong(k, &pair[1], 1);
 	close(k->fd);
 	close(pair[0]);

@@ -14,7 +14,7 @@
  *	LOAD    what its threads have to do  -->   asks who shares cores out
  *	                                     <--   how many of its are to run
  *
- *   grant.c     messages
+ *   keep_msg.c  messages
  *   keep.c      the keeper
  *   xdp_pass.c  ... its AF_XDP sockets
  *   xdp_pin.c   ... their memory
@@ -22,50 +22,43 @@
  *   take.c      the dataplane's side
  *   xdp_take.c  ... its AF_XDP rings
  */
-#ifndef NIC_GRANT_H
-#define NIC_GRANT_H
+#ifndef NIC_KEEP_MSG_H
+#define NIC_KEEP_MSG_H
 
 #include <sys/types.h>
 
 #include "nic/nic_open.h"
 
 enum {
-	GRANT_VERSION = 2,
-	GRANT_FDS = NIC_MAX_QUEUES, /* of a message, at most */
-	GRANT_MEMORY = 2,	    /* memfds: frames, arena */
-	GRANT_ASK_S = 60,	    /* for an answer: pages are pinned */
-	GRANT_SLOW_S = 5,	    /* for the rest of a request */
+	KEEP_VERSION = 2,
+	KEEP_FDS = NIC_MAX_QUEUES, /* of a message, at most */
+	KEEP_MEMORY = 2,	   /* memfds: frames, arena */
+	KEEP_ASK_S = 60,	   /* for an answer: pages are pinned */
+	KEEP_SLOW_S = 5,	   /* for the rest of a request */
 };
 
-enum grant_what {
-	GRANT_OPEN,
-	GRANT_BIND,
-	GRANT_SUSPEND,
-	GRANT_GROUPS,
-	GRANT_LOAD
-};
+enum keep_what { KEEP_OPEN, KEEP_BIND, KEEP_SUSPEND, KEEP_GROUPS, KEEP_LOAD };
 
 /* Of a thread, since it was said last. */
-struct grant_load {
+struct keep_load {
 	u16 busy; /* permille */
 	u16 batch;
 	u32 delay_us;
 };
 
-struct grant_request {
+struct keep_request {
 	u32 version;
-	u32 what;		   /* enum grant_what */
-	u64 len[GRANT_MEMORY];	   /* OPEN: bytes of each memfd */
+	u32 what;		   /* enum keep_what */
+	u64 len[KEEP_MEMORY];	   /* OPEN: bytes of each memfd */
 	u8 group_owner[RSS_TABLE]; /* GROUPS */
 	u32 cores;		   /* LOAD: the first so many threads run, */
 	u32 pad;
-	struct grant_load load[NIC_MAX_QUEUES]; /* ... which have this to do */
+	struct keep_load load[NIC_MAX_QUEUES]; /* ... which have this to do */
 };
 
-_Static_assert(sizeof(struct grant_request) == 672,
-	       "both are the same build's");
+_Static_assert(sizeof(struct keep_request) == 672, "both are the same build's");
 
-struct grant_reply {
+struct keep_reply {
 	s32 err;
 	char why[NIC_WHY];
 	u32 nqueues;
@@ -84,25 +77,25 @@ struct grant_reply {
 };
 
 /* One message with @n descriptors. 0 or -errno. */
-int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n);
+int keep_send(int fd, const void *msg, size_t len, const int *fds, u32 n);
 
 /* The whole of one, and the descriptors that come with it into @fds; the rest
- * of it is -1. SO_RCVTIMEO of @fd is for each part, and GRANT_SLOW_S for all
+ * of it is -1. SO_RCVTIMEO of @fd is for each part, and KEEP_SLOW_S for all
  * that follow the first. 0 or -errno: -ECONNRESET, the other end has gone;
  * -ETIMEDOUT, it is too slow; -EPROTO, more than @most have come. Descriptors
  * are the caller's, also after an error, and those beyond @most are open. To
  * close one may take as long as its maker likes (a file of his own file system,
  * a connection that lingers), which only who trusts him does while he has
  * something to lose: until then he leaves them. */
-int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most);
+int keep_receive(int fd, void *msg, size_t len, int *fds, u32 most);
 
 /* Closes @n of them, as far as they are any. */
-void grant_close(const int *fds, u32 n);
+void keep_close_fds(const int *fds, u32 n);
 
 /* The dataplane's side: asks, and waits for the answer. 0, or -errno with the
  * keeper's reason in @why. */
-int grant_ask(int fd, enum grant_what what, const struct nic_config *cfg,
-	      struct grant_reply *reply, int *fds, u32 most, char *why,
+int grant_ask(int fd, enum keep_what what, const struct nic_config *cfg,
+	      struct keep_reply *reply, int *fds, u32 most, char *why,
 	      size_t why_len);
 
 /* nic_open() with cfg->grant_fd. */
@@ -117,17 +110,17 @@ bool grant_changed(const struct nic *nic);
 /* ... tells what @nic's @threads have to do, of which the first @cores run:
  * reply->cores and ms. 0; -EBUSY: not now, something else is asked; or -errno.
  */
-int grant_ask_cores(struct nic *nic, u32 cores, const struct grant_load *load,
-		    u32 threads, struct grant_reply *reply);
+int grant_ask_cores(struct nic *nic, u32 cores, const struct keep_load *load,
+		    u32 threads, struct keep_reply *reply);
 
 /* Whose NIC is kept, and for whom. */
-struct grant_holder {
+struct keep_holder {
 	const char *name;
 	uid_t uid;
 	/* LOAD: asks who shares cores out, for as long as he may take: r->cores
 	 * and ms. What is in @q is the user's: cores there are as many. */
-	void (*ask_cores)(void *arg, const struct grant_request *q,
-			  struct grant_reply *r);
+	void (*ask_cores)(void *arg, const struct keep_request *q,
+			  struct keep_reply *r);
 	void *arg;
 };
 
@@ -137,14 +130,14 @@ struct grant_holder {
  * and all that is not for programs that we begin (FD_CLOEXEC) closed. 0 or
  * -errno: why the NIC could not be had, which the other end has been told. */
 int grant_keep(int conn, const struct nic_config *cfg,
-	       const struct grant_holder *holder, const int until[2]);
+	       const struct keep_holder *holder, const int until[2]);
 
 /* ---- back ends */
 
 /* @fds become theirs, or are closed. 0, or -errno with the reason in @why. */
-int tap_take(const struct nic_config *cfg, const struct grant_reply *r,
+int tap_take(const struct nic_config *cfg, const struct keep_reply *r,
 	     const int *fds, struct nic **out, char *why, size_t why_len);
-int xdp_take(const struct nic_config *cfg, const struct grant_reply *r,
+int xdp_take(const struct nic_config *cfg, const struct keep_reply *r,
 	     const int *fds, struct nic **out, char *why, size_t why_len);
 
 #endif

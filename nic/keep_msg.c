@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "nic/grant.h"
+#include "nic/keep_msg.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static int send_first(int fd, const void *msg, size_t len, const int *fds,
 	return sent < 0 ? -errno : (int)sent;
 }
 
-int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n)
+int keep_send(int fd, const void *msg, size_t len, const int *fds, u32 n)
 {
 	for (size_t at = 0; at < len;) {
 		int sent = send_first(fd, (const u8 *)msg + at, len - at, fds,
@@ -50,7 +50,7 @@ int grant_send(int fd, const void *msg, size_t len, const int *fds, u32 n)
 	return 0;
 }
 
-void grant_close(const int *fds, u32 n)
+void keep_close_fds(const int *fds, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
 		if (fds[i] >= 0)
@@ -86,7 +86,7 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most)
+int keep_receive(int fd, void *msg, size_t len, int *fds, u32 most)
 {
 	union control control;
 	time_t begun = 0;
@@ -117,7 +117,7 @@ int grant_receive(int fd, void *msg, size_t len, int *fds, u32 most)
 		/* Who sends it byte by byte keeps us from all else. */
 		if (at < len && !begun)
 			begun = now_s();
-		else if (at < len && now_s() - begun > GRANT_SLOW_S)
+		else if (at < len && now_s() - begun > KEEP_SLOW_S)
 			err = -ETIMEDOUT;
 	}
 	return err;

@@ -6,14 +6,14 @@
  *	{"do": "open", "threads": 1, "settings": {"nic": "tap:t0", ...}}
  *
  *	{"error": "...", "again": true}      the daemon: not, or not just now
- *	{"ok": true, "settings": {...}}      the keeper; after that nic/grant.h
+ *	{"ok": true, "settings": {...}}      the keeper; then nic/keep_msg.h
  *
- *   grant.c      what is said
+ *   grant_conf.c what is said
  *   grant_get.c  the dataplane's side
  *   follow.c     ... while it runs: see follow.h
  */
-#ifndef DOM_HOST_GRANT_H
-#define DOM_HOST_GRANT_H
+#ifndef DOM_HOST_GRANT_CONF_H
+#define DOM_HOST_GRANT_CONF_H
 
 #include <cjson/cJSON.h>
 

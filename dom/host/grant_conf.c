@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is asked of ixcpd, and what is given: as text, a setting each. */
-#include "dom/host/grant.h"
+#include "dom/host/grant_conf.h"
 
 #include <errno.h>
 #include <string.h>
