@@ -32,6 +32,8 @@ struct flows {
 	const u32 *heir; /* whose place it is that has new ones */
 	bool all;	 /* ours are to stand there though we are the heir:
 			  * another one will be */
+	bool late;	 /* who steers learns of ours a moment later: meanwhile
+			  * what is ours may come to the other one */
 };
 
 /* A word more of what is hashed: beginning with the key, ending with 0. */

@@ -120,6 +120,9 @@ struct tcp_conn *tcp_no_connection(struct net *net, const struct pkt *p,
 	if (l && which == TCP_ACK && tcp_cookies_out(l, now))
 		return tcp_cookie_take(net, l, p, s, group, now);
 	net->stat->drop_tcp_no_conn++;
+	/* It may answer the other one's SYN, which that repeats. */
+	if (net->flows && net->flows->late && which == (TCP_SYN | TCP_ACK))
+		return NULL;
 	if (!l || s->flags & TCP_ACK)
 		tcp_reset_reply(net, p, now);
 	return NULL;

@@ -1121,6 +1121,8 @@ DAEMON = [
     Mutant("a user has sockets made anew as often as he likes", "nic/keep.c",
            " || k->sockets == PASSED)\n\t\treturn nic_fail",
            ")\n\t\treturn nic_fail", ["replay_grant"]),
+    Mutant("what answers another one's SYN is refused", "net/tcp_syn.c",
+           "net->flows->late && ", "0 && ", ["t_tcp_conn"]),
     Mutant("what a user hides is not counted", "nic/xdp_pin.c",
            "err = set_unlimited(false);", "err = set_unlimited(true);",
            ["cpd_user"]),

@@ -540,6 +540,27 @@ static void flows_of_who_is_drained(void **state)
 	f->net.flows = NULL;
 }
 
+/* What answers the other one's SYN is not refused by us, where that may not be
+ * known yet. */
+static void answers_to_another_one(void **state)
+{
+	static u64 entry[4096];
+	u32 heir = 1;
+	struct flows flows = { .entry = entry, .mask = 4095, .heir = &heir };
+	struct fixture *f = *state;
+	struct tcp_peer p = tcp_peer_new();
+
+	f->net.flows = &flows;
+	tcp_put_syn(f, &p, TCP_SYN | TCP_ACK);
+	tcp_want(f, TCP_RST);
+	flows.late = true;
+	tcp_put_syn(f, &p, TCP_SYN | TCP_ACK);
+	tcp_want_none(f);
+	tcp_put(f, &p, TCP_ACK, NULL, 0);
+	tcp_want(f, TCP_RST);
+	f->net.flows = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -563,6 +584,7 @@ int main(void)
 		TCP_TEST(hushed),
 		TCP_TEST(drained_time_wait),
 		TCP_TEST(flows_of_who_is_drained),
+		TCP_TEST(answers_to_another_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
