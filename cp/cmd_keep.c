@@ -93,6 +93,16 @@ static void join_groups(const struct keep *k)
 			strerror(-err));
 }
 
+/* For whom it is. */
+static u32 peer(int conn)
+{
+	struct ucred c = { 0 };
+	socklen_t len = sizeof(c);
+
+	getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &c, &len);
+	return (u32)c.pid;
+}
+
 static int keep(struct keep *k)
 {
 	const int until[2] = { k->process, k->signals };
@@ -104,6 +114,7 @@ static int keep(struct keep *k)
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
 	cfg.kin = (u64)k->uid + 1;
+	cfg.pid = peer(k->conn);
 	snprintf(ask.path, sizeof(ask.path), "%s/ixcpd.sock", k->conf.stat_dir);
 	join_groups(k);
 	return grant_keep(k->conn, &cfg, &holder, until);

@@ -70,9 +70,10 @@ struct nic_config {
 	 * TAP device: one other may, which is our successor, or predecessor. */
 	bool shared;
 	u32 first_queue;
-	/* Of a TAP device: he has said the same here. 0: root's own. Others are
-	 * not beside each other, nor on a device that was there before. */
+	/* He has said the same here. 0: root's own. Others are not beside each
+	 * other, nor on a TAP device that was there before. */
 	u64 kin;
+	u32 pid; /* for whom it is, as the other one is told; 0: for us */
 
 	/* Memory that packets lie in: page aligned, contiguous, the caller's,
 	 * mapped until nic_close().

@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tap_steer.skel.h"
+
 struct tap_nic {
 	struct nic nic;
 	struct tap_steering steer; /* none: Linux chooses queues as it likes */
@@ -320,6 +322,8 @@ static int steer(struct tap_nic *t, const struct nic_config *cfg, u32 others)
 				       cfg->kin, t->index);
 	if (!t->steer.vars)
 		return err;
+	t->steer.vars->pid[t->steer.place] =
+		cfg->pid ? cfg->pid : (u32)getpid();
 	tap_steer_set(&t->steer, t->nic.group_owner);
 	t->nic.rss_control = true;
 	t->nic.set_groups = set_groups;

@@ -250,5 +250,5 @@ u32 tap_share_pass(struct tap_steering *s, bool back)
 	if (back || !n || load_acquire(&s->vars->serving[other]) != all)
 		return 0;
 	s->vars->heir = other;
-	return linux_life_pid(s->vars->who[other]);
+	return s->vars->pid[other];
 }

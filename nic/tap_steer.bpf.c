@@ -40,6 +40,7 @@ volatile __u64 kin; /* struct nic_config */
 
 /* ... and what else a place tells the other one. */
 volatile __u64 who[PLACES];	/* linux_life() */
+volatile __u32 pid[PLACES];	/* for whom, for people */
 volatile __u64 serving[PLACES]; /* a bit for each queue's thread: it listens */
 
 struct {

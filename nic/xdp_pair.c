@@ -80,7 +80,7 @@ static bool same_ports(const struct xdp_prog *p, const struct nic_config *cfg)
 }
 
 /* Who has one of our queues, and is alive, is to have all of them, no others,
- * and our ports. */
+ * and our ports, and be of our kin. */
 static int look(struct xdp_pair *s, const struct xdp_prog *p,
 		const struct nic_config *cfg, u32 queue)
 {
@@ -92,7 +92,7 @@ static int look(struct xdp_pair *s, const struct xdp_prog *p,
 		forget(s);
 		return 0;
 	}
-	if (s->head->first == cfg->first_queue &&
+	if (s->head->kin == cfg->kin && s->head->first == cfg->first_queue &&
 	    s->head->nqueues == cfg->nqueues && same_ports(p, cfg))
 		return 0;
 	forget(s);
@@ -163,6 +163,7 @@ static int make(struct xdp_pair *s, const struct nic_config *cfg)
 	s->head->mask = entries - 1;
 	s->head->first = cfg->first_queue;
 	s->head->nqueues = cfg->nqueues;
+	s->head->kin = cfg->kin;
 	s->head->places[0].who = linux_life();
 	if (getrandom(&s->head->key, sizeof(s->head->key), 0) !=
 	    sizeof(s->head->key))
@@ -196,6 +197,7 @@ int xdp_pair_enter(struct xdp_pair *s, const struct xdp_prog *p,
 		forget(s);
 		return err;
 	}
+	s->head->pid[s->place] = cfg->pid ? cfg->pid : (u64)getpid();
 	s->flows.mask = (u32)s->head->mask;
 	s->flows.key = s->head->key;
 	return 0;
@@ -212,6 +214,15 @@ int xdp_pair_ready(struct xdp_pair *s, const struct xdp_prog *p,
 	return err;
 }
 
+bool xdp_pair_last(struct xdp_pair *s)
+{
+	struct xdp_pair_place *other =
+		s->head ? &s->head->places[!s->place] : NULL;
+
+	s->alone = s->alone || !other || linux_claim(&other->who);
+	return s->alone;
+}
+
 void xdp_pair_leave(struct xdp_pair *s)
 {
 	struct xdp_pair_head *h = s->head;
@@ -220,6 +231,8 @@ void xdp_pair_leave(struct xdp_pair *s)
 		return;
 	WRITE_ONCE(h->places[s->place].serving, 0); /* nor the next one's */
 	store_release(&h->places[s->place].who, 0);
+	if (s->alone)
+		store_release(&h->places[!s->place].who, 0);
 	if (h->places[!s->place].who)
 		WRITE_ONCE(h->heir, !s->place);
 	forget(s);
@@ -243,5 +256,5 @@ u32 xdp_pair_pass(struct xdp_pair *s, bool back)
 	if (back || !other->who || load_acquire(&other->serving) != all)
 		return 0;
 	WRITE_ONCE(s->head->heir, !s->place);
-	return linux_life_pid(other->who);
+	return (u32)s->head->pid[!s->place];
 }

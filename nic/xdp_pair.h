@@ -28,6 +28,8 @@ struct xdp_pair_head {
 		u64 who;     /* linux_life(); 0: nobody is there */
 		u64 serving; /* a bit for each thread: it listens */
 	} places[2];
+	u64 kin;    /* struct nic_config */
+	u64 pid[2]; /* for whom a place is, for people */
 };
 
 struct xdp_pair {
@@ -35,6 +37,7 @@ struct xdp_pair {
 	size_t len;
 	u32 place;   /* ours */
 	bool beside; /* the other one has the sockets */
+	bool alone;  /* both places are ours, at the end */
 	int made_fd; /* which nobody knows of yet; 0: none */
 	struct flows flows;
 };
@@ -47,6 +50,9 @@ int xdp_pair_enter(struct xdp_pair *s, const struct xdp_prog *p,
 /* The sockets, or side doors, are there: packets may come. 0 or -errno. */
 int xdp_pair_ready(struct xdp_pair *s, const struct xdp_prog *p,
 		   const struct nic_config *cfg);
+
+/* Has the other one ended? Nobody succeeds us from then on. */
+bool xdp_pair_last(struct xdp_pair *s);
 
 /* Harmless if not entered. */
 void xdp_pair_leave(struct xdp_pair *s);

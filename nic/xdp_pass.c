@@ -202,7 +202,8 @@ void xdp_pass_close(struct nic *nic, struct xdp_sockets *s)
 	struct xdp_nic *x = xdp_nic_of(nic);
 
 	let_go(nic, s);
-	xdp_prog_forget(&x->prog, &x->cfg);
+	if (xdp_pair_last(&x->pair))
+		xdp_prog_forget(&x->prog, &x->cfg);
 	nic->close(nic);
 	xdp_expel(s);
 }

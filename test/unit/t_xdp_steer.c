@@ -507,6 +507,25 @@ static void test_one_is_left(void **state)
 	close_two(&t);
 }
 
+/* Nobody comes while the last one takes back what is for both. */
+static void test_the_last(void **state)
+{
+	struct xdp_pair third = { 0 };
+	struct two t;
+
+	open_two(&t);
+	assert_false(xdp_pair_last(&t.old));
+	xdp_pair_leave(&t.heir);
+	assert_true(xdp_pair_last(&t.old));
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &t.cfg), -EBUSY);
+	xdp_pair_leave(&t.old);
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &t.cfg), 0);
+	assert_int_equal(third.place, 0);
+	assert_false(third.beside);
+	xdp_pair_leave(&third);
+	close_two(&t);
+}
+
 static void test_places(void **state)
 {
 	struct xdp_pair third = { 0 };
@@ -521,6 +540,9 @@ static void test_places(void **state)
 	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), -EBUSY);
 	cfg = t.cfg;
 	cfg.nqueues = 2;
+	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), -EBUSY);
+	cfg = t.cfg;
+	cfg.kin = 7;
 	assert_int_equal(xdp_pair_enter(&third, &t.prog, &cfg), -EBUSY);
 	cfg = t.cfg;
 	cfg.first_queue = 1; /* nobody's */
@@ -585,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_one_is_left),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_the_last),
 		cmocka_unit_test(test_firsts),
 	};
 	int failed;
