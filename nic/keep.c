@@ -4,6 +4,7 @@
  * its descriptors let him. What he says is believed only as far as it is about
  * his own memory and flows.
  */
+#include "nic/keep_flows.h"
 #include "nic/keep_msg.h"
 #include "nic/linux.h"
 #include "nic/xdp_pass.h"
@@ -31,7 +32,7 @@ enum {
 	LINGER_US = 5000, /* of a connection that was passed to us */
 };
 
-enum sockets { NONE, PASSED, BOUND };
+enum sockets { NONE, PASSED, BOUND, BESIDE };
 
 struct keep {
 	int conn;
@@ -43,6 +44,7 @@ struct keep {
 	int index;	 /* of a TAP device that has been made for it */
 	enum sockets sockets;
 	struct xdp_sockets passed;
+	struct keep_flows flows;
 };
 
 /* ---- memory: only pinned by us, never looked at */
@@ -147,6 +149,10 @@ static int open_xdp(struct keep *k, const struct keep_request *q,
 		return err;
 	if (!k->nic)
 		err = xdp_pass_open(&k->cfg, &k->nic, why, NIC_WHY);
+	if (!err && xdp_pass_beside(k->nic)) {
+		k->sockets = BESIDE;
+		return 0;
+	}
 	if (err)
 		return err;
 	cfg.umem = map_memory(q, fds);
@@ -176,7 +182,7 @@ static int suspend(struct keep *k, char *why)
 
 	/* Who has not bound them would have others made as often as he likes,
 	 * and no queue is busy for it. */
-	if (k->tap || !k->nic || k->sockets == PASSED)
+	if (k->tap || !k->nic || k->sockets == PASSED || k->sockets == BESIDE)
 		return nic_fail(-EPROTO, why, NIC_WHY, "not now");
 	k->sockets = NONE;
 	err = xdp_pass_suspend(k->nic, &k->passed);
@@ -209,7 +215,31 @@ static int ask_cores(struct keep *k, const struct keep_request *q,
 	return 0;
 }
 
-static int obey(struct keep *k, const struct keep_request *q, const int *fds,
+static int take_flows(struct keep *k, int *fds, char *why)
+{
+	int err = !k->nic || !k->nic->flows || fds[1] >= 0 ? -EPROTO : 0;
+
+	if (!err)
+		err = keep_flows_take(&k->flows, k->nic, fds[0]);
+	if (!err)
+		fds[0] = -1; /* kept */
+	return err ? nic_fail(err, why, NIC_WHY, "no such table of flows") : 0;
+}
+
+static int pass(struct keep *k, bool back, struct keep_reply *r)
+{
+	if (k->flows.fd < 0)
+		return nic_fail(-EPROTO, r->why, NIC_WHY, "not now");
+	r->successor = keep_flows_pass(&k->flows, k->nic, back);
+	return 0;
+}
+
+static bool takes_fds(const struct keep *k, u32 what)
+{
+	return what == KEEP_FLOWS || (what == KEEP_OPEN && !k->tap);
+}
+
+static int obey(struct keep *k, const struct keep_request *q, int *fds,
 		struct keep_reply *r)
 {
 	char *why = r->why;
@@ -217,7 +247,7 @@ static int obey(struct keep *k, const struct keep_request *q, const int *fds,
 	if (q->version != KEEP_VERSION)
 		return nic_fail(-EPROTO, why, NIC_WHY,
 				"ixcpd is of another version of IX");
-	if (fds[0] >= 0 && (k->tap || q->what != KEEP_OPEN))
+	if (fds[0] >= 0 && !takes_fds(k, q->what))
 		return nic_fail(-EPROTO, why, NIC_WHY,
 				"descriptors are not asked for");
 	switch (q->what) {
@@ -231,6 +261,10 @@ static int obey(struct keep *k, const struct keep_request *q, const int *fds,
 		return set_groups(k, q, why);
 	case KEEP_LOAD:
 		return ask_cores(k, q, r);
+	case KEEP_FLOWS:
+		return take_flows(k, fds, why);
+	case KEEP_PASS:
+		return pass(k, q->back, r);
 	}
 	return nic_fail(-EPROTO, why, NIC_WHY, "not understood");
 }
@@ -248,6 +282,11 @@ static void describe(const struct nic *nic, struct keep_reply *r)
 	memcpy(r->detail, nic->detail, sizeof(r->detail));
 	memcpy(r->rss_key, nic->rss_key, sizeof(r->rss_key));
 	memcpy(r->group_owner, nic->group_owner, sizeof(r->group_owner));
+	if (!nic->flows)
+		return;
+	r->flows = nic->flows->mask + 1;
+	r->place = nic->flows->place;
+	r->flow_key = nic->flows->key;
 }
 
 static int serve(struct keep *k)
@@ -278,17 +317,22 @@ static int serve(struct keep *k)
 
 /* ---- until the end */
 
-/* Has something been said? False: it is over. */
-static bool await(const struct keep *k, const int until[2])
+/* Has something been said? False: it is over. What he writes down is looked at
+ * meanwhile. */
+static bool await(struct keep *k, const int until[2])
 {
 	struct pollfd p[] = {
 		{ .fd = until[0], .events = POLLIN },
 		{ .fd = until[1], .events = POLLIN },
 		{ .fd = k->conn, .events = POLLIN },
 	};
+	int n;
 
-	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
-		;
+	do {
+		n = poll(p, ARRAY_SIZE(p), keep_flows_ms(&k->flows, k->nic));
+		if (!n)
+			keep_flows_look(&k->flows, k->nic);
+	} while (!n || (n < 0 && errno == EINTR));
 	return !p[0].revents && !p[1].revents && (p[2].revents & POLLIN);
 }
 
@@ -376,7 +420,8 @@ int grant_keep(int conn, const struct nic_config *cfg,
 				   frames + rounded(cfg->umem_len -
 						    cfg->frames_len) },
 			  .tap = !strncmp(cfg->spec, "tap:", 4),
-			  .passed = { .uid = holder->uid, .watch = -1 } };
+			  .passed = { .uid = holder->uid, .watch = -1 },
+			  .flows = { .fd = -1 } };
 	int err = k.tap ? 0 : xdp_watch_open(&k.passed);
 
 	if (!k.tap && !xdp_pin_counts(&k.pin))
@@ -392,7 +437,10 @@ int grant_keep(int conn, const struct nic_config *cfg,
 	while (!err && await(&k, until)) {
 		err = serve(&k);
 		nanosleep(&pause, NULL);
+		/* Who has always something to say, too. */
+		keep_flows_look(&k.flows, k.nic);
 	}
+	keep_flows_close(&k.flows);
 	take_back(&k);
 	await_others(&k, until);
 	if (k.passed.watch >= 0)

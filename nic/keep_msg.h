@@ -11,6 +11,10 @@
  *	SUSPEND AF_XDP: sockets are closed,  -->   lets go of them
  *		new memory will come
  *	GROUPS  who is to have which flows   -->   tells the interface
+ *	FLOWS   shared: a memfd, in which    -->   tells the program whose they
+ *		those are that are its own         are, as far as it has to
+ *	PASS    others are the successor's   -->   tells the program
+ *	                                     <--   whose that is
  *	LOAD    what its threads have to do  -->   asks who shares cores out
  *	                                     <--   how many of its are to run
  *
@@ -19,7 +23,9 @@
  *   xdp_pass.c  ... its AF_XDP sockets
  *   xdp_pin.c   ... their memory
  *   xdp_expel.c ... and who keeps them
+ *   keep_flows.c ... flows of a dataplane that has a successor
  *   take.c      the dataplane's side
+ *   take_flows.c ... its flows
  *   xdp_take.c  ... its AF_XDP rings
  */
 #ifndef NIC_KEEP_MSG_H
@@ -30,14 +36,22 @@
 #include "nic/nic_open.h"
 
 enum {
-	KEEP_VERSION = 2,
+	KEEP_VERSION = 3,
 	KEEP_FDS = NIC_MAX_QUEUES, /* of a message, at most */
 	KEEP_MEMORY = 2,	   /* memfds: frames, arena */
 	KEEP_ASK_S = 60,	   /* for an answer: pages are pinned */
 	KEEP_SLOW_S = 5,	   /* for the rest of a request */
 };
 
-enum keep_what { KEEP_OPEN, KEEP_BIND, KEEP_SUSPEND, KEEP_GROUPS, KEEP_LOAD };
+enum keep_what {
+	KEEP_OPEN,
+	KEEP_BIND,
+	KEEP_SUSPEND,
+	KEEP_GROUPS,
+	KEEP_LOAD,
+	KEEP_FLOWS,
+	KEEP_PASS
+};
 
 /* Of a thread, since it was said last. */
 struct keep_load {
@@ -52,7 +66,7 @@ struct keep_request {
 	u64 len[KEEP_MEMORY];	   /* OPEN: bytes of each memfd */
 	u8 group_owner[RSS_TABLE]; /* GROUPS */
 	u32 cores;		   /* LOAD: the first so many threads run, */
-	u32 pad;
+	u32 back;		   /* PASS: they are to be ours again */
 	struct keep_load load[NIC_MAX_QUEUES]; /* ... which have this to do */
 };
 
@@ -65,11 +79,16 @@ struct keep_reply {
 	s32 index;	  /* of the interface */
 	u32 fill, tx, rx; /* entries of a queue's rings */
 	u32 bind_flags;
-	u32 cores; /* LOAD: so many are to run; 0: as many as do */
-	u32 ms;	   /* ... and until the next */
+	u32 cores;     /* LOAD: so many are to run; 0: as many as do */
+	u32 ms;	       /* ... and until the next */
+	u32 successor; /* PASS: its process; 0: there is none */
+	u32 flows;     /* entries of the table of FLOWS; 0: it is not shared */
+	u32 place;     /* ... ours in it */
+	u64 flow_key;
 	u16 mtu;
 	u8 mac[6];
 	u8 zero_copy, rss_control;
+	u8 beside; /* AF_XDP: the queues are side doors, see xdp_side.c */
 	char driver[32];
 	char detail[NIC_DETAIL];
 	u8 rss_key[RSS_KEY_LEN];
@@ -112,6 +131,27 @@ bool grant_changed(const struct nic *nic);
  */
 int grant_ask_cores(struct nic *nic, u32 cores, const struct keep_load *load,
 		    u32 threads, struct keep_reply *reply);
+
+/* What FLOWS is about: the dataplane's memory, which the keeper reads by
+ * read(), since it may shrink what it has; whole pages, the table from the
+ * second on. */
+struct keep_table {
+	u64 serving; /* a bit for each thread: it listens */
+	u32 heir;    /* struct flows: always the other place, so that all stand
+		      * there */
+};
+
+static inline size_t keep_table_len(u32 entries)
+{
+	return NIC_PAGE + entries * sizeof(u64);
+}
+
+/* nic/take_flows.c: *@nic, which is shared as @r says, has them. 0, or -errno
+ * with the reason in @why. */
+int grant_take_flows(struct nic *nic, const struct keep_reply *r, char *why,
+		     size_t why_len);
+/* Before close(); harmless without. */
+void grant_leave_flows(struct nic *nic);
 
 /* Whose NIC is kept, and for whom. */
 struct keep_holder {

@@ -97,5 +97,6 @@ void nic_close(struct nic *nic)
 		grant_unwatch(nic);
 	if (nic->news_fd >= 0)
 		close(nic->news_fd);
+	grant_leave_flows(nic);
 	nic->close(nic);
 }

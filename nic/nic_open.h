@@ -126,7 +126,9 @@ struct nic_kept {
 	pthread_mutex_t asking; /* held while that is asked */
 	int link_fd;		/* with it what news_fd waits for */
 	enum nic_link (*link)(struct nic *nic); /* ours, as far as we see */
-	int memfd[2]; /* before resume(): as in struct nic_config */
+	int memfd[2];		  /* before resume(): as in struct nic_config */
+	struct keep_table *table; /* flows that are ours; NULL: not shared */
+	struct flows flows;	  /* ... as who runs the fast path sees it */
 };
 
 struct nic {

@@ -94,6 +94,12 @@ static int take(const struct nic_config *cfg, const struct keep_reply *r,
 	return tap_take(cfg, r, fds, out, why, why_len);
 }
 
+static void abandon(struct nic *nic)
+{
+	grant_leave_flows(nic);
+	nic->close(nic);
+}
+
 int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	       size_t why_len)
 {
@@ -115,8 +121,12 @@ int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	nic->rss_control = r.rss_control;
 	if (r.rss_control)
 		nic->set_groups = set_groups;
-	*out = nic;
-	return 0;
+	err = r.flows ? grant_take_flows(nic, &r, why, why_len) : 0;
+	if (!err)
+		*out = nic;
+	else
+		abandon(nic);
+	return err;
 }
 
 /* ---- the link */

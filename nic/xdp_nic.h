@@ -10,6 +10,7 @@
  *   xdp_owner.c      ... or is not ours: whose, for a message
  *   xdp_pair.c       who has our queues: we, or we and a successor
  *   xdp_side.c       ... whose sockets they are, if not ours
+ *   xdp_side.bpf.c   ... a way out there for who may have no packet socket
  *   xdp_socket.c     sockets
  *   xdp_pass.c       ... for a user's dataplane, and xdp_expel.c, xdp_take.c:
  *                    see keep_msg.h
@@ -53,6 +54,7 @@ struct xdp_nic {
 		struct xsk_ring_prod fill, tx;
 		struct xsk_ring_cons comp, rx;
 		struct tap_q side; /* beside another one, instead of all that */
+		int side_index;	   /* its device's */
 	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
 };
 
@@ -111,10 +113,19 @@ int xdp_sockets_open(struct xdp_nic *x, const struct nic_config *cfg);
 /* Harmless if not open. */
 void xdp_sockets_close(struct xdp_nic *x);
 
+/* ... or what is had beside another one's. */
+int xdp_open_beside(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		    size_t why_len);
+
 /* xdp_side.c: beside another dataplane. Makes nic.q[] those of side doors. 0 or
  * -errno. */
 int xdp_sides_open(struct xdp_nic *x, const struct nic_config *cfg);
 void xdp_sides_close(struct xdp_nic *x);
+/* Whoever has been passed one has nothing any more. */
+void xdp_sides_delete(struct xdp_nic *x);
+/* Queues that have been opened for us, as @x is described; @fds become its. */
+void xdp_sides_take(struct xdp_nic *x, const struct nic_config *cfg,
+		    const int *fds);
 
 /* A packet socket for what AF_XDP does not take, in nic.large_fd. 0 or -errno.
  */

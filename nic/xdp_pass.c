@@ -26,17 +26,21 @@ int xdp_pass_open(const struct nic_config *cfg, struct nic **out, char *why,
 
 	if (err)
 		return err;
-	/* Of the two successors only one has sockets. */
-	if (x->pair.beside) {
-		x->nic.close(&x->nic);
-		return nic_fail(-EBUSY, why, why_len,
-				"queues of %s are another dataplane's",
-				cfg->spec);
-	}
 	for (u32 i = 0; i < x->nic.nqueues; i++)
 		x->nic.fd[i] = -1;
-	*out = &x->nic;
-	return 0;
+	if (x->pair.beside)
+		err = xdp_open_beside(x, cfg, why, why_len);
+	if (err)
+		xdp_pass_close(&x->nic, &(struct xdp_sockets){ 0 });
+	else
+		*out = &x->nic;
+	return err;
+}
+
+bool xdp_pass_beside(const struct nic *nic)
+{
+	return container_of((struct nic *)(uintptr_t)nic, struct xdp_nic, nic)
+		->pair.beside;
 }
 
 /* ---- sockets */
@@ -166,6 +170,7 @@ void xdp_pass_describe(const struct nic *nic, struct keep_reply *r)
 		container_of((struct nic *)(uintptr_t)nic, struct xdp_nic, nic);
 
 	r->index = x->index;
+	r->beside = x->pair.beside;
 	r->bind_flags = x->bind_flags;
 	r->fill = xdp_fill_size(&x->cfg);
 	r->rx = xdp_rx_size(&x->cfg);
@@ -201,7 +206,10 @@ void xdp_pass_close(struct nic *nic, struct xdp_sockets *s)
 {
 	struct xdp_nic *x = xdp_nic_of(nic);
 
-	let_go(nic, s);
+	if (x->pair.beside)
+		xdp_sides_delete(x);
+	else
+		let_go(nic, s);
 	if (xdp_pair_last(&x->pair))
 		xdp_prog_forget(&x->prog, &x->cfg);
 	nic->close(nic);

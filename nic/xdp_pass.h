@@ -21,6 +21,8 @@
  * -errno with the reason in @why, as all of them. */
 int xdp_pass_open(const struct nic_config *cfg, struct nic **out, char *why,
 		  size_t why_len);
+/* Has another one the sockets? Then nic->fd are side doors: nothing follows. */
+bool xdp_pass_beside(const struct nic *nic);
 
 /* nic->fd, not bound yet; @cfg: where its memory is mapped, until this
  * returns, and @pin who has it pinned. */

@@ -351,8 +351,8 @@ static int enter_pair(struct xdp_nic *x, const struct nic_config *cfg,
 }
 
 /* Where another one has the sockets, Linux's way out and in is ours. */
-static int open_beside(struct xdp_nic *x, const struct nic_config *cfg,
-		       char *why, size_t why_len)
+int xdp_open_beside(struct xdp_nic *x, const struct nic_config *cfg, char *why,
+		    size_t why_len)
 {
 	int err = xdp_sides_open(x, cfg);
 
@@ -421,7 +421,7 @@ static int attach(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 static int start(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 		 size_t why_len)
 {
-	int err = x->pair.beside ? open_beside(x, cfg, why, why_len)
+	int err = x->pair.beside ? xdp_open_beside(x, cfg, why, why_len)
 				 : open_own(x, cfg, why, why_len);
 
 	if (!err && cfg->shared)

@@ -7,13 +7,16 @@
  *	              xsks -> socket        the other one's
  *	ix0 -- steer <
  *	  ^           sides -> TAP -> fd
- *	  `---- packet socket <------ us
+ *	  |---- packet socket <------ us
+ *	  `---- out <- TAP <--------- us, if we are a user's (xdp_side.bpf.c)
  *
  * The devices end with us, however we end, and the program finds them no more.
  */
+#include "nic/linux.h"
 #include "nic/xdp_nic.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -23,6 +26,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "xdp_side.skel.h"
 
 enum { QUEUE_LEN = 4096 }; /* packets */
 
@@ -81,15 +86,12 @@ static int make_device(int *fd, int mtu)
 	return err ? err : ifr.ifr_ifindex;
 }
 
-static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+static void init_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i,
+		      int out_fd)
 {
 	struct tap_q *q = &x->queues[i].side;
-	int index = make_device(&q->fd, x->nic.mtu);
-	u32 queue = cfg->first_queue + i;
 
-	if (index < 0)
-		return index;
-	q->out_fd = x->nic.large_fd;
+	q->out_fd = out_fd;
 	q->parts = tap_frames(x->nic.mtu);
 	q->q.ops = &tap_ops;
 	q->q.mtu = x->nic.mtu;
@@ -101,20 +103,70 @@ static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	memcpy(q->q.mac, x->nic.mac, 6);
 	x->nic.q[i] = &q->q;
 	x->nic.fd[i] = q->fd;
-	return bpf_map_update_elem(x->prog.sides_fd, &queue, &index, BPF_ANY);
+}
+
+/* A packet socket can be bound to any interface by who has it: for a user the
+ * kernel takes what he writes to the device on to the interface. */
+static int open_way_out(const struct xdp_nic *x, int index)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index,
+		    .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts);
+	libbpf_print_fn_t old = libbpf_set_print(NULL);
+	struct xdp_side *skel = xdp_side__open();
+	int err = skel ? 0 : -errno;
+
+	if (!err) {
+		skel->rodata->to = (u32)x->index;
+		skel->rodata->mtu = x->nic.mtu;
+		err = xdp_side__load(skel);
+	}
+	if (!err)
+		err = bpf_tc_hook_create(&hook);
+	if (!err) {
+		opts.prog_fd = bpf_program__fd(skel->progs.out);
+		err = bpf_tc_attach(&hook, &opts);
+	}
+	xdp_side__destroy(skel);
+	libbpf_set_print(old);
+	return err;
+}
+
+static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
+{
+	struct xdp_queue *xq = &x->queues[i];
+	int index = make_device(&xq->side.fd, x->nic.mtu), err = 0;
+	u32 queue = cfg->first_queue + i;
+
+	if (index < 0)
+		return index;
+	xq->side_index = index;
+	if (cfg->kin)
+		err = open_way_out(x, index);
+	init_side(x, cfg, i, cfg->kin ? xq->side.fd : x->nic.large_fd);
+	return err ? err
+		   : bpf_map_update_elem(x->prog.sides_fd, &queue, &index,
+					 BPF_ANY);
+}
+
+/* Nothing is registered, and calls are made all the time. */
+static void have_no_sockets(struct nic *nic)
+{
+	nic->hosted = true;
+	nic->suspend = NULL;
+	nic->resume = NULL;
+	nic->update_drops = NULL;
 }
 
 int xdp_sides_open(struct xdp_nic *x, const struct nic_config *cfg)
 {
-	int err = xdp_needs_frags(x->nic.mtu) ? -EMSGSIZE : xdp_open_large(x);
+	int err = xdp_needs_frags(x->nic.mtu) ? -EMSGSIZE : 0;
 
+	if (!err && !cfg->kin)
+		err = xdp_open_large(x);
 	for (u32 i = 0; i < x->nic.nqueues && !err; i++)
 		err = open_side(x, cfg, i);
-	/* Nothing is registered, and calls are made all the time. */
-	x->nic.hosted = true;
-	x->nic.suspend = NULL;
-	x->nic.resume = NULL;
-	x->nic.update_drops = NULL;
+	have_no_sockets(&x->nic);
 	return err;
 }
 
@@ -123,4 +175,21 @@ void xdp_sides_close(struct xdp_nic *x)
 	for (u32 i = 0; i < x->nic.nqueues; i++)
 		if (x->queues[i].side.fd > 0)
 			close(x->queues[i].side.fd);
+}
+
+void xdp_sides_delete(struct xdp_nic *x)
+{
+	for (u32 i = 0; i < x->nic.nqueues; i++)
+		if (x->queues[i].side_index)
+			linux_link_delete(x->queues[i].side_index);
+}
+
+void xdp_sides_take(struct xdp_nic *x, const struct nic_config *cfg,
+		    const int *fds)
+{
+	for (u32 i = 0; i < x->nic.nqueues; i++) {
+		x->queues[i].side.fd = fds[i];
+		init_side(x, cfg, i, fds[i]);
+	}
+	have_no_sockets(&x->nic);
 }

@@ -196,6 +196,11 @@ int xdp_take(const struct nic_config *cfg, const struct keep_reply *r,
 	x->nic.suspend = suspend;
 	x->nic.resume = resume;
 	x->nic.close = close_nic;
+	if (r->beside) {
+		xdp_sides_take(x, cfg, fds);
+		*out = &x->nic;
+		return 0;
+	}
 	err = open_queues(x, r, fds, why, why_len);
 	if (err)
 		close_nic(&x->nic);

@@ -59,8 +59,8 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
     if not one:
         s.close()
 """
-OPEN, BIND, SUSPEND, GROUPS, LOAD = range(5)
-VERSION = 2
+OPEN, BIND, SUSPEND, GROUPS, LOAD, FLOWS, PASS = range(7)
+VERSION = 3
 MB = 1 << 20
 SEALS, SHRINK_GROW = 1033, 2 | 4  # F_ADD_SEALS
 AF_XDP = 44
@@ -607,7 +607,9 @@ def lie_words(path):
             ("no such request", (99,), "not understood"),
             ("bound before", (BIND,), "not now"),
             ("suspended before", (SUSPEND,), "not now"),
-            ("groups before", (GROUPS,), "flow groups")):
+            ("groups before", (GROUPS,), "flow groups"),
+            ("flows before", (FLOWS,), "table of flows"),
+            ("passed before", (PASS,), "not now")):
         err, why, _ = Liar(path).granted().request(*args)
         if err >= 0 or words not in why:
             print(f"{what}: {err} {why}", flush=True)

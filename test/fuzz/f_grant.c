@@ -4,13 +4,14 @@
  * numbers and lengths, in any order, repeated, in pieces, cut off; with
  * descriptors that are missing, too many, of any kind. The NIC below is a model
  * that knows what may be done to it, and when. The first byte: a TAP device or
- * AF_XDP, and what of it fails. A request is a record:
+ * AF_XDP, shared or not, and what of it fails. A request is a record:
  *
  *	what | flags    HOW_*
  *	lengths         a byte each, see length()
  *	descriptors     how many, and a byte for each, see make_fd()
  *	HOW_CORES       how many run
- *	HOW_GROUPS      eight flow groups' queues, repeated
+ *	HOW_GROUPS      eight flow groups' queues, repeated; new flows are to be
+ *	                ours again
  *	HOW_PIECE       how many bytes of it are a message of their own
  *	HOW_CUT         ... are sent at all
  */
@@ -38,9 +39,19 @@ enum {
 	MOST_FDS = KEEP_FDS, /* of a request: more than are taken */
 	INDEX = 4711,
 	FDS = 1024,
+	FLOWS = NIC_PAGE / sizeof(u64),
+	OTHERS = 8, /* flows of the other place */
 };
 
-enum { TAP = 1, OPEN_FAILS = 2, SOCKETS_FAIL = 4, BIND_FAILS = 8, KEPT = 16 };
+enum {
+	TAP = 1,
+	OPEN_FAILS = 2,
+	SOCKETS_FAIL = 4,
+	BIND_FAILS = 8,
+	KEPT = 16,
+	SHARED = 32, /* with a successor, or predecessor */
+	BESIDE = 64, /* ... who has the sockets */
+};
 enum {
 	HOW_VERSION = 8,
 	HOW_GROUPS = 16,
@@ -58,6 +69,9 @@ static struct model {
 	bool kept;   /* a socket, when they were to be closed */
 	bool device; /* TAP: there is one */
 	u32 sockets;
+	u64 entry[FLOWS];
+	u32 heir;
+	struct flows flows;
 	size_t said, obeyed; /* bytes */
 } model;
 
@@ -86,6 +100,35 @@ static int set_groups(struct nic *nic)
 	return 0;
 }
 
+static u64 others(u32 i)
+{
+	return ((u64)i * 37 % FLOWS << 32) | FLOWS_USED | 1;
+}
+
+static void serves(struct nic *nic, u32 i)
+{
+	invariant(nic == &model.nic && model.open && i < QUEUES);
+}
+
+static u32 pass(struct nic *nic, bool back)
+{
+	invariant(nic == &model.nic && model.open && model.how & SHARED);
+	model.heir = !back;
+	return 1;
+}
+
+static void share(struct nic *nic)
+{
+	model.flows = (struct flows){ .entry = model.entry,
+				      .mask = FLOWS - 1,
+				      .heir = &model.heir };
+	for (u32 i = 0; i < OTHERS; i++)
+		model.entry[(others(i) >> 32)] = others(i);
+	nic->flows = &model.flows;
+	nic->serves = serves;
+	nic->pass = pass;
+}
+
 static int open_model(struct nic **out)
 {
 	invariant(!model.open);
@@ -97,6 +140,8 @@ static int open_model(struct nic **out)
 				  .news_fd = -1,
 				  .set_groups = set_groups,
 				  .close = close_nic };
+	if (model.how & SHARED)
+		share(&model.nic);
 	*out = &model.nic;
 	return 0;
 }
@@ -120,6 +165,7 @@ int __wrap_linux_ifinfo(const char *ifname, struct linux_ifinfo *info);
 int __wrap_linux_link_delete(int index);
 int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 			 char *why, size_t why_len);
+bool __wrap_xdp_pass_beside(const struct nic *nic);
 int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 			    const struct xdp_pin *most, char *why,
 			    size_t why_len);
@@ -161,7 +207,15 @@ int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 	int err = open_model(out);
 
 	invariant(!(model.how & TAP) && cfg->nqueues == QUEUES);
+	if (!err && model.how & BESIDE)
+		open_sockets();
 	return err ? nic_fail(err, why, why_len, "model") : 0;
+}
+
+bool __wrap_xdp_pass_beside(const struct nic *nic)
+{
+	invariant(nic == &model.nic);
+	return model.how & BESIDE;
 }
 
 int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
@@ -185,6 +239,7 @@ int __wrap_xdp_pass_sockets(struct nic *nic, const struct nic_config *cfg,
 int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 {
 	invariant(nic == &model.nic && model.sockets == QUEUES && !model.bound);
+	invariant(!(model.how & BESIDE));
 	if (model.how & BIND_FAILS)
 		return nic_fail(-EBUSY, why, why_len, "model");
 	model.bound = true;
@@ -193,7 +248,7 @@ int __wrap_xdp_pass_bind(struct nic *nic, char *why, size_t why_len)
 
 int __wrap_xdp_pass_suspend(struct nic *nic, struct xdp_sockets *s)
 {
-	invariant(nic == &model.nic && s->uid == 7);
+	invariant(nic == &model.nic && s->uid == 7 && !(model.how & BESIDE));
 	invariant(!model.sockets || model.bound || model.how & BIND_FAILS);
 	close_sockets();
 	model.kept = model.how & KEPT;
@@ -263,6 +318,21 @@ static int memory(int flags, u32 pages, u32 brought, int seals)
 	return fd;
 }
 
+/* Of the length of a table, with flows of both places and others in it. */
+static int table(void)
+{
+	int fd = memory(0, 2, 2, F_SEAL_SHRINK | F_SEAL_GROW);
+	u64 t[2 * FLOWS];
+
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
+		t[i] = flows_hash(model.said + i, 0);
+	for (u32 i = 0; i < OTHERS; i++)
+		t[FLOWS + i] = others(i) & ~1ull;
+	if (pwrite(fd, t, sizeof(t), 0) != sizeof(t))
+		panic("f_grant: no table");
+	return fd;
+}
+
 static int pipe_end(void)
 {
 	int fds[2];
@@ -284,7 +354,7 @@ static int make_fd(u8 kind, int own)
 	case 2:
 		return memory(0, all, 0, kept);
 	case 3:
-		return memory(0, all / 2, all / 2, kept);
+		return table();
 	case 4:
 		return memory(0, most + 1, most + 1, kept);
 	case 5:
@@ -335,6 +405,7 @@ static void request(struct fuzz_in *in, int fd)
 		q.version = fuzz_32(in);
 	if (how & HOW_CORES)
 		q.cores = fuzz_32(in);
+	q.back = how & HOW_GROUPS;
 	if (how & HOW_GROUPS) {
 		for (u32 i = 0; i < RSS_TABLE; i++)
 			q.group_owner[i] =
@@ -369,6 +440,19 @@ static void check_answers(int fd)
 		if (!r.err)
 			model.obeyed += sizeof(struct keep_request);
 		keep_close_fds(fds, KEEP_FDS);
+	}
+}
+
+/* Nothing has become the other one's. */
+static void check_flows(void)
+{
+	for (u32 i = 0; i < FLOWS; i++) {
+		u64 e = model.entry[i];
+		bool known = !(e & FLOWS_USED) || !(e & FLOWS_PLACE);
+
+		for (u32 k = 0; k < OTHERS && !known; k++)
+			known = e == others(k);
+		invariant(known);
 	}
 }
 
@@ -413,6 +497,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	grant_keep(conn[1], &cfg, &holder, (int[2]){ until[0], until[0] });
 	close(conn[1]);
 	check_answers(conn[0]);
+	check_flows();
 	invariant(!model.open && !model.device);
 	close(conn[0]);
 	close(until[0]);

@@ -30,6 +30,7 @@ static struct nic nic = { .nqueues = 1 };
 
 int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 			 char *why, size_t why_len);
+bool __wrap_xdp_pass_beside(const struct nic *n);
 int __wrap_xdp_pass_sockets(struct nic *n, const struct nic_config *cfg,
 			    const struct xdp_pin *pin, char *why,
 			    size_t why_len);
@@ -41,6 +42,11 @@ int __wrap_xdp_pass_open(const struct nic_config *cfg, struct nic **out,
 {
 	*out = &nic;
 	return 0;
+}
+
+bool __wrap_xdp_pass_beside(const struct nic *n)
+{
+	return false;
 }
 
 int __wrap_xdp_pass_sockets(struct nic *n, const struct nic_config *cfg,
