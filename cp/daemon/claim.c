@@ -69,13 +69,30 @@ static bool same_rule(const char *a, const char *b)
 	return n && n == rule_part(b) && !strncmp(a, b, n);
 }
 
-/* One user's, and its successor, on a device that a rule has granted him.
+static bool same_ports(const struct conf *a, const struct conf *b)
+{
+	struct ports pa = ports_of(a), pb = ports_of(b);
+
+	for (u32 port = 1; port <= UINT16_MAX; port++)
+		if (ports_has(&pa, (u16)port) != ports_has(&pb, (u16)port))
+			return false;
+	return true;
+}
+
+static bool same_queues(const struct claim *a, const struct claim *b)
+{
+	return is_tap(a->conf) ||
+	       (a->conf->nic_queue == b->conf->nic_queue &&
+		a->threads == b->threads && same_ports(a->conf, b->conf));
+}
+
+/* One user's, and its successor, on a NIC that a rule has granted him.
  * To join it changes no address of Linux's. */
 static bool succeeds(const struct claim *c, const struct claim *o)
 {
-	return c->owner && o->owner && !strcmp(c->owner, o->owner) &&
+	return c->heir && c->owner && o->owner && !strcmp(c->owner, o->owner) &&
 	       same_rule(c->name, o->name) && divided(c->conf, o->conf) &&
-	       is_tap(c->conf) && !strcmp(c->conf->nic, o->conf->nic);
+	       !strcmp(c->conf->nic, o->conf->nic) && same_queues(c, o);
 }
 
 static int check_successor(const struct claim *c, const struct claim *others,

@@ -122,6 +122,7 @@ struct plane {
 	bool marked;  /* ... and there is a NAME.down that says so */
 	bool again;   /* stopped to be started */
 	bool granted; /* a user's: grant.c */
+	bool heir;    /* ... who wants it to succeed another one */
 	enum plane_state state;
 	char why[256]; /* what went wrong last */
 

@@ -142,6 +142,33 @@ static int new_plane(struct cpd *c, const struct rule *r, struct plane **out,
 			  r->name, r->dataplanes);
 }
 
+/* From queue @q on, if they are listed and can be had. */
+static int claim_from(struct cpd *c, struct plane *p, const struct rule *r,
+		      u32 q)
+{
+	for (u32 i = 0; i < p->conf->max_cores; i++)
+		if (!rule_lists(r->queues, q + i))
+			return -EBUSY;
+	p->conf->ix.nic_queue = q;
+	return plane_claim(c, p);
+}
+
+/* Those of another one of his, whose successor it is to be. */
+static int claim_successor(struct cpd *c, struct plane *p, const struct rule *r)
+{
+	int err = -EBUSY;
+
+	for (u32 i = 0; i < c->n && err; i++) {
+		const struct plane *o = c->plane[i];
+
+		if (o == p || !o->granted || rule_of(c, o) != r ||
+		    strcmp(o->conf->owner, p->conf->owner))
+			continue;
+		err = claim_from(c, p, r, o->running.nic_queue);
+	}
+	return err;
+}
+
 /* Queues beside others: the first that are listed, and free. */
 static int claim_queues(struct cpd *c, struct plane *p, const struct rule *r)
 {
@@ -150,15 +177,10 @@ static int claim_queues(struct cpd *c, struct plane *p, const struct rule *r)
 	snprintf(p->why, sizeof(p->why), "%s has no queues for %u cores",
 		 r->name, p->conf->max_cores);
 	p->conf->ix.nic_shared = true;
-	for (u32 q = 0; q < 64 && err; q++) {
-		bool ok = true;
-
-		for (u32 i = 0; i < p->conf->max_cores; i++)
-			ok &= rule_lists(r->queues, q + i);
-		p->conf->ix.nic_queue = q;
-		if (ok)
-			err = plane_claim(c, p);
-	}
+	if (p->heir && !claim_successor(c, p, r))
+		return 0;
+	for (u32 q = 0; q < 64 && err; q++)
+		err = claim_from(c, p, r, q);
 	return err;
 }
 
@@ -205,8 +227,8 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 	snprintf(p->conf->owner, sizeof(p->conf->owner), "%u", w->peer->uid);
 	p->granted = true;
 	p->conf->ix = w->conf;
-	p->conf->ix.nic_shared &= !strncmp(w->conf.nic, "tap:", 4);
 	p->conf->ix.nic_queue = 0;
+	p->heir = w->conf.nic_shared;
 	p->conf->min_cores = p->conf->max_cores = w->threads;
 	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
 	if (!err)

@@ -147,7 +147,6 @@ static int understand(struct conf *c, const cJSON *answer, char *why,
 {
 	const char *no =
 		cJSON_GetStringValue(cJSON_GetObjectItem(answer, "error"));
-	bool shared = c->nic_shared;
 	struct conf_err e;
 
 	if (no)
@@ -155,12 +154,6 @@ static int understand(struct conf *c, const cJSON *answer, char *why,
 	if (grant_apply(c, cJSON_GetObjectItem(answer, "settings"), grant_given,
 			grant_ngiven, &e))
 		return nic_fail(-EPROTO, why, why_len, "ixcpd: %s", e.text);
-	if (shared && !c->nic_shared)
-		return nic_fail(-EPERM, why, why_len,
-				"nic_shared: ixcpd opens %s for one dataplane: "
-				"a successor begins when that has ended (ix "
-				"drain), without nic_shared",
-				c->nic);
 	return 0;
 }
 

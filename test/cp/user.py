@@ -6,7 +6,7 @@ die in between, and keep what they were passed. Linux is the other end.
 
     netns s                                    netns c
     Linux 10.84.0.1  ix0 ==== veth ==== ix0    10.84.0.2  clients
-      alice's echo     7
+      alice's echo     7, or 10 and its successor
     Linux 10.85.0.1  ix1 ==== veth ==== ix1    10.85.0.2
       mallory's       80
     Linux 10.88.0.1  ix2 ==== veth ==== ix2    10.88.0.2  two queues
@@ -46,7 +46,7 @@ CLIENT = ("import socket, sys; s = socket.create_connection((sys.argv[1], "
 # many pieces came back, or connections were answered, a line each.
 TALK = """
 import select, socket, sys, time
-address, one = (sys.argv[1], 7), sys.argv[2] == "one"
+address, one = (sys.argv[1], int(sys.argv[2])), sys.argv[3] == "one"
 s = socket.create_connection(address, 30)
 while not select.select([sys.stdin], [], [], 0.01)[0]:
     if not one:
@@ -81,6 +81,9 @@ def rules():
                  "ip": ",".join(MANY)},
         "pair": {"user": f"{ALICE},{MALLORY}", "nic": "tap:t7,10.90.0.1/24",
                  "ip": PAIR + "/24", "dataplanes": 4},
+        "twin": {"user": f"{ALICE},{MALLORY}", "nic": "xdp:ix0",
+                 "ports": "10", "queues": "0", "dataplanes": 4,
+                 "ip": SERVER + "/24", "memory": "512M"},
         "whole": {"user": str(ALICE), "nic": "xdp:ix2", "ip": ",".join(WHOLE),
                   "cores": 2, "memory": "512M"},
         "left": {"user": str(ALICE), "nic": "xdp:ix2", "ports": "8",
@@ -301,9 +304,10 @@ def addresses(t):
 
 
 class Talk(Process):
-    def __init__(self, t, how):
-        super().__init__(t.lab, [*t.net.on("s"), sys.executable, "-c", TALK,
-                                 PAIR, how], stdin=subprocess.PIPE)
+    def __init__(self, t, to, how):
+        super().__init__(t.lab, [*t.net.on(to.where), sys.executable, "-c",
+                                 TALK, to.address, str(to.port), how],
+                         stdin=subprocess.PIPE)
         self.wait_ready("good", 20)
 
     def n(self):
@@ -321,68 +325,143 @@ class Talk(Process):
         return self.wait(70) == 0
 
 
-def successor(t):
-    """It is there before the one that is drained has ended."""
-    def start():
-        return t.start(ALICE, "--nic", "tap:t7", "--ip", PAIR + "/24",
-                       "--nic_shared")
+class Pair:
+    """A dataplane and its successor, by one rule."""
 
-    def left():
-        return {x for x in t.names() if x.startswith("pair-")}
+    def __init__(self, t, rule, nic, where, address, port, *options):
+        self.t, self.rule, self.nic, self.where = t, rule, nic, where
+        self.address, self.port = address, port
+        self.options = ("--nic", nic, "--ip", address + "/24", *options)
 
-    def refused(what, uid, words, *options):
-        said = t.refused(uid, "--nic", "tap:t7", "--ip", PAIR + "/24",
-                         *options)
+    def start(self):
+        p = self.t.start(ALICE, *self.options, "--nic_shared")
+        self.t.client(self.address, self.port, self.where)
+        return p
+
+    def name(self, n):
+        return f"{self.rule}-{n}"
+
+    def there(self):
+        return {x for x in self.t.names() if x.startswith(self.rule + "-")}
+
+    def left(self, *wanted):
+        return wait_for(lambda: self.there() ==
+                        {self.name(n) for n in wanted})
+
+    def answers(self):
+        return self.t.client(self.address, self.port, self.where)
+
+    def load(self):
+        """Connections of three messages each, sixteen at a time."""
+        return Process(self.t.lab, [
+            *self.t.net.on(self.where), self.t.args.ixload, "-b", "linux",
+            f"{self.address}:{self.port}", "--conns", "16",
+            "--msgs-per-conn", "3", "--warmup", "0.5", "--duration", "3",
+            "--json"])
+
+    def refused(self, what, uid, words, *options):
+        said = self.t.refused(uid, *self.options, *options)
         check(f"... {what} is refused", words in said, said[-300:])
 
-    old = start()
-    talk, knocks = Talk(t, "one"), Talk(t, "many")
-    refused("another user's", MALLORY, ": tap:t7,10.90.0.1/24 is pair-1's",
-            "--nic_shared")
-    refused("one that does not share", ALICE, "t7,10.90.0.1/24 is pair-1's")
-    new = start()
-    check("a successor of the same user is there", left() ==
-          {"pair-1", "pair-2"} and talk.more() and knocks.more())
-    refused("a third one", ALICE, "and its successor's", "--nic_shared")
+    def devices(self):
+        """Made for it, and the program of the interface."""
+        links = sh("ip", "-n", self.t.net.names["s"], "link")
+        return [w for w in ("ixside", "t7:") if w in links] + \
+            (["xdp"] if "xdp" in self.t.link("ix0") else [])
+
+
+def opened(t, p):
+    """Connections that were asked for, and answered."""
+    out = subprocess.run(
+        [*as_user(ALICE), t.args.ix, "stat", "--dir", p.stat_dir, "--json"],
+        capture_output=True, text=True, timeout=30).stdout
+    return sum(x["tcp_passive_opens"] for x in json.loads(out))
+
+
+def successor(t, to):
+    """It has new connections as soon as the other one is drained."""
+    old = to.start()
+    talk, knocks = Talk(t, to, "one"), Talk(t, to, "many")
+    to.refused("another user's", MALLORY, " is " + to.name(1), "--nic_shared")
+    to.refused("one that does not share", ALICE, " is " + to.name(1))
+    new = to.start()
+    check(f"{to.nic}: a successor of the same user is there",
+          to.left(1, 2) and talk.more() and knocks.more())
+    time.sleep(1.5)  # it says that it listens, once a second
+    check("... and waits", opened(t, new) == 0)
+    load, before = to.load(), opened(t, old)
+    check("there are many connections at a time", wait_for(
+        lambda: opened(t, old) > before + 100))
+    to.refused("a third one", ALICE, ", and its successor's", "--nic_shared")
     drain = Process(t.lab, [*as_user(ALICE), t.args.ix, "drain", "--dir",
-                            old.stat_dir])
-    time.sleep(2)
-    check("old connections go on", talk.more() and old.poll() is None)
+                            old.stat_dir, "--json"])
+    check("drained: new ones are the successor's at once", wait_for(
+        lambda: opened(t, new) > 1) and knocks.more(), knocks.said()[-300:])
+    before = opened(t, old)
+    check("old connections go on", talk.more() and knocks.more() and
+          old.poll() is None and opened(t, old) == before)
     check("... and come to their end, whole", talk.whole(), talk.said()[-200:])
     check("then it ends", drain.wait(30) == 0 and wait_for(
         lambda: old.poll() is not None), drain.said())
-    check("new ones are the successor's, and none was refused",
-          knocks.more(60) and new.poll() is None, knocks.said()[-300:])
-    check("... which has the device alone", wait_for(
-        lambda: left() == {"pair-2"}) and t.link("t7"))
-    heir = start()
+    check("... and says who came after it",
+          json.loads(drain.said())["successor"] == new.pid, drain.said())
+    check("not one of many at a time has failed", wait_for(
+        lambda: load.poll() is not None, 30) and load.poll() == 0 and
+        not any(json.loads(load.said())[n] for n in LOST), load.said()[-600:])
+    check("none was refused", knocks.more(60) and new.poll() is None,
+          knocks.said()[-300:])
+    check("it goes on alone", to.left(2) and knocks.more())
+    heir = to.start()
     heir.kill()
-    check("a successor is killed: nothing has changed", wait_for(
-        lambda: left() == {"pair-2"}) and knocks.more() and t.link("t7"))
-    heir = start()
+    check("a successor is killed: nothing has changed", to.left(2) and
+          knocks.more() and to.devices())
+    heir = to.start()
     t.cpd.kill()
     t.cpd.start()
     check("another daemon knows both", wait_for(lambda: [
-        t.cpd.planes().get(x, {}).get("state")
-        for x in ("pair-1", "pair-2")] == ["up", "up"]))
-    refused("a third one", ALICE, "and its successor's", "--nic_shared")
+        t.cpd.planes().get(to.name(n), {}).get("state")
+        for n in (1, 2)] == ["up", "up"]))
+    to.refused("a third one", ALICE, ", and its successor's", "--nic_shared")
     new.kill()
-    check("who is killed has a successor, too", wait_for(
-        lambda: left() == {"pair-1"}) and t.client(PAIR, 7, "s"))
-    new = start()
-    os.kill(t.keeper("pair-1"), signal.SIGKILL)
-    check("so has who loses his keeper", wait_for(
-        lambda: left() == {"pair-2"}) and t.client(PAIR, 7, "s"))
+    check("who is killed has a successor, too", to.left(1) and to.answers())
+    new = to.start()
+    os.kill(t.keeper(to.name(1)), signal.SIGKILL)
+    check("so has who loses his keeper", to.left(2) and to.answers())
+    heir = to.start()
+    os.kill(t.keeper(to.name(1)), signal.SIGKILL)
+    check("a successor loses his: nothing has changed", to.left(2) and
+          to.answers())
+    heir = to.start()
     knocks.kill()
-    new.end()
-    heir.end()
-    check("in the end the device is removed", wait_for(
-        lambda: not left() and not t.link("t7")))
+    for p in new, heir:
+        p.kill()
+    check("both are killed: nothing is left", to.left() and wait_for(
+        lambda: not to.devices()), to.devices())
+
+
+def successors(t):
+    successor(t, Pair(t, "pair", "tap:t7", "s", PAIR, 7))
     said, status = lies(t, "heirs")
     check("who asks for ever more has two", not said and status == 0,
           f"{status} {said[-400:]}")
     check("... no longer than he is there", wait_for(
-        lambda: not left() and not t.link("t7")))
+        lambda: "pair-1" not in t.names() and not t.link("t7")))
+    twins = Pair(t, "twin", "xdp:ix0", "c", SERVER, 10, "--ports_only",
+                 "--port", "10")
+    successor(t, twins)
+    pair = Pair(t, "pair", "tap:t7", "s", PAIR, 7)
+    p = pair.start()
+    knocks = Talk(t, pair, "many")
+    said, status = lies(t, "flows")
+    check("flows: refused", not said and status == 0, f"{status} {said[-400:]}")
+    check("another user is not disturbed", knocks.more() and p.poll() is None,
+          knocks.said()[-300:])
+    knocks.kill()
+    p.end()
+    said, status = lies(t, "beside")
+    check("beside: refused", not said and status == 0, f"{status} {said[-400:]}")
+    check("... nothing is left of it", twins.left() and wait_for(
+        lambda: not twins.devices()), twins.devices())
 
 
 def not_to_be_had(t):
@@ -401,10 +480,6 @@ def not_to_be_had(t):
                              "--pages", "huge")
             check("large pages, of which there are none", "huge" in said,
                   said[-300:])
-    said = t.refused(ALICE, "--nic", "xdp:ix0", "--ports_only", "--port", "7",
-                     "--nic_shared")
-    check("AF_XDP to share with a successor", "nic_shared" in said and
-          "ix drain" in said, said[-300:])
     check("... nothing of it is left", wait_for(
         lambda: not {"wide-1", "tap-1", "web-1"} & t.names() and
         not t.link("t0")))
@@ -527,7 +602,9 @@ class Liar:
         for _ in range(100):
             if "ok" in answer:
                 return self
-            if not answer.get("again") and "at a time" not in answer["error"]:
+            if not answer.get("again") and not any(
+                    w in answer["error"] for w in (
+                        "at a time", "cores: ", "and its successor's")):
                 break
             time.sleep(0.1)
             answer = self.ask(**settings)
@@ -576,6 +653,7 @@ def bind(fd, ifname, queue=0):
 
 
 SIZE = 4 * MB
+LOST = "open_failed", "peer_closed", "timeouts", "wrong"
 
 
 def lie_memory(path):
@@ -883,6 +961,88 @@ def lie_heirs(path):
         print("granted:", held, flush=True)
 
 
+def twin(path):
+    """One more of rule twin, opened: with its queue, and entries of its
+    table."""
+    liar = Liar(path).granted(nic="xdp:ix0", port="10", nic_shared="true")
+    liar.s.sendmsg([message(OPEN, (SIZE, SIZE))],
+                   [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array(
+                       "i", (memfd(SIZE), memfd(SIZE))))])
+    reply, fds, _, _ = socket.recv_fds(liar.s, 4096, 64)
+    if struct.unpack("i", reply[:4])[0] or len(fds) != 1:
+        raise SystemExit(f"twin: {reply[:260]} {fds}")
+    return liar, fds[0], struct.unpack("I", reply[296:300])[0]
+
+
+def lie_flows(path):
+    """Tables that are none; then one of which everything changes all the time,
+    and is gone."""
+    def length(entries):
+        return 4096 + 8 * entries
+
+    for what, make in (
+            ("none", lambda n: ()),
+            ("two", lambda n: (memfd(length(n)), memfd(length(n)))),
+            ("a pipe", lambda n: os.pipe()[:1]),
+            ("a file", lambda n: (os.open("/proc/self/exe", os.O_RDONLY),)),
+            ("not sealed", lambda n: (memfd(length(n), 0),)),
+            ("too short", lambda n: (memfd(length(n) - 4096),)),
+            ("too long", lambda n: (memfd(length(n) + 4096),))):
+        liar, fd, n = twin(path)
+        err, why, _ = liar.request(FLOWS, fds=make(n))
+        if err >= 0 or "table of flows" not in why:
+            print(f"{what}: {err} {why}", flush=True)
+        os.close(fd)
+        liar.s.close()
+    liar, fd, n = twin(path)
+    if liar.request(BIND)[0]:
+        print("not bound", flush=True)
+    table = memfd(length(n))
+    if liar.request(FLOWS, fds=(table,))[0]:
+        print("not taken", flush=True)
+    for i in range(100):
+        os.pwrite(table, os.urandom(length(n)), 0)
+        err, why, _ = liar.request(PASS)
+        if err:
+            print(f"passed {i}: {err} {why}", flush=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fallocate(table, 3, ctypes.c_long(0), ctypes.c_long(length(n)))
+    if liar.request(PASS)[0]:
+        print("not passed", flush=True)
+    err, why, _ = liar.request(FLOWS, fds=(table,))
+    if err >= 0:
+        print(f"a second one: {err} {why}", flush=True)
+    os.close(fd)
+
+
+def lie_beside(path):
+    """Keeps a side door, and what it can do with it."""
+    import fcntl
+    old, fd, _ = twin(path)
+    old.request(BIND)
+    for what in BIND, SUSPEND, OPEN:
+        liar, side, _ = twin(path)
+        err, why, _ = liar.request(what)
+        if err >= 0:
+            print(f"{what}: {err} {why}", flush=True)
+        os.close(side)
+        liar.s.close()
+    liar, side, _ = twin(path)
+    frame = bytes(10) + b"\xff" * 6 + bytes(6) + b"\x88\xb5"
+    for n in 60, 1500, 1600, 60000:
+        os.write(side, frame.ljust(n, b"x"))
+    fcntl.ioctl(side, 0x400454cb, 1)  # TUNSETPERSIST
+    liar.s.close()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            os.write(side, frame.ljust(60, b"x"))
+        except OSError:
+            return os.close(fd)
+        time.sleep(0.1)
+    print("its device is there still", flush=True)
+
+
 def lie_load(path):
     """About where it runs, and what it has to do there."""
     def has():
@@ -1091,7 +1251,7 @@ def main():
     t = Test(args, lab, net, cpd)
     tap(t)
     addresses(t)
-    successor(t)
+    successors(t)
     not_to_be_had(t)
     crowded(t)
     without_right(t)

@@ -346,9 +346,9 @@ static void a_device_is_a_pair_s(void **state)
 	static const struct conf_cores none;
 	const struct claim_limits l = { &none, 1024 * MB };
 	struct conf a = on("tap:a", "10.0.0.1/24", ""), b;
-	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17", false };
-	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false },
-			     { "r-2", 8, &a, 1, 1, MB, "17", false } };
+	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17", false, true };
+	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false, false },
+			     { "r-2", 8, &a, 1, 1, MB, "17", false, true } };
 	struct conf_err e;
 
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
@@ -380,9 +380,37 @@ static void a_device_is_a_pair_s(void **state)
 	o[0].name = "rr-1";
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 	o[0].name = "r-1";
-	c.conf = &a;
-	a = on("xdp:a", "10.0.0.1/24", "80");
+}
+
+/* On AF_XDP of its queues, all of them, and with its ports. */
+static void queues_are_a_pair_s(void **state)
+{
+	static const struct conf_cores none;
+	const struct claim_limits l = { &none, 1024 * MB };
+	struct conf a = on("xdp:a", "10.0.0.1/24", "80"), b;
+	struct claim c = { "r-3", 9, &b, 1, 1, MB, "17", false, true };
+	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false, false },
+			     { "r-2", 8, &a, 1, 1, MB, "17", false, true } };
+	struct conf_err e;
+
 	set(&a, "nic_shared", "true");
+	b = a;
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), 0);
+	assert_int_equal(claim_check(&c, o, 2, &l, &e), -EBUSY);
+	c.heir = false; /* who has not asked for it */
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	assert_string_equal(e.text, "port 80 of xdp:a is r-1's (process 7)");
+	c.heir = true;
+	c.threads = 2;
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	c.threads = 1;
+	o[0].owner = "18";
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	o[0].owner = "17";
+	set(&b, "nic_queue", "1");
+	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
+	b = on("xdp:a", "10.0.0.1/24", "80,81");
+	set(&b, "nic_shared", "true");
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 }
 
@@ -939,6 +967,7 @@ int main(void)
 		cmocka_unit_test(ports_are_one_s),
 		cmocka_unit_test(queues_are_one_s),
 		cmocka_unit_test(a_device_is_a_pair_s),
+		cmocka_unit_test(queues_are_a_pair_s),
 		cmocka_unit_test(memory_is_accounted),
 		cmocka_unit_test(cores_are_chosen_apart),
 		cmocka_unit_test_setup(everybody_may_look, begin),
