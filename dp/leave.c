@@ -88,7 +88,8 @@ bool dp_leave_pass(struct dp *dp,
 /* ---- before the table is rewritten */
 
 /* What all of the thread's connections hold, at most. Where that is little, it
- * is asked for: to see which of them do would bring two more lines of each. */
+ * is asked for at first: to see which of them do would bring two more lines of
+ * each. */
 static struct tcp_need all_hold(const struct dp *dp)
 {
 	const struct mbuf_pool *p = &dp->pool;
@@ -100,14 +101,16 @@ static struct tcp_need all_hold(const struct dp *dp)
 	};
 }
 
-static void begin_count(struct dp *dp)
+/* @each: those that move, by themselves. */
+static void begin_count(struct dp *dp, bool each)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
 	l->need = all_hold(dp);
-	l->each = l->need.mbufs > LITTLE || l->need.shared > LITTLE;
+	l->each = each || l->need.mbufs > LITTLE || l->need.shared > LITTLE;
 	if (l->each)
 		l->need = (struct tcp_need){ 0 };
+	l->state = LEAVE_COUNT;
 	dp_leave_begin_pass(dp);
 }
 
@@ -248,12 +251,11 @@ int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 		return -EINVAL;
 	if (l->state != LEAVE_NOT)
 		return -EBUSY;
-	*l = (struct dp_leave){ .state = LEAVE_COUNT,
-				.to = to,
+	*l = (struct dp_leave){ .to = to,
 				.groups = *groups,
 				.result = -EINPROGRESS,
 				.began = now };
-	begin_count(dp);
+	begin_count(dp, false);
 	dp->mover->active = true;
 	return 0;
 }
@@ -268,14 +270,18 @@ static void begin_telling(struct dp *dp)
 
 static void answered(struct dp *dp, u64 now)
 {
+	const struct dp_leave *l = &dp->mover->leave;
+
 	if (!dp_leave_our_turn(dp))
 		return;
 	if (dp_leave_seat(dp)->word == SEAT_YES) {
 		begin_telling(dp);
-		if (dp->mover->leave.unwanted)
+		if (l->unwanted)
 			dp_leave_cancel(dp, now);
-	} else {
+	} else if (l->each || l->unwanted) {
 		dp_leave_finish(dp, -ENOBUFS, now);
+	} else {
+		begin_count(dp, true);
 	}
 }
 

@@ -1479,6 +1479,8 @@ MOVE = [
     Mutant("little that is held is not asked for", "dp/leave.c",
            "\tif (l->each)\n\t\tl->need = (struct tcp_need){ 0 };\n",
            "\tl->need = (struct tcp_need){ 0 };\n", ["t_move"]),
+    Mutant("a move needs what other groups hold", "dp/leave.c",
+           "} else if (l->each || l->unwanted) {", "} else if (1) {", ["t_move"]),
     Mutant("who is still to be told is left behind", "dp/leave.c",
            "if (all_told(dp) && crossed(dp))", "if (crossed(dp))", ["t_move"]),
     Mutant("a knock that is answered late is not told of", "dp/leave.c",

@@ -880,6 +880,35 @@ static void no_room(void **state)
 	world_end(w);
 }
 
+static void hold(struct mbuf_pool *p, struct mbuf **chain)
+{
+	struct mbuf *m = mbuf_alloc(p);
+
+	m->next = *chain;
+	*chain = m;
+}
+
+/* What other groups' connections hold is no reason to refuse a move. */
+static void room_enough(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	struct mbuf_pool *from = &dp_of(w, 0)->pool, *to = &dp_of(w, 1)->pool;
+	struct mbuf *held = NULL, *taken = NULL;
+
+	start(w, 20, 1000);
+	for (u32 i = 0; i < 20; i++)
+		hold(from, &held);
+	while (to->nfree > to->kept + 10)
+		hold(to, &taken);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	await_moves(w);
+	assert_int_equal(dp_leave_result(dp_of(w, 0)), 0);
+	assert_in_range(dp_of(w, 0)->stat->moved_out, 1, 20);
+	mbuf_free_chain(from, held);
+	mbuf_free_chain(to, taken);
+	end_all(w, 20);
+}
+
 /* Between two parcels each thread knows that the next one is due, for a while:
  * it is worth waiting for. Who has none to make does not keep its core busy. */
 static void parcel_due(void **state)
@@ -1118,6 +1147,7 @@ int main(void)
 		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
 		cmocka_unit_test(no_room),
+		cmocka_unit_test(room_enough),
 		cmocka_unit_test(parcel_due),
 		cmocka_unit_test(shut_while_giving),
 		cmocka_unit_test(handles),
