@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The kernel's. */
@@ -43,24 +44,32 @@ static int write_to(const char *dir, const char *file, const char *text)
 	return err;
 }
 
-static void tell(const struct cpd *c, const char *file, const char *text)
+/* Said once for each change, however often it is tried. */
+static bool tell(const struct cpd *c, const char *file, const char *text,
+		 bool say)
 {
 	int err = write_to(c->conf->background, file, text);
 
-	if (err)
+	if (err && say)
 		fprintf(stderr, "ixcpd: %s/%s: %s: %s\n", c->conf->background,
 			file, text, strerror(-err));
+	return !err;
 }
 
 /* Groups of the first version of cgroups have no such file: they keep what they
  * had. */
-static void stop(const struct cpd *c, bool stopped)
+static bool can_stop(const struct cpd *c)
 {
 	char path[CPD_PATH];
 
 	snprintf(path, sizeof(path), "%s/cgroup.freeze", c->conf->background);
-	if (!access(path, F_OK))
-		tell(c, "cgroup.freeze", stopped ? "1" : "0");
+	return !access(path, F_OK);
+}
+
+static bool stop(const struct cpd *c, bool stopped, bool say)
+{
+	return !can_stop(c) ||
+	       tell(c, "cgroup.freeze", stopped ? "1" : "0", say);
 }
 
 static bool empty(const struct core_set *s)
@@ -70,19 +79,76 @@ static bool empty(const struct core_set *s)
 	return !memcmp(s, &none, sizeof(none));
 }
 
+/* It goes on when its cores are what they should be. */
+static bool give(const struct cpd *c, const struct core_set *s, bool say)
+{
+	char list[1024];
+
+	if (empty(s))
+		return stop(c, true, say);
+	cores_print(s, list, sizeof(list));
+	return tell(c, "cpuset.cpus", list, say) && stop(c, false, say);
+}
+
 void background_give(struct cpd *c, const struct core_set *free)
 {
 	struct core_set s = empty(free) ? kernels(c) : *free;
-	char list[1024];
+	bool same = c->tried && !memcmp(&s, &c->background, sizeof(s));
 
-	if (!c->conf->background[0] ||
-	    (c->gave && !memcmp(&s, &c->background, sizeof(s))))
+	if (!c->conf->background[0] || (same && c->gave))
 		return;
 	c->background = s;
-	c->gave = true;
-	if (!empty(&s)) {
-		cores_print(&s, list, sizeof(list));
-		tell(c, "cpuset.cpus", list);
+	c->tried = true;
+	c->gave = give(c, &s, !same);
+}
+
+void background_leave(struct cpd *c)
+{
+	if (c->tried)
+		stop(c, false, true);
+	c->tried = false;
+}
+
+void background_end(const struct cpd *c)
+{
+	if (c->tried && empty(&c->background) && can_stop(c))
+		fprintf(stderr,
+			"ixcpd: %s: stays stopped: no core is left for it\n",
+			c->conf->background);
+}
+
+/* Its own place in the second version's hierarchy, or one above. */
+static bool holds_us(const struct stat *group, char *place)
+{
+	char path[CPD_PATH], *end = place + strlen(place);
+	struct stat st;
+
+	for (; end; end = strrchr(place, '/')) {
+		*end = 0;
+		snprintf(path, sizeof(path), "/sys/fs/cgroup%s", place);
+		if (!stat(path, &st) && st.st_dev == group->st_dev &&
+		    st.st_ino == group->st_ino)
+			return true;
 	}
-	stop(c, empty(&s));
+	return false;
+}
+
+bool background_is_ours(const char *dir)
+{
+	char line[CPD_PATH];
+	struct stat group;
+	bool ours = false;
+	FILE *f;
+
+	if (!dir[0] || stat(dir, &group))
+		return false;
+	f = fopen("/proc/self/cgroup", "re");
+	if (!f)
+		return false;
+	while (!ours && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		ours = !strncmp(line, "0::", 3) && holds_us(&group, line + 3);
+	}
+	fclose(f);
+	return ours;
 }

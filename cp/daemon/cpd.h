@@ -167,8 +167,8 @@ struct cpd {
 	bool leaving;
 	u32 n;
 	struct plane *plane[CPD_PLANES];
-	struct core_set background; /* what it has been given, */
-	bool gave;		    /* if anything */
+	struct core_set background; /* what it was to be given last, */
+	bool tried, gave;	    /* if anything; and was */
 	bool paces;		    /* somebody wants cores slow */
 	u32 paced[POLICY_CORES];    /* kHz + 1, 1: all it can; 0: not known */
 };
@@ -317,6 +317,15 @@ struct core_set cores_free(const struct cpd *c);
 /* Gives @free to the background group, if they have changed; if there is none,
  * what dataplanes may not have; it is stopped if that is none, too. */
 void background_give(struct cpd *c, const struct core_set *free);
+
+/* The settings have another group, or none: this one is not stopped for ever. */
+void background_leave(struct cpd *c);
+
+/* The daemon ends, its dataplanes do not: says what becomes of the group. */
+void background_end(const struct cpd *c);
+
+/* Is the daemon in the group @dir, or in one below it? Then it would stop itself. */
+bool background_is_ours(const char *dir);
 
 /* ---- freq.c */
 

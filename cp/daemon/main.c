@@ -290,5 +290,6 @@ int main(int argc, char **argv)
 	loop(&c);
 	/* Dataplanes go on: whoever comes after us finds them. */
 	lines_close(&c.lines);
+	background_end(&c);
 	return EXIT_SUCCESS;
 }

@@ -157,14 +157,23 @@ int plane_declare(struct cpd *c, struct conf_err *e)
 
 	if (err)
 		return err;
+	if (background_is_ours(conf->background)) {
+		err = conf_error(e, -EINVAL, "background: ixcpd is in %s",
+				 conf->background);
+		cpd_conf_free(conf);
+		return err;
+	}
 	find_cores(&conf->cores);
 	for (u32 i = 0; i < c->n; i++)
 		c->plane[i]->declared = false;
 	for (u32 i = 0; i < conf->nplanes; i++)
 		declare(c, conf->plane[i]);
 	conf->nplanes = 0; /* whose they are now */
-	if (c->conf)
+	if (c->conf) {
+		if (strcmp(c->conf->background, conf->background))
+			background_leave(c);
 		cpd_conf_free(c->conf);
+	}
 	c->conf = conf;
 	for (u32 i = 0; i < c->n; i++)
 		if (c->plane[i]->granted)

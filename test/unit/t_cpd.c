@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -662,12 +663,73 @@ static int begin_with_files(void **state)
 static int end_with_files(void **state)
 {
 	static const char *const files[] = { "p-1.lock", "p-2.lock",
-					     "p1.user" };
+					     "p1.user", "cpuset.cpus",
+					     "cgroup.freeze" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(cpd.dir_fd, files[i], 0);
 	close(cpd.dir_fd);
 	return rmdir(dir);
+}
+
+static void make_file(const char *name, const char *text)
+{
+	int fd = openat(cpd.dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static char first_of(const char *name)
+{
+	int fd = openat(cpd.dir_fd, name, O_RDONLY | O_CLOEXEC);
+	char c;
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, &c, 1), 1);
+	close(fd);
+	return c;
+}
+
+/* What could not be written is tried again; who has no core stands still, but
+ * not when the group is not the daemon's any more. */
+static void a_group_is_told(void **state)
+{
+	struct conf_cores *all = &cpd.conf->cores;
+	struct core_set none = { 0 }, one = { 0 };
+	cpu_set_t before, here;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	all->core[all->n++] = (u16)sched_getcpu();
+	CPU_ZERO(&here);
+	CPU_SET(all->core[0], &here);
+	assert_int_equal(sched_setaffinity(0, sizeof(here), &here), 0);
+	core_add(&one, 3);
+	strcpy(cpd.conf->background, dir);
+	make_file("cgroup.freeze", "1");
+	background_give(&cpd, &one);
+	assert_int_equal(first_of("cgroup.freeze"), '1');
+	make_file("cpuset.cpus", "-");
+	background_give(&cpd, &one);
+	assert_int_equal(first_of("cpuset.cpus"), '3');
+	assert_int_equal(first_of("cgroup.freeze"), '0');
+	background_give(&cpd, &none);
+	assert_int_equal(first_of("cgroup.freeze"), '1');
+	background_leave(&cpd);
+	assert_int_equal(first_of("cgroup.freeze"), '0');
+	background_give(&cpd, &none);
+	assert_int_equal(first_of("cgroup.freeze"), '1');
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
+static void a_group_is_not_ours(void **state)
+{
+	assert_false(background_is_ours(""));
+	assert_false(background_is_ours("/nonexistent"));
+	assert_false(background_is_ours("/tmp"));
+	if (!access("/sys/fs/cgroup", F_OK) && !access("/proc/self/cgroup", F_OK))
+		assert_true(background_is_ours("/sys/fs/cgroup"));
 }
 
 /* The device may go while its keeper joins it. */
@@ -985,6 +1047,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_is_found_again_has_begun,
 						begin_with_files,
 						end_with_files),
+		cmocka_unit_test_setup_teardown(a_group_is_told,
+						begin_with_files,
+						end_with_files),
+		cmocka_unit_test(a_group_is_not_ours),
 		cmocka_unit_test_setup(there_is_room_for_so_many, begin),
 		cmocka_unit_test_setup(one_user_has_his_part, begin),
 		cmocka_unit_test_setup(cores_follow_what_is_said,
