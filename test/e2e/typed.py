@@ -210,8 +210,8 @@ def every_block(lab, home):
 # ---- beside blocks
 
 def names(home):
-    """Every `ix NAME` and every option between backquotes is one. The other pages
-    have options of other programs', too."""
+    """Every `ix NAME` and every option between backquotes is one, ./run's among
+    them. The other pages have options of other programs', too."""
     quoted = re.findall(r"`([^`\n]+)`", "".join(map(page, PAGES[:2])))
     commands = {m[1] for m in (re.match(r"ix ([a-z]+)\b", q) for q in quoted)
                 if m}
@@ -223,7 +223,8 @@ def names(home):
           "no such thing" not in told, re.findall("no such thing.*", told))
     options = {o for q in quoted for o in re.findall(r"(?<!\S)--[a-z][\w.-]+",
                                                      q)}
-    unknown = options - set(re.findall(r"--[a-z][\w.-]+", told)) - {"--cflags"}
+    known = set(re.findall(r"--[a-z][\w.-]+", told + page("run"))) | {"--cflags"}
+    unknown = options - known
     check(f"{len(options)} options", len(options) > 30 and not unknown, unknown)
 
 
