@@ -58,6 +58,7 @@ static void defaults(void **state)
 	assert_int_equal(conf.dp.net.tcp.port_max, 60999);
 	assert_int_equal(conf.dp.batch, 64);
 	assert_int_equal(conf.idle, IDLE_ADAPTIVE);
+	assert_int_equal(conf.xdp_gather, XDP_GATHER_OFF);
 	assert_true(conf.dp.net.tcp.wscale);
 	assert_int_equal(conf.cores.n, 0);
 }
