@@ -91,3 +91,51 @@ bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m)
 	m->nr_ext = 0;
 	return true;
 }
+
+/* Behind @m, in further buffers where its frame is full; returns the last of
+ * them, or NULL if there are no more. */
+static struct mbuf *append(struct mbuf_pool *p, struct mbuf *m, const u8 *from,
+			   u32 len)
+{
+	while (len) {
+		u8 *end = m->data + m->len;
+		u32 part = min(len, (u32)(mbuf_frame(p, m) + MBUF_SIZE - end));
+
+		memcpy(end, from, part);
+		m->len += part;
+		from += part;
+		len -= part;
+		if (!len)
+			break;
+		m->next = mbuf_alloc(p);
+		m = m->next;
+		if (!m)
+			return NULL;
+	}
+	return m;
+}
+
+bool mbuf_pack(struct mbuf_pool *p, struct mbuf *m)
+{
+	struct mbuf *rest = m->next, *last = m;
+	const struct mbuf *from = m;
+	u32 len = m->len;
+
+	m->next = NULL;
+	for (; from && last; from = from == m ? rest : from->next) {
+		if (from != m)
+			last = append(p, last, from->data, from->len);
+		for (int i = 0; last && i < from->nr_ext; i++)
+			last = append(p, last, from->ext[i].addr,
+				      from->ext[i].len);
+	}
+	if (!last) {
+		mbuf_free_chain(p, m->next);
+		m->next = rest;
+		m->len = len;
+		return false;
+	}
+	mbuf_free_chain(p, rest);
+	m->nr_ext = 0;
+	return true;
+}

@@ -262,4 +262,9 @@ void mbuf_copy(u8 *to, const struct mbuf *m);
 /* Moves a packet together in its first frame; false if it is too long. */
 bool mbuf_flatten(struct mbuf_pool *p, struct mbuf *m);
 
+/* Copies what is sent in place, and further frames, behind the first frame's
+ * own bytes, into as many as that takes. False if there are too few: it is as
+ * it was. */
+bool mbuf_pack(struct mbuf_pool *p, struct mbuf *m);
+
 #endif

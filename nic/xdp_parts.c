@@ -43,19 +43,31 @@ static u32 put_parts(struct xdp_q *q, const struct mbuf *m)
 	return n;
 }
 
+/* The same of a packet that is in too many pieces, copied together: into one
+ * frame if it fits there, else into as few as take it. A full segment of 9000
+ * bytes in place lies in more chunks than most drivers take descriptors. */
+static COLD u32 put_packed(struct xdp_q *q, struct mbuf *m)
+{
+	struct mbuf_pool *p = q->q.pool;
+
+	if (mbuf_packet_len(m) > q->max_parts * MBUF_SIZE)
+		return q->max_parts + 1;
+	if (!mbuf_flatten(p, m) && !mbuf_pack(p, m))
+		return q->max_parts + 1;
+	return put_parts(q, m);
+}
+
 /* A packet of several ranges. Needs room for max_parts + 1 entries. */
 void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
 {
 	struct xdp_frame *f = q->tx.entries;
-	u32 n = q->max_parts > 1 ? put_parts(q, m) : 2, last;
+	u32 n = put_parts(q, m), last;
 
+	if (n > q->max_parts)
+		n = put_packed(q, m);
 	if (n > q->max_parts) {
-		if (mbuf_flatten(q->q.pool, m)) {
-			xdp_tx_single(q, m);
-		} else {
-			q->q.nr_tx_bad++;
-			nicq_tx_done(&q->q, m);
-		}
+		q->q.nr_tx_bad++;
+		nicq_tx_done(&q->q, m);
 		return;
 	}
 	last = (q->tx.head + n - 1) & q->tx.mask;

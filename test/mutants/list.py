@@ -375,6 +375,9 @@ LOSS = [
            "len - len % mss", "len", ["t_tcp_out"]),
     Mutant("a large packet has more pieces than it may", "net/tcp_large.c",
            "n < MBUF_MAX_EXT", "n < 8", ["t_tcp_out"]),
+    Mutant("a packet in more pieces than the NIC takes is lost",
+           "nic/xdp_parts.c", "!mbuf_flatten(p, m) && !mbuf_pack(p, m)",
+           "!mbuf_flatten(p, m)", ["t_xdp_ring"]),
     Mutant("a large packet overtakes what is in the ring", "nic/xdp_ring.c",
            "\tif (tx_waits(q))\n\t\txdp_kick(&q->q);\n\tif (tx_waits(q))\n"
            "\t\treturn q->down && lose(&q->q, &m, 1);\n", "",

@@ -97,6 +97,42 @@ static void flattens(void **state)
 	assert_non_null(a->next);
 }
 
+/* Behind the frame's own bytes, which stay where they are; without buffers for
+ * it nothing has changed. */
+static void packs(void **state)
+{
+	struct mbuf *a = mbuf_alloc(&pool), *b = mbuf_alloc(&pool);
+	static u8 range[MBUF_SIZE];
+	const u8 *start = a->data;
+	u32 kept = pool.nfree;
+
+	memset(range, 'r', sizeof(range));
+	a->next = b;
+	a->len = 3;
+	memcpy(a->data, "own", 3);
+	a->nr_ext = 1;
+	a->ext[0] = (struct mbuf_ext){ .addr = range, .len = sizeof(range) };
+	b->len = 4;
+	memcpy(b->data, "more", 4);
+	pool.nfree = 0;
+	assert_false(mbuf_pack(&pool, a));
+	assert_int_equal(pool.nfree, 0);
+	assert_int_equal(a->len, 3);
+	assert_int_equal(a->nr_ext, 1);
+	assert_ptr_equal(a->next, b);
+	pool.nfree = kept;
+	assert_true(mbuf_pack(&pool, a));
+	assert_int_equal(a->nr_ext, 0);
+	assert_ptr_equal(a->data, start);
+	assert_int_equal(a->len, MBUF_ROOM);
+	assert_memory_equal(a->data, "ownrr", 5);
+	assert_int_equal(mbuf_packet_len(a), 3 + MBUF_SIZE + 4);
+	assert_null(a->next->next);
+	assert_memory_equal(a->next->data + a->next->len - 5, "rmore", 5);
+	mbuf_free_chain(&pool, a);
+	assert_int_equal(pool.nfree, TOTAL);
+}
+
 static void push_and_pull(void **state)
 {
 	struct mbuf *m = mbuf_alloc(&pool);
@@ -128,6 +164,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(warmest_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(chains, setup, teardown),
 		cmocka_unit_test_setup_teardown(flattens, setup, teardown),
+		cmocka_unit_test_setup_teardown(packs, setup, teardown),
 		cmocka_unit_test_setup_teardown(push_and_pull, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses, setup, teardown),
 	};

@@ -636,6 +636,70 @@ static void test_tx_flatten(void **state)
 	assert_int_equal(r->pool.nfree, FRAMES);
 }
 
+enum { JUMBO_HEAD = 66, JUMBO_LEN = 8948 };
+
+/* A full segment of 9000 bytes, in place: in more chunks than zero-copy drivers
+ * take parts. */
+static struct mbuf *jumbo(struct rig *r)
+{
+	u8 *arena = r->umem; /* in front of all frames */
+	struct mbuf *m = packet(r, 0);
+
+	memset(mbuf_push(m, JUMBO_HEAD), 'h', JUMBO_HEAD);
+	for (u32 i = 0; i < JUMBO_LEN; i++)
+		arena[100 + i] = (u8)(i % 251);
+	m->ext[0] = (struct mbuf_ext){ .addr = arena + 100, .len = 50 };
+	m->ext[1] =
+		(struct mbuf_ext){ .addr = arena + 150, .len = JUMBO_LEN - 50 };
+	m->nr_ext = 2;
+	r->q.max_parts = 5;
+	return m;
+}
+
+/* It is copied into as many frames as they do take. */
+static void test_tx_jumbo(void **state)
+{
+	struct rig *r = *state;
+	struct mbuf *m = jumbo(r);
+	u32 first = r->tx.producer, at = 0, n;
+
+	assert_int_equal(tx(r, &m, 1), 1);
+	assert_int_equal(r->q.q.nr_tx_bad, 0);
+	n = r->tx.producer - first;
+	assert_in_range(n, 2, 5);
+	for (u32 i = 0; i < n; i++) {
+		struct xdp_frame *f = &r->tx.frame[(first + i) % RING];
+		const u8 *p = r->umem + f->addr;
+
+		assert_true(p >= r->pool.frames);
+		assert_true(f->addr % MBUF_SIZE + f->len <= MBUF_SIZE);
+		assert_int_equal(f->options, i < n - 1 ? XDP_PART_MORE : 0);
+		for (u32 k = 0; k < f->len; k++, at++) {
+			u32 want =
+				at < JUMBO_HEAD ? 'h' : (at - JUMBO_HEAD) % 251;
+
+			assert_int_equal(p[k], want);
+		}
+	}
+	assert_int_equal(at, JUMBO_HEAD + JUMBO_LEN);
+	complete(r, n);
+	assert_int_equal(r->pool.nfree, FRAMES);
+}
+
+/* Without buffers for that it is lost, and what it had is free. */
+static void test_tx_jumbo_short(void **state)
+{
+	struct rig *r = *state;
+	struct mbuf *m = jumbo(r);
+	u32 first = r->tx.producer;
+
+	r->pool.nfree = 3;
+	assert_int_equal(tx(r, &m, 1), 1);
+	assert_int_equal(r->q.q.nr_tx_bad, 1);
+	assert_int_equal(r->tx.producer, first);
+	assert_int_equal(r->pool.nfree, 4);
+}
+
 static void test_tx_too_long(void **state)
 {
 	struct rig *r = *state;
@@ -744,6 +808,8 @@ int main(void)
 		T(test_no_wakeup),
 		T(test_tx_gather),
 		T(test_tx_flatten),
+		T(test_tx_jumbo),
+		T(test_tx_jumbo_short),
 		T(test_tx_too_long),
 		T(test_tx_too_long_full),
 		T(test_tx_report),
