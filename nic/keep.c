@@ -36,6 +36,7 @@ enum sockets { NONE, PASSED, BOUND, BESIDE };
 
 struct keep {
 	int conn;
+	const int *until;
 	const struct keep_holder *holder;
 	struct nic_config cfg;
 	struct xdp_pin pin;
@@ -230,7 +231,7 @@ static int pass(struct keep *k, bool back, struct keep_reply *r)
 {
 	if (k->flows.fd < 0)
 		return nic_fail(-EPROTO, r->why, NIC_WHY, "not now");
-	r->successor = keep_flows_pass(&k->flows, k->nic, back);
+	r->successor = keep_flows_pass(&k->flows, k->nic, back, k->until);
 	return 0;
 }
 
@@ -414,6 +415,7 @@ int grant_keep(int conn, const struct nic_config *cfg,
 	const struct timeval patience = { .tv_sec = KEEP_SLOW_S };
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct keep k = { .conn = conn,
+			  .until = until,
 			  .holder = holder,
 			  .cfg = *cfg,
 			  .pin = { xdp_pin_account(holder->name),

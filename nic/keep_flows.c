@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,12 +11,14 @@
 #include <unistd.h>
 
 enum {
-	PIECE = 512,	  /* entries that are read at a time */
-	SOON_MS = 5,	  /* until we look again: what is not the heir's is to
-			   * be known before it is repeated */
-	START_MS = 100,	  /* ... whether it listens */
-	SELDOM_MS = 1000, /* ... whether another one is the heir */
-	REST = 10,	  /* times as long as we looked we do something else */
+	PIECE = 512,	    /* entries that are read at a time */
+	SOON_MS = 5,	    /* until we look again: what is not the heir's is to
+			     * be known before it is repeated */
+	START_MS = 100,	    /* ... whether it listens */
+	SELDOM_MS = 1000,   /* ... whether another one is the heir */
+	SLICE_NS = 1000000, /* that we look without looking up */
+	REST = 10,	    /* times as long as a look took there is none */
+	MS = 1000000,	    /* ns */
 };
 
 int keep_flows_take(struct keep_flows *f, struct nic *nic, int fd)
@@ -79,31 +82,28 @@ static void tell_end(const struct nic *nic, u64 *told, u64 entry)
 	*told = 0;
 }
 
+/* Again and again: there may have been no room, or it has been removed as one
+ * that stood elsewhere. */
 static void tell_new(const struct nic *nic, u64 *told, u64 entry)
 {
-	if (*told || !(entry & FLOWS_USED))
+	if (!(entry & FLOWS_USED) || (*told && entry != *told))
 		return;
 	flows_add(nic->flows, entry);
 	*told = entry;
 }
 
-static void tell_each(struct keep_flows *f, const struct nic *nic,
-		      void (*tell)(const struct nic *nic, u64 *told, u64 entry))
+/* All that has ended, and then all that is new: one that stands elsewhere now
+ * is not to be removed behind it. */
+static void tell_piece(struct keep_flows *f, const struct nic *nic)
 {
+	const u32 at = f->next & nic->flows->mask;
+	const bool first = f->next <= nic->flows->mask;
 	u64 piece[PIECE];
 
-	for (u32 at = 0; at <= nic->flows->mask; at += PIECE) {
-		read_piece(f, at, piece);
-		for (u32 i = 0; i < PIECE; i++)
-			tell(nic, &f->told[at + i], piece[i]);
-	}
-}
-
-/* One that stands elsewhere now is not to be removed behind it. */
-static void tell_all(struct keep_flows *f, const struct nic *nic)
-{
-	tell_each(f, nic, tell_end);
-	tell_each(f, nic, tell_new);
+	read_piece(f, at, piece);
+	for (u32 i = 0; i < PIECE; i++)
+		(first ? tell_end : tell_new)(nic, &f->told[at + i], piece[i]);
+	f->next += PIECE;
 }
 
 static void tell_serving(struct keep_flows *f, struct nic *nic)
@@ -123,28 +123,31 @@ static bool is_heir(const struct nic *nic)
 	return READ_ONCE(*nic->flows->heir) == nic->flows->place;
 }
 
-/* Not as often as he likes: it takes as long as he makes it. */
-static void rest(const struct keep_flows *f)
-{
-	u64 now = now_ns();
-	struct timespec t;
-
-	if (now >= f->pause)
-		return;
-	t.tv_sec = (time_t)((f->pause - now) / 1000000000);
-	t.tv_nsec = (long)((f->pause - now) % 1000000000);
-	nanosleep(&t, NULL);
-}
-
+/* Goes on with a look. He makes it as long as he likes, and so the next one
+ * seldom. */
 static void look(struct keep_flows *f, const struct nic *nic)
 {
-	u64 begun, now;
+	const u32 end = 2 * (nic->flows->mask + 1);
+	const u64 begun = now_ns();
+	u64 now;
 
-	rest(f);
-	begun = now_ns();
-	tell_all(f, nic);
-	now = now_ns();
-	f->pause = now + REST * (now - begun);
+	do {
+		tell_piece(f, nic);
+		now = now_ns();
+	} while (f->next < end && now - begun < SLICE_NS);
+	f->spent += now - begun;
+	if (f->next < end)
+		return;
+	f->pause = now + REST * f->spent;
+	f->next = 0;
+	f->spent = 0;
+}
+
+static int ms_left(const struct keep_flows *f)
+{
+	u64 now = now_ns();
+
+	return now < f->pause ? (int)((f->pause - now + MS - 1) / MS) : 0;
 }
 
 int keep_flows_ms(const struct keep_flows *f, const struct nic *nic)
@@ -153,8 +156,10 @@ int keep_flows_ms(const struct keep_flows *f, const struct nic *nic)
 
 	if (f->fd < 0)
 		return -1;
+	if (f->next)
+		return 0;
 	if (!is_heir(nic))
-		return SOON_MS;
+		return max(SOON_MS, ms_left(f));
 	all = ~0ull >> (64 - nic->nqueues);
 	return (f->serving & all) == all ? SELDOM_MS : START_MS;
 }
@@ -164,15 +169,40 @@ void keep_flows_look(struct keep_flows *f, struct nic *nic)
 	if (f->fd < 0)
 		return;
 	tell_serving(f, nic);
-	if (!is_heir(nic))
+	if (f->next || (!is_heir(nic) && !ms_left(f)))
 		look(f, nic);
 }
 
-u32 keep_flows_pass(struct keep_flows *f, struct nic *nic, bool back)
+static bool ends(const int until[2], int ms)
 {
-	if (!back)
+	struct pollfd p[] = { { .fd = until[0], .events = POLLIN },
+			      { .fd = until[1], .events = POLLIN } };
+
+	return poll(p, ARRAY_SIZE(p), ms) > 0;
+}
+
+/* From the beginning: one that has begun has not seen what came since. */
+static bool look_at_all(struct keep_flows *f, const struct nic *nic,
+			const int until[2])
+{
+	int ms;
+
+	while ((ms = ms_left(f)))
+		if (ends(until, ms))
+			return false;
+	f->next = 0;
+	do {
+		if (ends(until, 0))
+			return false;
 		look(f, nic);
-	return nic->pass(nic, back);
+	} while (f->next);
+	return true;
+}
+
+u32 keep_flows_pass(struct keep_flows *f, struct nic *nic, bool back,
+		    const int until[2])
+{
+	return back || look_at_all(f, nic, until) ? nic->pass(nic, back) : 0;
 }
 
 void keep_flows_close(struct keep_flows *f)

@@ -13,11 +13,12 @@
 
 #include "nic/keep_flows.h"
 
-enum { ENTRIES = 4096, QUEUES = 2, SUCCESSOR = 4711 };
+enum { ENTRIES = 4096, MANY = 1 << 20, QUEUES = 2, SUCCESSOR = 4711 };
 
 /* ---- the keeper's NIC */
 
-static u64 entry[ENTRIES];
+static u64 entry[MANY];
+static const int until[2] = { -1, -1 };
 static u32 heir;
 static struct flows flows;
 static struct nic nic;
@@ -57,16 +58,16 @@ static int memory(size_t len, int seals)
 	return fd;
 }
 
-static int setup(void **state)
+static int setup_table(u32 entries)
 {
-	const size_t len = keep_table_len(ENTRIES);
+	const size_t len = keep_table_len(entries);
 	int fd = memory(len, F_SEAL_SHRINK | F_SEAL_GROW);
 
 	memset(entry, 0, sizeof(entry));
 	heir = 0;
 	serving = passed = 0;
 	flows = (struct flows){ .entry = entry,
-				.mask = ENTRIES - 1,
+				.mask = entries - 1,
 				.heir = &heir };
 	nic = (struct nic){ .nqueues = QUEUES,
 			    .flows = &flows,
@@ -79,9 +80,19 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup(void **state)
+{
+	return setup_table(ENTRIES);
+}
+
+static int setup_many(void **state)
+{
+	return setup_table(MANY);
+}
+
 static int teardown(void **state)
 {
-	munmap(table, keep_table_len(ENTRIES));
+	munmap(table, keep_table_len(flows.mask + 1));
 	keep_flows_close(&kept);
 	return 0;
 }
@@ -95,7 +106,7 @@ static u32 known(u64 h)
 {
 	u32 n = 0;
 
-	for (u32 i = 0; i < ENTRIES; i++)
+	for (u32 i = 0; i <= flows.mask; i++)
 		n += entry[i] == (h | FLOWS_USED | flows.place);
 	return n;
 }
@@ -136,7 +147,7 @@ static void the_place_is_ours(void **state)
 	flows.place = 1;
 	for (u32 i = 0; i < 100; i++)
 		written()[i] = flow(i) | FLOWS_USED | (i & 1);
-	assert_int_equal(keep_flows_pass(&kept, &nic, false), SUCCESSOR);
+	assert_int_equal(keep_flows_pass(&kept, &nic, false, until), SUCCESSOR);
 	for (u32 i = 0; i < 100; i++)
 		assert_int_equal(known(flow(i)), 1);
 	for (u32 i = 0; i < ENTRIES; i++)
@@ -150,16 +161,24 @@ static void when_it_has_to(void **state)
 	written()[7] = flow(7) | FLOWS_USED;
 	keep_flows_look(&kept, &nic);
 	assert_int_equal(known(flow(7)), 0);
-	keep_flows_pass(&kept, &nic, false);
+	keep_flows_pass(&kept, &nic, false, until);
 	assert_int_equal(known(flow(7)), 1);
 	assert_in_range(keep_flows_ms(&kept, &nic), 1, 10);
 	written()[7] = FLOWS_GONE;
 	written()[8] = flow(8) | FLOWS_USED;
+	kept.pause = 0;
 	keep_flows_look(&kept, &nic);
 	assert_int_equal(known(flow(7)), 0);
 	assert_int_equal(known(flow(8)), 1);
-	keep_flows_pass(&kept, &nic, true);
+	keep_flows_pass(&kept, &nic, true, until);
 	assert_int_equal(passed, 2);
+}
+
+/* The next look, as soon as one may be. */
+static void look(void)
+{
+	kept.pause = 0;
+	keep_flows_look(&kept, &nic);
 }
 
 /* One that ends and comes again stands elsewhere, before or behind. */
@@ -168,11 +187,11 @@ static void moved(void **state)
 	heir = 1;
 	written()[900] = flow(1) | FLOWS_USED;
 	written()[5] = flow(2) | FLOWS_USED;
-	keep_flows_look(&kept, &nic);
+	look();
 	written()[900] = written()[5] = FLOWS_GONE;
 	written()[3] = flow(1) | FLOWS_USED;
 	written()[3000] = flow(2) | FLOWS_USED;
-	keep_flows_look(&kept, &nic);
+	look();
 	assert_int_equal(known(flow(1)), 1);
 	assert_int_equal(known(flow(2)), 1);
 }
@@ -192,7 +211,7 @@ static void anything(void **state)
 		for (u32 i = 0; i < ENTRIES; i++)
 			written()[i] =
 				~0ull * (i & 1) ^ flow(round * ENTRIES + i);
-		keep_flows_look(&kept, &nic);
+		look();
 	}
 	flows.place = 1;
 	for (u32 i = 0; i < 16; i++)
@@ -203,9 +222,70 @@ static void anything(void **state)
 				   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				   0, (off_t)keep_table_len(ENTRIES)),
 			 0);
-	keep_flows_look(&kept, &nic);
+	look();
 	for (u32 i = 0; i < ENTRIES; i++)
 		assert_true(!(entry[i] & FLOWS_USED) || entry[i] & FLOWS_PLACE);
+}
+
+/* There was no room where it is looked for. */
+static void told_when_there_is_room(void **state)
+{
+	const u32 at = flow(1) >> 32;
+
+	heir = 1;
+	for (u32 i = 0; i < FLOWS_LOOKS; i++)
+		entry[(at + i) & flows.mask] = ~0ull;
+	written()[1] = flow(1) | FLOWS_USED;
+	look();
+	assert_int_equal(known(flow(1)), 0);
+	entry[(at + 3) & flows.mask] = FLOWS_GONE;
+	look();
+	assert_int_equal(known(flow(1)), 1);
+}
+
+/* Who may look again only later hears what else there is meanwhile, and so
+ * does who has much to look at. */
+static void never_deaf(void **state)
+{
+	int end[2], looks = 0;
+
+	assert_int_equal(pipe(end), 0);
+	heir = 1;
+	for (u32 i = 0; i < MANY; i++)
+		written()[i] = flow(i) | FLOWS_USED;
+	keep_flows_look(&kept, &nic);
+	assert_int_equal(keep_flows_ms(&kept, &nic), 0);
+	for (; kept.next; looks++)
+		keep_flows_look(&kept, &nic);
+	assert_true(looks > 3);
+	assert_in_range(keep_flows_ms(&kept, &nic), 20, 100000);
+	written()[0] = FLOWS_GONE;
+	keep_flows_look(&kept, &nic);
+	assert_int_equal(known(flow(0)), 1);
+	/* The user has ended, who wanted that. */
+	close(end[1]);
+	kept.pause += 10000000000;
+	alarm(5);
+	assert_int_equal(
+		keep_flows_pass(&kept, &nic, false, (int[]){ -1, end[0] }), 0);
+	alarm(0);
+	assert_int_equal(passed, 0);
+	close(end[0]);
+}
+
+/* What has begun before does not count. */
+static void passed_when_all_are_known(void **state)
+{
+	heir = 1;
+	for (u32 i = 100; i < MANY; i++)
+		written()[i] = flow(i) | FLOWS_USED;
+	keep_flows_look(&kept, &nic);
+	assert_true(kept.next);
+	while (kept.next <= flows.mask + MANY / 2)
+		keep_flows_look(&kept, &nic);
+	written()[7] = flow(7) | FLOWS_USED;
+	assert_int_equal(keep_flows_pass(&kept, &nic, false, until), SUCCESSOR);
+	assert_int_equal(known(flow(7)), 1);
 }
 
 static void threads_that_listen(void **state)
@@ -234,7 +314,7 @@ static void answer(int fd, struct keep_flows *f)
 	if (q.what == KEEP_FLOWS)
 		r.err = keep_flows_take(f, &nic, fds[0]);
 	else
-		r.successor = keep_flows_pass(f, &nic, q.back);
+		r.successor = keep_flows_pass(f, &nic, q.back, until);
 	keep_send(fd, &r, sizeof(r), NULL, 0);
 }
 
@@ -276,6 +356,8 @@ static void both(void **state)
 }
 
 #define FLOWS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define MANY_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, setup_many, teardown)
 
 int main(void)
 {
@@ -285,6 +367,9 @@ int main(void)
 		FLOWS_TEST(when_it_has_to),
 		FLOWS_TEST(moved),
 		FLOWS_TEST(anything),
+		FLOWS_TEST(told_when_there_is_room),
+		MANY_TEST(never_deaf),
+		MANY_TEST(passed_when_all_are_known),
 		FLOWS_TEST(threads_that_listen),
 		FLOWS_TEST(both),
 	};
