@@ -94,22 +94,44 @@ static int pass(struct ctl_request *r, bool drains)
 		nic->flows->all = false;
 	if (pid)
 		cJSON_AddNumberToObject(r->out, "successor", pid);
-	if (pid && !before)
+	if (pid && !before && !nic->flows->late)
 		nanosleep(&way, NULL);
 	return err;
+}
+
+static int tell_all(struct ctl_request *r, struct drain *d)
+{
+	for (u32 i = 0; i < r->host->nthreads; i++)
+		if (ctl_call(r, i, drain, d))
+			return no_answer(r, i);
+	return 0;
+}
+
+/* Before others are the successor's where the program learns a moment later
+ * what is ours: of one that we still accept then it would not know, and what
+ * answers us would be refused. Its SYN is repeated instead. And before they are
+ * ours again, since they are to be answered. */
+static bool tells_first(const struct nic *nic, bool drains)
+{
+	return !drains || (nic->flows && nic->flows->late);
 }
 
 int ctl_drain(struct ctl_request *r)
 {
 	struct drain d = { 0 };
+	bool first;
+	int err;
 
 	if (!parse(r, &d.drains))
 		return -EINVAL;
-	if (r->host->nic->flows && pass(r, d.drains))
-		return -ETIMEDOUT;
-	for (u32 i = 0; i < r->host->nthreads; i++)
-		if (ctl_call(r, i, drain, &d))
-			return no_answer(r, i);
+	first = tells_first(r->host->nic, d.drains);
+	err = first ? tell_all(r, &d) : 0;
+	if (!err && r->host->nic->flows)
+		err = pass(r, d.drains);
+	if (!err && !first)
+		err = tell_all(r, &d);
+	if (err)
+		return err;
 	cJSON_AddBoolToObject(r->out, "drains", d.drains);
 	cJSON_AddNumberToObject(r->out, "connections", (double)d.conns);
 	cJSON_AddNumberToObject(r->out, "left", (double)d.left);

@@ -570,16 +570,58 @@ static void drain(void **state)
 	expect(&root, "{\"do\":\"drain\"}", "thread 0 does not answer");
 }
 
+/* ---- ... beside another one on the NIC */
+
+static u64 entry[4096];
+static u32 heir = 1;
+static struct flows divided = { .entry = entry, .mask = 4095, .heir = &heir };
+static u32 drained; /* threads, when others were passed */
+
+static u32 pass(struct nic *nic, bool back)
+{
+	drained = 0;
+	for (u32 i = 0; i < 2; i++)
+		drained += h->threads[i].dp->net.tcp.drains;
+	return back ? 0 : 4711;
+}
+
+static void pass_on(bool late)
+{
+	drained = 99;
+	divided.all = false;
+	divided.late = late;
+	expect(&root, "{\"do\":\"drain\"}", "\"successor\":4711");
+	assert_int_equal(drained, late ? 2 : 0);
+	assert_true(h->threads[1].dp->net.tcp.drains);
+	expect(&root, "{\"do\":\"drain\",\"drains\":false}",
+	       "\"drains\":false");
+	assert_int_equal(drained, 0);
+}
+
+/* Who learns late which connections there are is told when there will be no
+ * more; else there are, until all that is on its way has come. */
+static void drain_beside(void **state)
+{
+	h->nic->flows = &divided;
+	h->nic->pass = pass;
+	for (u32 i = 0; i < 2; i++)
+		h->threads[i].dp->net.flows = &divided;
+	pass_on(true);
+	pass_on(false);
+	h->nic->flows = NULL;
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define LARGE(t) cmocka_unit_test_setup_teardown(t, setup_large, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(nonsense),	 TEST(deep),	   TEST(numbers),
-		TEST(rights),	 TEST(live),	   TEST(not_live),
-		TEST(flows),	 TEST(whole),	   TEST(one_does_not_answer),
-		TEST(log_lines), TEST(no_capture), TEST(one_looks),
-		TEST(only_read), TEST(drain),	   LARGE(few_flows),
+		TEST(nonsense),	  TEST(deep),	    TEST(numbers),
+		TEST(rights),	  TEST(live),	    TEST(not_live),
+		TEST(flows),	  TEST(whole),	    TEST(one_does_not_answer),
+		TEST(log_lines),  TEST(no_capture), TEST(one_looks),
+		TEST(only_read),  TEST(drain),	    TEST(drain_beside),
+		LARGE(few_flows),
 	};
 	char path[64];
 	int failed;
