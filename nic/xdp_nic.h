@@ -55,7 +55,8 @@ struct xdp_nic {
 		struct xsk_ring_cons comp, rx;
 		struct tap_q side; /* beside another one, instead of all that */
 		int side_index;	   /* its device's */
-	} ALIGNED(NIC_PAGE) * queues; /* pages of their own: nic.parts */
+		struct xdp_side *door; /* a user's: the way out of it */
+	} ALIGNED(NIC_PAGE) * queues;  /* pages of their own: nic.parts */
 };
 
 u32 xdp_queue_parts(struct nic *nic, u32 i, struct nic_part out[NIC_PARTS]);
@@ -123,6 +124,12 @@ int xdp_sides_open(struct xdp_nic *x, const struct nic_config *cfg);
 void xdp_sides_close(struct xdp_nic *x);
 /* Whoever has been passed one has nothing any more. */
 void xdp_sides_delete(struct xdp_nic *x);
+/* Programs of a way out from a device to interface @to, which is open while
+ * *@out, or a copy of its map's descriptor, is there; harmless if not loaded. 0
+ * or -errno. */
+int xdp_side_load(struct xdp_side **out, u32 to, u32 mtu, u32 queue);
+/* @queue has none any more: whose it was has ended. */
+void xdp_side_forget(const struct xdp_prog *p, u32 queue);
 /* Queues that have been opened for us, as @x is described; @fds become its. */
 void xdp_sides_take(struct xdp_nic *x, const struct nic_config *cfg,
 		    const int *fds);

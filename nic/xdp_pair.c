@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "nic/linux.h"
-#include "nic/xdp_prog.h"
+#include "nic/xdp_nic.h"
 
 enum {
 	HEAD_WORDS = 512, /* PAIR_FLOWS */
@@ -135,6 +135,7 @@ static int tell_program(const struct xdp_pair *s, const struct xdp_prog *p,
 	for (u32 i = 0; i < cfg->nqueues && !err; i++) {
 		u32 queue = cfg->first_queue + i;
 
+		xdp_side_forget(p, queue);
 		err = bpf_map_update_elem(p->ports_fd, &queue, ports, BPF_ANY);
 		if (!err)
 			err = bpf_map_update_elem(p->pairs_fd, &queue,

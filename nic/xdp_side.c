@@ -10,7 +10,10 @@
  *	  |---- packet socket <------ us
  *	  `---- out <- TAP <--------- us, if we are a user's (xdp_side.bpf.c)
  *
- * The devices end with us, however we end, and the program finds them no more.
+ * The devices end with us, however we end, and the program finds them no more:
+ * if we are a user's, with our keeper. Where that is killed first, and somebody
+ * keeps the device, its way out is shut by the kernel, and it is removed by who
+ * has the queue next.
  */
 #include "nic/linux.h"
 #include "nic/xdp_nic.h"
@@ -72,7 +75,8 @@ static int configure(struct ifreq *ifr, int mtu)
 	return err;
 }
 
-/* The index of a new device, a queue of which is *@fd. */
+/* The index of a new device, a queue of which is *@fd. Whoever has been passed
+ * that can have the device stay: it is to be nobody's else for that. */
 static int make_device(int *fd, int mtu)
 {
 	struct ifreq ifr = { .ifr_name = "ixside%d",
@@ -80,7 +84,8 @@ static int make_device(int *fd, int mtu)
 	int err;
 
 	*fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (*fd < 0 || ioctl(*fd, TUNSETIFF, &ifr))
+	if (*fd < 0 || ioctl(*fd, TUNSETIFF, &ifr) ||
+	    ioctl(*fd, TUNSETOWNER, geteuid()))
 		return -errno;
 	err = configure(&ifr, mtu);
 	return err ? err : ifr.ifr_ifindex;
@@ -105,31 +110,59 @@ static void init_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i,
 	x->nic.fd[i] = q->fd;
 }
 
+static int open_door(struct xdp_side *skel)
+{
+	int map = bpf_map__fd(skel->maps.door);
+	int prog = bpf_program__fd(skel->progs.leave);
+	u32 first = 0;
+
+	return bpf_map_update_elem(map, &first, &prog, BPF_ANY);
+}
+
+int xdp_side_load(struct xdp_side **out, u32 to, u32 mtu, u32 queue)
+{
+	struct xdp_side *skel = *out = xdp_side__open();
+	int err;
+
+	if (!skel)
+		return -errno;
+	skel->rodata->to = to;
+	skel->rodata->mtu = mtu;
+	skel->rodata->queue = queue;
+	err = xdp_side__load(skel);
+	return err ? err : open_door(skel);
+}
+
 /* A packet socket can be bound to any interface by who has it: for a user the
  * kernel takes what he writes to the device on to the interface. */
-static int open_way_out(const struct xdp_nic *x, int index)
+static int open_way_out(const struct xdp_nic *x, struct xdp_queue *xq,
+			u32 queue)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index,
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = xq->side_index,
 		    .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts);
 	libbpf_print_fn_t old = libbpf_set_print(NULL);
-	struct xdp_side *skel = xdp_side__open();
-	int err = skel ? 0 : -errno;
+	int err;
 
-	if (!err) {
-		skel->rodata->to = (u32)x->index;
-		skel->rodata->mtu = x->nic.mtu;
-		err = xdp_side__load(skel);
-	}
+	err = xdp_side_load(&xq->door, (u32)x->index, x->nic.mtu, queue);
 	if (!err)
 		err = bpf_tc_hook_create(&hook);
 	if (!err) {
-		opts.prog_fd = bpf_program__fd(skel->progs.out);
+		opts.prog_fd = bpf_program__fd(xq->door->progs.out);
 		err = bpf_tc_attach(&hook, &opts);
 	}
-	xdp_side__destroy(skel);
 	libbpf_set_print(old);
 	return err;
+}
+
+/* A door that a keeper has left who was killed, and that somebody keeps. Linux
+ * forgets a device that ends: what stands there is one of ours. */
+void xdp_side_forget(const struct xdp_prog *p, u32 queue)
+{
+	int index;
+
+	if (!bpf_map_lookup_elem(p->sides_fd, &queue, &index))
+		linux_link_delete(index);
 }
 
 static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
@@ -142,11 +175,12 @@ static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 		return index;
 	xq->side_index = index;
 	if (cfg->kin)
-		err = open_way_out(x, index);
+		err = open_way_out(x, xq, queue);
 	init_side(x, cfg, i, cfg->kin ? xq->side.fd : x->nic.large_fd);
-	return err ? err
-		   : bpf_map_update_elem(x->prog.sides_fd, &queue, &index,
-					 BPF_ANY);
+	if (err)
+		return err;
+	xdp_side_forget(&x->prog, queue);
+	return bpf_map_update_elem(x->prog.sides_fd, &queue, &index, BPF_ANY);
 }
 
 /* Nothing is registered, and calls are made all the time. */
@@ -172,9 +206,12 @@ int xdp_sides_open(struct xdp_nic *x, const struct nic_config *cfg)
 
 void xdp_sides_close(struct xdp_nic *x)
 {
-	for (u32 i = 0; i < x->nic.nqueues; i++)
+	for (u32 i = 0; i < x->nic.nqueues; i++) {
 		if (x->queues[i].side.fd > 0)
 			close(x->queues[i].side.fd);
+		xdp_side__destroy(x->queues[i].door);
+		x->queues[i].door = NULL;
+	}
 }
 
 void xdp_sides_delete(struct xdp_nic *x)

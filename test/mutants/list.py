@@ -1179,6 +1179,23 @@ DAEMON = [
     Mutant("a user's side door leads nowhere", "nic/xdp_side.c",
            "if (cfg->kin)\n\t\terr = open_way_out", "if (0)\n\t\terr = "
            "open_way_out", ["cpd_user"]),
+    Mutant("a user's way out stays when its keeper is killed",
+           "nic/xdp_side.bpf.c", "\tbpf_tail_call(skb, &door, 0);\n"
+           "\treturn DROP;", "\treturn is_too_long(skb) ? DROP : "
+           "bpf_redirect(to, 0);", ["t_xdp_steer"]),
+    Mutant("headers of a user's segments are not counted",
+           "nic/xdp_side.bpf.c",
+           "bpf_check_mtu(skb, to, &all, 0, BPF_MTU_CHK_SEGS) != 0",
+           "skb->gso_size > mtu + all", ["t_xdp_steer"]),
+    Mutant("a door that is left gets what is the next one's",
+           "nic/xdp_pair.c", "\t\txdp_side_forget(p, queue);\n", "",
+           ["t_xdp_steer"]),
+    Mutant("a door that is left stays behind the next one",
+           "nic/xdp_side.c", "\txdp_side_forget(&x->prog, queue);\n", "",
+           ["t_xdp_steer"]),
+    Mutant("a door that is left is everybody's", "nic/xdp_side.c",
+           " ||\n\t    ioctl(*fd, TUNSETOWNER, geteuid())", "",
+           ["t_xdp_steer"]),
     Mutant("a user keeps a side door", "nic/xdp_pass.c",
            "xdp_sides_delete(x);", ";", ["cpd_user"]),
     Mutant("who has not asked for it is a successor", "cp/daemon/claim.c",

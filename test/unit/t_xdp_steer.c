@@ -7,7 +7,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_net.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +21,7 @@
 
 #include "net/pkt.h"
 #include "nic/xdp_nic.h"
+#include "xdp_side.skel.h"
 #include "xdp_steer.skel.h"
 
 enum { OUR_PORT = 7777, OTHER_PORT = 22, LEN = 128 };
@@ -588,6 +591,177 @@ static void test_firsts(void **state)
 	close_two(&t);
 }
 
+static bool is_there(int index)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname((u32)index, name);
+}
+
+/* Who may attach to it once it is kept, and its descriptor closed. */
+static int owner_of(int index)
+{
+	char name[IF_NAMESIZE], path[64], text[16] = "";
+	int fd;
+
+	assert_non_null(if_indextoname((u32)index, name));
+	snprintf(path, sizeof(path), "/sys/class/net/%s/owner", name);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return atoi(text);
+}
+
+/* Somebody keeps a device whose keeper was killed: who comes next beside the
+ * sockets ends it, or who has them then. */
+static void test_door_is_left(void **state)
+{
+	struct two t;
+	int index, left;
+
+	open_two(&t);
+	index = t.nic.queues->side_index;
+	left = dup(t.nic.queues->side.fd);
+	close_side(&t);
+	close(t.nic.nic.large_fd);
+	xdp_pair_leave(&t.heir);
+	assert_true(is_there(index));
+	assert_int_equal(owner_of(index), geteuid());
+	assert_int_equal(xdp_pair_enter(&t.heir, &t.prog, &t.cfg), 0);
+	assert_int_equal(xdp_sides_open(&t.nic, &t.cfg), 0);
+	assert_false(is_there(index));
+	close(left);
+	index = t.nic.queues->side_index;
+	left = dup(t.nic.queues->side.fd);
+	close_side(&t);
+	xdp_pair_leave(&t.heir);
+	xdp_pair_leave(&t.old);
+	assert_int_equal(xdp_pair_enter(&t.old, &t.prog, &t.cfg), 0);
+	assert_true(is_there(index));
+	assert_int_equal(xdp_pair_ready(&t.old, &t.prog, &t.cfg), 0);
+	assert_false(is_there(index));
+	close(left);
+	close_two(&t);
+}
+
+/* ---- a user's way out of a side door */
+
+enum {
+	REDIRECTED = 7, /* TC_ACT_REDIRECT */
+	DROPPED = 2,	/* TC_ACT_SHOT */
+	VNET_LEN = sizeof(struct virtio_net_hdr),
+};
+
+static u32 leaves(int prog, u32 len)
+{
+	static const u8 packet[4000];
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = packet,
+		    .data_size_in = len, .repeat = 1);
+
+	assert_int_equal(bpf_prog_test_run_opts(prog, &o), 0);
+	return o.retval;
+}
+
+/* Packets that come by @fd, the longest of which is *@longest; not what Linux
+ * says itself, by IPv6. */
+static u32 come_by(int fd, u32 *longest)
+{
+	u8 got[VNET_LEN + 4000];
+	u32 n = 0;
+	ssize_t len;
+
+	*longest = 0;
+	while ((len = read(fd, got, sizeof(got))) > 0) {
+		const struct eth_hdr *eth = (void *)(got + VNET_LEN);
+
+		if (eth->type.raw != be16(ETH_TYPE_IPV4).raw)
+			continue;
+		n++;
+		*longest = max(*longest, (u32)len - VNET_LEN - ETH_LEN);
+	}
+	return n;
+}
+
+/* Of TCP, with two segments of @payload bytes. */
+static void write_two(int fd, u16 payload)
+{
+	static u8 packet[VNET_LEN + 4000];
+	struct virtio_net_hdr *v = (void *)packet;
+	struct eth_hdr *eth = (void *)(packet + VNET_LEN);
+	struct ipv4_hdr *ip = (void *)(eth + 1);
+	struct tcp_hdr *tcp = (void *)(ip + 1);
+	const u32 len = IPV4_LEN + sizeof(*tcp) + 2 * payload;
+
+	*v = (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = payload,
+		.hdr_len = ETH_LEN + IPV4_LEN + sizeof(*tcp),
+		.csum_start = ETH_LEN + IPV4_LEN,
+		.csum_offset = offsetof(struct tcp_hdr, cksum),
+	};
+	eth->type = be16(ETH_TYPE_IPV4);
+	*ip = (struct ipv4_hdr){ .ver_ihl = 0x45,
+				 .len = be16((u16)len),
+				 .ttl = 64,
+				 .proto = IP_PROTO_TCP,
+				 .src = own,
+				 .dst = other };
+	tcp->off = 0x50;
+	assert_int_equal(write(fd, packet, VNET_LEN + ETH_LEN + len),
+			 VNET_LEN + ETH_LEN + len);
+}
+
+/* To another device, which stands for the interface. Of what is of several
+ * segments each has headers. */
+static void test_way_out(void **state)
+{
+	struct two t;
+	struct xdp_nic user;
+	struct nic_config cfg;
+	u32 longest;
+	int fd, out;
+
+	open_two(&t);
+	fd = t.nic.nic.fd[0];
+	cfg = t.cfg;
+	cfg.first_queue = cfg.kin = 1;
+	user = t.nic;
+	user.index = t.nic.queues->side_index;
+	user.queues = aligned_alloc(NIC_PAGE, sizeof(*user.queues));
+	assert_non_null(user.queues);
+	memset(user.queues, 0, sizeof(*user.queues));
+	assert_int_equal(xdp_sides_open(&user, &cfg), 0);
+	come_by(fd, &longest);
+	write_two(user.nic.fd[0], 1460);
+	assert_int_equal(come_by(fd, &longest), 2);
+	assert_int_equal(longest, 1500);
+	write_two(user.nic.fd[0], 1461);
+	assert_int_equal(come_by(fd, &longest), 0);
+	out = bpf_program__fd(user.queues->door->progs.out);
+	assert_int_equal(leaves(out, ETH_LEN + 1500), REDIRECTED);
+	assert_int_equal(leaves(out, ETH_LEN + 1501), DROPPED);
+	xdp_sides_close(&user);
+	free(user.queues);
+	close_two(&t);
+}
+
+/* It ends with its keeper, though the device, and so the program, is kept. */
+static void test_way_out_ends(void **state)
+{
+	struct xdp_side *side;
+	int prog;
+
+	assert_int_equal(xdp_side_load(&side, 1, 1500, 0), 0);
+	prog = dup(bpf_program__fd(side->progs.out));
+	assert_int_equal(leaves(prog, 100), REDIRECTED);
+	xdp_side__destroy(side);
+	for (u32 i = 0; i < 500 && leaves(prog, 100) != DROPPED; i++)
+		usleep(10000);
+	assert_int_equal(leaves(prog, 100), DROPPED);
+	close(prog);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -609,6 +783,9 @@ int main(void)
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_the_last),
 		cmocka_unit_test(test_firsts),
+		cmocka_unit_test(test_door_is_left),
+		cmocka_unit_test(test_way_out),
+		cmocka_unit_test(test_way_out_ends),
 	};
 	int failed;
 
