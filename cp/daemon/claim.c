@@ -90,8 +90,9 @@ static bool same_queues(const struct claim *a, const struct claim *b)
  * To join it changes no address of Linux's. */
 static bool succeeds(const struct claim *c, const struct claim *o)
 {
-	return c->heir && c->owner && o->owner && !strcmp(c->owner, o->owner) &&
-	       same_rule(c->name, o->name) && divided(c->conf, o->conf) &&
+	return c->may_succeed && c->owner && o->owner &&
+	       !strcmp(c->owner, o->owner) && same_rule(c->name, o->name) &&
+	       divided(c->conf, o->conf) &&
 	       !strcmp(c->conf->nic, o->conf->nic) && same_queues(c, o);
 }
 

@@ -17,7 +17,7 @@ struct claim {
 	u64 memory;
 	const char *owner; /* of what a rule has granted, RULE-N; else NULL */
 	bool ends;	   /* ... and is given back about now */
-	bool heir;	   /* ... and may be another one's successor */
+	bool may_succeed;  /* ... and may be another one's successor */
 };
 
 struct claim_limits {

@@ -118,11 +118,11 @@ struct plane {
 	struct plane_conf *conf; /* as declared now */
 	bool declared;		 /* false: no longer */
 	bool wanted;
-	bool held;    /* stopped by somebody: not started by itself */
-	bool marked;  /* ... and there is a NAME.down that says so */
-	bool again;   /* stopped to be started */
-	bool granted; /* a user's: grant.c */
-	bool heir;    /* ... who wants it to succeed another one */
+	bool held;	  /* stopped by somebody: not started by itself */
+	bool marked;	  /* ... and there is a NAME.down that says so */
+	bool again;	  /* stopped to be started */
+	bool granted;	  /* a user's: grant.c */
+	bool may_succeed; /* ... who wants it to succeed another one */
 	enum plane_state state;
 	char why[256]; /* what went wrong last */
 

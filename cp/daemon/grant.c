@@ -177,7 +177,7 @@ static int claim_queues(struct cpd *c, struct plane *p, const struct rule *r)
 	snprintf(p->why, sizeof(p->why), "%s has no queues for %u cores",
 		 r->name, p->conf->max_cores);
 	p->conf->ix.nic_shared = true;
-	if (p->heir && !claim_successor(c, p, r))
+	if (p->may_succeed && !claim_successor(c, p, r))
 		return 0;
 	for (u32 q = 0; q < 64 && err; q++)
 		err = claim_from(c, p, r, q);
@@ -228,7 +228,7 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 	p->granted = true;
 	p->conf->ix = w->conf;
 	p->conf->ix.nic_queue = 0;
-	p->heir = w->conf.nic_shared;
+	p->may_succeed = w->conf.nic_shared;
 	p->conf->min_cores = p->conf->max_cores = w->threads;
 	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
 	if (!err)

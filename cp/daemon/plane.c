@@ -199,7 +199,7 @@ static struct claim claim_of(const struct plane *p)
 		.memory = p->memory,
 		.owner = p->granted ? p->conf->owner : NULL,
 		.ends = p->granted && grant_ends(p),
-		.heir = p->heir,
+		.may_succeed = p->may_succeed,
 	};
 }
 

@@ -1199,7 +1199,7 @@ DAEMON = [
     Mutant("a user keeps a side door", "nic/xdp_pass.c",
            "xdp_sides_delete(x);", ";", ["cpd_user"]),
     Mutant("who has not asked for it is a successor", "cp/daemon/claim.c",
-           "return c->heir && ", "return ", ["t_cpd"]),
+           "return c->may_succeed && ", "return ", ["t_cpd"]),
     Mutant("a successor has other queues", "cp/daemon/claim.c",
            "!strcmp(c->conf->nic, o->conf->nic) && same_queues(c, o);",
            "!strcmp(c->conf->nic, o->conf->nic);", ["t_cpd"]),

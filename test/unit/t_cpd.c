@@ -399,10 +399,10 @@ static void queues_are_a_pair_s(void **state)
 	b = a;
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), 0);
 	assert_int_equal(claim_check(&c, o, 2, &l, &e), -EBUSY);
-	c.heir = false; /* who has not asked for it */
+	c.may_succeed = false; /* who has not asked for it */
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 	assert_string_equal(e.text, "port 80 of xdp:a is r-1's (process 7)");
-	c.heir = true;
+	c.may_succeed = true;
 	c.threads = 2;
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
 	c.threads = 1;
