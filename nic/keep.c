@@ -138,24 +138,12 @@ static int open_tap(struct keep *k, char *why)
 	return err;
 }
 
-static int open_xdp(struct keep *k, const struct keep_request *q,
-		    const int *fds, char *why)
+static int open_sockets(struct keep *k, const struct keep_request *q,
+			const int *fds, char *why)
 {
 	struct nic_config cfg = k->cfg;
-	int err = k->sockets != NONE
-			  ? nic_fail(-EPROTO, why, NIC_WHY, "not now")
-			  : check_memory(k, q, fds, why);
+	int err;
 
-	if (err)
-		return err;
-	if (!k->nic)
-		err = xdp_pass_open(&k->cfg, &k->nic, why, NIC_WHY);
-	if (!err && xdp_pass_beside(k->nic)) {
-		k->sockets = BESIDE;
-		return 0;
-	}
-	if (err)
-		return err;
 	cfg.umem = map_memory(q, fds);
 	cfg.frames_len = q->len[0];
 	cfg.umem_len = q->len[0] + q->len[1];
@@ -167,6 +155,23 @@ static int open_xdp(struct keep *k, const struct keep_request *q,
 	if (!err)
 		k->sockets = PASSED;
 	return err;
+}
+
+static int open_xdp(struct keep *k, const struct keep_request *q,
+		    const int *fds, char *why)
+{
+	int err = k->sockets != NONE
+			  ? nic_fail(-EPROTO, why, NIC_WHY, "not now")
+			  : check_memory(k, q, fds, why);
+
+	if (!err && !k->nic)
+		err = xdp_pass_open(&k->cfg, &k->nic, why, NIC_WHY);
+	if (err)
+		return err;
+	if (!xdp_pass_beside(k->nic))
+		return open_sockets(k, q, fds, why);
+	k->sockets = BESIDE;
+	return 0;
 }
 
 static int bind_xdp(struct keep *k, char *why)

@@ -117,6 +117,10 @@ int grant_ask(int fd, enum keep_what what, const struct nic_config *cfg,
 	      struct keep_reply *reply, int *fds, u32 most, char *why,
 	      size_t why_len);
 
+/* ... of @nic, which has been opened, with @n descriptors. 0 or -errno. */
+int grant_say(struct nic *nic, const struct keep_request *q, const int *fds,
+	      u32 n, struct keep_reply *reply);
+
 /* nic_open() with cfg->grant_fd. */
 int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	       size_t why_len);
@@ -132,9 +136,9 @@ bool grant_changed(const struct nic *nic);
 int grant_ask_cores(struct nic *nic, u32 cores, const struct keep_load *load,
 		    u32 threads, struct keep_reply *reply);
 
-/* What FLOWS is about: the dataplane's memory, which the keeper reads by
- * read(), since it may shrink what it has; whole pages, the table from the
- * second on. */
+/* What FLOWS is about: the dataplane's memory; whole pages, the table from the
+ * second on. The keeper reads it by read(): a page that the dataplane gives
+ * back would come anew for who has it mapped, at the keeper's cost. */
 struct keep_table {
 	u64 serving; /* a bit for each thread: it listens */
 	u32 heir;    /* struct flows: always the other place, so that all stand

@@ -41,21 +41,37 @@ int grant_ask(int fd, enum keep_what what, const struct nic_config *cfg,
 			reply->why);
 }
 
+static int say(struct nic *nic, const struct keep_request *q, const int *fds,
+	       u32 n, struct keep_reply *reply)
+{
+	int err = keep_send(nic->kept.fd, q, sizeof(*q), fds, n);
+
+	if (!err)
+		err = keep_receive(nic->kept.fd, reply, sizeof(*reply), NULL,
+				   0);
+	return err ? err : reply->err;
+}
+
+int grant_say(struct nic *nic, const struct keep_request *q, const int *fds,
+	      u32 n, struct keep_reply *reply)
+{
+	int err;
+
+	pthread_mutex_lock(&nic->kept.asking);
+	err = say(nic, q, fds, n, reply);
+	pthread_mutex_unlock(&nic->kept.asking);
+	return err;
+}
+
 /* The keeper does it. */
 static int set_groups(struct nic *nic)
 {
 	struct keep_request q = { .version = KEEP_VERSION,
 				  .what = KEEP_GROUPS };
 	struct keep_reply r;
-	int err;
 
 	memcpy(q.group_owner, nic->group_owner, sizeof(q.group_owner));
-	pthread_mutex_lock(&nic->kept.asking);
-	err = keep_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
-	if (!err)
-		err = keep_receive(nic->kept.fd, &r, sizeof(r), NULL, 0);
-	pthread_mutex_unlock(&nic->kept.asking);
-	return err ? err : r.err;
+	return grant_say(nic, &q, NULL, 0, &r);
 }
 
 int grant_ask_cores(struct nic *nic, u32 cores, const struct keep_load *load,
@@ -70,12 +86,9 @@ int grant_ask_cores(struct nic *nic, u32 cores, const struct keep_load *load,
 	/* Between two lives: who waits here answers nobody else. */
 	if (pthread_mutex_trylock(&nic->kept.asking))
 		return -EBUSY;
-	err = keep_send(nic->kept.fd, &q, sizeof(q), NULL, 0);
-	if (!err)
-		err = keep_receive(nic->kept.fd, reply, sizeof(*reply), NULL,
-				   0);
+	err = say(nic, &q, NULL, 0, reply);
 	pthread_mutex_unlock(&nic->kept.asking);
-	return err ? err : reply->err;
+	return err;
 }
 
 static int take(const struct nic_config *cfg, const struct keep_reply *r,

@@ -24,19 +24,6 @@ static void serves(struct nic *nic, u32 i)
 			  __ATOMIC_RELEASE);
 }
 
-static int ask(struct nic *nic, const struct keep_request *q, int *fd, u32 n,
-	       struct keep_reply *r)
-{
-	int err;
-
-	pthread_mutex_lock(&nic->kept.asking);
-	err = keep_send(nic->kept.fd, q, sizeof(*q), fd, n);
-	if (!err)
-		err = keep_receive(nic->kept.fd, r, sizeof(*r), NULL, 0);
-	pthread_mutex_unlock(&nic->kept.asking);
-	return err ? err : r->err;
-}
-
 static u32 pass(struct nic *nic, bool back)
 {
 	const struct keep_request q = { .version = KEEP_VERSION,
@@ -44,7 +31,7 @@ static u32 pass(struct nic *nic, bool back)
 					.back = back };
 	struct keep_reply r;
 
-	return ask(nic, &q, NULL, 0, &r) ? 0 : r.successor;
+	return grant_say(nic, &q, NULL, 0, &r) ? 0 : r.successor;
 }
 
 /* Of a fixed length, which the keeper insists on. */
@@ -95,7 +82,7 @@ int grant_take_flows(struct nic *nic, const struct keep_reply *r, char *why,
 
 	if (fd >= 0) {
 		describe(nic, r);
-		err = ask(nic, &q, &fd, 1, &answer);
+		err = grant_say(nic, &q, &fd, 1, &answer);
 		close(fd);
 	}
 	return err ? nic_fail(err, why, why_len,
