@@ -303,6 +303,21 @@ def limited(lab, server):
         check("... and with it the connection", ended)
 
 
+def given_back(bed, server, heir):
+    """As it was given: what the successor has meanwhile is not cut."""
+    talk = Talk(SERVER4)
+    drain(bed.lab, heir, "--keep", "--timeout", "300ms").wait(40)
+    before = total(server, "tcp_passive_opens"), talk.bytes
+    check("the successor is drained: they are taken back", drain(
+        bed.lab, server, "--back").wait(20) == 0 and served() and
+        total(server, "tcp_passive_opens") > before[0])
+    check("... and what it has goes on", wait_for(
+        lambda: talk.bytes > before[1] + 9 * len(PIECE)), talk.error)
+    all_end([talk])
+    check("... and given to it again",
+          drain(bed.lab, heir, "--back").wait(20) == 0 and served())
+
+
 def killed(bed, server):
     """Either of the two, at any time: there is the other one."""
     heir = start(bed)
@@ -319,6 +334,7 @@ def killed(bed, server):
     check("new connections are the successor's", wait_for(
         lambda: served() and total(heir, "tcp_passive_opens") > 0))
     command.wait(40)
+    given_back(bed, server, heir)
     heir.kill()
     heir.wait()
     check("... who is killed: they can be taken back",
