@@ -336,7 +336,14 @@ void host_shared_text(const struct host_thread *t, char *line, size_t len)
 		 t->index, t->core);
 }
 
-/* Once. Whoever runs an application inline has nobody else to hear of it. */
+/* Whoever runs an application inline has nobody else to hear of it. */
+static void say(struct host *h, const char *text)
+{
+	log_add(&h->log, text);
+	fputs(text, stderr);
+}
+
+/* Once. */
 static void tell_shared(struct host_thread *t)
 {
 	char line[HOST_LINE];
@@ -347,19 +354,16 @@ static void tell_shared(struct host_thread *t)
 		return;
 	}
 	host_shared_text(t, line, sizeof(line));
-	log_add(&t->host->log, line);
-	fputs(line, stderr);
+	say(t->host, line);
 }
 
-/* Whoever runs an application inline has nobody else to hear of it. */
 static void look_at_link(struct host *h)
 {
 	const char *news = host_link_news(h);
 
 	if (!news)
 		return;
-	log_add(&h->log, news);
-	fputs(news, stderr);
+	say(h, news);
 	if (h->link.state == NIC_GONE)
 		host_stop();
 }
