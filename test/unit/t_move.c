@@ -848,6 +848,19 @@ static void busy_queue(void **state)
 	world_end(w);
 }
 
+static void knock_at(struct world *w, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		struct ix_call *c = call(&w->client, IX_CONNECT, i);
+
+		w->clients[i] = (struct end){ .used = true, .total = 1000 };
+		c->ip = addr_of_ipv4(be32(LAB_IP(1)));
+		c->port = PORT;
+		c->cookie = i;
+	}
+	steps(w, 200);
+}
+
 static void no_room(void **state)
 {
 	struct tcp_conf tcp = tcp_conf;
@@ -857,15 +870,7 @@ static void no_room(void **state)
 	tcp.max_conns = 80; /* per thread */
 	w = world_new(2, &tcp);
 	w->conf.net.tcp.max_conns = 80;
-	for (u32 i = 0; i < n / 2; i++) { /* the client has as few */
-		struct ix_call *c = call(&w->client, IX_CONNECT, i);
-
-		w->clients[i] = (struct end){ .used = true, .total = 1000 };
-		c->ip = addr_of_ipv4(be32(LAB_IP(1)));
-		c->port = PORT;
-		c->cookie = i;
-	}
-	steps(w, 100);
+	knock_at(w, n / 2); /* the client has as few */
 	/* Thread 1 is full but for a few. */
 	dp_of(w, 1)->net.tcp.set_aside = 0;
 	while (tcp_slots_free(&dp_of(w, 1)->net.tcp, &w->conf.net.tcp) > 5)
@@ -996,19 +1001,6 @@ static void tells_all(void **state)
 		assert_int_not_equal(w->servers[i].thread, 0);
 	await_moves(w);
 	end_all(w, CONNS);
-}
-
-static void knock_at(struct world *w, u32 n)
-{
-	for (u32 i = 0; i < n; i++) {
-		struct ix_call *c = call(&w->client, IX_CONNECT, i);
-
-		w->clients[i] = (struct end){ .used = true, .total = 1000 };
-		c->ip = addr_of_ipv4(be32(LAB_IP(1)));
-		c->port = PORT;
-		c->cookie = i;
-	}
-	steps(w, 200);
 }
 
 /* A knock is answered when all others have been told: it is told as well,
