@@ -23,9 +23,7 @@
  * two segments behind it, never costs a timeout.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pair.h"
 
@@ -245,26 +243,17 @@ static bool try_seed(u64 seed, bool verbose, struct outcome *o)
 
 int main(int argc, char **argv)
 {
-	u64 count = 1, first, lost = 0;
-	bool verbose = false, ok = true;
+	struct pair_seeds s;
 	double most = 0;
-	int opt;
+	bool ok = true;
+	u64 lost = 0;
 
-	while ((opt = getopt(argc, argv, "vn:")) != -1) {
-		if (opt == 'v')
-			verbose = true;
-		else if (opt == 'n')
-			count = strtoull(optarg, NULL, 0);
-		else
-			return 2;
-	}
-	if (optind + 1 != argc)
+	if (!pair_seeds(&s, argc, argv))
 		return 2;
-	first = strtoull(argv[optind], NULL, 0);
-	for (u64 seed = first; seed < first + count; seed++) {
+	for (u64 seed = s.first; seed < s.first + s.count; seed++) {
 		struct outcome o = { 0 };
 
-		if (!try_seed(seed, verbose, &o)) {
+		if (!try_seed(seed, s.verbose, &o)) {
 			printf("seed %llu: %u lost, which cost %.1f units of "
 			       "%u, and %llu timeouts\n",
 			       (unsigned long long)seed, o.lost, o.units,
@@ -277,6 +266,7 @@ int main(int argc, char **argv)
 	}
 	printf("%llu streams, %llu segments lost; at most %.0f %% of what they "
 	       "may cost\n",
-	       (unsigned long long)count, (unsigned long long)lost, 100 * most);
+	       (unsigned long long)s.count, (unsigned long long)lost,
+	       100 * most);
 	return !ok;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/panic.h"
 
@@ -412,4 +413,23 @@ bool pair_run(const struct pair_conf *conf, u64 limit_ns,
 	close_ends(p);
 	free(p);
 	return ok;
+}
+
+bool pair_seeds(struct pair_seeds *s, int argc, char **argv)
+{
+	int opt;
+
+	*s = (struct pair_seeds){ .count = 1 };
+	while ((opt = getopt(argc, argv, "vn:")) != -1) {
+		if (opt == 'v')
+			s->verbose = true;
+		else if (opt == 'n')
+			s->count = strtoull(optarg, NULL, 0);
+		else
+			return false;
+	}
+	if (optind + 1 != argc)
+		return false;
+	s->first = strtoull(argv[optind], NULL, 0);
+	return true;
 }

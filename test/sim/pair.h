@@ -53,4 +53,13 @@ struct pair_result {
 bool pair_run(const struct pair_conf *conf, u64 limit_ns,
 	      struct pair_result *result);
 
+/* What a program of streams is to do: [-v] [-n COUNT] FIRST. */
+struct pair_seeds {
+	u64 first, count;
+	bool verbose;
+};
+
+/* False: that is not what @argv says. */
+bool pair_seeds(struct pair_seeds *s, int argc, char **argv);
+
 #endif

@@ -20,8 +20,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "pair.h"
 
@@ -363,23 +361,13 @@ static bool try_seed(u64 seed, bool verbose)
 
 int main(int argc, char **argv)
 {
-	bool verbose = false, ok = true;
-	u64 count = 1, first;
-	int opt;
+	struct pair_seeds s;
+	bool ok = true;
 
-	while ((opt = getopt(argc, argv, "vn:")) != -1) {
-		if (opt == 'v')
-			verbose = true;
-		else if (opt == 'n')
-			count = strtoull(optarg, NULL, 0);
-		else
-			return 2;
-	}
-	if (optind + 1 != argc)
+	if (!pair_seeds(&s, argc, argv))
 		return 2;
-	first = strtoull(argv[optind], NULL, 0);
-	for (u64 seed = first; seed < first + count; seed++)
-		ok &= try_seed(seed, verbose);
-	printf("%llu streams\n", (unsigned long long)count);
+	for (u64 i = 0; i < s.count; i++)
+		ok &= try_seed(s.first + i, s.verbose);
+	printf("%llu streams\n", (unsigned long long)s.count);
 	return !ok;
 }
