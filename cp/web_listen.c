@@ -2,6 +2,8 @@
 /* Where the HTTP server listens. */
 #include "cp/web.h"
 
+#include "cp/number.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,6 +12,14 @@
 #include <unistd.h>
 
 enum { WEB_BACKLOG = 64 };
+
+/* The C library takes any number for a port, and 16 bits of it. */
+static bool is_port(const char *text)
+{
+	u64 n;
+
+	return number_in(text, 0, 65535, &n);
+}
 
 /* ADDRESS:PORT to its parts, an IPv6 address without its brackets. */
 static bool split(const char *listen, char *host, size_t len, const char **port)
@@ -23,7 +33,7 @@ static bool split(const char *listen, char *host, size_t len, const char **port)
 	} else if (memchr(listen, ':', n)) {
 		return false;
 	}
-	if (!n || n >= len || !colon[1])
+	if (!n || n >= len || !is_port(colon + 1))
 		return false;
 	memcpy(host, listen, n);
 	host[n] = 0;

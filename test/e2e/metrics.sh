@@ -91,6 +91,8 @@ ok "no address" exits 2 "nowhere:1 is no address" \
 	"$ix" metrics --listen nowhere:1
 ok "no port" exits 2 "127.0.0.1 is no address" \
 	"$ix" metrics --listen 127.0.0.1
+ok "a port beyond the last" exits 2 "127.0.0.1:65536 is no address" \
+	timeout 10 "$ix" metrics --listen 127.0.0.1:65536
 ok "not numeric: IPv6 without brackets" exits 2 "::1:0 is no address" \
 	"$ix" metrics --listen ::1:0
 ok "taken" exits 1 "Address already in use" \
