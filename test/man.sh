@@ -54,6 +54,8 @@ for page in "${!pages[@]}"; do
 	said=$(groff -ww -mandoc -Tutf8 -z "${pages[$page]}" 2>&1)
 	[ -z "$said" ] || fail "$page: $said"
 	text "$page" | grep -n '@[A-Z]*@' && fail "$page: not filled in"
+	text "$page" | grep -nE '\{"[a-z]+": [a-z]+[,}]' &&
+		fail "$page: JSON has lost its quotes"
 	# Others of ours that it refers to.
 	while read -r _ name section _; do
 		[ "${pages[$name.$section]:-}" ] ||
