@@ -30,7 +30,7 @@
 	X(sleeps, "times the thread blocked when idle")                    \
 	X(spins_cut, "blocked without spinning: others want the core")     \
 	X(idle_ns, "time spent idle, ns")                                  \
-	X(busy_ns, "time spent otherwise, ns: brought up before a sleep")  \
+	X(busy_ns, "time spent otherwise, told before each sleep, ns")     \
 	X(asleep, "gauge: 1 while the thread blocks")                      \
 	X(app_overruns, "application kept the core past its time limit")   \
 	X(exits, "domain vm: exits from the guest that it asked for")      \
