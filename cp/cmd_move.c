@@ -85,7 +85,7 @@ static void print_threads(const cJSON *threads)
 
 static cJSON *request(const struct options *o)
 {
-	cJSON *r = ctl_request(o->verb->name);
+	cJSON *r = ctl_request(o->numbers ? o->verb->name : "groups");
 
 	for (int i = 0; i < o->numbers; i++)
 		cJSON_AddNumberToObject(r, o->verb->keys[i],

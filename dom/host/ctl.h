@@ -118,7 +118,7 @@ void ctl_capture_gone(void *ctl, u64 id);
 ctl_fn ctl_about, ctl_log, ctl_list_verbs, ctl_flows, ctl_get, ctl_set,
 	ctl_capture;
 /* ctl_move.c */
-ctl_fn ctl_move, ctl_cores, ctl_park;
+ctl_fn ctl_groups, ctl_move, ctl_cores, ctl_park;
 /* ctl_drain.c */
 ctl_fn ctl_drain;
 

@@ -100,13 +100,20 @@ int ctl_move(struct ctl_request *r)
 	return tell(r, host_move(r->host, (u32)from, (u32)to, &g));
 }
 
+int ctl_groups(struct ctl_request *r)
+{
+	return tell(r, 0);
+}
+
 int ctl_cores(struct ctl_request *r)
 {
 	u64 n;
 
 	if (!ctl_number(r, "n", 1, r->host->nthreads, 0, &n))
 		return -EINVAL;
-	return tell(r, n ? host_cores(r->host, (u32)n) : 0);
+	if (!n)
+		return ctl_refuse(r, -EINVAL, "n: how many");
+	return tell(r, host_cores(r->host, (u32)n));
 }
 
 int ctl_park(struct ctl_request *r)

@@ -18,6 +18,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "set", true, "settings ", ctl_set },
 	{ "capture", true, "snap bytes ", ctl_capture },
 	{ "move", true, "from to groups ", ctl_move },
+	{ "groups", false, "", ctl_groups },
 	{ "cores", true, "n ", ctl_cores },
 	{ "park", true, "thread parked ", ctl_park },
 	{ "drain", true, "drains ", ctl_drain },

@@ -165,10 +165,18 @@ def flood(path):
 
 
 def changes(path):
-    refused = ask(path, {"do": "set", "settings": {"batch": "1"}})
-    about = ask(path, {"do": "about"})
-    return bool(refused and "only root" in refused.get("error", "") and
-                about and about["may_change"] is False)
+    """What may not be asked is refused, what may is told."""
+    refused = [ask(path, r) for r in (
+        {"do": "set", "settings": {"batch": "1"}}, {"do": "capture"},
+        {"do": "move", "from": 0, "to": 0}, {"do": "cores", "n": 1},
+        {"do": "park", "thread": 0}, {"do": "drain", "drains": True},
+        {"do": "drain"})]
+    told = [ask(path, {"do": what}) for what in (
+        "about", "verbs", "log", "flows", "get", "groups")]
+    return (all(r and "only root" in r.get("error", "") for r in refused) and
+            all(t and t.get("ok") for t in told) and
+            told[0]["may_change"] is False and
+            len(refused) - 1 == sum(told[1]["verbs"].values()))
 
 
 def hostile(args):

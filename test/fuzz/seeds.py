@@ -520,6 +520,9 @@ def ctl():
         "set_start": '{"do":"set","settings":{"mtu":"1400"}}',
         "set_wrong": '{"do":"set","settings":{"bath":"7","tcp.snd_buf":[]}}',
         "set_fits": '{"do":"set","settings":{"tcp.rto_max":"1ms"}}',
+        "groups": '{"do":"groups"}', "cores": '{"do":"cores","n":1}',
+        "move": '{"do":"move","from":0,"to":1,"groups":"0-7,12"}',
+        "park": '{"do":"park","thread":1,"parked":false}',
         "number": '{"do":"flows","thread":1e300}',
         "deep": "[" * 2000, "deep_in": '{"do":' + '{"a":' * 700,
         "text": '{"do":"\\u0000\\ud83d\\ude00"}', "other": '{"do":"frob","a":1}',
@@ -599,7 +602,8 @@ def main():
                 data = bytes((len(data) % 50, 128 if "two" in name else 7)
                              ) + data
             elif target == ctl:
-                data = bytes(("set" in name,)) + data
+                trusted = name.startswith(("set", "move", "cores", "park"))
+                data = bytes((trusted,)) + data
             elif target not in (tcpopt, grant):
                 data = bytes((i % 2 * GATHER,)) + data
             with open(os.path.join(folder, name), "wb") as f:
