@@ -219,6 +219,7 @@ static bool parse_time(const char *text, u32 *ms)
 {
 	static const struct setting timeout = { .name = "timeout",
 						.size = sizeof(*ms),
+						.type = CONF_DURATION,
 						.max = UINT32_MAX,
 						.arg = "ms" };
 	struct conf_err e;

@@ -23,12 +23,22 @@ static bool any_nonzero(const struct statfile_found *f, int n,
 	return false;
 }
 
+static bool has_batches(const struct statfile_found *f)
+{
+	for (int i = 0; i < IX_BATCH_BUCKETS; i++)
+		if (f->page.stat.rx_batch[i])
+			return true;
+	return false;
+}
+
 /* Buckets of the batch sizes: "1-1: 5, 2-3: 7". */
 static void print_batches(const struct statfile_found *f)
 {
 	const char *comma = "";
 
-	printf("  packets per iteration:");
+	if (!has_batches(f))
+		return;
+	printf("  packets per iteration of thread %u:", f->thread);
 	for (int i = 0; i < IX_BATCH_BUCKETS; i++) {
 		u64 n = f->page.stat.rx_batch[i];
 

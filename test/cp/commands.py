@@ -9,6 +9,7 @@ from Linux; each of its domains that can be had everywhere.
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -69,6 +70,10 @@ def look(ix, server, domain, peers):
           about["connections"] >= CONNS and about["runs"], about)
     check("ps of another name", ix("ps", "other") ==
           (1, "ix: no dataplane called other is running\n"))
+    out = ix("stat")[1]
+    check("stat: whose batches are whose, and none where nothing came",
+          0 < len(re.findall(r"per iteration of thread [01]: \d+-", out)) ==
+          out.count("per iteration"), out)
     flows = ix.json("flows", "--state", "established")
     check("flows: all connections of Linux", ports(flows) >= mine,
           f"({len(flows or [])})")
@@ -167,6 +172,9 @@ def drained(ix):
           not told["ended"] and told["left"] >= CONNS and
           told["connections"] >= told["left"] and told["ms"] < 10000 and
           told["unanswered"] == 0 and "successor" not in told, out)
+    check("drain: no time", ix("drain", "--timeout", "x")[0] == 2 and
+          "such as 50ms" in ix("drain", "--timeout", "x")[1],
+          ix("drain", "--timeout", "x"))
     told = ix.json("drain", "--back")
     check("drain --back --json", told and not told["drains"] and
           not told["ended"] and told["left"] >= CONNS, told)
