@@ -222,8 +222,8 @@ int spawn(const struct cpd *c, struct plane *p);
 void spawn_file(const struct plane *p, const char *suffix, char out[64]);
 /* p->running to NAME.conf. 0 or -errno. */
 int spawn_write_settings(const struct cpd *c, const struct plane *p);
-/* The ix command. */
-void spawn_find_ix(const struct cpd *c, char out[PATH_MAX]);
+/* The ix command: its path, and 0, or -errno if it cannot be run. */
+int spawn_find_ix(const struct cpd *c, char out[PATH_MAX]);
 /* What NAME.conf says, to p->running. 0 or -errno. */
 int spawn_settings(const struct cpd *c, struct plane *p);
 /* NAME.program: to p->conf, if there is one and its owner may choose. */

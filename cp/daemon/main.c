@@ -207,6 +207,17 @@ static int open_socket(struct cpd *c)
 	return c->lines.fd < 0 ? fail(path, c->lines.fd) : 0;
 }
 
+/* Nothing could be started: better said at once than by each dataplane. */
+static int check_ix(const struct cpd *c)
+{
+	char ix[PATH_MAX];
+	int err = spawn_find_ix(c, ix);
+
+	if (err)
+		fprintf(stderr, "ixcpd: ix: %s: %s\n", ix, strerror(-err));
+	return err;
+}
+
 static int begin(struct cpd *c)
 {
 	struct conf_err e;
@@ -224,22 +235,27 @@ static int begin(struct cpd *c)
 		fprintf(stderr, "ixcpd: %s\n", e.text);
 		return err;
 	}
+	err = check_ix(c);
+	if (err)
+		return err;
 	spawn_find_all(c);
 	return open_socket(c);
 }
 
-static int check(const char *path)
+static int check(struct cpd *c)
 {
-	struct cpd_conf *conf;
 	struct conf_err e;
+	int err = cpd_conf_read(&c->conf, c->path, &e);
 
-	if (cpd_conf_read(&conf, path, &e)) {
+	if (err) {
 		fprintf(stderr, "ixcpd: %s\n", e.text);
 		return EXIT_USAGE;
 	}
-	printf("%s: ok, %u dataplanes\n", path, conf->nplanes);
-	cpd_conf_free(conf);
-	return 0;
+	err = check_ix(c);
+	if (!err)
+		printf("%s: ok, %u dataplanes\n", c->path, c->conf->nplanes);
+	cpd_conf_free(c->conf);
+	return err ? EXIT_USAGE : 0;
 }
 
 /* 0, or the exit status + 1. */
@@ -284,7 +300,7 @@ int main(int argc, char **argv)
 	if (status)
 		return status - 1;
 	if (only_check)
-		return check(c.path);
+		return check(&c);
 	if (begin(&c))
 		return EXIT_FAILURE;
 	loop(&c);

@@ -182,17 +182,26 @@ bool spawn_marked(const struct cpd *c, const struct plane *p)
 
 /* ---- the process */
 
-void spawn_find_ix(const struct cpd *c, char out[PATH_MAX])
+int spawn_find_ix(const struct cpd *c, char out[PATH_MAX])
 {
-	char own[PATH_MAX - 8];
+	/* Beside us, where things are installed, where they are built. */
+	static const char *const there[] = { "ix", "../bin/ix", "../ix" };
+	char own[PATH_MAX - 16], *dir;
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
 	if (c->conf->ix[0]) {
 		snprintf(out, PATH_MAX, "%s", c->conf->ix);
-		return;
+		return access(out, X_OK) ? -errno : 0;
 	}
 	own[n < 0 ? 0 : n] = 0;
-	snprintf(out, PATH_MAX, "%s/ix", dirname(own));
+	dir = dirname(own);
+	for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
+		snprintf(out, PATH_MAX, "%s/%s", dir, there[i]);
+		if (!access(out, X_OK))
+			return 0;
+	}
+	snprintf(out, PATH_MAX, "%s/%s", dir, there[0]);
+	return -ENOENT;
 }
 
 /* In the child. Signals of ours are not its. */

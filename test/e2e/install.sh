@@ -32,17 +32,18 @@ all_below() {
 }
 
 present() {
-	for f in bin/{ix,ixload,ix-echo,ix-kv,ix-pingpong} \
+	for f in bin/{ix,ixload,ix-echo,ix-kv,ix-pingpong} sbin/ixcpd \
+		lib/systemd/system/ixcpd.service \
 		include/ix/{ix,ixev,abi,capture,dom,mempool,sendq,stat}.h \
 		include/ix-compat/{ix.h,ixev.h,ix/stddef.h} \
 		"$libdir"/{libix.so,libix.so.0} \
 		"$libdir"/ix/{libix-{inline,process}.so,ix-metrics,ix-pcap,ix-top} \
 		"$libdir"/pkgconfig/{ix,ix-compat}.pc \
-		share/man/man1/{ix,ix-{run,ps,stat,metrics,top,flows,set,log,move,cores,park,pcap},ixload}.1 \
+		share/man/man1/{ix,ix-{run,ps,stat,metrics,top,flows,set,log,move,cores,park,drain,pcap},ixload}.1 \
 		share/bash-completion/completions/ix \
 		share/ix/{ix.rules.yml,grafana-ix.json} \
-		share/man/man3/{ix,ixev}.3 share/man/man5/ix.conf.5 \
-		share/man/man7/ix_abi.7 \
+		share/man/man3/{ix,ixev}.3 share/man/man5/{ix,ixcpd}.conf.5 \
+		share/man/man7/ix_abi.7 share/man/man8/ixcpd.8 \
 		share/doc/ix/examples/{echo.c,echo_ix.c,http.c,proxy.c,udp.c,clock.cc}
 	do
 		[ -e "$root/$f" ] || {
@@ -129,6 +130,35 @@ ends() {
 	stop_server
 }
 
+# As the unit starts it, except for its directories.
+daemon_serves() {
+	grep -q "^ExecStart=$prefix/sbin/ixcpd$" \
+		"$root/lib/systemd/system/ixcpd.service" || return 1
+	cat >"$tmp/ixcpd.conf" <<-EOF
+		cores = "0";
+		dataplanes: { echo: {
+			program = "$root/bin/ix-echo";
+			nic = "tap:ix0,10.77.0.1/24";
+			ip = "10.77.0.2/24";
+			port = "7";
+			memory = "1G";
+			domain = "inline";
+		}; };
+	EOF
+	mkdir -p "$tmp/cpd"
+	timeout 60 unshare -n bash -c '
+		ixcpd=$1 ix=$2 conf=$3 dir=$4
+		"$ixcpd" --check --conf "$conf" || exit 1
+		"$ixcpd" --conf "$conf" --dir "$dir" &
+		until "$ix" up echo --dir "$dir"; do sleep 0.1; done
+		"$ix" daemon --dir "$dir"
+		ping -c 1 -W 10 10.77.0.2
+		status=$?
+		"$ix" down echo --dir "$dir" && kill %1 && wait %1 &&
+			exit $status' _ \
+		"$root/sbin/ixcpd" "$ix" "$tmp/ixcpd.conf" "$tmp/cpd"
+}
+
 ok "is all below the directory it was told" all_below
 ok "is complete" present
 ok "brings no program of another's name" no_others
@@ -160,6 +190,7 @@ for domain in process inline; do
 	ok "ix-echo, domain $domain" echoes 7
 	ok "... and ends" ends
 done
+[ "$(id -u)" != 0 ] || ok "ixcpd finds ix, and starts ix-echo" daemon_serves
 
 # Others' as those of any library in a directory of one's own.
 export LD_LIBRARY_PATH=$lib
