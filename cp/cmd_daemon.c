@@ -138,7 +138,7 @@ static int parse(struct asking *a, int argc, char **argv)
 	int c;
 
 	*a = (struct asking){ .dir = "/run/ix" };
-	while ((c = getopt_long(argc, argv, "+jnd:h", known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jnd:h", known, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			a->json = true;
@@ -187,24 +187,31 @@ static int change(struct asking *a, const char *verb, const char *name,
 	return await(a, name, strcmp(verb, "down") ? "up" : "down");
 }
 
+/* What stands behind "--" is a program's. */
+static int count_own(int argc, char **argv)
+{
+	int n = 0;
+
+	while (n < argc && strcmp(argv[n], "--"))
+		n++;
+	return n;
+}
+
 int cmd_up(int argc, char **argv)
 {
 	static struct asking a;
-	int status = parse(&a, argc, argv);
+	int n = count_own(argc, argv), status = parse(&a, n, argv);
+	char **program = n + 1 < argc ? argv + n + 1 : NULL;
 
 	if (status)
 		return status - 1;
-	if (optind == argc)
+	if (optind == n)
 		return usage(stderr, EXIT_USAGE);
 	if (open_daemon(&a))
 		return 1;
-	for (int i = optind; i < argc && strcmp(argv[i], "--"); i++) {
-		char **program = NULL;
-
-		if (i + 2 < argc && !strcmp(argv[i + 1], "--"))
-			program = argv + i + 2;
-		status |= change(&a, argv[0], argv[i], program);
-	}
+	for (int i = optind; i < n; i++)
+		status |= change(&a, argv[0], argv[i],
+				 i + 1 == n ? program : NULL);
 	return status;
 }
 

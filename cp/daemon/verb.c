@@ -142,9 +142,12 @@ static void restart(struct asked *a)
 static void policy(struct asked *a)
 {
 	const char *name = text_of(a, "policy");
-	enum policy_kind kind =
-		name && !a->plane->granted ? policy_find(name) : POLICY_KINDS;
+	enum policy_kind kind = name ? policy_find(name) : POLICY_KINDS;
 
+	if (a->plane->granted) {
+		refuse(a, "policy: is its rule's, in the daemon's settings");
+		return;
+	}
 	if (kind == POLICY_KINDS) {
 		refuse(a, "policy: latency, energy, background or fixed");
 		return;

@@ -94,6 +94,12 @@ def test(args, cpd):
           cpd.planes()["echo"]["pid"] != before["echo"], said.stderr)
     check("and it answers", wait_for(echoes) and kv_has())
     drained(cpd, ix)
+    said = [sh(args.ix, "policy", "kv", name, "--dir", cpd.dir)
+            for name in ("energy", "speed")]
+    check("ix policy, its options behind", said[0].returncode == 0 and
+          cpd.planes()["kv"]["policy"] == "energy", said[0].stderr)
+    check("... of no such name", said[1].returncode == 1 and
+          "latency, energy" in said[1].stderr, said[1].stderr)
     table = ix("daemon").stdout
     check("ix daemon shows both", table.count(" up ") == 2, table)
     said = ix("up", "nonesuch")
