@@ -20,7 +20,10 @@
  *
  * With xdp: the server's NIC is AF_XDP's, and the kernel's side of its rings,
  * which is not counted, in xdp_kernel.c.
+ *
+ * The program rival is another stack in place of all of the server: rivals/.
  */
+#include "bench/rivals/rival.h"
 #include "bench/xdp_kernel.h"
 #include "conf/conf.h"
 #include "ix/ix.h"
@@ -57,6 +60,8 @@ static int echo_raw_main(int argc, char **argv)
 {
 	return bench_echo_raw_main();
 }
+
+static int rival_main(int argc, char **argv);
 
 struct exchange {
 	const char *question, *answer;
@@ -118,6 +123,12 @@ static const struct program {
 		.first = { "set " KEY " 0 0 2\r\nme\r\n", "STORED\r\n" },
 		.usual = { "get " KEY "\r\n",
 			   "VALUE " KEY " 0 2\r\nme\r\nEND\r\n" },
+	},
+	{
+		.name = "rival",
+		.main = rival_main,
+		.argv = { "rival" },
+		ECHOES_64,
 	},
 };
 
@@ -340,6 +351,17 @@ static int open_domain(void)
 	domain.arena = lab.end[LAB_SERVER].arena;
 	domain.arena_len = lab.end[LAB_SERVER].arena_len;
 	return ix_init_domain(&domain);
+}
+
+/* Our own dataplane at the server's end is never run. */
+static int rival_main(int argc, char **argv)
+{
+	struct wire_queue *w = lab.link[LAB_SERVER].queues[0];
+
+	rival_open(w, LAB_IP(LAB_SERVER), 0xffffff00, PORT);
+	for (client_turn(); rounds <= last_round; client_turn())
+		rival_turn(w, lab.now);
+	return 0;
 }
 
 /* What callgrind counts. */

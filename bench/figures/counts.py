@@ -34,7 +34,8 @@ def callgrind(lab, options, *args):
         text=True, capture_output=True, timeout=LIMIT,
         env={**os.environ, "GLIBC_TUNABLES": PLAIN})
     if r.returncode or not r.stdout.startswith("{"):
-        raise Failed(f"insns {args}: {last_line(r.stderr)}")
+        said = re.sub(r"^==.*\n", "", r.stderr, flags=re.M)  # valgrind's
+        raise Failed(f"insns {args}: {last_line(said)}")
     return json.loads(r.stdout), out
 
 
