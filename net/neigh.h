@@ -49,6 +49,8 @@ struct neigh {
 /* A frame's destination is copied as a word of eight bytes; what is behind is
  * overwritten by its source. */
 _Static_assert(offsetof(struct neigh, mac) + 8 <= sizeof(struct neigh), "");
+/* A connection finds its own by number: a shift, no product. */
+_Static_assert(sizeof(struct neigh) == CACHE_LINE, "");
 
 struct neigh_table {
 	struct neigh entries[NEIGH_ENTRIES];
