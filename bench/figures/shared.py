@@ -10,9 +10,9 @@ on the same two cores.
      +------------------+         +--------------------+
 
 "one": kv with one thread, on core 0, and a cable of one queue, since a thread has
-one; the clients as before. Which queue a packet
-comes by Linux decides, by its flow: a connection is the thread's on whose queue it
-began."""
+one; the clients as before. Which queue a packet comes by Linux decides, at random for
+each connection; which thread's it is, our hash: what comes by the other one's queue
+is forwarded."""
 
 import concurrent.futures
 import contextlib
