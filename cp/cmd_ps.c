@@ -95,14 +95,15 @@ static void print_time(double ms, char out[32])
 
 static void print_header(void)
 {
-	printf("%-15s %7s %-10s %-15s %-8s %-16s %7s %8s %7s\n", "NAME", "PID",
-	       "USER", "PROGRAM", "DOMAIN", "NIC", "THREADS", "CONNS", "UP");
+	printf("%-15s %7s %-10s %-15s %-8s %-16s %7s %6s %8s %7s\n", "NAME",
+	       "PID", "USER", "PROGRAM", "DOMAIN", "NIC", "THREADS", "HUGE",
+	       "CONNS", "UP");
 }
 
 static void print_row(const struct row *r)
 {
 	char user[32], up[32] = "-", program[64] = "-", domain[16] = "-",
-		       nic[64] = "-";
+		       nic[64] = "-", huge[32] = "-";
 	const char *path;
 
 	if (r->about) {
@@ -114,11 +115,13 @@ static void print_row(const struct row *r)
 		ctl_show(ctl_get_text(r->about, "domain"), domain,
 			 sizeof(domain));
 		ctl_show(ctl_get_text(r->about, "nic"), nic, sizeof(nic));
+		snprintf(huge, sizeof(huge), "%.0f",
+			 ctl_get_number(r->about, "huge_pages"));
 	}
-	printf("%-15s %7d %-10s %-15s %-8s %-16s %7u %8" PRIu64 " %7s\n",
+	printf("%-15s %7d %-10s %-15s %-8s %-16s %7u %6s %8" PRIu64 " %7s\n",
 	       r->first->page.name, (int)r->first->pid,
 	       user_of(r->first->owner, user), program, domain, nic, r->threads,
-	       r->conns, up);
+	       huge, r->conns, up);
 }
 
 /* ---- for programs */

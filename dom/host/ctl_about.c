@@ -35,6 +35,8 @@ int ctl_about(struct ctl_request *r)
 	cJSON_AddStringToObject(r->out, "wall", h->domain->wall);
 	cJSON_AddStringToObject(r->out, "nic", h->conf.nic);
 	cJSON_AddStringToObject(r->out, "about", h->about);
+	cJSON_AddNumberToObject(r->out, "huge_pages",
+				(double)hugemem_reserved(&h->mem));
 	cJSON_AddNumberToObject(r->out, "uptime_ms", (double)(up / NS_PER_MS));
 	cJSON_AddBoolToObject(r->out, "runs", READ_ONCE(h->app_runs));
 	cJSON_AddNumberToObject(r->out, "lives", READ_ONCE(h->app_lives));

@@ -300,6 +300,16 @@ void hugemem_check(struct hugemem *m)
 	m->page_size = m->kind == HUGEMEM_SMALL ? 4096 : HUGEMEM_ALIGN;
 }
 
+static u64 reserved(const struct hugemem_part *p)
+{
+	return p->kind == HUGEMEM_HUGE ? p->len / HUGEMEM_ALIGN : 0;
+}
+
+u64 hugemem_reserved(const struct hugemem *m)
+{
+	return reserved(&m->frames) + reserved(&m->arena);
+}
+
 void hugemem_describe(const struct hugemem *m, char *out, size_t len)
 {
 	static const char *const names[] = { "4 KB", "2 MB THP", "2 MB huge" };

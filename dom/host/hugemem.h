@@ -19,6 +19,13 @@
 
 enum { HUGEMEM_ALIGN = 2 << 20 };
 
+/* How many pages parts of so many bytes take. */
+static inline u64 hugemem_pages(u64 frames_len, u64 arena_len)
+{
+	return (frames_len + HUGEMEM_ALIGN - 1) / HUGEMEM_ALIGN +
+	       (arena_len + HUGEMEM_ALIGN - 1) / HUGEMEM_ALIGN;
+}
+
 enum hugemem_kind { HUGEMEM_SMALL, HUGEMEM_THP, HUGEMEM_HUGE };
 
 /* What may be used: enum conf_pages has the same order. */
@@ -75,6 +82,9 @@ int hugemem_touch(u8 *base, size_t len);
 
 /* Finds out which pages the touched part of the region really got. */
 void hugemem_check(struct hugemem *m);
+
+/* Huge pages that are ours, touched or not. */
+u64 hugemem_reserved(const struct hugemem *m);
 
 /* "2 MB huge", "2 MB THP (96 %)", "4 KB" into @out. */
 void hugemem_describe(const struct hugemem *m, char *out, size_t len);

@@ -68,6 +68,11 @@ def look(ix, server, domain, peers):
     check("ps --json", about.get("pid") == server.pid and about["answers"] and
           about["domain"] == domain and len(about["threads"]) == 2 and
           about["connections"] >= CONNS and about["runs"], about)
+    check("... and how many huge pages it has",
+          out.split("\n")[0].split()[7] == "HUGE" and
+          out.split("\n")[1].split()[7] == str(about.get("huge_pages")) and
+          (about["huge_pages"] > 0 or "2 MB huge" not in about["about"]),
+          about)
     check("ps of another name", ix("ps", "other") ==
           (1, "ix: no dataplane called other is running\n"))
     out = ix("stat")[1]

@@ -24,6 +24,7 @@ static void check_layout(const struct hugemem *m)
 	assert_int_equal((uintptr_t)m->frames.base % HUGEMEM_ALIGN, 0);
 	assert_int_equal(m->frames.len, 2 * HUGEMEM_ALIGN);
 	assert_int_equal(m->arena.len, 3 * HUGEMEM_ALIGN);
+	assert_int_equal(hugemem_pages(FRAMES, ARENA), 5);
 	assert_ptr_equal(m->arena.base, m->frames.base + m->frames.len);
 	for (size_t i = 0; i < m->frames.len + m->arena.len; i += 4093) {
 		assert_int_equal(m->frames.base[i], 0);
@@ -39,6 +40,10 @@ static void check_report(struct hugemem *m, enum hugemem_want want)
 	hugemem_check(m);
 	hugemem_describe(m, text, sizeof(text));
 	print_message("wanted %d: %s\n", want, text);
+	if (want == HUGEMEM_WANT_HUGE)
+		assert_int_equal(hugemem_reserved(m), 5);
+	else if (want != HUGEMEM_WANT_ANY)
+		assert_int_equal(hugemem_reserved(m), 0);
 	if (want == HUGEMEM_WANT_SMALL) {
 		assert_int_equal(m->kind, HUGEMEM_SMALL);
 		assert_int_equal(m->page_size, 4096);
