@@ -238,17 +238,22 @@ static void print_table(const cJSON *status)
 {
 	const cJSON *p;
 
-	printf("cores %s, free %s\n", ctl_get_text(status, "cores"),
+	printf("cores %s, free %s; huge pages %.0f, free %.0f\n",
+	       ctl_get_text(status, "cores"),
 	       ctl_get_text(status, "free")[0] ? ctl_get_text(status, "free")
-					       : "none");
-	printf("%-16s %-15s %8s %-10s %-10s %6s %6s  %s\n", "name", "state",
-	       "pid", "policy", "cores", "busy", "delay", "");
+					       : "none",
+	       ctl_get_number(status, "huge_pages"),
+	       ctl_get_number(status, "huge_free"));
+	printf("%-16s %-15s %8s %-10s %-10s %6s %6s %6s  %s\n", "name", "state",
+	       "pid", "policy", "cores", "busy", "delay", "huge", "");
 	cJSON_ArrayForEach(p, cJSON_GetObjectItem(status, "dataplanes"))
-		printf("%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus  %s\n",
+		printf("%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus %6.0f  "
+		       "%s\n",
 		       ctl_get_text(p, "name"), ctl_get_text(p, "state"),
 		       ctl_get_number(p, "pid"), ctl_get_text(p, "policy"),
 		       ctl_get_text(p, "cores"), ctl_get_number(p, "busy") / 10,
-		       ctl_get_number(p, "delay_us"), ctl_get_text(p, "why"));
+		       ctl_get_number(p, "delay_us"),
+		       ctl_get_number(p, "huge_pages"), ctl_get_text(p, "why"));
 }
 
 static void print_json(const cJSON *answer)

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dom/host/hugemem.h"
+
 /* "kv's (process 123)" */
 static const char *owner(const struct claim *c, char out[80])
 {
@@ -290,4 +292,67 @@ int claim_cores(const struct claim *c, u32 most, const struct claim *others,
 	while (out->n < most && choose(l->cores, others, n, out, &core))
 		out->core[out->n++] = core;
 	return out->n < c->min_cores ? no_cores(c, others, n, out->n, e) : 0;
+}
+
+/* ---- huge pages */
+
+/* What was given to @c and is anybody's yet. Its process touches all packet
+ * buffers before it goes on; from then on the kernel keeps the rest for it, and
+ * counts that as promised. Between mapping and touching it is counted twice,
+ * which is better than to be given twice. */
+static u64 to_come(const struct claim *c)
+{
+	u64 arena = hugemem_pages(0, c->conf->arena);
+
+	if (c->ends)
+		return 0;
+	return c->touched + arena < c->huge ? c->huge - c->touched : 0;
+}
+
+u64 claim_huge_left(const struct claim *all, u32 n, const struct huge_pages *h)
+{
+	u64 promised = h->promised;
+
+	for (u32 i = 0; i < n; i++)
+		promised += to_come(&all[i]);
+	return h->free - min(h->free, promised);
+}
+
+/* Others: programs that are none of ours, and dataplanes that did not ask. */
+static int no_huge(u32 wanted, const struct claim *others, u32 n,
+		   const struct huge_pages *h, u64 left, struct conf_err *e)
+{
+	/* If none is counted twice they are there. */
+	bool soon = wanted <= claim_huge_left(NULL, 0, h);
+	u64 taken = h->total - min(h->total, left);
+	char text[160] = "";
+	size_t used = 0;
+
+	for (u32 i = 0; i < n && used < sizeof(text); i++) {
+		if (!others[i].huge)
+			continue;
+		taken -= min(taken, (u64)others[i].huge);
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "%s has %u, ", others[i].name,
+					 others[i].huge);
+	}
+	return conf_error(e, soon ? -EAGAIN : -EBUSY,
+			  "huge pages: %u are wanted, %lu of %lu can be had "
+			  "(%sothers have %lu)",
+			  wanted, left, h->total, text, taken);
+}
+
+int claim_huge(u32 wanted, const struct claim *others, u32 n,
+	       const struct huge_pages *h, struct conf_err *e)
+{
+	u64 left = claim_huge_left(others, n, h);
+
+	if (wanted <= left)
+		return 0;
+	if (h->total)
+		return no_huge(wanted, others, n, h, left, e);
+	return conf_error(e, -EBUSY,
+			  "huge pages: %u are wanted, the machine has none "
+			  "(sysctl vm.nr_hugepages)",
+			  wanted);
 }

@@ -16,6 +16,7 @@
  *   heard.c       ... what those have to do
  *   background.c  what cores are left
  *   freq.c        how fast they are
+ *   huge.c        huge pages: how many there are
  *   verb.c        requests of /run/ix/ixcpd.sock
  *
  * Files, in the directory DIR (/run/ix), where counter pages are, too:
@@ -129,6 +130,7 @@ struct plane {
 	/* what runs, or is about to */
 	struct conf running; /* settings, cores included */
 	u64 memory;
+	u32 huge; /* pages */
 	pid_t pid;
 	int pid_fd, lock_fd;	 /* -1: none */
 	u64 since, due, backoff; /* ns */
@@ -194,9 +196,12 @@ static inline bool plane_claims(const struct plane *p)
 	return p->state >= PLANE_ROOM && p->state != PLANE_FOUND;
 }
 
-/* Everything that it is to have, p->conf->ix, to p->running, if nobody has it.
- * 0, or -errno with the reason in p->why. */
+/* Everything that it is to have, p->conf->ix, to p->running, if nobody has it;
+ * huge pages apart. 0, or -errno with the reason in p->why. */
 int plane_claim(struct cpd *c, struct plane *p);
+/* All that others than @p have; how many. */
+u32 plane_claims_beside(const struct cpd *c, const struct plane *p,
+			struct claim out[CPD_PLANES]);
 /* The loop goes round when its process ends. */
 void plane_watch(struct cpd *c, const struct plane *p);
 
@@ -333,6 +338,18 @@ bool background_is_ours(const char *dir);
 u32 freq_list(const struct cpd *c, u32 core, u32 khz[POLICY_FREQS]);
 /* Each core's, by its number; 0: as fast as it can. */
 void freq_give(struct cpd *c, const u32 khz[POLICY_CORES]);
+
+/* ---- huge.c */
+
+/* Those of p->running, to p->huge, if nobody has them. 0; -EBUSY or -EAGAIN
+ * with the reason in p->why. */
+int huge_claim(const struct cpd *c, struct plane *p);
+/* Those that nobody has, and *@total. */
+u64 huge_left(const struct cpd *c, u64 *total);
+/* How many a process has touched, as @status says, a file of /proc. */
+u32 huge_in_status(const char *status);
+/* What @p has been given, for people. */
+void huge_say(const struct cpd *c, const struct plane *p);
 
 /* ---- verb.c */
 

@@ -232,6 +232,8 @@ static int claim(struct cpd *c, struct plane *p, const struct rule *r,
 	p->conf->min_cores = p->conf->max_cores = w->threads;
 	err = r->queues[0] ? claim_queues(c, p, r) : plane_claim(c, p);
 	if (!err)
+		err = huge_claim(c, p);
+	if (!err)
 		set_policy(p, r);
 	if (err && one_ends(c))
 		err = -EAGAIN;
@@ -348,6 +350,7 @@ static int begin(struct cpd *c, struct plane *p, const struct lines_peer *peer,
 	p->due = c->now;
 	plane_watch(c, p);
 	say(p, "granted");
+	huge_say(c, p);
 	return 0;
 }
 
@@ -450,6 +453,7 @@ static void take_up(struct cpd *c, struct plane *p)
 	if (spawn_settings(c, p))
 		say(p, "its settings cannot be read");
 	p->memory = plane_memory(&p->running, p->running.cores.n);
+	p->huge = plane_huge_pages(&p->running, p->running.cores.n);
 	p->has = p->wants = p->running.cores.n;
 	p->fixed = true;
 	grant_change(c, p);

@@ -200,12 +200,12 @@ static struct claim claim_of(const struct plane *p)
 		.owner = p->granted ? p->conf->owner : NULL,
 		.ends = p->granted && grant_ends(p),
 		.may_succeed = p->may_succeed,
+		.huge = p->huge,
 	};
 }
 
-/* All that others than @p have; how many. */
-static u32 claims_beside(const struct cpd *c, const struct plane *p,
-			 struct claim out[CPD_PLANES])
+u32 plane_claims_beside(const struct cpd *c, const struct plane *p,
+			struct claim out[CPD_PLANES])
 {
 	u32 n = 0;
 
@@ -223,6 +223,13 @@ static u64 machine_memory(const struct cpd *c)
 			       : pages * (u64)sysconf(_SC_PAGESIZE) / 4 * 3;
 }
 
+/* Who has not asked for them leaves them to who has. */
+static void choose_pages(struct plane *p)
+{
+	if (p->running.pages == PAGES_AUTO)
+		p->running.pages = PAGES_TRANSPARENT;
+}
+
 int plane_claim(struct cpd *c, struct plane *p)
 {
 	struct claim others[CPD_PLANES];
@@ -238,11 +245,12 @@ int plane_claim(struct cpd *c, struct plane *p)
 	p->memory = p->conf->memory
 			    ? p->conf->memory
 			    : plane_memory(&p->running, p->conf->max_cores);
+	choose_pages(p);
 	p->fixed = false;
 	own = claim_of(p);
 	own.min_cores = p->conf->min_cores;
 	own.threads = p->conf->max_cores;
-	n = claims_beside(c, p, others);
+	n = plane_claims_beside(c, p, others);
 	err = claim_check(&own, others, n, &l, &e);
 	if (!err)
 		err = claim_cores(&own, p->conf->max_cores, others, n, &l,
@@ -284,6 +292,7 @@ static void launch(struct cpd *c, struct plane *p)
 	p->why[0] = 0;
 	enter(c, p, PLANE_STARTS);
 	plane_watch(c, p);
+	huge_say(c, p);
 }
 
 static void begin(struct cpd *c, struct plane *p)
@@ -298,6 +307,8 @@ static void begin(struct cpd *c, struct plane *p)
 		snprintf(p->why, sizeof(p->why), "lock: %s", strerror(-err));
 	else
 		err = plane_claim(c, p);
+	if (!err)
+		err = huge_claim(c, p);
 	if (err) {
 		refuse(c, p);
 		return;
@@ -315,6 +326,7 @@ static void take_up(struct cpd *c, struct plane *p)
 	p->memory = p->conf->memory
 			    ? p->conf->memory
 			    : plane_memory(&p->running, p->running.cores.n);
+	p->huge = plane_huge_pages(&p->running, p->running.cores.n);
 	enter(c, p, PLANE_STARTS);
 	plane_watch(c, p);
 	say(p, "found again");

@@ -156,12 +156,19 @@ static int check_nic(const struct rule *r, struct wish *w, struct conf_err *e)
 int rule_check(const struct rule *r, struct wish *w, struct conf_err *e)
 {
 	u64 memory;
+	u32 huge;
 
 	if (!w->threads)
 		w->threads = r->cores;
 	if (w->threads > r->cores)
 		return conf_error(e, -EPERM, "%s grants you %u cores, not %u",
 				  r->name, r->cores, w->threads);
+	huge = plane_huge_pages(&w->conf, w->threads);
+	if (huge > r->huge_pages)
+		return conf_error(e, -EPERM,
+				  "%s grants you %u huge pages; %u (mbufs, "
+				  "arena) are asked for",
+				  r->name, r->huge_pages, huge);
 	memory = plane_memory(&w->conf, w->threads);
 	if (memory > r->memory)
 		return conf_error(e, -EPERM,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/walk.h"
+#include "dom/host/hugemem.h"
 
 #define SETTING(name_, struct_, member, type_, def_, min_, max_, arg_, help_) \
 	{                                                                     \
@@ -166,6 +167,14 @@ u64 plane_own_memory(const struct conf *c, u32 threads)
 u64 plane_memory(const struct conf *c, u32 threads)
 {
 	return plane_own_memory(c, threads) + max(c->app_memory, c->arena);
+}
+
+u32 plane_huge_pages(const struct conf *c, u32 threads)
+{
+	u64 frames = (u64)threads * c->dp.mbufs * MBUF_SIZE;
+
+	return c->pages == PAGES_HUGE ? (u32)hugemem_pages(frames, c->arena)
+				      : 0;
 }
 
 /* What the dataplane itself needs is not the application's. */

@@ -33,6 +33,7 @@ struct rule {
 	u8 policy; /* enum policy_kind */
 	u32 priority;
 	u64 memory;	/* of a dataplane */
+	u32 huge_pages; /* ... of it */
 	u32 dataplanes; /* at a time */
 	u32 each;	/* ... of one user; 0: as many */
 };
@@ -62,6 +63,7 @@ struct cpd_conf {
 	char admins[CPD_USERS];	 /* users who may do everything, besides root */
 	char background[256];	 /* directory of a cgroup; empty: none */
 	char cpufreq[256];	 /* Linux's directory of cores */
+	char hugepages[256];	 /* ... of 2 MB pages */
 	u32 nrules;
 	struct rule *rule[CPD_RULES]; /* each of malloc() */
 	u32 nplanes;
@@ -93,5 +95,7 @@ bool cpd_listed(const char *list, const char *name);
 u64 plane_own_memory(const struct conf *c, u32 threads);
 /* ... of all of it, as its settings say. */
 u64 plane_memory(const struct conf *c, u32 threads);
+/* ... in huge pages: how many; 0, unless that is asked for. */
+u32 plane_huge_pages(const struct conf *c, u32 threads);
 
 #endif

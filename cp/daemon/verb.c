@@ -256,6 +256,7 @@ static cJSON *describe(const struct cpd *c, const struct plane *p)
 		return o;
 	cJSON_AddStringToObject(o, "nic", p->running.nic);
 	cJSON_AddNumberToObject(o, "memory", (double)p->memory);
+	cJSON_AddNumberToObject(o, "huge_pages", p->huge);
 	add_cores(o, "may", cores->core, cores->n);
 	add_cores(o, "cores", cores->core, p->state == PLANE_UP ? p->has : 0);
 	cJSON_AddBoolToObject(o, "fixed", p->fixed);
@@ -268,12 +269,16 @@ static void status(struct asked *a)
 {
 	cJSON *list = cJSON_AddArrayToObject(a->answer, "dataplanes");
 	struct core_set left = cores_free(a->c);
+	u64 huge, left_huge;
 	char text[1024];
 
 	add_cores(a->answer, "cores", a->c->conf->cores.core,
 		  a->c->conf->cores.n);
 	cores_print(&left, text, sizeof(text));
 	cJSON_AddStringToObject(a->answer, "free", text);
+	left_huge = huge_left(a->c, &huge);
+	cJSON_AddNumberToObject(a->answer, "huge_pages", (double)huge);
+	cJSON_AddNumberToObject(a->answer, "huge_free", (double)left_huge);
 	for (u32 i = 0; i < a->c->n; i++)
 		cJSON_AddItemToArray(list, describe(a->c, a->c->plane[i]));
 }

@@ -9,7 +9,7 @@ const char *const grant_asked[] = {
 	"nic",	      "ip",	     "ports_only", "port",	"tcp.port_min",
 	"mbufs",      "arena",	     "ring_size",  "xdp_mode",	"tcp.port_max",
 	"busy_poll",  "xdp_generic", "app_memory", "nic_queue", "tcp.max_conns",
-	"nic_shared", "xdp_gather",
+	"nic_shared", "xdp_gather",  "pages",
 };
 const char *const grant_given[] = {
 	"nic",	      "cores",	      "nic_queue",

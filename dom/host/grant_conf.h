@@ -22,7 +22,9 @@
 #define GRANT_DIR "/run/ix"
 #define GRANT_THREADS "threads" /* how many: the daemon says which cores */
 
-/* What it asks for, and is given instead: names of settings. */
+/* What it asks for, and is given instead: names of settings. Each side may be
+ * older, and refuses what it does not know: what comes later is said only if
+ * it is wanted. */
 extern const char *const grant_asked[];
 extern const char *const grant_given[];
 extern const u32 grant_nasked, grant_ngiven;

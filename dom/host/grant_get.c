@@ -127,12 +127,15 @@ static int ask_patiently(int fd, const char *request, cJSON **answer)
 static char *request_text(const struct conf *c)
 {
 	cJSON *r = cJSON_CreateObject();
+	cJSON *settings = grant_settings(c, grant_asked, grant_nasked);
 	char *text, *line = NULL;
 
+	/* No other kind is asked for, and an older daemon knows none. */
+	if (c->pages != PAGES_HUGE)
+		cJSON_DeleteItemFromObject(settings, "pages");
 	cJSON_AddStringToObject(r, "do", "open");
 	cJSON_AddNumberToObject(r, GRANT_THREADS, c->cores.n);
-	cJSON_AddItemToObject(r, "settings",
-			      grant_settings(c, grant_asked, grant_nasked));
+	cJSON_AddItemToObject(r, "settings", settings);
 	text = cJSON_PrintUnformatted(r);
 	cJSON_Delete(r);
 	if (text && asprintf(&line, "%s\n", text) < 0)
@@ -154,6 +157,9 @@ static int understand(struct conf *c, const cJSON *answer, char *why,
 	if (grant_apply(c, cJSON_GetObjectItem(answer, "settings"), grant_given,
 			grant_ngiven, &e))
 		return nic_fail(-EPROTO, why, why_len, "ixcpd: %s", e.text);
+	/* Who has not asked for huge ones leaves them to who has. */
+	if (c->pages == PAGES_AUTO)
+		c->pages = PAGES_TRANSPARENT;
 	return 0;
 }
 

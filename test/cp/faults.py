@@ -159,6 +159,62 @@ def claims(args, lab):
     cpd.end()
 
 
+def machine_has(cpd, nr, free, resv):
+    for name, n in (("nr", nr), ("free", free), ("resv", resv)):
+        with open(os.path.join(cpd.dir, name + "_hugepages"), "w") as f:
+            f.write(f"{n}\n")
+
+
+def huge_pages(args, lab):
+    """Each wants 192: 32 a core for packets, 128 for the arena. These take none,
+    so that all that is given is still to come."""
+    def refused(name, why):
+        wait_for(lambda: cpd.state(name) == "refused", 3)
+        p = cpd.planes()[name]
+        check(f"{name} is refused: {why}",
+              p["state"] == "refused" and why in p["why"], p["why"])
+
+    def left():
+        s = cpd.ask(do="status")
+        return s["huge_pages"], s["huge_free"]
+
+    def told(name):
+        with open(os.path.join(cpd.dir, "ixcpd", name + ".conf")) as f:
+            return next(x.split('"')[1] for x in f if x.startswith("pages "))
+
+    planes = {"kv": plane(pages="huge"), "any": plane()}
+    cpd = Cpd(lab, args.ixcpd, args.plane, planes).start()
+    cpd.all_up("any")
+    if left()[0] == 0:
+        refused("kv", "192 are wanted, the machine has none")
+    cpd.end()
+    cpd = Cpd(lab, args.ixcpd, args.plane, planes)
+    machine = {"hugepages": cpd.dir}
+    planes["late"] = plane(pages="huge")
+    cpd.write(planes, **machine)
+    machine_has(cpd, 300, 280, 30)
+    cpd.start()
+    check("who asks for huge pages is up, and who does not", cpd.all_up(
+        "kv", "any"))
+    has = {n: p.get("huge_pages") for n, p in cpd.planes().items()}
+    check("only the first has them", has["kv"] == 192 and not has["any"] and
+          left() == (300, 58), f"{has} {left()}")
+    check("... and the other one is told to take none",
+          (told("kv"), told("any")) == ("huge", "transparent"), told("any"))
+    late = "192 are wanted, 58 of 300 can be had (kv has 192, others have 50)"
+    refused("late", late)
+    check("it is in the log", "kv: has 192 huge pages, 58 of 300 are left" in
+          cpd.process.said(), cpd.process.said())
+    cpd.kill()
+    cpd.start()
+    check("found again", cpd.all_up("kv") and left() == (300, 58), str(left()))
+    refused("late", late)
+    cpd.ask(do="down", name="kv")
+    check("what is given back can be had", cpd.all_up("late") and
+          left() == (300, 58))
+    cpd.end()
+
+
 def hostile(args, lab):
     cpd = Cpd(lab, args.ixcpd, args.plane, {
         "mine": plane(), "silent": plane(program=["silent"]),
@@ -282,7 +338,7 @@ def main():
     args = p.parse_args()
     lab = Lab(limit=280)
     for test in (lock_lingers, daemon_killed, dataplane_killed, claims,
-                 hostile):
+                 huge_pages, hostile):
         test(args, lab)
     finish()
 

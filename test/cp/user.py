@@ -78,7 +78,7 @@ def rules():
         "wide": {"user": str(ALICE), "nic": "xdp:ix0", "ports": "9",
                  "cores": 2, "memory": "512M"},
         "many": {"user": str(ALICE), "nic": "tap:t6,10.89.0.1/24",
-                 "ip": ",".join(MANY)},
+                 "ip": ",".join(MANY), "huge_pages": 4},
         "pair": {"user": f"{ALICE},{MALLORY}", "nic": "tap:t7,10.90.0.1/24",
                  "ip": PAIR + "/24", "dataplanes": 4},
         "twin": {"user": f"{ALICE},{MALLORY}", "nic": "xdp:ix0",
@@ -476,13 +476,63 @@ def not_to_be_had(t):
         check("domain vm without KVM", "/dev/kvm" in said, said[-300:])
     with open("/proc/sys/vm/nr_hugepages") as f:
         if int(f.read()) == 0:
-            said = t.refused(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24",
-                             "--pages", "huge")
-            check("large pages, of which there are none", "huge" in said,
-                  said[-300:])
+            said = t.refused(ALICE, "--nic", "tap:t6", "--ip",
+                             MANY[0], "--pages", "huge")
+            check("huge pages, of which there are none",
+                  "the machine has none" in said, said[-300:])
     check("... nothing of it is left", wait_for(
         lambda: not {"wide-1", "tap-1", "web-1"} & t.names() and
         not t.link("t0")))
+
+
+def huge_pages(t):
+    """Of 6 that the machine seems to have, mallory is given 4, maps none, and
+    wants others."""
+    def has(nr, free, resv):
+        for name, n in (("nr", nr), ("free", free), ("resv", resv)):
+            with open(os.path.join(t.cpd.dir, name + "_hugepages"), "w") as f:
+                f.write(f"{n}\n")
+
+    def settle(pages, **machine):
+        given = rules()
+        for name in "mal", "own":
+            given[name]["huge_pages"] = pages
+        t.cpd.write({}, rules=given, cores=t.cpd.cores, **machine)
+        t.cpd.ask(do="reload")
+
+    def expect(what, name, *words):
+        said, _ = lies(t, name)
+        lines = said.split("\n")
+        check(what, len(lines) == len(words) + 1 and all(
+            map(str.startswith, lines, words)), said)
+        wait_for(lambda: not t.names() & {"own-1", "mal-1"} - held)
+
+    held = set()
+    settle(4, hugepages=t.cpd.dir)
+    has(6, 6, 0)
+    left = "True huge pages: 4 are wanted, 2 of 6 can be had (%s has 4, others"
+    expect("huge pages by two connections: one has them", "twice", "granted",
+           left % "own-1")
+    p = Process(t.lab, [*t.net.on("s"), *as_user(MALLORY), sys.executable,
+                        "-B", __file__, "--lie", "pages", t.cpd.sock])
+    p.wait_ready("granted", 20)
+    held.add("mal-1")
+    expect("another is to ask again, as long as he takes none", "more",
+           left % "mal-1")
+    t.cpd.kill()
+    t.cpd.start()
+    expect("... and another daemon says the same", "more", left % "mal-1")
+    has(6, 6, 4)
+    expect("... unless there will be none, either", "more", "False huge pages")
+    has(3, 3, 0)
+    expect("pages are taken away: it is told", "more", "False huge pages: 4 "
+           "are wanted, 0 of 3 can be had (mal-1 has 4, others have 0)")
+    has(6, 6, 0)
+    check("... and the daemon has counted none below zero",
+          t.cpd.ask(do="status")["huge_free"] == 2)
+    p.kill()
+    expect("he dies: they can be had", "more", "granted")
+    settle(0)
 
 
 def crowded(t):
@@ -560,6 +610,8 @@ def not_granted(t):
             ("a whole address", MALLORY, ("--nic", "xdp:ix1", "--ip",
                                           OTHER + "/24"), "ports_only"),
             ("cores", MALLORY, (*nic, "--cores", "0-1"), "1 cores, not 2"),
+            ("huge pages", MALLORY, (*nic, "--pages", "huge"),
+             "0 huge pages; 4 (mbufs, arena)"),
             ("memory", MALLORY, (*nic, "--arena", "4G"), "MB of memory")):
         said = t.refused(uid, *options)
         check(f"not granted: {what}", words in said, said[-300:])
@@ -946,6 +998,33 @@ def tap_of(path, threads=1):
                               ip="10.87.0.2/24", ports_only="false")
 
 
+def wants_pages(path, *nics):
+    """4 for each, by connections of their own. What is said."""
+    other = {"nic": "tap:m0", "port": "", "ip": "10.87.0.2/24",
+             "ports_only": "false"}
+    asking = [Liar(path) for _ in nics]
+    for liar, nic in zip(asking, nics):
+        answer = liar.ask(pages="huge", **({} if nic == "ix1" else other))
+        print("granted" if "ok" in answer else
+              f"{answer.get('again', False)} {answer['error']}", flush=True)
+    return asking
+
+
+def lie_pages(path):
+    """Has them, and never takes any."""
+    held = wants_pages(path, "ix1")
+    time.sleep(60)
+    del held
+
+
+def lie_more(path):
+    wants_pages(path, "m0")
+
+
+def lie_twice(path):
+    wants_pages(path, "m0", "ix1")
+
+
 def lie_heirs(path):
     """One successor after the other, while all are there."""
     held = []
@@ -1246,13 +1325,15 @@ def main():
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
         skip("needs two cores")
-    cpd.write({}, rules=rules(), cores=",".join(map(str, usable)))
+    cpd.cores = ",".join(map(str, usable))
+    cpd.write({}, rules=rules(), cores=cpd.cores)
     cpd.start()
     t = Test(args, lab, net, cpd)
     tap(t)
     addresses(t)
     successors(t)
     not_to_be_had(t)
+    huge_pages(t)
     crowded(t)
     without_right(t)
     unasked(t)

@@ -123,6 +123,8 @@ int __wrap_spawn_write_settings(const struct cpd *c, const struct plane *p)
 	invariant(conf->cores.n && conf->cores.n <= r->cores);
 	invariant(p->memory <= r->memory);
 	invariant(p->memory >= plane_memory(conf, conf->cores.n));
+	invariant(conf->pages != PAGES_AUTO && p->huge <= r->huge_pages);
+	invariant(p->huge == plane_huge_pages(conf, conf->cores.n));
 	invariant(conf->nic_shared == !!r->queues[0] ||
 		  !strncmp(conf->nic, "tap:", 4));
 	for (u32 i = 0; r->queues[0] && i < conf->cores.n; i++)

@@ -5,9 +5,12 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +113,7 @@ static void rules_are_read(void **state)
 	assert_int_equal(r->dataplanes, 1);
 	assert_int_equal(r->each, 0);
 	assert_true(r->memory == 1ull << 30);
+	assert_int_equal(r->huge_pages, 0);
 	assert_true(rule_lists(r->ports, 80) && rule_lists(r->ports, 8000) &&
 		    rule_lists(r->ports, 8099));
 	assert_false(rule_lists(r->ports, 8) || rule_lists(r->ports, 81) ||
@@ -342,15 +346,28 @@ static void queues_are_one_s(void **state)
 			    "port 80 of xdp:a is old's (process 7)");
 }
 
+static struct claim granted(const char *name, pid_t pid, const struct conf *c,
+			    bool may_succeed)
+{
+	return (struct claim){ .name = name,
+			       .pid = pid,
+			       .conf = c,
+			       .min_cores = 1,
+			       .threads = 1,
+			       .memory = MB,
+			       .owner = "17",
+			       .may_succeed = may_succeed };
+}
+
 /* Of a user, and one rule: it and its successor. */
 static void a_device_is_a_pair_s(void **state)
 {
 	static const struct conf_cores none;
 	const struct claim_limits l = { &none, 1024 * MB };
 	struct conf a = on("tap:a", "10.0.0.1/24", ""), b;
-	struct claim c = { "r-3", 9, &a, 1, 1, MB, "17", false, true };
-	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false, false },
-			     { "r-2", 8, &a, 1, 1, MB, "17", false, true } };
+	struct claim c = granted("r-3", 9, &a, true);
+	struct claim o[] = { granted("r-1", 7, &a, false),
+			     granted("r-2", 8, &a, true) };
 	struct conf_err e;
 
 	assert_int_equal(claim_check(&c, o, 1, &l, &e), -EBUSY);
@@ -390,9 +407,9 @@ static void queues_are_a_pair_s(void **state)
 	static const struct conf_cores none;
 	const struct claim_limits l = { &none, 1024 * MB };
 	struct conf a = on("xdp:a", "10.0.0.1/24", "80"), b;
-	struct claim c = { "r-3", 9, &b, 1, 1, MB, "17", false, true };
-	struct claim o[] = { { "r-1", 7, &a, 1, 1, MB, "17", false, false },
-			     { "r-2", 8, &a, 1, 1, MB, "17", false, true } };
+	struct claim c = granted("r-3", 9, &b, true);
+	struct claim o[] = { granted("r-1", 7, &a, false),
+			     granted("r-2", 8, &a, true) };
 	struct conf_err e;
 
 	set(&a, "nic_shared", "true");
@@ -426,6 +443,89 @@ static void memory_is_accounted(void **state)
 			    "memory: 37 MB are wanted, 64 MB of 100 MB are in "
 			    "use");
 	assert_true(beside(b, a, UINT64_MAX)[0]);
+}
+
+/* The arena takes 2 pages of each. */
+static void huge_pages_are_one_s(void **state)
+{
+	struct huge_pages h = { .total = 100, .free = 60, .promised = 3 };
+	struct conf a = on("xdp:a", "10.0.0.1/24", "");
+	struct claim o[] = { { .name = "old", .conf = &a, .huge = 20 },
+			     { .name = "none", .conf = &a } };
+	struct conf_err e;
+
+	set(&a, "arena", "3M");
+	/* Of the old one's none is taken yet. */
+	assert_int_equal(claim_huge_left(o, 2, &h), 37);
+	assert_int_equal(claim_huge(37, o, 2, &h, &e), 0);
+	assert_int_equal(claim_huge(58, o, 2, &h, &e), -EBUSY);
+	assert_string_equal(e.text, "huge pages: 58 are wanted, 37 of 100 can "
+				    "be had (old has 20, others have 43)");
+	/* Some, all but the arena, which is promised to it by then. */
+	o[0].touched = 17;
+	assert_int_equal(claim_huge_left(o, 2, &h), 54);
+	o[0].touched = 18;
+	assert_int_equal(claim_huge_left(o, 2, &h), 57);
+	/* Whoever ends takes no more. */
+	o[0].touched = 0;
+	o[0].ends = true;
+	assert_int_equal(claim_huge_left(o, 2, &h), 57);
+	h.promised = 61;
+	assert_int_equal(claim_huge_left(o, 2, &h), 0);
+	h = (struct huge_pages){ 0 };
+	assert_int_equal(claim_huge(38, o, 2, &h, &e), -EBUSY);
+	assert_string_equal(e.text, "huge pages: 38 are wanted, the machine "
+				    "has none (sysctl vm.nr_hugepages)");
+	/* vm.nr_hugepages has been lowered below what it has been given. */
+	h = (struct huge_pages){ .total = 12, .free = 12 };
+	o[0].ends = false;
+	assert_int_equal(claim_huge(13, o, 2, &h, &e), -EBUSY);
+	assert_string_equal(e.text, "huge pages: 13 are wanted, 0 of 12 can "
+				    "be had (old has 20, others have 0)");
+}
+
+enum { PAGES = 100, GIVEN = 20, ARENA_PAGES = 2 };
+
+/* What is left, at most, when GIVEN of PAGES are one's that has mapped all and
+ * touched so many of them, or none yet. */
+static void none_is_given_twice(struct claim *o, bool mapped, u32 touched)
+{
+	struct huge_pages h = { .total = PAGES,
+				.free = PAGES - touched,
+				.promised = mapped ? GIVEN - touched : 0 };
+	u64 left;
+	struct conf_err e;
+
+	o->touched = touched;
+	left = claim_huge_left(o, 1, &h);
+	assert_true(left <= PAGES - GIVEN);
+	if (left)
+		assert_int_equal(claim_huge((u32)left, o, 1, &h, &e), 0);
+	/* What there will be when it has touched them is not refused for ever,
+	 * and what there will not be is. */
+	if (left < PAGES - GIVEN)
+		assert_int_equal(claim_huge(PAGES - GIVEN, o, 1, &h, &e),
+				 -EAGAIN);
+	assert_int_equal(claim_huge(PAGES - GIVEN + 1, o, 1, &h, &e),
+			 mapped ? -EBUSY : -EAGAIN);
+}
+
+static void who_touches_slowly_keeps_them(void **state)
+{
+	struct conf a = on("xdp:a", "10.0.0.1/24", "");
+	struct claim o = { .name = "slow", .conf = &a, .huge = GIVEN };
+	struct huge_pages h = { .total = PAGES,
+				.free = PAGES - (GIVEN - ARENA_PAGES),
+				.promised = ARENA_PAGES };
+
+	set(&a, "arena", "4M");
+	none_is_given_twice(&o, false, 0);
+	for (u32 i = 0; i <= GIVEN; i++)
+		none_is_given_twice(&o, true, i);
+	o.touched = GIVEN - ARENA_PAGES;
+	assert_int_equal(claim_huge_left(&o, 1, &h), PAGES - GIVEN);
+	/* A new life: all is mapped anew. */
+	none_is_given_twice(&o, false, 0);
 }
 
 /* Machine 1-4; another one with 2,3,4 of which it is sure of the first. */
@@ -662,9 +762,11 @@ static int begin_with_files(void **state)
 
 static int end_with_files(void **state)
 {
-	static const char *const files[] = { "p-1.lock", "p-2.lock",
-					     "p1.user", "cpuset.cpus",
-					     "cgroup.freeze" };
+	static const char *const files[] = { "p-1.lock",       "p-2.lock",
+					     "p1.user",	       "cpuset.cpus",
+					     "cgroup.freeze",  "nr_hugepages",
+					     "free_hugepages", "resv_hugepages",
+					     "status" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(cpd.dir_fd, files[i], 0);
@@ -674,7 +776,8 @@ static int end_with_files(void **state)
 
 static void make_file(const char *name, const char *text)
 {
-	int fd = openat(cpd.dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(cpd.dir_fd, name,
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -728,8 +831,137 @@ static void a_group_is_not_ours(void **state)
 	assert_false(background_is_ours(""));
 	assert_false(background_is_ours("/nonexistent"));
 	assert_false(background_is_ours("/tmp"));
-	if (!access("/sys/fs/cgroup", F_OK) && !access("/proc/self/cgroup", F_OK))
+	if (!access("/sys/fs/cgroup", F_OK) &&
+	    !access("/proc/self/cgroup", F_OK))
 		assert_true(background_is_ours("/sys/fs/cgroup"));
+}
+
+/* A machine with so many. */
+static void have_huge(const char *nr, const char *free_, const char *resv)
+{
+	snprintf(cpd.conf->hugepages, sizeof(cpd.conf->hugepages), "%s", dir);
+	make_file("nr_hugepages", nr);
+	make_file("free_hugepages", free_);
+	make_file("resv_hugepages", resv);
+}
+
+/* Of 32 pages for packets a core, and 128 for the arena. */
+static int claim_pages(u32 plane, const char *pages)
+{
+	struct plane *p = &planes[plane];
+	int err;
+	char nic[16], ip[16];
+
+	snprintf(nic, sizeof(nic), "tap:t%u", plane);
+	snprintf(ip, sizeof(ip), "10.0.%u.2/24", plane);
+	p->conf->ix = on(nic, ip, "");
+	p->conf->min_cores = p->conf->max_cores = 2;
+	set(&p->conf->ix, "pages", pages);
+	err = plane_claim(&cpd, p);
+	return err ? err : huge_claim(&cpd, p);
+}
+
+static void huge_pages_are_given_to_who_asks(void **state)
+{
+	u64 total;
+
+	cpd.conf->cores = (struct conf_cores){ 4, { 1, 2, 3, 4 } };
+	cpd.conf->memory = 1ull << 40;
+	have_huge("300\n", "280\n", "30\n");
+	assert_int_equal(huge_left(&cpd, &total), 250);
+	assert_int_equal(total, 300);
+	assert_int_equal(claim_pages(0, "huge"), 0);
+	assert_int_equal(planes[0].huge, 192);
+	assert_int_equal(planes[0].running.pages, PAGES_HUGE);
+	planes[0].state = PLANE_ROOM;
+	assert_int_equal(huge_left(&cpd, &total), 58);
+	assert_int_equal(claim_pages(1, "huge"), -EAGAIN);
+	assert_string_equal(planes[1].why,
+			    "huge pages: 192 are wanted, 58 of 300 can be had "
+			    "(p0 has 192, others have 50)");
+	assert_int_equal(planes[1].huge, 0);
+	/* Who has been given none takes none. */
+	assert_int_equal(claim_pages(1, "auto"), 0);
+	assert_int_equal(planes[1].huge, 0);
+	assert_int_equal(planes[1].running.pages, PAGES_TRANSPARENT);
+	planes[1].state = PLANE_ROOM;
+	assert_int_equal(huge_left(&cpd, &total), 58);
+	planes[0].state = PLANE_WAITS;
+	assert_int_equal(huge_left(&cpd, &total), 250);
+	/* All are in use by what none of them is. */
+	have_huge("300\n", "0\n", "0\n");
+	assert_int_equal(claim_pages(0, "huge"), -EBUSY);
+	assert_non_null(strstr(planes[0].why, "0 of 300 can be had (others "
+					      "have 300)"));
+}
+
+/* As soon as somebody reads how many are free, the 20 that are mapped have been
+ * touched. */
+static void *touch(void *arg)
+{
+	int fd = openat(cpd.dir_fd, "free_hugepages", O_WRONLY | O_CLOEXEC);
+
+	make_file("resv_hugepages", "0\n");
+	if (write(fd, "100\n", 4) != 4)
+		abort();
+	close(fd);
+	return NULL;
+}
+
+static void what_is_touched_meanwhile_is_not_free(void **state)
+{
+	pthread_t t;
+	u64 total;
+
+	have_huge("100\n", "", "20\n");
+	unlinkat(cpd.dir_fd, "free_hugepages", 0);
+	assert_int_equal(mkfifoat(cpd.dir_fd, "free_hugepages", 0600), 0);
+	assert_int_equal(pthread_create(&t, NULL, touch, NULL), 0);
+	assert_int_equal(huge_left(&cpd, &total), 80);
+	pthread_join(t, NULL);
+}
+
+static void touched_pages_are_counted(void **state)
+{
+	char status[64];
+
+	snprintf(status, sizeof(status), "%s/status", dir);
+	assert_int_equal(huge_in_status(status), 0);
+	make_file("status", "Name:\tix\nVmSwap:\t 4 kB\n"
+			    "HugetlbPages:\t    8192 kB\nThreads:\t3\n");
+	assert_int_equal(huge_in_status(status), 4);
+}
+
+static void says_no(const char *line, const char *why)
+{
+	struct lines_peer peer = { .uid = nobody() };
+	char *out = verb_answer(&cpd, &peer, line, strlen(line), NULL);
+
+	if (!strstr(out, why))
+		fail_msg("%s", out);
+	free(out);
+}
+
+/* A rule's word comes before the machine's. */
+static void a_rule_grants_huge_pages(void **state)
+{
+	static const char line[] =
+		"{\"do\": \"open\", \"settings\": {\"nic\": \"tap:t0\", "
+		"\"ip\": \"10.0.0.2/24\", \"pages\": \"huge\"}}";
+	static struct rule r;
+
+	make_rule(&r, 1);
+	cpd.conf->cores = (struct conf_cores){ 1, { 1 } };
+	cpd.conf->memory = 1ull << 40;
+	have_huge("160\n", "159\n", "0\n");
+	says_no(line, "p grants you 0 huge pages; 160 (mbufs, arena) are");
+	r.huge_pages = 159;
+	says_no(line, "p grants you 159 huge pages; 160 (mbufs, arena) are");
+	r.huge_pages = 160;
+	says_no(line, "160 are wanted, 159 of 160 can be had (others have 1)");
+	assert_int_equal(cpd.n, 2);
+	/* Who does not ask, as an ix that knows none, is not refused any. */
+	assert_false(is_to_ask_again("who asks has ended"));
 }
 
 /* The device may go while its keeper joins it. */
@@ -1032,6 +1264,8 @@ int main(void)
 		cmocka_unit_test(a_device_is_a_pair_s),
 		cmocka_unit_test(queues_are_a_pair_s),
 		cmocka_unit_test(memory_is_accounted),
+		cmocka_unit_test(huge_pages_are_one_s),
+		cmocka_unit_test(who_touches_slowly_keeps_them),
 		cmocka_unit_test(cores_are_chosen_apart),
 		cmocka_unit_test_setup(everybody_may_look, begin),
 		cmocka_unit_test_setup(root_may_change, begin),
@@ -1041,15 +1275,26 @@ int main(void)
 		cmocka_unit_test_setup(nonsense_is_refused, begin),
 		cmocka_unit_test_setup(what_somebody_keeps_is_not_had_soon,
 				       begin),
+		cmocka_unit_test_setup_teardown(
+			huge_pages_are_given_to_who_asks, begin_with_files,
+			end_with_files),
+		cmocka_unit_test_setup_teardown(
+			what_is_touched_meanwhile_is_not_free, begin_with_files,
+			end_with_files),
+		cmocka_unit_test_setup_teardown(touched_pages_are_counted,
+						begin_with_files,
+						end_with_files),
+		cmocka_unit_test_setup_teardown(a_rule_grants_huge_pages,
+						begin_with_files,
+						end_with_files),
 		cmocka_unit_test_setup_teardown(who_ends_has_no_successor,
 						begin_with_files,
 						end_with_files),
 		cmocka_unit_test_setup_teardown(who_is_found_again_has_begun,
 						begin_with_files,
 						end_with_files),
-		cmocka_unit_test_setup_teardown(a_group_is_told,
-						begin_with_files,
-						end_with_files),
+		cmocka_unit_test_setup_teardown(
+			a_group_is_told, begin_with_files, end_with_files),
 		cmocka_unit_test(a_group_is_not_ours),
 		cmocka_unit_test_setup(there_is_room_for_so_many, begin),
 		cmocka_unit_test_setup(one_user_has_his_part, begin),
