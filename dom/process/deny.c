@@ -2,9 +2,9 @@
 /*
  * Conditions on the arguments of system calls that are allowed otherwise; the
  * user's file cannot lift them: no new namespaces, in which the application
- * would have capabilities; no holes in shared memory; without a pid namespace,
- * nothing that reaches D's threads. Of int arguments only the lower 32 bits are
- * compared, as the kernel ignores the others.
+ * would have capabilities; no holes in shared memory; no huge pages of its own;
+ * without a pid namespace, nothing that reaches D's threads. Of int arguments
+ * only the lower 32 bits are compared, as the kernel ignores the others.
  */
 #include "dom/process/process.h"
 
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,6 +40,20 @@ static int no_holes(scmp_filter_ctx f)
 
 	for (u64 mode = 2; mode <= FALLOC_LAST_MODE && !err; mode <<= 1)
 		err = deny_if(f, SCMP_SYS(fallocate), 1, mode, mode);
+	return err;
+}
+
+/* No control group counts them as memory, so that an application would have
+ * more than its share; and those that are free are dataplanes'. */
+static int no_huge_pages(scmp_filter_ctx f)
+{
+	int err = deny_if(f, SCMP_SYS(mmap), 3, MAP_HUGETLB, MAP_HUGETLB);
+
+	if (!err)
+		err = deny_if(f, SCMP_SYS(memfd_create), 1, MFD_HUGETLB,
+			      MFD_HUGETLB);
+	if (!err)
+		err = deny_if(f, SCMP_SYS(shmget), 2, SHM_HUGETLB, SHM_HUGETLB);
 	return err;
 }
 
@@ -142,6 +157,8 @@ int proc_seccomp_conditions(const struct proc *p, void *filter)
 	scmp_filter_ctx f = filter;
 	int err = no_holes(f);
 
+	if (!err)
+		err = no_huge_pages(f);
 	if (!err)
 		err = no_back_ways(f);
 	if (!err)
