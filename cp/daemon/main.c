@@ -86,24 +86,28 @@ static int patience(const struct cpd *c)
 	return busy ? BUSY_MS : QUIET_MS;
 }
 
-/* In the order of the settings: who comes first is served first. */
+/* False: it is no more. */
+static bool step(struct cpd *c, struct plane *p)
+{
+	if (p->granted)
+		return grant_step(c, p);
+	if (has_ended(p))
+		plane_ended(c, p);
+	plane_step(c, p);
+	if (p->state != PLANE_DOWN || p->declared)
+		return true;
+	plane_remove(c, p);
+	return false;
+}
+
+/* Who runs already has what it has before anybody begins; else in the order of
+ * the settings: who comes first is served first. */
 static void step_all(struct cpd *c)
 {
-	for (u32 i = 0; i < c->n;) {
-		struct plane *p = c->plane[i];
-
-		if (p->granted) {
-			i += grant_step(c, p);
-			continue;
-		}
-		if (has_ended(p))
-			plane_ended(c, p);
-		plane_step(c, p);
-		if (p->state == PLANE_DOWN && !p->declared)
-			plane_remove(c, p);
-		else
-			i++;
-	}
+	for (u32 i = 0; i < c->n;)
+		i += c->plane[i]->state != PLANE_FOUND || step(c, c->plane[i]);
+	for (u32 i = 0; i < c->n;)
+		i += step(c, c->plane[i]);
 	cores_step(c);
 }
 

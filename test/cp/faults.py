@@ -159,6 +159,21 @@ def claims(args, lab):
     cpd.end()
 
 
+def found_first(args, lab):
+    """Who runs has what it has for the next daemon, too, whoever is declared
+    before it."""
+    planes = {"late": plane(nic="xdp:eth7"), "has": plane(nic="xdp:eth7")}
+    cpd = Cpd(lab, args.ixcpd, args.plane, {"has": planes["has"]}).start()
+    check("up", cpd.all_up("has"))
+    cpd.kill()
+    cpd.write(planes)
+    cpd.start()
+    check("another daemon gives nothing twice", cpd.all_up("has") and wait_for(
+        lambda: cpd.state("late") == "refused", 3) and not cpd.starts("late"),
+        str(cpd.planes()["late"]))
+    cpd.end()
+
+
 def machine_has(cpd, nr, free, resv):
     for name, n in (("nr", nr), ("free", free), ("resv", resv)):
         with open(os.path.join(cpd.dir, name + "_hugepages"), "w") as f:
@@ -337,7 +352,7 @@ def main():
     p.add_argument("--rounds", type=int, default=20)
     args = p.parse_args()
     lab = Lab(limit=280)
-    for test in (lock_lingers, daemon_killed, dataplane_killed, claims,
+    for test in (lock_lingers, daemon_killed, dataplane_killed, claims, found_first,
                  huge_pages, hostile):
         test(args, lab)
     finish()

@@ -1096,6 +1096,9 @@ DAEMON = [
     Mutant("who is found again has no huge pages", "cp/daemon/plane.c",
            "\tp->huge = plane_huge_pages(&p->running, p->running.cores.n);\n"
            "\tenter", "\tenter", ["cpd_faults"]),
+    Mutant("another daemon gives what somebody has", "cp/daemon/main.c",
+           "c->plane[i]->state != PLANE_FOUND || step(c, c->plane[i])", "1",
+           ["cpd_faults"]),
     Mutant("anybody may do anything", "cp/daemon/verb.c",
            "if (v->changes && !may(a))", "if (0)", ["t_cpd"]),
     Mutant("an owner's name may be part of another", "cp/daemon/settings.c",
