@@ -83,6 +83,7 @@ SCENARIOS = {
     "many_9000": load.many_9000,
     "shared": shared.shared,
     "values_1k": load.values_1k,
+    "values_16": load.values_16,
     "large": load.large,
     "large_9000": load.large_9000,
     "kv_ix": load.kv_ix,

@@ -122,6 +122,28 @@ def large_9000(bench):
         prepare(bench, 1500, "on")
 
 
+BETWEEN = 1024, 4096  # bytes of a value: an answer is one packet, or three
+
+
+def values_16(bench):
+    """kv against memcached, 1 and 4 KB, 16 at a time: answers per second"""
+    need_process(bench)
+    bench.need_installed("memcached")
+
+    def run(case):
+        kind, size = case.split()
+        client = bench.ixload("linux", "--proto", "get", *LARGE, "--size", size)
+        with Counted(bench, kind) as server:
+            return server.run(client)["msgs_per_sec"]
+
+    v = bench.compare(run, *(f"{kind} {size}" for size in BETWEEN
+                             for kind in ("kv", "memcached")))
+    return {"unit": "answers/s", "values": v, "rows": [
+        ratio(v, f"values of {size:,} B, 16 at a time: kv on IX / memcached on "
+              "one core", f"kv {size}", f"memcached {size}", 1.0, ">=")
+        for size in BETWEEN]}
+
+
 # By what an answer is: of ixload.
 SHAPES = {
     "64 connections, 64 B": ("--conns", "64", "--size", "64"),

@@ -320,6 +320,12 @@ STORIES = {
         "again. An answer is still one packet. The client is a program on Linux, "
         "and IX's server keeps its application behind a wall (process). A higher "
         "bar is better."),
+    "values_16": Story(
+        "Values of a few kilobytes, many at a time",
+        "Between those of a kilobyte and those of 20 KB: values of 1,024 and "
+        "4,096 bytes, 16 at a time on each of 32 connections. The client is a "
+        "program on Linux, and IX's server keeps its application behind a wall "
+        "(process). A higher bar is better."),
     "large": Story(
         "Large values",
         "The same client on Linux asks for values of 20 KB, 16 at a time on each "
