@@ -18,6 +18,7 @@ enum {
 /* Of one thread. */
 struct drain {
 	bool drains;
+	u32 began;     /* threads that have not drained before */
 	u32 next, end; /* places of the table that have not been looked at */
 	u64 conns, left;
 };
@@ -29,6 +30,7 @@ static void drain(struct dp *dp, void *arg, u64 now)
 	struct drain *d = arg;
 
 	(void)now;
+	d->began += d->drains && !dp->net.tcp.drains;
 	dp->net.tcp.drains = d->drains;
 	d->conns += dp->stat->tcp_conns - dp->stat->tcp_time_wait;
 	d->left += dp->stat->drop_tcp_drain;
@@ -99,37 +101,54 @@ static int pass(struct ctl_request *r, bool drains)
 	return err;
 }
 
+/* All that answer. */
 static int tell_all(struct ctl_request *r, struct drain *d)
 {
+	int err = 0;
+
 	for (u32 i = 0; i < r->host->nthreads; i++)
-		if (ctl_call(r, i, drain, d))
-			return no_answer(r, i);
-	return 0;
+		if (ctl_call(r, i, drain, d) && !err)
+			err = no_answer(r, i);
+	return err;
 }
 
 /* Before others are the successor's where the program learns a moment later
  * what is ours: of one that we still accept then it would not know, and what
- * answers us would be refused. Its SYN is repeated instead. And before they are
- * ours again, since they are to be answered. */
-static bool tells_first(const struct nic *nic, bool drains)
+ * answers us would be refused. Its SYN is repeated instead. If that fails, we
+ * take new ones again, unless they have been passed on. */
+static int stop(struct ctl_request *r, struct drain *d)
 {
-	return !drains || (nic->flows && nic->flows->late);
+	const struct flows *flows = r->host->nic->flows;
+	bool late = flows && flows->late;
+	int err = late ? tell_all(r, d) : 0;
+
+	if (!err && flows)
+		err = pass(r, true);
+	if (!err && !late)
+		err = tell_all(r, d);
+	if (err && d->began && !(flows && flows->all))
+		tell_all(r, &(struct drain){ 0 });
+	return err;
+}
+
+/* Before others are ours again, since they are to be answered. */
+static int resume(struct ctl_request *r, struct drain *d)
+{
+	int err = tell_all(r, d);
+
+	if (!err && r->host->nic->flows)
+		err = pass(r, false);
+	return err;
 }
 
 int ctl_drain(struct ctl_request *r)
 {
 	struct drain d = { 0 };
-	bool first;
 	int err;
 
 	if (!parse(r, &d.drains))
 		return -EINVAL;
-	first = tells_first(r->host->nic, d.drains);
-	err = first ? tell_all(r, &d) : 0;
-	if (!err && r->host->nic->flows)
-		err = pass(r, d.drains);
-	if (!err && !first)
-		err = tell_all(r, &d);
+	err = d.drains ? stop(r, &d) : resume(r, &d);
 	if (err)
 		return err;
 	cJSON_AddBoolToObject(r->out, "drains", d.drains);

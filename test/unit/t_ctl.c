@@ -611,16 +611,99 @@ static void drain_beside(void **state)
 	h->nic->flows = NULL;
 }
 
+static void begin_thread(u32 i, void *(*fn)(void *))
+{
+	stop = false;
+	pthread_create(&ids[i], NULL, fn, &h->threads[i]);
+}
+
+static void end_thread(u32 i)
+{
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(ids[i], NULL);
+}
+
+static bool drains(u32 i)
+{
+	return h->threads[i].dp->net.tcp.drains;
+}
+
+static void drain_fails(void)
+{
+	expect(&root, "{\"do\":\"drain\"}", "thread 1 does not answer");
+}
+
+/* The other one does not go on to drain by itself; unless it did before. */
+static void drain_is_undone(void **state)
+{
+	end_threads();
+	begin_thread(0, elastic);
+	drain_fails();
+	assert_false(drains(0));
+	begin_thread(1, elastic);
+	expect(&root, "{\"do\":\"drain\"}", "\"drains\":true");
+	end_threads();
+	begin_thread(0, elastic);
+	drain_fails();
+	assert_true(drains(0));
+	end_thread(0);
+}
+
+/* Is told, and says nothing any more. */
+static void *told_once(void *arg)
+{
+	struct host_thread *t = arg;
+
+	while (!t->dp->net.tcp.drains &&
+	       !__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		host_serve(t, 1000000);
+	return NULL;
+}
+
+/* Whose flows are not known must not become the successor's. */
+static void drain_is_undone_beside(void **state)
+{
+	h->nic->flows = &divided;
+	h->nic->pass = pass;
+	divided.all = false;
+	divided.late = true;
+	end_threads();
+	begin_thread(0, elastic);
+	drained = 99;
+	drain_fails();
+	assert_int_equal(drained, 99);
+	assert_false(drains(0));
+	begin_thread(1, told_once);
+	drain_fails();
+	assert_int_equal(drained, 2);
+	assert_false(divided.all);
+	assert_false(drains(0));
+	end_threads();
+	h->nic->flows = NULL;
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define LARGE(t) cmocka_unit_test_setup_teardown(t, setup_large, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(nonsense),	  TEST(deep),	    TEST(numbers),
-		TEST(rights),	  TEST(live),	    TEST(not_live),
-		TEST(flows),	  TEST(whole),	    TEST(one_does_not_answer),
-		TEST(log_lines),  TEST(no_capture), TEST(one_looks),
-		TEST(only_read),  TEST(drain),	    TEST(drain_beside),
+		TEST(nonsense),
+		TEST(deep),
+		TEST(numbers),
+		TEST(rights),
+		TEST(live),
+		TEST(not_live),
+		TEST(flows),
+		TEST(whole),
+		TEST(one_does_not_answer),
+		TEST(log_lines),
+		TEST(no_capture),
+		TEST(one_looks),
+		TEST(only_read),
+		TEST(drain),
+		TEST(drain_beside),
+		TEST(drain_is_undone),
+		TEST(drain_is_undone_beside),
 		LARGE(few_flows),
 	};
 	char path[64];
