@@ -1421,10 +1421,21 @@ CONTROL = [
     Mutant("new ones are ours again before we answer them",
            "dom/host/ctl_drain.c",
            "\tint err = tell_all(r, d);\n\n"
-           "\tif (!err && r->host->nic->flows)\n"
-           "\t\terr = pass(r, false);\n\treturn err;",
+           "\tif (r->host->nic->flows)\n"
+           "\t\tpass(r, false);\n\treturn err;",
            "\tif (r->host->nic->flows)\n"
            "\t\tpass(r, false);\n\treturn tell_all(r, d);", ["t_ctl"]),
+    Mutant("new ones are not ours again when one thread is deaf",
+           "dom/host/ctl_drain.c",
+           "\tif (r->host->nic->flows)\n\t\tpass(r, false);",
+           "\tif (!err && r->host->nic->flows)\n\t\tpass(r, false);",
+           ["t_ctl"]),
+    Mutant("who is behind a deaf thread drains for ever",
+           "dom/host/ctl_drain.c",
+           "\t\tif (ctl_call(r, i, drain, d) && !err)\n"
+           "\t\t\terr = no_answer(r, i);",
+           "\t\tif (!err && ctl_call(r, i, drain, d))\n"
+           "\t\t\terr = no_answer(r, i);", ["t_ctl"]),
     Mutant("who cannot be drained drains in part", "dom/host/ctl_drain.c",
            "if (err && d->began && !(flows && flows->all))", "if (0)",
            ["t_ctl"]),

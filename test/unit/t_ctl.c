@@ -682,6 +682,26 @@ static void drain_is_undone_beside(void **state)
 	h->nic->flows = NULL;
 }
 
+/* What goes on to come to the successor would be lost to us. */
+static void back_but_one(void **state)
+{
+	h->nic->flows = &divided;
+	h->nic->pass = pass;
+	divided.all = divided.late = false;
+	expect(&root, "{\"do\":\"drain\"}", "\"successor\":4711");
+	assert_true(divided.all);
+	end_threads();
+	begin_thread(1, elastic);
+	drained = 99;
+	expect(&root, "{\"do\":\"drain\",\"drains\":false}",
+	       "thread 0 does not answer");
+	assert_int_equal(drained, 1);
+	assert_false(divided.all);
+	assert_false(drains(1));
+	end_thread(1);
+	h->nic->flows = NULL;
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -704,6 +724,7 @@ int main(void)
 		TEST(drain_beside),
 		TEST(drain_is_undone),
 		TEST(drain_is_undone_beside),
+		TEST(back_but_one),
 		LARGE(few_flows),
 	};
 	char path[64];
