@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { HASH_TOEPLITZ = 1 }; /* the kernel's ETH_RSS_HASH_TOP */
+
 void nic_rss_default(struct nic *nic)
 {
 	memcpy(nic->rss_key, rss_symmetric_key, RSS_KEY_LEN);
@@ -46,6 +48,19 @@ static int ethtool(const char *ifname, void *cmd)
 	err = ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+/* Drivers from before Linux 4.0 do not say, and have no other. */
+static bool is_toeplitz(u8 hfunc)
+{
+	return !hfunc || hfunc == HASH_TOEPLITZ;
+}
+
+static void rss_forget(struct rss_saved *s)
+{
+	free(s->table);
+	free(s->key);
+	memset(s, 0, sizeof(*s));
 }
 
 /* Allocates and reads; the caller frees *@out. Table, then key, in
@@ -81,63 +96,89 @@ static u8 *key_of(struct ethtool_rxfh *r)
 	return (u8 *)(r->rss_config + r->indir_size);
 }
 
-static int save(const struct ethtool_rxfh *r, struct rss_saved *s)
+/* What Linux 6.8 made of a reserved byte: input_xfrm, which mixes a packet's
+ * addresses and ports before they are hashed. */
+static u8 *xfrm_of(struct ethtool_rxfh *r)
+{
+	return &r->rsvd8[0];
+}
+
+static int save(struct ethtool_rxfh *r, struct rss_saved *s)
 {
 	size_t table = r->indir_size * sizeof(u32);
 
 	s->table = malloc(table);
 	s->key = malloc(r->key_size + 1);
 	if (!s->table || !s->key) {
-		free(s->table);
-		free(s->key);
+		rss_forget(s);
 		return -ENOMEM;
 	}
 	memcpy(s->table, r->rss_config, table);
-	memcpy(s->key, r->rss_config + r->indir_size, r->key_size);
+	memcpy(s->key, key_of(r), r->key_size);
 	s->table_size = r->indir_size;
 	s->key_size = r->key_size;
+	s->hfunc = r->hfunc;
+	s->xfrm = *xfrm_of(r);
 	return 0;
 }
 
-/* Some drivers have a table but refuse a key: then without. */
+/* Drivers refuse what they cannot set, some even as it is. Then without our
+ * key, and with the function that there is. */
 static int set_rxfh(const char *ifname, struct ethtool_rxfh *r,
-		    u8 key[RSS_KEY_LEN])
+		    u8 key[RSS_KEY_LEN], struct rss_saved *s)
 {
-	u8 old[RSS_KEY_LEN] = { 0 };
 	u32 key_size = r->key_size;
 	int err;
 
-	memcpy(old, key_of(r), min(key_size, (u32)RSS_KEY_LEN));
 	for (u32 i = 0; i < key_size; i++)
 		key_of(r)[i] = key[i % RSS_KEY_LEN];
 	r->cmd = ETHTOOL_SRSSH;
-	r->hfunc = 0; /* as it is */
+	r->hfunc = is_toeplitz(s->hfunc) ? 0 : HASH_TOEPLITZ;
+	*xfrm_of(r) = 0;
 	err = ethtool(ifname, r);
-	if (!err || key_size < RSS_KEY_LEN)
-		return err;
-	r->key_size = 0;
-	err = ethtool(ifname, r);
+	if (!err && key_size >= RSS_KEY_LEN)
+		return 0;
+	if (err) {
+		r->key_size = 0;
+		r->hfunc = 0;
+		*xfrm_of(r) = s->xfrm;
+		err = ethtool(ifname, r);
+	}
+	if (!err && key_size >= RSS_KEY_LEN)
+		memcpy(key, s->key, RSS_KEY_LEN);
+	s->unknown_hash =
+		key_size < RSS_KEY_LEN || s->xfrm || !is_toeplitz(s->hfunc);
+	return err;
+}
+
+static const u32 flow_types[RSS_FLOWS] = { TCP_V4_FLOW, UDP_V4_FLOW,
+					   TCP_V6_FLOW, UDP_V6_FLOW };
+
+static int fields(const char *ifname, u32 cmd, u32 flow, u64 *data)
+{
+	struct ethtool_rxnfc nfc = {
+		.cmd = cmd,
+		.flow_type = flow_types[flow],
+		.data = *data,
+	};
+	int err = ethtool(ifname, &nfc);
+
 	if (!err)
-		memcpy(key, old, RSS_KEY_LEN);
+		*data = nfc.data;
 	return err;
 }
 
 /* UDP is often hashed by addresses only. Not every driver lets us: then its
  * packets are forwarded between threads. */
-static void hash_ports(const char *ifname)
+static void hash_ports(const char *ifname, struct rss_saved *s)
 {
-	static const u32 flows[] = { TCP_V4_FLOW, UDP_V4_FLOW, TCP_V6_FLOW,
-				     UDP_V6_FLOW };
+	for (u32 i = 0; i < RSS_FLOWS; i++) {
+		u64 all = RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 | RXH_L4_B_2_3;
 
-	for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
-		struct ethtool_rxnfc nfc = {
-			.cmd = ETHTOOL_SRXFH,
-			.flow_type = flows[i],
-			.data = RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 |
-				RXH_L4_B_2_3,
-		};
-
-		ethtool(ifname, &nfc);
+		s->fields[i] = 0;
+		if (fields(ifname, ETHTOOL_GRXFH, i, &s->fields[i]) ||
+		    s->fields[i] != all)
+			fields(ifname, ETHTOOL_SRXFH, i, &all);
 	}
 }
 
@@ -155,14 +196,11 @@ int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN],
 	if (!rss_fill(r->rss_config, r->indir_size, owner))
 		err = -EOPNOTSUPP;
 	else
-		err = set_rxfh(ifname, r, key);
-	if (err) {
-		free(saved->table);
-		free(saved->key);
-		saved->table_size = 0;
-	} else {
-		hash_ports(ifname);
-	}
+		err = set_rxfh(ifname, r, key, saved);
+	if (err)
+		rss_forget(saved);
+	else
+		hash_ports(ifname, saved);
 out:
 	free(r);
 	return err;
@@ -186,27 +224,37 @@ int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE])
 	return err;
 }
 
+/* All of it, or what is most needed. */
+static void put_back(const char *ifname, struct ethtool_rxfh *r,
+		     const struct rss_saved *s)
+{
+	r->cmd = ETHTOOL_SRSSH;
+	r->indir_size = s->table_size;
+	r->key_size = s->key_size;
+	r->hfunc = is_toeplitz(s->hfunc) ? 0 : s->hfunc;
+	*xfrm_of(r) = s->xfrm;
+	memcpy(r->rss_config, s->table, s->table_size * sizeof(u32));
+	memcpy(key_of(r), s->key, s->key_size);
+	if (ethtool(ifname, r)) {
+		r->key_size = 0;
+		r->hfunc = 0;
+		ethtool(ifname, r);
+	}
+}
+
 void rss_restore(const char *ifname, struct rss_saved *s)
 {
-	size_t table = s->table_size * sizeof(u32);
 	struct ethtool_rxfh *r;
 
 	if (!s->table_size)
 		return;
-	r = calloc(1, sizeof(*r) + table + s->key_size);
-	if (r) {
-		r->cmd = ETHTOOL_SRSSH;
-		r->indir_size = s->table_size;
-		r->key_size = s->key_size;
-		memcpy(r->rss_config, s->table, table);
-		memcpy(key_of(r), s->key, s->key_size);
-		if (ethtool(ifname, r)) {
-			r->key_size = 0;
-			ethtool(ifname, r);
-		}
-		free(r);
+	r = calloc(1, sizeof(*r) + s->table_size * sizeof(u32) + s->key_size);
+	if (r)
+		put_back(ifname, r, s);
+	free(r);
+	for (u32 i = 0; i < RSS_FLOWS; i++) {
+		if (s->fields[i])
+			fields(ifname, ETHTOOL_SRXFH, i, &s->fields[i]);
 	}
-	free(s->table);
-	free(s->key);
-	s->table_size = 0;
+	rss_forget(s);
 }
