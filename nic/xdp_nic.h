@@ -159,7 +159,8 @@ static inline void xdp_count_lost(struct xdp_queue *x,
 }
 
 /* Does Linux itself send there, and leave checksums to a NIC that there is not?
- */
+ * Over virtio_net another machine's does; its driver has them computed while it
+ * runs an XDP program itself. */
 bool xdp_csum_partial(const struct xdp_nic *x);
 
 /* Does a packet of @mtu bytes take more than one frame? */

@@ -19,7 +19,8 @@ static struct xdp_nic *xdp_nic_of(struct nic *nic)
 
 bool xdp_csum_partial(const struct xdp_nic *x)
 {
-	return !strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun");
+	return !strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun") ||
+	       (x->prog.generic && !strcmp(x->nic.driver, "virtio_net"));
 }
 
 /* In copy mode the kernel takes a page for each further descriptor: dearer than
