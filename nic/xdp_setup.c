@@ -19,7 +19,8 @@ static struct xdp_nic *xdp_nic_of(struct nic *nic)
 
 bool xdp_csum_partial(const struct xdp_nic *x)
 {
-	return !strcmp(x->nic.driver, "veth") || !strcmp(x->nic.driver, "tun") ||
+	return !strcmp(x->nic.driver, "veth") ||
+	       !strcmp(x->nic.driver, "tun") ||
 	       (x->prog.generic && !strcmp(x->nic.driver, "virtio_net"));
 }
 
@@ -182,7 +183,7 @@ void xdp_describe(struct xdp_nic *x)
 		snprintf(from, sizeof(from), " from %u on, shared",
 			 x->cfg.first_queue);
 	snprintf(x->nic.detail, sizeof(x->nic.detail),
-		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s%s, MTU %u%s%s%s, "
+		 "%s (%s): AF_XDP, %s mode, %s, %u queue%s%s, MTU %u%s%s%s%s, "
 		 "payload %s",
 		 x->ifname, x->nic.driver[0] ? x->nic.driver : "no driver name",
 		 x->prog.generic ? "generic" : "driver",
@@ -191,6 +192,7 @@ void xdp_describe(struct xdp_nic *x)
 		 x->bind_flags & XDP_BIND_SG ? ", multi-buffer" : "",
 		 x->nic.nqueues > 1 && !x->nic.rss_control ? ", no RSS control"
 							   : "",
+		 x->rss.unknown_hash ? ", hash unknown" : "",
 		 x->queues[0].q.busy_poll ? ", busy poll" : "", payload(x));
 }
 
@@ -394,6 +396,36 @@ static int open_own(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	return 0;
 }
 
+/* With a program drivers set up their queues anew: some forget the table then,
+ * and virtio_net receives on the queues too that the program is to send on.
+ * Where those cannot be kept empty, Linux runs the program, without the driver.
+ */
+static int attach_prog(struct xdp_nic *x, const struct nic_config *cfg,
+		       struct linux_ifinfo *info, char *why, size_t why_len)
+{
+	u32 before = info->rx_queues;
+	struct nic_config generic = *cfg;
+	int err = xdp_prog_attach(&x->prog, cfg, x->ifname, info,
+				  xdp_needs_frags(x->nic.mtu), why, why_len);
+
+	if (err)
+		return err;
+	err = linux_ifinfo(x->ifname, info);
+	if (err)
+		return nic_fail(err, why, why_len, "cannot ask for %s: %s",
+				x->ifname, strerror(-err));
+	err = set_rss(x, info, why, why_len);
+	if (err != -ERANGE || info->rx_queues <= before ||
+	    cfg->mode == NIC_ZEROCOPY)
+		return err;
+	xdp_prog_detach(&x->prog);
+	info->rx_queues = before;
+	generic.generic = true;
+	err = xdp_prog_attach(&x->prog, &generic, x->ifname, info,
+			      xdp_needs_frags(x->nic.mtu), why, why_len);
+	return err ? err : set_rss(x, info, why, why_len);
+}
+
 static int attach(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 		  size_t why_len)
 {
@@ -406,11 +438,7 @@ static int attach(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	x->index = info.index;
 	memcpy(x->nic.mac, info.mac, 6);
 	memcpy(x->nic.driver, info.driver, sizeof(x->nic.driver));
-	err = set_rss(x, &info, why, why_len);
-	if (err)
-		return err;
-	err = xdp_prog_attach(&x->prog, cfg, x->ifname, &info,
-			      xdp_needs_frags(x->nic.mtu), why, why_len);
+	err = attach_prog(x, cfg, &info, why, why_len);
 	if (err)
 		return err;
 	return cfg->shared ? enter_pair(x, cfg, why, why_len) : 0;

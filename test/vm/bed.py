@@ -5,11 +5,14 @@ AMD's virtualisation, Debian's kernel, and an initramfs of busybox, modules and
 the files that the command needs, at the paths that they have here.
 
   bed.py [--timeout S] [--python] [--count] [--cpu MODEL] [--file PATH]...
-          [--module PATH]... -- COMMAND ARGUMENTS
+          [--module PATH]... [--nic MODEL]... -- COMMAND ARGUMENTS
 
 --python: with Python's library. --count: one processor, whose time stamp counter
 counts the instructions that it has executed, whoever's they are. --cpu: another
-processor, which may have no KVM.
+processor, which may have no KVM. --nic: a NIC, as QEMU's -device has it; @queues
+of it, if it says so. The first one is n0 in the machine, and a TAP device of that
+name, 10.0.0.2/24, at the other end, in a network namespace where `far COMMAND` runs
+what the machine asks for; the next one n1 and 10.0.1.2/24, and so on.
 
   host ---- qemu -accel tcg ---- Linux, kvm-amd ---- the guest under test
 
@@ -17,6 +20,7 @@ Its output is the command's, and so is its exit status; 124: not finished after
 S seconds, then the registers of the machine's processors are shown, which are
 those of the guest under test if one of them is in it. 77: cannot be had."""
 import argparse
+import ctypes
 import glob
 import json
 import os
@@ -36,6 +40,8 @@ PYTHON = "/usr/bin/python3"
 # Of its library, what no test needs and is large.
 SKIPPED = {"test", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter",
            "dist-packages", "distutils", "turtledemo"}
+CLONE_NEWNET = 0x40000000
+FAR, WAY = "10.0.255.9", "10.0.255.8"
 STATUS = "bed: status "
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -51,11 +57,21 @@ mount -t devpts pts /dev/pts
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
 for m in {modules}; do insmod $m || echo "bed: $m"; done
+for i in /sys/class/net/eth*; do
+	[ -e $i ] && read mac <$i/address && ip link set ${{i##*/}} name n$((0x${{mac##*:}}))
+done
+ip addr add {way}/24 dev n255 && ip link set n255 up
 stty -F /dev/ttyS1 raw -echo
 ( {command} ) < /dev/null > /dev/ttyS1 2>&1
 echo "{status}$?" > /dev/ttyS1
 sync
 poweroff -f
+"""
+# Output first, then the status.
+FAR_SH = r"""#!/bin/busybox sh
+out=$(echo "{{ $*; }} 2>&1; echo \" \$?\"; exit" | nc {far} 7)
+echo "${{out% *}}"
+exit ${{out##* }}
 """
 
 
@@ -149,7 +165,8 @@ def pack(path, folder, modules, files, command):
     fs.file("/etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)
     fs.file("/init", INIT.format(
         modules=" ".join("/modules/" + os.path.basename(m) for m in modules),
-        command=shlex.join(command), status=STATUS).encode())
+        command=shlex.join(command), status=STATUS, way=WAY).encode())
+    fs.file("/bin/far", FAR_SH.format(far=FAR).encode())
     for f in files:
         fs.add(f)
     fs.close()
@@ -184,11 +201,49 @@ def processors(count):
     return ["-accel", "tcg,thread=single", "-smp", str(CPUS)]
 
 
-def run(image, initramfs, folder, timeout, count, cpu):
+def enter_namespace():
+    """One of networks, for taps()."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+        fail("may not make network namespaces")
+    # QEMU reaches programs that it starts there.
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def tap(name, queues, address):
+    more = ["multi_queue"] if queues > 1 else []
+    for command in (["tuntap", "add", name, "mode", "tap", *more],
+                    ["addr", "add", address, "dev", name],
+                    ["link", "set", name, "up"]):
+        if subprocess.run(["ip", *command]).returncode:
+            fail("may not make TAP devices")
+
+
+def nics(models):
+    """QEMU's arguments for them and their other ends; and for the way to those,
+    which is a NIC too, behind which a program sits."""
+    args = []
+    for i, model in enumerate(models):
+        options = [o for o in model.split(",") if not o.startswith("queues=")]
+        queues = int(dict(o.split("=") for o in model.split(",")[1:]).get(
+            "queues", 1))
+        name = "n%d" % i
+        tap(name, queues, "10.0.%d.2/24" % i)
+        args += ["-netdev", "tap,id=%s,ifname=%s,queues=%d,script=no,"
+                 "downscript=no,vhost=off" % (name, name, queues),
+                 "-device", ",".join([*options, "netdev=" + name,
+                                      "mac=52:54:00:00:00:%02x" % i])]
+    if models:
+        args += ["-netdev", "user,id=far,restrict=on,net=10.0.255.0/24,"
+                 "host=10.0.255.1,guestfwd=tcp:%s:7-cmd:sh" % FAR,
+                 "-device", "virtio-net-pci,netdev=far,mac=52:54:00:00:00:ff"]
+    return args
+
+
+def run(image, initramfs, folder, timeout, count, cpu, models):
     """What the machine printed, and whether it ended by itself."""
     qmp = folder + "/qmp"
     machine = subprocess.Popen(
-        ["qemu-system-x86_64", *processors(count),
+        ["qemu-system-x86_64", *processors(count), *nics(models),
          "-cpu", cpu, "-m", MEMORY,
          "-kernel", image, "-initrd", initramfs, "-append",
          # Whether timer interrupts come is tried in vain where the host is busy.
@@ -214,7 +269,7 @@ def text(path):
         return f.read()
 
 
-def boot(files, modules, command, timeout, count=False, cpu=CPU):
+def boot(files, modules, command, timeout, count=False, cpu=CPU, models=()):
     """Status and output of @command in the machine."""
     for need in ("qemu-system-x86_64", "busybox"):
         if not shutil.which(need):
@@ -224,7 +279,8 @@ def boot(files, modules, command, timeout, count=False, cpu=CPU):
         pack(folder + "/initramfs", folder_of_modules, modules, files,
              command)
         began = time.monotonic()
-        ended = run(image, folder + "/initramfs", folder, timeout, count, cpu)
+        ended = run(image, folder + "/initramfs", folder, timeout, count, cpu,
+                    models)
         out = text(folder + "/out").replace("\r\n", "\n")
         at = out.rfind(STATUS)
         if ended and at >= 0:
@@ -243,15 +299,18 @@ def main():
     p.add_argument("--count", action="store_true")
     p.add_argument("--cpu", default=CPU)
     p.add_argument("--file", action="append", default=[])
+    p.add_argument("--nic", action="append", default=[])
     p.add_argument("--module", action="append", default=[],
                    help="below the modules' kernel/; default: KVM's, veth, tun")
     p.add_argument("command", nargs="+")
     a = p.parse_args()
     if a.python:
         a.file += [PYTHON, "/usr/lib/python%d.%d" % sys.version_info[:2]]
+    if a.nic:
+        enter_namespace()
     status, out = boot(a.file, a.module or (*KVM, "drivers/net/veth.ko",
                                              "drivers/net/tun.ko"),
-                       a.command, a.timeout, a.count, a.cpu)
+                       a.command, a.timeout, a.count, a.cpu, a.nic)
     sys.stdout.write(out)
     return status
 

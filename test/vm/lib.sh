@@ -68,7 +68,11 @@ counter() {
 
 # total NAME COUNTER: of all its threads; ?: it does not run, or has none
 total() {
-	"$ix" stat "$1" --all | awk -v name="$2" '
+	"$ix" stat "$1" --all | sum "$2"
+}
+
+sum() { # COUNTER: of what ix stat says
+	awk -v name="$1" '
 		$1 == "thread" { n = NF - 2 }
 		$1 == name { for (i = 2; i < 2 + n / 2; i++) sum += $i }
 		END { print sum == "" ? "?" : sum }'
