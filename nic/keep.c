@@ -283,6 +283,7 @@ static void describe(const struct nic *nic, struct keep_reply *r)
 	r->mtu = nic->mtu;
 	r->zero_copy = nic->zero_copy;
 	r->rss_control = nic->rss_control;
+	r->apart = (u8)nic->apart;
 	memcpy(r->mac, nic->mac, sizeof(r->mac));
 	memcpy(r->driver, nic->driver, sizeof(r->driver));
 	memcpy(r->detail, nic->detail, sizeof(r->detail));

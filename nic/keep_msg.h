@@ -36,7 +36,7 @@
 #include "nic/nic_open.h"
 
 enum {
-	KEEP_VERSION = 3,
+	KEEP_VERSION = 4,
 	KEEP_FDS = NIC_MAX_QUEUES, /* of a message, at most */
 	KEEP_MEMORY = 2,	   /* memfds: frames, arena */
 	KEEP_ASK_S = 60,	   /* for an answer: pages are pinned */
@@ -88,6 +88,7 @@ struct keep_reply {
 	u16 mtu;
 	u8 mac[6];
 	u8 zero_copy, rss_control;
+	u8 apart;  /* as in struct nic */
 	u8 beside; /* AF_XDP: the queues are side doors, see xdp_side.c */
 	char driver[32];
 	char detail[NIC_DETAIL];

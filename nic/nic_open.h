@@ -150,6 +150,8 @@ struct nic {
 
 	u8 rss_key[RSS_KEY_LEN];
 	u8 group_owner[RSS_TABLE]; /* flow group -> queue */
+	u32 apart; /* groups that are the same modulo this have one owner, since
+		    * they share an entry of what steers: at most RSS_TABLE */
 
 	/* Tells who steers about a changed group_owner: the hardware, or the
 	 * kernel. NULL without rss_control. 0 or -errno. */

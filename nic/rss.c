@@ -22,6 +22,7 @@ void nic_rss_default(struct nic *nic)
 	memcpy(nic->rss_key, rss_symmetric_key, RSS_KEY_LEN);
 	for (u32 g = 0; g < RSS_TABLE; g++)
 		nic->group_owner[g] = (u8)(g % nic->nqueues);
+	nic->apart = RSS_TABLE;
 	nic->rss_control = false;
 }
 
@@ -182,8 +183,8 @@ static void hash_ports(const char *ifname, struct rss_saved *s)
 	}
 }
 
-int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN],
-	      const u8 owner[RSS_TABLE], struct rss_saved *saved)
+int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN], u8 owner[RSS_TABLE],
+	      struct rss_saved *saved)
 {
 	struct ethtool_rxfh *r;
 	int err = get_rxfh(ifname, &r);
@@ -193,6 +194,8 @@ int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN],
 	err = save(r, saved);
 	if (err)
 		goto out;
+	for (u32 g = r->indir_size; g < RSS_TABLE; g++)
+		owner[g] = owner[g % r->indir_size];
 	if (!rss_fill(r->rss_config, r->indir_size, owner))
 		err = -EOPNOTSUPP;
 	else

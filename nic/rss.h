@@ -26,9 +26,11 @@ bool rss_fill(u32 *table, u32 n, const u8 owner[RSS_TABLE]);
 
 /* Sets @ifname's hash function, key and table, and hashing of ports for TCP
  * and UDP. A driver that does not take our key keeps its own: @key then becomes
- * that. 0, -EOPNOTSUPP (no control, nothing changed), or another -errno. */
-int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN],
-	      const u8 owner[RSS_TABLE], struct rss_saved *saved);
+ * that. Groups that share an entry of a smaller table get the owner of the
+ * first of them. 0, -EOPNOTSUPP (no control, nothing changed), or another
+ * -errno. */
+int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN], u8 owner[RSS_TABLE],
+	      struct rss_saved *saved);
 
 /* The table only. */
 int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE]);

@@ -131,6 +131,7 @@ int grant_take(const struct nic_config *cfg, struct nic **out, char *why,
 	pthread_mutex_init(&nic->kept.asking, NULL);
 	memcpy(nic->rss_key, r.rss_key, sizeof(r.rss_key));
 	memcpy(nic->group_owner, r.group_owner, sizeof(r.group_owner));
+	nic->apart = r.apart;
 	nic->rss_control = r.rss_control;
 	if (r.rss_control)
 		nic->set_groups = set_groups;

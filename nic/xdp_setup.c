@@ -162,6 +162,7 @@ static int set_rss(struct xdp_nic *x, const struct linux_ifinfo *info,
 		return 0;
 	if (!rss_apply(x->ifname, x->nic.rss_key, x->nic.group_owner,
 		       &x->rss)) {
+		x->nic.apart = min(x->rss.table_size, (u32)RSS_TABLE);
 		x->nic.rss_control = true;
 		x->nic.set_groups = set_groups;
 		return 0;

@@ -155,6 +155,19 @@ u32 host_count_groups(const struct host *h, u32 thread)
 	return n;
 }
 
+/* With those that cannot go elsewhere. */
+static struct dp_groups whole(const struct nic *nic, const struct dp_groups *g)
+{
+	struct dp_groups all = *g;
+
+	for (u32 i = 0; i < RSS_TABLE; i++) {
+		for (u32 k = i % nic->apart; dp_group_in(g, i) && k < RSS_TABLE;
+		     k += nic->apart)
+			dp_group_add(&all, k);
+	}
+	return all;
+}
+
 static int move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 {
 	struct host_thread *a = &h->threads[from];
@@ -182,6 +195,7 @@ static int move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 
 int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 {
+	struct dp_groups all = whole(h->nic, g);
 	int err;
 
 	if (!h->shared)
@@ -190,7 +204,7 @@ int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 		return -EINVAL;
 	pthread_mutex_lock(&h->moving);
 	WRITE_ONCE(h->threads[to].parked, false);
-	err = move(h, from, to, g);
+	err = move(h, from, to, &all);
 	WRITE_ONCE(h->threads[from].parked, !host_count_groups(h, from));
 	WRITE_ONCE(h->threads[to].parked, !host_count_groups(h, to));
 	pthread_mutex_unlock(&h->moving);
@@ -200,22 +214,24 @@ int host_move(struct host *h, u32 from, u32 to, const struct dp_groups *g)
 /* ---- threads with and without flow groups */
 
 /* How many of all groups the @k-th of @n threads should have. */
-static u32 share_of(u32 k, u32 n)
+static u32 share_of(const struct host *h, u32 k, u32 n)
 {
-	return RSS_TABLE / n + (k < RSS_TABLE % n);
+	u32 apart = h->nic->apart;
+
+	return (apart / n + (k < apart % n)) * (RSS_TABLE / apart);
 }
 
 struct dp_groups host_groups_of(const struct host *h, u32 thread, u32 most)
 {
 	struct dp_groups g = { 0 };
 
-	for (u32 i = 0; i < RSS_TABLE && most; i++) {
+	for (u32 i = 0; i < h->nic->apart && most; i++) {
 		if (h->nic->group_owner[i] != thread)
 			continue;
 		dp_group_add(&g, i);
-		most--;
+		most -= min(most, RSS_TABLE / h->nic->apart);
 	}
-	return g;
+	return whole(h->nic, &g);
 }
 
 /* What @from has too much of goes to those who have too little. @want: groups
@@ -257,7 +273,7 @@ int host_cores(struct host *h, u32 n)
 	if (!n || n > h->nthreads)
 		return -EINVAL;
 	for (u32 i = 0; i < n; i++)
-		want[i] = share_of(i, n);
+		want[i] = share_of(h, i, n);
 	return share_out(h, want);
 }
 
@@ -275,7 +291,7 @@ int host_park(struct host *h, u32 thread, bool parked)
 		return -EBUSY; /* the last one */
 	for (u32 i = 0; i < h->nthreads; i++) {
 		if (i == thread ? !parked : !!host_count_groups(h, i))
-			want[i] = share_of(k++, n);
+			want[i] = share_of(h, k++, n);
 	}
 	return share_out(h, want);
 }

@@ -504,6 +504,20 @@ static int cleanup(void **state)
 	return 0;
 }
 
+/* Groups that share an entry of a NIC's table are not parted. */
+static void groups_of_a_small_table(void **state)
+{
+	struct nic *nic = a->host->nic;
+	struct dp_groups g;
+
+	nic->apart = RSS_TABLE / 2;
+	memset(nic->group_owner, 0, RSS_TABLE);
+	g = host_groups_of(a->host, 0, RSS_TABLE / 2);
+	for (u32 i = 0; i < RSS_TABLE; i++)
+		assert_int_equal(dp_group_in(&g, i),
+				 i % nic->apart < RSS_TABLE / 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,6 +533,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sleeps_are_idle, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(nobody_to_call, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(groups_of_a_small_table, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(stop, setup, teardown),
 	};

@@ -138,13 +138,15 @@ static void apply(const u8 key[RSS_KEY_LEN], bool unknown)
 	u8 owner[RSS_TABLE], told[RSS_KEY_LEN];
 
 	for (u32 g = 0; g < RSS_TABLE; g++)
-		owner[g] = (u8)(g % 2);
+		owner[g] = (u8)(g % 3);
 	memcpy(told, rss_symmetric_key, RSS_KEY_LEN);
 	assert_int_equal(rss_apply("fake0", told, owner, &saved), 0);
 	assert_memory_equal(told, key, RSS_KEY_LEN);
 	assert_int_equal(saved.unknown_hash, unknown);
 	for (u32 i = 0; i < fake.entries; i++)
-		assert_int_equal(fake.is.table[i], i % 2);
+		assert_int_equal(fake.is.table[i], i % RSS_TABLE % 3);
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		assert_int_equal(owner[g], fake.is.table[g % fake.entries]);
 	if (!unknown) {
 		assert_memory_equal(fake.is.key, key, RSS_KEY_LEN);
 		assert_true(fake.is.hfunc <= TOEPLITZ);
@@ -266,6 +268,13 @@ static void test_fixed_key(void **state)
 	apply(rss_symmetric_key, true);
 }
 
+/* Of a table that is smaller than ours an entry is several groups'. */
+static void test_few_entries(void **state)
+{
+	fake_init(64, 40, TOEPLITZ);
+	apply(rss_symmetric_key, false);
+}
+
 static void test_fixed_fields(void **state)
 {
 	fake_init(128, 40, TOEPLITZ);
@@ -285,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_other_function),
 		cmocka_unit_test(test_fixed_function),
 		cmocka_unit_test(test_fixed_key),
+		cmocka_unit_test(test_few_entries),
 		cmocka_unit_test(test_fixed_fields),
 	};
 
