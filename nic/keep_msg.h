@@ -88,8 +88,9 @@ struct keep_reply {
 	u16 mtu;
 	u8 mac[6];
 	u8 zero_copy, rss_control;
-	u8 apart;  /* as in struct nic */
-	u8 beside; /* AF_XDP: the queues are side doors, see xdp_side.c */
+	u8 apart;   /* as in struct nic */
+	u8 generic; /* AF_XDP: Linux runs the program, not the driver */
+	u8 beside;  /* AF_XDP: the queues are side doors, see xdp_side.c */
 	char driver[32];
 	char detail[NIC_DETAIL];
 	u8 rss_key[RSS_KEY_LEN];

@@ -172,6 +172,7 @@ void xdp_pass_describe(const struct nic *nic, struct keep_reply *r)
 	r->index = x->index;
 	r->beside = x->pair.beside;
 	r->bind_flags = x->bind_flags;
+	r->generic = x->prog.generic;
 	r->fill = xdp_fill_size(&x->cfg);
 	r->rx = xdp_rx_size(&x->cfg);
 	r->tx = xdp_tx_size(&x->cfg);

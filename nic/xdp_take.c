@@ -107,6 +107,7 @@ static void adopt(struct xdp_nic *x, const struct keep_reply *r)
 {
 	x->index = r->index;
 	x->bind_flags = r->bind_flags;
+	x->prog.generic = r->generic;
 	x->nic.mtu = r->mtu;
 	x->nic.zero_copy = r->zero_copy;
 	memcpy(x->nic.mac, r->mac, sizeof(r->mac));
