@@ -167,6 +167,14 @@ int neigh_add_static(struct net *net, struct be32 ip, const u8 mac[6])
 	return 0;
 }
 
+void neigh_forget_static(struct net *net, struct be32 ip)
+{
+	struct neigh *e = neigh_find(net, ip);
+
+	if (e && e->state == NEIGH_STATIC)
+		neigh_release(net, e);
+}
+
 /* What waited for a neighbour that does not answer is undeliverable. Nobody
  * knows that better than we: TCP need not try again. */
 static void undeliverable(struct net *net, const struct neigh *e, u64 now)

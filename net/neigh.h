@@ -70,6 +70,8 @@ int neigh_send(struct net *net, struct mbuf *m, struct be32 ip, u16 *hint,
 /* A permanent entry; of IPv6, the id is held for it. 0, -EINVAL (not on link),
  * -ENOSPC. */
 int neigh_add_static(struct net *net, struct be32 ip, const u8 mac[6]);
+/* It is asked for again, as others are. */
+void neigh_forget_static(struct net *net, struct be32 ip);
 
 /* With ports_only, where Linux keeps our address and gets the answers to ARP:
  * what Linux knows of @ip. It counts, as Linux has asked. */

@@ -10,12 +10,14 @@
 
 enum { MOST = 64 }; /* settings in a request */
 
-/* Of these settings, to what @to has. */
+/* Of these settings, from what @from has to what @to has. */
 struct change {
-	const struct conf *to;
+	const struct conf *from, *to;
 	u32 n;
 	const struct setting *what[MOST];
 	struct host_thread *t;
+	int err; /* it cannot be, and nothing has changed on @t: @why */
+	char why[128];
 };
 
 /* ---- told */
@@ -58,15 +60,19 @@ static const void *value_of(const struct conf *c, const struct setting *s)
 
 static void apply(struct dp *dp, void *arg, u64 now)
 {
-	const struct change *c = arg;
+	struct change *c = arg;
 
-	for (u32 i = 0; i < c->n; i++) {
+	c->err = host_change_neighbours(dp, &c->from->arp, &c->to->arp, c->why,
+					sizeof(c->why));
+	for (u32 i = 0; i < c->n && !c->err; i++) {
 		void *field = field_of(dp, c->what[i]);
 
 		if (field)
 			memcpy(field, value_of(c->to, c->what[i]),
 			       c->what[i]->size);
 	}
+	if (c->err)
+		return;
 	dp_configured(dp);
 	host_configure(c->t, c->to);
 }
@@ -78,7 +84,7 @@ static u32 apply_all(struct ctl_request *r, struct change *c, u32 end)
 
 	for (i = 0; i < end; i++) {
 		c->t = &r->host->threads[i];
-		if (ctl_call(r, i, apply, c))
+		if (ctl_call(r, i, apply, c) || c->err)
 			break;
 	}
 	return i;
@@ -146,7 +152,7 @@ int ctl_set(struct ctl_request *r)
 {
 	struct host *h = r->host;
 	struct conf to = h->conf;
-	struct change c = { .to = &to };
+	struct change c = { .from = &h->conf, .to = &to };
 	int err = take_all(r, &to, &c);
 	u32 done;
 
@@ -154,8 +160,13 @@ int ctl_set(struct ctl_request *r)
 		return err;
 	done = apply_all(r, &c, h->nthreads);
 	if (done < h->nthreads) {
-		c.to = &h->conf;
-		apply_all(r, &c, done);
+		struct change back = c;
+
+		back.from = &to;
+		back.to = &h->conf;
+		apply_all(r, &back, done);
+		if (c.err)
+			return ctl_refuse(r, c.err, "%s", c.why);
 		return ctl_refuse(r, -ETIMEDOUT,
 				  "thread %u does not answer: nothing is "
 				  "changed",

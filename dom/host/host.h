@@ -318,6 +318,10 @@ struct nic_config host_nic_config(const struct conf *c);
  * opened; fixed neighbours afterwards. */
 int host_address(struct conf *conf, char *why, size_t why_len);
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len);
+/* On the elastic thread: fixed ones. 0; or -errno, and all is as before. */
+int host_change_neighbours(struct dp *dp, const struct conf_arp *from,
+			   const struct conf_arp *to, char *why,
+			   size_t why_len);
 
 /* link.c: what has become of the NIC's link since this was asked last, a line
  * to be told, or NULL. On the thread that calls host_read_neighbours(). When it

@@ -206,6 +206,38 @@ static int add_static(struct net *net, struct be32 ip, const u8 mac[6],
 	return err;
 }
 
+static int add_all(struct net *net, const struct conf_arp *arp, char *why,
+		   size_t why_len)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < arp->n && !err; i++)
+		err = add_static(net, arp->e[i].ip, arp->e[i].mac, why,
+				 why_len);
+	return err;
+}
+
+static void forget_all(struct net *net, const struct conf_arp *arp)
+{
+	for (u32 i = 0; i < arp->n; i++)
+		neigh_forget_static(net, arp->e[i].ip);
+}
+
+int host_change_neighbours(struct dp *dp, const struct conf_arp *from,
+			   const struct conf_arp *to, char *why, size_t why_len)
+{
+	char ignored[1];
+	int err;
+
+	forget_all(&dp->net, from);
+	err = add_all(&dp->net, to, why, why_len);
+	if (err) {
+		forget_all(&dp->net, to);
+		add_all(&dp->net, from, ignored, sizeof(ignored));
+	}
+	return err;
+}
+
 void host_read_neighbours(struct host *h)
 {
 	struct host_neighbours *known = &h->neighbours;
@@ -361,12 +393,8 @@ static int open_announcements(struct host_thread *t, char *why, size_t why_len)
 
 int host_neighbours(struct host_thread *t, u64 now, char *why, size_t why_len)
 {
-	const struct conf_arp *arp = &t->host->conf.arp;
-	int err = 0;
+	int err = add_all(&t->dp->net, &t->host->conf.arp, why, why_len);
 
-	for (u32 i = 0; i < arp->n && !err; i++)
-		err = add_static(&t->dp->net, arp->e[i].ip, arp->e[i].mac, why,
-				 why_len);
 	if (!err)
 		err = open_announcements(t, why, why_len);
 	if (!err) {

@@ -113,16 +113,29 @@ def change(ix):
           out)
     check("... and nothing has changed",
           ix.json("set")["batch"]["value"] == "32")
+    wrong = "arp.static=10.81.0.2=02:00:00:00:00:99"
+    check("set: a neighbour is fixed", ix("set", wrong) == (0, "") and
+          not answers())
+    status, out = ix("set", "arp.static=10.99.0.1=02:00:00:00:00:99",
+                     "batch=16")
+    check("... one that cannot be", status == 1 and out ==
+          "ix: arp.static: 10.99.0.1 is not on our link\n" and
+          ix.json("set")["batch"]["value"] == "32", out)
+    check("... and the first one is as it was", not answers() and
+          ix.json("set")["arp.static"]["value"] == wrong[11:])
+    check("... and found again when it is not", ix("set", "arp.static=") ==
+          (0, "") and wait_for(answers))
     status, out = ix("set", "policy=energy", "batch=16")
     check("set: who changes the policy is told", status == 1 and
           "ix policy" in out and ix.json("set")["batch"]["value"] == "32", out)
     status, out = ix("set", "--all")
     check("set --all", "mtu" in out and "(only at start)" in out)
     check("it still answers", answers())
-    status, out = ix("log", "-n", "2")
+    status, out = ix("log", "-n", "3")
     check("log: what was changed", status == 0 and
-          len(out.splitlines()) == 2 and
-          "tcp.rto_min = 60ms, by uid" in out, out)
+          len(out.splitlines()) == 3 and
+          "arp.static = , by uid" in out.splitlines()[2], out)
+    check("... and that before", "tcp.rto_min = 60ms, by uid" in ix("log")[1])
     check("log: what is in force", "nic ix0: TAP" in ix("log")[1])
 
 

@@ -442,6 +442,17 @@ static void static_entries_stay(void **state)
 	send(f, FIX_PEER, 2);
 	assert_sent(f, fix_peer_mac, 2);
 	fix_tx_none(f);
+
+	/* Forgotten, it is asked for, and may be told. */
+	neigh_forget_static(&f->net, FIX_PEER);
+	assert_int_equal(f->net.neighbours.count, 0);
+	send(f, FIX_PEER, 3);
+	fix_tx(f);
+	fix_tx_none(f);
+	reply(f, FIX_PEER, fix_gw_mac);
+	assert_sent(f, fix_gw_mac, 3);
+	neigh_forget_static(&f->net, FIX_PEER); /* is not fixed */
+	assert_int_equal(f->net.neighbours.count, 1);
 }
 
 /* ports_only: what Linux has resolved counts, whatever SYNs say. */
