@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "dom/host/ctl.h"
+#include "net/neigh_int.h"
 
 static const struct host_domain domain = { "test", "none", false };
 static char dir[] = "/tmp/t_ctl.XXXXXX";
@@ -243,16 +244,48 @@ static void not_live(void **state)
 	assert_int_equal(h->threads[0].dp->net.conf.tcp.retries, 15);
 }
 
+/* Neighbours that the first thread knows and never asks for. */
+static u32 known(u32 host)
+{
+	const struct neigh *e =
+		neigh_find(&h->threads[0].dp->net, be32(0x0a000000 + host));
+
+	return e && e->state == NEIGH_STATIC ? e->mac[5] : 0;
+}
+
+static void neighbours(void **state)
+{
+	expect(&root,
+	       "{\"do\":\"set\",\"settings\":{\"arp.static\":"
+	       "\"10.0.0.7=02:00:00:00:00:07,10.0.0.8=02:00:00:00:00:08\"}}",
+	       "\"ok\":true");
+	expect(&root,
+	       "{\"do\":\"set\",\"settings\":{\"batch\":\"7\",\"arp.static\":"
+	       "\"10.0.0.9=02:00:00:00:00:09,10.9.0.1=02:00:00:00:00:01\"}}",
+	       "10.9.0.1 is not on our link");
+	end_threads();
+	assert_int_equal(known(7), 7);
+	assert_int_equal(known(8), 8);
+	assert_int_equal(known(9), 0);
+	assert_int_equal(h->threads[0].dp->conf.batch, 64);
+	assert_int_equal(h->conf.arp.n, 2);
+}
+
 /* A thread that does not answer: the others are as before. */
 static void one_does_not_answer(void **state)
 {
 	end_threads();
 	stop = false;
 	pthread_create(&ids[0], NULL, elastic, &h->threads[0]);
+	expect(&root,
+	       "{\"do\":\"set\",\"settings\":{\"arp.static\":"
+	       "\"10.0.0.9=02:00:00:00:00:09\"}}",
+	       "thread 1 does not answer: nothing is changed");
 	expect(&root, "{\"do\":\"set\",\"settings\":{\"batch\":\"7\"}}",
 	       "thread 1 does not answer: nothing is changed");
 	stop = true;
 	pthread_join(ids[0], NULL);
+	assert_int_equal(known(9), 0);
 	assert_int_equal(h->threads[0].dp->conf.batch, 64);
 	assert_int_equal(h->conf.dp.batch, 64);
 	expect(&root, "{\"do\":\"flows\",\"thread\":1}",
@@ -713,6 +746,7 @@ int main(void)
 		TEST(rights),
 		TEST(live),
 		TEST(not_live),
+		TEST(neighbours),
 		TEST(flows),
 		TEST(whole),
 		TEST(one_does_not_answer),
