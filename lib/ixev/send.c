@@ -288,22 +288,50 @@ ssize_t ixev_answer(struct ixev_ctx *ctx, const void *addr, size_t len,
 	return (ssize_t)len;
 }
 
-ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len)
+/* Not nothing either. */
+static inline bool in_arena(const struct ixev_thread *t, const void *addr,
+			    size_t len)
+{
+	uintptr_t at = (uintptr_t)addr - t->arena;
+
+	return at < t->arena_len && len - 1 < t->arena_len - at;
+}
+
+static __attribute__((noinline)) ssize_t send_zc_slow(struct ixev_ctx *ctx,
+						      const void *addr,
+						      size_t len)
 {
 	struct ixev_thread *t = ctx->owner;
 	ssize_t todo = admit(ctx, len);
-	uintptr_t at = (uintptr_t)addr;
 
 	if (unlikely(todo <= 0))
 		return todo;
-	if (unlikely(at < t->arena || len > t->arena_len ||
-		     at - t->arena > t->arena_len - len))
+	if (unlikely(!in_arena(t, addr, len)))
 		return ixev_send(ctx, addr, len);
-	if (unlikely(!append(t, ctx, (char *)at, (uint32_t)todo, NULL)))
+	if (unlikely(!append(t, ctx, (char *)(uintptr_t)addr, (uint32_t)todo,
+			     NULL)))
 		return no_memory(t, ctx);
 	ixev_hold(t, ctx);
 	ixev_work(t, ctx);
 	return todo;
+}
+
+ssize_t ixev_send_zc(struct ixev_ctx *ctx, const void *addr, size_t len)
+{
+	struct ixev_thread *t = ctx->owner;
+	struct ixev_node *n;
+
+	if (unlikely(ctx->flags & CTX_NO_SEND))
+		return -EIO;
+	n = t->nodes;
+	if (unlikely(!in_arena(t, addr, len) || !n || ctx->tx_next ||
+		     ctx->unacked + len > t->send_easy))
+		return send_zc_slow(ctx, addr, len);
+	t->nodes = n->next;
+	append_node(ctx, n, (char *)(uintptr_t)addr, (uint32_t)len, NULL);
+	offer(ctx, (uint32_t)len);
+	ixev_work(t, ctx);
+	return (ssize_t)len;
 }
 
 static void free_oldest(struct ixev_thread *t, struct ixev_ctx *ctx)

@@ -292,6 +292,8 @@ LIMITS = [
            "mean + (u32)(random & 0)", ["t_icmp"]),
     Mutant("who finds no memory to send is forgotten", "lib/ixev/send.c",
            "\tixev_starve(t, ctx);\n", "", ["t_ixev_send"]),
+    Mutant("what ends beyond the arena is sent in place", "lib/ixev/send.c",
+           "len - 1 < t->arena_len - at", "len", ["t_ixev_send"]),
     Mutant("an application that is away is blamed on its peers",
            "net/tcp_share.c", " &&\n\t       tick - t->app_away >= "
            "t->patience;", ";", ["t_tcp_share"]),

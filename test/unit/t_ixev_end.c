@@ -198,6 +198,7 @@ static void close_unused(void **state)
 
 	ixev_ctx_init(&c->ctx);
 	assert_int_equal(ixev_send(&c->ctx, "x", 1), -EIO);
+	assert_int_equal(ixev_send_zc(&c->ctx, f->arena, 1), -EIO);
 	assert_int_equal(ixev_recv(&c->ctx, &c, 1), -EAGAIN);
 	ixev_close(&c->ctx);
 	ixev_wait();

@@ -251,6 +251,20 @@ static void zero_copy(void **state)
 	ix_free_pages(mem, 8192);
 }
 
+/* ... but for what begins in the arena and ends beyond it. */
+static void not_in_place(void **state)
+{
+	struct conn *c = open_conn();
+	size_t room = ixev_send_room(&c->ctx);
+	char *at = f->arena + 4 * 1024 * 1024;
+
+	memcpy(at, "a copy", 6);
+	assert_int_equal(ixev_send_zc(&c->ctx, at, SIZE_MAX - 7), room);
+	memcpy(at, "IN", 2);
+	ixev_wait();
+	assert_memory_equal(f->stream[1], "a copy", 6);
+}
+
 /* ---- what is read while the batch is being written is given back, too */
 
 static void read_first(struct conn *c, unsigned int reason)
@@ -328,6 +342,7 @@ int main(void)
 		T(no_memory),
 		T(many_sends),
 		T(zero_copy),
+		T(not_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
