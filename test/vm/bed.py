@@ -60,7 +60,10 @@ for m in {modules}; do insmod $m || echo "bed: $m"; done
 for i in /sys/class/net/eth*; do
 	[ -e $i ] && read mac <$i/address && ip link set ${{i##*/}} name n$((0x${{mac##*:}}))
 done
-ip addr add {way}/24 dev n255 && ip link set n255 up
+if [ -e /sys/class/net/n255 ]; then
+	ip addr add {way}/24 dev n255
+	ip link set n255 up
+fi
 stty -F /dev/ttyS1 raw -echo
 ( {command} ) < /dev/null > /dev/ttyS1 2>&1
 echo "{status}$?" > /dev/ttyS1

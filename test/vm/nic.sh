@@ -115,7 +115,7 @@ moves() {
 	serve n0 --cores 0,1 --ip 10.0.0.9/24,fd00::9/64 \
 		-- "$build/app/echo" --port 7
 	said "(virtio_net): AF_XDP, driver mode, copy, 2 queues, MTU 1500, payload"
-	load 10.0.0.9:7 --conns 24 --duration 10
+	load 10.0.0.9:7 --conns 24 --duration 13
 	soon 100 has_all
 	follows "0 1" "at first"
 	insist cores served 1
@@ -163,7 +163,7 @@ alone() {
 connects() {
 	far "timeout 100 $build/bench/linux_echo --port 7 >/dev/null 2>&1 & echo"
 	serve n0 --cores 0,1 --ip 10.0.0.9/24 -- "$build/bench/ixload" 10.0.0.2:7 \
-		--conns 24 --warmup 0 --duration 3 --json
+		--conns 24 --warmup 0 --duration 7 --json
 	soon 100 has_all
 	follows "0 1" "IX connects"
 	wait $server && grep -q '"wrong":0,' /tmp/server && ok "IX has no complaint" ||
