@@ -7,7 +7,9 @@
 
 enum {
 	LOOKS = 1024,	       /* places of the table in one iteration, */
-	PLACES = 128,	       /* ... and at a time: their memory fits L1 */
+	LOOKS_NS = 50000,      /* ... or in each so much time that it takes, */
+	LOOKS_MOST = 32,       /* ... so many times at most; */
+	PLACES = 128,	       /* at a time: their memory fits L1 */
 	LITTLE = 128,	       /* buffers, or ranges: see all_hold() */
 	READY_NS = 2000000000, /* for the table to be rewritten */
 };
@@ -78,11 +80,22 @@ bool dp_leave_pass(struct dp *dp,
 		   void (*see)(struct dp *dp, struct tcp_conn *c), u32 lines)
 {
 	struct dp_leave *l = &dp->mover->leave;
-	u32 end = l->left - min(l->left, (u32)LOOKS);
+	u32 end = l->left - min(l->left, l->looks);
 
 	while (l->left > end && !l->full)
 		see_some(dp, see, lines);
 	return !l->left;
+}
+
+/* An application that thinks before it answers makes few iterations. Were each
+ * of them good for as few places as a short one, a core would come when what it
+ * was needed for has waited for long. */
+static void set_looks(struct dp_leave *l, u64 now)
+{
+	u64 times = (now - l->ran_at) / LOOKS_NS;
+
+	l->looks = LOOKS * (u32)max(min(times, (u64)LOOKS_MOST), 1ull);
+	l->ran_at = now;
 }
 
 /* ---- before the table is rewritten */
@@ -254,7 +267,9 @@ int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 	*l = (struct dp_leave){ .to = to,
 				.groups = *groups,
 				.result = -EINPROGRESS,
-				.began = now };
+				.looks = LOOKS,
+				.began = now,
+				.ran_at = now };
 	begin_count(dp, false);
 	dp->mover->active = true;
 	return 0;
@@ -390,6 +405,7 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
+	set_looks(l, now);
 	switch (l->state) {
 	case LEAVE_NOT:
 		break;

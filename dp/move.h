@@ -31,9 +31,9 @@
  *
  * What an application does not cross for, or has no room for, can be taken back
  * until the table is rewritten: dp_leave_cancel(); it is if nobody has that
- * done. No step of an iteration takes longer than a parcel does. Memory that
- * both threads see: slots of connections, packet buffers, seats, and a bell for
- * each thread.
+ * done. No step of an iteration takes longer than a parcel does, or than a
+ * small part of the iteration before. Memory that both threads see: slots of
+ * connections, packet buffers, seats, and a bell for each thread.
  */
 #ifndef DP_MOVE_H
 #define DP_MOVE_H
@@ -102,6 +102,8 @@ struct dp_leave {
 	u32 nout, nasked;
 	struct tcp_conn *kept; /* MOVED was told, more is to be told there */
 	u64 crossings;	       /* when MOVED was told last */
+	u32 looks;	       /* places that this iteration may see */
+	u64 ran_at;	       /* the one before */
 	u64 began, since;
 	u64 went; /* when the table was rewritten */
 };

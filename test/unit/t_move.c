@@ -506,9 +506,9 @@ static void check_undisturbed(const struct world *w)
 	}
 }
 
-static u32 free_cc_states(const struct tcp *t)
+static u32 free_cc_states(const struct tcp *t, const struct tcp_conf *conf)
 {
-	u32 n = tcp_cc_states(&tcp_conf) - t->ncc_used;
+	u32 n = tcp_cc_states(conf) - t->ncc_used;
 
 	for (struct ref32 r = t->cc_free; r.raw;
 	     r = t->cc_states[ref32_index(r)].next)
@@ -522,15 +522,16 @@ static void check_balance(struct world *w)
 	for (u32 t = 0; t < w->threads; t++) {
 		struct dp *dp = dp_of(w, t);
 		const struct tcp *tcp = &dp->net.tcp;
+		const struct tcp_conf *conf = &w->conf.net.tcp;
 
-		assert_int_equal(tcp_slots_free(tcp, &w->conf.net.tcp),
-				 w->conf.net.tcp.max_conns);
-		assert_int_equal(tcp->ranges_left, w->conf.net.tcp.max_ranges);
+		assert_int_equal(tcp_slots_free(tcp, conf), conf->max_conns);
+		assert_int_equal(tcp->ranges_left, conf->max_ranges);
 		assert_int_equal(tcp->ncounted, 0);
 		assert_int_equal(tcp->nhalf, 0);
 		assert_int_equal(tcp->set_aside, 0);
-		assert_int_equal(tcp->losses_left, tcp_losses(&tcp_conf));
-		assert_int_equal(free_cc_states(tcp), tcp_cc_states(&tcp_conf));
+		assert_int_equal(tcp->losses_left, tcp_losses(conf));
+		assert_int_equal(free_cc_states(tcp, conf),
+				 tcp_cc_states(conf));
 		assert_int_equal(dp->pool.nfree, dp->pool.total);
 		assert_int_equal(dp->net.wheel.count, 0);
 	}
@@ -707,6 +708,41 @@ static void asks_for_held(void **state)
 		w->server[0].lazy = w->server[1].lazy = false;
 		end_all(w, n);
 	}
+}
+
+/* Iterations of @ns until what moves has been counted. */
+static u32 count_in_steps_of(struct world *w, u32 from, u64 ns)
+{
+	u32 n = 0;
+
+	assert_int_equal(begin(w, from, !from, RSS_TABLE), 0);
+	for (; dp_of(w, from)->mover->leave.state == LEAVE_COUNT; n++) {
+		w->now += ns;
+		dp_move_run(dp_of(w, from), false, w->now);
+	}
+	await_moves(w);
+	return n;
+}
+
+/* Who thinks for long makes few of them, each of which sees more places: in
+ * proportion, but not all at once. */
+static void long_iterations(void **state)
+{
+	struct tcp_conf tcp = tcp_conf;
+	struct world *w;
+	u32 n = 4, places;
+
+	tcp.max_conns = 40000;
+	w = world_new(2, &tcp);
+	start(w, n, 2000);
+	steps(w, 400);
+	move(w, 1, 0, RSS_TABLE);
+	places = dp_of(w, 0)->net.tcp.table_mask + 1;
+	assert_true(places >= 65536);
+	assert_int_equal(count_in_steps_of(w, 0, STEP_NS), places / 1024);
+	assert_int_equal(count_in_steps_of(w, 1, 200000), places / 4096);
+	assert_int_equal(count_in_steps_of(w, 0, 10000000), places / 32768);
+	end_all(w, n);
 }
 
 /* An application that does not cross keeps its connections. */
@@ -1132,6 +1168,7 @@ int main(void)
 		cmocka_unit_test(two_at_once),
 		cmocka_unit_test(held_buffers),
 		cmocka_unit_test(asks_for_held),
+		cmocka_unit_test(long_iterations),
 		cmocka_unit_test(taken_back),
 		cmocka_unit_test(taken_back_early),
 		cmocka_unit_test(counted_twice),
