@@ -12,20 +12,31 @@ static u64 batches(const struct ix_stat *s)
 	return n;
 }
 
-/* 99 in 100 packets since then have waited at most so long. */
+static u64 waited(const struct load_mark *m, const struct ix_stat *s, u32 i)
+{
+	return s->rx_delay[i] - m->delay[i];
+}
+
+/* 99 in 100 packets since then have waited at most so long. A bucket's are
+ * taken to be spread evenly: its end would be late for all of them where the
+ * target is a little before it. */
 static u32 delay_us(const struct load_mark *m, const struct ix_stat *s)
 {
-	u64 n = 0, seen = 0;
+	u64 n = 0, here, from;
 	u32 i = 0;
 
 	for (u32 k = 0; k < IX_DELAY_BUCKETS; k++)
-		n += s->rx_delay[k] - m->delay[k];
+		n += waited(m, s, k);
 	if (!n)
 		return 0;
-	while (i + 1 < IX_DELAY_BUCKETS &&
-	       (seen += s->rx_delay[i] - m->delay[i]) * 100 < n * 99)
+	n *= 99; /* hundredths, of those that are still to be found */
+	while ((here = 100 * waited(m, s, i)) < n && i + 1 < IX_DELAY_BUCKETS) {
+		n -= here;
 		i++;
-	return (u32)((2ull << i) / 1000);
+	}
+	from = 1ull << i;
+	/* Counters that others can write may add up to anything. */
+	return (u32)((from + from * min(n, here) / max(here, 1ull)) / 1000);
 }
 
 static u64 busy(const struct load_mark *m, const struct ix_stat *s, u64 ns)

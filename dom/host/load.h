@@ -5,8 +5,8 @@
  *   busy    A thread that sleeps says nothing: before it does, it says how long
  *           it has been busy in all (busy_ns, asleep). One that is awake has
  *           been busy since but for idle_ns, which it keeps up meanwhile.
- *   delay   By rx_delay: at most the time since the poll before. As exact as
- *           its buckets: twice as much at most.
+ *   delay   By rx_delay: at most the time since the poll before. Within a
+ *           bucket, whose end is twice its beginning, it is a guess.
  */
 #ifndef DOM_HOST_LOAD_H
 #define DOM_HOST_LOAD_H

@@ -1029,6 +1029,8 @@ IP6 = [
 ]
 
 DAEMON = [
+    Mutant("all have waited as long as any of their bucket", "dom/host/load.c",
+           "from * min(n, here) / max(here, 1ull)", "from", ["t_host_load"]),
     Mutant("a saturated thread counts once", "cp/policy.c",
            "2 * max(t->busy, (u32)SATURATED)", "t->busy", ["t_policy"]),
     Mutant("cores are taken back at once", "cp/policy.c",

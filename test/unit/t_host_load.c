@@ -55,7 +55,23 @@ static void delay_of_99_in_100(void **state)
 	assert_int_equal(load_take(&mark, &s, 1000).delay_us, (2 << 12) / 1000);
 	s.rx_delay[12] += 98;
 	s.rx_delay[20] += 2;
-	assert_int_equal(load_take(&mark, &s, 1000).delay_us, (2 << 20) / 1000);
+	assert_int_equal(load_take(&mark, &s, 1000).delay_us, (3 << 19) / 1000);
+}
+
+/* Of 262 to 524 us, nearly all of them at the beginning. */
+static void delay_within_a_bucket(void **state)
+{
+	s.rx_delay[17] += 980;
+	s.rx_delay[18] += 40;
+	assert_int_equal(load_take(&mark, &s, 1000).delay_us,
+			 ((1 << 18) + (1 << 18) * 2980 / 4000) / 1000);
+}
+
+static void delay_in_the_last_bucket(void **state)
+{
+	s.rx_delay[IX_DELAY_BUCKETS - 1] += 1;
+	assert_int_equal(load_take(&mark, &s, 1000).delay_us,
+			 ((1ull << 31) + (1ull << 31) * 99 / 100) / 1000);
 }
 
 static void packets_a_batch(void **state)
@@ -76,6 +92,8 @@ int main(void)
 				       begin),
 		cmocka_unit_test_setup(awake_then_asleep, begin),
 		cmocka_unit_test_setup(delay_of_99_in_100, begin),
+		cmocka_unit_test_setup(delay_within_a_bucket, begin),
+		cmocka_unit_test_setup(delay_in_the_last_bucket, begin),
 		cmocka_unit_test_setup(packets_a_batch, begin),
 	};
 
