@@ -272,12 +272,14 @@ static void close_all(struct load_thread *t)
 	}
 }
 
-/* Whatever comes meanwhile. */
-static void nap(uint64_t ns)
+/* What was made is sent before. Whatever comes meanwhile. */
+static void poll_and_nap(struct load_thread *t)
 {
-	struct timespec t = clock_timespec(ns);
+	struct timespec pause = clock_timespec(t->opts->nap);
 
-	nanosleep(&t, NULL);
+	ixev_poll();
+	nanosleep(&pause, NULL);
+	t->fresh = false;
 }
 
 static void loop(struct load_thread *t)
@@ -289,14 +291,14 @@ static void loop(struct load_thread *t)
 	       (wait = load_step(t, t->fresh ? t->now : clock_ns())) !=
 		       LOAD_END) {
 		t->fresh = false;
-		if (t->opts->nap)
-			nap(t->opts->nap);
-		if (t->opts->nap || wait < TIMER_MIN_NS) {
+		if (t->opts->nap) {
+			poll_and_nap(t);
+		} else if (wait < TIMER_MIN_NS) {
 			ixev_poll();
-			continue;
+		} else {
+			limit_wait(t, l, wait);
+			ixev_wait();
 		}
-		limit_wait(t, l, wait);
-		ixev_wait();
 	}
 	close_all(t);
 	ixev_exit_thread();
