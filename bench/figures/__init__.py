@@ -23,6 +23,7 @@
     cores.py    1, 2, ... of them, the stack alone
     elastic.py  as many as the load wants
     daemon.py   who gives them: what it costs, how soon it does
+    beside.py   other work on cores that it leaves; ten times the load at once
     policy.py   what would be given on eight cores of one's own
     path.py     over a path that loses, against Linux
     flood.py    under a flood of SYNs
@@ -43,10 +44,10 @@ A scenario is a function of a Bench; the first line of its docstring says
 what it measures. It returns {"unit": ..., "values": ..., "rows": [...]}: of
 each contender median and samples, and what follows from them (turns.Row)."""
 
-from figures import (batch, connections, cores, counts, cpu, daemon, designs,
-                     elastic, flood, frames, http, latency, load, memcached,
-                     moves, netpipe, path, policy, process, protection, rate,
-                     shared, tuning, veth, watched)
+from figures import (batch, beside, connections, cores, counts, cpu, daemon,
+                     designs, elastic, flood, frames, http, latency, load,
+                     memcached, moves, netpipe, path, policy, process,
+                     protection, rate, shared, tuning, veth, watched)
 
 # In the order of doc/performance.md.
 SCENARIOS = {
@@ -95,6 +96,8 @@ SCENARIOS = {
     "designs": designs.designs,
     "asleep": daemon.asleep,
     "react": daemon.react,
+    "beside": beside.beside,
+    "tenfold": beside.tenfold,
     "elastic": elastic.elastic,
     "policy": policy.policy,
 }

@@ -27,16 +27,21 @@ LOADS = {"step": (0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1),
          "ramp": (0.1, 0.3, 0.5, 0.7, 0.9, 0.7, 0.5, 0.3, 0.1)}
 POLICIES = "latency", "fixed"
 SETTINGS = """cores = "{cores}"; memory = "8G"; ix = "{ix}";
-dataplanes: {{ echo: {{ program = ["{echo}", "--port", "{port}"];
+background = "{group}";
+dataplanes: {{ echo: {{ program = ["{echo}", "--port", "{port}"{work}];
     nic = "{nic}"; ip = "{ip}/24"; domain = "{domain}";
-    min_cores = 1; max_cores = {most}; policy = "{policy}"; }}; }};
+    min_cores = 1; max_cores = {most}; {more}
+    policy = "{policy}"; }}; }};
 """
 
 
 class Daemon:
-    """ixcpd with one dataplane, for the time of a with block."""
+    """ixcpd with one dataplane, for the time of a with block.
+    @work: multiplications before an answer. @group: is given what is left.
+    @more: settings."""
 
-    def __init__(self, bench, policy, most, domain="inline"):
+    def __init__(self, bench, policy, most, domain="inline", work=0, group="",
+                 more=""):
         self.bench, self.nic = bench, bench.wire()
         self.dir = bench.directory()
         self.path = os.path.join(self.dir, "ixcpd.conf")
@@ -45,7 +50,9 @@ class Daemon:
             f.write(SETTINGS.format(
                 cores=",".join(map(str, cores)), ix=bench.program("ix"),
                 echo=bench.program("echo"), port=PORT, nic=self.nic,
-                ip=IP["s"], most=most, policy=policy, domain=domain))
+                ip=IP["s"], most=most, policy=policy, domain=domain,
+                work=f', "--work", "{work}"' if work else "", group=group,
+                more=more))
 
     def plane(self):
         try:
@@ -102,9 +109,12 @@ class Watch(threading.Thread):
         return self.seen
 
 
-def begin(bench, daemon, *options):
+def begin(bench, daemon, *options, first=False):
+    options = "--conns", str(CONNS), *options
+    if first:
+        return bench.start(bench.ixload_first(*options, nic=daemon.nic))
     return bench.start(bench.side("c", False) + bench.ixload(
-        "ix", "--conns", str(CONNS), *options, nic=daemon.nic))
+        "ix", *options, nic=daemon.nic))
 
 
 def end(bench, process):
@@ -114,8 +124,8 @@ def end(bench, process):
     return json_of(process)
 
 
-def client(bench, daemon, *options):
-    return end(bench, begin(bench, daemon, *options))
+def client(bench, daemon, *options, first=False):
+    return end(bench, begin(bench, daemon, *options, first=first))
 
 
 def core_seconds(seen):

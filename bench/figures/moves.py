@@ -50,25 +50,29 @@ class Side:
 
 
 class Run:
-    """@load: of ixload, on @conns connections."""
+    """@load: of ixload, on @conns connections. @thinks: the server does, and the
+    client goes before it."""
 
-    def __init__(self, bench, seconds, conns, load):
-        self.bench, self.nic = bench, bench.wire()
+    def __init__(self, bench, seconds, conns, load, thinks=False):
+        self.bench, self.nic, self.thinks = bench, bench.wire(), thinks
         self.server, self.peer = Side(bench), Side(bench)
         self.seconds, self.conns, self.options = seconds, conns, load
         self.moves = []  # ns in all, and of that the gap
 
     def start(self):
         cores = ",".join(str(self.bench.cores[k]) for k in "sc")
-        return Server(self.bench, "ix", nic=self.nic, extra=[
+        kind = "thinks" if self.thinks else "ix"
+        return Server(self.bench, kind, nic=self.nic, extra=[
             *SIZES, *self.server.option, "--cores", cores])
 
     def load(self):
-        argv = self.bench.ixload(
-            "ix", "--conns", str(self.conns), *self.options, "--quiet",
-            "--connect-timeout", "30", "--duration", str(self.seconds),
-            nic=self.nic, extra=[*SIZES, *self.peer.option])
-        return self.bench.start(self.bench.side("c", False) + argv)
+        options = ["--conns", str(self.conns), *self.options, "--quiet",
+                   "--connect-timeout", "30", "--duration", str(self.seconds)]
+        more = {"nic": self.nic, "extra": [*SIZES, *self.peer.option]}
+        if self.thinks:
+            return self.bench.start(self.bench.ixload_first(*options, **more))
+        return self.bench.start(self.bench.side("c", False) +
+                                self.bench.ixload("ix", *options, **more))
 
     def until_open(self, load):
         until = time.monotonic() + LIMIT
@@ -202,14 +206,15 @@ CASES = {"one core": (CORES[:1], ()), "two cores": (CORES[1:], ()),
 def resize(bench):
     """a core is added and taken away, again and again, at full load
 
-    Closed loop, all that both cores can do. Beside what was before a core comes,
-    and before it goes: which of these is the slower one depends on the machine,
-    as with two cores the client has one of them."""
+    Closed loop, all that both cores can do, beside what was before a core comes,
+    and before it goes. The server thinks before it answers: else the client, which
+    has one of the two cores, needs most of it, and what is measured is how the
+    two fight for it."""
     changes, lost = 0, 0
 
     def run(kind):
         nonlocal changes, lost
-        r = Run(bench, max(2, bench.seconds), FULL, ())
+        r = Run(bench, max(2, bench.seconds), FULL, (), thinks=True)
         first, again = CASES[kind]
         result, n = r.measure(first, again)
         if again:

@@ -236,8 +236,9 @@ STORIES = {
         "answered, so that whoever waits is seen. A lower bar is better."),
     "resize": Story(
         "A core more, a core less, at full load",
-        "256 connections ask as fast as they are answered, and the server is given "
-        "a second core and loses it again, twenty times a second. How slow are "
+        "256 connections ask as fast as they are answered, by a server that thinks "
+        "50 us before each answer; it is given a second core and loses it again, "
+        "as often as it can, 50 ms apart. How slow are "
         "the slowest answers (one of a hundred is slower), beside the same server "
         "left alone with one core or with two? A lower bar is better."),
     "watched": Story(
@@ -370,6 +371,24 @@ STORIES = {
         "A server that was idle has one core. Now it is asked as much as the "
         "client can: how long until the daemon has seen that it has too much to "
         "do, and a second core serves half of the connections? Lower is better."),
+    "beside": Story(
+        "Other work on the cores that a server leaves",
+        "A server that thinks 50 us before each answer may have both of the "
+        "machine's cores. Programs that only count are in a control group, which "
+        "the daemon gives what the server does not need: how much do they count, "
+        "beside what they count with the machine to themselves? The client needs "
+        "a part of a core, too, which is counted as if the server had it. Higher "
+        "is better, as long as the server's answers are in time.",
+        (Number("background work beside a server, of what it gets alone",
+                "32 to 46 %", "SoCC 2015; real processors, three load patterns",
+                "server at 40 % of what both cores do: background work, of what "
+                "it gets alone"),)),
+    "tenfold": Story(
+        "Ten times the load, from one moment on",
+        "The same server on one core, the other one idle, or with other work on "
+        "it; then it is asked ten times as much, which one core cannot do. How "
+        "long until 99 of 100 answers are in time again, and until the other work "
+        "has left? Lower is better."),
     "elastic": Story(
         "Cores that follow the load",
         "A server that gets and loses cores while it works: the load steps up "

@@ -8,7 +8,7 @@ import sys
 
 SOURCE, BUILD = sys.argv[1:3]
 sys.path[:0] = [os.path.join(SOURCE, d) for d in ("bench", "tool")]
-from figures import elastic, policy  # noqa: E402
+from figures import beside, elastic, policy  # noqa: E402
 from figures.bench import Bench  # noqa: E402
 from lab import check, finish, skip  # noqa: E402
 
@@ -60,6 +60,12 @@ def main():
           elastic.how_many("") == 0)
     check("cores times time", elastic.core_seconds(
         [[0, 1], [2, 2], [3, 2]]) == 4)
+    late, good = [10 ** 9], [10 ** 5]
+    check("met again: four of five, and what is late then", beside.met_again(
+        {"p99_ns_each": good * 20 + late * 3 + good * 2 + late * 2 + good +
+         late + good * 9 + late * 2}) == (70, 3000 / 13))
+    check("never met again", beside.met_again(
+        {"p99_ns_each": good * 20 + late * 20}) == (200, 1000))
     bench = Bench(BUILD, {"s": 0, "c": 1}, 1, 1.0)
     virtual(bench)
     check("fixed has all of them", real(bench, "fixed") == {2})
