@@ -44,10 +44,10 @@ struct ring {
 /* Indices count grains and run freely over 32 bits. */
 struct ring_tx {
 	struct ring *ring;
-	u32 size;      /* grains, a power of two >= 256 */
+	u32 mask;      /* grains - 1; those are a power of two >= 256 */
 	u32 prod;      /* next grain to write */
 	u32 published; /* what the consumer has been told */
-	u32 cons;      /* the consumer's index when last looked at */
+	u32 end;       /* of what the consumer left free when last looked at */
 };
 
 struct ring_rx {
@@ -77,20 +77,20 @@ static inline u32 ring_grains(u32 len)
 	return (len + RING_HEAD + RING_GRAIN - 1) / RING_GRAIN;
 }
 
-static inline u32 *ring_head(struct ring *r, u32 size, u32 at)
+static inline u32 *ring_head(struct ring *r, u32 mask, u32 at)
 {
-	return (u32 *)(r->data + (size_t)(at & (size - 1)) * RING_GRAIN);
+	return (u32 *)(r->data + (size_t)(at & mask) * RING_GRAIN);
 }
 
 /* Opening one side goes on where the shared memory says, so that a side that
  * died may come back. Zeroed memory is an empty ring. */
 static inline void ring_tx_open(struct ring_tx *tx, struct ring *r, u32 grains)
 {
-	*tx = (struct ring_tx){ .ring = r, .size = grains };
+	*tx = (struct ring_tx){ .ring = r, .mask = grains - 1 };
 	tx->prod = tx->published = READ_ONCE(r->prod);
-	tx->cons = load_acquire(&r->cons);
-	if (tx->prod - tx->cons > grains)
-		tx->cons = tx->prod - grains; /* nonsense: full, so far */
+	tx->end = load_acquire(&r->cons) + grains;
+	if (tx->end - tx->prod > grains)
+		tx->end = tx->prod; /* nonsense: full, so far */
 }
 
 /* Discards what was sent before. */
@@ -101,32 +101,44 @@ static inline void ring_rx_open(struct ring_rx *rx, struct ring *r, u32 grains)
 	store_release(&r->cons, rx->cons);
 }
 
+/* The consumer has read these lines, and stores to them are done one after the
+ * other: where it is far away each would wait for its line, and so would what
+ * is stored elsewhere behind it. Three are what a short frame takes; of a long
+ * one the processor sees by itself where it is going. */
+static inline void ring_own(const u8 *line)
+{
+	prefetch_own(line);
+	prefetch_own(line + CACHE_LINE);
+	prefetch_own(line + 2 * CACHE_LINE);
+}
+
 /* Where to write a frame of @len bytes, NULL when there is no room now (or a
  * lying consumer claims so: it hurts only itself). */
 static inline u8 *ring_reserve(struct ring_tx *tx, u32 len)
 {
-	u32 need = ring_grains(len);
+	u32 need = ring_grains(len), end, most = tx->mask + 1;
 	u8 *head;
 
-	if (unlikely(tx->prod - tx->cons + need > tx->size)) {
-		u32 cons = load_acquire(&tx->ring->cons);
+	if (unlikely(tx->end - tx->prod < need)) {
+		end = load_acquire(&tx->ring->cons) + most;
 
 		/* It may only have caught up, never passed us. */
-		if (tx->prod - cons > tx->prod - tx->cons)
+		if (end - tx->prod < tx->end - tx->prod ||
+		    end - tx->prod > most)
 			return NULL;
-		tx->cons = cons;
-		if (tx->prod - cons + need > tx->size)
+		tx->end = end;
+		if (end - tx->prod < need)
 			return NULL;
 	}
-	head = (u8 *)ring_head(tx->ring, tx->size, tx->prod);
-	prefetch_own(head + RING_AHEAD); /* the consumer has read the line */
+	head = (u8 *)ring_head(tx->ring, tx->mask, tx->prod);
+	ring_own(head + RING_AHEAD);
 	return head + RING_HEAD;
 }
 
 /* The frame of @len bytes just written is complete. */
 static inline void ring_commit(struct ring_tx *tx, u32 len, u32 flags)
 {
-	*ring_head(tx->ring, tx->size, tx->prod) = len | flags << 16;
+	*ring_head(tx->ring, tx->mask, tx->prod) = len | flags << 16;
 	tx->prod += ring_grains(len);
 }
 
@@ -161,8 +173,8 @@ static inline void ring_publish(struct ring_tx *tx)
 
 	if (tx->prod == tx->published)
 		return;
-	if (pad && tx->prod - tx->cons + pad <= tx->size) {
-		*ring_head(tx->ring, tx->size, tx->prod) = 0;
+	if (pad && pad <= tx->end - tx->prod) {
+		*ring_head(tx->ring, tx->mask, tx->prod) = 0;
 		tx->prod += pad;
 	}
 	tx->published = tx->prod;
@@ -184,7 +196,7 @@ static inline void ring_prefetch(const struct ring_rx *rx)
 	u32 n = min(rx->prod - rx->cons, (u32)RING_AHEAD / RING_GRAIN);
 
 	for (u32 i = 0; i < n; i += RING_LINE)
-		prefetch(ring_head(rx->ring, rx->size, rx->cons + i));
+		prefetch(ring_head(rx->ring, rx->size - 1, rx->cons + i));
 }
 
 /* What the producer has shown by now. False: nothing new. */
@@ -218,7 +230,7 @@ static inline bool ring_peek(struct ring_rx *rx, struct ring_frame *f)
 	for (;;) {
 		if (rx->cons == rx->prod && !ring_refresh(rx))
 			return false;
-		head = ring_head(rx->ring, rx->size, rx->cons);
+		head = ring_head(rx->ring, rx->size - 1, rx->cons);
 		word = READ_ONCE(*head); /* once: it may change after */
 		if (likely(word & 0xffff))
 			break;

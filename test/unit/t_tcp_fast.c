@@ -163,8 +163,8 @@ static void answers_in_place(void **state)
 	}
 	assert_int_equal(net->ntx, 0);
 	assert_int_equal(net->pool->nfree, nfree);
-	tx.cons = tx.prod - tx.size; /* full, as far as it knows */
-	store_release(&tx.ring->cons, tx.cons);
+	tx.end = tx.prod; /* full, as far as it knows */
+	store_release(&tx.ring->cons, tx.end - tx.mask - 1);
 	tcp_answer(net, p.conn[V4], 0, p.r->arena + 999, 64, p.r->now);
 	assert_int_equal(net->ntx, 1);
 	ring_release(&rx);
