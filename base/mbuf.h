@@ -34,6 +34,7 @@ enum mbuf_flags {
 	MBUF_TELL = 8,	    /* transmit: the sender is told when it is sent */
 	MBUF_LARGE = 16,    /* transmit: TCP, to be cut into segments of @seg
 			     * bytes below, checksums too; NIC_TSO */
+	MBUF_IN_PLACE = 32, /* transmit: TCP, has ext[]; see dp/late.h */
 };
 
 /* A range of the application's memory sent in place, behind the frame's own

@@ -10,6 +10,7 @@
  *   leave.c       ... who gives, give.c, leave_back.c
  *   arrive.c      ... who takes
  *   event.c       dp_events: what TCP and UDP have to say -> ix_up
+ *   late.c        ... when the NIC has read the memory that it gives back
  *   syscall.c     dp_dispatch: ix_down -> TCP and UDP
  *   gate.h        what it checks with: names, memory
  *   user_timer.c  the application's timers
@@ -74,6 +75,26 @@ struct dp_shared {
 	struct dp_forward *forward;
 };
 
+/* What waits to be told, see late.h. */
+struct dp_held {
+	u64 handle;
+	u32 acked;   /* bytes */
+	u32 mark[2]; /* of nicq.in_place[].done, that it waits for */
+	bool dead;
+};
+
+struct dp_late {
+	bool active;  /* something waits here, or may have to */
+	bool now;     /* what is to be told now has to, */
+	bool refused; /* ... and found no room: it stays with its connection */
+	bool full;    /* nothing else is to be told */
+	u32 mark[2];  /* what to wait for now, and is it read? */
+	bool read[2];
+	struct dp_held *ring;
+	u32 size, first, n;
+	u64 kicked; /* when the NIC was last reminded */
+};
+
 struct dp {
 	struct net net;
 	struct dp_conf conf;
@@ -103,6 +124,8 @@ struct dp {
 
 	/* UDP sends done, not yet told, oldest first: through mbuf.tx.next */
 	struct mbuf *udp_sent, **udp_sent_tail;
+
+	struct dp_late late;
 
 	struct dp_forward *forward; /* rings to and from the other threads */
 	struct dp_mover *mover;	    /* NULL: connections stay where they are */
@@ -187,6 +210,10 @@ u32 dp_rx(struct dp *dp, u64 now);
 /* One packet, as any other. */
 void dp_rx_one(struct dp *dp, struct mbuf *m, u64 now);
 
+/* late.c: before reception, with dp->late.active. Where what is to be told has
+ * to wait, dp_events() does it all. */
+void dp_late_begin(struct dp *dp);
+
 /* event.c: fills dp->up->events anew; what does not fit waits. From begin to
  * end the array is ours, and reception writes events, too. */
 static inline void dp_events_begin(struct dp *dp)
@@ -196,6 +223,8 @@ static inline void dp_events_begin(struct dp *dp)
 	if (likely(dp->up)) {
 		dp->net.event = dp->up->events;
 		dp->net.event_end = dp->up->events + IX_MAX_EVENTS;
+		if (unlikely(dp->late.active))
+			dp_late_begin(dp);
 	}
 }
 
@@ -265,6 +294,8 @@ int dp_leave_begin(struct dp *dp, u32 to, const struct dp_groups *groups,
 		   u64 now);
 /* It is time to rewrite the table of flow groups. */
 bool dp_leave_ready(const struct dp *dp);
+/* ... or does it wait for the NIC? */
+bool dp_leave_reads(const struct dp *dp);
 /* ... or is it over? Until then whoever drives it has nothing to do. */
 bool dp_leave_waits(const struct dp *dp);
 /* That has been done: there is no way back. 0 or -EINVAL. */

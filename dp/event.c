@@ -15,6 +15,7 @@
  */
 #include "base/errno.h"
 #include "base/mem.h"
+#include "dp/late.h"
 #include "dp/move.h"
 #include "net/tcp_tell.h"
 
@@ -121,9 +122,21 @@ static bool tell_sent(struct dp *dp, struct tcp_conn *c)
 {
 	if (unlikely(full(dp)))
 		return false;
-	event_sent(&dp->net, c, &dp->up->events[dp->nevents++]);
+	if (!dp->late.now)
+		event_sent(&dp->net, c, &dp->up->events[dp->nevents++]);
+	else if (dp_late_hold(dp, c, c->acked, false))
+		c->acked = 0;
+	else
+		return false;
 	c->events &= ~TCP_EV_SENT;
 	return true;
+}
+
+static void dead_event(struct dp *dp, struct tcp_conn *c)
+{
+	conn_event(dp, c, IX_EV_DEAD, c->error);
+	c->events = 0;
+	tcp_dead_told(&dp->net, c);
 }
 
 /* The handle is void, but not yet reused: a batch that the application has
@@ -132,9 +145,13 @@ static bool tell_dead(struct dp *dp, struct tcp_conn *c)
 {
 	if (full(dp))
 		return false;
-	conn_event(dp, c, IX_EV_DEAD, c->error);
-	c->events = 0;
-	tcp_dead_told(&dp->net, c);
+	if (dp->late.now) {
+		if (!dp_late_hold(dp, c, 0, true))
+			return false;
+		c->events = 0;
+		return true;
+	}
+	dead_event(dp, c);
 	return true;
 }
 
@@ -212,6 +229,12 @@ static COLD bool tell_slow(struct dp *dp, struct tcp_conn *c)
 	return !(c->events & TCP_EV_LEAVES) || tell_moved(dp, c);
 }
 
+static void tell_or_wait(struct dp *dp, struct tcp_conn *c)
+{
+	if (!tell_slow(dp, c))
+		tcp_mark_ready(&dp->net, c, 0);
+}
+
 /* Nothing but data and acknowledgements, of a connection that the application
  * knows? */
 static inline bool data_only(const struct tcp_conn *c)
@@ -254,11 +277,53 @@ static void tcp_events(struct dp *dp)
 				continue;
 		}
 		dp->nevents = (u32)(e - events);
-		if (!tell_slow(dp, c))
-			tcp_mark_ready(&dp->net, c, 0);
+		tell_or_wait(dp, c);
 		e = events + dp->nevents;
 	}
 	dp->nevents = (u32)(e - events);
+}
+
+/* What has waited for the NIC, of a connection that may have got on since.
+ * False: the array is full. */
+static bool tell_held(struct dp *dp, const struct dp_held *h)
+{
+	struct tcp_conn *c = dp_late_conn(dp, h);
+	u32 newer;
+
+	if (!c)
+		return true;
+	if (full(dp))
+		return false;
+	if (h->dead) {
+		dead_event(dp, c);
+		return true;
+	}
+	newer = c->acked;
+	c->acked = h->acked;
+	event_sent(&dp->net, c, &dp->up->events[dp->nevents++]);
+	c->acked = newer;
+	return true;
+}
+
+/* ... and the rest, one by one: some of it has to wait in its turn. Once that
+ * finds no room, until the first such connection comes round. */
+static COLD void tcp_events_late(struct dp *dp)
+{
+	const struct tcp_conn *refused = NULL;
+	struct dp_late *l = &dp->late;
+	const struct dp_held *h;
+	struct tcp_conn *c;
+
+	while ((h = dp_late_first(dp)) && tell_held(dp, h))
+		dp_late_pop(dp);
+	while (!dp->full && dp->net.tcp.ready_head != refused &&
+	       (c = tcp_next_ready(&dp->net))) {
+		l->refused = false;
+		tell_or_wait(dp, c);
+		if (l->refused && !refused)
+			refused = c;
+	}
+	l->full = refused && !dp->full;
 }
 
 static u64 udp_handle(const struct dp *dp, const struct udp_sock *s)
@@ -380,7 +445,10 @@ void dp_events(struct dp *dp, u64 now)
 	collect_sent(dp);
 	timer_events(dp);
 	udp_sent_events(dp);
-	tcp_events(dp);
+	if (likely(!dp->late.active))
+		tcp_events(dp);
+	else
+		tcp_events_late(dp);
 	udp_events(dp);
 
 	dp->up->now = now;
@@ -391,9 +459,10 @@ void dp_events(struct dp *dp, u64 now)
 
 bool dp_events_waiting(const struct dp *dp)
 {
-	return dp->up && (dp->net.tcp.ready_head || dp->net.udp.ready_head ||
-			  dp->nic->sent || dp->net.udp.sent || dp->udp_sent ||
-			  !list_empty(&dp->timers_due));
+	return dp->up &&
+	       ((dp->net.tcp.ready_head && !dp->late.full) ||
+		dp->net.udp.ready_head || dp->nic->sent || dp->net.udp.sent ||
+		dp->udp_sent || !list_empty(&dp->timers_due));
 }
 
 void dp_events_drop(struct dp *dp)

@@ -3,6 +3,7 @@
 #include "base/carve.h"
 #include "base/errno.h"
 #include "base/mem.h"
+#include "dp/late.h"
 #include "dp/move.h"
 #include "net/mld.h"
 
@@ -32,7 +33,7 @@ size_t dp_own_bytes(const struct dp_conf *conf)
 	       align_line(tcp_bytes(&conf->net.tcp)) +
 	       align_line(udp_bytes(&conf->net.udp)) +
 	       align_line(addr_bytes(max_addrs(conf))) +
-	       align_line(timers_bytes(conf));
+	       align_line(timers_bytes(conf)) + align_line(dp_late_bytes(conf));
 }
 
 static bool conf_ok(const struct dp_setup *s)
@@ -147,6 +148,7 @@ int dp_init(struct dp *dp, const struct dp_setup *s, u64 now)
 	init_slots(dp, s);
 	dp->timers = carve(&mem, timers_bytes(s->conf));
 	dp_user_timers_init(dp);
+	dp_late_init(dp, carve(&mem, dp_late_bytes(s->conf)));
 	dp->stat->version = IX_STAT_VERSION;
 	dp->stat->mbufs_total = dp->pool.total;
 	dp->stat->mbufs_free = dp->pool.nfree;
@@ -196,6 +198,7 @@ void dp_shutdown(struct dp *dp, u64 now)
 	struct net *net = &dp->net;
 
 	dp->shut = true;
+	dp_late_end(dp);
 	if (dp->mover) {
 		dp_leave_shut(dp, now);
 		dp_arrive_shut(dp, now);

@@ -3,6 +3,7 @@
  * question whether there is room until the table may be rewritten. See move.h.
  */
 #include "base/errno.h"
+#include "dp/late.h"
 #include "dp/move.h"
 
 enum {
@@ -11,6 +12,7 @@ enum {
 	LOOKS_MOST = 32,       /* ... so many times at most; */
 	PLACES = 128,	       /* at a time: their memory fits L1 */
 	LITTLE = 128,	       /* buffers, or ranges: see all_hold() */
+	READ_NS = 250000000,   /* for the NIC: its link may be down */
 	READY_NS = 2000000000, /* for the table to be rewritten */
 };
 
@@ -220,6 +222,7 @@ void dp_leave_finish(struct dp *dp, int result, u64 now)
 {
 	struct dp_leave *l = &dp->mover->leave;
 
+	dp->net.copies = false;
 	l->state = LEAVE_NOT;
 	l->result = result;
 	dp->passed++;
@@ -283,6 +286,30 @@ static void begin_telling(struct dp *dp)
 	dp->mover->leave.state = LEAVE_TELL;
 }
 
+static void read_by_nic(struct dp *dp, u64 now)
+{
+	if (!dp_late_look(dp)) {
+		dp_late_end(dp);
+		begin_telling(dp);
+	} else if (now - dp->mover->leave.since > READ_NS) {
+		dp_leave_cancel(dp, now);
+	}
+}
+
+/* What the NIC has not read the other thread would not know of. From here to
+ * the end nothing is sent in place, and no connection takes such packets along:
+ * what is to be told waits for nothing any more. The application works on
+ * meanwhile, as it does not know yet. */
+static void await_nic(struct dp *dp, u64 now)
+{
+	struct dp_leave *l = &dp->mover->leave;
+
+	dp->net.copies = true;
+	l->state = LEAVE_READ;
+	l->since = now;
+	read_by_nic(dp, now);
+}
+
 static void answered(struct dp *dp, u64 now)
 {
 	const struct dp_leave *l = &dp->mover->leave;
@@ -290,7 +317,7 @@ static void answered(struct dp *dp, u64 now)
 	if (!dp_leave_our_turn(dp))
 		return;
 	if (dp_leave_seat(dp)->word == SEAT_YES) {
-		begin_telling(dp);
+		await_nic(dp, now);
 		if (l->unwanted)
 			dp_leave_cancel(dp, now);
 	} else if (l->each || l->unwanted) {
@@ -375,6 +402,11 @@ bool dp_leave_ready(const struct dp *dp)
 	return dp->mover && dp->mover->leave.state == LEAVE_READY;
 }
 
+bool dp_leave_reads(const struct dp *dp)
+{
+	return dp->mover && dp->mover->leave.state == LEAVE_READ;
+}
+
 bool dp_leave_waits(const struct dp *dp)
 {
 	return dp_leave_ready(dp) || dp_leave_result(dp) != -EINPROGRESS;
@@ -419,6 +451,9 @@ void dp_leave_run(struct dp *dp, bool busy, u64 now)
 		break;
 	case LEAVE_ASK:
 		answered(dp, now);
+		break;
+	case LEAVE_READ:
+		read_by_nic(dp, now);
 		break;
 	case LEAVE_TELL:
 		telling(dp);

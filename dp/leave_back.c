@@ -30,7 +30,7 @@ void dp_leave_cancel(struct dp *dp, u64 now)
 	if (l->state == LEAVE_COUNT)
 		dp_leave_finish(dp, -ECANCELED, now);
 	l->unwanted |= l->state == LEAVE_ASK;
-	if (l->state < LEAVE_TELL || l->state > LEAVE_READY)
+	if (l->state < LEAVE_READ || l->state > LEAVE_READY)
 		return;
 	dp_leave_set_groups(dp, GROUP_LEAVES, dp->net.tcp.nslots);
 	release_kept(dp);

@@ -12,7 +12,7 @@
  * for, and the next iteration, which follows at once, sends what is due.
  */
 #include "base/errno.h"
-#include "dp/dp.h"
+#include "dp/late.h"
 
 /* The batch, and with it the application's last look at connections that it
  * was told are dead: their data goes, too. */
@@ -83,9 +83,14 @@ int dp_step(struct dp *dp, bool calls, u64 now)
 
 u64 dp_next_deadline(const struct dp *dp, u64 now)
 {
+	u64 ns;
+
 	if (work_waiting(dp) || dp_events_waiting(dp) || dp_move_waits(dp))
 		return 0;
-	return wheel_next(&dp->net.wheel, now);
+	ns = wheel_next(&dp->net.wheel, now);
+	if (dp->late.n || dp_leave_reads(dp))
+		ns = min(ns, (u64)DP_LATE_NS);
+	return ns;
 }
 
 void dp_flush(struct dp *dp, u64 now)

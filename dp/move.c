@@ -94,13 +94,19 @@ void dp_move_run(struct dp *dp, bool busy, u64 now)
 	mv->active = goes_on(dp);
 }
 
+/* ... the NIC, now and then: dp_next_deadline(). */
+static bool asks_only(const struct dp *dp)
+{
+	return dp_leave_reads(dp) && !dp->mover->arrive.all;
+}
+
 bool dp_move_waits(const struct dp *dp)
 {
 	const struct dp_mover *mv = dp->mover;
 
-	return mv &&
-	       (mv->active || __atomic_load_n(&mv->bells[dp->net.thread * BELL],
-					      __ATOMIC_RELAXED));
+	return mv && ((mv->active && !asks_only(dp)) ||
+		      __atomic_load_n(&mv->bells[dp->net.thread * BELL],
+				      __ATOMIC_RELAXED));
 }
 
 bool dp_parcel_due(const struct dp *dp, u64 now)

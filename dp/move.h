@@ -15,8 +15,9 @@
  *
  *   counts what the groups hold ---- ASK ------>  sets as much aside; packets
  *                                  <-- YES, NO -- of the groups wait from now
- *   tells the application MOVED, and on
- *   waits until it has crossed again
+ *   waits until the NIC has read what is   on
+ *   sent in place, tells the application
+ *   MOVED, waits until it has crossed again
  *   -> dp_leave_ready(): whoever drives this now has the table of flow groups
  *      rewritten, and tells: dp_leave_go()
  *   empties its queue of what is still on its way
@@ -70,6 +71,7 @@ enum leave_state {
 	LEAVE_NOT,
 	LEAVE_COUNT,  /* what is held */
 	LEAVE_ASK,    /* is there room for so much? */
+	LEAVE_READ,   /* the NIC has not read what they have sent in place */
 	LEAVE_TELL,   /* to whom MOVED is to be told */
 	LEAVE_CROSS,  /* the application has not crossed since */
 	LEAVE_CHECK,  /* has it got any more meanwhile? */

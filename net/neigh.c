@@ -77,12 +77,29 @@ static bool may_wait(const struct net *net, const struct neigh *e)
 	return e->npending < NEIGH_PENDING && all + e->npending < limit;
 }
 
+/* What waits here may do so for seconds, and its memory be the application's
+ * again: it is copied. A large packet would take too many buffers; TCP sends
+ * what is in it again. */
+static bool make_own(struct net *net, struct mbuf *m)
+{
+	if (!(m->flags & MBUF_IN_PLACE))
+		return true;
+	if (m->flags & MBUF_LARGE || !mbuf_pack(net->pool, m))
+		return false;
+	m->flags &= (u8)~MBUF_IN_PLACE;
+	return true;
+}
+
 /* Until the answer comes. Where no more may, the latest are kept (RFC 1122
  * section 2.3.2.2, RFC 4861 section 7.2.2). */
 static void queue(struct net *net, struct neigh *e, struct mbuf *m)
 {
 	struct mbuf **at = &e->pending;
 
+	if (!make_own(net, m)) {
+		net_no_route(net, m);
+		return;
+	}
 	if (!may_wait(net, e)) {
 		if (!e->pending) {
 			net_no_route(net, m);

@@ -97,6 +97,7 @@ struct net {
 	struct eth_src src; /* of our IPv4 frames */
 	u16 mtu;
 	bool rss_folds; /* hash_toeplitz_folds(rss_key) */
+	bool copies;	/* nothing is sent in place, for the time being */
 	u32 caps;	/* of the NIC: NIC_* */
 	struct mbuf_pool *pool;
 	struct ix_stat *stat;

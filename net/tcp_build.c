@@ -90,7 +90,9 @@ bool tcp_fill(struct net *net, struct mbuf *m, struct ref32 from, u32 off,
 	      u32 len)
 {
 	if ((net->caps & NIC_GATHER || m->flags & MBUF_LARGE) &&
-	    len > TCP_COPY_MAX && gather(net, m, from, off, len)) {
+	    len > TCP_COPY_MAX && !net->copies &&
+	    gather(net, m, from, off, len)) {
+		m->flags |= MBUF_IN_PLACE;
 		net->stat->tx_gathered_bytes += len;
 		return true;
 	}

@@ -38,7 +38,8 @@ static u32 in_place(const struct net *net, const struct tcp_conn *c, u32 most)
 u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
 		u32 unsent, u32 mss)
 {
-	if (!(net->caps & NIC_TSO) || !nothing_lost(c) || tcp_dup_due(net, c))
+	if (!(net->caps & NIC_TSO) || net->copies || !nothing_lost(c) ||
+	    tcp_dup_due(net, c))
 		return mss;
 	len = in_place(net, c, min(len, (u32)LARGE_MOST));
 	if (len <= mss)

@@ -54,6 +54,13 @@ static inline u32 nic_reserve(const struct mbuf_pool *p)
 	return p->total / 32;
 }
 
+/* Packets with MBUF_IN_PLACE; both run freely. */
+struct nicq_in_place {
+	u32 put;  /* taken by tx(), counted by the caller */
+	u32 done; /* of those, in that order, whose memory is not read any more
+		   */
+};
+
 struct nicq {
 	const struct nicq_ops *ops;
 	struct mbuf_pool *pool; /* set by the caller before first use */
@@ -87,11 +94,34 @@ struct nicq {
 	/* Set by the caller: so many connections are served, and each may send
 	 * a packet at the same time. */
 	u32 nr_conns;
+	/* [1]: with MBUF_LARGE, which may go by another way, and be done with
+	 * before others that were taken earlier */
+	struct nicq_in_place in_place[2];
 };
 
-/* For back ends: what becomes of a transmitted mbuf. */
+static inline struct nicq_in_place *nicq_in_place(struct nicq *q,
+						  const struct mbuf *m)
+{
+	return &q->in_place[!!(m->flags & MBUF_LARGE)];
+}
+
+/* For back ends: what becomes of a transmitted mbuf, in the order of tx(). */
 static inline void nicq_tx_done(struct nicq *q, struct mbuf *m)
 {
+	if (likely(!(m->flags & (MBUF_TELL | MBUF_IN_PLACE)))) {
+		mbuf_free_chain(q->pool, m);
+		return;
+	}
+	nicq_in_place(q, m)->done += !!(m->flags & MBUF_IN_PLACE);
+	mbuf_sent(q->pool, m, &q->sent);
+}
+
+/* ... of one that is lost within tx(), though others wait that were taken
+ * before it: it does not count. Who waits for it by number waits for as many
+ * more, or until none is left. */
+static inline void nicq_tx_lost(struct nicq *q, struct mbuf *m)
+{
+	nicq_in_place(q, m)->put -= !!(m->flags & MBUF_IN_PLACE);
 	mbuf_sent(q->pool, m, &q->sent);
 }
 

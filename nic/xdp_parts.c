@@ -67,7 +67,7 @@ void xdp_tx_parts(struct xdp_q *q, struct mbuf *m)
 		n = put_packed(q, m);
 	if (n > q->max_parts) {
 		q->q.nr_tx_bad++;
-		nicq_tx_done(&q->q, m);
+		nicq_tx_lost(&q->q, m);
 		return;
 	}
 	last = (q->tx.head + n - 1) & q->tx.mask;

@@ -229,8 +229,12 @@ static u32 tx_room(const struct xdp_q *q)
  * that comes after it. */
 static COLD int lose(struct nicq *nq, struct mbuf **pkts, int n)
 {
-	for (int i = 0; i < n; i++)
-		nicq_tx_done(nq, pkts[i]);
+	for (int i = 0; i < n; i++) {
+		if (pkts[i]->flags & MBUF_LARGE) /* none waits before it */
+			nicq_tx_done(nq, pkts[i]);
+		else
+			nicq_tx_lost(nq, pkts[i]);
+	}
 	nq->nr_tx_lost += (u32)n;
 	return n;
 }

@@ -86,6 +86,7 @@ int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	bool sg = x->bind_flags & XDP_BIND_SG;
 
 	q->posted = q->tx_done = q->q.nr_posted = 0;
+	memset(q->q.in_place, 0, sizeof(q->q.in_place));
 	q->q.tx_pending = false;
 	q->q.sent = NULL;
 	q->tx_done = q->tx.head;

@@ -110,8 +110,16 @@ static int tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	int took = 0;
 
 	while (took < n && (u32)took < f->tx_limit && f->nheld < FAKE_DEPTH) {
-		send_one(f, pkts[took]);
-		f->held[f->nheld++] = pkts[took++];
+		struct mbuf *m = pkts[took];
+
+		if (m->flags & MBUF_LARGE && f->large_full)
+			break;
+		send_one(f, m);
+		if (m->flags & MBUF_LARGE)
+			nicq_tx_done(q, m);
+		else
+			f->held[f->nheld++] = m;
+		took++;
 	}
 	return took;
 }
@@ -121,11 +129,23 @@ static void kick(struct nicq *q)
 	q->nr_kicks++;
 }
 
+void fake_nic_release_first(struct fake_nic *f, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		nicq_tx_done(&f->q, f->held[i]);
+	f->nheld -= n;
+	memmove(f->held, f->held + n, f->nheld * sizeof(f->held[0]));
+}
+
 void fake_nic_release(struct fake_nic *f)
 {
-	for (u32 i = 0; i < f->nheld; i++)
-		nicq_tx_done(&f->q, f->held[i]);
-	f->nheld = 0;
+	fake_nic_release_first(f, f->nheld);
+}
+
+void fake_nic_lose(struct fake_nic *f)
+{
+	while (f->nheld)
+		nicq_tx_lost(&f->q, f->held[--f->nheld]);
 }
 
 static void reclaim(struct nicq *q)

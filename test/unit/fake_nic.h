@@ -28,6 +28,7 @@ struct fake_nic {
 	bool hold;    /* reclaim() leaves sent packets with the NIC */
 	struct mbuf *held[FAKE_DEPTH];
 	u32 nheld;
+	bool large_full; /* MBUF_LARGE goes by another way, at once, or not */
 	u32 out_lost; /* the test did not collect them in time */
 	struct fake_frame *collected;
 };
@@ -44,5 +45,9 @@ const struct fake_frame *fake_nic_collect(struct fake_nic *f);
 
 /* Gives sent packets back, though @hold is set. */
 void fake_nic_release(struct fake_nic *f);
+/* ... as if tx() had lost them. */
+void fake_nic_lose(struct fake_nic *f);
+/* The oldest @n. */
+void fake_nic_release_first(struct fake_nic *f, u32 n);
 
 #endif

@@ -35,6 +35,7 @@ struct end {
 	u64 handle;
 	u32 thread; /* whose it is; NOBODY: it is on its way */
 	u32 queued, total, got, held;
+	u32 acked;
 	bool pending; /* a SENDV is in the batch */
 	u32 error, moves;
 };
@@ -298,7 +299,11 @@ static void on_event(struct world *w, struct node *n, const struct ix_event *ev)
 		e->dead = ev->error;
 		break;
 	case IX_EV_RECV:
+		e->acked += ev->acked;
 		on_recv(n, e, ev);
+		break;
+	case IX_EV_SENT:
+		e->acked += ev->acked;
 		break;
 	case IX_EV_DEAD:
 		e->dead = true;
@@ -770,6 +775,82 @@ static void taken_back(void **state)
 	end_all(w, n);
 }
 
+/* As if a packet in place had gone to the NIC, which does not read it. */
+static void put_unread(struct dp *dp)
+{
+	dp->nic->in_place[0].put++;
+	dp->late.active = true;
+}
+
+/* Nobody hears of a move while the NIC has what was sent in place; what waits
+ * to be told until then is told, all of it. */
+static void nic_reads_late(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	struct dp *dp = dp_of(w, 0);
+	struct dp_leave *l = &dp->mover->leave;
+	u32 n = 50;
+
+	start(w, n, 30000);
+	put_unread(dp);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	for (u32 i = 0; i < 1000 && l->state != LEAVE_READ; i++)
+		step(w);
+	steps(w, 200);
+	assert_int_equal(l->state, LEAVE_READ);
+	assert_false(l->told);
+	assert_true(dp->net.copies);
+	assert_in_range(dp->late.n, n / 4, dp->late.size);
+	dp->nic->in_place[0].done++;
+	w->server[0].silent = true;
+	steps(w, 2);
+	assert_in_range(l->state, LEAVE_TELL, LEAVE_CROSS);
+	assert_int_equal(dp->late.n, 0);
+	w->server[0].silent = false;
+	await_moves(w);
+	assert_int_equal(dp_leave_result(dp), 0);
+	assert_false(dp->net.copies);
+	wait_queued(w, n);
+	half_close(w, n);
+	run_down(w, n);
+	for (u32 i = 0; i < n; i++)
+		assert_int_equal(w->servers[i].acked, 30000);
+	check_undisturbed(w);
+	world_end(w);
+}
+
+/* ... which it may never read: they stay. The core may sleep until then. */
+static void nic_reads_nothing(void **state)
+{
+	struct world *w = world_new(2, &tcp_conf);
+	struct dp *dp = dp_of(w, 0);
+	u32 n = 10;
+
+	start(w, n, 1000);
+	wait_queued(w, n);
+	put_unread(dp);
+	assert_int_equal(begin(w, 0, 1, 64), 0);
+	for (u32 i = 0; i < 1000 && dp->mover->leave.state != LEAVE_READ; i++)
+		step(w);
+	assert_false(dp_move_waits(dp));
+	assert_in_range(dp_next_deadline(dp, w->now), 0, 1000000);
+	w->now += 240000000;
+	steps(w, 10);
+	assert_int_equal(dp->mover->leave.state, LEAVE_READ);
+	w->now += 20000000;
+	steps(w, 100);
+	assert_false(moving(w));
+	assert_false(dp->mover->leave.told);
+	assert_int_equal(dp_leave_result(dp), -ECANCELED);
+	assert_false(dp->net.copies);
+	dp->nic->in_place[0].done++;
+	half_close(w, n);
+	run_down(w, n);
+	for (u32 i = 0; i < n; i++)
+		assert_int_equal(w->servers[i].acked, 1000);
+	world_end(w);
+}
+
 /* Whoever drives it has gone: its groups come back by themselves. */
 static void not_driven(void **state)
 {
@@ -1172,6 +1253,8 @@ int main(void)
 		cmocka_unit_test(taken_back),
 		cmocka_unit_test(taken_back_early),
 		cmocka_unit_test(counted_twice),
+		cmocka_unit_test(nic_reads_late),
+		cmocka_unit_test(nic_reads_nothing),
 		cmocka_unit_test(not_driven),
 		cmocka_unit_test(not_followed),
 		cmocka_unit_test(busy_queue),
