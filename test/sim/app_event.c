@@ -4,6 +4,7 @@
 #include "sim.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- results */
 
@@ -142,20 +143,51 @@ static void on_recv(struct host *h, struct conn *c, const struct ix_event *e)
 	check_link(h, c);
 }
 
+/* What is free again is written over at once, in both banks: app.c. */
+static void scribble(struct host *h, const struct conn *c, u32 from, u32 n)
+{
+	u8 *banks = h->t->node.arena + app_conn_nr(h, c) * 2 * SIM_SLOT;
+
+	while (n) {
+		u32 at = from % SIM_SLOT, part = min(n, SIM_SLOT - at);
+
+		memset(banks + at, 0xee, part);
+		memset(banks + SIM_SLOT + at, 0xee, part);
+		from += part;
+		n -= part;
+	}
+}
+
 static void on_sent(struct host *h, struct conn *c, const struct ix_event *e)
 {
-	c->acked += e->acked;
-	if (c->acked > c->queued)
+	if (e->acked > c->queued - c->acked)
 		sim_fail(h->world, "host %u: more acknowledged than sent",
 			 h->nr);
+	scribble(h, c, c->acked, e->acked);
+	c->acked += e->acked;
+}
+
+static bool is_known(const struct host *h, const struct ix_event *e)
+{
+	u32 i = e->cookie & 0xffff;
+
+	return i < SIM_CONNS && h->app.conns[i].used &&
+	       h->app.conns[i].gen == e->cookie >> 16;
+}
+
+/* An abort was answered by -EBADF, since it had died, but was not to be told
+ * yet: the NIC had not read what it had sent. */
+static bool is_late(const struct host *h, const struct ix_event *e)
+{
+	return h->nic.late && !is_known(h, e) &&
+	       (e->type == IX_EV_SENT || e->type == IX_EV_DEAD);
 }
 
 static struct conn *conn_of(struct host *h, const struct ix_event *e)
 {
 	u32 i = e->cookie & 0xffff;
 
-	if (i >= SIM_CONNS || !h->app.conns[i].used ||
-	    h->app.conns[i].gen != e->cookie >> 16)
+	if (!is_known(h, e))
 		sim_fail(h->world, "host %u: event %u for no connection", h->nr,
 			 e->type);
 	return &h->app.conns[i];
@@ -183,6 +215,8 @@ void app_event(struct host *h, const struct ix_event *e)
 		on_knock(h, e);
 		return;
 	}
+	if (is_late(h, e))
+		return;
 	c = conn_of(h, e);
 	check_thread(h, c, e);
 	app_busy(h, c);

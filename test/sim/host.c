@@ -53,6 +53,9 @@ void host_close(struct host *h)
 	if (HOST_SUM(h, tcp_conns))
 		sim_fail(h->world, "host %u: %llu connections are left", h->nr,
 			 (unsigned long long)HOST_SUM(h, tcp_conns));
+	path_read_all(h);
+	for (u32 i = 0; i < h->nthreads; i++)
+		h->threads[i].nic.late = 0;
 	for (u32 i = 0; i < h->nthreads; i++)
 		lost += lab_node_close(&h->threads[i].node, host_clock(h));
 	if (lost)
@@ -135,7 +138,7 @@ static bool serve_alone(struct host *h)
 	const struct dp *dp = h->t->node.dp;
 
 	dp_overrun(h->t->node.dp, host_clock(h));
-	return dp->net.ntx || dp->net.tcp.out_head;
+	return dp->net.ntx || dp->net.tcp.out_head || dp->nic->tx_pending;
 }
 
 static void drop_frames(struct host *h)
@@ -188,6 +191,7 @@ static void shut_down(struct host *h)
 	moves_end(h);
 	for (u32 i = 0; i < h->nthreads; i++)
 		dp_shutdown(h->threads[i].node.dp, host_clock(h));
+	path_read_all(h);
 	for (u32 i = 0; i < h->nthreads; i++) {
 		const struct mbuf_pool *p = &h->threads[i].node.dp->pool;
 
@@ -202,7 +206,9 @@ void host_crash(struct host *h, bool reboot, u64 until)
 	if (h->down_until)
 		return;
 	app_die(h);
-	if (!reboot)
+	if (reboot)
+		path_forget(h);
+	else
 		shut_down(h);
 	h->rebooting = reboot;
 	h->down_until = until;

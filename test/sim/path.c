@@ -113,25 +113,108 @@ static int nic_rx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 	return got;
 }
 
+/* Returns its length. */
+static u32 copy_frame(struct sim_nic *nic, const struct mbuf *m,
+		      u8 frame[RING_MAX_FRAME])
+{
+	u32 len = mbuf_packet_len(m);
+
+	if (len > ETH_LEN + (u32)nic->q.mtu || len > RING_MAX_FRAME)
+		sim_fail(nic->host->world, "host %u: a frame of %u bytes",
+			 nic->host->nr, len);
+	mbuf_copy(frame, m);
+	return len;
+}
+
+static u64 sum_of(const u8 *frame, u32 len)
+{
+	u64 sum = 0;
+
+	while (len--)
+		sum = sum * 31 + *frame++;
+	return sum;
+}
+
+/* Who aborts has its memory back at once. */
+static bool may_change(const struct world *w)
+{
+	return sim_in_play(w, FAULT_ABORT) || sim_in_play(w, FAULT_HASTY);
+}
+
+static void send(struct sim_nic *nic, struct mbuf *m, const u64 *was)
+{
+	struct world *w = nic->host->world;
+	u8 frame[RING_MAX_FRAME];
+	u32 len = copy_frame(nic, m, frame);
+
+	if (was && *was != sum_of(frame, len) && !may_change(w))
+		sim_fail(w, "host %u: a packet changes on its way",
+			 nic->host->nr);
+	nicq_tx_done(&nic->q, m);
+	forward(nic->host, frame, len);
+}
+
+static void put_off(struct sim_nic *nic, struct mbuf *m)
+{
+	u8 frame[RING_MAX_FRAME];
+	u32 len = copy_frame(nic, m, frame);
+
+	nic->was[nic->nunread] = sum_of(frame, len);
+	nic->unread[nic->nunread++] = m;
+}
+
 static int nic_tx(struct nicq *q, struct mbuf **pkts, int n, u64 now)
 {
 	struct sim_nic *nic = nic_of(q);
-	u8 frame[RING_MAX_FRAME];
 
 	if (nic->tx_most)
 		n = min(n, (int)nic->tx_most);
+	if (nic->late)
+		n = min(n, (int)(nic->late - nic->nunread));
 	for (int i = 0; i < n; i++) {
-		u32 len = mbuf_packet_len(pkts[i]);
-
-		if (len > ETH_LEN + (u32)q->mtu || len > sizeof(frame))
-			sim_fail(nic->host->world,
-				 "host %u: a frame of %u bytes", nic->host->nr,
-				 len);
-		mbuf_copy(frame, pkts[i]);
-		nicq_tx_done(q, pkts[i]);
-		forward(nic->host, frame, len);
+		if (nic->late)
+			put_off(nic, pkts[i]);
+		else
+			send(nic, pkts[i], NULL);
 	}
 	return n;
+}
+
+static void read_first(struct sim_nic *nic, u32 n)
+{
+	u32 left = nic->nunread - n;
+
+	for (u32 i = 0; i < n; i++)
+		send(nic, nic->unread[i], &nic->was[i]);
+	memmove(nic->unread, nic->unread + n, left * sizeof(nic->unread[0]));
+	memmove(nic->was, nic->was + n, left * sizeof(nic->was[0]));
+	nic->nunread = left;
+	nic->q.tx_pending = left;
+}
+
+static void nic_reclaim(struct nicq *q)
+{
+	struct sim_nic *nic = nic_of(q);
+
+	if (nic->nunread)
+		read_first(nic, sim_random(&nic->rng, nic->nunread + 1));
+}
+
+void path_read_all(struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++)
+		read_first(&h->threads[i].nic, h->threads[i].nic.nunread);
+}
+
+void path_forget(struct host *h)
+{
+	for (u32 i = 0; i < h->nthreads; i++) {
+		struct sim_nic *nic = &h->threads[i].nic;
+
+		nic->nunread = 0;
+		memset(nic->q.in_place, 0, sizeof(nic->q.in_place));
+		nic->q.tx_pending = false;
+	}
 }
 
 static void nic_nothing(struct nicq *q)
@@ -142,7 +225,7 @@ static const struct nicq_ops nic_ops = {
 	.rx = nic_rx,
 	.tx = nic_tx,
 	.kick = nic_nothing,
-	.reclaim = nic_nothing,
+	.reclaim = nic_reclaim,
 };
 
 static struct transit *transit_new(void)

@@ -45,7 +45,8 @@ enum {
 	RNG_TROUBLES,
 	RNG_HOSTS = 1000,
 	RNG_MOVES = 2000,
-	RNG_FAMILIES = 3000
+	RNG_FAMILIES = 3000,
+	RNG_LATE = 4000,
 };
 
 static void choose_faults(struct world *w)
@@ -240,6 +241,15 @@ static void plan_threads(struct world *w, struct host *h)
 	h->move_rng = rng;
 }
 
+static void plan_late(struct world *w, struct host *h)
+{
+	u64 rng = rng_for(w, RNG_LATE + h->nr);
+
+	if (sim_chance(&rng, 40))
+		h->nic.late = 1 + sim_random(&rng, SIM_LATE);
+	h->nic.rng = sim_random(&rng, ~0u) | 1;
+}
+
 /* A server of both families has clients of any. */
 static void plan_families(struct world *w, struct host *h)
 {
@@ -310,6 +320,7 @@ static void plan_host(struct world *w, u32 nr)
 		starve(h, &own);
 	plan_threads(w, h);
 	plan_families(w, h);
+	plan_late(w, h);
 }
 
 void plan_world(struct world *w)

@@ -25,12 +25,17 @@ static void count_conn(const struct tcp_conn *c, struct sums *s)
 	s->conns += c->state != TCP_CLOSED;
 }
 
-static void count_rest(const struct net *net, struct sums *s)
+static void count_sent(struct mbuf *const *pkts, u32 n, struct sums *s)
 {
-	for (u32 i = 0; i < net->ntx; i++) {
-		for (const struct mbuf *m = net->txq[i]; m; m = m->next)
+	for (u32 i = 0; i < n; i++) {
+		for (const struct mbuf *m = pkts[i]; m; m = m->next)
 			s->mbufs++;
 	}
+}
+
+static void count_rest(const struct net *net, struct sums *s)
+{
+	count_sent(net->txq, net->ntx, s);
 	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
 		const struct neigh *e = &net->neighbours.entries[i];
 
@@ -193,6 +198,7 @@ void check_all(struct host *h)
 			count_conn(c, &s);
 		}
 		count_rest(net, &s);
+		count_sent(h->t->nic.unread, h->t->nic.nunread, &s);
 	}
 	count_closed(&h->t->node.dp->net.tcp, &s);
 	if (moves_any(h))

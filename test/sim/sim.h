@@ -38,6 +38,7 @@ enum {
 	SIM_HOSTS = 41,
 	SIM_THREADS = 3, /* of a host, at most */
 	SIM_NOBODY = SIM_THREADS,
+	SIM_LATE = 64,	      /* packets that a NIC has not read */
 	SIM_CONNS = 96,	      /* per application */
 	SIM_LINKS = 192,      /* connections of one seed */
 	SIM_TROUBLES = 64,    /* of one seed */
@@ -180,6 +181,12 @@ struct sim_nic {
 	struct transit *in; /* frames that wait to be received */
 	u32 tx_most;	    /* packets that tx() takes at once; 0: any */
 	u32 rx_room;	    /* bytes in a buffer; 0: a whole frame */
+	/* Reads what it sends when it gets to it: so many wait at most, or 0.
+	 * What they were when it took them, they must be then. */
+	u32 late, nunread;
+	struct mbuf *unread[SIM_LATE];
+	u64 was[SIM_LATE]; /* sums */
+	u64 rng;
 };
 
 /* One way between a host and the router. */
@@ -316,6 +323,9 @@ void path_open(struct host *h);
 /* A frame comes to @to. */
 void path_deliver(struct host *to, const u8 *frame, u32 len, u64 due);
 void path_close(struct host *h);
+/* What NICs have not read yet they read, or forget. */
+void path_read_all(struct host *h);
+void path_forget(struct host *h);
 /* Switches the faults of all paths on or off. */
 void path_impair(struct world *w, bool on);
 
