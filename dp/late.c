@@ -67,6 +67,13 @@ void dp_late_begin(struct dp *dp)
 		dp->net.event_end = NULL;
 }
 
+bool dp_late_has(struct dp *dp, const struct tcp_conn *c)
+{
+	if (c->state < TCP_ESTABLISHED)
+		return false;
+	return (c->sndq_bytes || c->acked || dp->late.n) && dp_late_look(dp);
+}
+
 static struct dp_held *nth(const struct dp_late *l, u32 n)
 {
 	return &l->ring[(l->first + n) % l->size];

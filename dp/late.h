@@ -32,6 +32,9 @@ void dp_late_init(struct dp *dp, void *mem);
  * told from now on. */
 bool dp_late_look(struct dp *dp);
 
+/* ... of @c, perhaps, what is not acknowledged, or not told to be? */
+bool dp_late_has(struct dp *dp, const struct tcp_conn *c);
+
 /* With dp->late.now: @acked bytes of @c, or DEAD, wait. False: no room; it is
  * to stay where it is. */
 bool dp_late_hold(struct dp *dp, const struct tcp_conn *c, u32 acked,

@@ -15,6 +15,7 @@
  * to be.
  */
 #include "dp/gate.h"
+#include "dp/late.h"
 #include "net/tcp_answer.h"
 
 typedef s64 call_fn(struct dp *dp, const struct ix_call *c, u64 now);
@@ -253,6 +254,8 @@ static s64 call_CLOSE(struct dp *dp, const struct ix_call *c, u64 now)
 	return tcp_close(&dp->net, conn, c->how == IX_CLOSE_ALL, now);
 }
 
+/* Where the NIC may still read what it was to send it is as if it had just died
+ * of itself: DEAD gives that back. */
 static s64 call_ABORT(struct dp *dp, const struct ix_call *c, u64 now)
 {
 	s64 err;
@@ -260,6 +263,10 @@ static s64 call_ABORT(struct dp *dp, const struct ix_call *c, u64 now)
 
 	if (!conn)
 		return err;
+	if (unlikely(dp_late_has(dp, conn))) {
+		tcp_reset(&dp->net, conn, now);
+		return -EBADF;
+	}
 	tcp_abort(&dp->net, conn, now);
 	return 0;
 }

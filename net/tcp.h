@@ -500,6 +500,8 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now);
 
 /* RST, and the connection is gone: no event follows. Also rejects. */
 void tcp_abort(struct net *net, struct tcp_conn *c, u64 now);
+/* ... of one that is or was open: DEAD follows. */
+void tcp_reset(struct net *net, struct tcp_conn *c, u64 now);
 
 /* ---- events: here -> dp/event.c */
 

@@ -219,6 +219,14 @@ void tcp_abort(struct net *net, struct tcp_conn *c, u64 now)
 	tcp_release(net, c);
 }
 
+void tcp_reset(struct net *net, struct tcp_conn *c, u64 now)
+{
+	if (c->state == TCP_TIME_WAIT)
+		return;
+	tcp_send_rst(net, c, now);
+	tcp_die(net, c, ECONNABORTED);
+}
+
 u32 tcp_close_all(struct net *net, u64 now)
 {
 	struct tcp_walk walk = { 0 };

@@ -182,7 +182,7 @@ static void open_link(struct host *h)
 static void abort_conn(struct host *h, struct conn *c)
 {
 	conn_call(h, c, IX_ABORT);
-	app_conn_end(h, c, ECONNABORTED);
+	c->aborted = true;
 }
 
 /* In both banks: what a short SENDV did not take may go from the other one. */
@@ -299,8 +299,8 @@ static bool asleep(struct host *h, struct conn *c)
 
 static void work(struct host *h, struct conn *c)
 {
-	if (!c->used || !c->connected || c->thread == SIM_NOBODY ||
-	    asleep(h, c))
+	if (!c->used || !c->connected || c->aborted ||
+	    c->thread == SIM_NOBODY || asleep(h, c))
 		return;
 	if (c->manner == ABORTER && c->queued + c->received >= c->abort_at) {
 		abort_conn(h, c);

@@ -6,6 +6,30 @@
 #include <errno.h>
 #include <string.h>
 
+/* ---- memory */
+
+/* What is free again is written over at once, in both banks: app.c. */
+static void scribble(struct host *h, const struct conn *c, u32 from, u32 n)
+{
+	u8 *banks = h->t->node.arena + app_conn_nr(h, c) * 2 * SIM_SLOT;
+
+	while (n) {
+		u32 at = from % SIM_SLOT, part = min(n, SIM_SLOT - at);
+
+		memset(banks + at, 0xee, part);
+		memset(banks + SIM_SLOT + at, 0xee, part);
+		from += part;
+		n -= part;
+	}
+}
+
+/* All of it is. */
+static void on_gone(struct host *h, struct conn *c, s64 error)
+{
+	scribble(h, c, c->acked, c->queued - c->acked);
+	app_conn_end(h, c, error);
+}
+
 /* ---- results */
 
 static const struct tcp_conn *tcp_of(const struct host *h, u64 handle)
@@ -47,6 +71,8 @@ void app_result(struct host *h, u32 i, s64 result)
 		on_connect(h, c, result);
 	if (op == IX_ACCEPT && result < 0)
 		app_conn_end(h, c, -result);
+	if (op == IX_ABORT && !result) /* else it is told that it is dead */
+		on_gone(h, c, ECONNABORTED);
 	if (op == IX_SENDV) {
 		c->call_pending = false;
 		if (result > 0) {
@@ -143,21 +169,6 @@ static void on_recv(struct host *h, struct conn *c, const struct ix_event *e)
 	check_link(h, c);
 }
 
-/* What is free again is written over at once, in both banks: app.c. */
-static void scribble(struct host *h, const struct conn *c, u32 from, u32 n)
-{
-	u8 *banks = h->t->node.arena + app_conn_nr(h, c) * 2 * SIM_SLOT;
-
-	while (n) {
-		u32 at = from % SIM_SLOT, part = min(n, SIM_SLOT - at);
-
-		memset(banks + at, 0xee, part);
-		memset(banks + SIM_SLOT + at, 0xee, part);
-		from += part;
-		n -= part;
-	}
-}
-
 static void on_sent(struct host *h, struct conn *c, const struct ix_event *e)
 {
 	if (e->acked > c->queued - c->acked)
@@ -167,27 +178,12 @@ static void on_sent(struct host *h, struct conn *c, const struct ix_event *e)
 	c->acked += e->acked;
 }
 
-static bool is_known(const struct host *h, const struct ix_event *e)
-{
-	u32 i = e->cookie & 0xffff;
-
-	return i < SIM_CONNS && h->app.conns[i].used &&
-	       h->app.conns[i].gen == e->cookie >> 16;
-}
-
-/* An abort was answered by -EBADF, since it had died, but was not to be told
- * yet: the NIC had not read what it had sent. */
-static bool is_late(const struct host *h, const struct ix_event *e)
-{
-	return h->nic.late && !is_known(h, e) &&
-	       (e->type == IX_EV_SENT || e->type == IX_EV_DEAD);
-}
-
 static struct conn *conn_of(struct host *h, const struct ix_event *e)
 {
 	u32 i = e->cookie & 0xffff;
 
-	if (!is_known(h, e))
+	if (i >= SIM_CONNS || !h->app.conns[i].used ||
+	    h->app.conns[i].gen != e->cookie >> 16)
 		sim_fail(h->world, "host %u: event %u for no connection", h->nr,
 			 e->type);
 	return &h->app.conns[i];
@@ -215,8 +211,6 @@ void app_event(struct host *h, const struct ix_event *e)
 		on_knock(h, e);
 		return;
 	}
-	if (is_late(h, e))
-		return;
 	c = conn_of(h, e);
 	check_thread(h, c, e);
 	app_busy(h, c);
@@ -236,7 +230,7 @@ void app_event(struct host *h, const struct ix_event *e)
 		on_sent(h, c, e);
 		break;
 	case IX_EV_DEAD:
-		app_conn_end(h, c, e->error);
+		on_gone(h, c, e->error);
 		break;
 	case IX_EV_MOVED:
 		c->thread = SIM_NOBODY;

@@ -128,7 +128,7 @@ enum manner {
 
 struct conn {
 	bool used, opener, connected, asleep;
-	bool eof, fin, closed, call_pending;
+	bool eof, fin, closed, aborted, call_pending;
 	u16 gen;
 	u8 thread; /* whose it is; SIM_NOBODY: on its way */
 	enum manner manner;

@@ -313,21 +313,73 @@ static void time_wait_waits(void **state)
 	rig_end(r);
 }
 
-/* The application aborts what waits: nothing is heard of it, and it is free. */
+static s64 abort_it(struct late *l)
+{
+	rig_call(l->r, IX_ABORT)->handle = l->h;
+	return rig_one(l->r);
+}
+
+/* The application aborts what waits: it hears of that as if it had died of
+ * itself, when the NIC has read it. */
 static void aborted_meanwhile(void **state)
+{
+	struct late l = begin();
+	struct rig *r = l.r;
+	const struct ix_event *e = r->up.events;
+
+	r->nic.hold = true;
+	send(&l, 0);
+	ack(&l, LEN / 2);
+	assert_nothing_told(&l);
+	assert_int_equal(abort_it(&l), -EBADF);
+	assert_int_equal(r->stat.tcp_conns, 0);
+	assert_int_equal(r->dp.net.ntx + r->nic.nheld, 2); /* RST, too */
+	assert_nothing_told(&l);
+	assert_int_equal(abort_it(&l), -EBADF);
+	fake_nic_release(&r->nic);
+	assert_int_equal(rig_poll(r), 2);
+	assert_int_equal(e[0].type, IX_EV_SENT);
+	assert_int_equal(e[0].acked, LEN / 2);
+	assert_int_equal(e[1].type, IX_EV_DEAD);
+	assert_int_equal(e[1].len, ECONNABORTED);
+	rig_end(r);
+}
+
+/* ... in TIME-WAIT: DEAD comes anyway. */
+static void aborted_at_end(void **state)
 {
 	struct late l = begin();
 	struct rig *r = l.r;
 
 	r->nic.hold = true;
 	send(&l, 0);
-	ack(&l, LEN);
-	assert_nothing_told(&l);
-	rig_call(r, IX_ABORT)->handle = l.h;
+	rig_call(r, IX_CLOSE)->handle = l.h;
 	assert_int_equal(rig_one(r), 0);
-	fake_nic_release(&r->nic);
+	l.p.ack += LEN + 1;
+	rig_inject_tcp(r, &l.p, TCP_ACK | TCP_FIN, NULL, 0);
 	assert_nothing_told(&l);
-	assert_int_equal(r->dp.late.n, 0);
+	assert_int_equal(abort_it(&l), -EBADF);
+	assert_int_equal(r->stat.tcp_time_wait, 1);
+	fake_nic_release(&r->nic);
+	assert_int_equal(rig_poll(r), 2);
+	assert_int_equal(r->up.events[1].type, IX_EV_DEAD);
+	rig_end(r);
+}
+
+/* Who has nothing on its way is aborted at once. */
+static void others_aborted(void **state)
+{
+	struct late l = begin(), other = l;
+	struct rig *r = l.r;
+
+	other.h = rig_accept_mss(r, &other.p, 43, 1460);
+	r->nic.hold = true;
+	send(&l, 0);
+	assert_int_equal(abort_it(&other), 0);
+	assert_nothing_told(&l);
+	fake_nic_release(&r->nic);
+	assert_int_equal(abort_it(&l), 0); /* nothing is unread */
+	assert_nothing_told(&l);
 	rig_end(r);
 }
 
@@ -526,7 +578,9 @@ struct any {
 	struct one ones[CONNS];
 	u64 seed;
 	u32 sender; /* whose SENDV is the first call */
-	u32 deaths;
+	struct one *aborter;
+	u32 abort; /* the call's number */
+	u32 aborts, deaths;
 	u64 freed, waited;
 };
 
@@ -567,6 +621,12 @@ static void use_again(struct any *a, u32 i, u32 len)
 	}
 }
 
+static void end_one(struct any *a, struct one *o)
+{
+	use_again(a, (u32)(o - a->ones), o->sent - o->freed);
+	o->h = 0;
+}
+
 static void on_event(struct any *a, const struct ix_event *e)
 {
 	u32 i = (u32)e->cookie;
@@ -582,8 +642,7 @@ static void on_event(struct any *a, const struct ix_event *e)
 		use_again(a, i, e->acked);
 		break;
 	case IX_EV_DEAD:
-		use_again(a, i, o->sent - o->freed);
-		o->h = 0;
+		end_one(a, o);
 		a->deaths++;
 		break;
 	}
@@ -607,6 +666,9 @@ static void turn(struct any *a)
 	rig_run(r);
 	if (sends && r->up.results[0] > 0)
 		a->ones[a->sender].sent += (u32)r->up.results[0];
+	if (a->aborter && !r->up.results[a->abort])
+		end_one(a, a->aborter);
+	a->aborter = NULL;
 	for (u32 i = 0; i < r->up.nevents; i++)
 		on_event(a, &r->up.events[i]);
 	a->waited += r->dp.late.n;
@@ -652,6 +714,14 @@ static void acknowledge(struct any *a, struct one *o)
 	rig_inject_tcp(a->r, &o->p, TCP_ACK | TCP_PSH, "x", below(a, 2));
 }
 
+static void abort_one(struct any *a, struct one *o)
+{
+	a->aborter = o;
+	a->abort = a->r->down.ncalls;
+	a->aborts++;
+	rig_call(a->r, IX_ABORT)->handle = o->h;
+}
+
 static void happen(struct any *a, struct one *o)
 {
 	struct fake_nic *nic = &a->r->nic;
@@ -675,6 +745,10 @@ static void happen(struct any *a, struct one *o)
 	case 7:
 		if (!below(a, 40))
 			rig_inject_tcp(a->r, &o->p, TCP_RST | TCP_ACK, NULL, 0);
+		break;
+	case 8:
+		if (!below(a, 40))
+			abort_one(a, o);
 		break;
 	}
 }
@@ -702,6 +776,7 @@ static void anything(void **state)
 		turn(&a);
 	}
 	assert_in_range(a.deaths, 50, TURNS);
+	assert_in_range(a.aborts, 50, TURNS);
 	assert_true(a.freed > (u64)TURNS * 100);
 	assert_true(a.waited > TURNS);
 	assert_true(r->stat.tcp_retransmits > 100);
@@ -722,6 +797,8 @@ int main(void)
 		cmocka_unit_test(sent_and_dead_wait),
 		cmocka_unit_test(time_wait_waits),
 		cmocka_unit_test(aborted_meanwhile),
+		cmocka_unit_test(aborted_at_end),
+		cmocka_unit_test(others_aborted),
 		cmocka_unit_test(ends_meanwhile),
 		cmocka_unit_test(sleeps_meanwhile),
 		cmocka_unit_test(adds_up),
