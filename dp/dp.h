@@ -198,6 +198,10 @@ u32 dp_overrun(struct dp *dp, u64 now);
  * dp_init() and dp_renew() may follow. */
 void dp_shutdown(struct dp *dp, u64 now);
 
+/* late.c: after dp_shutdown(): does the NIC, which is asked to go on, still
+ * read what was the application's? */
+bool dp_unread(struct dp *dp);
+
 /* After dp_shutdown(), and whatever the network brought since then: ready for
  * another application. The neighbours' addresses stay, and the NIC with its
  * buffers; all others are the pool's. */

@@ -67,6 +67,13 @@ void dp_late_begin(struct dp *dp)
 		dp->net.event_end = NULL;
 }
 
+bool dp_unread(struct dp *dp)
+{
+	dp->nic->ops->kick(dp->nic);
+	dp->nic->ops->reclaim(dp->nic);
+	return dp_late_look(dp);
+}
+
 bool dp_late_has(struct dp *dp, const struct tcp_conn *c)
 {
 	if (c->state < TCP_ESTABLISHED)

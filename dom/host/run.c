@@ -28,6 +28,8 @@
 enum {
 	END_MS = 600,	      /* longer than any sleep in idle(), and leave() */
 	LEAVE_NS = 200000000, /* to close connections properly */
+	READ_NS = 100000000,  /* for the NIC: its link may be down */
+	READ_STEP_NS = 100000,
 	CHORES_NS = 1000000000,
 	MAX_ROUNDS = 64, /* of host_overrun() */
 	LINGER_STEP_NS = 1000000,
@@ -154,6 +156,17 @@ static void hush(struct host_thread *t, u64 now)
 		t->host->conf.restart && worked ? now + HUSH_NS : 0;
 }
 
+/* What the application lent is its again: the NIC is to have read it, if it
+ * does at all. */
+static void await_nic(struct host_thread *t)
+{
+	u64 until = host_now(&t->clock) + READ_NS;
+	struct nicq *nic = t->dp->nic;
+
+	while (dp_unread(t->dp) && host_now(&t->clock) < until)
+		nic->ops->wait(nic, READ_STEP_NS);
+}
+
 void host_detach(struct host_thread *t)
 {
 	u64 now = host_now(&t->clock);
@@ -162,6 +175,7 @@ void host_detach(struct host_thread *t)
 		return;
 	hush(t, now);
 	dp_shutdown(t->dp, now);
+	await_nic(t);
 	t->attached = false;
 }
 

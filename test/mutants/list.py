@@ -62,6 +62,8 @@ GATE = [
            ["t_late"]),
     Mutant("... of one that is held", "dp/late.c",
            "c->acked || dp->late.n", "c->acked", ["t_late"]),
+    Mutant("... at the end of a thread", "dom/host/run.c",
+           "\tawait_nic(t);\n", "", ["t_host"]),
     Mutant("... that waits for a neighbour", "net/neigh.c",
            "!make_own(net, m)", "false && !make_own(net, m)",
            ["t_late"]),

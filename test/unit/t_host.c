@@ -342,6 +342,44 @@ static void counted(void **state)
 	host_detach(&a->host->threads[0]);
 }
 
+/* As if a packet in place were unread, until asked so often. */
+static u32 asked, reads_at;
+
+static void reclaim_late(struct nicq *q)
+{
+	q->in_place[0].done += ++asked == reads_at;
+}
+
+static void detach_unread(u32 at)
+{
+	struct nicq *q = a->host->nic->q[0];
+	const struct nicq_ops *was = q->ops;
+	struct nicq_ops ops = *was;
+
+	asked = 0;
+	reads_at = at;
+	ops.reclaim = reclaim_late;
+	attach(a);
+	q->ops = &ops;
+	q->in_place[0].put++;
+	host_detach(&a->host->threads[0]);
+	q->ops = was;
+}
+
+/* A thread ends when the NIC has read what it has sent in place, */
+static void reads_late(void **state)
+{
+	detach_unread(20);
+	assert_int_equal(asked, 20);
+}
+
+/* ... or does not. */
+static void reads_nothing(void **state)
+{
+	detach_unread(0);
+	assert_in_range(asked, 20, 10000);
+}
+
 /* ---- host_call() */
 
 static void note(struct dp *dp, void *arg, u64 now)
@@ -529,6 +567,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(flags, setup, teardown),
 		cmocka_unit_test_setup_teardown(counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(reads_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(reads_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(sleeps_are_idle, setup,
 						teardown),
