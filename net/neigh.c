@@ -78,8 +78,8 @@ static bool may_wait(const struct net *net, const struct neigh *e)
 }
 
 /* What waits here may do so for seconds, and its memory be the application's
- * again: it is copied. A large packet would take too many buffers; TCP sends
- * what is in it again. */
+ * again: it is copied. TCP makes no large packet for whom it does not know; one
+ * would take too many buffers. */
 static bool make_own(struct net *net, struct mbuf *m)
 {
 	if (!(m->flags & MBUF_IN_PLACE))

@@ -18,6 +18,16 @@ static bool nothing_lost(const struct tcp_conn *c)
 	return !(c->flags & loss) && !c->dupacks;
 }
 
+/* What waits for a neighbour's answer is copied (neigh.c), segment by segment.
+ */
+static bool neighbour_known(const struct net *net, const struct tcp_conn *c)
+{
+	const struct neigh *e = &net->neighbours.entries[c->neigh];
+
+	return e->ip.raw == net_next_hop(net, c->flow.raddr).raw &&
+	       e->state > NEIGH_ASKING;
+}
+
 /* Up to @most bytes from the cursor on that lie in as many pieces as a packet
  * may refer to. */
 static u32 in_place(const struct net *net, const struct tcp_conn *c, u32 most)
@@ -42,7 +52,7 @@ u32 tcp_at_once(const struct net *net, const struct tcp_conn *c, u32 len,
 	    tcp_dup_due(net, c))
 		return mss;
 	len = in_place(net, c, min(len, (u32)LARGE_MOST));
-	if (len <= mss)
+	if (len <= mss || !neighbour_known(net, c))
 		return mss;
 	return len == unsent ? len : len - len % mss;
 }

@@ -67,6 +67,8 @@ GATE = [
     Mutant("... that waits for a neighbour", "net/neigh.c",
            "!make_own(net, m)", "false && !make_own(net, m)",
            ["t_late"]),
+    Mutant("a large answer does not wait for a neighbour", "net/tcp_large.c",
+           " || !neighbour_known(net, c)", "", ["t_late"]),
     Mutant("... since what overtook it in the NIC is done with",
            "nic/nic.h", "q->in_place[!!(m->flags & MBUF_LARGE)]",
            "q->in_place[0]", ["t_xdp_ring"]),

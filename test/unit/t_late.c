@@ -529,6 +529,16 @@ static void counters_wrap(void **state)
 	}
 }
 
+static void forget_neighbours(struct net *net, u8 state)
+{
+	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
+		struct neigh *e = &net->neighbours.entries[i];
+
+		if (e->state == NEIGH_STATIC)
+			e->state = state;
+	}
+}
+
 /* Nobody knows when a neighbour will answer: what waits for it is copied. */
 static void waits_for_neighbour(void **state)
 {
@@ -538,12 +548,7 @@ static void waits_for_neighbour(void **state)
 	struct rig_seg seg;
 	u8 was[LEN];
 
-	for (u32 i = 0; i < NEIGH_ENTRIES; i++) {
-		struct neigh *e = &net->neighbours.entries[i];
-
-		if (e->state == NEIGH_STATIC)
-			e->state = NEIGH_ASKING;
-	}
+	forget_neighbours(net, NEIGH_ASKING);
 	memset(r->arena, 'a', LEN);
 	memset(was, 'a', LEN);
 	send(&l, 0);
@@ -558,6 +563,40 @@ static void waits_for_neighbour(void **state)
 	assert_true(rig_segment(r, &seg));
 	assert_int_equal(seg.len, LEN);
 	assert_memory_equal(seg.payload, was, LEN);
+	rig_end(r);
+}
+
+/* A large answer, too, which goes in segments then. */
+static void large_waits_for_neighbour(void **state)
+{
+	struct late l = begin();
+	struct rig *r = l.r;
+	struct net *net = &r->dp.net;
+	struct rig_seg seg;
+	u32 got = 0;
+
+	net->caps |= NIC_TSO;
+	forget_neighbours(net, NEIGH_ASKING);
+	rig_drain(r);
+	rig_send(r, l.h, 0, LARGE);
+	assert_int_equal(rig_one(r), LARGE);
+	assert_int_equal(net->neighbours.npending, 5);
+	assert_int_equal(r->stat.drop_no_route, 0);
+	neigh_add_static(net, rig_peer_ip, rig_peer_mac);
+	rig_poll(r);
+	rig_poll(r);
+	while (rig_segment(r, &seg))
+		got += seg.len;
+	assert_int_equal(got, LARGE);
+	forget_neighbours(net, NEIGH_STALE);
+	ack(&l, LARGE);
+	assert_int_equal(told(&l), LARGE);
+	r->nic.hold = r->nic.large_full = true;
+	rig_send(r, l.h, 0, LARGE);
+	assert_int_equal(rig_one(r), LARGE);
+	assert_int_equal(net->txq[0]->flags & MBUF_LARGE, MBUF_LARGE);
+	r->nic.large_full = false;
+	rig_poll(r);
 	rig_end(r);
 }
 
@@ -805,6 +844,7 @@ int main(void)
 		cmocka_unit_test(more_than_room),
 		cmocka_unit_test(counters_wrap),
 		cmocka_unit_test(waits_for_neighbour),
+		cmocka_unit_test(large_waits_for_neighbour),
 		cmocka_unit_test(anything),
 	};
 
