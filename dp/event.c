@@ -64,11 +64,12 @@ static bool tell_knock(struct dp *dp, struct tcp_conn *c)
 }
 
 /* A failure ends the connection: no dead event follows. One that is closed
- * without an error although never reported as open was closed by the
- * application itself meanwhile, which is ECANCELED. */
+ * without an error although never open was closed by the application itself
+ * meanwhile, which is ECANCELED. One that was open may have sent: its dead event
+ * gives that back. */
 static bool tell_connected(struct dp *dp, struct tcp_conn *c)
 {
-	bool failed = c->state == TCP_CLOSED;
+	bool failed = c->state == TCP_CLOSED && !(c->events & TCP_EV_DEAD);
 	u32 outcome = c->error ? c->error : ECANCELED;
 
 	if (full(dp))

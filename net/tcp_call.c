@@ -188,6 +188,7 @@ int tcp_close(struct net *net, struct tcp_conn *c, bool all, u64 now)
 		/* Unread data: the peer must learn that it was lost (RFC 1122
 		 * section 4.2.2.13). */
 		if (c->rx_next || c->ooo) {
+			c->flags |= TCP_F_NO_RECV;
 			tcp_send_rst(net, c, now);
 			tcp_die(net, c, 0);
 			return 0;

@@ -263,6 +263,39 @@ static void dead_waits(void **state)
 	rig_end(r);
 }
 
+/* ... of one, too, that dies before it is told that it is connected, but has
+ * sent. */
+static void dead_waits_untold(void **state)
+{
+	struct late l = begin();
+	struct rig *r = l.r;
+	struct ix_call *c = rig_call(r, IX_CONNECT);
+	struct rig_seg seg;
+
+	c->port = 4000;
+	c->ip = addr_of_ipv4(rig_peer_ip);
+	l.h = (u64)rig_one(r);
+	assert_true(rig_segment(r, &seg));
+	l.p = (struct rig_peer){ .seq = 77,
+				 .ack = seg.seq + 1,
+				 .sport = 4000,
+				 .dport = seg.sport };
+	rig_inject_tcp(r, &l.p, TCP_SYN | TCP_ACK, NULL, 0);
+	dp_overrun(&r->dp, r->now);
+	r->nic.hold = true;
+	rig_send(r, l.h, 0, LEN);
+	rig_inject_tcp(r, &l.p, TCP_RST | TCP_ACK, NULL, 0);
+	assert_int_equal(rig_one(r), LEN);
+	assert_int_equal(unread(r), 1);
+	assert_int_equal(r->up.nevents, 1);
+	assert_int_equal(r->up.events[0].type, IX_EV_CONNECTED);
+	assert_int_equal(r->up.events[0].len, 0);
+	assert_nothing_told(&l);
+	fake_nic_release(&r->nic);
+	assert_dead_told(&l);
+	rig_end(r);
+}
+
 static void sent_and_dead_wait(void **state)
 {
 	struct late l = begin();
@@ -833,6 +866,7 @@ int main(void)
 		cmocka_unit_test(large_ones),
 		cmocka_unit_test(lost_ones),
 		cmocka_unit_test(dead_waits),
+		cmocka_unit_test(dead_waits_untold),
 		cmocka_unit_test(sent_and_dead_wait),
 		cmocka_unit_test(time_wait_waits),
 		cmocka_unit_test(aborted_meanwhile),

@@ -922,7 +922,9 @@ static void dial_closed_late(void **state)
 	rig_inject_tcp(r, &p, TCP_ACK, "x", 1);
 	dp_overrun(&r->dp, r->now);
 	assert_int_equal(with_handle(r, IX_CLOSE, h), 0);
-	one_event(r, IX_EV_CONNECTED, h, ECANCELED);
+	assert_int_equal(r->up.nevents, 2);
+	assert_int_equal(rig_event(r, IX_EV_CONNECTED, 0)->len, 0);
+	assert_int_equal(rig_event(r, IX_EV_DEAD, 0)->len, 0);
 	/* It had refused. */
 	h = dial(r, &p);
 	answer_untold(r, &p, TCP_RST | TCP_ACK);
