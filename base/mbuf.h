@@ -35,6 +35,7 @@ enum mbuf_flags {
 	MBUF_LARGE = 16,    /* transmit: TCP, to be cut into segments of @seg
 			     * bytes below, checksums too; NIC_TSO */
 	MBUF_IN_PLACE = 32, /* transmit: TCP, has ext[]; see dp/late.h */
+	MBUF_UDP_IN_PLACE = 64, /* ... UDP, MBUF_TELL */
 };
 
 /* A range of the application's memory sent in place, behind the frame's own

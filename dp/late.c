@@ -69,9 +69,12 @@ void dp_late_begin(struct dp *dp)
 
 bool dp_unread(struct dp *dp)
 {
-	dp->nic->ops->kick(dp->nic);
-	dp->nic->ops->reclaim(dp->nic);
-	return dp_late_look(dp);
+	struct nicq *nic = dp->nic;
+
+	nic->ops->kick(nic);
+	nic->ops->reclaim(nic);
+	return dp_late_look(dp) ||
+	       nic->udp_in_place.put != nic->udp_in_place.done;
 }
 
 bool dp_late_has(struct dp *dp, const struct tcp_conn *c)

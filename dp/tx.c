@@ -11,6 +11,8 @@ static NOINLINE u32 bytes_of_pieces(struct dp *dp, const struct mbuf *m,
 	if (m->flags & MBUF_IN_PLACE) {
 		nicq_in_place(dp->nic, m)->put += step;
 		dp->late.active = true;
+	} else if (m->flags & MBUF_UDP_IN_PLACE) {
+		dp->nic->udp_in_place.put += step;
 	}
 	return mbuf_packet_len(m);
 }

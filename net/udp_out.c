@@ -58,6 +58,7 @@ static void gather(struct net *net, struct mbuf *m, const struct ix_sg *sg,
 		at += e->len;
 		m->nr_ext++;
 	}
+	m->flags |= MBUF_UDP_IN_PLACE;
 	net->stat->tx_gathered_bytes += at;
 }
 

@@ -54,7 +54,7 @@ static inline u32 nic_reserve(const struct mbuf_pool *p)
 	return p->total / 32;
 }
 
-/* Packets with MBUF_IN_PLACE; both run freely. */
+/* Packets with MBUF_IN_PLACE, or MBUF_UDP_IN_PLACE; both run freely. */
 struct nicq_in_place {
 	u32 put;  /* taken by tx(), counted by the caller */
 	u32 done; /* of those, in that order, whose memory is not read any more
@@ -97,6 +97,7 @@ struct nicq {
 	/* [1]: with MBUF_LARGE, which may go by another way, and be done with
 	 * before others that were taken earlier */
 	struct nicq_in_place in_place[2];
+	struct nicq_in_place udp_in_place;
 };
 
 static inline struct nicq_in_place *nicq_in_place(struct nicq *q,
@@ -113,6 +114,7 @@ static inline void nicq_tx_done(struct nicq *q, struct mbuf *m)
 		return;
 	}
 	nicq_in_place(q, m)->done += !!(m->flags & MBUF_IN_PLACE);
+	q->udp_in_place.done += !!(m->flags & MBUF_UDP_IN_PLACE);
 	mbuf_sent(q->pool, m, &q->sent);
 }
 
@@ -122,6 +124,7 @@ static inline void nicq_tx_done(struct nicq *q, struct mbuf *m)
 static inline void nicq_tx_lost(struct nicq *q, struct mbuf *m)
 {
 	nicq_in_place(q, m)->put -= !!(m->flags & MBUF_IN_PLACE);
+	q->udp_in_place.put -= !!(m->flags & MBUF_UDP_IN_PLACE);
 	mbuf_sent(q->pool, m, &q->sent);
 }
 

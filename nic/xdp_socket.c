@@ -87,6 +87,7 @@ int xdp_queue_init(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 
 	q->posted = q->tx_done = q->q.nr_posted = 0;
 	memset(q->q.in_place, 0, sizeof(q->q.in_place));
+	q->q.udp_in_place = (struct nicq_in_place){ 0 };
 	q->q.tx_pending = false;
 	q->q.sent = NULL;
 	q->tx_done = q->tx.head;

@@ -434,6 +434,31 @@ static void ends_meanwhile(void **state)
 	rig_end(l.r);
 }
 
+/* A datagram in place, of which a thread's end alone has to know. */
+static void datagram_at_end(void **state)
+{
+	struct late l = begin();
+	struct rig *r = l.r;
+	struct ix_call *c = rig_call(r, IX_UDP_BIND);
+	u64 sock;
+
+	c->port = 53;
+	sock = (u64)rig_one(r);
+	r->nic.hold = true;
+	c = rig_send(r, sock, 0, LEN);
+	c->op = IX_UDP_SENDV;
+	c->port = 999;
+	c->ip = addr_of_ipv4(rig_peer_ip);
+	assert_int_equal(rig_one(r), LEN);
+	assert_int_equal(r->nic.nheld, 1);
+	assert_false(r->dp.late.active);
+	dp_shutdown(&r->dp, r->now);
+	assert_true(dp_unread(&r->dp));
+	fake_nic_release(&r->nic);
+	assert_false(dp_unread(&r->dp));
+	rig_end(r);
+}
+
 /* The NIC reads nothing, its link is down: who waits does not keep the core
  * busy, but looks again, and reminds it. */
 static void sleeps_meanwhile(void **state)
@@ -873,6 +898,7 @@ int main(void)
 		cmocka_unit_test(aborted_at_end),
 		cmocka_unit_test(others_aborted),
 		cmocka_unit_test(ends_meanwhile),
+		cmocka_unit_test(datagram_at_end),
 		cmocka_unit_test(sleeps_meanwhile),
 		cmocka_unit_test(adds_up),
 		cmocka_unit_test(more_than_room),
