@@ -93,6 +93,8 @@ struct dp_late {
 	struct dp_held *ring;
 	u32 size, first, n;
 	u64 kicked; /* when the NIC was last reminded */
+	u64 txed;   /* with so many packets sent ... */
+	u32 copies; /* ... txq had so many, none of them in place */
 };
 
 struct dp {

@@ -77,11 +77,36 @@ bool dp_unread(struct dp *dp)
 	       nic->udp_in_place.put != nic->udp_in_place.done;
 }
 
+/* Looks at each once, however often it is asked. */
+static bool txq_refers(struct dp *dp)
+{
+	const struct net *net = &dp->net;
+	struct dp_late *l = &dp->late;
+
+	if (l->txed != dp->stat->tx_packets) {
+		l->txed = dp->stat->tx_packets;
+		l->copies = 0;
+	}
+	while (l->copies < net->ntx &&
+	       !(net->txq[l->copies]->flags & MBUF_IN_PLACE))
+		l->copies++;
+	return l->copies < net->ntx;
+}
+
+static bool nic_refers(const struct dp *dp)
+{
+	const struct nicq_in_place *nic = dp->nic->in_place;
+
+	return nic[IN_RING].put != nic[IN_RING].done ||
+	       nic[LARGE].put != nic[LARGE].done;
+}
+
 bool dp_late_has(struct dp *dp, const struct tcp_conn *c)
 {
 	if (c->state < TCP_ESTABLISHED)
 		return false;
-	return (c->sndq_bytes || c->acked || dp->late.n) && dp_late_look(dp);
+	return (c->sndq_bytes || c->acked || dp->late.n) &&
+	       (nic_refers(dp) || txq_refers(dp));
 }
 
 static struct dp_held *nth(const struct dp_late *l, u32 n)
@@ -171,4 +196,5 @@ void dp_late_end(struct dp *dp)
 
 	for (; l->n; dp_late_pop(dp))
 		put_back(dp, &l->ring[l->first]);
+	l->copies = 0; /* txq may be thrown away */
 }

@@ -63,6 +63,8 @@ GATE = [
     Mutant("... when it is aborted", "dp/late.c",
            "(c->sndq_bytes || c->acked || dp->late.n) &&", "false &&",
            ["t_late"]),
+    Mutant("... before txq was used again", "dp/late.c",
+           "\t\tl->copies = 0;\n", "", ["t_late"]),
     Mutant("... of one that is held", "dp/late.c",
            "c->acked || dp->late.n", "c->acked", ["t_late"]),
     Mutant("... at the end of a thread", "dom/host/run.c",

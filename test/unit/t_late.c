@@ -416,6 +416,40 @@ static void others_aborted(void **state)
 	rig_end(r);
 }
 
+/* txq is looked at once: what comes behind, and after it, is found. */
+static void aborted_in_turn(void **state)
+{
+	struct late l = begin(), ends[4] = { l, l, l, l };
+	struct rig *r = l.r;
+
+	for (u32 i = 1; i < 4; i++)
+		ends[i].h = rig_accept_mss(r, &ends[i].p, 42 + i, 1460);
+	r->nic.tx_limit = 0;
+	rig_send(r, ends[0].h, 0, 100);
+	assert_int_equal(rig_one(r), 100);
+	assert_int_equal(abort_it(&ends[0]), 0);
+	send(&ends[1], 0);
+	assert_int_equal(r->dp.late.copies, 1);
+	assert_int_equal(abort_it(&ends[1]), -EBADF);
+	assert_int_equal(r->dp.late.copies, 2); /* RST, too */
+	assert_nothing_told(&l);
+	r->nic.tx_limit = UINT32_MAX;
+	rig_poll(r);
+	assert_int_equal(r->up.events[0].type, IX_EV_DEAD);
+	assert_int_equal(r->dp.net.ntx, 0);
+	r->nic.tx_limit = 0;
+	send(&ends[2], 0);
+	assert_int_equal(abort_it(&ends[2]), -EBADF);
+	r->nic.tx_limit = UINT32_MAX;
+	rig_poll(r);
+	r->nic.tx_limit = 0;
+	rig_send(r, ends[3].h, 0, 100);
+	assert_int_equal(rig_one(r), 100);
+	assert_int_equal(abort_it(&ends[3]), 0);
+	r->nic.tx_limit = UINT32_MAX;
+	rig_end(r);
+}
+
 /* The thread ends while DEAD waits: rig_end() sees that nothing is lost. */
 static void ends_meanwhile(void **state)
 {
@@ -897,6 +931,7 @@ int main(void)
 		cmocka_unit_test(aborted_meanwhile),
 		cmocka_unit_test(aborted_at_end),
 		cmocka_unit_test(others_aborted),
+		cmocka_unit_test(aborted_in_turn),
 		cmocka_unit_test(ends_meanwhile),
 		cmocka_unit_test(datagram_at_end),
 		cmocka_unit_test(sleeps_meanwhile),
