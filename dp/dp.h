@@ -32,6 +32,7 @@ struct dp_conf {
 	u32 batch;	/* B: packets per iteration, 1..DP_MAX_BATCH */
 	u32 max_timers; /* user timers per thread */
 	u32 mbufs;	/* packet buffers of the thread */
+	bool gathers;	/* perhaps: NIC_GATHER */
 };
 
 enum { DP_MAX_BATCH = 256 };

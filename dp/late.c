@@ -2,15 +2,18 @@
 #include "dp/late.h"
 
 enum {
-	HELD_MOST = 1024,
+	HELD_LARGE = 1024, /* with NIC_TSO alone: nothing waits for long */
 	IN_RING = 0, /* of nicq.in_place[] */
 	LARGE = 1,
 };
 
-/* Bytes and DEAD of each connection. */
+/* Bytes and DEAD of each connection: all may die while a link is down, and who
+ * finds no room is looked at in each iteration. */
 static u32 room_of(const struct dp_conf *conf)
 {
-	return min(2 * conf->net.tcp.max_conns, (u32)HELD_MOST);
+	u32 all = 2 * conf->net.tcp.max_conns;
+
+	return conf->gathers ? all : min(all, (u32)HELD_LARGE);
 }
 
 size_t dp_late_bytes(const struct dp_conf *conf)

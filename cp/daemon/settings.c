@@ -161,6 +161,7 @@ u64 plane_own_memory(const struct conf *c, u32 threads)
 
 	if (!dp.net.tcp.max_ranges)
 		dp.net.tcp.max_ranges = TCP_RANGES_EACH * dp.net.tcp.max_conns;
+	dp.gathers = c->xdp_gather != XDP_GATHER_OFF;
 	return threads * ((u64)dp.mbufs * MBUF_SIZE + dp_bytes(&dp));
 }
 

@@ -100,6 +100,7 @@ static int derive(struct conf *c, char *why, size_t why_len)
 
 	if (!tcp->max_ranges)
 		tcp->max_ranges = TCP_RANGES_EACH * tcp->max_conns;
+	c->dp.gathers = c->xdp_gather != XDP_GATHER_OFF;
 	err = check_cores(&c->cores, why, why_len);
 	return err ? err : host_address(c, why, why_len);
 }

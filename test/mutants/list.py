@@ -86,6 +86,8 @@ GATE = [
            "if (pkts[i]->flags & MBUF_LARGE)", "if (false)", ["t_xdp_ring"]),
     Mutant("what is lost is waited for", "dp/late.c", "!l->read[i] && ", "",
            ["t_late"]),
+    Mutant("there is no room for all that may wait while a link is down",
+           "dp/late.c", "conf->gathers ? all :", "false ? all :", ["t_host"]),
     Mutant("who finds no room to wait holds up the others", "dp/event.c",
            "dp->net.tcp.ready_head != refused &&", "!refused &&", ["t_late"]),
     Mutant("DEAD that waits is told twice", "dp/late.c",

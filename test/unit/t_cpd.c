@@ -78,7 +78,7 @@ static void settings_are_read(void **state)
 static void a_connection_is_small(void **state)
 {
 	struct conf c;
-	u64 tables;
+	u64 tables, own;
 
 	conf_init(&c);
 	c.dp.net.tcp.max_conns = 250000;
@@ -86,6 +86,10 @@ static void a_connection_is_small(void **state)
 	tables = plane_own_memory(&c, 1) -
 		 c.dp.mbufs * (MBUF_SIZE + sizeof(struct mbuf) + sizeof(u32));
 	assert_true(tables + sizeof(struct dp) <= 250000 * 512ull);
+	own = plane_own_memory(&c, 1);
+	c.xdp_gather = XDP_GATHER_ON; /* each may wait for the NIC, twice */
+	assert_int_equal(plane_own_memory(&c, 1) - own,
+			 (2 * 250000 - 1024) * sizeof(struct dp_held));
 }
 
 static void rules_are_read(void **state)

@@ -380,6 +380,25 @@ static void reads_nothing(void **state)
 	assert_in_range(asked, 20, 10000);
 }
 
+/* What waits for the NIC has room, each connection's: where it may be long. */
+static void room_to_wait(void **state)
+{
+	static const char *const gather[] = { "off", "auto", "on" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(gather); i++) {
+		struct host *h;
+		struct conf c;
+
+		settings(&c, "10.0.0.3/24", dir);
+		set(&c, "tcp.max_conns", "2048");
+		set(&c, "xdp_gather", gather[i]);
+		if (host_open(&h, &c, &domain, why, sizeof(why)))
+			fail_msg("%s", why);
+		assert_int_equal(h->threads[0].dp->late.size, i ? 4096 : 1024);
+		host_close(h);
+	}
+}
+
 /* ---- host_call() */
 
 static void note(struct dp *dp, void *arg, u64 now)
@@ -569,6 +588,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_nothing, setup, teardown),
+		cmocka_unit_test(room_to_wait),
 		cmocka_unit_test_setup_teardown(calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(sleeps_are_idle, setup,
 						teardown),
