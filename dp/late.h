@@ -13,7 +13,13 @@
  * (MBUF_LARGE), which may go by another way, among themselves. When SENT or
  * DEAD is to be told, no further packet will refer to that memory: all that do
  * are among those put, or in txq. What waits does so in order, too: the first
- * of it is looked at. Nothing else is delayed.
+ * of it is looked at.
+ *
+ * Who a packet belongs to is not looked at. While one is unread, or something
+ * waits, reception writes no events itself, a RECV carries no acknowledgement,
+ * and each SENT and DEAD waits for what was on its way then: also one of a
+ * connection that only copies. With the NIC's ring never empty that is always,
+ * and a SENT comes a ring's length later. Nothing else is delayed.
  *
  * Nothing ends the wait but the NIC: what it has been given it may read at any
  * time, also when its link comes back after an hour.
