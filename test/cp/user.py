@@ -60,7 +60,7 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
         s.close()
 """
 OPEN, BIND, SUSPEND, GROUPS, LOAD, FLOWS, PASS = range(7)
-VERSION = 3
+VERSION = 4
 MB = 1 << 20
 SEALS, SHRINK_GROW = 1033, 2 | 4  # F_ADD_SEALS
 AF_XDP = 44
