@@ -9,8 +9,10 @@
 #include "dom/host/host.h"
 #include "dom/host/lines.h"
 #include "nic/keep_msg.h"
+#include "nic/link_mark.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,11 +112,16 @@ static int keep(struct keep *k)
 	const struct keep_holder holder = { k->name, k->uid, keep_ask_cores,
 					    &ask };
 	struct nic_config cfg = host_nic_config(&k->conf);
+	char lock[sizeof(k->conf.stat_dir) + 80], mark[LINK_MARK];
 
 	cfg.frames_len = (size_t)k->conf.dp.mbufs * MBUF_SIZE * cfg.nqueues;
 	cfg.umem_len = cfg.frames_len + k->conf.arena;
 	cfg.kin = (u64)k->uid + 1;
 	cfg.pid = peer(k->conn);
+	snprintf(lock, sizeof(lock), "%s/ixcpd/%s.lock", k->conf.stat_dir,
+		 k->name);
+	if (!link_mark_of(AT_FDCWD, lock, mark))
+		cfg.mark = mark;
 	snprintf(ask.path, sizeof(ask.path), "%s/ixcpd.sock", k->conf.stat_dir);
 	join_groups(k);
 	return grant_keep(k->conn, &cfg, &holder, until);

@@ -6,6 +6,7 @@
  */
 #include "nic/keep_flows.h"
 #include "nic/keep_msg.h"
+#include "nic/link_mark.h"
 #include "nic/linux.h"
 #include "nic/xdp_pass.h"
 
@@ -133,9 +134,15 @@ static int open_tap(struct keep *k, char *why)
 		return nic_fail(-EBUSY, why, NIC_WHY,
 				"TAP device %s is there already", name);
 	err = nic_open(&k->cfg, &k->nic, why, NIC_WHY);
-	if (!err && !linux_ifinfo(name, &info))
-		k->index = info.index;
-	return err;
+	if (err || linux_ifinfo(name, &info))
+		return err;
+	k->index = info.index;
+	/* Of one that is shared none is the owner: who comes next has it. */
+	err = k->cfg.mark && !k->cfg.shared ? link_mark(k->index, k->cfg.mark)
+					    : 0;
+	return err ? nic_fail(err, why, NIC_WHY, "TAP device %s: %s", name,
+			      strerror(-err))
+		   : 0;
 }
 
 static int open_sockets(struct keep *k, const struct keep_request *q,

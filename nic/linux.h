@@ -9,6 +9,7 @@
  *   linux_ports.c     ports of Linux's own sockets
  *   linux_life.c      does a process live that has told us of itself?
  *   linux_dump.c      rtnetlink, for the others
+ *   link_mark.c       devices that are made for somebody else
  */
 #ifndef NIC_LINUX_H
 #define NIC_LINUX_H

@@ -74,6 +74,7 @@ struct nic_config {
 	 * other, nor on a TAP device that was there before. */
 	u64 kin;
 	u32 pid; /* for whom it is, as the other one is told; 0: for us */
+	const char *mark; /* of devices made for it: link_mark.h; NULL: none */
 
 	/* Memory that packets lie in: page aligned, contiguous, the caller's,
 	 * mapped until nic_close().

@@ -12,9 +12,10 @@
  *
  * The devices end with us, however we end, and the program finds them no more:
  * if we are a user's, with our keeper. Where that is killed first, and somebody
- * keeps the device, its way out is shut by the kernel, and it is removed by who
- * has the queue next.
+ * keeps the device, its way out is shut by the kernel, and it is removed by
+ * ixcpd (link_mark.h), or by who has the queue next.
  */
+#include "nic/link_mark.h"
 #include "nic/linux.h"
 #include "nic/xdp_nic.h"
 
@@ -174,7 +175,9 @@ static int open_side(struct xdp_nic *x, const struct nic_config *cfg, u32 i)
 	if (index < 0)
 		return index;
 	xq->side_index = index;
-	if (cfg->kin)
+	if (cfg->mark)
+		err = link_mark(index, cfg->mark);
+	if (!err && cfg->kin)
 		err = open_way_out(x, xq, queue);
 	init_side(x, cfg, i, cfg->kin ? xq->side.fd : x->nic.large_fd);
 	if (err)

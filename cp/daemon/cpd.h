@@ -272,6 +272,8 @@ bool grant_ends(const struct plane *p);
 bool grant_step(struct cpd *c, struct plane *p);
 /* Its lock was found: is it one of those? */
 void grant_find(const struct cpd *c, struct plane *p);
+/* Its lock is nobody's: removes devices that were made for it. */
+void grant_sweep(const struct cpd *c, struct plane *p);
 /* The rules have changed. */
 void grant_change(struct cpd *c, struct plane *p);
 

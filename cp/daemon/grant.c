@@ -27,6 +27,7 @@
 
 #include "base/pid_libc.h"
 #include "dom/host/grant_conf.h"
+#include "nic/link_mark.h"
 
 enum {
 	GRACE_MS = 10000,  /* from SIGTERM to SIGKILL */
@@ -442,12 +443,31 @@ static void enter(struct cpd *c, struct plane *p, enum plane_state s)
 	p->due = c->now + (s == PLANE_STOPS ? GRACE_MS : 0) * (u64)CPD_MS;
 }
 
+/* What a keeper has left who was killed, and somebody has made stay. The lock
+ * has to be ours: then it is nobody's. */
+void grant_sweep(const struct cpd *c, struct plane *p)
+{
+	char name[64], mark[LINK_MARK];
+	int n = 0;
+
+	spawn_file(p, "lock", name);
+	if (!spawn_lock(c, p) && !link_mark_of(c->dir_fd, name, mark))
+		n = link_sweep(mark);
+	if (n > 0)
+		fprintf(stderr,
+			"ixcpd: %s: %d devices removed, whose keeper was "
+			"killed\n",
+			p->conf->name, n);
+}
+
 static void take_up(struct cpd *c, struct plane *p)
 {
 	int err = spawn_find(c, p);
 
-	if (err == -ESRCH)
+	if (err == -ESRCH) {
+		grant_sweep(c, p);
 		enter(c, p, PLANE_DOWN);
+	}
 	if (err)
 		return;
 	if (spawn_settings(c, p))
@@ -482,6 +502,7 @@ static void look(struct cpd *c, struct plane *p)
 		p->due = c->now + LOOK_MS * (u64)CPD_MS;
 	if (is_kept(c, p))
 		return;
+	grant_sweep(c, p);
 	say(p, "given back");
 	enter(c, p, PLANE_DOWN);
 }

@@ -298,6 +298,7 @@ static void find_one(struct cpd *c, const char *name)
 		p->wanted = !p->held;
 		break;
 	case 0:
+		grant_sweep(c, p);
 		if (!known)
 			plane_remove(c, p);
 		break;

@@ -464,6 +464,46 @@ def successors(t):
         lambda: not twins.devices()), twins.devices())
 
 
+def stay(t, kind, begin_again):
+    """What a killed keeper leaves is removed by a daemon that sees it, or by
+    the next one; nothing of others, nor of a keeper that lives."""
+    device, keeper = {"alone": ("m0", "own-1"),
+                      "beside": ("ixside", "twin-2")}[kind]
+
+    def there():
+        links = json.loads(sh("ip", "-n", t.net.names["s"], "-j", "link"))
+        return {w for x in links for w in (device, "t0", "others")
+                if x["ifname"].startswith(w)}
+
+    spared = {"others"}
+    t.net.ip("s", "tuntap", "add", "others", "mode", "tap")
+    t.net.ip("s", "link", "set", "others", "alias", "ix keep 0:1:2")
+    if kind == "alone":
+        p = t.start(ALICE, "--nic", "tap:t0", "--ip", TAP + "/24")
+        spared.add("t0")
+    liar = Process(t.lab, [*t.net.on("s"), *as_user(MALLORY), sys.executable,
+                           "-B", __file__, "--lie", "stay_" + kind,
+                           t.cpd.sock], stdin=subprocess.PIPE)
+    liar.wait_ready("stays", 20)
+    check(f"{device} is made to stay", there() == spared | {device}, there())
+    killed = t.keeper(keeper)
+    if begin_again:
+        t.cpd.kill()
+    os.kill(killed, signal.SIGKILL)
+    if begin_again:
+        wait_for(lambda: not os.path.exists(f"/proc/{killed}"))
+        t.cpd.start()
+    how = "the next daemon removes" if begin_again else "the daemon removes"
+    check(f"its keeper is killed: {how} it, and nothing else",
+          wait_for(lambda: there() == spared), there())
+    if kind == "alone":
+        check("... of a keeper that lives", t.client(TAP, 7, "s"))
+        p.end()
+    liar.kill()
+    t.net.ip("s", "link", "del", "others")
+    check("... and all is given back", wait_for(lambda: not t.names()))
+
+
 def not_to_be_had(t):
     """Granted, but the machine has not got it: he is told so."""
     said = t.refused(ALICE, "--nic", "xdp:ix0", "--ports_only", "--port", "9",
@@ -1122,6 +1162,27 @@ def lie_beside(path):
     print("its device is there still", flush=True)
 
 
+def stays(fd):
+    """The device, which is held, too."""
+    import fcntl
+    fcntl.ioctl(fd, 0x400454cb, 1)  # TUNSETPERSIST
+    print("stays", flush=True)
+    sys.stdin.read()
+
+
+def lie_stay_alone(path):
+    liar = tap_of(path)
+    stays(liar.request(OPEN)[2][0])
+
+
+def lie_stay_beside(path):
+    first, fd, _ = twin(path)
+    first.request(BIND)
+    second, side, _ = twin(path)
+    stays(side)
+    del fd, second
+
+
 def lie_load(path):
     """About where it runs, and what it has to do there."""
     def has():
@@ -1332,6 +1393,9 @@ def main():
     tap(t)
     addresses(t)
     successors(t)
+    for kind in "alone", "beside":
+        stay(t, kind, begin_again=False)
+        stay(t, kind, begin_again=True)
     not_to_be_had(t)
     huge_pages(t)
     crowded(t)

@@ -1182,6 +1182,10 @@ DAEMON = [
            "if (!rule_is_for(r, peer) ||", "if (", ["cpd_user"]),
     Mutant("a user has any address", "cp/daemon/rule.c",
            "ok &= !conf_ip4(&c->ip, i).ip.raw ||", "ok &= 1 ||", ["cpd_user"]),
+    Mutant("what a killed keeper leaves stays", "cp/daemon/grant.c",
+           "\tgrant_sweep(c, p);\n\tsay(", "\tsay(", ["cpd_user"]),
+    Mutant("... for the next daemon, too", "cp/daemon/spawn.c",
+           "\t\tgrant_sweep(c, p);\n", "", ["cpd_user"]),
     Mutant("a keeper passes sockets anew beside bound ones", "nic/keep.c",
            "k->sockets != NONE", "k->sockets == PASSED", ["replay_grant"]),
     Mutant("a keeper forgets who keeps sockets when it takes them back",
@@ -1279,7 +1283,7 @@ DAEMON = [
     Mutant("a successor's ports go with its predecessor", "nic/xdp_pass.c",
            "if (xdp_pair_last(&x->pair))", "if (1)", ["cpd_user"]),
     Mutant("a user's side door leads nowhere", "nic/xdp_side.c",
-           "if (cfg->kin)\n\t\terr = open_way_out", "if (0)\n\t\terr = "
+           "if (!err && cfg->kin)\n\t\terr = open_way_out", "if (0)\n\t\terr = "
            "open_way_out", ["cpd_user"]),
     Mutant("a user's way out stays when its keeper is killed",
            "nic/xdp_side.bpf.c", "\tbpf_tail_call(skb, &door, 0);\n"
