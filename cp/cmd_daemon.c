@@ -114,7 +114,7 @@ static int usage(FILE *f, int status)
 	fprintf(f,
 		"Usage: ix up|down|restart [OPTIONS] NAME...\n"
 		"       ix policy [OPTIONS] NAME latency|energy|background|"
-		"fixed\n"
+		"fixed|auto\n"
 		"       ix daemon [OPTIONS] [reload]\n"
 		"Dataplanes that ixcpd runs: begun, ended, what their number "
 		"of cores follows;\n"

@@ -34,6 +34,8 @@
  *                        ... what its owner chose, if he may: arguments, each
  *                        with a zero behind
  *   DIR/ixcpd/NAME.down  it was stopped, and is not to be started by itself
+ *   DIR/ixcpd/NAME.policy
+ *                        what its cores follow, where somebody has chosen
  */
 #ifndef CP_DAEMON_CPD_H
 #define CP_DAEMON_CPD_H
@@ -125,6 +127,9 @@ struct plane {
 	bool granted;	  /* a user's: grant.c */
 	bool may_succeed; /* ... who wants it to succeed another one */
 	enum plane_state state;
+	u8 given; /* policy of the settings */
+	u8 chose; /* ... + 1, that somebody has chosen instead; 0: nobody */
+	u8 kept;  /* ... and that NAME.policy says */
 	char why[256]; /* what went wrong last */
 
 	/* what runs, or is about to */
@@ -238,6 +243,10 @@ void spawn_find_all(struct cpd *c);
 /* NAME.down: made, or removed. */
 void spawn_mark(const struct cpd *c, struct plane *p, bool down);
 bool spawn_marked(const struct cpd *c, const struct plane *p);
+/* NAME.policy: what p->chose says, or removed. */
+void spawn_keep_policy(const struct cpd *c, struct plane *p);
+/* What it says, as p->chose. */
+u8 spawn_kept_policy(const struct cpd *c, const struct plane *p);
 
 /* ---- rule.c */
 

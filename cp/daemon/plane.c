@@ -109,6 +109,8 @@ static void declare(struct cpd *c, struct plane_conf *conf)
 		free(p->conf);
 		p->conf = conf;
 		p->declared = true;
+		p->given = conf->policy;
+		p->chose = 0;
 		spawn_program(c, p);
 		cores_change(c, p);
 		return;
@@ -124,6 +126,10 @@ static void declare(struct cpd *c, struct plane_conf *conf)
 	}
 	p->declared = true;
 	spawn_program(c, p);
+	p->given = conf->policy;
+	p->chose = p->kept = spawn_kept_policy(c, p);
+	if (p->chose)
+		conf->policy = p->chose - 1;
 	p->held = p->marked = spawn_marked(c, p);
 	p->wanted = conf->start && !p->held;
 }
@@ -453,6 +459,8 @@ void plane_step(struct cpd *c, struct plane *p)
 	wanted = p->wanted && !p->again;
 	if (p->marked != p->held)
 		spawn_mark(c, p, p->held);
+	if (p->kept != p->chose)
+		spawn_keep_policy(c, p);
 	switch (p->state) {
 	case PLANE_REFUSED:
 	case PLANE_WAITS:

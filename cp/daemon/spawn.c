@@ -180,6 +180,51 @@ bool spawn_marked(const struct cpd *c, const struct plane *p)
 	return !faccessat(c->dir_fd, name, F_OK, 0);
 }
 
+void spawn_keep_policy(const struct cpd *c, struct plane *p)
+{
+	char name[64], fresh[64];
+	const char *text;
+	bool ok;
+	int fd;
+
+	spawn_file(p, "policy", name);
+	spawn_file(p, "new", fresh);
+	p->kept = p->chose;
+	if (!p->chose) {
+		unlinkat(c->dir_fd, name, 0);
+		return;
+	}
+	text = policy_name((enum policy_kind)(p->chose - 1));
+	fd = openat(c->dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0644);
+	if (fd < 0)
+		return;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	if (ok)
+		renameat(c->dir_fd, fresh, c->dir_fd, name);
+}
+
+u8 spawn_kept_policy(const struct cpd *c, const struct plane *p)
+{
+	char name[64], text[16];
+	enum policy_kind kind;
+	ssize_t n = -1;
+	int fd;
+
+	spawn_file(p, "policy", name);
+	fd = openat(c->dir_fd, name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	kind = policy_find(text);
+	return kind == POLICY_KINDS ? 0 : (u8)(kind + 1);
+}
+
 /* ---- the process */
 
 int spawn_find_ix(const struct cpd *c, char out[PATH_MAX])

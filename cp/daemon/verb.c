@@ -143,16 +143,18 @@ static void policy(struct asked *a)
 {
 	const char *name = text_of(a, "policy");
 	enum policy_kind kind = name ? policy_find(name) : POLICY_KINDS;
+	bool back = name && !strcmp(name, "auto");
 
 	if (a->plane->granted) {
 		refuse(a, "policy: is its rule's, in the daemon's settings");
 		return;
 	}
-	if (kind == POLICY_KINDS) {
-		refuse(a, "policy: latency, energy, background or fixed");
+	if (kind == POLICY_KINDS && !back) {
+		refuse(a, "policy: latency, energy, background, fixed or auto");
 		return;
 	}
-	a->plane->conf->policy = (u8)kind;
+	a->plane->chose = back ? 0 : (u8)(kind + 1);
+	a->plane->conf->policy = back ? a->plane->given : (u8)kind;
 	cores_change(a->c, a->plane);
 }
 

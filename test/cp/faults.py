@@ -159,6 +159,38 @@ def claims(args, lab):
     cpd.end()
 
 
+def policy_kept(args, lab):
+    """What somebody has chosen, who is not there when the daemon begins."""
+    def follows():
+        return cpd.planes()["a"]["policy"]
+
+    def another_daemon():
+        cpd.kill()
+        cpd.start()
+        return cpd.all_up("a") and follows()
+
+    cpd = Cpd(lab, args.ixcpd, args.plane, {"a": plane(policy="background")})
+    cpd.start()
+    check("the settings' policy", cpd.all_up("a") and
+          follows() == "background", follows())
+    said = cpd.ask(do="policy", name="a", policy="magic")
+    check("one that there is not", "fixed or auto" in said["error"] and
+          follows() == "background", said)
+    cpd.ask(do="policy", name="a", policy="energy")
+    check("another one is chosen", follows() == "energy", follows())
+    check("... for the next daemon, too", another_daemon() == "energy")
+    cpd.ask(do="policy", name="a", policy="auto")
+    check("and taken back", follows() == "background", follows())
+    check("... for the next daemon, too", another_daemon() == "background")
+    cpd.ask(do="policy", name="a", policy="fixed")
+    check("chosen again", follows() == "fixed" and another_daemon() == "fixed")
+    cpd.ask(do="reload")
+    check("the settings are read anew: theirs", follows() == "background",
+          follows())
+    check("... for the next daemon, too", another_daemon() == "background")
+    cpd.end()
+
+
 def found_first(args, lab):
     """Who runs has what it has for the next daemon, too, whoever is declared
     before it."""
@@ -352,8 +384,8 @@ def main():
     p.add_argument("--rounds", type=int, default=20)
     args = p.parse_args()
     lab = Lab(limit=280)
-    for test in (lock_lingers, daemon_killed, dataplane_killed, claims, found_first,
-                 huge_pages, hostile):
+    for test in (lock_lingers, daemon_killed, dataplane_killed, claims, policy_kept,
+                 found_first, huge_pages, hostile):
         test(args, lab)
     finish()
 
