@@ -168,6 +168,7 @@ static void answered(struct cpd *c, struct plane *p)
 		p->has = p->asked;
 		p->told = true;
 		p->refused = 0;
+		p->why[0] = 0;
 	}
 	p->asked = 0;
 	plane_ask_close(&p->ask);

@@ -33,6 +33,7 @@ static void believe(struct plane *p, u32 cores)
 		return;
 	p->asked = 0;
 	p->refused = 0;
+	p->why[0] = 0;
 }
 
 void heard_load(struct cpd *c, struct plane *p, const struct policy_load *l)

@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 
-from cpd import Cpd, runs, sh
+from cpd import Cpd, cores, runs, sh
 from lab import Lab, check, finish, wait_for
 
 NAMES = ["a", "b", "c", "d"]
@@ -156,6 +156,17 @@ def claims(args, lab):
               p["why"])
     cpd.ask(do="down", name="one")
     check("what is given back can be had", cpd.all_up("nic", "address"))
+    cpd.end()
+
+
+def refused_once(args, lab):
+    """By one that does as it is asked then."""
+    cpd = Cpd(lab, args.ixcpd, args.plane, {"a": plane(program=["shy"])}).start()
+    check("a refusal is said", wait_for(
+        lambda: "not now" in cpd.planes()["a"]["why"]), cpd.planes()["a"]["why"])
+    check("... until it has been done", wait_for(
+        lambda: len(cores(cpd.planes()["a"]["cores"])) == 1) and
+        not cpd.planes()["a"]["why"], cpd.planes()["a"]["why"])
     cpd.end()
 
 
@@ -384,8 +395,8 @@ def main():
     p.add_argument("--rounds", type=int, default=20)
     args = p.parse_args()
     lab = Lab(limit=280)
-    for test in (lock_lingers, daemon_killed, dataplane_killed, claims, policy_kept,
-                 found_first, huge_pages, hostile):
+    for test in (lock_lingers, daemon_killed, dataplane_killed, claims, refused_once,
+                 policy_kept, found_first, huge_pages, hostile):
         test(args, lab)
     finish()
 

@@ -13,6 +13,7 @@
  *	stubborn    ... and takes no notice of that
  *	slow        takes SLOW_MS to leave cores
  *	fixed       without `cores`
+ *	shy         refuses that once
  *	silent      takes requests and answers none
  *	fail        ends at once with status 3
  */
@@ -37,7 +38,8 @@ struct plane {
 	struct statfile stat[IX_MAX_THREADS];
 	struct lines lines;
 	u32 n, runs; /* threads, and those that are not parked */
-	u64 now;     /* ns */
+	bool refused;
+	u64 now; /* ns */
 };
 
 static volatile sig_atomic_t stop;
@@ -76,6 +78,10 @@ static char *answer(void *arg, const struct lines_peer *peer, const char *line,
 
 	if (!strcmp(p->what, "silent"))
 		return strdup("");
+	if (!strcmp(p->what, "shy") && !p->refused) {
+		p->refused = true;
+		return strdup("{\"error\":\"not now\"}");
+	}
 	if (strcmp(p->what, "fixed") &&
 	    sscanf(line, "{\"do\": \"cores\", \"n\": %u}", &n) == 1 && n &&
 	    n <= p->n) {

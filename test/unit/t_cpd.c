@@ -1186,6 +1186,17 @@ static void who_does_not_leave_keeps(void **state)
 	assert_int_equal(hears(1000, 2, IDLE), 0);
 }
 
+/* Its refusal is said until then. */
+static void who_leaves_late_has_left(void **state)
+{
+	hears(1000, 2, IDLE);
+	assert_int_equal(hears(3500, 2, IDLE), 1);
+	assert_string_not_equal(planes[1].why, "");
+	hears(10, 1, IDLE);
+	assert_true(is_free(3));
+	assert_string_equal(planes[1].why, "");
+}
+
 static void who_is_silent_keeps(void **state)
 {
 	hears(1000, 2, IDLE);
@@ -1309,6 +1320,7 @@ int main(void)
 				       begin_granted),
 		cmocka_unit_test_setup(load_may_be_any, begin_granted),
 		cmocka_unit_test_setup(who_does_not_leave_keeps, begin_granted),
+		cmocka_unit_test_setup(who_leaves_late_has_left, begin_granted),
 		cmocka_unit_test_setup(who_is_silent_keeps, begin_granted),
 		cmocka_unit_test_setup(who_ends_takes_nothing, begin_granted),
 		cmocka_unit_test_setup(the_keeper_says_it, begin_granted),
