@@ -5,6 +5,7 @@
 #include "cp/ix.h"
 #include "cp/number.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -182,6 +183,36 @@ static bool parse_port(const char *text, u64 *port)
 	return false;
 }
 
+/* Said here, not by the dataplane alone: there need be none to say that. */
+static bool is_state(const char *text)
+{
+	static const char *const states[] = {
+		"closed",     "syn-sent",   "syn-received", "established",
+		"fin-wait-1", "fin-wait-2", "close-wait",   "closing",
+		"last-ack",   "time-wait",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		if (!strcmp(text, states[i]))
+			return true;
+	fprintf(stderr,
+		"ix: --state %s: states are such as established or "
+		"time-wait\n",
+		text);
+	return false;
+}
+
+static bool is_address(const char *text)
+{
+	u8 ip[16];
+
+	if (inet_pton(AF_INET, text, ip) == 1 ||
+	    inet_pton(AF_INET6, text, ip) == 1)
+		return true;
+	fprintf(stderr, "ix: --addr %s: not an address\n", text);
+	return false;
+}
+
 /* 0, or the exit status + 1. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -201,6 +232,8 @@ static int parse(struct options *o, int argc, char **argv)
 		switch (c) {
 		case 's':
 			o->state = optarg;
+			if (!is_state(optarg))
+				return EXIT_USAGE + 1;
 			break;
 		case 'p':
 			if (!parse_port(optarg, &o->port))
@@ -208,6 +241,8 @@ static int parse(struct options *o, int argc, char **argv)
 			break;
 		case 'a':
 			o->addr = optarg;
+			if (!is_address(optarg))
+				return EXIT_USAGE + 1;
 			break;
 		case 'j':
 			o->json = true;

@@ -184,6 +184,14 @@ expect 2 "Usage: ix stat" "$ix" stat --nonsense
 expect 1 "no dataplane" "$ix" stat --dir "$dir" nobody
 expect 1 "[]" "$ix" stat --dir "$dir" --json
 
+expect 2 "ix: --state bogus: states are such as" "$ix" flows --state bogus
+expect 2 "ix: --addr 1.2.3: not an address" "$ix" flows --addr 1.2.3
+expect 2 "ix: --port 0: ports are from" "$ix" flows --port 0
+for what in "--state closed" "--state syn-received" "--addr 1.2.3.4" \
+	"--addr fe80::1"; do
+	expect 1 "no dataplane" "$ix" flows --dir "$dir" $what
+done
+
 # A page says what it likes, and is cut while it is read.
 esc=$(printf '\033')
 "$ix" run --quiet --domain process $wire $me --stat_dir "$dir/s" \

@@ -20,6 +20,8 @@ from lab import check, connect, finish, skip, wait_for  # noqa: E402
 
 ADDRESS, PORT = "10.81.0.10", 7
 CONNS = 5
+STATES = ("closed", "syn-sent", "syn-received", "established", "fin-wait-1",
+          "fin-wait-2", "close-wait", "closing", "last-ack", "time-wait")
 
 
 class Commands:
@@ -96,7 +98,9 @@ def look(ix, server, domain, peers):
           len(out.splitlines()) == 3 and f"10.81.0.2:{one}" in out and
           "rtt:" in out, out)
     check("flows: a state that there is not",
-          ix("flows", "--state", "open")[0] == 1)
+          ix("flows", "--state", "open")[0] == 2)
+    check("flows: each that there is", [s for s in STATES if ix.json(
+        "flows", "--state", s) is None] == [])
 
 
 def change(ix):
