@@ -93,35 +93,85 @@ static void print_time(double ms, char out[32])
 		snprintf(out, 32, "%" PRIu64 "s", s);
 }
 
-static void print_header(void)
+enum {
+	NAME,
+	PID,
+	USER,
+	PROGRAM,
+	DOMAIN,
+	NIC,
+	THREADS,
+	HUGE,
+	CONNS,
+	UP,
+	COLUMNS
+};
+enum { CELL = 64 };
+
+static const struct column {
+	const char *title;
+	int width; /* at least; negative: from the left */
+} columns[COLUMNS] = {
+	[NAME] = { "NAME", -15 },     [PID] = { "PID", 7 },
+	[USER] = { "USER", -10 },     [PROGRAM] = { "PROGRAM", -15 },
+	[DOMAIN] = { "DOMAIN", -8 },  [NIC] = { "NIC", -16 },
+	[THREADS] = { "THREADS", 7 }, [HUGE] = { "HUGE", 6 },
+	[CONNS] = { "CONNS", 8 },     [UP] = { "UP", 7 },
+};
+
+struct line {
+	char cell[COLUMNS][CELL];
+};
+
+static void show(const cJSON *about, const char *name, char out[CELL])
 {
-	printf("%-15s %7s %-10s %-15s %-8s %-16s %7s %6s %8s %7s\n", "NAME",
-	       "PID", "USER", "PROGRAM", "DOMAIN", "NIC", "THREADS", "HUGE",
-	       "CONNS", "UP");
+	ctl_show(ctl_get_text(about, name), out, CELL);
 }
 
-static void print_row(const struct row *r)
+static void fill(struct line *l, const struct row *r)
 {
-	char user[32], up[32] = "-", program[64] = "-", domain[16] = "-",
-		       nic[64] = "-", huge[32] = "-";
-	const char *path;
+	char(*cell)[CELL] = l->cell, user[32];
 
-	if (r->about) {
-		print_time(ctl_get_number(r->about, "uptime_ms"), up);
-		path = ctl_get_text(r->about, "program");
-		/* Without the folder, which --json has. */
-		ctl_show(path ? basename(path) : NULL, program,
-			 sizeof(program));
-		ctl_show(ctl_get_text(r->about, "domain"), domain,
-			 sizeof(domain));
-		ctl_show(ctl_get_text(r->about, "nic"), nic, sizeof(nic));
-		snprintf(huge, sizeof(huge), "%.0f",
-			 ctl_get_number(r->about, "huge_pages"));
+	for (int i = 0; i < COLUMNS; i++)
+		strcpy(cell[i], "-");
+	snprintf(cell[NAME], CELL, "%s", r->first->page.name);
+	snprintf(cell[PID], CELL, "%d", (int)r->first->pid);
+	snprintf(cell[USER], CELL, "%s", user_of(r->first->owner, user));
+	snprintf(cell[THREADS], CELL, "%u", r->threads);
+	snprintf(cell[CONNS], CELL, "%" PRIu64, r->conns);
+	if (!r->about)
+		return;
+	/* Without the folder, which --json has. */
+	ctl_show(basename(ctl_get_text(r->about, "program")), cell[PROGRAM],
+		 CELL);
+	show(r->about, "domain", cell[DOMAIN]);
+	show(r->about, "nic", cell[NIC]);
+	snprintf(cell[HUGE], CELL, "%.0f",
+		 ctl_get_number(r->about, "huge_pages"));
+	print_time(ctl_get_number(r->about, "uptime_ms"), cell[UP]);
+}
+
+static void print_line(const struct line *l, const int *width)
+{
+	for (int i = 0; i < COLUMNS; i++)
+		printf("%s%*s", i ? " " : "", width[i], l->cell[i]);
+	putchar('\n');
+}
+
+/* As wide as what is in them. */
+static void print_table(const struct line *lines, int n)
+{
+	int width[COLUMNS];
+
+	for (int i = 0; i < COLUMNS; i++) {
+		int w = columns[i].width, most = abs(w);
+
+		for (int k = 0; k < n; k++)
+			most = max(most, (int)strlen(lines[k].cell[i]));
+		width[i] = w < 0 ? -most : most;
 	}
-	printf("%-15s %7d %-10s %-15s %-8s %-16s %7u %6s %8" PRIu64 " %7s\n",
-	       r->first->page.name, (int)r->first->pid,
-	       user_of(r->first->owner, user), program, domain, nic, r->threads,
-	       huge, r->conns, up);
+	for (int k = 0; k < n; k++)
+		print_line(&lines[k], width);
 }
 
 /* ---- for programs */
@@ -186,23 +236,32 @@ static int parse(struct options *o, int argc, char **argv)
 	return 0;
 }
 
-static void print_all(const struct options *o, const struct statfile_found *f,
-		      int n)
+static void print_list(const struct statfile_found *f, int n)
 {
-	bool first = true;
-
-	if (o->json)
-		putchar('[');
-	for (int i = 0, used; i < n; i += used, first = false) {
+	putchar('[');
+	for (int i = 0, used; i < n; i += used) {
 		struct row r = row_of(&f[i], n - i, &used);
 
-		if (first && !o->json)
-			print_header();
-		o->json ? print_json(&r, first) : print_row(&r);
+		print_json(&r, !i);
 		cJSON_Delete(r.about);
 	}
-	if (o->json)
-		printf("]\n");
+	printf("]\n");
+}
+
+static void print_all(const struct statfile_found *f, int n)
+{
+	static struct line lines[1 + CTL_PAGES];
+	int nlines = 1;
+
+	for (int i = 0; i < COLUMNS; i++)
+		strcpy(lines[0].cell[i], columns[i].title);
+	for (int i = 0, used; i < n; i += used) {
+		struct row r = row_of(&f[i], n - i, &used);
+
+		fill(&lines[nlines++], &r);
+		cJSON_Delete(r.about);
+	}
+	print_table(lines, nlines);
 }
 
 int cmd_ps(int argc, char **argv)
@@ -217,7 +276,9 @@ int cmd_ps(int argc, char **argv)
 	if (!n && !o.json)
 		fprintf(stderr, "ix: no dataplane%s%s is running\n",
 			o.who ? " called " : "", o.who ? o.who : "");
-	if (n || o.json)
-		print_all(&o, found, n);
+	if (o.json)
+		print_list(found, n);
+	else if (n)
+		print_all(found, n);
 	return n ? 0 : 1;
 }

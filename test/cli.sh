@@ -208,6 +208,10 @@ expect 0 '"bad?[2Jname"' "$ix" stat --dir "$dir/s" --json
 thread, = json.load(sys.stdin)
 assert thread["user"] == os.geteuid() and thread["rx_packets"] == 0' ||
 	fail "stat --json"
+"$ix" ps --dir "$dir/s" >"$dir/ps"
+grep -q "wire:$dir/w " "$dir/ps" || fail "ps: $(cat "$dir/ps")"
+awk 'NR == 1 { n = length } length != n { exit 1 } END { if (NR != 2) exit 1 }' \
+	"$dir/ps" || fail "ps: columns are not straight: $(cat "$dir/ps")"
 "$ix" stat --dir "$dir/s" --watch=10 >"$dir/watch" 2>&1 &
 watch=$!
 for _ in $(seq 100); do
