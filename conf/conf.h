@@ -87,6 +87,7 @@ struct conf {
 	u32 nic_queue;
 	bool quiet;
 	bool restart;
+	bool follow_queues;
 	u32 ring_size;
 	u32 spin_us;
 	u32 app_timeout_us;

@@ -134,6 +134,13 @@ struct dp {
 	struct dp_mover *mover;	    /* NULL: connections stay where they are */
 	u32 nthreads;
 	struct mbuf_pool pool;
+
+	/* Of the packets that come by this thread's queue, whosever they are,
+	 * some are counted by flow group, where who steers knows none; the
+	 * control thread reads it. */
+	bool samples;
+	u32 until, sampled; /* packets before the next one; so far */
+	u32 came[RSS_TABLE];
 };
 
 /* Memory that dp_init() wants besides frames, bytes: of a thread that shares

@@ -559,6 +559,10 @@ u32 tcp_fast_in(struct net *net, struct mbuf *const *pkts, u32 n, u64 now);
  * the whole batch, before the first of them is needed. */
 void tcp_fetch_all(const struct net *net, struct mbuf *const *pkts, u32 n);
 
+/* The flow group that a received frame seems to be of, of which nothing is
+ * checked yet; RSS_TABLE: none. */
+u32 tcp_group_ahead(const struct net *net, const struct mbuf *m);
+
 /* Takes @m, or false: net_leave(). */
 bool tcp_in(struct net *net, struct mbuf *m, const struct pkt *p, u64 now);
 

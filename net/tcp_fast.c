@@ -277,6 +277,22 @@ u32 tcp_hash_ahead(const struct net *net, const struct mbuf *m)
 	return tcp_hash(net, flow.addrs, flow.ports);
 }
 
+u32 tcp_group_ahead(const struct net *net, const struct mbuf *m)
+{
+	const struct frame *f = (const struct frame *)m->data;
+	const struct frame6 *f6 = (const struct frame6 *)m->data;
+	struct flow flow;
+
+	if (!tcp_hash_ahead(net, m))
+		return RSS_TABLE;
+	if (eth_is_ip6(m))
+		return net_flow_group6(net, f6->ip.src, f6->ip.dst,
+				       load32(&f6->seg));
+	flow = flow_received(&f->ip, &f->seg);
+	/* What looks like an address that is none would be looked up. */
+	return addr_is_v6(flow.raddr) ? RSS_TABLE : net_flow_group(net, flow);
+}
+
 /* Three rounds, as each needs what the one before has fetched. */
 static void fetch(const struct net *net, struct mbuf *const *pkts, u32 n)
 {

@@ -79,9 +79,11 @@ int ctl_call(struct ctl_request *r, u32 thread, host_call_fn *fn, void *arg)
 static bool await(struct ctl *c)
 {
 	u64 now = host_clock_os();
+	u32 load = (u32)follow_wait(&c->follow, now); /* -1: last of all */
+	u32 queues = (u32)queues_wait(&c->queues, now);
 
-	return lines_wait(&c->lines, &c->stop_fd, 1,
-			  follow_wait(&c->follow, now), now);
+	return lines_wait(&c->lines, &c->stop_fd, 1, (int)min(load, queues),
+			  now);
 }
 
 static void *control_thread(void *arg)
@@ -96,6 +98,7 @@ static void *control_thread(void *arg)
 		lines_serve(&c->lines, host_clock_os());
 		pthread_mutex_unlock(&c->busy);
 		follow_step(&c->follow, c->host, host_clock_os());
+		queues_step(&c->queues, c->host, host_clock_os());
 	}
 	return NULL;
 }
@@ -157,6 +160,7 @@ int ctl_open(struct host *h, int (*confine)(void *arg), void *arg, char *why,
 				      .arg = c },
 			   .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	follow_begin(&c->follow, h, host_clock_os());
+	queues_begin(&c->queues, h, host_clock_os());
 	err = c->stop_fd < 0 ? -errno : listen_at(c);
 	if (!err)
 		err = start(c, &s);

@@ -28,6 +28,7 @@
 #include "dom/host/follow.h"
 #include "dom/host/host.h"
 #include "dom/host/lines.h"
+#include "dom/host/queues.h"
 
 struct cJSON;
 
@@ -40,6 +41,7 @@ struct ctl {
 	bool bars;
 	u64 called_at; /* ns: the last ctl_call() */
 	struct follow follow;
+	struct queues queues;
 	/* Held by the thread while it may allocate: ctl_hold(). */
 	pthread_mutex_t busy;
 	struct lines lines;

@@ -86,6 +86,7 @@ int ctl_move(struct ctl_request *r)
 	u64 last = r->host->nthreads - 1, from, to;
 	struct dp_groups g;
 	const char *text;
+	int err;
 
 	if (!ctl_number(r, "from", 0, last, IX_MAX_THREADS, &from) ||
 	    !ctl_number(r, "to", 0, last, IX_MAX_THREADS, &to) ||
@@ -97,7 +98,10 @@ int ctl_move(struct ctl_request *r)
 		return ctl_refuse(r, -EINVAL,
 				  "groups: such as 0-7,12, below %u",
 				  RSS_TABLE);
-	return tell(r, host_move(r->host, (u32)from, (u32)to, &g));
+	err = host_move(r->host, (u32)from, (u32)to, &g);
+	if (!err) /* they are to stay there */
+		r->host->conf.follow_queues = false;
+	return tell(r, err);
 }
 
 int ctl_groups(struct ctl_request *r)

@@ -17,6 +17,7 @@
  *   capture.c memory for copies of packets
  *   load.c    what counters say of an interval
  *   follow.c  cores that follow the load, see follow.h
+ *   queues.c  flow groups that follow their queues, see queues.h
  *   right.h   which capabilities are ours
  *   ctl.c     the control socket, see ctl.h
  */

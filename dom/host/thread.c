@@ -137,6 +137,7 @@ int host_open_thread(struct host *h, u32 i, const struct host_clock *clock,
 	if (err)
 		return host_fail(err, why, why_len, "dataplane");
 	t->dp->net.flows = h->nic->flows;
+	t->dp->samples = h->shared && !h->nic->rss_control;
 	/* Gives the NIC its empty buffers: the answer to the very first
 	 * packet must not be lost. */
 	t->dp->nic->ops->wait(t->dp->nic, 0);

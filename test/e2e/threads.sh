@@ -89,6 +89,48 @@ print(opens)
 sys.exit(min(opens) < 100)'
 }
 ok "both threads had connections" both_worked
+# Until few packets of these connections are forwarded: half of them are at
+# first, and some stay that have no counterpart.
+fewer_forwarded() {
+	python3 - "$ix" stat --dir "$tmp" --json $server <<'EOF'
+import json, subprocess, sys, time
+
+def look():
+    threads = json.loads(subprocess.check_output(sys.argv[1:]))
+    return [sum(t[name] for t in threads)
+            for name in ("forwarded", "rx_packets", "moves", "move_lost")]
+
+before = look()
+for _ in range(7):
+    time.sleep(1)
+    now = look()
+    forwarded, packets = (b - a for a, b in zip(before, now[:2]))
+    before = now
+    print(f"{forwarded} of {packets} packets, {now[2]} moves")
+    if now[2] and packets > 1000 and forwarded < packets / 4:
+        sys.exit(now[3])
+sys.exit("as many as before")
+EOF
+}
+# By which queue a connection comes veth's other end chooses, at random.
+follows() {
+	"${on_b[@]}" "$ixload" --json --quiet --conns 32 --warmup 0 \
+		--duration 8 $ip_ix:7 >"$tmp/load" &
+	load=$!
+	fewer_forwarded
+	status=$?
+	wait $load && [ $status = 0 ] && grep '"peer_closed":0,' "$tmp/load"
+}
+# ... but not what somebody places by hand.
+by_hand() {
+	"$ix" move --dir "$tmp" $server 0 1 &&
+		says '^follow_queues.*false' "$ix" set --dir "$tmp" $server
+}
+if [ "$nic" = xdp ]; then
+	ok "connections follow their queues" follows
+	ok "whoever moves them by hand switches that off" by_hand
+	ok "nothing leaked" at_rest
+fi
 stop_server
 
 ip6_ix=fd00:81::10

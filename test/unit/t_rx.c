@@ -93,6 +93,37 @@ static void to_other_threads(void **state)
 	rig_end(r);
 }
 
+/* Where who steers knows no flow groups some packets are counted, each as often
+ * as others whatever its turn, and whosever it is. */
+static void sampled(void **state)
+{
+	enum { PEERS = 64, ROUNDS = 300 };
+	struct rig *r = rig_new();
+	u32 came[RSS_TABLE] = { 0 }, sum = 0;
+
+	rig_start(r);
+	for (u32 i = 0; i < PEERS * ROUNDS; i++) {
+		struct rig_peer p = { .sport = (u16)(1 + i % PEERS),
+				      .dport = 80 };
+		struct flow f = flow_make(rig_peer_ip, rig_ip, be16(p.sport),
+					  be16(p.dport));
+
+		came[net_flow_group(&r->dp.net, f)]++;
+		rig_inject_tcp(r, &p, TCP_ACK, NULL, 0);
+		dp_rx(&r->dp, r->now);
+		dp_tx(&r->dp, r->now);
+		if (i == PEERS)
+			assert_int_equal(r->dp.sampled, 0);
+		r->dp.samples = i >= PEERS;
+	}
+	for (u32 g = 0; g < RSS_TABLE; g++) {
+		sum += r->dp.came[g];
+		assert_in_range(r->dp.came[g], came[g] / 50, came[g] / 20);
+	}
+	assert_in_range(sum, PEERS * ROUNDS / 34, PEERS * ROUNDS / 30);
+	rig_end(r);
+}
+
 /* How long packets may have waited: since the look before, or the wake-up. */
 static void delay(void **state)
 {
@@ -178,6 +209,7 @@ int main(void)
 		cmocka_unit_test(largest_batch),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(to_other_threads),
+		cmocka_unit_test(sampled),
 		cmocka_unit_test(delay),
 		cmocka_unit_test(unread),
 		cmocka_unit_test(unread_large),

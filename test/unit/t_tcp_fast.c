@@ -91,8 +91,8 @@ static void first_words(void **state)
 	assert_int_equal(fast_in(&p, &m, 1), 0);
 	assert_int_equal(net_rx(net, &m, 1, p.r->now), 1);
 	assert_false(tcp_may_answer(p.conn[V6]));
-	assert_int_equal(
-		tcp_answer_later(net, p.conn[V6], 0, p.r->arena, 64), 64);
+	assert_int_equal(tcp_answer_later(net, p.conn[V6], 0, p.r->arena, 64),
+			 64);
 	assert_int_equal(net->tcp.nsilent, 0);
 	m = segment(&p, V4);
 	assert_int_equal(fast_in(&p, &m, 1), 1);
@@ -215,13 +215,30 @@ static void seen_ahead(void **state)
 		assert_ptr_equal(ahead(&p, m), p.conn[i]);
 		m->len = least[i];
 		assert_ptr_equal(ahead(&p, m), p.conn[i]);
+		assert_int_equal(tcp_group_ahead(&p.r->dp.net, m),
+				 p.conn[i]->group);
 		m->data[proto[i]] ^= 1;
 		assert_int_equal(tcp_hash_ahead(&p.r->dp.net, m), 0);
+		assert_int_equal(tcp_group_ahead(&p.r->dp.net, m), RSS_TABLE);
 		m->data[proto[i]] ^= 1;
 		m->len--;
 		assert_int_equal(tcp_hash_ahead(&p.r->dp.net, m), 0);
 		put_back(&p, m, i);
 	}
+	rig_end(p.r);
+}
+
+/* An address that would be taken for the id of an IPv6 one. */
+static void no_address(void **state)
+{
+	struct pair p = talking_pair();
+	struct mbuf *m = segment(&p, V4);
+	u8 *src = m->data + ETH_LEN + 12, before = *src;
+
+	memset(src, 0, 1);
+	assert_int_equal(tcp_group_ahead(&p.r->dp.net, m), RSS_TABLE);
+	*src = before;
+	put_back(&p, m, V4);
 	rig_end(p.r);
 }
 
@@ -421,6 +438,7 @@ int main(void)
 		cmocka_unit_test(answers_in_place),
 		cmocka_unit_test(answers_far_away),
 		cmocka_unit_test(seen_ahead),
+		cmocka_unit_test(no_address),
 		cmocka_unit_test(crowd),
 		cmocka_unit_test(address_taken),
 		cmocka_unit_test(every_byte_of_the_addresses_counts),
