@@ -244,8 +244,13 @@ STORIES = {
     "watched": Story(
         "What it costs to be looked at",
         "While a server is as busy as it can be, somebody reads its counters, the "
-        "list of its connections and its metrics once a second. Who looks works "
-        "on the client's core, so that the client is kept from its work as well. "
+        "list of its connections and its metrics, in every other second of one "
+        "run. Who looks works on the client's core, so that the client is kept "
+        "from its work as well. All processor time that a look takes, on either "
+        "core, is the bound of what it can cost, and the figure that has an aim. "
+        "What was sent in the seconds with a look, by what was sent in those "
+        "without, swings with the machine: its spread says how far, and it could "
+        "only show that something was left out of the bound. "
         "A higher bar is better."),
     "etc": Story(
         "Key-value server, Facebook's ETC mix",
