@@ -26,8 +26,15 @@ void nic_rss_default(struct nic *nic)
 	nic->rss_control = false;
 }
 
+static bool power_of_two(u32 n)
+{
+	return n && !(n & (n - 1));
+}
+
 bool rss_fill(u32 *table, u32 n, const u8 owner[RSS_TABLE])
 {
+	if (!power_of_two(n))
+		return false;
 	for (u32 i = 0; i < n; i++)
 		table[i] = owner[i % RSS_TABLE];
 	for (u32 g = n; g < RSS_TABLE; g++) {
@@ -104,6 +111,19 @@ static u8 *xfrm_of(struct ethtool_rxfh *r)
 	return &r->rsvd8[0];
 }
 
+static bool is_default(const char *ifname, const struct rss_saved *s)
+{
+	struct ethtool_rxnfc rings = { .cmd = ETHTOOL_GRXRINGS };
+
+	if (ethtool(ifname, &rings) || !rings.data)
+		return false;
+	for (u32 i = 0; i < s->table_size; i++) {
+		if (s->table[i] != i % rings.data)
+			return false;
+	}
+	return true;
+}
+
 static int save(struct ethtool_rxfh *r, struct rss_saved *s)
 {
 	size_t table = r->indir_size * sizeof(u32);
@@ -147,8 +167,8 @@ static int set_rxfh(const char *ifname, struct ethtool_rxfh *r,
 	}
 	if (!err && key_size >= RSS_KEY_LEN)
 		memcpy(key, s->key, RSS_KEY_LEN);
-	s->unknown_hash =
-		key_size < RSS_KEY_LEN || s->xfrm || !is_toeplitz(s->hfunc);
+	s->unknown_hash = !err && (key_size < RSS_KEY_LEN || s->xfrm ||
+				   !is_toeplitz(s->hfunc));
 	return err;
 }
 
@@ -171,40 +191,63 @@ static int fields(const char *ifname, u32 cmd, u32 flow, u64 *data)
 
 /* UDP is often hashed by addresses only. Not every driver lets us: then its
  * packets are forwarded between threads. */
-static void hash_ports(const char *ifname, struct rss_saved *s)
+static void hash_ports(const char *ifname)
 {
 	for (u32 i = 0; i < RSS_FLOWS; i++) {
 		u64 all = RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 | RXH_L4_B_2_3;
+		u64 now = 0;
 
-		s->fields[i] = 0;
-		if (fields(ifname, ETHTOOL_GRXFH, i, &s->fields[i]) ||
-		    s->fields[i] != all)
+		if (fields(ifname, ETHTOOL_GRXFH, i, &now) || now != all)
 			fields(ifname, ETHTOOL_SRXFH, i, &all);
 	}
 }
 
-int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN], u8 owner[RSS_TABLE],
-	      struct rss_saved *saved)
+int rss_save(const char *ifname, struct rss_saved *s)
 {
 	struct ethtool_rxfh *r;
 	int err = get_rxfh(ifname, &r);
 
 	if (err)
 		return err;
-	err = save(r, saved);
+	err = save(r, s);
+	free(r);
 	if (err)
-		goto out;
-	for (u32 g = r->indir_size; g < RSS_TABLE; g++)
-		owner[g] = owner[g % r->indir_size];
-	if (!rss_fill(r->rss_config, r->indir_size, owner))
+		return err;
+	s->is_default = is_default(ifname, s);
+	for (u32 i = 0; i < RSS_FLOWS; i++)
+		fields(ifname, ETHTOOL_GRXFH, i, &s->fields[i]);
+	return 0;
+}
+
+bool rss_controls(const struct rss_saved *s, u32 nqueues)
+{
+	return power_of_two(s->table_size) && s->table_size >= nqueues;
+}
+
+int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN], u8 owner[RSS_TABLE],
+	      u32 nqueues, struct rss_saved *saved)
+{
+	u8 shared[RSS_TABLE];
+	struct ethtool_rxfh *r;
+	int err;
+
+	if (!rss_controls(saved, nqueues))
+		return -EOPNOTSUPP;
+	err = get_rxfh(ifname, &r);
+	if (err)
+		return err;
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		shared[g] = owner[g % r->indir_size];
+	if (r->indir_size < nqueues ||
+	    !rss_fill(r->rss_config, r->indir_size, shared))
 		err = -EOPNOTSUPP;
 	else
 		err = set_rxfh(ifname, r, key, saved);
-	if (err)
-		rss_forget(saved);
-	else
-		hash_ports(ifname, saved);
-out:
+	if (!err) {
+		memcpy(owner, shared, sizeof(shared));
+		saved->apart = min(r->indir_size, (u32)RSS_TABLE);
+		hash_ports(ifname);
+	}
 	free(r);
 	return err;
 }
@@ -227,10 +270,13 @@ int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE])
 	return err;
 }
 
-/* All of it, or what is most needed. */
+/* All of it, or what is most needed. A table that somebody has set binds the
+ * number of queues: the driver's own must be the driver's own again. */
 static void put_back(const char *ifname, struct ethtool_rxfh *r,
 		     const struct rss_saved *s)
 {
+	int err;
+
 	r->cmd = ETHTOOL_SRSSH;
 	r->indir_size = s->table_size;
 	r->key_size = s->key_size;
@@ -238,9 +284,13 @@ static void put_back(const char *ifname, struct ethtool_rxfh *r,
 	*xfrm_of(r) = s->xfrm;
 	memcpy(r->rss_config, s->table, s->table_size * sizeof(u32));
 	memcpy(key_of(r), s->key, s->key_size);
-	if (ethtool(ifname, r)) {
-		r->key_size = 0;
-		r->hfunc = 0;
+	err = ethtool(ifname, r);
+	r->key_size = 0;
+	r->hfunc = 0;
+	if (err)
+		err = ethtool(ifname, r);
+	if (err || s->is_default) {
+		r->indir_size = 0;
 		ethtool(ifname, r);
 	}
 }

@@ -15,27 +15,39 @@ struct rss_saved {
 	u8 *key;
 	u8 hfunc, xfrm;
 	u64 fields[RSS_FLOWS]; /* 0: not told */
-	bool unknown_hash; /* ... what it has now is not hash_toeplitz() with
-			    * rss_apply()'s key, or a part of that */
+	bool is_default;       /* the table that the driver makes itself */
+	/* Of what rss_apply() has set: */
+	u32 apart; /* entries that are told apart, at most RSS_TABLE */
+	bool unknown_hash; /* it is not hash_toeplitz() with rss_apply()'s key,
+			    * or a part of that */
 };
 
 /* Spreads the flow groups over a table of @n entries, which the NIC indexes
  * with hash % @n: false when n < RSS_TABLE and groups that share an entry
- * have different owners. */
+ * have different owners, and when n is no power of two: then an entry is not of
+ * the same groups always. */
 bool rss_fill(u32 *table, u32 n, const u8 owner[RSS_TABLE]);
 
+/* What @ifname has, before anything is done to it that may make its driver
+ * forget. 0, -EOPNOTSUPP (no control), or another -errno. */
+int rss_save(const char *ifname, struct rss_saved *saved);
+
+/* Can @nqueues threads be steered to by a table as was found? Groups are told by
+ * hash % RSS_TABLE, entries by hash % their number. */
+bool rss_controls(const struct rss_saved *saved, u32 nqueues);
+
 /* Sets @ifname's hash function, key and table, and hashing of ports for TCP
- * and UDP. A driver that does not take our key keeps its own: @key then becomes
- * that. Groups that share an entry of a smaller table get the owner of the
- * first of them. 0, -EOPNOTSUPP (no control, nothing changed), or another
- * -errno. */
+ * and UDP, after rss_save(). A driver that does not take our key keeps its own:
+ * @key then becomes that. Groups that share an entry of a smaller table get the
+ * owner of the first of them. 0, -EOPNOTSUPP (no control, nothing changed), or
+ * another -errno. */
 int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN], u8 owner[RSS_TABLE],
-	      struct rss_saved *saved);
+	      u32 nqueues, struct rss_saved *saved);
 
 /* The table only. */
 int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE]);
 
-/* Puts back what rss_apply() found; frees it. Harmless without it. */
+/* Puts back what rss_save() found; frees it. Harmless without it. */
 void rss_restore(const char *ifname, struct rss_saved *saved);
 
 #endif

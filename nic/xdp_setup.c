@@ -150,30 +150,42 @@ static int set_groups(struct nic *nic)
 	return rss_set_table(xdp_nic_of(nic)->ifname, nic->group_owner);
 }
 
+static int no_steering(const struct xdp_nic *x, u32 queues, char *why,
+		       size_t why_len)
+{
+	u32 n = x->nic.nqueues;
+
+	return nic_fail(-ERANGE, why, why_len,
+			"%s has %u receive queues for %u threads, and its "
+			"driver cannot steer packets: \"ethtool -L %s "
+			"combined %u\" (or rx %u)",
+			x->ifname, queues, n, x->ifname, n, n);
+}
+
+/* The table is not ours alone where it is shared: who shares it has divided
+ * it. */
+static bool steers(const struct xdp_nic *x, const struct linux_ifinfo *info)
+{
+	return info->rx_queues != 1 && !x->cfg.shared;
+}
+
 /* With more hardware queues than ours, packets on the others would be lost:
  * they must be kept away by the indirection table. */
 static int set_rss(struct xdp_nic *x, const struct linux_ifinfo *info,
 		   char *why, size_t why_len)
 {
-	u32 n = x->nic.nqueues;
-
-	/* The table is not ours alone: who shares it has divided it. */
-	if (info->rx_queues == 1 || x->cfg.shared)
+	if (!steers(x, info))
 		return 0;
 	if (!rss_apply(x->ifname, x->nic.rss_key, x->nic.group_owner,
-		       &x->rss)) {
-		x->nic.apart = min(x->rss.table_size, (u32)RSS_TABLE);
+		       x->nic.nqueues, &x->rss)) {
+		x->nic.apart = x->rss.apart;
 		x->nic.rss_control = true;
 		x->nic.set_groups = set_groups;
 		return 0;
 	}
-	if (info->rx_queues == n)
+	if (info->rx_queues == x->nic.nqueues)
 		return 0;
-	return nic_fail(-ERANGE, why, why_len,
-			"%s has %u receive queues for %u threads, and its "
-			"driver cannot steer packets: \"ethtool -L %s "
-			"combined %u\" (or rx %u)",
-			x->ifname, info->rx_queues, n, x->ifname, n, n);
+	return no_steering(x, info->rx_queues, why, why_len);
 }
 
 void xdp_describe(struct xdp_nic *x)
@@ -406,9 +418,12 @@ static int attach_prog(struct xdp_nic *x, const struct nic_config *cfg,
 {
 	u32 before = info->rx_queues;
 	struct nic_config generic = *cfg;
-	int err = xdp_prog_attach(&x->prog, cfg, x->ifname, info,
-				  xdp_needs_frags(x->nic.mtu), why, why_len);
+	int err;
 
+	if (!cfg->shared)
+		rss_save(x->ifname, &x->rss);
+	err = xdp_prog_attach(&x->prog, cfg, x->ifname, info,
+			      xdp_needs_frags(x->nic.mtu), why, why_len);
 	if (err)
 		return err;
 	err = linux_ifinfo(x->ifname, info);

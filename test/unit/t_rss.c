@@ -28,7 +28,10 @@ static const u64 all_fields =
 /* Interface "fake0". */
 static struct fake {
 	u32 entries, key_size;
+	u32 rings;
 	bool no_key, no_function, no_fields; /* cannot be set */
+	bool no_table; /* nor anything else, but the default again */
+	bool configured; /* what the kernel knows: a table was set */
 	struct state {
 		u32 table[MOST_ENTRIES];
 		u8 key[KEY_ROOM];
@@ -49,8 +52,13 @@ static int set_rxfh(const struct ethtool_rxfh *r)
 	if (r->key_size && fake.no_key)
 		return -EOPNOTSUPP;
 	if ((r->key_size && r->key_size != fake.key_size) ||
-	    r->indir_size != fake.entries)
+	    (r->indir_size && r->indir_size != fake.entries))
 		return -EINVAL;
+	if (r->indir_size && fake.no_table)
+		return -EOPNOTSUPP;
+	fake.configured = r->indir_size != 0;
+	for (u32 i = 0; !r->indir_size && i < fake.entries; i++)
+		fake.is.table[i] = i % fake.rings;
 	memcpy(fake.is.table, r->rss_config, r->indir_size * sizeof(u32));
 	memcpy(fake.is.key, r->rss_config + r->indir_size, r->key_size);
 	fake.is.xfrm = r->rsvd8[0];
@@ -71,6 +79,12 @@ static int get_rxfh(struct ethtool_rxfh *r)
 	r->key_size = fake.key_size;
 	r->hfunc = fake.is.hfunc;
 	r->rsvd8[0] = fake.is.xfrm;
+	return 0;
+}
+
+static int rings(struct ethtool_rxnfc *n)
+{
+	n->data = fake.rings;
 	return 0;
 }
 
@@ -95,6 +109,8 @@ static int asked(void *data)
 		return get_rxfh(data);
 	case ETHTOOL_SRSSH:
 		return set_rxfh(data);
+	case ETHTOOL_GRXRINGS:
+		return rings(data);
 	default:
 		return fields(data);
 	}
@@ -121,12 +137,24 @@ static void fake_init(u32 entries, u32 key_size, u8 hfunc)
 	memset(&fake, 0, sizeof(fake));
 	fake.entries = entries;
 	fake.key_size = key_size;
+	fake.rings = 4;
+	fake.configured = true;
 	fake.is.hfunc = hfunc;
 	fake.is.udp4 = RXH_IP_SRC | RXH_IP_DST;
 	for (u32 i = 0; i < entries; i++)
 		fake.is.table[i] = i / 2 % 3;
 	for (u32 i = 0; i < key_size; i++)
 		fake.is.key[i] = (u8)(7 * i + 1);
+}
+
+/* As drivers do when a program is attached: with its queues set up anew the
+ * table is another one, and so is what is hashed. */
+static void attach(void)
+{
+	for (u32 i = 0; i < fake.entries; i++)
+		fake.is.table[i] = i % fake.rings;
+	if (!fake.no_fields)
+		fake.is.udp4 = RXH_IP_SRC;
 }
 
 /* It can be set, and is as it was afterwards. @unknown: is what it has then a
@@ -140,7 +168,10 @@ static void apply(const u8 key[RSS_KEY_LEN], bool unknown)
 	for (u32 g = 0; g < RSS_TABLE; g++)
 		owner[g] = (u8)(g % 3);
 	memcpy(told, rss_symmetric_key, RSS_KEY_LEN);
-	assert_int_equal(rss_apply("fake0", told, owner, &saved), 0);
+	assert_int_equal(rss_save("fake0", &saved), 0);
+	attach();
+	assert_int_equal(rss_apply("fake0", told, owner, 3, &saved), 0);
+	assert_int_equal(saved.apart, min(fake.entries, (u32)RSS_TABLE));
 	assert_memory_equal(told, key, RSS_KEY_LEN);
 	assert_int_equal(saved.unknown_hash, unknown);
 	for (u32 i = 0; i < fake.entries; i++)
@@ -157,6 +188,7 @@ static void apply(const u8 key[RSS_KEY_LEN], bool unknown)
 	rss_restore("fake0", &saved);
 	assert_memory_equal(&fake.is, &was, sizeof(was));
 	assert_int_equal(saved.table_size, 0);
+	assert_true(fake.configured);
 }
 
 static void test_default(void **state)
@@ -201,9 +233,10 @@ static void test_no_control(void **state)
 	struct rss_saved saved = { 0 };
 
 	memcpy(key, rss_symmetric_key, RSS_KEY_LEN);
-	assert_int_equal(rss_apply("lo", key, owner, &saved), -EOPNOTSUPP);
+	assert_int_equal(rss_save("lo", &saved), -EOPNOTSUPP);
+	assert_int_equal(rss_apply("lo", key, owner, 1, &saved), -EOPNOTSUPP);
 	assert_int_equal(rss_set_table("lo", owner), -EOPNOTSUPP);
-	assert_int_equal(rss_apply("nix0", key, owner, &saved), -ENODEV);
+	assert_int_equal(rss_save("nix0", &saved), -ENODEV);
 	assert_int_equal(saved.table_size, 0);
 	rss_restore("lo", &saved);
 }
@@ -275,6 +308,81 @@ static void test_few_entries(void **state)
 	apply(rss_symmetric_key, false);
 }
 
+/* None of these is changed, nor what we believe of it. */
+static void odd(u32 entries, u32 nqueues)
+{
+	u8 key[RSS_KEY_LEN], owner[RSS_TABLE], all[RSS_TABLE];
+	struct rss_saved saved = { 0 };
+	static u32 table[MOST_ENTRIES];
+	struct state was;
+
+	fake_init(entries, 40, TOEPLITZ);
+	was = fake.is;
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		owner[g] = all[g] = (u8)(g % nqueues);
+	memcpy(key, rss_symmetric_key, RSS_KEY_LEN);
+	assert_int_equal(rss_save("fake0", &saved), 0);
+	assert_false(rss_controls(&saved, nqueues));
+	assert_int_equal(rss_apply("fake0", key, owner, nqueues, &saved),
+			 -EOPNOTSUPP);
+	assert_memory_equal(&fake.is, &was, sizeof(was));
+	assert_memory_equal(owner, all, sizeof(all));
+	memset(all, 0, sizeof(all));
+	if (entries >= nqueues)
+		assert_false(rss_fill(table, entries, all));
+	rss_restore("fake0", &saved);
+}
+
+static void test_odd_sizes(void **state)
+{
+	odd(96, 2);
+	odd(48, 2);
+	odd(192, 2);
+	odd(4, 6);
+}
+
+/* What cannot be set leaves owners as they were. */
+static void test_no_table(void **state)
+{
+	u8 key[RSS_KEY_LEN], owner[RSS_TABLE], was[RSS_TABLE];
+	struct rss_saved saved = { 0 };
+
+	fake_init(64, 40, TOEPLITZ);
+	fake.no_table = true;
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		owner[g] = was[g] = (u8)(g % 3);
+	memcpy(key, rss_symmetric_key, RSS_KEY_LEN);
+	assert_int_equal(rss_save("fake0", &saved), 0);
+	assert_true(rss_controls(&saved, 3));
+	assert_int_equal(rss_apply("fake0", key, owner, 3, &saved),
+			 -EOPNOTSUPP);
+	assert_memory_equal(owner, was, sizeof(was));
+	/* The kernel makes a table again at least. */
+	rss_restore("fake0", &saved);
+	assert_false(fake.configured);
+}
+
+/* Nobody had set one: with a table of somebody's `ethtool -L` refuses fewer
+ * queues. */
+static void test_default_again(void **state)
+{
+	u8 key[RSS_KEY_LEN], owner[RSS_TABLE] = { 0 };
+	struct rss_saved saved = { 0 };
+	struct state was;
+
+	fake_init(128, 40, TOEPLITZ);
+	attach();
+	fake.configured = false;
+	was = fake.is;
+	memcpy(key, rss_symmetric_key, RSS_KEY_LEN);
+	assert_int_equal(rss_save("fake0", &saved), 0);
+	assert_int_equal(rss_apply("fake0", key, owner, 1, &saved), 0);
+	assert_true(fake.configured);
+	rss_restore("fake0", &saved);
+	assert_false(fake.configured);
+	assert_memory_equal(&fake.is, &was, sizeof(was));
+}
+
 static void test_fixed_fields(void **state)
 {
 	fake_init(128, 40, TOEPLITZ);
@@ -295,6 +403,9 @@ int main(void)
 		cmocka_unit_test(test_fixed_function),
 		cmocka_unit_test(test_fixed_key),
 		cmocka_unit_test(test_few_entries),
+		cmocka_unit_test(test_odd_sizes),
+		cmocka_unit_test(test_no_table),
+		cmocka_unit_test(test_default_again),
 		cmocka_unit_test(test_fixed_fields),
 	};
 
