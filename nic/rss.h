@@ -17,7 +17,7 @@ struct rss_saved {
 	u64 fields[RSS_FLOWS]; /* 0: not told */
 	bool is_default;       /* the table that the driver makes itself */
 	/* Of what rss_apply() has set: */
-	u32 apart; /* entries that are told apart, at most RSS_TABLE */
+	u32 apart;	   /* entries that are told apart, at most RSS_TABLE */
 	bool unknown_hash; /* it is not hash_toeplitz() with rss_apply()'s key,
 			    * or a part of that */
 };
@@ -32,8 +32,8 @@ bool rss_fill(u32 *table, u32 n, const u8 owner[RSS_TABLE]);
  * forget. 0, -EOPNOTSUPP (no control), or another -errno. */
 int rss_save(const char *ifname, struct rss_saved *saved);
 
-/* Can @nqueues threads be steered to by a table as was found? Groups are told by
- * hash % RSS_TABLE, entries by hash % their number. */
+/* Can @nqueues threads be steered to by a table as was found? Groups are told
+ * by hash % RSS_TABLE, entries by hash % their number. */
 bool rss_controls(const struct rss_saved *saved, u32 nqueues);
 
 /* Sets @ifname's hash function, key and table, and hashing of ports for TCP

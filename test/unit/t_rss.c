@@ -30,7 +30,7 @@ static struct fake {
 	u32 entries, key_size;
 	u32 rings;
 	bool no_key, no_function, no_fields; /* cannot be set */
-	bool no_table; /* nor anything else, but the default again */
+	bool no_table;	 /* nor anything else, but the default again */
 	bool configured; /* what the kernel knows: a table was set */
 	struct state {
 		u32 table[MOST_ENTRIES];
