@@ -15,6 +15,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,18 +110,19 @@ static bool take_maps(struct xdp_prog *p, const struct nic_config *cfg,
 
 int xdp_prog_join(struct xdp_prog *p, const struct nic_config *cfg, int ifindex)
 {
+	LIBBPF_OPTS(bpf_xdp_query_opts, is);
 	int prog_fd;
 	bool ok;
-	u32 id;
 
-	if (bpf_xdp_query_id(ifindex, 0, &id) || !id)
+	if (bpf_xdp_query(ifindex, 0, &is) || !is.prog_id)
 		return -ENOENT;
-	prog_fd = bpf_prog_get_fd_by_id(id);
+	prog_fd = bpf_prog_get_fd_by_id(is.prog_id);
 	if (prog_fd < 0)
 		return -errno;
 	p->joined = true;
+	p->generic = is.attach_mode == XDP_ATTACHED_SKB;
 	p->map_fd = p->ports_fd = p->pairs_fd = p->sides_fd = -1;
-	p->link_fd = find_link(id, ifindex);
+	p->link_fd = find_link(is.prog_id, ifindex);
 	ok = p->link_fd >= 0 && take_maps(p, cfg, prog_fd);
 	close(prog_fd);
 	return ok ? 0 : -ENOENT;
