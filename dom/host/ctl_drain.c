@@ -82,8 +82,8 @@ static int keep_all(struct ctl_request *r)
 	return 0;
 }
 
-/* To a successor, as soon as there is one. */
-static int pass(struct ctl_request *r, bool drains)
+/* To a successor, as soon as there is one; *@heir: who has them now. */
+static int pass(struct ctl_request *r, bool drains, u32 *heir)
 {
 	const struct timespec way = { .tv_nsec = WAY_NS };
 	struct nic *nic = r->host->nic;
@@ -98,36 +98,65 @@ static int pass(struct ctl_request *r, bool drains)
 		cJSON_AddNumberToObject(r->out, "successor", pid);
 	if (pid && !before && !nic->flows->late)
 		nanosleep(&way, NULL);
+	*heir = back ? 0 : pid;
 	return err;
 }
 
-/* All that answer. */
-static int tell_all(struct ctl_request *r, struct drain *d)
+/* The first *@n, or as many as there are before one that does not answer: it
+ * is waited for, and so would each other one be. */
+static int tell(struct ctl_request *r, struct drain *d, u32 *n)
+{
+	for (u32 i = 0; i < *n; i++)
+		if (ctl_call(r, i, drain, d)) {
+			*n = i;
+			return no_answer(r, i);
+		}
+	return 0;
+}
+
+/* Of the first @n all that answer. */
+static int tell_all(struct ctl_request *r, struct drain *d, u32 n)
 {
 	int err = 0;
 
-	for (u32 i = 0; i < r->host->nthreads; i++)
+	for (u32 i = 0; i < n; i++)
 		if (ctl_call(r, i, drain, d) && !err)
 			err = no_answer(r, i);
 	return err;
 }
 
+/* What a drain that fails has begun: @told threads have been, and others' flows
+ * had been offered to a successor @before. */
+static void undo(struct ctl_request *r, const struct drain *d, u32 told,
+		 bool before)
+{
+	const struct flows *flows = r->host->nic->flows;
+	u32 nobody;
+
+	if (d->began)
+		tell_all(r, &(struct drain){ 0 }, told);
+	if (flows && flows->all && (d->began || !before))
+		pass(r, false, &nobody);
+}
+
 /* Before others are the successor's where the program learns a moment later
  * what is ours: of one that we still accept then it would not know, and what
  * answers us would be refused. Its SYN is repeated instead. If that fails, we
- * take new ones again, unless they have been passed on. */
+ * take new ones again, unless a successor has them. */
 static int stop(struct ctl_request *r, struct drain *d)
 {
 	const struct flows *flows = r->host->nic->flows;
 	bool late = flows && flows->late;
-	int err = late ? tell_all(r, d) : 0;
+	bool before = flows && flows->all;
+	u32 told = r->host->nthreads, heir = 0;
+	int err = late ? tell(r, d, &told) : 0;
 
 	if (!err && flows)
-		err = pass(r, true);
+		err = pass(r, true, &heir);
 	if (!err && !late)
-		err = tell_all(r, d);
-	if (err && d->began && !(flows && flows->all))
-		tell_all(r, &(struct drain){ 0 });
+		err = tell(r, d, &told);
+	if (err && !heir)
+		undo(r, d, told, before);
 	return err;
 }
 
@@ -135,10 +164,11 @@ static int stop(struct ctl_request *r, struct drain *d)
  * answer us. */
 static int resume(struct ctl_request *r, struct drain *d)
 {
-	int err = tell_all(r, d);
+	int err = tell_all(r, d, r->host->nthreads);
+	u32 nobody;
 
 	if (r->host->nic->flows)
-		pass(r, false);
+		pass(r, false, &nobody);
 	return err;
 }
 

@@ -1505,15 +1505,18 @@ CONTROL = [
            "bool late = false;", ["t_ctl"]),
     Mutant("new ones are ours again before we answer them",
            "dom/host/ctl_drain.c",
-           "\tint err = tell_all(r, d);\n\n"
+           "\tint err = tell_all(r, d, r->host->nthreads);\n"
+           "\tu32 nobody;\n\n"
            "\tif (r->host->nic->flows)\n"
-           "\t\tpass(r, false);\n\treturn err;",
-           "\tif (r->host->nic->flows)\n"
-           "\t\tpass(r, false);\n\treturn tell_all(r, d);", ["t_ctl"]),
+           "\t\tpass(r, false, &nobody);\n\treturn err;",
+           "\tu32 nobody;\n\n\tif (r->host->nic->flows)\n"
+           "\t\tpass(r, false, &nobody);\n"
+           "\treturn tell_all(r, d, r->host->nthreads);", ["t_ctl"]),
     Mutant("new ones are not ours again when one thread is deaf",
            "dom/host/ctl_drain.c",
-           "\tif (r->host->nic->flows)\n\t\tpass(r, false);",
-           "\tif (!err && r->host->nic->flows)\n\t\tpass(r, false);",
+           "\tif (r->host->nic->flows)\n\t\tpass(r, false, &nobody);",
+           "\tif (!err && r->host->nic->flows)\n"
+           "\t\tpass(r, false, &nobody);",
            ["t_ctl"]),
     Mutant("who is behind a deaf thread drains for ever",
            "dom/host/ctl_drain.c",
@@ -1522,7 +1525,15 @@ CONTROL = [
            "\t\tif (!err && ctl_call(r, i, drain, d))\n"
            "\t\t\terr = no_answer(r, i);", ["t_ctl"]),
     Mutant("who cannot be drained drains in part", "dom/host/ctl_drain.c",
-           "if (err && d->began && !(flows && flows->all))", "if (0)",
+           "if (err && !heir)", "if (0)", ["t_ctl"]),
+    Mutant("who cannot be drained has been passed on to nobody",
+           "dom/host/ctl_drain.c",
+           "if (flows && flows->all && (d->began || !before))",
+           "if (flows && flows->all && d->began && before)", ["t_ctl"]),
+    Mutant("who cannot be drained waits for each thread that is deaf",
+           "dom/host/ctl_drain.c",
+           "\tif (!err && !late)\n\t\terr = tell(r, d, &told);",
+           "\tif (!err && !late)\n\t\terr = tell_all(r, d, told);",
            ["t_ctl"]),
     Mutant("a drain ends when it is asked for again in vain",
            "dom/host/ctl_drain.c",

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -609,13 +610,19 @@ static u64 entry[4096];
 static u32 heir = 1;
 static struct flows divided = { .entry = entry, .mask = 4095, .heir = &heir };
 static u32 drained; /* threads, when others were passed */
+static u32 successor = 4711;
+static bool passed; /* to it, as soon as it is there */
+static u32 leaving; /* threads that end then */
 
 static u32 pass(struct nic *nic, bool back)
 {
+	__atomic_store_n(&passed, !back, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&leaving, __ATOMIC_RELAXED))
+		sched_yield();
 	drained = 0;
 	for (u32 i = 0; i < 2; i++)
 		drained += h->threads[i].dp->net.tcp.drains;
-	return back ? 0 : 4711;
+	return back ? 0 : successor;
 }
 
 static void pass_on(bool late)
@@ -693,6 +700,22 @@ static void *told_once(void *arg)
 	return NULL;
 }
 
+/* Says which flows it has, and no more. */
+static void *kept_once(void *arg)
+{
+	while (!__atomic_load_n(&passed, __ATOMIC_RELAXED))
+		host_serve(arg, 1000000);
+	__atomic_store_n(&leaving, 0, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void begin_leaving(u32 i)
+{
+	passed = false;
+	leaving = 1;
+	begin_thread(i, kept_once);
+}
+
 /* Whose flows are not known must not become the successor's. */
 static void drain_is_undone_beside(void **state)
 {
@@ -712,6 +735,53 @@ static void drain_is_undone_beside(void **state)
 	assert_false(divided.all);
 	assert_false(drains(0));
 	end_threads();
+	h->nic->flows = NULL;
+}
+
+/* Before a successor is there: nobody would answer. */
+static void drain_is_undone_alone(void **state)
+{
+	h->nic->flows = &divided;
+	h->nic->pass = pass;
+	divided.all = divided.late = false;
+	successor = 0;
+	end_threads();
+	begin_thread(0, elastic);
+	begin_leaving(1);
+	drain_fails();
+	assert_false(divided.all);
+	assert_false(passed);
+	assert_false(drains(0));
+	end_threads();
+	successor = 4711;
+	h->nic->flows = NULL;
+}
+
+/* Each that does not answer is waited for. */
+static void drain_ends_at_the_first(void **state)
+{
+	end_threads();
+	begin_thread(1, told_once);
+	expect(&root, "{\"do\":\"drain\"}", "thread 0 does not answer");
+	assert_false(drains(1));
+	end_thread(1);
+}
+
+/* Of a successor that there will be, too. */
+static void drain_does_not_begin(void **state)
+{
+	h->nic->flows = &divided;
+	h->nic->pass = pass;
+	divided.all = divided.late = false;
+	successor = 0;
+	end_threads();
+	begin_thread(1, elastic);
+	begin_leaving(0);
+	expect(&root, "{\"do\":\"drain\"}", "thread 0 does not answer");
+	assert_false(divided.all);
+	assert_false(passed);
+	end_threads();
+	successor = 4711;
 	h->nic->flows = NULL;
 }
 
@@ -758,6 +828,9 @@ int main(void)
 		TEST(drain_beside),
 		TEST(drain_is_undone),
 		TEST(drain_is_undone_beside),
+		TEST(drain_is_undone_alone),
+		TEST(drain_does_not_begin),
+		TEST(drain_ends_at_the_first),
 		TEST(back_but_one),
 		LARGE(few_flows),
 	};
