@@ -115,9 +115,8 @@ int ctl_cores(struct ctl_request *r)
 
 	if (!ctl_number(r, "n", 1, r->host->nthreads, 0, &n))
 		return -EINVAL;
-	if (!n)
-		return ctl_refuse(r, -EINVAL, "n: how many");
-	return tell(r, host_cores(r->host, (u32)n));
+	/* Older commands ask so for what "groups" tells. */
+	return tell(r, n ? host_cores(r->host, (u32)n) : 0);
 }
 
 int ctl_park(struct ctl_request *r)

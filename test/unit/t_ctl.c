@@ -604,6 +604,14 @@ static void drain(void **state)
 	expect(&root, "{\"do\":\"drain\"}", "thread 0 does not answer");
 }
 
+/* As older commands look, too. */
+static void who_has_which(void **state)
+{
+	expect(&nobody, "{\"do\":\"groups\"}", "\"threads\":[{\"thread\":0");
+	expect(&root, "{\"do\":\"cores\"}", "\"threads\":[{\"thread\":0");
+	expect(&nobody, "{\"do\":\"cores\"}", "only root and who has started");
+}
+
 /* ---- ... beside another one on the NIC */
 
 static u64 entry[4096];
@@ -824,6 +832,7 @@ int main(void)
 		TEST(no_capture),
 		TEST(one_looks),
 		TEST(only_read),
+		TEST(who_has_which),
 		TEST(drain),
 		TEST(drain_beside),
 		TEST(drain_is_undone),
