@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -227,26 +228,37 @@ u8 spawn_kept_policy(const struct cpd *c, const struct plane *p)
 
 /* ---- the process */
 
+/* A directory may be entered: that is no program. */
+static int find_program(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || access(path, X_OK))
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : -EACCES;
+}
+
 int spawn_find_ix(const struct cpd *c, char out[PATH_MAX])
 {
-	/* Beside us, where things are installed, where they are built. */
+	/* Beside us, where things are installed, where they are built; else
+	 * where they were to be: who builds it may have set other places. */
 	static const char *const there[] = { "ix", "../bin/ix", "../ix" };
 	char own[PATH_MAX - 16], *dir;
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
 	if (c->conf->ix[0]) {
 		snprintf(out, PATH_MAX, "%s", c->conf->ix);
-		return access(out, X_OK) ? -errno : 0;
+		return find_program(out);
 	}
 	own[n < 0 ? 0 : n] = 0;
 	dir = dirname(own);
 	for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
 		snprintf(out, PATH_MAX, "%s/%s", dir, there[i]);
-		if (!access(out, X_OK))
+		if (!find_program(out))
 			return 0;
 	}
-	snprintf(out, PATH_MAX, "%s/%s", dir, there[0]);
-	return -ENOENT;
+	snprintf(out, PATH_MAX, "%s", CPD_BINDIR "/ix");
+	return find_program(out);
 }
 
 /* In the child. Signals of ours are not its. */

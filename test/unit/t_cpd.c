@@ -216,6 +216,25 @@ static void names_are_files(void **state)
 	assert_false(cpd_name_ok("123456789012345678901234567890123"));
 }
 
+static void programs_are_files(void **state)
+{
+	struct cpd_conf conf = { .ix = "/bin/sh" };
+	const struct cpd c = { .conf = &conf };
+	char own[PATH_MAX], out[PATH_MAX];
+
+	assert_int_equal(spawn_find_ix(&c, out), 0);
+	strcpy(conf.ix, "/bin");
+	assert_int_equal(spawn_find_ix(&c, out), -EACCES);
+	strcpy(conf.ix, "/bin/none/of/these");
+	assert_int_equal(spawn_find_ix(&c, out), -ENOENT);
+	/* Nothing is beside us. */
+	conf.ix[0] = 0;
+	spawn_find_ix(&c, out);
+	assert_true(readlink("/proc/self/exe", own, sizeof(own)) > 0);
+	assert_int_not_equal(strncmp(out, own, strrchr(out, '/') - out), 0);
+	assert_string_equal(strrchr(out, '/'), "/ix");
+}
+
 static void users_are_listed_whole(void **state)
 {
 	assert_true(cpd_listed("root,alice", "alice"));
@@ -1271,6 +1290,7 @@ int main(void)
 		cmocka_unit_test(rules_are_read),
 		cmocka_unit_test(mistakes_in_rules_are_told),
 		cmocka_unit_test(names_are_files),
+		cmocka_unit_test(programs_are_files),
 		cmocka_unit_test(users_are_listed_whole),
 		cmocka_unit_test(nics_are_not_shared),
 		cmocka_unit_test(addresses_are_one_s),
