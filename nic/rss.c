@@ -64,7 +64,7 @@ static bool is_toeplitz(u8 hfunc)
 	return !hfunc || hfunc == HASH_TOEPLITZ;
 }
 
-static void rss_forget(struct rss_saved *s)
+void rss_forget(struct rss_saved *s)
 {
 	free(s->table);
 	free(s->key);

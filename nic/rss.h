@@ -47,6 +47,9 @@ int rss_apply(const char *ifname, u8 key[RSS_KEY_LEN], u8 owner[RSS_TABLE],
 /* The table only. */
 int rss_set_table(const char *ifname, const u8 owner[RSS_TABLE]);
 
+/* What was saved has not been touched, and is not to be. */
+void rss_forget(struct rss_saved *saved);
+
 /* Puts back what rss_save() found; frees it. Harmless without it. */
 void rss_restore(const char *ifname, struct rss_saved *saved);
 

@@ -409,6 +409,40 @@ static int open_own(struct xdp_nic *x, const struct nic_config *cfg, char *why,
 	return 0;
 }
 
+/* Is all that comes on so many queues whose it should be, without a table? */
+static bool needs_no_table(const struct xdp_nic *x, u32 queues)
+{
+	return x->cfg.shared || queues == 1 || queues == x->nic.nqueues;
+}
+
+/* Seen beforehand, an interface that is in use stays as it is. */
+static int check_steering(const struct xdp_nic *x, u32 queues, char *why,
+			  size_t why_len)
+{
+	if (needs_no_table(x, queues) || rss_controls(&x->rss, x->nic.nqueues))
+		return 0;
+	return no_steering(x, queues, why, why_len);
+}
+
+static int attach_driver(struct xdp_nic *x, const struct nic_config *cfg,
+			 struct linux_ifinfo *info, char *why, size_t why_len)
+{
+	u32 before = info->rx_queues;
+	int err = xdp_prog_attach(&x->prog, cfg, x->ifname, info,
+				  xdp_needs_frags(x->nic.mtu), why, why_len);
+
+	if (err)
+		return err;
+	err = linux_ifinfo(x->ifname, info);
+	if (err)
+		return nic_fail(err, why, why_len, "cannot ask for %s: %s",
+				x->ifname, strerror(-err));
+	/* How those who share it have divided it says nothing of more. */
+	if (cfg->shared && info->rx_queues > before)
+		return no_steering(x, info->rx_queues, why, why_len);
+	return set_rss(x, info, why, why_len);
+}
+
 /* With a program drivers set up their queues anew: some forget the table then,
  * and virtio_net receives on the queues too that the program is to send on.
  * Where those cannot be kept empty, Linux runs the program, without the driver.
@@ -422,17 +456,17 @@ static int attach_prog(struct xdp_nic *x, const struct nic_config *cfg,
 
 	if (!cfg->shared)
 		rss_save(x->ifname, &x->rss);
-	err = xdp_prog_attach(&x->prog, cfg, x->ifname, info,
-			      xdp_needs_frags(x->nic.mtu), why, why_len);
-	if (err)
+	err = check_steering(x, before, why, why_len);
+	if (err) {
+		rss_forget(&x->rss);
 		return err;
-	err = linux_ifinfo(x->ifname, info);
-	if (err)
-		return nic_fail(err, why, why_len, "cannot ask for %s: %s",
-				x->ifname, strerror(-err));
-	err = set_rss(x, info, why, why_len);
+	}
+	err = attach_driver(x, cfg, info, why, why_len);
+	/* Whoever has the interface may be changing its table. */
+	if (err == -EBUSY)
+		rss_forget(&x->rss);
 	if (err != -ERANGE || info->rx_queues <= before ||
-	    cfg->mode == NIC_ZEROCOPY)
+	    !needs_no_table(x, before) || cfg->mode == NIC_ZEROCOPY)
 		return err;
 	xdp_prog_detach(&x->prog);
 	info->rx_queues = before;

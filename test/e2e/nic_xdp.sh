@@ -100,6 +100,10 @@ eight_flows()
 	done
 }
 ok "two queues, eight flows" eight_flows
+# Whoever has the interface is not reached then.
+ok "queue without thread is told before the interface is touched" \
+	says "ethtool -L ix0" on_a timeout 20 "$raw" --nic xdp:ix0 \
+	--ip 10.77.0.13 echo
 stop_server
 veth_drop
 

@@ -115,7 +115,7 @@ moves() {
 	serve n0 --cores 0,1 --ip 10.0.0.9/24,fd00::9/64 \
 		-- "$build/app/echo" --port 7
 	said "(virtio_net): AF_XDP, driver mode, copy, 2 queues, MTU 1500, payload"
-	load 10.0.0.9:7 --conns 24 --duration 13
+	load 10.0.0.9:7 --conns 24 --duration 25
 	soon 100 has_all
 	follows "0 1" "at first"
 	insist cores served 1
@@ -139,7 +139,7 @@ moves() {
 	n=$(($(total served forwarded) - before))
 	[ $n -le 1 ] && ok "IPv6: none is forwarded" || bad "IPv6: $n are forwarded"
 
-	load 10.0.0.9:7 --conns 24 --duration 5
+	load 10.0.0.9:7 --conns 24 --duration 10
 	soon 100 has_all
 	$ip link set n0 down
 	sleep 0.5
@@ -152,7 +152,7 @@ moves() {
 
 alone() {
 	serve n0 --cores 1 --ip 10.0.0.9/24 -- "$build/app/echo" --port 7
-	load 10.0.0.9:7 --conns 24 --duration 3
+	load 10.0.0.9:7 --conns 24 --duration 6
 	soon 100 has_all
 	follows 0 "one of two queues"
 	no_complaint "nothing goes to the other one"
@@ -163,7 +163,7 @@ alone() {
 connects() {
 	far "timeout 100 $build/bench/linux_echo --port 7 >/dev/null 2>&1 & echo"
 	serve n0 --cores 0,1 --ip 10.0.0.9/24 -- "$build/bench/ixload" 10.0.0.2:7 \
-		--conns 24 --warmup 0 --duration 7 --json
+		--conns 24 --warmup 0 --duration 12 --json
 	soon 100 has_all
 	follows "0 1" "IX connects"
 	wait $server && grep -q '"wrong":0,' /tmp/server && ok "IX has no complaint" ||
@@ -198,6 +198,25 @@ model() { # NIC ADDRESS CORES SAID...
 	leave
 }
 
+# Two dataplanes, one who attaches the program and one who finds it.
+shares() {
+	share="--ports_only --nic_shared --ip 10.0.0.1/24"
+	(run n0 $share --cores 0 --port 7 --tcp.port_min 20000 \
+		--tcp.port_max 20009 -- "$build/app/echo") &
+	started
+	first=$server
+	said "(virtio_net): AF_XDP, generic mode, copy, 1 queue from 0 on, shared"
+	(run n0 $share --name other --cores 1 --nic_queue 1 --port 8 \
+		--tcp.port_min 20010 --tcp.port_max 20019 \
+		-- "$build/app/echo") &
+	server=$!
+	soon 100 grep -q "AF_XDP" /tmp/server
+	said "(virtio_net): AF_XDP, generic mode, copy, 1 queue from 1 on, shared"
+	leave
+	server=$first
+	leave
+}
+
 models() {
 	# With a program the driver would receive on more queues than there are
 	# threads.
@@ -207,6 +226,7 @@ models() {
 	said '"ethtool -L n0 combined 1"'
 	model n0 10.0.0.9 0,1 "(virtio_net): AF_XDP, generic mode, copy, 2 queues" \
 		"no RSS control"
+	shares
 	model n1 10.0.1.9 0 "(e1000e): AF_XDP, generic mode, copy, 1 queue"
 	model n2 10.0.2.9 0 "(vmxnet3): AF_XDP"
 	model n3 10.0.3.9 0 "(e1000): AF_XDP"
