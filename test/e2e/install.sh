@@ -135,7 +135,7 @@ daemon_serves() {
 	grep -q "^ExecStart=$prefix/sbin/ixcpd$" \
 		"$root/lib/systemd/system/ixcpd.service" || return 1
 	cat >"$tmp/ixcpd.conf" <<-EOF
-		cores = "0";
+		cores = "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')";
 		dataplanes: { echo: {
 			program = "$root/bin/ix-echo";
 			nic = "tap:ix0,10.77.0.1/24";
@@ -150,12 +150,18 @@ daemon_serves() {
 		ixcpd=$1 ix=$2 conf=$3 dir=$4
 		"$ixcpd" --check --conf "$conf" || exit 1
 		"$ixcpd" --conf "$conf" --dir "$dir" &
-		until "$ix" up echo --dir "$dir"; do sleep 0.1; done
+		trap "\"\$ix\" down echo --dir \"\$dir\"; kill %1; wait %1" EXIT
+		for i in $(seq 100); do
+			"$ix" up echo --dir "$dir" && break
+			kill -0 %1 && [ $i -lt 100 ] || exit 1
+			sleep 0.1
+		done
 		"$ix" daemon --dir "$dir"
 		ping -c 1 -W 10 10.77.0.2
 		status=$?
-		"$ix" down echo --dir "$dir" && kill %1 && wait %1 &&
-			exit $status' _ \
+		"$ix" down echo --dir "$dir" && kill %1 && wait %1 || exit 1
+		trap - EXIT
+		exit $status' _ \
 		"$root/sbin/ixcpd" "$ix" "$tmp/ixcpd.conf" "$tmp/cpd"
 }
 
