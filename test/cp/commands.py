@@ -135,10 +135,11 @@ def change(ix):
     status, out = ix("set", "--all")
     check("set --all", "mtu" in out and "(only at start)" in out)
     check("it still answers", answers())
-    status, out = ix("log", "-n", "3")
+    # Others may say something meanwhile.
+    status, out = ix("log", "-n", "8")
     check("log: what was changed", status == 0 and
-          len(out.splitlines()) == 3 and
-          "arp.static = , by uid" in out.splitlines()[2], out)
+          0 < len(out.splitlines()) <= 8 and "arp.static = , by uid" in out,
+          out)
     check("... and that before", "tcp.rto_min = 60ms, by uid" in ix("log")[1])
     check("log: what is in force", "nic ix0: TAP" in ix("log")[1])
 
