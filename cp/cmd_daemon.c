@@ -236,24 +236,26 @@ int cmd_policy(int argc, char **argv)
 
 static void print_table(const cJSON *status)
 {
+	char huge[32], left[32];
 	const cJSON *p;
 
-	printf("cores %s, free %s; huge pages %.0f, free %.0f\n",
+	printf("cores %s, free %s; huge pages %s, free %s\n",
 	       ctl_get_text(status, "cores"),
 	       ctl_get_text(status, "free")[0] ? ctl_get_text(status, "free")
 					       : "none",
-	       ctl_get_number(status, "huge_pages"),
-	       ctl_get_number(status, "huge_free"));
+	       ctl_show_number(status, "huge_pages", huge),
+	       ctl_show_number(status, "huge_free", left));
 	printf("%-16s %-15s %8s %-10s %-10s %6s %6s %6s  %s\n", "name", "state",
 	       "pid", "policy", "cores", "busy", "delay", "huge", "");
 	cJSON_ArrayForEach(p, cJSON_GetObjectItem(status, "dataplanes"))
-		printf("%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus %6.0f  "
+		printf("%-16s %-15s %8.0f %-10s %-10s %5.0f%% %4.0fus %6s  "
 		       "%s\n",
 		       ctl_get_text(p, "name"), ctl_get_text(p, "state"),
 		       ctl_get_number(p, "pid"), ctl_get_text(p, "policy"),
 		       ctl_get_text(p, "cores"), ctl_get_number(p, "busy") / 10,
 		       ctl_get_number(p, "delay_us"),
-		       ctl_get_number(p, "huge_pages"), ctl_get_text(p, "why"));
+		       ctl_show_number(p, "huge_pages", huge),
+		       ctl_get_text(p, "why"));
 }
 
 static void print_json(const cJSON *answer)

@@ -97,10 +97,21 @@ static cJSON *request(const struct options *o)
 	return r;
 }
 
+/* A dataplane that was there before an upgrade has no verb of its own for who
+ * only looks. */
+static cJSON *look(int fd, const struct options *o, struct conf_err *e)
+{
+	cJSON *a = ctl_ask(fd, request(o), e);
+
+	if (!a && !o->numbers && strstr(e->text, "there is no verb"))
+		a = ctl_ask(fd, ctl_request("cores"), e);
+	return a;
+}
+
 static int ask(int fd, void *arg, struct conf_err *e)
 {
 	const struct options *o = arg;
-	cJSON *a = ctl_ask(fd, request(o), e);
+	cJSON *a = look(fd, o, e);
 	const cJSON *threads = cJSON_GetObjectItemCaseSensitive(a, "threads");
 	char *text = a && o->json ? cJSON_Print(threads) : NULL;
 

@@ -146,8 +146,7 @@ static void fill(struct line *l, const struct row *r)
 		 CELL);
 	show(r->about, "domain", cell[DOMAIN]);
 	show(r->about, "nic", cell[NIC]);
-	snprintf(cell[HUGE], CELL, "%.0f",
-		 ctl_get_number(r->about, "huge_pages"));
+	ctl_show_number(r->about, "huge_pages", cell[HUGE]);
 	print_time(ctl_get_number(r->about, "uptime_ms"), cell[UP]);
 }
 

@@ -342,6 +342,15 @@ double ctl_get_number(const cJSON *o, const char *name)
 	return cJSON_IsNumber(n) ? n->valuedouble : 0;
 }
 
+const char *ctl_show_number(const cJSON *o, const char *name, char out[32])
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	snprintf(out, 32, cJSON_IsNumber(n) ? "%.0f" : "-",
+		 ctl_get_number(o, name));
+	return out;
+}
+
 const char *ctl_get_text(const cJSON *o, const char *name)
 {
 	const char *t =

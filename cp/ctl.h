@@ -55,6 +55,8 @@ cJSON *ctl_request(const char *verb);
 double ctl_get_number(const cJSON *o, const char *name);
 const char *ctl_get_text(const cJSON *o, const char *name);
 
+/* To @out, for people; "-" if an older one does not say it. */
+const char *ctl_show_number(const cJSON *o, const char *name, char out[32]);
 /* @text to @out with what is not printable replaced. */
 const char *ctl_show(const char *text, char *out, size_t len);
 

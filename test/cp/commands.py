@@ -7,11 +7,16 @@ from Linux; each of its domains that can be had everywhere.
 
     echo on IX 10.81.0.10 ====== TAP ix0 ====== 10.81.0.2   Linux, peers here"""
 
+import contextlib
+import fcntl
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tool"))
@@ -214,6 +219,45 @@ def lives(ix, server):
     check("... and answers", wait_for(answers))
 
 
+def older(args, server):
+    """A dataplane that was there before an upgrade: we seem to be it, by
+    @server's page."""
+    here = args.lab.directory()
+    os.chmod(here, 0o755)
+    page = os.path.join(here, f"{os.getpid()}.0")
+    shutil.copy(os.path.join(server.stat_dir, f"{server.pid}.0"), page)
+    answer = {"cores": {"threads": [{"thread": 0, "core": 5, "groups": 77,
+                                     "parked": False}]},
+              "about": {"program": "echo", "domain": "inline", "nic": "tap:ix0",
+                        "uptime_ms": 1}}
+
+    def one(s):
+        with s, s.makefile("rw") as f:
+            for line in f:
+                verb = json.loads(line)["do"]
+                said = {**answer[verb], "ok": True} if verb in answer else {
+                    "error": f'there is no verb "{verb}"'}
+                print(json.dumps(said), file=f, flush=True)
+
+    def all_of_them():
+        with contextlib.suppress(OSError):
+            while True:
+                one(listener.accept()[0])
+
+    with open(page, "r+b") as held, socket.socket(
+            socket.AF_UNIX) as listener:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        listener.bind(os.path.join(here, f"{os.getpid()}.sock"))
+        listener.listen()
+        threading.Thread(target=all_of_them, daemon=True).start()
+        ix = Commands(args, here)
+        check("an older dataplane: cores", shares(ix, "cores") == [77],
+              ix("cores"))
+        status, out = ix("ps")
+        check("... what it does not say is not 0", status == 0 and
+              out.splitlines()[1].split()[7] == "-", out)
+
+
 def serve(args, domain):
     server = lab.Ix(args.lab, args.ix, "tap:ix0,10.81.0.2/24", ADDRESS,
                     [args.echo], *lab.user_option(args.echo), "--domain",
@@ -234,6 +278,7 @@ def serve(args, domain):
     drained(ix)
     if domain == "process":
         lives(ix, server)
+        older(args, server)
     status = server.end()
     check(f"domain {domain} ends", status == 0, (status, server.said()))
     check("... and nobody is there", ix("ps")[0] == 1 and

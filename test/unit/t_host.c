@@ -377,7 +377,7 @@ static void reads_late(void **state)
 static void reads_nothing(void **state)
 {
 	detach_unread(0);
-	assert_in_range(asked, 20, 10000);
+	assert_in_range(asked, 2, 10000); /* others may want the core */
 }
 
 /* What waits for the NIC has room, each connection's: where it may be long. */
