@@ -62,8 +62,10 @@ static void apply(struct dp *dp, void *arg, u64 now)
 {
 	struct change *c = arg;
 
-	c->err = host_change_neighbours(dp, &c->from->arp, &c->to->arp, c->why,
-					sizeof(c->why));
+	c->err = 0;
+	if (memcmp(&c->from->arp, &c->to->arp, sizeof(c->to->arp)))
+		c->err = host_change_neighbours(dp, &c->from->arp, &c->to->arp,
+						c->why, sizeof(c->why));
 	for (u32 i = 0; i < c->n && !c->err; i++) {
 		void *field = field_of(dp, c->what[i]);
 

@@ -272,6 +272,29 @@ static void neighbours(void **state)
 	assert_int_equal(h->conf.arp.n, 2);
 }
 
+static void mark(struct dp *dp, void *arg, u64 now)
+{
+	struct neigh *e = neigh_find(&dp->net, be32(0x0a000007));
+
+	assert_non_null(e);
+	e->mac[5] = 99;
+}
+
+/* Whoever sets something else does not touch them. */
+static void neighbours_stay(void **state)
+{
+	expect(&root,
+	       "{\"do\":\"set\",\"settings\":{\"arp.static\":"
+	       "\"10.0.0.7=02:00:00:00:00:07\"}}",
+	       "\"ok\":true");
+	assert_int_equal(host_call(&h->threads[0], mark, NULL), 0);
+	expect(&root, "{\"do\":\"set\",\"settings\":{\"batch\":\"7\"}}",
+	       "\"ok\":true");
+	end_threads();
+	assert_int_equal(h->threads[0].dp->conf.batch, 7);
+	assert_int_equal(known(7), 99);
+}
+
 /* A thread that does not answer: the others are as before. */
 static void one_does_not_answer(void **state)
 {
@@ -825,6 +848,7 @@ int main(void)
 		TEST(live),
 		TEST(not_live),
 		TEST(neighbours),
+		TEST(neighbours_stay),
 		TEST(flows),
 		TEST(whole),
 		TEST(one_does_not_answer),
