@@ -32,12 +32,17 @@ static void unlist(struct kv_worker *w, struct kv_proto *p)
 		w->fill_oldest = p->fill_newer;
 }
 
+void kv_fill_leave(struct kv_worker *w, struct kv_proto *p)
+{
+	if (p->verb & KV_WAITS)
+		unlist(w, p);
+}
+
 struct kv_item *kv_fill_end(struct kv_worker *w, struct kv_proto *p)
 {
 	struct kv_item *it = p->item;
 
-	if (p->verb & KV_WAITS)
-		unlist(w, p);
+	kv_fill_leave(w, p);
 	p->item = NULL;
 	return it;
 }

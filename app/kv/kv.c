@@ -31,7 +31,8 @@ struct conn {
 	struct ixev_ctx ctx;
 	struct kv_proto proto;
 	struct kv_backlog *backlog;
-	bool hup; /* no more requests will come */
+	bool hup;    /* no more requests will come */
+	bool leaves; /* for another thread, which serves it */
 };
 
 /* ---- connections */
@@ -40,9 +41,17 @@ static bool flush(struct conn *c)
 {
 	int err = kv_send(self, &c->ctx, &c->backlog);
 
-	if (err == -ENOMEM) /* the client would misread what follows */
+	if (err == -ENOMEM) { /* the client would misread what follows */
+		kv_fill_leave(self, &c->proto);
 		ixev_abort(&c->ctx);
+	}
 	return !err;
+}
+
+static void end(struct conn *c)
+{
+	kv_fill_leave(self, &c->proto);
+	ixev_close(&c->ctx);
 }
 
 /* Runs the requests that are there. False: output is full. */
@@ -85,8 +94,10 @@ static void on_event(struct ixev_ctx *ctx, unsigned int reason)
 
 	kv_tick(self->store, unix_now());
 	c->hup |= !!(reason & IXEVHUP);
+	if (c->leaves)
+		return;
 	if (ixev_error(ctx)) {
-		ixev_close(ctx);
+		end(c);
 		return;
 	}
 	if (waited)
@@ -94,7 +105,7 @@ static void on_event(struct ixev_ctx *ctx, unsigned int reason)
 	if (idle)
 		idle = serve(c);
 	if (idle && (c->hup || c->proto.state == KV_QUIT))
-		ixev_close(ctx);
+		end(c);
 	else if (waited && idle)
 		ixev_set_handler(ctx, IXEVIN | IXEVHUP, on_event);
 	else if (!waited && !idle)
@@ -126,6 +137,24 @@ static void on_release(struct ixev_ctx *ctx)
 
 static void on_dialed(struct ixev_ctx *ctx, long ret)
 {
+}
+
+static void on_leaves(struct ixev_ctx *ctx)
+{
+	struct conn *c = (struct conn *)ctx;
+
+	c->leaves = true;
+	kv_fill_leave(self, &c->proto);
+}
+
+static void on_arrived(struct ixev_ctx *ctx)
+{
+	struct conn *c = (struct conn *)ctx;
+
+	c->leaves = false;
+	if (c->proto.state == KV_DATA)
+		kv_fill_wait(self, &c->proto);
+	on_event(ctx, 0);
 }
 
 /* ---- threads */
@@ -243,12 +272,14 @@ static int serve_all(const struct kv_opts *opts)
 int main(int argc, char **argv)
 {
 	struct ixev_conn_ops ops = { on_accept, on_release, on_dialed };
+	struct ixev_move_ops moves = { on_leaves, on_arrived };
 	struct kv_opts opts;
 	int err;
 
 	kv_parse_opts(&opts, argc, argv);
 	if (ixev_init(&ops))
 		return 1;
+	ixev_set_move_ops(&moves);
 	err = serve_all(&opts);
 	if (err < 0)
 		fprintf(stderr, "kv: %s\n", strerror(-err));

@@ -206,6 +206,9 @@ static inline void kv_fill_begin(struct kv_proto *p)
 
 /* It has not come whole: from now on others may need the memory more. */
 void kv_fill_wait(struct kv_worker *w, struct kv_proto *p);
+/* It goes to another worker, or its connection ends, perhaps there: no other's
+ * need is @w's to see to. */
+void kv_fill_leave(struct kv_worker *w, struct kv_proto *p);
 /* It is there, or will not be. Takes p->item away. */
 struct kv_item *kv_fill_end(struct kv_worker *w, struct kv_proto *p);
 

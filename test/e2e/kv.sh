@@ -58,12 +58,24 @@ clients() {
 	ok "kv: kv_check" on_b python3 "$here/kv_check.py" $ip_ix 11211
 }
 
+# Connections go to and fro while their values come.
+moving() {
+	on_b python3 "$here/kv_pieces.py" $ip_ix 11211 3 &
+	pieces=$!
+	while kill -0 $pieces 2>/dev/null; do
+		"$ix" cores --dir "$tmp" $server 1 >/dev/null &&
+			"$ix" cores --dir "$tmp" $server 2 >/dev/null || break
+	done
+	wait $pieces && [ "$(stat moved_in)" -gt 0 ]
+}
+
 [ -z "$memcached" ] || stock_start
 for threads in 1 2; do
 	[ "$(nproc)" -ge $threads ] || break
 	queues $threads
 	serve 11211 --cores $(seq -s, 0 $((threads - 1))) -- "$kv"
 	clients
+	[ $threads = 1 ] || ok "values in pieces, moving" moving
 	ok "$threads threads: nothing leaked" at_rest
 	stop_server
 done

@@ -105,6 +105,42 @@ static void test_young_sender(void **state)
 	kv_end(&first);
 }
 
+/* A connection that goes to another thread, or ends there, is not in this one's
+ * list any more. */
+static void test_goes_elsewhere(void **state)
+{
+	struct kv_session first, a, b;
+	struct kv_worker *other;
+
+	kv_begin(&first);
+	other = aligned_alloc(64, sizeof(*other));
+	*other = *first.w;
+	open_conn(&a, &first);
+	open_conn(&b, &first);
+	begin_set(&a, 0);
+	begin_set(&b, 1);
+	kv_fill_leave(first.w, &a.p);
+	kv_fill_leave(first.w, &a.p);
+	assert_ptr_equal(first.w->fill_oldest, &b.p);
+	assert_ptr_equal(first.w->fill_newest, &b.p);
+	a.w = other;
+	kv_fill_wait(other, &a.p);
+	assert_int_equal(other->fill_bytes, first.w->fill_bytes);
+	assert_ptr_equal(other->fill_oldest, &a.p);
+	rest(&a);
+	assert_string_equal(a.answer, "STORED\r\n");
+	assert_null(other->fill_oldest);
+	assert_int_equal(other->fill_bytes, 0);
+	kv_fill_leave(first.w, &b.p);
+	b.w = other;
+	close_conn(&b);
+	assert_null(first.w->fill_oldest);
+	assert_int_equal(first.w->fill_bytes | other->fill_bytes, 0);
+	close_conn(&a);
+	free(other);
+	kv_end(&first);
+}
+
 /* What a cut set was to replace is gone; the quiet stay quiet. */
 static void test_cut_replaces(void **state)
 {
@@ -240,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow_senders),
 		cmocka_unit_test(test_young_sender),
+		cmocka_unit_test(test_goes_elsewhere),
 		cmocka_unit_test(test_cut_replaces),
 		cmocka_unit_test(test_memlimit),
 		cmocka_unit_test(test_crawler),
