@@ -45,7 +45,8 @@ void queues_look(struct queues *q, u32 (*came)[RSS_TABLE], u32 n)
 /* What two threads may exchange. */
 struct pair {
 	struct queues_swap swap;
-	s64 ahead; /* packets of the first more than of the second */
+	s64 ahead;  /* packets of the first more than of the second */
+	u32 has[2]; /* groups */
 	u32 next[2];
 };
 
@@ -56,6 +57,8 @@ static bool take(const struct queues *q, struct pair *p, u32 side,
 {
 	const u32 *thread = p->swap.thread;
 
+	if (p->swap.n[side] + 1 >= p->has[side]) /* or it would be parked */
+		return false;
 	for (u32 g; (g = p->next[side]) < RSS_TABLE;) {
 		u64 all = packets_of(came, n, g);
 		u64 there = came[thread[!side]][g];
@@ -73,9 +76,13 @@ static bool take(const struct queues *q, struct pair *p, u32 side,
 	return false;
 }
 
-static bool has_groups(const u8 *owner, u32 thread)
+static u32 groups_of(const u8 *owner, u32 thread)
 {
-	return memchr(owner, (int)thread, RSS_TABLE);
+	u32 n = 0;
+
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		n += owner[g] == thread;
+	return n;
 }
 
 static u64 load_of(u32 (*came)[RSS_TABLE], u32 n, const u8 *owner, u32 thread)
@@ -95,7 +102,9 @@ static struct queues_swap exchange(const struct queues *q, u32 a, u32 b,
 {
 	s64 la = (s64)load_of(came, n, owner, a);
 	s64 lb = (s64)load_of(came, n, owner, b);
-	struct pair p = { .swap.thread = { a, b }, .ahead = la - lb };
+	struct pair p = { .swap.thread = { a, b },
+			  .ahead = la - lb,
+			  .has = { groups_of(owner, a), groups_of(owner, b) } };
 	s64 most = max(la > lb ? la - lb : lb - la, (la + lb) / UNEVEN);
 	struct queues_swap even = p.swap;
 
@@ -127,7 +136,7 @@ bool queues_plan(struct queues *q, u32 (*came)[RSS_TABLE], u32 n,
 			struct queues_swap s;
 
 			/* Who is parked stays so. */
-			if (!has_groups(owner, a) || !has_groups(owner, b))
+			if (!groups_of(owner, a) || !groups_of(owner, b))
 				continue;
 			s = exchange(q, a, b, came, n, owner);
 			if (s.packets > swap->packets)

@@ -98,6 +98,17 @@ static void half(void)
 	come(3, 4, 0, MANY);
 }
 
+/* Who had none would be parked, and should the other's not come, for ever. */
+static void the_last_one_stays(void **state)
+{
+	memset(nic.group_owner, 0, RSS_TABLE);
+	nic.group_owner[5] = 1;
+	for (u32 g = 0; g < RSS_TABLE; g++)
+		dps[g != 5].came[g] += g == 5 ? MANY * (RSS_TABLE - 1) : MANY;
+	look();
+	assert_int_equal(moves, 0);
+}
+
 static void an_exchange(void **state)
 {
 	half();
@@ -206,7 +217,7 @@ static void too_few(void **state)
 	come(0, 2, 1, 16);
 	come(1, 2, 0, 16);
 	look();
-	assert_int_equal(groups_moved, RSS_TABLE);
+	assert_int_equal(groups_moved, RSS_TABLE - THREADS);
 }
 
 static void not_worth_it(void **state)
@@ -314,6 +325,7 @@ static void waits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_last_one_stays, setup),
 		cmocka_unit_test_setup(an_exchange, setup),
 		cmocka_unit_test_setup(balance, setup),
 		cmocka_unit_test_setup(few_connections, setup),
