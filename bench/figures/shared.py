@@ -43,7 +43,8 @@ def on_both_cores(bench, two):
 def serve(bench, kind, stat_dir):
     if kind != "memcached":
         return Server(bench, "kv", domain="process",
-                      extra=["--stat_dir", stat_dir])
+                      extra=["--stat_dir", stat_dir, "--follow_queues",
+                             "true"])
     server = Server(bench, kind)
     server.argv[server.argv.index("-t") + 1] = "2"
     return server

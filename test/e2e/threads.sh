@@ -107,13 +107,14 @@ for _ in range(7):
     forwarded, packets = (b - a for a, b in zip(before, now[:2]))
     before = now
     print(f"{forwarded} of {packets} packets, {now[2]} moves")
-    if now[2] and packets > 1000 and forwarded < packets / 4:
+    if now[2] and packets > 1000 and forwarded < packets / 3:
         sys.exit(now[3])
 sys.exit("as many as before")
 EOF
 }
 # By which queue a connection comes veth's other end chooses, at random.
 follows() {
+	"$ix" set --dir "$tmp" $server follow_queues=true
 	"${on_b[@]}" "$ixload" --json --quiet --conns 32 --warmup 0 \
 		--duration 8 $ip_ix:7 >"$tmp/load" &
 	load=$!
