@@ -199,7 +199,7 @@ esc=$(printf '\033')
 job=$!
 for _ in $(seq 100); do
 	page=$(echo "$dir"/s/*.0)
-	[ -e "$page" ] && break
+	[ -e "$page" ] && [ -e "$(echo "$dir"/s/*.sock)" ] && break
 	sleep 0.05
 done
 expect 0 "bad?[2Jname, process $job (ix)" "$ix" stat --dir "$dir/s"

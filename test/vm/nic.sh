@@ -210,7 +210,7 @@ shares() {
 		--tcp.port_min 20010 --tcp.port_max 20019 \
 		-- "$build/app/echo") &
 	server=$!
-	soon 100 grep -q "AF_XDP" /tmp/server
+	soon 100 grep -q "from 1 on" /tmp/server
 	said "(virtio_net): AF_XDP, generic mode, copy, 1 queue from 1 on, shared"
 	leave
 	server=$first
