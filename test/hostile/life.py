@@ -198,7 +198,7 @@ def dataplane_dies(args):
         try:
             with open(f"/proc/{app}/stat") as f:
                 return f.read().rsplit(")")[1].split()[0] == "Z"
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return True
 
     check("the dataplane dies: the application ends", wait_for(gone, 3 * SLOW))
